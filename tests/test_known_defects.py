@@ -247,13 +247,13 @@ def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
     kept = write(folder / "reported.npz", "predictions")
     frozen = freeze_selection(folder, job.job_id, 4, choice, kept)
     assert len(ReportedLabels(job).open(frozen)) == 10
-    with pytest.raises(FramelightError, match="must not choose on the labels of the reported split"):
+    with pytest.raises(FramelightError, match="does not allow selection on the labels of the reported split"):
         ReportedLabels(job).open_for_selection()
     frozen.path.write_text(frozen.path.read_text().replace('"radius": 3', '"radius": 4'))
-    with pytest.raises(FramelightError, match="stay shut"):
+    with pytest.raises(FramelightError, match="cannot be read before"):
         ReportedLabels(job).open(frozen)
     frozen.path.unlink()
-    with pytest.raises(FramelightError, match="stay shut"):
+    with pytest.raises(FramelightError, match="cannot be read before"):
         ReportedLabels(job).open(frozen)
 
 

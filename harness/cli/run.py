@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
         )
     )
     logger.info(
-        f"{outcome.computed} jobs run, {outcome.kept} already finished, in {time.monotonic() - began:.0f} s; "
+        f"{outcome.computed} jobs run, {outcome.cached} already finished, in {time.monotonic() - began:.0f} s; "
         f"results in {store}"
     )
     if outcome.lost:

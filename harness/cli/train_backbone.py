@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     print(_summary(backbones.read_card(outcome.folder), outcome.folder))
     logger.info(
         "it was trained before; --force trains it again"
-        if outcome.kept
+        if outcome.cached
         else f"trained in {time.monotonic() - began:.0f} s"
     )
     if outcome.lost:

@@ -1,2 +1,4 @@
+"""Cached backbone features: extraction, storage on disk and access by row."""
+
 DEFAULT_MEMORY = 64 * 2**20
-"""Bytes of features that a job may hold."""
+"""Default limit, in bytes, of the features that a job keeps in memory."""

@@ -1,4 +1,4 @@
-"""Who works on what: two processes that extract the same thing share the chunks instead of doing each twice."""
+"""Chunk-level locks that let several processes share one extraction."""
 
 from __future__ import annotations
 
@@ -11,18 +11,29 @@ from harness.utils.errors import FramelightError
 
 Chunk = TypeVar("Chunk")
 LOCKS_FOLDER = ".claims"
-"""In an entry, for as long as somebody works on it."""
+"""Folder of the lock files, inside an entry while it is being extracted."""
 
 
 class ChunkLocks:
-    """Locks on the chunks of one entry; the system releases those of a process that is killed.
+    """Context manager with one lock for each chunk of an entry.
 
-    Only a saving: what is stored is the same whoever computes it, so a lock that fails to hold costs time alone.
+    The operating system releases the locks of a killed process. Locks only save work: the stored features are the
+    same whichever process computes them, so a lock that fails costs nothing but time.
+
+    Parameters
+    ----------
+    entry : Path
+        Folder of the feature entry.
+
+    Raises
+    ------
+    FramelightError
+        On entering, if the store is not writable.
     """
 
     def __init__(self, entry: Path) -> None:
         self.folder = entry / LOCKS_FOLDER
-        self.held: dict[int, Any] = {}
+        self._locks: dict[int, Any] = {}
 
     def __enter__(self) -> ChunkLocks:
         try:
@@ -34,19 +45,36 @@ class ChunkLocks:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for number in list(self.held):
+        for number in list(self._locks):
             self.release(number)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def iter_available(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
-        """(number, chunk) that nobody has done or works on, each to be done and then released here."""
+        """Lock and yield the chunks that are neither done nor locked by another process.
+
+        Parameters
+        ----------
+        chunks : list
+            All chunks of the entry, in the same order in every process.
+        done : callable
+            Returns whether a chunk is stored already.
+
+        Yields
+        ------
+        number : int
+            Position of the chunk in `chunks`. Pass it to `release` once the chunk is stored.
+        chunk : object
+            The chunk.
+        """
         return self._claim(chunks, done, wait=False)
 
     def iter_remaining(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
-        """What others claimed and did not finish; waits for its holders.
+        """Wait for the chunks that other processes locked, and yield those that they did not finish.
 
-        To be called with nothing held: two processes that each wait for what the other holds would wait for ever.
-        Claims made here are in ascending order, which cannot close such a ring.
+        Release all locks before calling this: two processes that wait for each other's locks would deadlock. Locks
+        are acquired here in ascending order, which rules out such a cycle.
+
+        Parameters and yielded values are those of `iter_available`.
         """
         return self._claim(chunks, done, wait=True)
 
@@ -60,7 +88,8 @@ class ChunkLocks:
                 yield number, chunk
 
     def release(self, number: int) -> None:
-        lock = self.held.pop(number, None)
+        """Release the lock of a chunk, if this process has it."""
+        lock = self._locks.pop(number, None)
         if lock is not None:
             lock.release()
 
@@ -74,5 +103,5 @@ class ChunkLocks:
             return False
         except OSError:
             return True
-        self.held[number] = lock
+        self._locks[number] = lock
         return True

@@ -1,4 +1,4 @@
-"""The margin of the crops of a data set, by its digest: measured once for a detector, and remembered in the store."""
+"""Estimate the crop margin of a data set with a face detector, and cache it in the store."""
 
 from __future__ import annotations
 
@@ -23,22 +23,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""Between what the default detector finds in grey photographs of real faces (1.03, 0, 0) and in a rendered set in the
-layout of Aff-Wild2 (1.00, 0, 0.07)."""
+"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered data
+set in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
 
 MIN_FACES = 20
-"""Faces found in the crops of a data set; with fewer nothing is said of its margin."""
+"""Minimum number of detected faces; with fewer the margin is unknown."""
 MAX_CROPS = 40
-"""Crops that are looked at."""
+"""Maximum number of crops that the detector runs on."""
 
 PADDED_SCALE, PADDED_SIZE = 1.5, 168
-"""Side of a padded crop, in sides of the crop and in pixels; with fewer pixels boxes come out too large."""
+"""Side of a padded crop, relative to the crop and in pixels; with fewer pixels the detected boxes are too large."""
 
 
 def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
-    """The median over crops, each uint8 [S, S, 3], in which the detector finds one face; None where it finds few.
+    """Estimate the margin of face crops as the median over the crops with exactly one detected face.
 
-    The crops are padded first: detectors look for faces that lie within a picture, not for one that fills it.
+    The crops are padded first, because detectors expect faces inside an image, not faces that fill it.
+
+    Parameters
+    ----------
+    crops : sequence of uint8 ndarray of shape (S, S, 3)
+        At most `MAX_CROPS` of them are used, evenly spaced.
+    detector : Detector
+        Face detector.
+
+    Returns
+    -------
+    Margin or None
+        None if the detector finds fewer than `MIN_FACES` faces.
     """
     rows = []
     for pixels in crops[:: max(-(-len(crops) // MAX_CROPS), 1)]:
@@ -59,7 +71,22 @@ def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin |
 
 
 def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Margin | None:
-    """That of the data set with this digest, where it still lies where it was."""
+    """Return the crop margin of the data set with a given digest, from the cache of the store where it is there.
+
+    Parameters
+    ----------
+    images : str
+        Digest of the images; may be empty.
+    detector : Detector
+        Face detector; results are cached for each detector.
+    store : Store
+        Has the location of the data set, and the cache.
+
+    Returns
+    -------
+    Margin or None
+        None if the data set was moved or changed, or if too few faces are detected.
+    """
     from harness.video.faces.boxes import Margin
 
     if not images:
@@ -69,7 +96,7 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
         crops = _sample_crops(images, store)
         if not crops:
             return None
-        logger.info("looking at the crops that the run learned from, for their margin")
+        logger.info("estimating the crop margin of the training data with the face detector")
         margin = estimate_margin(crops, detector)
         cache.set(key, None if margin is None else [margin.scale, margin.dx, margin.dy])
         cache.save()
@@ -77,7 +104,7 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
 
 
 def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
-    """As many as are looked at, over all sequences of the data set; empty where it is gone or has changed."""
+    """Decode up to `MAX_CROPS` crops, spread over the sequences; none if the data set was moved or changed."""
     from harness.data.fingerprint import DatasetFingerprint
     from harness.data.image_decoding import CorruptImageError, decode_image
     from harness.data.registry import open_dataset
@@ -90,11 +117,10 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
     except (FramelightError, OSError):
         return []
     names = [name for name in sorted(dataset.sequences) if len(dataset.sequences[name].images)]
-    each = -(-MAX_CROPS // max(len(names), 1))
+    per_sequence = -(-MAX_CROPS // max(len(names), 1))
+    candidates = [path for name in names for path in _evenly_spaced(dataset.sequences[name].images, per_sequence)]
     crops = []
-    for path in _evenly_spaced(
-        [path for name in names for path in _evenly_spaced(dataset.sequences[name].images, each)], MAX_CROPS
-    ):
+    for path in _evenly_spaced(candidates, MAX_CROPS):
         try:
             crops.append(decode_image(path))
         except CorruptImageError:
@@ -102,6 +128,6 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
     return crops
 
 
-def _evenly_spaced(paths: Sequence[Path], most: int) -> list[Path]:
-    """All of them, or so many at even distances, the first and the last among them."""
-    return [paths[at] for at in np.linspace(0, len(paths) - 1, min(most, len(paths))).astype(int)]
+def _evenly_spaced(paths: Sequence[Path], max_count: int) -> list[Path]:
+    """Return at most `max_count` paths at even distances, including the first and the last."""
+    return [paths[i] for i in np.linspace(0, len(paths) - 1, min(max_count, len(paths))).astype(int)]

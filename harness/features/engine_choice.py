@@ -1,4 +1,7 @@
-"""Which engine computes an entry: the one it was begun with, else the one asked for, else the soonest measured."""
+"""Select the inference engine of a feature entry.
+
+The engine that the entry was started with comes first, then the one that the user named, then the fastest one.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENGINE_FILE = "engine.json"
-"""In the folder of an entry, written before its first features."""
+"""File in the folder of an entry that names its engine; written before the first features."""
 
 
 @dataclass(frozen=True)
 class EngineSelector:
-    """How forward passes are to be computed.
+    """Selects the engine that computes forward passes.
 
-    cache: the folder where engines keep what they export, and what was measured of them. name: an engine's, "" for
-    the soonest here. compute: float32, bf16 or fp16; the difference that a reduced one makes is said and recorded.
+    Attributes
+    ----------
+    cache : Path
+        Folder for the models that engines export and for their measured speeds.
+    name : str
+        Name of an engine; "" selects the fastest one on this machine.
+    compute : {"float32", "bf16", "fp16"}
+        Precision of the forward passes. For a reduced precision the difference to float32 is measured, logged and
+        stored.
     """
 
     cache: Path
@@ -37,16 +47,37 @@ class EngineSelector:
     compute: str = "float32"
 
     def select_engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
-        """The engine for an entry of `crops` crops, noted in its folder: whoever goes on with it uses the same one.
+        """Open the engine for an entry and write its name to the entry's folder, so that resuming uses the same one.
 
-        An engine that is not there any more is replaced, which is said and recorded. BackboneError, which says what to
-        do, for one asked for that is unknown, not there, or cannot run this backbone in this precision.
+        If the entry's earlier engine is not available any more, another one replaces it; this is logged and stored.
+
+        Parameters
+        ----------
+        entry : Path
+            Folder of the feature entry.
+        backbone : Backbone
+            The loaded backbone.
+        workers : int
+            Number of worker threads.
+        crops : int
+            Number of crops of the entry.
+
+        Returns
+        -------
+        Engine
+            The engine, ready to run.
+
+        Raises
+        ------
+        BackboneError
+            If the engine that the user named is unknown, is not installed, or cannot run this backbone in this
+            precision.
         """
         with entry_lock(entry / LOCKS_FOLDER / ENGINE_FILE):
-            note = self.read_metadata(entry)
-            begun = self._reopen_engine(note, backbone) if note else None
-            if begun is not None:
-                return begun
+            metadata = self.read_metadata(entry)
+            earlier = self._reopen_engine(metadata, backbone) if metadata else None
+            if earlier is not None:
+                return earlier
             engine = self._choose_engine(backbone, workers, crops)
             write_json(
                 entry / ENGINE_FILE,
@@ -54,35 +85,38 @@ class EngineSelector:
                     "name": engine.name,
                     "precision": engine.precision,
                     **self._measure_difference(engine, backbone),
-                    **({"begun_with": note} if note else {}),
+                    **({"begun_with": metadata} if metadata else {}),
                 },
             )
         return engine
 
     def log_reuse(self, entry: FeatureEntry) -> None:
-        """Log where an engine was asked for and the features are there already, by another."""
+        """Log that the features of an entry are reused although they were computed by another engine than `name`."""
         if self.name not in ("", entry.engine):
             logger.info(
-                f"these features are there already, by {entry.engine or 'an engine that was not noted'}; "
-                f"nothing is computed by {self.name}"
+                f"reusing cached features, computed by {entry.engine or 'an unknown engine'}; engine {self.name} is "
+                "not used"
             )
 
     def read_metadata(self, entry: Path) -> dict[str, Any]:
-        """What is known of the engine of an entry that is being computed: JSON types, {} where nothing is."""
+        """Read the engine file of an entry; an empty dict if there is none for this precision."""
         try:
-            note = json.loads((entry / ENGINE_FILE).read_text(encoding="utf-8"))
-            return note if isinstance(note["name"], str) and note["precision"] == self.compute else {}
+            metadata = json.loads((entry / ENGINE_FILE).read_text(encoding="utf-8"))
+            return metadata if isinstance(metadata["name"], str) and metadata["precision"] == self.compute else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 
-    def _reopen_engine(self, note: dict[str, Any], backbone: Backbone) -> Engine | None:
-        name = note["name"]
+    def _reopen_engine(self, metadata: dict[str, Any], backbone: Backbone) -> Engine | None:
+        name = metadata["name"]
         if self.name not in ("", name):
-            logger.info(f"these features were begun with {name}, which goes on with them")
+            logger.info(f"resuming the extraction with {name}, the engine that it was started with")
         try:
             return self._open_engine(name, backbone)
         except BackboneError as error:
-            logger.warning(f"these features were begun with {name}, and another engine goes on with them: {error}")
+            logger.warning(
+                f"the extraction was started with engine {name}, which is not available; another engine continues: "
+                f"{error}"
+            )
             return None
 
     def _choose_engine(self, backbone: Backbone, workers: int, crops: int) -> Engine:
@@ -103,11 +137,11 @@ class EngineSelector:
         )
 
     def _measure_difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
-        """Of a reduced precision to float32, measured and said."""
+        """Measure and log the difference of a reduced precision to float32; empty for float32."""
         if self.compute == "float32":
             return {}
         from backbones.engines.selection import engine_difference
 
-        found = engine_difference(engine, backbone)
-        logger.info(f"{backbone.label} in {self.compute} by {engine.name}, against float32: {found}")
-        return {"difference": asdict(found)}
+        difference = engine_difference(engine, backbone)
+        logger.info(f"{backbone.label} in {self.compute} with {engine.name}, compared with float32: {difference}")
+        return {"difference": asdict(difference)}

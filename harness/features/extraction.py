@@ -1,7 +1,7 @@
-"""Crops on disk become features in the store.
+"""Extract the features of the crops of a data set into the store.
 
-Work is cut into chunks that depend on the dataset alone, and batches never cross a chunk: what is stored does not
-depend on what a killed run had already done, nor on who else extracts at the same time.
+The crops are divided into chunks that depend on the data set alone, and no batch crosses a chunk. The stored features
+therefore depend neither on where an earlier run was interrupted nor on other processes that extract at the same time.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from harness.features.pipeline import Batch
 
 CHUNK_FRAMES = 256
+"""Minimum number of crops of a chunk, except the last."""
 Progress = Callable[[int, int, float, float], None]
-"""Called with frames done, frames in all, frames a second and seconds left."""
+"""Called with frames done, total frames, frames per second and seconds left."""
 
 
 def extract(  # noqa: PLR0913 - public, one keyword for each option
@@ -42,27 +43,56 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     images: str | None = None,
     computing: EngineSelector | None = None,
 ) -> FeatureEntry:
-    """The features of every crop of `dataset`; what the store already has is not computed again.
+    """Extract the features of every crop of a data set, or return the entry that the store already has.
 
-    backbone: loaded, or what `backbones.get_info` says of it: then torch is imported only if there is work to do.
-    dtype: float16 or float32, as stored. threads: workers of one core each (default: every core); the results do not
-    depend on them. images: the dataset's digest where the caller has it. computing: by which engine and in which
-    precision the network runs (default: the soonest, in float32, with what it exports kept beside the entries).
-    Corrupt crops are listed in the entry and left out. Raises FramelightError for features that are not finite (the
-    sequence is named) or a store that cannot be written, BackboneError for an engine that cannot be had.
+    Corrupt crops are listed in the entry and left out.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+    backbone : Backbone or BackboneInfo
+        With the result of `backbones.get_info`, torch is imported only if something has to be computed.
+    store : FeatureStore
+        Where the entry is looked up and written.
+    dtype : {"float16", "float32"}
+        Precision of the stored features.
+    progress : callable, optional
+        Called after each batch, see `Progress`.
+    threads : int, optional
+        Number of worker threads, one core each. Default: all cores. The features do not depend on it.
+    images : str, optional
+        Digest of the images. Default: it is computed.
+    computing : EngineSelector, optional
+        Engine and precision of the forward passes. Default: the fastest engine, in float32, with its cache inside the
+        store.
+
+    Returns
+    -------
+    FeatureEntry
+        The complete entry.
+
+    Raises
+    ------
+    FramelightError
+        If features are not finite, or if the store is not writable.
+    BackboneError
+        If the engine cannot be used.
     """
     computing = computing or EngineSelector(store.root / ".engines")
     images = dataset_digest(dataset, store.digests) if images is None else images
-    found = store.find(backbone, images, dtype, computing.compute)
-    if found is not None:
-        computing.log_reuse(found)
-        return found
-    known = isinstance(backbone, backbones.BackboneInfo)
-    loaded = backbones.load(backbone.reference, backbone.checkpoints) if known else backbone
+    entry = store.find(backbone, images, dtype, computing.compute)
+    if entry is not None:
+        computing.log_reuse(entry)
+        return entry
+    if isinstance(backbone, backbones.BackboneInfo):
+        loaded = backbones.load(backbone.reference, backbone.checkpoints)
+    else:
+        loaded = backbone
     key, names = store.key(loaded, images, dtype, computing.compute), sorted(dataset.sequences)
-    found = store.find(loaded, images, dtype, computing.compute)
-    if found is not None:
-        return found
+    entry = store.find(loaded, images, dtype, computing.compute)
+    if entry is not None:
+        return entry
     _Extraction(
         dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or os.cpu_count() or 1
     ).run(_make_chunks(dataset, names), progress)
@@ -89,15 +119,17 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Sequences that are extracted together, by name: the paths of a whole data set would fill memory."""
+    """Names of the sequences that are extracted together; the paths of a whole data set would fill the memory."""
 
     names: tuple[str, ...]
     crops: int
 
 
 def _make_chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
-    """Sequences in name order, grouped until a group has CHUNK_FRAMES crops."""
-    chunks, current, size = [], [], 0
+    """Group the sequences, in name order, into chunks of at least `CHUNK_FRAMES` crops."""
+    chunks: list[_Chunk] = []
+    current: list[str] = []
+    size = 0
     for name in names:
         current.append(name)
         size += len(dataset.sequences[name].images)
@@ -109,6 +141,8 @@ def _make_chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
 
 @dataclass(frozen=True)
 class _FeatureWriter:
+    """Where the sequences of an entry are written."""
+
     store: FeatureStore
     key: str
     dtype: str
@@ -126,7 +160,7 @@ class _FeatureWriter:
 
 @dataclass
 class _ChunkExtraction:
-    """One chunk on its way: its arrays fill batch by batch and are stored when the last has come."""
+    """Arrays of one chunk, filled batch by batch and written to the store after the last batch."""
 
     number: int
     sequences: tuple[Sequence, ...]
@@ -143,36 +177,38 @@ class _ChunkExtraction:
         for part, values in batch.arrays.items():
             if part not in self.arrays:
                 self.arrays[part] = np.zeros((len(self.paths), values.shape[1]), self.to.dtype)
-            with np.errstate(over="ignore"):  # a value too large for float16 is found before it is stored, and named
+            with np.errstate(over="ignore"):  # _check_finite reports values that are too large for float16
                 self.arrays[part][rows] = values
 
     def write(self) -> None:
-        sound = np.ones(len(self.paths), bool)
-        sound[list(self.reasons)] = False
-        wanted, start = self.to.missing_sequences(sequence.name for sequence in self.sequences), 0
+        decoded = np.ones(len(self.paths), bool)
+        decoded[list(self.reasons)] = False
+        missing, start = self.to.missing_sequences(sequence.name for sequence in self.sequences), 0
         for sequence in self.sequences:
-            if sequence.name in wanted:
-                self._write_sequence(sequence, start, sound[start : start + len(sequence.images)])
+            if sequence.name in missing:
+                self._write_sequence(sequence, start, decoded[start : start + len(sequence.images)])
             start += len(sequence.images)
 
-    def _write_sequence(self, sequence: Sequence, start: int, sound: np.ndarray) -> None:
-        stored = {part: array[start : start + len(sound)][sound] for part, array in self.arrays.items()}
-        _check_finite(sequence, stored)
+    def _write_sequence(self, sequence: Sequence, start: int, decoded: np.ndarray) -> None:
+        features = {part: array[start : start + len(decoded)][decoded] for part, array in self.arrays.items()}
+        _check_finite(sequence, features)
         corrupt = [
             {
                 "sequence": sequence.name,
-                "frame": int(sequence.frames[at]),
-                "image": self.to.relative_path(sequence.images[at]),
-                "reason": self.reasons[start + at],
+                "frame": int(sequence.frames[i]),
+                "image": self.to.relative_path(sequence.images[i]),
+                "reason": self.reasons[start + i],
             }
-            for at in np.flatnonzero(~sound).tolist()
+            for i in np.flatnonzero(~decoded).tolist()
         ]
-        frames = np.asarray(sequence.frames, np.int32)[sound]
-        self.to.store.write_sequence(self.to.key, sequence.name, {**stored, "frames": frames}, corrupt)
+        frames = np.asarray(sequence.frames, np.int32)[decoded]
+        self.to.store.write_sequence(self.to.key, sequence.name, {**features, "frames": frames}, corrupt)
 
 
 @dataclass(frozen=True)
 class _Extraction:
+    """Extraction of one entry."""
+
     dataset: Dataset
     backbone: Backbone
     writer: _FeatureWriter
@@ -183,36 +219,37 @@ class _Extraction:
         from harness.features.pipeline import ExtractionPipeline
 
         writer, folder = self.writer, self.writer.store.root / self.writer.key
-        crops = sum(chunk.crops for chunk in chunks)  # of all, done or not: resuming must come to the same choice
+        crops = sum(chunk.crops for chunk in chunks)  # done or not, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
-        with ChunkLocks(folder) as locks, ExtractionPipeline(engine, self.backbone, self.threads) as pipeline:
-            for claimed in (locks.iter_available, locks.iter_remaining):
-                works = (
+        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(engine, self.backbone, self.threads)
+        with ChunkLocks(folder) as locks, pipeline:
+            for iter_chunks in (locks.iter_available, locks.iter_remaining):
+                extractions = (
                     _ChunkExtraction(number, tuple(self.dataset.sequences[name] for name in chunk.names), writer)
-                    for number, chunk in claimed(chunks, writer.is_complete)
+                    for number, chunk in iter_chunks(chunks, writer.is_complete)
                 )
-                for work, batch in pipeline.batches(works):
-                    work.add_batch(batch)
+                for extraction, batch in pipeline.batches(extractions):
+                    extraction.add_batch(batch)
                     meter.add(batch.stop - batch.start)
-                    if batch.stop == len(work.paths):
-                        work.write()
-                        locks.release(work.number)
+                    if batch.stop == len(extraction.paths):
+                        extraction.write()
+                        locks.release(extraction.number)
             meter.finish()
 
 
-def _check_finite(sequence: Sequence, stored: dict[str, np.ndarray]) -> None:
-    for part, values in stored.items():
+def _check_finite(sequence: Sequence, features: dict[str, np.ndarray]) -> None:
+    for part, values in features.items():
         bad = int((~np.isfinite(values).all(axis=1)).sum())
         if bad:
             raise FramelightError(
-                f"{bad} of {len(values)} {part} of sequence '{sequence.name}' are not finite numbers "
-                f"as {values.dtype}; extract with float32, or use other weights"
+                f"sequence '{sequence.name}': {bad} of {len(values)} rows of {part} are not finite in {values.dtype}; "
+                "extract with float32, or use other weights"
             )
 
 
 class _ThroughputMeter:
-    """Counts frames as they are done; what was there before counts as done, not as speed."""
+    """Reports progress. Frames that were done before count as done, but not towards the speed."""
 
     def __init__(self, progress: Progress | None, total: int, before: int) -> None:
         self.progress, self.total, self.before = progress, total, before
@@ -223,7 +260,7 @@ class _ThroughputMeter:
         self._report(self.before + self.worked)
 
     def finish(self) -> None:
-        """What others have done meanwhile."""
+        """Report the frames that other processes extracted as done."""
         if self.before + self.worked < self.total:
             self._report(self.total)
 

@@ -1,6 +1,4 @@
-"""Labelled rows over the stored features: read in blocks as they are asked for, never all in memory unless they are
-few.
-"""
+"""Features of labeled rows, read from disk in blocks, or cached in memory if they fit."""
 
 from __future__ import annotations
 
@@ -16,19 +14,44 @@ from harness.features.store import PARTS, FeatureEntry, feature_parts
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
+"""Consecutive rows that are shuffled as one block."""
 BUFFER_BLOCKS = 32
+"""Blocks that are in memory at the same time."""
 FEATURE_KINDS = (*PARTS, "noise")
 
 
+# Reading the next buffer in a second thread does not pay: handing over the interpreter lock costs what it saves.
 class FeatureMatrix:
-    """Float32 features of the rows of `labels` whose crop has them.
+    """Float32 features of the labeled rows that have a crop.
 
-    features: `embeddings`, `scores`, `embeddings+scores`, or `noise` (random columns that know nothing of the image).
-    rows: int64 [M], the rows of `labels` that have features, ascending; every method speaks of rows of `labels`.
-    coverage: M / N, 0.0 without a label. width: columns. memory: bytes of features this may hold. Features that take
-    no more, in stored precision, are read once and kept; of others a pass holds a buffer of BUFFER_BLOCKS * BLOCK_ROWS
-    rows, and maps the files' pages until it has copied `memory` from them (see `RowReader`). (A thread that reads the
-    next buffer meanwhile does not pay: handing the interpreter's lock to and fro costs as much as it saves.)
+    Row numbers in all methods are positions in `labels`. Features that fit into `memory`, in stored precision, are read
+    once and cached. For larger features each epoch reads buffers of ``BUFFER_BLOCKS * BLOCK_ROWS`` rows, see
+    `RowReader`.
+
+    Parameters
+    ----------
+    entry : FeatureEntry
+        The stored features.
+    features : {"embeddings", "scores", "embeddings+scores", "noise"}
+        Columns of the matrix. `noise` is random columns that do not depend on the image.
+    labels : Labels
+        The N labeled rows.
+    memory : int
+        Maximum number of bytes of features in memory.
+
+    Attributes
+    ----------
+    rows : int64 ndarray of shape (M,)
+        The rows of `labels` that have features, ascending.
+    coverage : float
+        M / N; 0 if there are no labels.
+    width : int
+        Number of columns D.
+
+    Raises
+    ------
+    InputError
+        If `features` is unknown.
     """
 
     def __init__(self, entry: FeatureEntry, features: str, labels: Labels, memory: int = DEFAULT_MEMORY) -> None:
@@ -45,38 +68,68 @@ class FeatureMatrix:
         self.width = self._source.width
         self.rows = np.flatnonzero(self._position >= 0)
         self.coverage = len(self.rows) / len(labels) if len(labels) else 0.0
-        self._kept: list[np.ndarray] | None = None
+        self._cache: list[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """float32 [B, D] of the given rows of the labels, in their order; ValueError for one without a crop."""
+        """Return the features of some rows.
+
+        Parameters
+        ----------
+        rows : int array of shape (B,)
+            Elements of `self.rows`, in any order.
+
+        Returns
+        -------
+        float32 ndarray of shape (B, D)
+            Features in the order of `rows`.
+
+        Raises
+        ------
+        ValueError
+            If a row has no crop.
+        """
         rows = np.asarray(rows, np.int64)
         if (self._position[rows] < 0).any():
             raise ValueError("a row without a crop has no features; take rows from .rows")
-        if (kept := self._cached_rows()) is None:
+        if (cached := self._cached_rows()) is None:
             return to_float32(self._read_rows(rows))
-        return to_float32([_take_rows(part, np.searchsorted(self.rows, rows)) for part in kept])
+        return to_float32([_take_rows(part, np.searchsorted(self.rows, rows)) for part in cached])
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One epoch: (rows of the labels int64 [B], float32 [B, D]), every row once, the last batch may be short.
+        """Iterate over all rows once, in shuffled batches; the last batch may be smaller.
 
-        Blocks of BLOCK_ROWS neighbouring rows are shuffled, then the rows inside each buffer of BUFFER_BLOCKS blocks:
-        reading stays near-sequential and memory bounded. A pure function of seed and epoch.
+        Blocks of `BLOCK_ROWS` consecutive rows are shuffled, then the rows inside each buffer of `BUFFER_BLOCKS`
+        blocks. Reads are therefore nearly sequential and memory is bounded. The order depends on seed and epoch only.
+
+        Parameters
+        ----------
+        size : int
+            Batch size.
+        seed, epoch : int
+            Seed of the order.
+
+        Yields
+        ------
+        rows : int64 ndarray of shape (B,)
+            Rows of the labels.
+        values : float32 ndarray of shape (B, D)
+            Their features.
         """
         return ((rows, to_float32([values])) for rows, values in self.stored_batches(size, seed, epoch))
 
     def stored_batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """As `batches`, in stored precision: half the bytes, for who widens a batch where it is used."""
+        """Iterate like `batches`, but yield the features in stored precision."""
         pieces: list[tuple[np.ndarray, np.ndarray]] = []
         missing = size
         for rows, part in self._iter_buffers(seed, epoch):
-            at = 0
-            while at < len(rows):
-                end = min(at + missing, len(rows))
-                pieces.append((rows[at:end], part(at, end)))
-                missing, at = missing - (end - at), end
+            start = 0
+            while start < len(rows):
+                end = min(start + missing, len(rows))
+                pieces.append((rows[start:end], part(start, end)))
+                missing, start = missing - (end - start), end
                 if not missing:
                     yield _concatenate_batch(pieces)
                     pieces, missing = [], size
@@ -84,41 +137,58 @@ class FeatureMatrix:
             yield _concatenate_batch(pieces)
 
     def _cached_rows(self) -> list[np.ndarray] | None:
-        """All rows, where there is memory for them."""
-        if self._kept is None and len(self.rows) * self._source.row_bytes <= self.memory:
-            self._kept = self._read_rows(self.rows)
-        return self._kept
+        """Return all rows if they fit into memory, else None."""
+        if self._cache is None and len(self.rows) * self._source.row_bytes <= self.memory:
+            self._cache = self._read_rows(self.rows)
+        return self._cache
 
     def _read_rows(self, rows: np.ndarray) -> list[np.ndarray]:
-        room = self._source.empty(len(rows))
-        self._source.fill(room, rows, np.arange(len(rows)))
-        return room
+        arrays = self._source.empty(len(rows))
+        self._source.fill(arrays, rows, np.arange(len(rows)))
+        return arrays
 
     def _iter_buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
-        """(rows [B] as shuffled, the features [end - start, D] of those from start to end)."""
-        kept = self._cached_rows()
-        for chosen, order in self._shuffle_blocks(seed, epoch):
-            shuffled = chosen[order]
-            if kept is not None:
-                yield self.rows[shuffled], partial(_gather_rows, kept, shuffled)
+        """Yield shuffled rows [B] and a function that returns the features [end - start, D] of a slice of them."""
+        cached = self._cached_rows()
+        for buffer, order in self._shuffle_blocks(seed, epoch):
+            shuffled = buffer[order]
+            if cached is not None:
+                yield self.rows[shuffled], partial(_gather_rows, cached, shuffled)
                 continue
-            room, places = self._source.empty(len(chosen)), np.empty(len(order), np.int64)
-            places[order] = np.arange(len(order))
-            self._source.fill(room, self.rows[chosen], places)
-            yield self.rows[shuffled], partial(_slice_rows, room)
+            arrays, positions = self._source.empty(len(buffer)), np.empty(len(order), np.int64)
+            positions[order] = np.arange(len(order))
+            self._source.fill(arrays, self.rows[buffer], positions)
+            yield self.rows[shuffled], partial(_slice_rows, arrays)
 
     def _shuffle_blocks(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each buffer, which of `rows` it holds and the order they are given in."""
+        """Yield, for each buffer, the indices into `rows` that it contains, and their order."""
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))
         for start in range(0, len(blocks), BUFFER_BLOCKS):
-            chosen = (blocks[start : start + BUFFER_BLOCKS, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
-            chosen = chosen[chosen < len(self.rows)]
-            yield chosen, random.permutation(len(chosen))
+            buffer = (blocks[start : start + BUFFER_BLOCKS, None] * BLOCK_ROWS + np.arange(BLOCK_ROWS)).ravel()
+            buffer = buffer[buffer < len(self.rows)]
+            yield buffer, random.permutation(len(buffer))
 
 
 def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int = 4096) -> Iterator[np.ndarray]:
-    """Yield float32 [B, D] blocks over every stored crop of a sequence, in frame order; D is 0 for `none`."""
+    """Iterate over the features of all stored crops of a sequence, in frame order.
+
+    Parameters
+    ----------
+    entry : FeatureEntry
+        The stored features.
+    features : {"embeddings", "scores", "embeddings+scores", "noise", "none"}
+        Columns to read; `none` has no columns.
+    sequence : str
+        Name of the sequence.
+    size : int
+        Maximum number of rows of a block.
+
+    Yields
+    ------
+    float32 ndarray of shape (B, D)
+        One block.
+    """
     frames = entry.frames(sequence)
     parts = () if features in ("noise", "none") else entry.read(sequence, features)
     for start in range(0, len(frames), size):
@@ -132,7 +202,7 @@ def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int =
 
 
 def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtype: str) -> dict[str, np.ndarray]:
-    """Compute the columns of each name from a backbone's outputs, as they would be read from a feature entry.
+    """Compute feature columns from the outputs of a backbone, as they would be read from a feature entry.
 
     Parameters
     ----------
@@ -141,12 +211,12 @@ def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtyp
     arrays : mapping of str to ndarray of shape (N, D)
         `embeddings` and `scores`.
     dtype : str
-        Precision of the entry, to which the arrays are rounded.
+        Precision of the entry; the arrays are rounded to it.
 
     Returns
     -------
-    dict of str to ndarray of shape (N, D)
-        float32.
+    dict of str to float32 ndarray of shape (N, D)
+        Columns by name.
     """
     with np.errstate(over="ignore"):
         return {name: to_float32([arrays[part].astype(dtype) for part in feature_parts(name)]) for name in names}
@@ -161,11 +231,11 @@ def _slice_rows(parts: Sequence[np.ndarray], start: int, end: int) -> np.ndarray
 
 
 def _take_rows(part: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return np.take(part, index, axis=0, mode="clip")  # an index is never outside; looking first costs a copy
+    return np.take(part, index, axis=0, mode="clip")  # indices are in range; mode "raise" would cost a copy
 
 
 def _concatenate_batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """One batch of its pieces."""
+    """Concatenate the pieces of one batch."""
     if len(pieces) == 1:
         return pieces[0]
     rows, values = zip(*pieces)
@@ -173,7 +243,7 @@ def _concatenate_batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.
 
 
 def _row_positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:
-    """int64 [N]: where each labelled frame stands in its sequence's arrays, -1 where it has no crop."""
+    """Return int64 [N]: the position of each labeled frame in the arrays of its sequence, -1 if it has no crop."""
     positions = np.full(len(labels), -1, np.int64)
     order = np.argsort(labels.sequence, kind="stable")
     bounds = np.flatnonzero(np.diff(np.asarray(labels.sequence)[order])) + 1
@@ -181,7 +251,7 @@ def _row_positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:
         name = labels.sequences[labels.sequence[group[0]]]
         if not entry.sequences.get(name):
             continue
-        frames, wanted = np.asarray(entry.frames(name)), labels.frame[group]
-        at = np.minimum(np.searchsorted(frames, wanted), len(frames) - 1)
-        positions[group] = np.where(frames[at] == wanted, at, -1)
+        frames, labeled = np.asarray(entry.frames(name)), labels.frame[group]
+        nearest = np.minimum(np.searchsorted(frames, labeled), len(frames) - 1)
+        positions[group] = np.where(frames[nearest] == labeled, nearest, -1)
     return positions

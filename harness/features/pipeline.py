@@ -1,8 +1,8 @@
-"""Crops on disk become features, batch by batch: worker threads decode, resize and normalise, and an engine computes.
+"""Pipeline from crops on disk to features: worker threads decode, resize and normalize, an engine computes.
 
-An engine whose calls keep to one core is called by the workers themselves: they wait for nobody, where a network
-spread over the cores waits at every layer for the slowest of them. An engine that wants one caller (a GPU) is fed by
-a thread of its own while the workers prepare what comes next. What comes out does not depend on the number of workers.
+The workers call an engine that runs on one core themselves. This avoids the synchronization between cores at every
+layer of a network that is spread over them. An engine with a single caller (a GPU) has a separate thread, so that the
+workers prepare the next batches meanwhile. The features do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 64 * 64 * 64
 DEVICE_ENGINE, DEVICE_BATCH_SIZE = "cuda", 256
-"""The engine that wants one caller, and the crops of its batches: as many as are extracted together at least."""
+"""The engine with a single caller, and its batch size, which is also the size of a chunk."""
 
 
 class HasPaths(Protocol):
+    """A unit of work: the paths of its crops."""
+
     paths: list[Path]
 
 
@@ -40,7 +42,17 @@ Work = TypeVar("Work", bound=HasPaths)
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows start to stop of a piece of work: features of the sound crops [B, D], [B, K]; reasons of the others."""
+    """Features of consecutive crops of a unit of work.
+
+    Attributes
+    ----------
+    start, stop : int
+        First row, and one past the last.
+    arrays : dict of str to float32 ndarray
+        `embeddings` of shape (B, D) and `scores` of shape (B, K) of the crops that could be decoded.
+    faults : dict of int to str
+        Why a crop could not be decoded, by row.
+    """
 
     start: int
     stop: int
@@ -50,7 +62,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class _PreparedBatch:
-    """Sound crops as the network expects them, float32 [B, 3, S, S], in the `memory` they borrow."""
+    """Decoded crops as the network expects them, float32 [B, 3, S, S], a view of the buffer `memory`."""
 
     pixels: np.ndarray
     memory: np.ndarray
@@ -58,19 +70,26 @@ class _PreparedBatch:
 
 
 def batch_size(preprocessing: Preprocessing) -> int:
-    """Crops of a batch: a function of the input size alone, since rounding depends on it."""
+    """Return the batch size. It depends on the input size alone, because it affects rounding."""
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 
 def engine_batch_size(engine: str, preprocessing: Preprocessing) -> int:
-    """Crops of a batch that an engine of that name is opened for."""
+    """Return the batch size that an engine is opened for."""
     return DEVICE_BATCH_SIZE if engine == DEVICE_ENGINE else batch_size(preprocessing)
 
 
 class ExtractionPipeline(Generic[Work]):
-    """The workers of one engine, for as long as the context lasts.
+    """Context manager with the worker threads of one engine.
 
-    backbone: whose engine it is, or what is known of it.
+    Parameters
+    ----------
+    engine : Engine
+        Computes the forward passes.
+    backbone : Backbone or BackboneInfo
+        The backbone of the engine.
+    workers : int
+        Number of worker threads.
     """
 
     def __init__(self, engine: Engine, backbone: Backbone | BackboneInfo, workers: int) -> None:
@@ -94,17 +113,30 @@ class ExtractionPipeline(Generic[Work]):
         torch.set_num_threads(self.threads_before)
 
     def batches(self, works: Iterable[Work]) -> Iterator[tuple[Work, Batch]]:
-        """The batches of each piece of work, in order; work without a crop gives one empty batch."""
-        ahead: deque[tuple[Work, Callable[[], Batch]]] = deque()
+        """Compute the batches of each unit of work, in order.
+
+        Parameters
+        ----------
+        works : iterable of objects with `paths`
+            Consumed lazily.
+
+        Yields
+        ------
+        work : object
+            The unit of work.
+        batch : Batch
+            One of its batches; a unit of work without crops has one empty batch.
+        """
+        pending: deque[tuple[Work, Callable[[], Batch]]] = deque()
         for work in works:
             for start in range(0, max(len(work.paths), 1), self.size):
                 stop = min(start + self.size, len(work.paths))
-                ahead.append((work, self._submit(work.paths[start:stop], start, stop).result))
-                if len(ahead) > 2 * self.workers:
-                    ready, result = ahead.popleft()
-                    yield ready, result()
-        for ready, result in ahead:
-            yield ready, result()
+                pending.append((work, self._submit(work.paths[start:stop], start, stop).result))
+                if len(pending) > 2 * self.workers:
+                    first, result = pending.popleft()
+                    yield first, result()
+        for first, result in pending:
+            yield first, result()
 
     def _submit(self, paths: list[Path], start: int, stop: int) -> Future[Batch]:
         if self.feeder is None:
@@ -135,7 +167,7 @@ class ExtractionPipeline(Generic[Work]):
         return Batch(start, stop, dict(zip(("embeddings", "scores"), arrays)), prepared.faults)
 
     def _acquire_buffer(self) -> np.ndarray:
-        """float32 [size, S, S, 3] that no batch uses at the moment: fresh memory costs a page fault every 4 KB."""
+        """Return an unused float32 buffer [size, S, S, 3]; new memory would cost a page fault every 4 KB."""
         try:
             return self.memories.get_nowait()
         except Empty:

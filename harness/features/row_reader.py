@@ -1,4 +1,4 @@
-"""Rows of a feature entry, wherever its sequences keep them, put side by side in memory in stored precision."""
+"""Read rows of a feature entry from its memory-mapped files, in stored precision."""
 
 from __future__ import annotations
 
@@ -11,12 +11,26 @@ import numpy as np
 from harness.features.store import FeatureEntry, StoredArray, feature_parts
 
 NOISE_WIDTH = 64
+"""Columns of the features `noise`."""
 
 
 def noise(sequence: str, frames: np.ndarray) -> np.ndarray:
-    """float32 [B, 64] standard normal: a pure function of the sequence's name and the frame number of each row.
+    """Generate standard normal features that depend on the sequence name and the frame number alone.
 
-    Counter-based (SplitMix64 of name, frame and column; then Box and Muller 1958), so that any row can be made alone.
+    The generator is counter-based (SplitMix64 of name, frame and column, then Box and Muller 1958), so that each row
+    can be computed independently.
+
+    Parameters
+    ----------
+    sequence : str
+        Name of the sequence.
+    frames : int array of shape (B,)
+        Frame numbers.
+
+    Returns
+    -------
+    float32 ndarray of shape (B, 64)
+        The features.
     """
     name = np.uint64(int.from_bytes(hashlib.sha256(sequence.encode()).digest()[:8], "little"))
     with np.errstate(over="ignore"):
@@ -35,21 +49,43 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 MAX_OPEN_FILES = 16384
-"""As many may be open as no data set has sequences; 1,024, the usual allowance, are too few for Aff-Wild2."""
+"""Maximum number of open files, above the number of sequences of any data set; the usual limit of 1,024 is too low for
+Aff-Wild2."""
 
 MAX_GAP = 8
-"""Wanted crops further apart than this are copied one neighbourhood after the other."""
+"""Rows whose positions differ by more than this are copied separately."""
 
 READAHEAD_FACTOR = 16
-"""The system maps pages around those that are read: so many times as many at most (measured)."""
+"""Upper bound of the ratio of mapped pages to pages that are read, as the system reads ahead (measured)."""
 
 
 class RowReader:
-    """Rows of the stored arrays that `features` is made of; one array [B, D] for each part.
+    """Reads rows of the stored arrays of a feature entry.
 
-    names: of the sequences that `sequence` int32 [N] counts; position: int64 [N], rows of their arrays. memory: bytes
-    that are copied from mapped pages before these are given back. (Linux may map a whole huge page around a block: of
-    scattered blocks many times as much is resident then, all of it cache that it takes back when memory is short.)
+    Linux may map a whole huge page around a block of rows. The resident memory then exceeds `memory`, but all of the
+    excess is page cache, which the system reclaims when memory is short.
+
+    Parameters
+    ----------
+    entry : FeatureEntry
+        The stored features.
+    features : {"embeddings", "scores", "embeddings+scores"}
+        Arrays to read; each is one part.
+    names : sequence of str
+        Names of the sequences.
+    sequence : int32 ndarray of shape (N,)
+        Sequence of each row, as an index into `names`.
+    position : int64 ndarray of shape (N,)
+        Position of each row in the arrays of its sequence.
+    memory : int
+        Number of bytes to copy before mapped pages are released.
+
+    Attributes
+    ----------
+    width : int
+        Total number of columns.
+    row_bytes : int
+        Bytes of one row.
     """
 
     def __init__(
@@ -64,55 +100,75 @@ class RowReader:
         self._entry, self._names, self._sequence, self._position = entry, names, sequence, position
         self._parts = {part: entry.widths[part] for part in feature_parts(features)}
         self._type = np.dtype(entry.dtype)
-        self._memory, self._touched, self._most = memory, 0, _open_file_limit()
+        self._memory, self._copied, self._max_open = memory, 0, _open_file_limit()
         self._arrays: dict[tuple[int, str], StoredArray] = {}
         self.width = sum(self._parts.values())
         self.row_bytes = self.width * self._type.itemsize
 
     def empty(self, count: int) -> list[np.ndarray]:
-        """Room for `count` rows."""
+        """Allocate one array for each part, with `count` rows."""
         return [np.empty((count, width), self._type) for width in self._parts.values()]
 
-    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
-        """Put these rows of the N into these places of the room; neighbours are copied at once."""
+    def fill(self, arrays: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
+        """Copy rows into arrays; consecutive rows are copied together.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray
+            Result of `empty`.
+        rows : int array of shape (B,)
+            Rows to read, out of the N.
+        places : int array of shape (B,)
+            Where each row goes in the arrays.
+        """
         sequence, position = self._sequence[rows], self._position[rows]
         step = np.diff(position)
         cut = (np.diff(sequence) != 0) | (step < 0) | (step > MAX_GAP)
-        uneven = np.append(0, np.cumsum(step != 1))  # rows may repeat: the first and the last do not tell
+        uneven = np.append(0, np.cumsum(step != 1))  # rows may repeat, so first and last position do not suffice
         starts = np.append(0, np.flatnonzero(cut) + 1)[: len(rows)]
         ends = np.append(starts[1:], len(rows))[: len(starts)]
-        even = uneven[starts] == uneven[ends - 1]
-        for which, start, end, first, last, piece in zip(
+        consecutive = uneven[starts] == uneven[ends - 1]
+        for index, start, end, first, last, contiguous in zip(
             *(
                 values.tolist()
-                for values in (sequence[starts], starts, ends, position[starts], position[ends - 1], even)
+                for values in (sequence[starts], starts, ends, position[starts], position[ends - 1], consecutive)
             )
         ):
-            wanted = slice(first, last + 1) if piece else position[start:end]
-            for part, out in zip(self._parts, room):
-                out[places[start:end]] = self._open_array(which, part).rows[wanted]
+            selected = slice(first, last + 1) if contiguous else position[start:end]
+            for part, out in zip(self._parts, arrays):
+                out[places[start:end]] = self._open_array(index, part).rows[selected]
         self._count_copied_bytes(len(rows) * self.row_bytes)
 
-    def _open_array(self, which: int, part: str) -> StoredArray:
-        """The array of a sequence; of those that are open the one used longest ago makes room."""
-        array = self._arrays.pop((which, part), None)
+    def _open_array(self, index: int, part: str) -> StoredArray:
+        """Return the array of a sequence; at the limit the least recently used array is closed."""
+        array = self._arrays.pop((index, part), None)
         if array is None:
-            array = self._entry.open(self._names[which], part)
-            if len(self._arrays) >= self._most:
+            array = self._entry.open(self._names[index], part)
+            if len(self._arrays) >= self._max_open:
                 del self._arrays[next(iter(self._arrays))]
-        self._arrays[which, part] = array
+        self._arrays[index, part] = array
         return array
 
     def _count_copied_bytes(self, size: int) -> None:
-        self._touched += size
-        if self._touched * READAHEAD_FACTOR > self._memory:
+        self._copied += size
+        if self._copied * READAHEAD_FACTOR > self._memory:
             for array in self._arrays.values():
                 array.release()
-            self._touched = 0
+            self._copied = 0
 
 
 class NoiseRows:
-    """The same of random columns; frame: int32 [N], the frame numbers of the rows."""
+    """Generates the rows of the features `noise`; has the interface of `RowReader`.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the sequences.
+    sequence : int32 ndarray of shape (N,)
+        Sequence of each row, as an index into `names`.
+    frame : int32 ndarray of shape (N,)
+        Frame number of each row.
+    """
 
     width, row_bytes = NOISE_WIDTH, NOISE_WIDTH * 4
 
@@ -120,17 +176,19 @@ class NoiseRows:
         self._names, self._sequence, self._frame = names, sequence, frame
 
     def empty(self, count: int) -> list[np.ndarray]:
+        """Allocate the array of `count` rows."""
         return [np.empty((count, self.width), np.float32)]
 
-    def fill(self, room: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
+    def fill(self, arrays: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
+        """Write rows into the array, see `RowReader.fill`."""
         sequence = self._sequence[rows]
         bounds = np.flatnonzero(np.diff(sequence)) + 1
         for group in np.split(np.arange(len(rows)), bounds) if len(rows) else ():
-            room[0][places[group]] = noise(self._names[sequence[group[0]]], self._frame[rows[group]])
+            arrays[0][places[group]] = noise(self._names[sequence[group[0]]], self._frame[rows[group]])
 
 
 def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Parts [B, *] in stored precision -> float32 [B, D], side by side; several times sooner than numpy's own."""
+    """Concatenate parts [B, *] in stored precision to float32 [B, D]; torch converts faster than numpy."""
     values = concatenate_columns(parts)
     if values.dtype == np.float32 or not values.size:
         return values.astype(np.float32, copy=False)
@@ -140,22 +198,23 @@ def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _open_file_limit() -> int:
-    """So many files are kept mapped for one matrix: three eighths of what this process may open, since one matrix is
-    learned from while another chooses the epoch. The process is first given what the system lets it have.
+    """Raise the soft limit of open files and return how many of them one matrix may map.
+
+    This is three eighths of the limit, as a training has two matrices: one to fit and one to select the epoch.
     """
     try:
         import resource
-    except ImportError:  # a system without such limits
+    except ImportError:  # Windows has no such limit
         return MAX_OPEN_FILES
-    allowed, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if allowed != resource.RLIM_INFINITY and allowed < MAX_OPEN_FILES:
-        wanted = MAX_OPEN_FILES if most == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, most)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < MAX_OPEN_FILES:
+        raised = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
-        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 3 * (MAX_OPEN_FILES if allowed == resource.RLIM_INFINITY else min(allowed, MAX_OPEN_FILES)) // 8
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return 3 * (MAX_OPEN_FILES if soft == resource.RLIM_INFINITY else min(soft, MAX_OPEN_FILES)) // 8
 
 
 def concatenate_columns(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """[B, D]; the part itself where there is one."""
+    """Concatenate parts [B, *] to [B, D]; a single part is returned as it is."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

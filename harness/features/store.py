@@ -1,8 +1,8 @@
-"""Where features live: one entry per network, preprocessing, images and precision; torch-free.
+"""Store of features: one entry per network, preprocessing, images and precision. Does not import torch.
 
-<root>/<key>/entry.json                                  written last: an entry that has one is complete
-<root>/<key>/<sequence>/{embeddings,scores,frames}.npy   a folder written aside and renamed whole
-<root>/<key>/<sequence>/corrupt.json                     only where a crop could not be decoded
+<root>/<key>/entry.json                                  written last: an entry with this file is complete
+<root>/<key>/<sequence>/{embeddings,scores,frames}.npy   the folder is written atomically
+<root>/<key>/<sequence>/corrupt.json                     only if a crop could not be decoded
 """
 
 from __future__ import annotations
@@ -27,28 +27,46 @@ if TYPE_CHECKING:
 
 
 class StoredArray:
-    """An .npy file of an array [T, width] of `dtype`; ValueError or OSError where it is none, or not whole.
+    """Memory-mapped .npy file.
 
-    rows: [T, width], read from the file as they are used.
+    Parameters
+    ----------
+    path : Path
+        The file.
+    width : int
+        Expected number of columns.
+    dtype : str
+        Expected type.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (T, width)
+        The array, read from disk on access.
+
+    Raises
+    ------
+    ValueError, OSError
+        If the file cannot be read, is truncated, or has another shape or type.
     """
 
     def __init__(self, path: Path, width: int, dtype: str) -> None:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             if np.lib.format.read_magic(file) != (1, 0):
                 raise ValueError("not an array of this store")
-            shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
-            if shape[1:] != (width,) or by_columns or found != dtype:
+            shape, fortran_order, stored_dtype = np.lib.format.read_array_header_1_0(file)
+            if shape[1:] != (width,) or fortran_order or stored_dtype != dtype:
+                order = " in Fortran order" if fortran_order else ""
                 raise ValueError(
-                    f"holds {list(shape)} of {found}{' by columns' if by_columns else ''}, not [T, {width}] of {dtype}"
+                    f"has shape {list(shape)} and type {stored_dtype}{order}, expected [T, {width}] and {dtype}"
                 )
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             start, count = file.tell(), shape[0] * width
-        if start + count * found.itemsize > len(self._map):
-            raise ValueError(f"ends before its row {shape[0]}")
-        self.rows = np.frombuffer(self._map, found, count, start).reshape(shape)
+        if start + count * stored_dtype.itemsize > len(self._map):
+            raise ValueError(f"is truncated before row {shape[0]}")
+        self.rows = np.frombuffer(self._map, stored_dtype, count, start).reshape(shape)
 
     def release(self) -> None:
-        """Let the pages that were read no longer count as this process's memory; the system's cache keeps them."""
+        """Remove the pages that were read from the memory of this process; the system's page cache keeps them."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
@@ -56,10 +74,11 @@ class StoredArray:
 Opened = TypeVar("Opened")
 
 FORMAT_VERSION = 2
-"""Of the key and of entry.json; raised when either changes its meaning."""
+"""Version of the key and of entry.json; increased when the meaning of either changes."""
 
 PRECISIONS = ("float16", "float32")
 PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
+"""Stored arrays of each kind of features."""
 
 
 def entry_key(
@@ -70,10 +89,33 @@ def entry_key(
     dtype: str,
     compute: str = "float32",
 ) -> str:
-    """The key of an entry: 16 hex digits over everything its arrays depend on.
+    """Compute the key of an entry: a hash over everything that its arrays depend on.
 
-    architecture: the spec's constructor. Two networks may hold the same tensors and compute different things with
-    them (timm's efficientnet_b0 and tf_efficientnet_b0 pad differently). compute: what the forward passes compute in.
+    Parameters
+    ----------
+    architecture : str
+        Constructor in the backbone's spec. Two networks may have the same weights and compute different outputs:
+        timm's efficientnet_b0 and tf_efficientnet_b0 use different padding.
+    weights_hash : str
+        Hash of the weights.
+    preprocessing : dict
+        Settings of the preprocessing, as JSON types.
+    data_digest : str
+        Digest of the images.
+    dtype : {"float16", "float32"}
+        Precision of the stored features.
+    compute : {"float32", "bf16", "fp16"}
+        Precision of the forward passes.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Raises
+    ------
+    InputError
+        If `dtype` is unknown.
     """
     if dtype not in PRECISIONS:
         raise unknown_name_error("precision", dtype, PRECISIONS)
@@ -94,11 +136,30 @@ def entry_key(
 
 @dataclass(frozen=True)
 class FeatureEntry:
-    """The features of every crop of a dataset by one backbone.
+    """Features of all crops of a data set by one backbone.
 
-    widths: columns of `embeddings` and `scores`; sequences: crops stored, by name; corrupt: crops that could not be
-    decoded, each with `sequence`, `frame`, `image` and `reason`; they are treated as missing. dtype: as stored;
-    compute: what the forward passes computed in; engine: what ran them, "" where that was not kept.
+    Attributes
+    ----------
+    path : Path
+        Folder of the entry.
+    key : str
+        See `entry_key`.
+    backbone : dict
+        Reference, label, weights, preprocessing and score labels of the backbone.
+    data_digest : str
+        Digest of the images.
+    dtype : {"float16", "float32"}
+        Precision of the stored features.
+    widths : dict of str to int
+        Numbers of columns of `embeddings` and `scores`.
+    sequences : dict of str to int
+        Number of stored crops of each sequence.
+    corrupt : tuple of dict
+        Crops that could not be decoded, with `sequence`, `frame`, `image` and `reason`. They are treated as missing.
+    compute : str
+        Precision of the forward passes.
+    engine : str
+        Name of the inference engine; "" if unknown.
     """
 
     path: Path
@@ -113,30 +174,30 @@ class FeatureEntry:
     engine: str = ""
 
     def width(self, features: str) -> int:
-        """Columns of `embeddings`, `scores` or `embeddings+scores`."""
+        """Return the number of columns of `embeddings`, `scores` or `embeddings+scores`."""
         return sum(self.widths[part] for part in feature_parts(features))
 
     def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
-        """Memory maps [T, D], one for each part of `features`, rows as in `frames(sequence)`."""
+        """Return memory maps [T, D], one for each part of `features`; the rows match `frames(sequence)`."""
         return tuple(self._memory_map(sequence, part) for part in feature_parts(features))
 
     def open(self, sequence: str, part: str) -> StoredArray:
-        """`embeddings` or `scores` [T, D] of a sequence, to be read by position, rows as in `frames(sequence)`."""
+        """Open `embeddings` or `scores` [T, D] of a sequence; the rows match `frames(sequence)`."""
         return self._open_array(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
 
     def frames(self, sequence: str) -> np.ndarray:
-        """int32 [T] memory map: frame numbers, ascending."""
+        """Return the frame numbers of a sequence, ascending, as an int32 [T] memory map."""
         return self._memory_map(sequence, "frames")
 
     def _memory_map(self, sequence: str, part: str) -> np.ndarray:
         return self._open_array(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
 
-    def _open_array(self, how: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
+    def _open_array(self, opener: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
         if sequence not in self.sequences:
             raise unknown_name_error("sequence", sequence, self.sequences)
         path = self.path / sequence / f"{part}.npy"
         try:
-            return how(path)
+            return opener(path)
         except (OSError, ValueError) as error:
             raise FramelightError(
                 f"{path} cannot be read ({error}); remove {self.path} and run the command again"
@@ -144,17 +205,24 @@ class FeatureEntry:
 
 
 class FeatureStore:
-    """The feature entries under one folder."""
+    """The feature entries in one folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     @property
     def digests(self) -> Path:
-        """Cache of content digests of images, kept beside the entries."""
+        """File that caches the digests of image files."""
         return self.root / DIGESTS
 
     def key(self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32") -> str:
+        """Compute the key of the entry of a backbone, see `entry_key`."""
         spec = backbone.spec
         return entry_key(
             spec.constructor, backbone.weights_hash, spec.preprocessing.as_dict(), data_digest, dtype, compute
@@ -163,16 +231,24 @@ class FeatureStore:
     def find(
         self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32"
     ) -> FeatureEntry | None:
-        """The complete entry of a backbone on a dataset's images, or None; reads one small file."""
+        """Return the complete entry of a backbone for images with a given digest, or None; reads one small file."""
         key = self.key(backbone, data_digest, dtype, compute)
         return self.entry(key) if (self.root / key / "entry.json").is_file() else None
 
     def entry(self, key: str) -> FeatureEntry:
-        """The complete entry of that key; InputError when there is none."""
+        """Read the complete entry with a given key.
+
+        Raises
+        ------
+        InputError
+            If there is no such entry.
+        FramelightError
+            If its entry.json cannot be read.
+        """
         path = self.root / key
         try:
             fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
-            ran = fields.get("engine", {})
+            engine = fields.get("engine", {})
             return FeatureEntry(
                 path,
                 key,
@@ -182,8 +258,8 @@ class FeatureStore:
                 fields["widths"],
                 fields["sequences"],
                 tuple(fields["corrupt"]),
-                ran.get("precision", "float32"),
-                ran.get("name", ""),
+                engine.get("precision", "float32"),
+                engine.get("name", ""),
             )
         except FileNotFoundError as error:
             raise InputError(f"no complete feature entry at {path}; run framelight extract") from error
@@ -195,18 +271,34 @@ class FeatureStore:
     def write_sequence(
         self, key: str, sequence: str, arrays: dict[str, np.ndarray], corrupt: list[dict[str, Any]]
     ) -> None:
-        """Put a sequence's arrays in place whole; one that another process put there first is kept."""
-        with atomic_write_dir(self.sequence_path(key, sequence)) as aside:
+        """Write the arrays of a sequence atomically, unless another process wrote them first.
+
+        Parameters
+        ----------
+        key : str
+            Key of the entry.
+        sequence : str
+            Name of the sequence.
+        arrays : dict of str to ndarray
+            `embeddings`, `scores` and `frames`.
+        corrupt : list of dict
+            Crops that could not be decoded, see `FeatureEntry`.
+        """
+        with atomic_write_dir(self.sequence_path(key, sequence)) as temp_dir:
             for name, array in arrays.items():
-                _save_array(aside / f"{name}.npy", array)
+                _save_array(temp_dir / f"{name}.npy", array)
             if corrupt:
-                write_json(aside / "corrupt.json", corrupt)
+                write_json(temp_dir / "corrupt.json", corrupt)
 
     def complete(self, key: str, sequences: list[str], fields: dict[str, Any]) -> FeatureEntry:
-        """Write entry.json once every sequence is in place."""
-        stored = {
-            name: int(len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r"))) for name in sequences
-        }
+        """Write entry.json, after all sequences; `fields` is its content but for the crops.
+
+        Returns
+        -------
+        FeatureEntry
+            The complete entry.
+        """
+        stored = {name: len(np.load(self.sequence_path(key, name) / "frames.npy", mmap_mode="r")) for name in sequences}
         corrupt = [fault for name in sequences for fault in self._read_corrupt(key, name)]
         write_json(
             self.root / key / "entry.json",
@@ -216,8 +308,9 @@ class FeatureStore:
         return self.entry(key)
 
     def sequence_path(self, key: str, sequence: str) -> Path:
+        """Return the folder of a sequence; raise InputError if its name cannot be the name of a folder."""
         if "/" in sequence or sequence.startswith(".") or sequence in ("entry.json", "engine.json"):
-            raise InputError(f"sequence name '{sequence}' cannot be a folder name; rename it")
+            raise InputError(f"the sequence name '{sequence}' cannot be used as a folder name; rename the sequence")
         return self.root / key / sequence
 
     def _read_corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
@@ -226,14 +319,14 @@ class FeatureStore:
 
 
 def feature_parts(features: str) -> tuple[str, ...]:
-    """The stored arrays that `embeddings`, `scores` or `embeddings+scores` are made of; InputError for others."""
+    """Return the stored arrays of `embeddings`, `scores` or `embeddings+scores`; raise InputError for other names."""
     if features not in PARTS:
         raise unknown_name_error("features", features, PARTS)
     return PARTS[features]
 
 
 def _save_array(path: Path, array: np.ndarray) -> None:
-    """`numpy.save`, but a full disk shows as the OSError it is."""
-    with open(path, "wb") as file:
+    """Write an .npy file like `numpy.save`, which would hide the cause of a full disk."""
+    with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(np.ascontiguousarray(array).data)

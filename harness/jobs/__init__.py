@@ -1,1 +1,1 @@
-"""Jobs: fully specified trainings and evaluations, keyed by their content."""
+"""Jobs: fully specified trainings and evaluations, identified by a hash of their content."""

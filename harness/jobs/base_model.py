@@ -1,9 +1,10 @@
-"""Base class of what a job predicts with: features of crops in, outputs of a task out."""
+"""Base class of the models of jobs, which map features of crops to outputs of a task."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,22 @@ class JobModel(ABC):
     Attributes
     ----------
     task : Task
-        What it predicts.
+        What the model predicts.
     entry : FeatureEntry
         The features that `predict` reads.
-    features : tuple of str
-        Names of the features that `predict_arrays` reads.
     summary : dict
-        JSON values: `epoch` and `epochs` (those of the weights, by network), `parameters` (learned numbers),
-        `history`, `pruned`, and for a trained head its `value` on the selection rows.
+        JSON values: `epoch`, `epochs` (selected epoch of each network), `parameters` (number of trained parameters),
+        `history`, `pruned` and, for a trained head, its `value` on the selection rows.
     """
 
     task: Task
     entry: FeatureEntry
-    features: tuple[str, ...]
     summary: dict[str, Any]
+
+    @property
+    @abstractmethod
+    def features(self) -> tuple[str, ...]:
+        """Names of the features that `predict_arrays` uses."""
 
     @abstractmethod
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -43,26 +46,39 @@ class JobModel(ABC):
         Parameters
         ----------
         features : mapping of str to ndarray of shape (N, D)
-            The float32 columns of each name in `self.features`, rounded as the model's own features are stored
-            (`feature_columns` does so). `none` has no columns.
+            The float32 columns of each name in `self.features`, rounded to the precision of the feature entry (see
+            `feature_columns`). `none` has no columns.
 
         Returns
         -------
-        ndarray of shape (N, C)
-            float32, in the task's space.
+        float32 ndarray of shape (N, C)
+            Activated outputs of the task.
         """
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write what `load_model` needs besides the summary, which the caller writes as training.json."""
+        """Write the files that `load_model` needs, except the summary, which the caller writes."""
 
     def predict(self, sequences: Sequence[str]) -> Predictions:
-        """Compute the outputs of every crop of these sequences of the feature entry."""
+        """Compute the outputs of all crops of some sequences of the feature entry."""
         return predict_many([self], sequences)[0]
 
 
 def predict_many(models: Sequence[JobModel], sequences: Sequence[str]) -> list[Predictions]:
-    """Compute `Model.predict` for several models of one task on one feature entry, reading the features once."""
+    """Compute the predictions of several models, reading the features once.
+
+    Parameters
+    ----------
+    models : sequence of JobModel
+        Models of the same task and feature entry; at least one.
+    sequences : sequence of str
+        Names of the sequences.
+
+    Returns
+    -------
+    list of Predictions
+        Predictions of each model.
+    """
     entry, width = models[0].entry, models[0].task.width
     names = sorted({name for model in models for name in model.features})
     outputs: list[dict[str, np.ndarray]] = [{} for _ in models]
@@ -72,4 +88,8 @@ def predict_many(models: Sequence[JobModel], sequences: Sequence[str]) -> list[P
         for by_sequence, values in zip(outputs, zip(*arrays)):
             by_sequence[sequence] = np.concatenate(values)
     frames = frames_with_features(entry, sequences)
-    return [collect_predictions(frames, lambda sequence, _, found=found: found[sequence], width) for found in outputs]
+    return [collect_predictions(frames, partial(_get_outputs, by_sequence), width) for by_sequence in outputs]
+
+
+def _get_outputs(by_sequence: Mapping[str, np.ndarray], sequence: str, _frames: np.ndarray) -> np.ndarray:
+    return by_sequence[sequence]

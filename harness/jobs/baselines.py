@@ -1,4 +1,4 @@
-"""A backbone's own emotion scores read as the eight expressions; nothing is trained (Savchenko 2022)."""
+"""Baselines without training: the backbone's emotion scores (Savchenko 2022), and the previous label."""
 
 from __future__ import annotations
 
@@ -16,31 +16,64 @@ from harness.utils.errors import InputError
 
 OTHER_INDEX = EXPRESSIONS.index("Other")
 EXPRESSION_INDEX = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER_INDEX}
-"""The expression that a score column of that name stands for."""
+"""Index of the expression of a score column, by its name in lower case."""
 MIN_COLUMNS = 2
-"""Columns that make a classifier."""
+"""Minimum number of expression columns of a classifier."""
 
 
 def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
-    """float64 [S, 8]: 1 where a score column stands for an expression, by its name; None where fewer than two do.
+    """Map score columns to expressions by their names.
 
-    Contempt counts as Other, so that AffectNet's eight classes, alphabetical, are the index vector 5, 0, 2, 3, 4, 6,
-    7, 1; without Contempt (seven classes) Other has no column. Columns of anything else (valence, action units) have
-    no expression.
+    Contempt is mapped to Other, so that AffectNet's eight classes in alphabetical order map to 5, 0, 2, 3, 4, 6, 7, 1.
+    Without Contempt (seven classes), Other has no column. Other columns (valence, action units) have no expression.
+
+    Parameters
+    ----------
+    score_labels : sequence of str
+        Names of the S score columns.
+
+    Returns
+    -------
+    float64 ndarray of shape (S, 8) or None
+        1 where a column is the score of an expression; None if fewer than two columns are.
     """
-    places = np.array([EXPRESSION_INDEX.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
-    columns = (places[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
+    indices = np.array([EXPRESSION_INDEX.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
+    columns = (indices[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
     return columns if columns.sum() >= MIN_COLUMNS else None
 
 
 def zero_shot_probabilities(scores: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Logits [N, S] -> float64 [N, 8] probabilities: softmax over the columns that stand for an expression."""
+    """Compute expression probabilities: softmax over the score columns of expressions.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (N, S)
+        Logits.
+    columns : ndarray of shape (S, 8)
+        Result of `expression_columns`.
+
+    Returns
+    -------
+    float64 ndarray of shape (N, 8)
+        Probabilities.
+    """
     emotions = columns.any(axis=1)
     return softmax(np.asarray(scores, dtype=np.float64)[:, emotions]) @ columns[emotions]
 
 
 class ZeroShotModel(JobModel):
-    """The scores in a feature entry read as expressions; InputError when its backbone names no emotions."""
+    """Expression model that uses the scores of the backbone's classifier.
+
+    Parameters
+    ----------
+    entry : FeatureEntry
+        The features.
+
+    Raises
+    ------
+    InputError
+        If the score columns of the backbone are not named after emotions.
+    """
 
     task, features = TASKS["expr"], ("scores",)
 
@@ -49,24 +82,40 @@ class ZeroShotModel(JobModel):
         columns = expression_columns(self.entry.backbone["score_labels"])
         if columns is None:
             raise InputError(
-                f"{self.entry.backbone['label']}: its score columns are not named after emotions, so they "
-                "cannot be read as expressions"
+                f"backbone {self.entry.backbone['label']}: the score columns are not named after emotions, so they "
+                "cannot predict expressions; use a backbone with an emotion classifier"
             )
         self.columns = columns
         self.summary = {"epoch": 0, "epochs": {}, "parameters": 0, "history": [], "pruned": False}
 
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Compute the outputs of N crops, see `JobModel.predict_arrays`."""
         return zero_shot_probabilities(features["scores"], self.columns).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """The feature entry holds everything."""
+        """Write nothing, as the feature entry has everything."""
 
 
 def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels, fallback: np.ndarray) -> Predictions:
-    """At each crop the latest valid label of an earlier frame of its sequence, by output block.
+    """Predict the latest valid label of an earlier frame of the same sequence, for each output of the task.
 
-    An expression is one-hot; of several rows of one frame the last counts. fallback: [C], where no earlier frame has
-    a valid label (the training split's commonest expression, means and rates).
+    Expressions are one-hot. If a frame has several rows, the last one counts.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    frames : mapping of str to ndarray
+        Frame numbers of the crops of each sequence.
+    labels : Labels
+        The labels to repeat.
+    fallback : ndarray of shape (C,)
+        Outputs at crops without an earlier label, see `constant_outputs`.
+
+    Returns
+    -------
+    Predictions
+        Outputs at all crops.
     """
     slices, parts = task.slices(), []
     for output in task.outputs:
@@ -75,26 +124,26 @@ def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels,
             (slices[output.name], _target_columns(output, labels.targets[output.name][valid]), labels.take(valid))
         )
 
-    def predict_sequence(name: str, own: np.ndarray) -> np.ndarray:
-        outputs = np.tile(np.asarray(fallback, dtype=np.float32), (len(own), 1))
+    def predict_sequence(name: str, sequence_frames: np.ndarray) -> np.ndarray:
+        outputs = np.tile(np.asarray(fallback, dtype=np.float32), (len(sequence_frames), 1))
         for columns, values, annotated in parts:
-            before, known = _latest_label_before(name, own, annotated)
-            outputs[known, columns] = values[before[known]]
+            latest, exists = _latest_label_before(name, sequence_frames, annotated)
+            outputs[exists, columns] = values[latest[exists]]
         return outputs
 
     return collect_predictions(frames, predict_sequence, task.width)
 
 
 def _target_columns(output: Output, target: np.ndarray) -> np.ndarray:
-    """[N, c] of the output's columns."""
+    """Return the labels as columns of the output, [N, c]."""
     return np.eye(len(output.columns))[target] if output.name == "expr" else target
 
 
 def _latest_label_before(name: str, frames: np.ndarray, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """For each frame the row of the latest label before it, and whether there is one."""
+    """Return, for each frame, the row of the latest label before it, and whether there is one."""
     if name not in labels.sequences:
         return np.zeros(len(frames), np.int64), np.zeros(len(frames), bool)
     rows = np.flatnonzero(labels.sequence == labels.sequences.index(name))
     rows = rows[np.argsort(labels.frame[rows], kind="stable")]
-    place = np.searchsorted(labels.frame[rows], frames, side="left") - 1
-    return np.append(rows, 0)[place], place >= 0
+    position = np.searchsorted(labels.frame[rows], frames, side="left") - 1
+    return np.append(rows, 0)[position], position >= 0

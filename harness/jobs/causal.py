@@ -1,7 +1,8 @@
-"""A finished job's kept predictions smoothed anew from the past alone. Nothing is trained.
+"""Causal replay of a finished job: its saved predictions are smoothed by causal filters, without training.
 
-It is the job of the same configuration with the causal kernels and gaps that are held: chosen on the selection split,
-frozen and scored as every other. What it leaves lies in `artifacts/causal/<job id of the run>/`.
+The replay is a job with the same configuration, except for causal kernels and forward-filled gaps. Its filter is
+selected on the selection split and scored like that of any other job. Its files are in
+`artifacts/causal/<job id of the run>/`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.jobs.frozen_selection import verify_predictions
-from harness.jobs.job import Configuration, Job, parse_configuration
+from harness.jobs.job import Job, parse_configuration
 from harness.jobs.job_folder import JobFolder
 from harness.smoothing.candidates import SmoothingGrid
 from harness.smoothing.kernels import CAUSAL, MAX_RADIUS, SmoothingParams
@@ -26,7 +27,7 @@ RERUN_HINT = "run its recipe again with --force"
 
 @dataclass(frozen=True, kw_only=True)
 class _ReplayJob(Job):
-    """run: the id of the job whose predictions are replayed."""
+    """Job that replays the predictions of the job with id `run`."""
 
     run: str = ""
 
@@ -36,34 +37,80 @@ class _ReplayJob(Job):
 
 
 def replay_folder(store: Store, job_id: str) -> JobFolder:
-    """What the causal replay of a job left."""
+    """Return the folder of the causal replay of a job."""
     return JobFolder(store.causal / job_id)
 
 
 def load_filter(store: Store, job_id: str) -> SmoothingParams | None:
-    """The causal filter chosen from a job's predictions, None where none was from those that are there now."""
-    found = _read_record(store, job_id)
-    if found is None or not _is_current(store, job_id):
+    """Load the causal filter of a job.
+
+    Parameters
+    ----------
+    store : Store
+        Where the replay is.
+    job_id : str
+        Id of the job.
+
+    Returns
+    -------
+    SmoothingParams or None
+        None if there is no replay of the current predictions.
+    """
+    record = _read_record(store, job_id)
+    if record is None or not _is_current(store, job_id):
         return None
-    return SmoothingParams(found.kernel, found.radius, CAUSAL_GAPS, found.thresholds)
+    return SmoothingParams(record.kernel, record.radius, CAUSAL_GAPS, record.thresholds)
 
 
 def load_record(store: Store, record: Record) -> Record | None:
-    """What the causal replay of a job came to, None where there is none yet, or one of other predictions.
+    """Load the record of the causal replay of a job.
 
-    FramelightError for a record of another version.
+    Parameters
+    ----------
+    store : Store
+        Where the replay is.
+    record : Record
+        Record of the job.
+
+    Returns
+    -------
+    Record or None
+        None if there is no replay of the current predictions.
+
+    Raises
+    ------
+    FramelightError
+        If another version of Framelight wrote `record`.
     """
-    found = _read_record(store, record.job_id)
-    if found is None or found.job_id != _make_job(store, record, Path(), "").job_id:
+    replay = _read_record(store, record.job_id)
+    if replay is None or replay.job_id != _make_job(store, record, Path(), "").job_id:
         return None
-    return found if _is_current(store, record.job_id) else None
+    return replay if _is_current(store, record.job_id) else None
 
 
 def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
-    """The causal replay of a job, kept in the store.
+    """Run the causal replay of a job and write it to the store.
 
-    root: the data set it was made on; labels: the digest of the task's annotations there. FramelightError where the
-    job's predictions are not in the store any more, were altered, or are of another version.
+    Parameters
+    ----------
+    store : Store
+        Where the job is.
+    record : Record
+        Record of the job.
+    root : Path
+        Data set of the job.
+    labels : str
+        Digest of the annotations of the task in the data set.
+
+    Returns
+    -------
+    Record
+        Record of the replay.
+
+    Raises
+    ------
+    FramelightError
+        If the predictions of the job are missing or modified, or of another version of Framelight.
     """
     from harness.jobs.execute import run_job
 
@@ -71,15 +118,25 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     verify_predictions(store.job(record.job_id), record.job_id, RERUN_HINT)
     if not job.predictions.is_dir():
         raise FramelightError(
-            f"{job.predictions} is gone, where run {record.job_id} kept its predictions; {RERUN_HINT}"
+            f"{job.predictions} is missing, the folder with the predictions of run {record.job_id}; {RERUN_HINT}"
         )
     shutil.rmtree(job.folder, ignore_errors=True)
     return run_job(job)
 
 
 def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
-    """The causal kernels at the radii that the run had to choose from; where its radius was given, at all up to twice
-    as many frames: as many as its window of both sides holds.
+    """Return the filters that a causal replay selects from.
+
+    Parameters
+    ----------
+    smoothing : SmoothingGrid
+        Filters of the run.
+
+    Returns
+    -------
+    SmoothingGrid
+        Causal kernels with the same radii. If the run has a fixed radius r, radii from 0 to 2r, since a causal window
+        of radius 2r has as many frames as a centered window of radius r.
     """
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
@@ -88,8 +145,8 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
 
 
 def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
-    own: Configuration = parse_configuration(record)
-    causal = dataclasses.replace(own, smoothing=causal_search_space(own.smoothing))
+    configuration = parse_configuration(record)
+    causal = dataclasses.replace(configuration, smoothing=causal_search_space(configuration.smoothing))
     return _ReplayJob(
         **record.display_labels(),
         configuration=causal,
@@ -98,13 +155,13 @@ def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
         data=root,
         labels=labels,
         store=store,
-        entry=own.entry,
+        entry=configuration.entry,
         run=record.job_id,
     )
 
 
 def _count_backbone_parameters(store: Store, record: Record) -> int:
-    """Without those of the head, which its training tells."""
+    """Subtract the parameters of the head, which are in the summary of its training."""
     try:
         return record.parameters - JobFolder(store.job(record.job_id)).read_training()["parameters"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -112,7 +169,7 @@ def _count_backbone_parameters(store: Store, record: Record) -> int:
 
 
 def _is_current(store: Store, job_id: str) -> bool:
-    """Whether a replay is of the predictions that the job has now."""
+    """Whether a replay used the current predictions of the job."""
     return _predictions_hash(replay_folder(store, job_id)) == _predictions_hash(JobFolder(store.job(job_id)))
 
 
@@ -124,7 +181,7 @@ def _read_record(store: Store, job_id: str) -> Record | None:
 
 
 def _predictions_hash(files: JobFolder) -> str | None:
-    """The hash of the predictions that a job's choice was frozen with."""
+    """Return the hash of the predictions in the selection record of a job."""
     try:
         return files.read_choice().get("predictions")
     except (OSError, ValueError, AttributeError):

@@ -1,7 +1,7 @@
-"""One job from its feature entry to its record. Runs in a worker; talks to no tracker.
+"""Run one job, from its features to its record. Runs in a worker, without a tracker.
 
-The order is the seal: what trains and chooses is given the training labels alone, the choice is frozen on disk, and
-only then are the labels of the reported split opened and scored.
+Training and selection see the labels of the training split alone. The labels of the reported split are read only after
+the selection was written to disk.
 """
 
 from __future__ import annotations
@@ -38,59 +38,83 @@ NO_TRAINING_SUMMARY = {"epoch": 0, "parameters": 0, "pruned": False}
 
 
 def run_job(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
-    """Train if no predictions are kept, choose on the selection split, then score the reported one.
+    """Train, unless the predictions exist, select the postprocessing on the selection split, score the reported split.
 
-    A trial of a search stops at the selection split. The job's folder appears whole, record and all, or not at all.
+    A trial of a search is scored on the selection split instead. The folder of the job is written atomically.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    on_epoch : callable, optional
+        Called with each epoch and its value; returns whether to prune the training.
+
+    Returns
+    -------
+    Record
+        The record, which is also in the folder of the job.
     """
-    began = time.time()
-    work = (_PreviousLabelSteps if job.configuration.features == LABELS else _JobSteps)(job)
-    return _finish_job(work, work.train(on_epoch), began)
+    start = time.time()
+    steps = (_PreviousLabelSteps if job.configuration.features == LABELS else _JobSteps)(job)
+    return _finish_job(steps, steps.train(on_epoch), start)
 
 
 def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
-    """Train a group of `harness.runner.scheduler`: the records of the jobs that were pruned, by job id.
+    """Train a group of jobs together (see `harness.runner.scheduler`) and save their predictions.
 
-    The others' predictions are kept, so that `run_job` does the rest of each; but not of a job that cannot be trained.
-    A training that several jobs share is pruned when all of them say so.
+    `run_job` then does the rest of each job. A training that several jobs share is pruned if all of them request it.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The jobs of the group.
+    on_epochs : sequence of callable or None
+        See `run_job`, for each job.
+
+    Returns
+    -------
+    dict of str to Record
+        Records of the pruned jobs, by job id.
     """
-    began = time.time()
-    work, asked = _JobSteps(jobs[0]), dict[str, list[training.OnEpoch]]()
+    start = time.time()
+    steps, callbacks = _JobSteps(jobs[0]), dict[str, list[training.OnEpoch]]()
     for job, on_epoch in zip(jobs, on_epochs):
-        asked.setdefault(job.training_id, []).extend([on_epoch] if on_epoch else [])
+        callbacks.setdefault(job.training_id, []).extend([on_epoch] if on_epoch else [])
     first = {job.training_id: job for job in reversed(jobs)}
     pruned = training.train_jobs(
         list(first.values()),
-        work.task,
-        work.data.training,
-        work.splits,
-        work.data.reported,
-        [functools.partial(_call_all, asked[name]) if asked[name] else None for name in first],
+        steps.task,
+        steps.data.training,
+        steps.splits,
+        steps.data.reported,
+        [functools.partial(_call_all, callbacks[name]) if callbacks[name] else None for name in first],
     )
     return {
-        job.job_id: _finish_job(_JobSteps(job), pruned[job.training_id], began)
+        job.job_id: _finish_job(_JobSteps(job), pruned[job.training_id], start)
         for job in jobs
         if job.training_id in pruned
     }
 
 
-def _call_all(asked: Sequence[training.OnEpoch], epoch: int, value: float) -> bool:
-    """Each is told, whatever the others answer."""
-    return all([on_epoch(epoch, value) for on_epoch in asked])
+def _call_all(callbacks: Sequence[training.OnEpoch], epoch: int, value: float) -> bool:
+    """Call all callbacks, even after one returned False; return whether all returned True."""
+    answers = [on_epoch(epoch, value) for on_epoch in callbacks]
+    return all(answers)
 
 
-def _finish_job(work: _JobSteps, summary: dict[str, Any], began: float) -> Record:
-    """What is left to do after the training, and the folder of the job."""
+def _finish_job(steps: _JobSteps, summary: dict[str, Any], start: float) -> Record:
+    """Select and score after the training, and write the folder of the job."""
     trained = time.time()
-    with atomic_write_dir(work.job.folder) as aside:
-        record = work.make_pruned_record(summary) if summary["pruned"] else work.finish(aside, summary)
-        duration = {"total": time.time() - began, "training": trained - began, "replay": time.time() - trained}
-        record = dataclasses.replace(record, duration=duration, environment=_cached_environment(os.getcwd()))
-        JobFolder(aside).write_record(record)
+    with atomic_write_dir(steps.job.folder) as temp_dir:
+        record = steps.make_pruned_record(summary) if summary["pruned"] else steps.finish(temp_dir, summary)
+        duration = {"total": time.time() - start, "training": trained - start, "replay": time.time() - trained}
+        record = dataclasses.replace(record, duration=duration, environment=_cached_environment(str(Path.cwd())))
+        JobFolder(temp_dir).write_record(record)
     return record
 
 
 class _JobSteps:
-    """The steps of a job that chooses."""
+    """Steps of a job with a model."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.task = job, get_task(job.configuration.task)
@@ -117,16 +141,16 @@ class _JobSteps:
         )
 
     def finish(self, folder: Path, summary: dict[str, Any]) -> Record:
-        """Everything but the record is written into the folder."""
+        """Select and score; write all files but the record to the folder."""
         job, files = self.job, JobFolder(folder)
         for file in job.predictions.iterdir():
             _link_or_copy(file, folder / file.name)
-        selected = self.replay(Predictions.load(files.selection), self._selection_labels())
-        choice = select_postprocessing(selected, job.configuration.smoothing, self._threshold_mode())
-        frozen = freeze_selection(folder, job.job_id, summary["epoch"], choice, files.reported, files.model)
+        selection = self.replay(Predictions.load(files.selection), self._selection_labels())
+        choice = select_postprocessing(selection, job.configuration.smoothing, self._threshold_mode())
+        selection_record = freeze_selection(folder, job.job_id, summary["epoch"], choice, files.reported, files.model)
         if job.configuration.kind == "trial":
-            return self.score(folder, SELECTION, selected, choice, summary)
-        reported = self.replay(Predictions.load(files.reported), ReportedLabels(job).open(frozen))
+            return self.score(folder, SELECTION, selection, choice, summary)
+        reported = self.replay(Predictions.load(files.reported), ReportedLabels(job).open(selection_record))
         return self.score(folder, REPORTED, reported, choice, summary)
 
     def replay(self, predictions: Predictions, labels: Labels) -> Replay:
@@ -136,7 +160,7 @@ class _JobSteps:
     def score(
         self, folder: Path, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]
     ) -> Record:
-        """The record; beside it the statistics, and the pictures where the job has them."""
+        """Score a split; write its statistics and, if the job has them, its figures."""
         job = self.job
         record, statistics = score_split(job, self.task, split, replay, choice, summary)
         JobFolder(folder).write_statistics(replay.units, statistics)
@@ -147,7 +171,7 @@ class _JobSteps:
         return record
 
     def _selection_labels(self) -> Labels:
-        """The rows that are chosen on: of folds, all training rows."""
+        """Return the labels of the selection split; with cross-validation, of all training rows."""
         return self.splits[0].selection if len(self.splits) == 1 else self.data.training
 
     def _threshold_mode(self) -> str:
@@ -156,7 +180,7 @@ class _JobSteps:
 
 
 class _PreviousLabelSteps(_JobSteps):
-    """The baseline that repeats the previous label: nothing is trained or chosen, and no model is kept."""
+    """Steps of the baseline that repeats the previous label, which has no training, selection or model."""
 
     def train(self, on_epoch: training.OnEpoch | None) -> dict[str, Any]:
         return NO_TRAINING_SUMMARY
@@ -175,20 +199,20 @@ class _PreviousLabelSteps(_JobSteps):
 
 
 def make_failed_record(job: Job, error: BaseException) -> Record:
-    """The record of a job that raised."""
+    """Create the record of a job that failed with an error."""
     return make_record(
         job,
         get_task(job.configuration.task),
         REPORTED,
         status="failed",
         error=f"{type(error).__name__}: {error}",
-        environment=_cached_environment(os.getcwd()),
+        environment=_cached_environment(str(Path.cwd())),
     )
 
 
 @functools.cache
 def _cached_environment(_folder: str) -> dict[str, Any]:
-    """Git is asked once by a process in a working directory, not for each job."""
+    """Return the environment; git runs once for each process and working directory, not for each job."""
     return environment()
 
 

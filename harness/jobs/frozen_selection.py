@@ -1,4 +1,7 @@
-"""A choice on disk, beside the predictions and the model it is about: from then on nothing more is chosen."""
+"""Write the selected postprocessing of a job to disk, with hashes of its predictions and model, and verify it.
+
+After this nothing more is selected.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,22 @@ from harness.utils.files import sha256
 
 @dataclass(frozen=True)
 class SelectionRecord:
-    """The choice of a job as it was written.
+    """The selection of a job as it was written to disk.
 
-    epoch: whose weights predict; predictions: SHA-256 of the kept predictions of the reported split, empty where
-    nothing is predicted before the labels are read; model: SHA-256 of each file of the model, by name.
+    Attributes
+    ----------
+    folder : Path
+        Folder of the job.
+    job_id : str
+        Id of the job.
+    epoch : int
+        Selected epoch.
+    choice : PostprocessingChoice
+        Selected postprocessing.
+    predictions : str
+        SHA-256 of the saved predictions of the reported split; empty for a baseline that predicts from labels.
+    model : mapping of str to str
+        SHA-256 of each file of the model, by name.
     """
 
     folder: Path
@@ -32,16 +47,18 @@ class SelectionRecord:
 
     @property
     def path(self) -> Path:
+        """The file."""
         return JobFolder(self.folder).choice
 
     def is_valid(self) -> bool:
-        """Whether the file is there and says just this."""
+        """Whether the file exists and has exactly this content."""
         try:
             return JobFolder(self.folder).read_choice() == self.to_dict()
         except (OSError, ValueError):
             return False
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the content of the file, as JSON types."""
         choice = json.loads(json.dumps(dataclasses.asdict(self.choice)))
         return {
             "job": self.job_id,
@@ -60,10 +77,29 @@ def freeze_selection(
     predictions: Path | None,
     model: Iterable[Path] = (),
 ) -> SelectionRecord:
-    """Write the choice into `folder`; predictions: the file that keeps those of the reported split; model: the
-    files of what predicted them.
+    """Write the selection of a job to its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the job.
+    job_id : str
+        Id of the job.
+    epoch : int
+        Selected epoch.
+    choice : PostprocessingChoice
+        Selected postprocessing.
+    predictions : Path or None
+        File with the predictions of the reported split.
+    model : iterable of Path
+        Files of the model.
+
+    Returns
+    -------
+    SelectionRecord
+        What was written.
     """
-    frozen = SelectionRecord(
+    selection = SelectionRecord(
         folder,
         job_id,
         epoch,
@@ -71,51 +107,71 @@ def freeze_selection(
         "" if predictions is None else sha256(predictions),
         {path.name: sha256(path) for path in model},
     )
-    JobFolder(folder).write_choice(frozen.to_dict())
-    return frozen
+    JobFolder(folder).write_choice(selection.to_dict())
+    return selection
 
 
-def verify_model_files(folder: Path, job_id: str, again: str) -> bool:
-    """FramelightError for a file of the model that is gone or altered, and for a choice that cannot be read.
+def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
+    """Compare the model files of a job with their hashes.
 
-    again: what to do then, in words. False where nothing can be said: jobs of earlier versions hashed no model.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the job.
+    job_id : str
+        Id of the job.
+    hint : str
+        What the user can do, for the error message.
+
+    Returns
+    -------
+    bool
+        False if the job has no hashes, because an earlier version of Framelight ran it.
+
+    Raises
+    ------
+    FramelightError
+        If a model file is missing or modified, or the selection cannot be read.
     """
-    choice = _read_choice(folder, job_id, again)
+    choice = _read_choice(folder, job_id, hint)
     hashes = choice.get("model")
     for name, expected in (hashes or {}).items():
-        _verify_hash(folder / name, expected, "the model of this run", again)
+        _verify_hash(folder / name, expected, "the model of this run", hint)
     return hashes is not None
 
 
-def verify_predictions(folder: Path, job_id: str, again: str) -> None:
-    """FramelightError where the kept predictions of the reported split are gone or altered."""
-    expected = _read_choice(folder, job_id, again).get("predictions")
+def verify_predictions(folder: Path, job_id: str, hint: str) -> None:
+    """Raise FramelightError if the predictions of the reported split are missing or modified.
+
+    Parameters are those of `verify_model_files`.
+    """
+    expected = _read_choice(folder, job_id, hint).get("predictions")
     if expected:
-        _verify_hash(JobFolder(folder).reported, expected, "the kept predictions of this run", again)
+        _verify_hash(JobFolder(folder).reported, expected, "the predictions of this run", hint)
 
 
-def _read_choice(folder: Path, job_id: str, again: str) -> dict[str, Any]:
+def _read_choice(folder: Path, job_id: str, hint: str) -> dict[str, Any]:
     path = JobFolder(folder).choice
     try:
         choice = JobFolder(folder).read_choice()
     except FileNotFoundError as error:
-        raise FramelightError(f"{path} is gone, which says what this run chose; {again}") from error
+        raise FramelightError(f"{path} is missing, which has the settings that this run selected; {hint}") from error
     except (OSError, ValueError) as error:
-        raise FramelightError(f"{path} cannot be read ({error}); {again}") from error
+        raise FramelightError(f"{path} cannot be read ({error}); {hint}") from error
     if not isinstance(choice, dict) or choice.get("job") != job_id:
-        raise FramelightError(f"{path} is not the choice of job {job_id}; {again}")
+        raise FramelightError(f"{path} is not the selection of job {job_id}; {hint}")
     return choice
 
 
-def _verify_hash(path: Path, expected: str, what: str, again: str) -> None:
+def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:
     try:
-        found = sha256(path)
+        actual = sha256(path)
     except FileNotFoundError as error:
-        raise FramelightError(f"{path} is gone; it is part of {what}: {again}") from error
+        raise FramelightError(f"{path} is missing; it is part of {what}: {hint}") from error
     except OSError as error:
-        raise FramelightError(f"{path} cannot be read ({error.strerror}); {again}") from error
-    if found != expected:
+        raise FramelightError(f"{path} cannot be read ({error.strerror}); {hint}") from error
+    if actual != expected:
         raise FramelightError(
-            f"{path} was altered since the run was made (its SHA-256 begins {found[:12]}, not "
-            f"{expected[:12]}); it is part of {what}: {again}"
+            f"{path} was altered since the run was made (its SHA-256 begins with {actual[:12]}, expected "
+            f"{expected[:12]}); it is part of {what}: {hint}"
         )

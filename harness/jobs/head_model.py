@@ -1,4 +1,4 @@
-"""Models that are trained on cached features: one head, or one for each output of the task."""
+"""Models that are trained on cached features: one head, or a head for each output of the task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.features.row_reader import NOISE_WIDTH
 from harness.features.store import FeatureEntry, FeatureStore
 from harness.jobs.base_model import JobModel
 from harness.jobs.job import Configuration, Job
-from harness.jobs.job_folder import HEAD_NAME
+from harness.jobs.job_folder import JobFolder
 from harness.metrics.tasks import Task, get_task
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import HeadTrainingSpec, train_head
@@ -27,7 +27,19 @@ from harness.utils.errors import InputError
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """One network of a model: what it predicts, from which features, and how it is built and trained."""
+    """One network of a model.
+
+    Attributes
+    ----------
+    name : str
+        Name of its files, see `JobFolder.network_name`.
+    task : Task
+        What the network predicts.
+    features : str
+        Features that it uses.
+    head : HeadConfig
+        How it is built and trained.
+    """
 
     name: str
     task: Task
@@ -36,14 +48,14 @@ class NetworkSpec:
 
 
 def make_network_specs(configuration: Configuration, task: Task) -> list[NetworkSpec]:
-    """The networks that the head of a configuration consists of, in the order of the task's outputs."""
+    """Return the networks of the head of a configuration, in the order of the task's outputs."""
     head, features = configuration.head, configuration.features
     assert head is not None
     if head.kind != "separate":
-        return [NetworkSpec(HEAD_NAME, task, features, head)]
+        return [NetworkSpec(JobFolder.network_name(), task, features, head)]
     return [
         NetworkSpec(
-            f"{HEAD_NAME}_{output.name}",
+            JobFolder.network_name(output.name),
             get_task(output.name),
             head.features(output.name, features),
             head.part(output.name),
@@ -60,15 +72,19 @@ def fit_heads(
     on_epoch: Callable[[int, float], bool] | None = None,
     epochs: Mapping[str, int] | None = None,
 ) -> HeadModel:
-    """As `harness.jobs.models.fit_model`; each network is trained for itself, on the rows with a valid label."""
+    """Fit the heads of a job; each network is trained separately, on the rows with a valid label.
+
+    Parameters and return value are those of `harness.jobs.models.fit_model`.
+    """
     entry = FeatureStore(job.store.features).entry(job.entry)
-    parts, trained = make_network_specs(job.configuration, task), {}
-    for part in parts:
-        length = None if epochs is None else epochs[part.name]
-        spec = HeadTrainingSpec(part.head, on_epoch if len(parts) == 1 else None, length)
-        chosen = None if selection is None else _make_matrix(part, entry, selection, job.memory)
-        trained[part.name] = train_head(part.task, spec, _make_matrix(part, entry, fit, job.memory), chosen, job.seed)
-    return HeadModel(task, entry, parts, trained, _summarize(trained))
+    networks, trained = make_network_specs(job.configuration, task), {}
+    for network in networks:
+        length = None if epochs is None else epochs[network.name]
+        spec = HeadTrainingSpec(network.head, on_epoch if len(networks) == 1 else None, length)
+        selection_rows = None if selection is None else _make_matrix(network, entry, selection, job.memory)
+        fit_rows = _make_matrix(network, entry, fit, job.memory)
+        trained[network.name] = train_head(network.task, spec, fit_rows, selection_rows, job.seed)
+    return HeadModel(task, entry, networks, trained, _summarize(trained))
 
 
 def fit_heads_together(
@@ -79,41 +95,71 @@ def fit_heads_together(
     on_epochs: Sequence[Callable[[int, float], bool] | None],
     epochs: Sequence[Mapping[str, int] | None],
 ) -> list[HeadModel | None]:
-    """As `fit_heads` for each of a group's jobs, which read the same features; None for one that stopped being finite."""
+    """Fit the heads of a group of jobs that use the same features, see `fit_heads`.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Jobs with one network each.
+    task : Task
+        Their task.
+    fit, selection : Labels
+        Rows that the heads are fitted on, and rows that select the epoch.
+    on_epochs, epochs : sequence
+        See `harness.jobs.models.fit_model`, for each job.
+
+    Returns
+    -------
+    list of HeadModel or None
+        Model of each job; None for a training whose loss was not finite.
+    """
     entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
-    parts = [make_network_specs(job.configuration, task) for job in jobs]
+    networks = [make_network_specs(job.configuration, task) for job in jobs]
     specs = [
-        HeadTrainingSpec(part.head, on_epoch, None if length is None else length[part.name])
-        for (part,), on_epoch, length in zip(parts, on_epochs, epochs)
+        HeadTrainingSpec(network.head, on_epoch, None if length is None else length[network.name])
+        for (network,), on_epoch, length in zip(networks, on_epochs, epochs)
     ]
-    (first,), memory = parts[0], jobs[0].memory
-    chosen = None if selection is None else _make_matrix(first, entry, selection, memory)
-    trained = train_heads(first.task, specs, _make_matrix(first, entry, fit, memory), chosen, jobs[0].seed)
+    (first,), memory = networks[0], jobs[0].memory
+    selection_rows = None if selection is None else _make_matrix(first, entry, selection, memory)
+    trained = train_heads(first.task, specs, _make_matrix(first, entry, fit, memory), selection_rows, jobs[0].seed)
     return [
-        None if head is None else HeadModel(task, entry, own, {own[0].name: head}, _summarize({own[0].name: head}))
-        for own, head in zip(parts, trained)
+        None
+        if head is None
+        else HeadModel(task, entry, [network], {network.name: head}, _summarize({network.name: head}))
+        for (network,), head in zip(networks, trained)
     ]
 
 
 def load_heads(
     folder: Path, configuration: Configuration, task: Task, entry: FeatureEntry, summary: dict[str, Any]
 ) -> HeadModel:
-    """As `harness.jobs.models.load_model`."""
-    parts = make_network_specs(configuration, task)
-    trained = {part.name: load(folder, part.name) for part in parts}
-    for part in parts:
-        width = NOISE_WIDTH if part.features == "noise" else entry.width(part.features)
-        if width != trained[part.name].in_width:
+    """Load the trained heads in the folder of a job, see `harness.jobs.models.load_model`."""
+    networks = make_network_specs(configuration, task)
+    trained = {network.name: load(folder, network.name) for network in networks}
+    for network in networks:
+        width = NOISE_WIDTH if network.features == "noise" else entry.width(network.features)
+        if width != trained[network.name].in_width:
             raise InputError(
-                f"{folder}: the head was trained on {trained[part.name].in_width} columns of "
-                f"{part.features}; the features of {entry.backbone['label']} have {width}"
+                f"{folder}: the head was trained on {trained[network.name].in_width} columns of "
+                f"{network.features}, but the features of {entry.backbone['label']} have {width}; use the backbone "
+                "that the run was trained with"
             )
-    return HeadModel(task, entry, parts, trained, summary)
+    return HeadModel(task, entry, networks, trained, summary)
 
 
 @dataclass
 class HeadModel(JobModel):
-    """Trained networks on the features of an entry; their outputs side by side are the task's columns."""
+    """Model of one or several trained networks; their concatenated outputs are the columns of the task.
+
+    Attributes
+    ----------
+    task, entry, summary
+        See `JobModel`.
+    parts : list of NetworkSpec
+        The networks.
+    trained : dict of str to TrainedHead
+        The trained networks, by name.
+    """
 
     task: Task
     entry: FeatureEntry
@@ -123,27 +169,32 @@ class HeadModel(JobModel):
 
     @property
     def features(self) -> tuple[str, ...]:
+        """Names of the features that the networks use."""
         return tuple(dict.fromkeys(part.features for part in self.parts))
 
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Compute the outputs of N crops, see `JobModel.predict_arrays`."""
         outputs = [predict(self.trained[part.name], features[part.features]) for part in self.parts]
         return np.concatenate(outputs, axis=1)
 
     def save(self, folder: Path) -> None:
+        """Write the files of the networks."""
         for name, trained in self.trained.items():
             trained.save(folder, name)
 
 
-def _make_matrix(part: NetworkSpec, entry: FeatureEntry, labels: Labels, memory: int) -> tuple[FeatureMatrix, Labels]:
-    """The rows with a valid label of what the network predicts, and their features."""
-    annotated = _select_annotated(part.task, labels)
-    return FeatureMatrix(entry, part.features, annotated, memory), annotated
+def _make_matrix(
+    network: NetworkSpec, entry: FeatureEntry, labels: Labels, memory: int
+) -> tuple[FeatureMatrix, Labels]:
+    """Return the features of the rows with a valid label of the network's task, and their labels."""
+    annotated = _select_annotated(network.task, labels)
+    return FeatureMatrix(entry, network.features, annotated, memory), annotated
 
 
 def _select_annotated(task: Task, labels: Labels) -> Labels:
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
-    taken = labels.take(np.flatnonzero(valid))
-    return dataclasses.replace(taken, targets={output.name: taken.targets[output.name] for output in task.outputs})
+    rows = labels.take(np.flatnonzero(valid))
+    return dataclasses.replace(rows, targets={output.name: rows.targets[output.name] for output in task.outputs})
 
 
 def _summarize(trained: Mapping[str, TrainedHead]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What one job is, and the hash it is known by."""
+"""Definition of a job, and the hashes that identify it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,36 @@ LABELS = "labels"
 """Features of the baseline that repeats the previous label."""
 
 REVISION = 3
-"""Raised when the arithmetic of a job changes, so that old records are not taken for new ones."""
+"""Increased when the arithmetic of a job changes, so that old records are not mistaken for new ones."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """All that a result depends on but the seed.
+    """Everything that a result depends on, except the seed.
 
-    kind: `run`, `baseline` or `trial`; data: digest of images and labels; entry: key of the feature entry
-    (weights, preprocessing, images, precision; empty for a baseline that reads no image); head: None where nothing is
-    trained (a constant, scores read as they are, the previous label). thresholds, missing: see `Recipe`.
+    Attributes
+    ----------
+    kind : {"run", "baseline", "trial"}
+        Kind of the job.
+    task : str
+        Name of the task.
+    data : str
+        Digest of images and labels.
+    entry : str
+        Key of the feature entry, which covers weights, preprocessing, images and precision; empty for a baseline that
+        does not look at the images.
+    features : str
+        Features of the head, or `none`, `noise` or `labels` for a baseline.
+    head : HeadConfig or None
+        None if nothing is trained (constant, zero-shot scores, previous label).
+    smoothing : SmoothingGrid
+        Filters to select from.
+    protocol : Protocol
+        How settings are selected.
+    thresholds, missing : str
+        See `Recipe`.
+    revision : int
+        See `REVISION`.
     """
 
     hash_tag: ClassVar[str] = "Configuration"
@@ -47,16 +67,34 @@ class Configuration:
 
     @property
     def group_id(self) -> str:
+        """Hash of the configuration."""
         return content_hash(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job(DisplayLabels):
-    """One configuration and seed, with the words it is shown by and the places it reads and writes.
+    """A configuration with a seed, its display labels, and the paths that it reads and writes.
 
-    labels: digest of the task's annotations in both splits, which the configuration's `data` covers together with
-    the images. pictures: whether the analysis is drawn. memory: bytes of features held for training, on which no
-    result depends.
+    Attributes
+    ----------
+    configuration : Configuration
+        What the result depends on.
+    seed : int
+        Seed of the training.
+    backbone_parameters : int
+        Number of parameters of the backbone.
+    data : Path
+        Folder of the data set.
+    labels : str
+        Digest of the annotations of the task in both splits.
+    store : Store
+        Where results are written.
+    entry : str
+        Key of the feature entry whose frames are used.
+    pictures : bool
+        Whether figures are drawn.
+    memory : int
+        Bytes of features in memory during training; results do not depend on it.
     """
 
     configuration: Configuration
@@ -71,30 +109,34 @@ class Job(DisplayLabels):
 
     @property
     def group_id(self) -> str:
+        """Hash of the configuration."""
         return self.configuration.group_id
 
     @property
     def job_id(self) -> str:
+        """Identity of the job: hash of the configuration, and seed."""
         return f"{self.group_id}-s{self.seed}"
 
     @property
     def training_configuration(self) -> Configuration:
-        """The same for jobs that differ only in what is done with outputs."""
+        """Configuration without postprocessing, equal for jobs that can share a training."""
         return dataclasses.replace(
             self.configuration, smoothing=SmoothingGrid(), kind="training", thresholds="chosen", missing="dropped"
         )
 
     @property
     def training_id(self) -> str:
-        """Identity of the kept predictions, which those jobs share."""
+        """Identity of the saved predictions, equal for jobs that share a training."""
         return f"{content_hash(self.training_configuration)}-s{self.seed}"
 
     @property
     def folder(self) -> Path:
+        """Folder of the result."""
         return self.store.job(self.job_id)
 
     @property
     def predictions(self) -> Path:
+        """Folder of the saved predictions, which jobs may share."""
         return self.store.predictions(self.training_id)
 
 
@@ -104,18 +146,18 @@ CONFIGURATION_TYPES = {
 
 
 def parse_configuration(record: Record) -> Configuration:
-    """The configuration a record was made with; FramelightError where this version has no such configurations."""
-    made = _from_jsonable(record.config)
-    if not isinstance(made, Configuration) or made.group_id != record.group_id:
+    """Parse the configuration in a record; raise FramelightError if another version of Framelight wrote it."""
+    configuration = _from_jsonable(record.config)
+    if not isinstance(configuration, Configuration) or configuration.group_id != record.group_id:
         raise FramelightError(
-            f"run {record.group_id} was made by another version of Framelight, whose settings this "
-            "one does not know; run its recipe again"
+            f"run {record.group_id} was made by another version of Framelight and has other settings; "
+            "run its recipe again"
         )
-    return made
+    return configuration
 
 
 def _from_jsonable(value: Any) -> Any:
-    """The inverse of `harness.utils.hashing.to_jsonable`; None for what does not fit."""
+    """Invert `harness.utils.hashing.to_jsonable`; None for unknown types or fields."""
     if isinstance(value, dict):
         fields = {name: _from_jsonable(part) for name, part in value.items() if name != "type"}
         try:

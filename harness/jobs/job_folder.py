@@ -1,4 +1,4 @@
-"""The files of a job: their names, and how they are written and read."""
+"""The files of a job: their names, and functions that read and write them."""
 
 from __future__ import annotations
 
@@ -20,66 +20,102 @@ if TYPE_CHECKING:
 
 STATISTICS = "statistics.npz"
 HEAD_NAME = "head"
-"""Name of a model's only network; those of several are called `head_` and the output they predict."""
+"""Name of a model's only network, and the first part of the names of several: ``head_<output>``."""
+NETWORK_SUFFIXES = (".json", ".safetensors")
+"""Suffixes of the files of a network, as `TrainedHead.save` writes them."""
 
 
 @dataclass(frozen=True)
 class JobFolder:
-    """What one job writes.
+    """The files of one job; the only place that defines their names.
 
-    The folder of a training's predictions holds the first three and the networks; jobs that share them link them.
+    The folder with the predictions of a training has the files `training`, `selection` and `reported` and those of the
+    networks. Jobs that share a training link to these files. `TrainedHead.save` writes the files of a network under
+    the name that it is given (`network_name`) with `NETWORK_SUFFIXES`.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    training : Path
+        Summary of the training.
+    selection : Path
+        Predictions of the rows that the postprocessing is selected on.
+    reported : Path
+        Predictions of the reported split.
+    choice : Path
+        The selected postprocessing, with hashes of the reported predictions and of the model.
+    statistics : Path
+        Sufficient statistics of the score, by unit.
+    pictures : Path
+        Folder of figures; one seed of a run has them.
+    record : Path
+        The record.
     """
 
     path: Path
 
     training = RelativePath("training.json")
-    """Summary of the training."""
     selection = RelativePath("selection.npz")
-    """Predictions of the rows that the postprocessing is chosen on."""
     reported = RelativePath("reported.npz")
-    """Predictions of the reported split."""
     choice = RelativePath("choice.json")
-    """The chosen postprocessing, with hashes of the reported predictions and of the model."""
     statistics = RelativePath(STATISTICS)
-    """Sufficient statistics of the score, by unit."""
     pictures = RelativePath("pictures")
-    """Figures; one seed of a run has them."""
     record = RelativePath("record.json")
 
     def __fspath__(self) -> str:
         return str(self.path)
 
+    @staticmethod
+    def network_name(output: str = "") -> str:
+        """Return the name of the network that predicts one output, or of the only network."""
+        return f"{HEAD_NAME}_{output}" if output else HEAD_NAME
+
+    @property
+    def networks(self) -> list[Path]:
+        """The existing files of all networks."""
+        return [path for path in sorted(self.path.glob(f"{HEAD_NAME}*")) if path.suffix in NETWORK_SUFFIXES]
+
     @property
     def model(self) -> list[Path]:
-        """The files that predict: those of the networks and the summary, which holds constants."""
-        return sorted([*self.path.glob(f"{HEAD_NAME}*"), *self.path.glob(self.training.name)])
+        """The existing files that predictions depend on: the networks, and the summary, which has constants."""
+        return sorted([*self.networks, *self.path.glob(self.training.name)])
+
+    @property
+    def arrays(self) -> list[Path]:
+        """The existing files of predictions and statistics."""
+        return [path for path in (self.selection, self.reported, self.statistics) if path.is_file()]
 
     def has_record(self) -> bool:
+        """Whether the record exists."""
         return self.record.is_file()
 
     def read_record(self) -> Record:
-        """The record; FramelightError where there is none or it cannot be read."""
+        """Read the record; raise FramelightError if it is missing or cannot be read."""
         return records.read(self.record)
 
     def write_record(self, record: Record) -> None:
+        """Write the record."""
         records.write(self.record, record)
 
     def read_choice(self) -> Any:
-        """The document of a frozen choice; OSError or ValueError where it cannot be read."""
+        """Read the selected postprocessing; raise OSError or ValueError if this is not possible."""
         return json.loads(self.choice.read_text(encoding="utf-8"))
 
     def write_choice(self, document: dict[str, Any]) -> None:
+        """Write the selected postprocessing."""
         write_json(self.choice, document)
 
     def read_training(self) -> dict[str, Any]:
-        """The summary of the training; OSError or ValueError where it cannot be read."""
+        """Read the summary of the training; raise OSError or ValueError if this is not possible."""
         return json.loads(self.training.read_text(encoding="utf-8"))
 
     def write_training(self, selection: Predictions, reported: Predictions, summary: dict[str, Any]) -> None:
-        """Write everything of a training but the model's networks."""
+        """Write the predictions and the summary of a training."""
         selection.save(self.selection)
         reported.save(self.reported)
         write_json(self.training, summary)
 
     def write_statistics(self, units: Sequence[str], statistics: SufficientStatistics) -> None:
+        """Write the sufficient statistics of the score."""
         job_statistics.save(self.statistics, units, statistics)

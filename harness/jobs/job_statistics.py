@@ -1,10 +1,10 @@
-"""Files of sufficient statistics by unit, as jobs and exports leave them."""
+"""Files with the sufficient statistics of each unit, which jobs and exports write."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from harness.utils.errors import FramelightError
@@ -19,13 +19,15 @@ JobStatistics = tuple[tuple[str, ...], "SufficientStatistics"]
 
 
 def save(file: Path | IO[bytes], units: Sequence[str], statistics: SufficientStatistics) -> None:
+    """Write the names of units and their statistics as an .npz file."""
     import numpy as np
 
-    np.savez_compressed(file, units=np.array(units, dtype=np.str_), **statistics.arrays)
+    arrays: dict[str, Any] = {"units": np.array(units, dtype=np.str_), **statistics.arrays}
+    np.savez_compressed(file, **arrays)
 
 
 def load(path: Path) -> JobStatistics:
-    """The units of a file and their statistics; FramelightError where it cannot be read."""
+    """Read the names of units and their statistics; raise FramelightError if the file cannot be read."""
     import numpy as np
 
     from harness.metrics.unit_statistics import SufficientStatistics
@@ -40,11 +42,21 @@ def load(path: Path) -> JobStatistics:
 
 
 def reorder(names: Sequence[str], statistics: SufficientStatistics, units: Sequence[str]) -> SufficientStatistics:
-    """The statistics of the units `names` in the order of `units`."""
+    """Reorder statistics.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the units of `statistics`.
+    statistics : SufficientStatistics
+        The statistics.
+    units : sequence of str
+        The same names in the new order.
+    """
     from harness.metrics.unit_statistics import SufficientStatistics
 
     if list(names) == list(units):
         return statistics
-    place = {name: i for i, name in enumerate(names)}
-    order = [place[name] for name in units]
+    index = {name: i for i, name in enumerate(names)}
+    order = [index[name] for name in units]
     return SufficientStatistics(statistics.task, {block: values[order] for block, values in statistics.arrays.items()})

@@ -1,4 +1,4 @@
-"""The annotations a job may know before its choice is frozen, and those that it is known by."""
+"""Access to labels: those of the training split, and guarded access to those of the reported split."""
 
 from __future__ import annotations
 
@@ -14,12 +14,22 @@ from harness.jobs.job import Job
 from harness.utils.errors import FramelightError
 
 CACHE_SIZE = 4
-"""Tasks whose training labels a process keeps."""
+"""Number of tasks whose training labels a process caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingLabels:
-    """The labels of the training split, and of the reported split the names of its sequences, labelled or not."""
+    """What a job may know before its selection is written.
+
+    Attributes
+    ----------
+    training : Labels
+        Labels of the training split.
+    reported : tuple of str
+        Names of all sequences of the reported split.
+    temporal : bool
+        Whether the data set has videos rather than still images.
+    """
 
     training: Labels
     reported: tuple[str, ...]
@@ -28,17 +38,31 @@ class TrainingLabels:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def load_training_labels(root: Path, task: str, labels: str) -> TrainingLabels:
-    """What `root` holds for a task; labels: the digest its annotations had when the recipe started.
+    """Load the labels of the training split.
 
-    FramelightError when they have another by now: a record must not name labels that it was not made with.
+    Parameters
+    ----------
+    root : Path
+        Folder of the data set.
+    task : str
+        Name of the task.
+    labels : str
+        Digest of the annotations when the recipe started.
+
+    Raises
+    ------
+    FramelightError
+        If the annotations changed since then.
     """
     dataset = open_dataset(root)
-    found = TrainingLabels(dataset.labels(task, TRAINING), dataset.sequence_names(task, REPORTED), dataset.temporal)
+    training = dataset.labels(task, TRAINING)
+    training_labels = TrainingLabels(training, dataset.sequence_names(task, REPORTED), dataset.temporal)
     check_labels_unchanged(dataset, task, labels)
-    return found
+    return training_labels
 
 
 def check_labels_unchanged(dataset: Dataset, task: str, labels: str) -> None:
+    """Raise FramelightError if the annotations of a task do not have the digest `labels`."""
     if labels_fingerprint(dataset, task) != labels:
         raise FramelightError(
             f"{dataset.root}: the annotations of task {task} changed while the recipe ran; run it again"
@@ -46,35 +70,58 @@ def check_labels_unchanged(dataset: Dataset, task: str, labels: str) -> None:
 
 
 def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> Labels:
-    """The reported split's labels in `root`, for a job that was scored on them.
+    """Load the labels of the reported split for a finished job.
 
-    folder: of the job; FramelightError where its frozen choice is not there.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the job.
+    job_id : str
+        Id of the job.
+    root : Path
+        Folder of the data set.
+    task : str
+        Name of the task.
+
+    Raises
+    ------
+    FramelightError
+        If the selection or the predictions of the job are missing or modified.
     """
     verify_predictions(folder, job_id, "run its recipe again with --force")
     return open_dataset(root).labels(task, REPORTED)
 
 
 class ReportedLabels:
-    """The reported split's labels of one job. Code that trains or chooses is given neither this nor the data's place."""
+    """Guard of the labels of the reported split.
+
+    Code that trains or selects gets neither this object nor the folder of the data set.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def open(self, frozen: SelectionRecord) -> Labels:
-        """The labels, once the job's choice lies on disk; FramelightError where it does not."""
-        if frozen.job_id != self._job.job_id or not frozen.is_valid():
+    def open(self, selection: SelectionRecord) -> Labels:
+        """Return the labels; raise FramelightError if the selection of the job is not on disk."""
+        if selection.job_id != self._job.job_id or not selection.is_valid():
             raise FramelightError(
-                f"{frozen.path}: the labels of the reported split stay shut until the choice of job "
-                f"{self._job.job_id} is frozen there"
+                f"{selection.path}: the labels of the reported split cannot be read before the selection of job "
+                f"{self._job.job_id} is written there"
             )
         return self._read()
 
     def open_for_selection(self) -> Labels:
-        """The labels, to choose on them as the protocol `published` does; FramelightError for any other protocol."""
+        """Return the labels to select on them; raise FramelightError unless the protocol is `published`."""
         protocol = self._job.configuration.protocol.name
         if protocol != "published":
             raise FramelightError(
-                f"job {self._job.job_id}: the protocol {protocol} must not choose on the labels of the reported split"
+                f"job {self._job.job_id}: the protocol {protocol} does not allow selection on the labels of the "
+                "reported split"
             )
         return self._read()
 
@@ -86,6 +133,6 @@ class ReportedLabels:
             check_labels_unchanged(dataset, job.configuration.task, job.labels)
         except OSError as error:
             raise FramelightError(
-                f"{error.filename}: the annotations cannot be read any more ({error.strerror}); run the recipe again"
+                f"{error.filename}: cannot read the annotations ({error.strerror}); run the recipe again"
             ) from error
         return labels

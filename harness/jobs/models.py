@@ -1,4 +1,4 @@
-"""What a job predicts with: trained heads, a constant, or a backbone's own scores."""
+"""Fit and load the models of jobs: trained heads, a constant, or the backbone's scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.metrics.tasks import EXPRESSIONS, Task, get_task
 from harness.utils.errors import FramelightError, InputError
 
 Epochs = Mapping[str, int]
-"""How long each network of a model is trained; nothing for a model that is not."""
+"""Number of epochs of each network of a model; empty for a model without training."""
 
 
 def fit_model(
@@ -29,11 +29,29 @@ def fit_model(
     on_epoch: Callable[[int, float], bool] | None = None,
     epochs: Epochs | None = None,
 ) -> JobModel:
-    """The model of a job, fitted on `fit`; `selection` chooses the epochs that are kept.
+    """Fit the model of a job.
 
-    on_epoch(epoch from 1, the task's metric on the selection rows): True ends the training as pruned; not asked by a
-    model of several networks. epochs: train so long, on the schedule of the whole length, and keep the last weights
-    whatever the selection rows say (`selection` may then be None).
+    Parameters
+    ----------
+    job : Job
+        The job.
+    task : Task
+        Its task.
+    fit : Labels
+        Rows that the model is fitted on.
+    selection : Labels or None
+        Rows that select the epoch; may be None with `epochs`.
+    on_epoch : callable, optional
+        Called after each epoch with its number, from 1, and the metric on the selection rows. If it returns True, the
+        training ends as pruned. A model of several networks does not call it.
+    epochs : mapping of str to int, optional
+        Train each network for this number of epochs, on the learning-rate schedule of its configured length, and use
+        the last weights.
+
+    Returns
+    -------
+    JobModel
+        The fitted model.
     """
     if job.configuration.head is None:
         entry = FeatureStore(job.store.features).entry(job.entry)
@@ -44,10 +62,28 @@ def fit_model(
 
 
 def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) -> JobModel:
-    """The model kept in a job's folder, on the features of `entry`: any images, the same backbone.
+    """Load the model in the folder of a job.
 
-    InputError when it reads labels, which new images have not, or the entry is of features it was not trained on;
-    FramelightError when its files are damaged.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the job.
+    entry : FeatureEntry
+        Features of any images, by the backbone of the job.
+    configuration : Configuration
+        Configuration of the job.
+
+    Returns
+    -------
+    JobModel
+        The model.
+
+    Raises
+    ------
+    InputError
+        If the model predicts from labels, or was trained on features of another width.
+    FramelightError
+        If its files are damaged.
     """
     folder, task = Path(folder), get_task(configuration.task)
     if configuration.head is None:
@@ -58,12 +94,25 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
 
 
 def median_epochs(summaries: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """For each network the median of the epochs that were kept; between two, the mean rounded down."""
+    """Return the median of the selected epochs of each network, rounded down."""
     return {name: int(np.median([summary["epochs"][name] for summary in summaries])) for name in summaries[0]["epochs"]}
 
 
 def constant_outputs(task: Task, fit: Labels) -> np.ndarray:
-    """float32 [C]: the commonest expression (one-hot), the mean valence and arousal, each action unit's rate."""
+    """Compute the constant baseline.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    fit : Labels
+        Labels of the training split.
+
+    Returns
+    -------
+    float32 ndarray of shape (C,)
+        One-hot most frequent expression, mean valence and arousal, and rate of each action unit.
+    """
     blocks = []
     for name, valid in task.valid(fit.targets).items():
         target = fit.targets[name][valid]
@@ -76,12 +125,21 @@ def constant_outputs(task: Task, fit: Labels) -> np.ndarray:
 
 
 class ConstantModel(JobModel):
-    """Baseline that predicts the same outputs for every crop."""
+    """Baseline that predicts the same outputs for every crop.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    entry : FeatureEntry
+        The features, which are used for their frames only.
+    constant : float32 ndarray of shape (C,)
+        The outputs.
+    """
 
     features = ("none",)
 
     def __init__(self, task: Task, entry: FeatureEntry, constant: np.ndarray) -> None:
-        """constant: float32 [C]."""
         self.task, self.entry, self.constant = task, entry, constant
         self.summary = {
             "epoch": 0,
@@ -93,22 +151,26 @@ class ConstantModel(JobModel):
         }
 
     def predict_arrays(self, features: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Compute the outputs of N crops, see `JobModel.predict_arrays`."""
         return np.tile(self.constant, (len(features["none"]), 1))
 
     def save(self, folder: Path) -> None:
-        """The constant is in the summary."""
+        """Write nothing, as the constant is in the summary."""
 
 
 def _make_untrained_model(
-    configuration: Configuration, task: Task, entry: FeatureEntry, constant_of: Callable[[], np.ndarray]
+    configuration: Configuration, task: Task, entry: FeatureEntry, make_constant: Callable[[], np.ndarray]
 ) -> JobModel:
     if configuration.features == LABELS:
-        raise InputError("the previous label is read from annotations; it predicts nothing on images alone")
-    return ZeroShotModel(entry) if configuration.features == "scores" else ConstantModel(task, entry, constant_of())
+        raise InputError(
+            "the baseline 'previous label' predicts from annotations and cannot be used on images alone; choose "
+            "another run"
+        )
+    return ZeroShotModel(entry) if configuration.features == "scores" else ConstantModel(task, entry, make_constant())
 
 
 def _load_constant(folder: Path) -> np.ndarray:
-    """That of the model that predicted the reported split: of all training rows, where the protocol refits."""
+    """Load the constant that predicted the reported split: of all training rows if the protocol refits."""
     summary = _read_summary(folder)
     return np.array(summary.get("refit", summary)["constant"], dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""Kept predictions: the outputs of a head on every crop of a split, before any smoothing."""
+"""Saved predictions: the outputs of a model for all crops of a split, before smoothing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,23 @@ from harness.data.dataset import Labels
 from harness.features.store import FeatureEntry
 
 FramesBySequence = Mapping[str, np.ndarray]
-"""Frame numbers of the crops of each sequence, int32 [n], ascending."""
+"""Frame numbers of the crops of each sequence, ascending int32 [n]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Outputs of the crops of S sequences, one sequence after the other.
+    """Outputs of the crops of S sequences, concatenated.
 
-    lengths: int64 [S] crops of each; frames: int32 [n], ascending within a sequence; outputs: float32 [n, C].
+    Attributes
+    ----------
+    sequences : tuple of str
+        Names of the sequences.
+    lengths : int64 ndarray of shape (S,)
+        Number of crops of each sequence.
+    frames : int32 ndarray of shape (n,)
+        Frame numbers, ascending within a sequence.
+    outputs : float32 ndarray of shape (n, C)
+        Unsmoothed outputs.
     """
 
     sequences: tuple[str, ...]
@@ -29,6 +38,7 @@ class Predictions:
     outputs: np.ndarray
 
     def save(self, path: Path) -> None:
+        """Write the predictions to an .npz file."""
         np.savez(
             path,
             sequences=np.array(self.sequences, dtype=np.str_),
@@ -39,65 +49,94 @@ class Predictions:
 
     @staticmethod
     def load(path: Path) -> Predictions:
-        with np.load(path, allow_pickle=False) as kept:
+        """Read predictions that `save` wrote."""
+        with np.load(path, allow_pickle=False) as file:
             return Predictions(
-                tuple(str(name) for name in kept["sequences"]), kept["lengths"], kept["frames"], kept["outputs"]
+                tuple(str(name) for name in file["sequences"]), file["lengths"], file["frames"], file["outputs"]
             )
 
     def slices(self, sequences: np.ndarray) -> list[slice]:
-        """The rows of each of these sequences (by number)."""
+        """Return the rows of some sequences, which are given by index."""
         ends = np.cumsum(self.lengths)
         return [slice(int(ends[i] - self.lengths[i]), int(ends[i])) for i in sequences]
 
     def index_of(self, labels: Labels) -> np.ndarray:
-        """int64 [N]: the position of each labelled row's crop in `outputs`, -1 where it has none."""
+        """Return int64 [N]: the row of each label in `outputs`, -1 if its frame has no crop."""
         number = {name: i for i, name in enumerate(self.sequences)}
         sequence_of = np.array([number.get(name, -1) for name in labels.sequences], dtype=np.int64)
         stride = 1 + max(int(self.frames.max(initial=0)), int(labels.frame.max(initial=0)))
-        held = np.repeat(np.arange(len(self.sequences)), self.lengths) * stride + self.frames
-        wanted = sequence_of[labels.sequence] * stride + labels.frame
-        position = np.searchsorted(held, wanted)
-        found = (sequence_of[labels.sequence] >= 0) & (position < len(held))
-        found[found] = held[position[found]] == wanted[found]
-        return np.where(found, position, -1)
+        predicted = np.repeat(np.arange(len(self.sequences)), self.lengths) * stride + self.frames
+        labeled = sequence_of[labels.sequence] * stride + labels.frame
+        position = np.searchsorted(predicted, labeled)
+        exists = (sequence_of[labels.sequence] >= 0) & (position < len(predicted))
+        exists[exists] = predicted[position[exists]] == labeled[exists]
+        return np.where(exists, position, -1)
 
 
 def frames_with_features(entry: FeatureEntry, sequences: Sequence[str]) -> FramesBySequence:
-    """The crops of these sequences that have features."""
+    """Return the frame numbers of the crops with features, by sequence."""
     return {name: np.asarray(entry.frames(name)) for name in sequences}
 
 
 def collect_predictions(
     frames: FramesBySequence, outputs_of: Callable[[str, np.ndarray], np.ndarray], width: int
 ) -> Predictions:
-    """outputs_of(sequence, its frames [n]) -> [n, width], asked of each sequence in the order of `frames`."""
-    outputs = [outputs_of(name, own) if len(own) else np.zeros((0, width), np.float32) for name, own in frames.items()]
+    """Compute the predictions of several sequences.
+
+    Parameters
+    ----------
+    frames : mapping of str to ndarray
+        Frame numbers of the crops of each sequence.
+    outputs_of : callable
+        Called with the name and the frames [n] of a sequence; returns its outputs [n, width].
+    width : int
+        Number of outputs.
+
+    Returns
+    -------
+    Predictions
+        Predictions of all sequences, in the order of `frames`.
+    """
+    outputs = [
+        outputs_of(name, numbers) if len(numbers) else np.zeros((0, width), np.float32)
+        for name, numbers in frames.items()
+    ]
     return Predictions(
         tuple(frames),
-        np.array([len(own) for own in frames.values()], dtype=np.int64),
+        np.array([len(numbers) for numbers in frames.values()], dtype=np.int64),
         np.concatenate([*frames.values(), np.zeros(0, np.int32)]).astype(np.int32),
         np.concatenate([*outputs, np.zeros((0, width), np.float32)]).astype(np.float32),
     )
 
 
 def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
-    """The predictions of every part, sequences in order of their names; what is given alone stays as it is.
+    """Merge the predictions of cross-validation folds.
 
-    Of a sequence that several parts predict (blocks of stills), a part counts for the rows that its labels name.
+    If several folds predict a sequence (still images), each contributes the rows of its labels.
+
+    Parameters
+    ----------
+    parts : sequence of (Predictions, Labels)
+        Predictions and selection labels of each fold.
+
+    Returns
+    -------
+    Predictions
+        Merged predictions, sequences ordered by name; those of a single fold are returned unchanged.
     """
     if len(parts) == 1:
         return parts[0][0]
-    met = Counter(name for predictions, _ in parts for name in predictions.sequences)
-    names = tuple(sorted(met))
-    shared = {name for name, times in met.items() if times > 1}
+    counts = Counter(name for predictions, _ in parts for name in predictions.sequences)
+    names = tuple(sorted(counts))
+    shared = {name for name, count in counts.items() if count > 1}
     number = {name: i for i, name in enumerate(names)}
     pieces = []
     for predictions, labels in parts:
         sequence = np.repeat([number[name] for name in predictions.sequences], predictions.lengths).astype(np.int64)
-        mine = np.repeat([name not in shared for name in predictions.sequences], predictions.lengths)
+        selected = np.repeat([name not in shared for name in predictions.sequences], predictions.lengths)
         position = predictions.index_of(labels)
-        mine[position[position >= 0]] = True
-        pieces.append((sequence[mine], predictions.frames[mine], predictions.outputs[mine]))
+        selected[position[position >= 0]] = True
+        pieces.append((sequence[selected], predictions.frames[selected], predictions.outputs[selected]))
     sequence, frames, outputs = (np.concatenate(column) for column in zip(*pieces))
     order = np.lexsort((frames, sequence))
     lengths = np.bincount(sequence, minlength=len(names)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Smoothing and scoring replayed from kept predictions; nothing is retrained."""
+"""Smooth and score saved predictions, without training."""
 
 from __future__ import annotations
 
@@ -19,16 +19,42 @@ Thresholds = np.ndarray | float
 
 
 class Replay:
-    """Kept predictions of one split beside its labels.
+    """Saved predictions of one split, with its labels.
 
-    Only rows with a valid label count; `coverage` is the share of them that had a crop. The gaps of a temporal
-    sequence are filled before smoothing, from frame 1 on, as `gaps` says (see `harness.smoothing.gaps`); stills
+    Only rows with a valid label are scored. Gaps of videos are filled before smoothing, from frame 1 on. Still images
     are neither filled nor smoothed.
-    missing: rows without a crop are `dropped`, or `filled`: scored as the smoothed sequence has them, beyond its last
-    crop as at the last crop, and in a sequence without any crop as the mean output of all crops of the split. Stills
-    are always dropped.
-    annotated: rows with a valid label; scored: N of them, in file order; targets: their labels; frames: int32 [N];
-    units: V names; unit: int [N] into them.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    predictions : Predictions
+        Predictions of the split.
+    labels : Labels
+        Labels of the split.
+    temporal : bool
+        Whether the sequences are videos rather than still images.
+    gaps : {"linear", "nearest", "published", "held"}
+        How gaps are filled, see `harness.smoothing.gaps`.
+    missing : {"dropped", "filled"}
+        Whether labeled rows without a crop are left out, or scored with the outputs of the smoothed sequence. After the
+        last crop these are the outputs at the last crop, and in a sequence without crops the mean of all crops of the
+        split. Still images without a crop are always left out.
+
+    Attributes
+    ----------
+    annotated : int
+        Number of rows with a valid label.
+    scored : int
+        Number N of scored rows.
+    targets : dict of str to ndarray
+        Labels of the scored rows, by output.
+    frames : int32 ndarray of shape (N,)
+        Frame numbers of the scored rows.
+    units : tuple of str
+        Names of the V units.
+    unit : int ndarray of shape (N,)
+        Unit of each scored row, as an index into `units`.
     """
 
     def __init__(
@@ -53,36 +79,37 @@ class Replay:
 
     @property
     def coverage(self) -> float:
+        """Share of the rows with a valid label that have a crop; 0 without labels."""
         return self._cropped / self.annotated if self.annotated else 0.0
 
     def raw_outputs(self) -> np.ndarray:
-        """[N, C] unsmoothed outputs of the scored rows."""
+        """Return the unsmoothed outputs [N, C] of the scored rows."""
         return self.smoothed_outputs("none", 0) if self.filled else self._predictions.outputs[self._position]
 
     def smoothed_outputs(self, kernel: str, radius: int) -> np.ndarray:
-        """float64 [N, C] outputs of the scored rows after the filter."""
+        """Return the smoothed outputs of the scored rows, float64 [N, C]."""
         videos, rows = self._dense_sequences
         _, outputs = next(smooth_many_radii(videos, kernel if self.temporal else "none", [radius]))
         return outputs[rows]
 
     def statistics(self, kernel: str, radius: int, thresholds: Thresholds) -> SufficientStatistics:
-        """Statistics of the scored rows, for each of `units`."""
+        """Compute the sufficient statistics of the scored rows, for each unit."""
         return next(self.iter_statistics(kernel, [radius], thresholds))
 
     def iter_statistics(
         self, kernel: str, radii: Sequence[int], thresholds: Thresholds
     ) -> Iterator[SufficientStatistics]:
-        """As `statistics` at each radius, ascending; much faster together than one by one."""
+        """Iterate over the statistics at several radii, ascending; much faster than separate calls of `statistics`."""
         return self._iter_statistics(kernel, radii, thresholds, self.unit, len(self.units))
 
     def iter_scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
-        """The scores at each radius, ascending; pooled as they are, they need no statistics by unit."""
+        """Iterate over the scores at several radii, ascending, without statistics by unit."""
         pooled = self._iter_statistics(kernel, radii, thresholds, np.zeros_like(self.unit), 1)
-        return (score(counted) for counted in pooled)
+        return (score(statistics) for statistics in pooled)
 
     def metric_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
-        """The task's metric at each radius."""
-        return [scored.metrics[self.task.metric] for scored in self.iter_scores(kernel, radii, thresholds)]
+        """Compute the task's metric at several radii, ascending."""
+        return [scores.metrics[self.task.metric] for scores in self.iter_scores(kernel, radii, thresholds)]
 
     def _iter_statistics(
         self, kernel: str, radii: Sequence[int], thresholds: Thresholds, unit: np.ndarray, units: int
@@ -94,35 +121,35 @@ class Replay:
 
     @cached_property
     def _dense_sequences(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """Dense sequences, and the row of each scored label in their concatenation.
+        """Gap-free sequences, and the row of each scored label in their concatenation.
 
-        A sequence ends with its last crop, or where no window reaches that holds a scored row: one stray crop of a
-        high number would make millions of frames. After them comes a frame with the mean output of all crops, for the
-        rows of sequences that have none.
+        A sequence ends at its last crop, or after the last window with a scored row, as a single crop with a high frame
+        number would otherwise create millions of frames. With `missing` filled, the last frame of all has the mean
+        output of all crops, for rows of sequences without crops.
         """
-        kept = self._predictions
+        predictions = self._predictions
         if not self.temporal:
-            return [kept.outputs], self._position
-        filled = np.flatnonzero(kept.lengths)
-        ends = np.cumsum(kept.lengths)
+            return [predictions.outputs], self._position
+        with_crops = np.flatnonzero(predictions.lengths)
+        ends = np.cumsum(predictions.lengths)
         sequence, frame = self._sequence_of_rows, self.frames.astype(np.int64)
-        there = sequence >= 0
+        predicted = sequence >= 0
         reach = np.full(len(ends), MAX_RADIUS, dtype=np.int64)
-        np.maximum.at(reach, sequence[there], frame[there] + MAX_RADIUS)
+        np.maximum.at(reach, sequence[predicted], frame[predicted] + MAX_RADIUS)
         last = np.zeros(len(ends), dtype=np.int64)
-        last[filled] = np.minimum(kept.frames[ends[filled] - 1], reach[filled])
+        last[with_crops] = np.minimum(predictions.frames[ends[with_crops] - 1], reach[with_crops])
         videos = [
-            fill_gaps(kept.frames[rows], kept.outputs[rows], int(last[i]), self.gaps)
-            for i, rows in zip(filled, kept.slices(filled))
+            fill_gaps(predictions.frames[rows], predictions.outputs[rows], int(last[i]), self.gaps)
+            for i, rows in zip(with_crops, predictions.slices(with_crops))
         ]
         if self.filled:
-            videos.append(kept.outputs.mean(axis=0, dtype=np.float64)[None])
+            videos.append(predictions.outputs.mean(axis=0, dtype=np.float64)[None])
         rows = np.cumsum(last)[sequence] - last[sequence] + np.minimum(frame, last[sequence]) - 1
-        return videos, np.where(there & (last[sequence] > 0), rows, last.sum())
+        return videos, np.where(predicted & (last[sequence] > 0), rows, last.sum())
 
     @property
     def _sequence_of_rows(self) -> np.ndarray:
-        """Int [N]: the sequence of each scored row among those predicted, -1 where it is not."""
+        """Index [N] of the predicted sequence of each scored row, -1 if it is not predicted."""
         number = {name: i for i, name in enumerate(self._predictions.sequences)}
         names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
         return names[self._labels.sequence]

@@ -1,4 +1,4 @@
-"""A frozen choice on one split becomes a record."""
+"""Score a split with the selected postprocessing, and create the record."""
 
 from __future__ import annotations
 
@@ -17,25 +17,48 @@ from harness.tracking.records import Record
 from harness.utils.hashing import to_jsonable
 
 UNTRAINED_HEAD_LABELS = {"none": "constant", "scores": "zero-shot"}
-"""What stands for a head where none is trained, by features."""
+"""Head in the record of a job without a trained head, by its features."""
 
 
 def score_split(
     job: Job, task: Task, split: str, replay: Replay, choice: PostprocessingChoice, summary: dict[str, Any]
 ) -> tuple[Record, SufficientStatistics]:
-    """The record of a frozen choice on one split, and the statistics of each of its units."""
+    """Score one split with the selected postprocessing.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    task : Task
+        Its task.
+    split : str
+        Name of the split.
+    replay : Replay
+        Predictions and labels of the split.
+    choice : PostprocessingChoice
+        The selected postprocessing.
+    summary : dict
+        Summary of the training.
+
+    Returns
+    -------
+    record : Record
+        The record.
+    statistics : SufficientStatistics
+        Statistics of each unit.
+    """
     thresholds = 0.5 if choice.thresholds is None else np.array(choice.thresholds)
 
     def compute_metrics(radius: int, thresholds: np.ndarray | float) -> dict[str, float]:
         return next(replay.iter_scores(choice.kernel, [radius], thresholds)).metrics
 
     statistics = replay.statistics(choice.kernel, choice.radius, thresholds)
-    found = score(statistics)
-    metrics = dict(found.metrics)
+    scores = score(statistics)
+    metrics = dict(scores.metrics)
     if choice.thresholds is not None:
         at_half = compute_metrics(choice.radius, 0.5)
         metrics |= {f"{name}/threshold_0.5": at_half[name] for name in ("P_AU", "P_MTL") if name in at_half}
-    ends = confidence_interval([statistics], task.metric)
+    interval = confidence_interval([statistics], task.metric)
     radii = job.configuration.smoothing.radii() if replay.temporal else range(1)
     curves = {name: {"radius": list(radii), "selected": selected} for name, selected in choice.curves.items()}
     if split == REPORTED:
@@ -47,7 +70,7 @@ def score_split(
         split,
         status="finished",
         metrics=metrics,
-        undefined=list(found.undefined),
+        undefined=list(scores.undefined),
         unsmoothed=dict(compute_metrics(0, thresholds)),
         selection={} if choice.value is None else {task.metric: choice.value},
         kernel=choice.kernel,
@@ -60,15 +83,15 @@ def score_split(
         scored=replay.scored,
         units=len(replay.units),
         unit="video" if replay.temporal else "subject",
-        ci_low=ends.low,
-        ci_high=ends.high,
+        ci_low=interval.low,
+        ci_high=interval.high,
         curve=curves,
     )
     return record, statistics
 
 
-def make_record(job: Job, task: Task, split: str, **results: object) -> Record:
-    """A record that says what the job is, with these results."""
+def make_record(job: Job, task: Task, split: str, **results: Any) -> Record:
+    """Create the record of a job; `results` are further fields of `Record`."""
     configuration = job.configuration
     return Record(
         **job.display_labels(),
@@ -89,7 +112,7 @@ def make_record(job: Job, task: Task, split: str, **results: object) -> Record:
 
 
 def _head_label(configuration: Configuration) -> str:
-    """What predicts, where no head is trained too."""
+    """Return the kind of head, or its label if no head is trained."""
     if configuration.head is not None:
         return configuration.head.kind
     return UNTRAINED_HEAD_LABELS.get(configuration.features, "none")

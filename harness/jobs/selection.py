@@ -1,4 +1,4 @@
-"""What the selection split decides: kernel, radius and thresholds. Sees no other split."""
+"""Select kernel, radius and thresholds on the selection split."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ from harness.smoothing.candidates import SmoothingGrid
 
 @dataclass(frozen=True)
 class PostprocessingChoice:
-    """kernel: `none` at radius 0; thresholds: 12 values, None where 0.5 is kept and for a task without action units.
+    """The selected postprocessing.
 
-    value: the task's metric on the selection split, None where nothing was chosen; curves: the same at each radius,
-    by kernel.
+    Attributes
+    ----------
+    kernel : str
+        Name of the kernel; `none` if the radius is 0.
+    radius : int
+        Radius in frames.
+    thresholds : tuple of 12 float or None
+        Thresholds of the action units; None for 0.5, and for a task without action units.
+    value : float or None
+        Metric on the selection split; None if nothing was selected.
+    curves : dict of str to list of float
+        Metric on the selection split at each radius, by kernel.
     """
 
     kernel: str
@@ -27,27 +37,41 @@ class PostprocessingChoice:
 
 
 NO_POSTPROCESSING = PostprocessingChoice("none", 0, None, None, {})
-"""Where there is nothing to choose."""
+"""For baselines without postprocessing."""
 
 
 def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: str = "chosen") -> PostprocessingChoice:
-    """The smallest radius with the best metric. Thresholds are chosen before smoothing, then kept (the paper's order).
+    """Select the thresholds of unsmoothed outputs, then the kernel and radius with the best metric.
 
-    thresholds: `chosen` for each action unit, or `half`, which keeps 0.5.
+    Of several radii with the best metric, the smallest is selected. The order is that of the paper (Savchenko 2022).
+
+    Parameters
+    ----------
+    replay : Replay
+        Predictions and labels of the selection split.
+    smoothing : SmoothingGrid
+        Filters to select from.
+    thresholds : {"chosen", "half"}
+        Select the threshold of each action unit from a grid, or use 0.5.
+
+    Returns
+    -------
+    PostprocessingChoice
+        The selected postprocessing.
     """
-    chosen = _select_thresholds(replay) if thresholds == "chosen" else None
+    selected = _select_thresholds(replay) if thresholds == "chosen" else None
     radii = smoothing.radii() if replay.temporal else range(1)
-    applied = 0.5 if chosen is None else np.array(chosen)
+    applied = 0.5 if selected is None else np.array(selected)
     curves = {kernel: replay.metric_curve(kernel, radii, applied) for kernel in smoothing.kernels}
     value, radius, kernel = max(
         ((value, -radius, kernel) for kernel, values in curves.items() for radius, value in zip(radii, values)),
         key=lambda candidate: (candidate[0], candidate[1], -smoothing.kernels.index(candidate[2])),
     )
-    return PostprocessingChoice(kernel if radius else "none", -radius, chosen, value, curves)
+    return PostprocessingChoice(kernel if radius else "none", -radius, selected, value, curves)
 
 
 def _select_thresholds(replay: Replay) -> tuple[float, ...] | None:
-    """The best on the grid; 0.5 for an action unit that never occurs there, on which every threshold scores 0."""
+    """Select the best thresholds of the grid; 0.5 for an action unit that never occurs, whose F1 is always 0."""
     block = replay.task.slices().get("au")
     if block is None:
         return None

@@ -1,4 +1,4 @@
-"""Outputs and labels as columns of a table, under the names that every table of predictions has."""
+"""Convert outputs and labels to the columns of prediction tables."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RAW_SUFFIX = "_raw"
-"""Behind the names of columns that are not smoothed."""
+"""Suffix of the names of unsmoothed columns."""
 BLOCK_ORDER = ("expr", "va", "au")
-"""Of the blocks of columns, whatever their order in the outputs."""
+"""Order of the column blocks in tables, which may differ from the order of the outputs."""
 
 
 def output_columns(
     name: str, values: np.ndarray, thresholds: tuple[float, ...] | None = None, decimals: int | None = None
 ) -> dict[str, Any]:
-    """Columns of one block of outputs: what is decided, then what it is decided from.
+    """Convert one block of outputs to columns: decisions, then the numbers that they are based on.
 
     Parameters
     ----------
     name : {"expr", "va", "au"}
+        The block.
     values : float array of shape (n, columns of the block)
-        Smoothed or raw outputs. Rows of NaN are unknown and stay empty.
-    thresholds : tuple of 12 floats, optional
-        Of the action units. Default: 0.5.
+        Smoothed or raw outputs. Rows with NaN are empty in the table.
+    thresholds : tuple of 12 float, optional
+        Thresholds of the action units. Default: 0.5.
     decimals : int, optional
-        Round the numbers. Decisions are made before.
+        Number of decimals of the numbers; decisions use the unrounded numbers. Default: no rounding.
 
     Returns
     -------
@@ -43,25 +44,40 @@ def output_columns(
     """
     import pandas as pd
 
-    known = ~np.isnan(values).any(axis=1)
+    defined = ~np.isnan(values).any(axis=1)
     numbers = (round_values(values, decimals) if decimals is not None else values).T
     if name == "va":
         return dict(zip(AFFECTS, numbers))
     if name == "expr":
-        best = np.where(known, np.where(known[:, None], values, 0).argmax(axis=1), -1)
+        best = np.where(defined, np.where(defined[:, None], values, 0).argmax(axis=1), -1)
         return {
             "expression": pd.Categorical.from_codes(best, EXPRESSIONS),
             **{f"p_{expression}": column for expression, column in zip(EXPRESSIONS, numbers)},
         }
     present = values >= (0.5 if thresholds is None else np.array(thresholds))
     return {
-        **{unit: nullable_integers(column, np.int8, known) for unit, column in zip(ACTION_UNITS, present.T)},
+        **{unit: nullable_integers(column, np.int8, defined) for unit, column in zip(ACTION_UNITS, present.T)},
         **{f"p_{unit}": column for unit, column in zip(ACTION_UNITS, numbers)},
     }
 
 
 def predictions_table(task: Task, predictions: Predictions, smoothing: SmoothingParams) -> pd.DataFrame:
-    """One row for each frame that has a crop: `video`, `frame`, the smoothed outputs, then the raw ones."""
+    """Convert predictions to a table.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    predictions : Predictions
+        The predictions.
+    smoothing : SmoothingParams
+        Filter and thresholds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each frame with a crop: `video`, `frame`, the smoothed outputs, then the raw ones.
+    """
     import pandas as pd
 
     columns: dict[str, Any] = {
@@ -71,16 +87,26 @@ def predictions_table(task: Task, predictions: Predictions, smoothing: Smoothing
     raw = predictions.outputs.astype(np.float64)
     for suffix, outputs in (("", _smooth_outputs(predictions, smoothing)), (RAW_SUFFIX, raw)):
         for name, block in _ordered_blocks(task):
-            named = output_columns(name, outputs[:, block], smoothing.thresholds)
-            columns |= {f"{column}{suffix}": values for column, values in named.items()}
+            block_columns = output_columns(name, outputs[:, block], smoothing.thresholds)
+            columns |= {f"{column}{suffix}": values for column, values in block_columns.items()}
     return pd.DataFrame(columns)
 
 
 def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
-    """One row for each annotated row, in the order of the annotations; labels that are not valid are empty.
+    """Convert labels to a table; invalid labels are empty.
 
-    `video`, `frame`, `unit` (what scores are resampled over: the video, or the subject of a still), then `expression`,
-    `valence` and `arousal`, or the action units.
+    Parameters
+    ----------
+    task : Task
+        The task.
+    labels : Labels
+        The labels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each annotated row, in the same order: `video`, `frame`, `unit` (the video, or the subject of a
+        still image), then `expression`, `valence` and `arousal`, or the action units.
     """
     import pandas as pd
 
@@ -103,15 +129,15 @@ def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def nullable_integers(values: np.ndarray, kind: type[np.integer], known: np.ndarray) -> pd.arrays.IntegerArray:
-    """Whole numbers, missing where not `known`."""
+def nullable_integers(values: np.ndarray, kind: type[np.integer], defined: np.ndarray) -> pd.arrays.IntegerArray:
+    """Return integers of type `kind` that are missing where `defined` is False."""
     import pandas as pd
 
-    return pd.arrays.IntegerArray(np.where(known, values, 0).astype(kind), ~known)
+    return pd.arrays.IntegerArray(np.where(defined, values, 0).astype(kind), ~defined)
 
 
 def round_values(values: np.ndarray, decimals: int) -> np.ndarray:
-    """float64; adding 0 makes -0.0 a 0."""
+    """Round to float64; -0.0 becomes 0.0."""
     return np.asarray(values, dtype=np.float64).round(decimals) + 0.0
 
 
@@ -121,7 +147,7 @@ def _ordered_blocks(task: Task) -> list[tuple[str, slice]]:
 
 
 def _smooth_outputs(predictions: Predictions, smoothing: SmoothingParams) -> np.ndarray:
-    """float64 [n, C] at the crops, as the run's own scores were smoothed; a radius of 0 leaves them as they are."""
+    """Smooth outputs as for scoring and return them at the crops, float64 [n, C]."""
     outputs = predictions.outputs.astype(np.float64)
     if smoothing.radius == 0:
         return outputs

@@ -1,6 +1,6 @@
-"""Kept predictions of jobs: models are fitted for choosing, and one predicts the reported split. Sees no label of it.
+"""Train the models of jobs and save their predictions, without access to the labels of the reported split.
 
-What is kept, whole or not at all: the predictions, the summary and the model's own files, see `JobFolder`.
+Predictions, summary and model files are written atomically, see `JobFolder`.
 """
 
 from __future__ import annotations
@@ -25,25 +25,40 @@ from harness.utils.files import atomic_write_dir
 from harness.utils.locks import entry_lock
 
 OnEpoch = Callable[[int, float], bool]
-"""Called with the epoch and the selection metric; True stops the training as pruned."""
+"""Called with the epoch and its metric on the selection split; returns whether to prune the training."""
 
 
 def train_job(
-    job: Job,
-    task: Task,
-    training: Labels,
-    divisions: Sequence[Split],
-    reported: Sequence[str],
-    on_epoch: OnEpoch | None,
+    job: Job, task: Task, training: Labels, splits: Sequence[Split], reported: Sequence[str], on_epoch: OnEpoch | None
 ) -> dict[str, Any]:
-    """The summary of the training; predictions are kept beside it unless it was pruned.
+    """Train the models of a job, unless its predictions exist, and save the predictions unless it is pruned.
 
-    A model is fitted for each division: its own selection rows choose its epoch and get its predictions. The first
-    one also predicts the sequences of the reported split, unless the protocol refits: then a model fitted on all of
-    `training` does, for the median of their epochs on the same schedule.
+    One model is fitted for each split; the selection rows of the split select its epoch and get its predictions. The
+    first model also predicts the reported split. If the protocol refits, a model fitted on all training rows does
+    instead, trained for the median of the selected epochs on the same learning-rate schedule.
+
+    Parameters
+    ----------
+    job : Job
+        The job.
+    task : Task
+        Its task.
+    training : Labels
+        Labels of the training split.
+    splits : sequence of Split
+        Rows to fit on and rows to select on; several for cross-validation.
+    reported : sequence of str
+        Names of the sequences of the reported split.
+    on_epoch : callable or None
+        See `OnEpoch`.
+
+    Returns
+    -------
+    dict
+        Summary of the training, as JSON types.
     """
     if not job.predictions.is_dir():
-        pruned = train_jobs([job], task, training, divisions, reported, [on_epoch])
+        pruned = train_jobs([job], task, training, splits, reported, [on_epoch])
         if pruned:
             return pruned[job.training_id]
     return JobFolder(job.predictions).read_training()
@@ -53,37 +68,47 @@ def train_jobs(
     jobs: Sequence[Job],
     task: Task,
     training: Labels,
-    divisions: Sequence[Split],
+    splits: Sequence[Split],
     reported: Sequence[str],
     on_epochs: Sequence[OnEpoch | None],
 ) -> dict[str, dict[str, Any]]:
-    """Like `train_job` for a group of jobs (see `harness.runner.scheduler`): the summaries of the pruned ones.
+    """Train the models of a group of jobs (see `harness.runner.scheduler`), like `train_job`.
 
-    The predictions of the others are kept at the end, one right after the other. One whose loss or outputs stopped
-    being finite among others leaves nothing; trained alone it says why.
+    Predictions are saved at the end. A training of a group whose loss or outputs are not finite saves nothing; when it
+    is trained alone, it raises an error.
+
+    Parameters
+    ----------
+    jobs, on_epochs : sequence
+        The jobs, and a callback or None for each.
+    task, training, splits, reported
+        See `train_job`.
+
+    Returns
+    -------
+    dict of str to dict
+        Summaries of the pruned trainings, by training id.
     """
     with ExitStack() as locks:
-        for job in sorted(jobs, key=lambda job: job.predictions):
-            locks.enter_context(
-                entry_lock(job.predictions)
-            )  # jobs that differ in smoothing alone want the same at once
-        # what trains does not get the folder of the labels
-        courses = [
+        for job in sorted(jobs, key=lambda job: job.predictions):  # jobs that share a training may run at once
+            locks.enter_context(entry_lock(job.predictions))
+        # training code does not get the folder of the labels
+        runs = [
             _TrainingProgress(dataclasses.replace(job, data=Path(os.devnull)), on_epoch)
             for job, on_epoch in zip(jobs, on_epochs)
             if not job.predictions.is_dir()
         ]
-        for division in divisions:
-            going = [course for course in courses if course.is_running]
-            for course, model in zip(going, _fit_models(going, task, division.fit, division.selection)):
-                course.models.append(model)
-        _save_predictions([course for course in courses if course.is_running], task, training, divisions, reported)
-        return {course.job.training_id: course.models[-1].summary for course in courses if course.pruned}
+        for split in splits:
+            running = [run for run in runs if run.is_running]
+            for run, model in zip(running, _fit_models(running, task, split.fit, split.selection)):
+                run.models.append(model)
+        _save_predictions([run for run in runs if run.is_running], task, training, splits, reported)
+        return {run.job.training_id: run.fitted[-1].summary for run in runs if run.pruned}
 
 
 @dataclass
 class _TrainingProgress:
-    """How far the training of a job has come: the model of each division, None once one stopped being finite."""
+    """State of the training of a job: the model of each split so far, None if it is not finite."""
 
     job: Job
     on_epoch: OnEpoch | None
@@ -91,12 +116,17 @@ class _TrainingProgress:
 
     @property
     def pruning_callback(self) -> OnEpoch | None:
-        """A search prunes by the first division, alone."""
+        """Callback of the next model; only that of the first split reports its epochs."""
         return None if self.models else self.on_epoch
 
     @property
+    def fitted(self) -> list[JobModel]:
+        """The models that are finite."""
+        return [model for model in self.models if model is not None]
+
+    @property
     def pruned(self) -> bool:
-        return any(model is not None and model.summary["pruned"] for model in self.models)
+        return any(model.summary["pruned"] for model in self.fitted)
 
     @property
     def is_running(self) -> bool:
@@ -104,8 +134,8 @@ class _TrainingProgress:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """That of the first model, with the epochs that all of them together choose."""
-        summaries = [model.summary for model in self.models]
+        """Summary of the first model, with the median epochs of all models."""
+        summaries = [model.summary for model in self.fitted]
         if len(summaries) == 1:
             return summaries[0]
         epochs = median_epochs(summaries)
@@ -113,55 +143,45 @@ class _TrainingProgress:
 
 
 def _fit_models(
-    courses: Sequence[_TrainingProgress],
+    runs: Sequence[_TrainingProgress],
     task: Task,
     fit: Labels,
     selection: Labels | None,
     epochs: Sequence[Epochs | None] | None = None,
-) -> list[JobModel | None]:
-    """The next model of each."""
-    epochs = epochs or [None] * len(courses)
-    if len(courses) == 1:
-        return [fit_model(courses[0].job, task, fit, selection, courses[0].pruning_callback, epochs[0])]
-    if not courses:
+) -> Sequence[JobModel | None]:
+    """Fit the next model of each training."""
+    epochs = epochs or [None] * len(runs)
+    if len(runs) == 1:
+        return [fit_model(runs[0].job, task, fit, selection, runs[0].pruning_callback, epochs[0])]
+    if not runs:
         return []
     from harness.jobs.head_model import fit_heads_together
 
-    return fit_heads_together(
-        [course.job for course in courses],
-        task,
-        fit,
-        selection,
-        [course.pruning_callback for course in courses],
-        epochs,
-    )
+    callbacks = [run.pruning_callback for run in runs]
+    return fit_heads_together([run.job for run in runs], task, fit, selection, callbacks, epochs)
 
 
 def _save_predictions(
-    courses: Sequence[_TrainingProgress],
-    task: Task,
-    training: Labels,
-    divisions: Sequence[Split],
-    reported: Sequence[str],
+    runs: Sequence[_TrainingProgress], task: Task, training: Labels, splits: Sequence[Split], reported: Sequence[str]
 ) -> None:
-    if not courses:
+    if not runs:
         return
-    parts = [
-        predict_many([course.models[i] for course in courses], division.selection.sequences)
-        for i, division in enumerate(divisions)
+    by_split = [
+        predict_many([run.fitted[i] for run in runs], split.selection.sequences) for i, split in enumerate(splits)
     ]
-    selected = [
-        merge_fold_predictions([(part, division.selection) for part, division in zip(own, divisions)])
-        for own in zip(*parts)
+    selection_predictions = [
+        merge_fold_predictions([(part, split.selection) for part, split in zip(parts, splits)])
+        for parts in zip(*by_split)
     ]
-    summaries, finals = [course.summary for course in courses], [course.models[0] for course in courses]
-    if courses[0].job.configuration.protocol.refit:
-        finals = _fit_models(courses, task, training, None, [summary["epochs"] for summary in summaries])
+    summaries = [run.summary for run in runs]
+    finals: Sequence[JobModel | None] = [run.models[0] for run in runs]
+    if runs[0].job.configuration.protocol.refit:
+        finals = _fit_models(runs, task, training, None, [summary["epochs"] for summary in summaries])
         summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
-    whole = [i for i, final in enumerate(finals) if final is not None]
-    outputs = predict_many([finals[i] for i in whole], reported) if whole else []
-    with ExitStack() as asides:  # all are written before the first is put in place
-        for i, predictions in zip(whole, outputs):
-            aside = asides.enter_context(atomic_write_dir(courses[i].job.predictions))
-            finals[i].save(aside)
-            JobFolder(aside).write_training(selected[i], predictions, summaries[i])
+    finite = [(i, final) for i, final in enumerate(finals) if final is not None]
+    outputs = predict_many([final for _, final in finite], reported) if finite else []
+    with ExitStack() as temp_dirs:  # all are complete before the first is moved into place
+        for (i, final), predictions in zip(finite, outputs):
+            temp_dir = temp_dirs.enter_context(atomic_write_dir(runs[i].job.predictions))
+            final.save(temp_dir)
+            JobFolder(temp_dir).write_training(selection_predictions[i], predictions, summaries[i])

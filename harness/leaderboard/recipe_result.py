@@ -52,7 +52,7 @@ class RecipeResult:
 
     @property
     def cached(self) -> int:
-        return self.outcome.kept
+        return self.outcome.cached
 
     @property
     def failures(self) -> list[Record]:

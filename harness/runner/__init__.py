@@ -1,4 +1,4 @@
-"""Recipes: typed, frozen descriptions of experiments."""
+"""Recipes, which describe experiments as frozen dataclasses, and the functions that run them."""
 
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos

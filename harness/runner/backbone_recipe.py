@@ -11,21 +11,24 @@ from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
 
 MEANT = ("random", "pretrained", "import")
-"""Words that references and commands have in a backbone's place."""
+"""Reserved words that references and commands use in place of a backbone's name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Valid names of backbones."""
 
 
 @dataclass(frozen=True)
 class TrainedBackbone:
-    """A backbone that a recipe trains on stills unless the store has it.
+    """A backbone that a recipe trains on synthetic still images, unless the store has it already.
 
     Parameters
     ----------
     name : str
-        What the recipe calls it in `backbones`.
+        Name of the backbone, which the recipe lists in `backbones`.
     training : StillsConfig
-    stills : SyntheticStills
+        How the backbone is trained.
+    stills : SyntheticStills, default=SyntheticStills()
+        Images that the backbone is trained on; by default 3,000 images of 120 people.
 
     Examples
     --------
@@ -37,28 +40,31 @@ class TrainedBackbone:
     hash_tag: ClassVar[str] = "TrainedBackbone"
     name: str
     training: StillsConfig
-    stills: SyntheticStills = SyntheticStills()
+    stills: SyntheticStills = SyntheticStills()  # noqa: RUF009 - a frozen dataclass
 
 
 @dataclass(frozen=True)
 class BackboneRecipe:
-    """A backbone to train with `framelight train-backbone`, which adds it to the store.
+    """A backbone that `framelight train-backbone` trains and adds to the store.
 
     Parameters
     ----------
     name : str
-        What recipes call it in `backbones`.
+        Name of the backbone, which recipes list in `backbones`. Letters, digits and ``. _ -``; not a name of the
+        catalogue.
     training : StillsConfig
-    hardware : Hardware
-    stills : SyntheticStills, optional
-        What it is trained on where no data set is given. Default: a data set must be given.
-    licence : str
-        Terms of the weights, for the model card.
+        How the backbone is trained.
+    hardware : Hardware, default=Hardware()
+        Devices, worker threads and memory of the training; by default one device, chosen automatically.
+    stills : SyntheticStills or None, default=None
+        Synthetic images to train on if the command has no ``--data``. With None the command requires ``--data``.
+    licence : str, default=""
+        License of the weights, for the model card. Empty: the terms of the data set.
 
     Raises
     ------
     InputError
-        For a name that is taken, or that is no valid name.
+        If the name is invalid or reserved, or is a name of the catalogue.
 
     Examples
     --------
@@ -68,7 +74,7 @@ class BackboneRecipe:
 
     name: str
     training: StillsConfig
-    hardware: Hardware = Hardware()
+    hardware: Hardware = Hardware()  # noqa: RUF009 - a frozen dataclass
     stills: SyntheticStills | None = None
     licence: str = ""
 
@@ -76,9 +82,12 @@ class BackboneRecipe:
         import backbones
 
         if not NAME.fullmatch(self.name):
-            raise InputError(f"'{self.name}' cannot be a backbone's name: letters, digits and . _ - make one")
+            raise InputError(
+                f"'{self.name}' is not a valid name of a backbone; use letters, digits and . _ -, and begin with a "
+                "letter or digit"
+            )
         if self.name in (*backbones.names(), *MEANT):
             raise InputError(
-                f"'{self.name}' means something already among backbones; give the trained one another, "
+                f"the backbone name '{self.name}' is reserved; choose another for the trained backbone: "
                 f"--set name=my_{self.name}"
             )

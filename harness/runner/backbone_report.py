@@ -1,4 +1,4 @@
-"""What a training leaves beside its entry, for whoever looks at it later: curves, confusion matrix, surest errors."""
+"""Report of a backbone training: model card, curves, confusion matrix and the most confident errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ CARD, HISTORY = "card.json", "history.json"
 
 @dataclass(frozen=True)
 class BackboneReport:
-    """points: of the curves; metrics: those of the card; folder: the files."""
+    """Report of a training.
+
+    Attributes
+    ----------
+    points : list of (name, value, step)
+        Points of the curves.
+    metrics : mapping of str to float
+        Final metrics, from the model card.
+    folder : Path
+        Folder of the files.
+    """
 
     points: list[MetricPoint]
     metrics: Mapping[str, float]
@@ -36,38 +46,68 @@ class BackboneReport:
 def write_report(
     store: Store, trained: TrainedStills, splits: tuple[Stills, Stills | None], recipe: BackboneRecipe
 ) -> BackboneReport:
-    """Write the report of a training: card.json, history.json and, where expressions were learned, two pictures."""
+    """Write the report of a training: card.json, history.json and, if expressions were trained, two figures.
+
+    Parameters
+    ----------
+    store : Store
+        Where the report is written.
+    trained : TrainedStills
+        Result of the training.
+    splits : (Stills, Stills or None)
+        Training and validation images.
+    recipe : BackboneRecipe
+        The recipe.
+
+    Returns
+    -------
+    BackboneReport
+        The report.
+    """
     from harness.training.backbones.figures import draw_confusion, draw_errors
 
-    place = store.trainings / trained.folder.name
-    shutil.rmtree(place, ignore_errors=True)
-    with atomic_write_dir(place) as aside:
-        shutil.copy2(trained.folder / CARD, aside / CARD)
-        write_json(aside / HISTORY, trained.history)
+    report_dir = store.trainings / trained.folder.name
+    shutil.rmtree(report_dir, ignore_errors=True)
+    with atomic_write_dir(report_dir) as temp_dir:
+        shutil.copy2(trained.folder / CARD, temp_dir / CARD)
+        write_json(temp_dir / HISTORY, trained.history)
         if trained.confusion is not None:
-            shown = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
+            split = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
             draw_confusion(
-                aside / "confusion.png",
+                temp_dir / "confusion.png",
                 trained.confusion,
                 trained.classes,
-                f"{recipe.name}: {int(trained.confusion.sum()):,} {shown} images",
+                f"{recipe.name}: {int(trained.confusion.sum()):,} {split} images",
             )
             draw_errors(
-                aside / "errors.png",
+                temp_dir / "errors.png",
                 trained.errors,
                 lambda path: _load_crop(path, splits, recipe.training.margin),
-                f"{recipe.name}: the errors it is surest of, truth → predicted and its probability",
+                f"{recipe.name}: most confident errors (truth → prediction, probability)",
             )
     return read_report(store, trained.folder)
 
 
 def read_report(store: Store, folder: Path) -> BackboneReport:
-    """The report of the entry in `folder`; a kill may have come before it was written, then the card is all of it."""
-    place = store.trainings / folder.name
-    if not place.is_dir():
-        with atomic_write_dir(place) as aside:
-            shutil.copy2(folder / CARD, aside / CARD)
-    history = _read_json(place / HISTORY) or []
+    """Read the report of a trained backbone; write one with the model card alone if it is missing.
+
+    Parameters
+    ----------
+    store : Store
+        Where the report is.
+    folder : Path
+        Folder of the trained backbone.
+
+    Returns
+    -------
+    BackboneReport
+        The report.
+    """
+    report_dir = store.trainings / folder.name
+    if not report_dir.is_dir():
+        with atomic_write_dir(report_dir) as temp_dir:
+            shutil.copy2(folder / CARD, temp_dir / CARD)
+    history = _read_json(report_dir / HISTORY) or []
     curves = [
         point
         for epoch in history
@@ -77,7 +117,7 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
             f"{epoch['stage']}/",
         )
     ]
-    return BackboneReport(curves, _read_json(place / CARD)["metrics"], place)
+    return BackboneReport(curves, _read_json(report_dir / CARD)["metrics"], report_dir)
 
 
 def _read_json(path: Path) -> Any:

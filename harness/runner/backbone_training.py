@@ -1,7 +1,7 @@
-"""A backbone recipe becomes an entry of the store: trained where it is not there, taken up again where it was killed.
+"""Train the backbone of a recipe and add it to the store; an interrupted training is resumed.
 
-Used by `framelight train-backbone` and by recipes that train their own backbones. All processes of one training (DDP)
-come through here; only the first of them logs, locks, tracks and writes.
+Used by `framelight train-backbone` and by recipes that train backbones. In distributed training all processes run this
+code; only rank zero logs, locks, tracks and writes.
 """
 
 from __future__ import annotations
@@ -40,19 +40,42 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """folder: the entry; kept: it was there already; trained: what was done now; lost: why it could not be tracked."""
+    """Result of `train_backbone`.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the trained backbone in the store.
+    cached : bool
+        Whether the backbone was in the store already.
+    trained : TrainedStills or None
+        Result of the training; None if `cached`.
+    lost : str or None
+        Why the training could not be tracked.
+    """
 
     folder: Path
-    kept: bool
+    cached: bool
     trained: TrainedStills | None = None
     lost: str | None = None
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The stills of a training: their name, what they are known by, and the two splits when they are asked for.
+    """Still images of a training.
 
-    left_out: how many of the training split are not among them, by reason.
+    Attributes
+    ----------
+    name : str
+        Name of the data set.
+    digest : str
+        Digest of images and labels.
+    read : callable
+        Returns the training split, and the validation split or None.
+    licence : str
+        Terms of the data.
+    left_out : mapping of str to int
+        Numbers of excluded training images, by reason.
     """
 
     name: str
@@ -65,10 +88,33 @@ class TrainingData:
 def train_backbone(
     recipe: BackboneRecipe, data: Path | None, store: Store, tracker: Tracker | None = None, force: bool = False
 ) -> TrainingResult:
-    """The recipe's entry `<name>-<key>`, trained on `data` or on the recipe's built-in stills.
+    """Train the backbone of a recipe, unless the store has it already.
 
-    The key is that of everything the weights follow from: settings, stills, the parent's weights, the code's revision.
-    force: trained again though it is there. InputError when the parent or the stills are not.
+    The entry is called `<name>-<key>`. The key is a hash of everything that the weights depend on: settings, images,
+    parent weights and revision of the code.
+
+    Parameters
+    ----------
+    recipe : BackboneRecipe
+        The recipe.
+    data : Path or None
+        Data set to train on; None for the synthetic images of the recipe.
+    store : Store
+        Where the backbone is written.
+    tracker : Tracker, optional
+        Tracks the training.
+    force : bool
+        Train again even if the store has the backbone.
+
+    Returns
+    -------
+    TrainingResult
+        The result.
+
+    Raises
+    ------
+    InputError
+        If the parent or the images are not available, or if an imported backbone has the name of the recipe.
     """
     import backbones
 
@@ -81,48 +127,53 @@ def train_backbone(
     if recipe.name in backbones.entries(store.backbones):
         raise InputError(
             f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
-            "trained one; train it under another name: --set name=NAME"
+            "trained backbone; train under another name: --set name=NAME"
         )
     parent = _get_trainable_parent(recipe, store)
     with nullcontext() if first else suppress_logging():
-        material = (
+        training_data = (
             _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
         )
     settings = {
         "training": to_jsonable(recipe.training),
         "revision": REVISION,
-        "data_digest": material.digest,
+        "data_digest": training_data.digest,
         "parent_hash": parent.weights_hash,
     } | _parent_settings(parent)
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
-        kept, trained = folder.name in backbones.entries(folder.parent) and not force, None
+        cached, trained = folder.name in backbones.entries(folder.parent) and not force, None
         run.start(settings, again=force)
         try:
-            if not kept:
-                logger.info(f"training backbone {recipe.name} from {parent.weights} on {material.name}")
-                splits = material.read()
-                trained = _train(recipe, parent, material, splits, folder, run)
+            if not cached:
+                logger.info(f"training backbone {recipe.name} from {parent.weights} on {training_data.name}")
+                splits = training_data.read()
+                trained = _train(recipe, parent, training_data, splits, folder, run)
             if first:
                 report = write_report(store, trained, splits, recipe) if trained else read_report(store, folder)
-                run.finish(report.points, report.metrics, (material.name, material.digest), report.folder)
+                run.finish(report.points, report.metrics, (training_data.name, training_data.digest), report.folder)
         except BaseException as error:
-            ended = isinstance(error, (KeyboardInterrupt, SystemExit))
-            run.fail("interrupted" if ended else f"{type(error).__name__}: {error}")
+            interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
+            run.fail("interrupted" if interrupted else f"{type(error).__name__}: {error}")
             raise
-    return TrainingResult(folder, kept, trained, run.lost)
+    return TrainingResult(folder, cached, trained, run.lost)
 
 
 def _parent_settings(parent: BackboneInfo) -> dict[str, Any]:
-    """What else the parent's outputs follow from; a random one's reference, which the settings hold, says it."""
+    """Return what else the parent's outputs depend on; for random weights the reference in the settings suffices."""
     if parent.is_random:
         return {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
 def _train(
-    recipe: BackboneRecipe, parent: BackboneInfo, material: TrainingData, splits: Splits, folder: Path, run: TrainingRun
+    recipe: BackboneRecipe,
+    parent: BackboneInfo,
+    training_data: TrainingData,
+    splits: Splits,
+    folder: Path,
+    run: TrainingRun,
 ) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
@@ -134,67 +185,67 @@ def _train(
         checkpoints=folder.parent,
         hardware=recipe.hardware,
         work=folder.with_name(f".{folder.name}.work"),
-        licence=_combine_licenses(parent, material),
+        licence=_combine_licenses(parent, training_data),
         on_epoch=run.log_epoch,
-        data={"name": material.name, "digest": material.digest, "left_out": dict(material.left_out)},
+        data={"name": training_data.name, "digest": training_data.digest, "left_out": dict(training_data.left_out)},
     )
 
 
-def _combine_licenses(parent: BackboneInfo, material: TrainingData) -> str:
-    """Terms of the weights: those of what they were trained on, beside those of the weights they started from."""
-    terms = ("" if parent.is_random else parent.spec.licence, material.licence)
+def _combine_licenses(parent: BackboneInfo, training_data: TrainingData) -> str:
+    """Combine the licenses of the parent weights and of the training data."""
+    terms = ("" if parent.is_random else parent.spec.licence, training_data.licence)
     return "; ".join(dict.fromkeys(term for term in terms if term))
 
 
 def _get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """What the training starts from; InputError before any work where that cannot be trained."""
+    """Return the backbone that the training starts from; raise InputError if it cannot be trained."""
     parent = _get_parent_info(recipe, store)
     if not parent.spec.trainable:
         raise InputError(
-            f"'{recipe.training.backbone}' runs through ONNX Runtime and cannot be trained; import the "
-            "PyTorch file of the same network, or start from another with --set backbone=NAME"
+            f"backbone '{recipe.training.backbone}' runs in ONNX Runtime and cannot be trained; import the "
+            "PyTorch file of the same network, or start from another backbone with --set backbone=NAME"
         )
     return parent
 
 
 def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Where the parent is what another recipe trains and is not there, the message says how to get it."""
+    """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
     import backbones
     from harness.runner.loader import recipe_names
 
-    wanted = recipe.training.backbone
+    parent = recipe.training.backbone
     try:
-        return backbones.get_info(wanted, store.backbones, store.backbone_info)
+        return backbones.get_info(parent, store.backbones, store.backbone_info)
     except backbones.BackboneError as error:
-        several = [name for name in backbones.entries(store.backbones) if name.startswith(f"{wanted}-")]
-        if wanted not in recipe_names(BackboneRecipe) or len(several) == 1:
+        matches = [name for name in backbones.entries(store.backbones) if name.startswith(f"{parent}-")]
+        if parent not in recipe_names(BackboneRecipe) or len(matches) == 1:
             raise
-        if several:
+        if matches:
             raise InputError(
-                f"{recipe.name} starts from the backbone '{wanted}', and the store has {len(several)} of "
-                f"that name; choose one: --set backbone={several[0]} (or {', '.join(several[1:])})"
+                f"{recipe.name} starts from the backbone '{parent}', and the store has {len(matches)} of "
+                f"that name; choose one: --set backbone={matches[0]} (or {', '.join(matches[1:])})"
             ) from error
         raise InputError(
-            f"{recipe.name} starts from the backbone '{wanted}', which the store {store} does not have; "
-            f"train it (framelight train-backbone {wanted} --store {store}), or start from other weights: "
-            "--set backbone=efficientnet_b0, or the name of an imported one"
+            f"{recipe.name} starts from the backbone '{parent}', which the store {store} does not have; "
+            f"train it (framelight train-backbone {parent} --store {store}), or start from other weights: "
+            "--set backbone=efficientnet_b0, or the name of an imported backbone"
         ) from error
 
 
 def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingData:
-    wanted = recipe.stills
-    if wanted is None:
+    stills = recipe.stills
+    if stills is None:
         raise InputError(
-            f"recipe '{recipe.name}' is trained on images of yours: add --data DIR "
-            f"(see experiments/{recipe.name}.py for what it holds)"
+            f"recipe '{recipe.name}' needs a data set of still images: add --data DIR "
+            f"(see experiments/{recipe.name}.py for its contents)"
         )
 
     from harness.data.registry import open_stills
 
     def read() -> Splits:
-        return _select_splits(recipe, open_stills(synthetic_stills(wanted, store)))
+        return _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
 
-    return TrainingData("synthetic stills", stills_fingerprint(wanted), read, recipe.licence)
+    return TrainingData("synthetic stills", stills_fingerprint(stills), read, recipe.licence)
 
 
 def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
@@ -203,24 +254,24 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
 
     source = open_stills(data)
     splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
-    without = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+    excluded = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
     logger.info(
-        f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} stills"
-        + (f"; left out of the training ones: {without}" if without else "")
+        f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} images"
+        + (f"; excluded from training: {excluded}" if excluded else "")
     )
-    found: list[Any] = []
+    digests: list[Any] = []
     with Progress("images", unit="image") as progress:
         for split in splits:
-            found.append(None if split is None else split.digest(store.digests, progress))
+            digests.append(None if split is None else split.digest(store.digests, progress))
     licence = recipe.licence or f"{source.name}'s terms"
-    return TrainingData(source.name, content_hash(found, 16), lambda: splits, licence, left_out)
+    return TrainingData(source.name, content_hash(digests, 16), lambda: splits, licence, left_out)
 
 
 def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
-    """The training stills and those that are held against them, if there are any.
+    """Return the training split, and the validation split if there is one.
 
-    People of a test split are unseen, which is what identities are verified on where there is no validation split.
+    Without a validation split, identities are verified on the test split, whose people are not in the training split.
     """
-    beside = ("validation",) if recipe.training.expressions else ("validation", "test")
-    other = next((split for split in beside if split in source.splits()), None)
-    return source.stills("train"), source.stills(other) if other else None
+    candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
+    validation = next((split for split in candidates if split in source.splits()), None)
+    return source.stills("train"), source.stills(validation) if validation else None

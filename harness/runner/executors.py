@@ -1,4 +1,4 @@
-"""Where jobs run: one `concurrent.futures` executor, local processes by default."""
+"""Executors that run jobs, in local processes by default."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from typing import Any
 from harness.utils.parallel import torch_threads
 
 THREADS_PER_JOB = 1
-"""Threads of a job, the same whatever the number of jobs, so that the results are."""
+"""Threads of a job. Independent of the number of workers, so that results are too."""
 
 
 class SerialExecutor(Executor):
-    """Runs each job at once, in this process."""
+    """Executor that runs each job immediately, in this process."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Run a function and return a completed future."""
         future: Future = Future()
         try:
             with torch_threads(THREADS_PER_JOB):
@@ -33,27 +34,36 @@ class SerialExecutor(Executor):
 
 
 class WorkerPool(ProcessPoolExecutor):
-    """Processes that end when this one does, however it ends: each holds an end of a pipe that closes with us."""
+    """Process pool whose workers exit when this process ends, even if it is killed.
+
+    Each worker waits for the end of a pipe to this process.
+
+    Parameters
+    ----------
+    workers : int
+        Number of worker processes.
+    """
 
     def __init__(self, workers: int) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
-        theirs, self._ours = context.Pipe(duplex=False)
-        super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(theirs,))
+        worker_end, self._parent_end = context.Pipe(duplex=False)
+        super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end,))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Submit a function to a worker process."""
         with _hide_main_module():
             return super().submit(fn, *args, **kwargs)
 
 
 def local_executor(workers: int) -> Executor:
-    """An executor of that many processes; this one where one is enough."""
+    """Return an executor with a number of worker processes; with 1 worker jobs run in this process."""
     return WorkerPool(workers) if workers > 1 else SerialExecutor()
 
 
 @contextmanager
 def _hide_main_module() -> Iterator[None]:
-    """Hide the user's script from processes that start, which would run it again and start others from it."""
+    """Hide the user's script from new worker processes, which would import it and start further processes."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -70,6 +80,6 @@ def _initialize_worker(parent: Connection) -> None:
 
 
 def _exit_with_parent(parent: Connection) -> None:
-    """Nothing is ever sent: the wait ends when the other end is gone."""
+    """Wait until the pipe closes (nothing is ever sent through it), then exit."""
     parent.poll(None)
     os._exit(1)

@@ -1,9 +1,10 @@
-"""A recipe becomes its list of jobs: every combination once, in an order that depends on nothing else."""
+"""Expand a recipe to its jobs: each combination once, in an order that depends on the recipe alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 from harness.data.fingerprint import data_digest
 from harness.data.leakage import scores_leak_targets
@@ -16,7 +17,7 @@ from harness.smoothing.candidates import SmoothingGrid
 from harness.training.heads.config import HeadConfig
 
 NOISE = "noise"
-"""Features of the random-feature baseline: standard normal numbers that know nothing of the image."""
+"""Features of the random-feature baseline: standard normal numbers that do not depend on the image."""
 
 CONSTANT_BASELINES = {
     "expr": "majority class",
@@ -24,32 +25,40 @@ CONSTANT_BASELINES = {
     "au": "majority of each AU",
     "mtl": "majority and mean",
 }
-"""What the constant baseline of a task is called."""
+"""Label of the constant baseline of each task."""
 
 PREVIOUS = "previous label"
 NO_SMOOTHING = SmoothingGrid(kernels=("mean",), smallest=0, largest=0)
 
 
 class JobGrid:
-    """The jobs of a recipe on prepared data and features."""
+    """The jobs of a recipe on prepared data and features.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    prepared : PreparedInputs
+        Data set and features.
+    """
 
     def __init__(self, recipe: Recipe, prepared: PreparedInputs) -> None:
         self.recipe, self.prepared = recipe, prepared
 
     def jobs(self) -> list[Job]:
-        """Grid jobs (or none where a search picks them) after the baselines of each task."""
+        """Return the baselines of each task, then the jobs of the grids, unless a search selects those."""
         jobs = list(self._baseline_jobs()) if self.recipe.baselines else []
         if self.recipe.search is None:
             jobs += self._grid_jobs()
         return list({job.job_id: job for job in jobs}.values())
 
     def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
-        """Those of the grid, or of the recipe where it names none."""
+        """Return the backbones of a grid; by default those of the recipe."""
         prepared = dict(zip(self.recipe.all_backbones(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
     def smoothings(self, grid: Grid) -> tuple[SmoothingGrid, ...]:
-        """Those of the grid, or that of the recipe where it names none."""
+        """Return the smoothing grids of a grid; by default that of the recipe."""
         return grid.smoothings or (self.recipe.smoothing,)
 
     def job(  # noqa: PLR0913 - the axes of the grid
@@ -62,6 +71,25 @@ class JobGrid:
         smoothing: SmoothingGrid,
         seed: int,
     ) -> Job:
+        """Create one job.
+
+        Parameters
+        ----------
+        kind : {"run", "baseline", "trial"}
+            Kind of the job.
+        task : str
+            Name of the task.
+        backbone : PreparedBackbone or None
+            None for a baseline that does not look at the images.
+        features : str
+            Features of the head.
+        head : HeadConfig or None
+            None if no head is trained.
+        smoothing : SmoothingGrid
+            Filters to select from.
+        seed : int
+            Seed of the training.
+        """
         entry, recipe, prepared = backbone.entry if backbone else "", self.recipe, self.prepared
         configuration = Configuration(
             kind,
@@ -75,8 +103,8 @@ class JobGrid:
             recipe.thresholds if head and task in ("au", "mtl") else Configuration.thresholds,
             recipe.missing if prepared.temporal else Configuration.missing,
         )
-        run = kind == "run"
-        shown = (
+        is_run = kind == "run"
+        labels: dict[str, Any] = (
             {"backbone": _baseline_label(task, features)}
             if backbone is None
             else {
@@ -87,28 +115,28 @@ class JobGrid:
             }
         )
         return Job(
-            **shown,
+            **labels,
             configuration=configuration,
             seed=seed,
             recipe=recipe.name,
             dataset=prepared.dataset,
-            expected_seeds=recipe.seeds if run else (seed,),
+            expected_seeds=recipe.seeds if is_run else (seed,),
             flags=_leakage_flags(kind, task, features, backbone),
             backbone_parameters=backbone.parameters if backbone else 0,
             data=prepared.root,
             labels=prepared.labels[task],
             store=prepared.store,
             entry=entry or prepared.backbones[0].entry,
-            pictures=run and recipe.pictures,
+            pictures=is_run and recipe.pictures,
             memory=recipe.memory * 2**20,
         )
 
     def task_data_digest(self, task: str) -> str:
-        """Digest of the images and of the task's labels in both splits."""
+        """Return the digest of the images and of the task's labels in both splits."""
         return data_digest(self.prepared.images, self.prepared.labels[task])
 
     def _effective_smoothing(self, smoothing: SmoothingGrid) -> SmoothingGrid:
-        """Stills have no neighbours: what is said of their smoothing is one and the same."""
+        """Return radius 0 for still images, so that all smoothing settings have the same identity."""
         if self.prepared.temporal:
             return smoothing
         return SmoothingGrid(kernels=smoothing.kernels[:1], smallest=0, largest=0)
@@ -125,7 +153,7 @@ class JobGrid:
                     yield self.job("baseline", grid.task, backbone, "scores", None, self.recipe.smoothing, 0)
 
     def _grid_jobs(self) -> Iterator[Job]:
-        """Smoothings change slowest: the first trains, the others replay its predictions."""
+        """Yield the combinations, smoothings outermost: the first one trains, the others replay its predictions."""
         for grid in self.recipe.grids:
             for smoothing, backbone, features, head, seed in product(
                 self.smoothings(grid), self.backbones(grid), grid.features, grid.heads, self.recipe.seeds
@@ -134,17 +162,18 @@ class JobGrid:
 
 
 def _baseline_label(task: str, features: str) -> str:
-    """What a baseline that reads no image is called in a backbone's place."""
+    """Return the label, in place of a backbone, of a baseline that does not look at the images."""
     return {NOISE: "random features", LABELS: PREVIOUS}.get(features, CONSTANT_BASELINES[task])
 
 
 def _leakage_flags(kind: str, task: str, features: str, backbone: PreparedBackbone | None) -> tuple[str, ...]:
     if features == LABELS:
         return ("uses_labels",)
-    own = kind == "run" and backbone is not None and scores_leak_targets(task, features, _score_column_names(backbone))
-    return ("own_scores",) if own else ()
+    if kind != "run" or backbone is None or not scores_leak_targets(task, features, _score_column_names(backbone)):
+        return ()
+    return ("own_scores",)
 
 
 def _score_column_names(backbone: PreparedBackbone) -> tuple[str, ...]:
-    """Names of the score columns; random weights give columns no meaning, whatever they are called."""
+    """Return the names of the score columns; with random weights the columns have no meaning, so no names."""
     return () if backbone.is_random else backbone.score_labels

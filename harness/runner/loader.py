@@ -1,4 +1,4 @@
-"""A recipe's name or file becomes a recipe, of the kind that the command runs."""
+"""Load recipes by name or from a Python file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,17 @@ AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
 @dataclass(frozen=True)
 class Kind:
-    """What is said of a kind of recipe: its command, what it does, and one that shows how it is written."""
+    """Description of a type of recipe.
+
+    Attributes
+    ----------
+    command : str
+        Command that runs it.
+    does : str
+        What the command does.
+    example : str
+        Name of a recipe that serves as an example.
+    """
 
     command: str
     does: str
@@ -40,17 +50,40 @@ KINDS: dict[type, Kind] = {
 
 
 def recipe_names(kind: type | None = None) -> list[str]:
-    """Names of the recipes in `experiments`, of one kind or of both."""
+    """Return the names of the recipes in `experiments`, of one type or of all."""
     import experiments
 
     names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
     return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
 
 
-def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
-    """The recipe of that name in `experiments`, or `recipe` of the Python file at that path.
+def find_recipe(
+    name: str,
+    kind: type[AnyRecipe] = Recipe,  # type: ignore[assignment]  # mypy has no defaults for type variables
+) -> AnyRecipe:
+    """Load a recipe.
 
-    InputError when there is none, and when it is of the other kind: then it names the command to use.
+    Parameters
+    ----------
+    name : str
+        Name of a recipe in `experiments`, or path of a Python file with a variable `recipe`.
+    kind : type
+        Expected type: `Recipe` or `BackboneRecipe`.
+
+    Returns
+    -------
+    Recipe or BackboneRecipe
+        The recipe.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or if it has the other type; the message names the command to use.
+
+    Examples
+    --------
+    >>> find_recipe("quickstart").name
+    'quickstart'
     """
     if name.endswith(".py") or "/" in name:
         recipe = _load_recipe_file(Path(name), kind)
@@ -59,10 +92,10 @@ def find_recipe(name: str, kind: type[AnyRecipe] = Recipe) -> AnyRecipe:
     else:
         raise unknown_name_error("recipe", name, recipe_names())
     if not isinstance(recipe, kind):
-        its = KINDS[type(recipe)]
+        actual = KINDS[type(recipe)]
         raise InputError(
-            f"recipe '{name}' {its.does}, which `framelight {KINDS[kind].command}` does not do; "
-            f"use: framelight {its.command} {name}"
+            f"recipe '{name}' {actual.does} and cannot be used with `framelight {KINDS[kind].command}`; "
+            f"use: framelight {actual.command} {name}"
         )
     return recipe
 
@@ -72,14 +105,14 @@ def _import_recipe(name: str) -> Recipe | BackboneRecipe:
 
 
 def _load_recipe_file(path: Path, kind: type) -> Any:
-    what, known = f"`recipe = {kind.__name__}(...)`", ", ".join(recipe_names(kind))
+    assignment, names = f"`recipe = {kind.__name__}(...)`", ", ".join(recipe_names(kind))
     if path.is_dir() or (path.exists() and path.suffix != ".py"):
-        raise InputError(f"{path} is not a recipe; a recipe is a Python file (.py) with {what}, or one of {known}")
+        raise InputError(f"{path} is not a recipe; use a Python file (.py) with {assignment}, or one of {names}")
     if not path.is_file():
-        raise InputError(f"no such recipe file: {path}; name one of {known} or a Python file")
+        raise InputError(f"no such recipe file: {path}; use one of {names}, or a Python file")
     recipe = getattr(_import_file(path), "recipe", None)
     if not isinstance(recipe, tuple(KINDS)):
-        raise InputError(f"{path}:1: no {what} at the top level; see experiments/{KINDS[kind].example}.py")
+        raise InputError(f"{path}:1: no {assignment} at the top level; see experiments/{KINDS[kind].example}.py")
     return recipe
 
 
@@ -102,7 +135,7 @@ def _import_file(path: Path) -> Any:
 
 @contextmanager
 def _log_warnings() -> Iterator[None]:
-    """Log the warnings of a recipe file, among them those of this project's deprecated names, which Python hides."""
+    """Log the warnings of a recipe file, including deprecation warnings of Framelight, which Python hides."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("default", "harness", DeprecationWarning)
         try:

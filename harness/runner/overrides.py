@@ -1,8 +1,9 @@
-"""`--set KEY=VALUE`: typed replacement of a recipe's fields.
+"""Override fields of a recipe with `--set KEY=VALUE`.
 
 KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous end of one (`largest`, `epochs`).
-A path through a tuple changes every element; a tuple's value is a comma-separated list. A part that a recipe leaves
-out (its search, a training's identities) is there as soon as one of its fields is set, and gone when it is `none`.
+A path through a tuple changes every element; the value of a tuple is a comma-separated list. An optional part that a
+recipe does not have (its search, the identities of a training) is created when one of its fields is set. Setting a part
+to `none` removes it.
 """
 
 from __future__ import annotations
@@ -21,21 +22,46 @@ from harness.utils.errors import InputError, unknown_name_error
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
-"""Types that a bare name stands for: `heads=mlp,logistic_regression`, `protocol=published`."""
+"""Types that can be set by a name alone: `heads=mlp,logistic_regression`, `protocol=published`."""
 
 
 MAX_EXTRA_PARTS = 1
-"""An end of several paths means the shortest where the others have more parts than this besides."""
+"""A key that ends several paths selects the shortest, if the others are longer by more than this number of parts."""
 
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
-    """The recipe with each `KEY=VALUE` applied in order; InputError for an unknown key or an unfit value."""
+    """Return a copy of a recipe with some fields changed.
+
+    Parameters
+    ----------
+    recipe : Recipe or BackboneRecipe
+        The recipe.
+    settings : list of str
+        Settings of the form ``KEY=VALUE``, applied in order.
+
+    Returns
+    -------
+    Recipe or BackboneRecipe
+        The changed copy.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or ambiguous, or if a value is invalid.
+
+    Examples
+    --------
+    >>> from harness.runner import Grid, Recipe
+    >>> recipe = Recipe("mine", grids=(Grid("expr"),), backbones=("tiny_resnet@random",))
+    >>> apply_settings(recipe, ["seeds=0,1,2", "largest=25"]).seeds
+    (0, 1, 2)
+    """
     changed: dict[tuple[str, ...], str] = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
             example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
-            raise InputError(f"--set {setting}: write KEY=VALUE, for instance --set {example}")
+            raise InputError(f"--set {setting}: use the form KEY=VALUE, for example --set {example}")
         path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
         recipe = _replace_field(recipe, path, value.strip(), setting)
         changed[path] = setting
@@ -44,12 +70,12 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
-    """InputError for a setting of the slice that chooses under a protocol that has none."""
-    idle = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
-    if idle and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
+    """Raise InputError for a setting of the selection split under the protocol `published`, which has none."""
+    unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
+    if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
-            f"--set {idle[0]}: the protocol published chooses on the reported split itself and holds "
-            "nothing out; leave it out, or use the protocol held-out"
+            f"--set {unused[0]}: the protocol published selects on the reported split and has no held-out videos; "
+            "omit this setting, or use the protocol held-out"
         )
 
 
@@ -64,41 +90,39 @@ def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 
 
 def _field_dataclass(hint: Any) -> type | None:
-    """The dataclass a field holds: itself, optional, or in a tuple."""
-    if dataclasses.is_dataclass(hint):
-        return hint
-    for argument in typing.get_args(hint):
-        if dataclasses.is_dataclass(argument):
-            return argument
+    """Return the dataclass in a type hint: the type itself, optional, or the element of a tuple."""
+    for candidate in (hint, *typing.get_args(hint)):
+        if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
+            return candidate
     return None
 
 
 def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any) -> tuple[str, ...]:
-    """The path that `key` ends; a part the recipe does not have (its search, say) must be written out."""
-    wanted = tuple(key.split("."))
-    if wanted in paths:
-        return wanted
-    ends = [path for path in paths if path[-len(wanted) :] == wanted]
-    there = [path for path in ends if _path_exists(recipe, path)]
-    near = [path for path in there if len(path) <= min(map(len, there)) + MAX_EXTRA_PARTS]
-    near = [path for path in near if _accepts_value(paths[path], text)] if len(near) > 1 else near
-    if len(near) == 1 or len(ends) == 1:
-        return (near or ends)[0]
-    if ends:
-        could = " or ".join(".".join(path) for path in there or ends)
-        raise InputError(f"--set {key} could be {could}; write one of them out")
+    """Return the path that ends with `key`; fields of a part that the recipe lacks need the full path."""
+    parts = tuple(key.split("."))
+    if parts in paths:
+        return parts
+    matches = [path for path in paths if path[-len(parts) :] == parts]
+    existing = [path for path in matches if _path_exists(recipe, path)]
+    shortest = [path for path in existing if len(path) <= min(map(len, existing)) + MAX_EXTRA_PARTS]
+    shortest = [path for path in shortest if _accepts_value(paths[path], text)] if len(shortest) > 1 else shortest
+    if len(shortest) == 1 or len(matches) == 1:
+        return (shortest or matches)[0]
+    if matches:
+        candidates = " or ".join(".".join(path) for path in existing or matches)
+        raise InputError(f"--set {key} is ambiguous: {candidates}; use the full path")
     raise unknown_name_error("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
 
 
 def _accepts_value(hint: Any, text: str) -> bool:
-    """Whether such a field may have such a value: a part is only named or switched off, and nothing else is."""
+    """Whether a field of this type may have this value: a part can only be named or set to none."""
     if text.lower() == "none":
         return type(None) in typing.get_args(hint)
     return hint in NAME_PARSERS or typing.get_origin(hint) is tuple or _field_dataclass(hint) is None
 
 
 def _path_exists(value: Any, path: tuple[str, ...]) -> bool:
-    """Whether everything that `path` leads through is there."""
+    """Whether all parts along `path` exist."""
     if isinstance(value, tuple):
         return any(_path_exists(element, path) for element in value)
     return value is not None and (len(path) == 1 or _path_exists(getattr(value, path[0]), path[1:]))
@@ -136,7 +160,7 @@ def _parse(hint: Any, text: str, setting: str) -> Any:
         return NAME_PARSERS[hint](text)
     if dataclasses.is_dataclass(hint):
         fields = ", ".join(f.name for f in dataclasses.fields(hint))
-        raise InputError(f"--set {setting}: has parts, set one of them: {fields}")
+        raise InputError(f"--set {setting}: this setting has fields; set one of them: {fields}")
     return _parse_scalar(hint, text, setting)
 
 

@@ -1,4 +1,4 @@
-"""What jobs need before they start: data on disk, trained backbones, extracted features."""
+"""Prepare the inputs of jobs: data set, trained backbones and extracted features."""
 
 from __future__ import annotations
 
@@ -34,9 +34,24 @@ MAX_CORRUPT_SHOWN = 10
 
 @dataclass(frozen=True)
 class PreparedBackbone:
-    """A backbone whose features are in the store under `entry`.
+    """A backbone whose features are in the store.
 
-    score_labels: names of its score columns, () where they have none or the weights are random.
+    Attributes
+    ----------
+    label : str
+        Name in tables.
+    weights : str
+        Name of the weights.
+    weights_hash : str
+        Hash of the weights.
+    is_random : bool
+        Whether the weights are random.
+    parameters : int
+        Number of parameters.
+    entry : str
+        Key of the feature entry.
+    score_labels : tuple of str
+        Names of the score columns; empty if they have none or the weights are random.
     """
 
     label: str
@@ -50,7 +65,25 @@ class PreparedBackbone:
 
 @dataclass(frozen=True)
 class PreparedInputs:
-    """images: digest of every crop; labels: digest of the annotations, by task."""
+    """Inputs of the jobs of a recipe.
+
+    Attributes
+    ----------
+    root : Path
+        Absolute folder of the data set.
+    store : Store
+        The store, with absolute paths and without a tracking URI.
+    dataset : str
+        Name of the data set.
+    temporal : bool
+        Whether the data set has videos rather than still images.
+    images : str
+        Digest of all crops.
+    labels : dict of str to str
+        Digest of the annotations, by task.
+    backbones : tuple of PreparedBackbone
+        In the order of `Recipe.all_backbones`.
+    """
 
     root: Path
     store: Store
@@ -62,7 +95,29 @@ class PreparedInputs:
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
-    """Make or check the data, train the recipe's own backbones (tracked, with a tracker), extract what is missing."""
+    """Render or check the data set, train the backbones of the recipe and extract missing features.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    data : Path or None
+        Folder of the data set; None for the synthetic videos of the recipe.
+    store : Store
+        Where everything is stored.
+    tracker : Tracker, optional
+        Tracks the training of backbones.
+
+    Returns
+    -------
+    PreparedInputs
+        The inputs of the jobs.
+
+    Raises
+    ------
+    InputError
+        If a backbone is unknown, a data set is required, or the data set or the recipe's features are unusable.
+    """
     from harness.data.registry import open_dataset
 
     for folder in store.atomic_folders:
@@ -88,14 +143,13 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
 def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     if recipe.synthetic is None:
         raise InputError(
-            f"recipe '{recipe.name}' runs on a data set of yours: add --data DIR "
-            "(framelight data make DIR writes a synthetic one)"
+            f"recipe '{recipe.name}' needs a data set: add --data DIR (framelight data make DIR writes a synthetic one)"
         )
     return synthetic_videos(recipe.synthetic, store)
 
 
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
-    """(label, reference) of each backbone; those that the recipe trains are trained first."""
+    """Return (label, reference) of each backbone, after training those that the recipe trains."""
     trained = {backbone.name: backbone for backbone in recipe.trained}
     return [
         (name, _train_backbone(trained[name], store, tracker) if name in trained else name)
@@ -104,40 +158,40 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 
 
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
-    """Before any work: names that neither an entry of the store nor the catalogue answers to, and how to get them."""
+    """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
     import backbones
     from backbones.checkpoint import entries_by_card
 
-    known = {
+    available = {
         *backbones.names(),
         *backbones.entries(store.backbones),
         *entries_by_card(store.backbones),
         *(backbone.name for backbone in recipe.trained),
     }
-    unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in known]
+    unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
     if not unknown:
         return
     try:
         _get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
-        others = f"; the store lacks {', '.join(unknown[1:])} too" if unknown[1:] else ""
+        others = f" (also missing: {', '.join(unknown[1:])})" if unknown[1:] else ""
         raise InputError(
-            f"{error} Weights in a file of yours get that name by framelight backbones import FILE "
-            f"--name {unknown[0]} --store {store}, or name other backbones: --set backbones=NAME,..."
+            f"{error} Import weights under this name with framelight backbones import FILE "
+            f"--name {unknown[0]} --store {store}, or choose other backbones with --set backbones=NAME,..."
             f"{others}"
         ) from error
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
     recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
-    outcome = train_backbone(recipe, None, store, tracker)
-    if outcome.lost:
-        logger.warning(outcome.lost)
-    return outcome.folder.name
+    result = train_backbone(recipe, None, store, tracker)
+    if result.lost:
+        logger.warning(result.lost)
+    return result.folder.name
 
 
 def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
-    """The cards of those backbones that have one, by label."""
+    """Read the model cards of the backbones that have one, by label."""
     import backbones
     from backbones.checkpoint import entries_by_name
 
@@ -146,8 +200,8 @@ def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, di
 
 
 def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
-    """Before hours of extraction: a head on the scores of a backbone that has none would learn nothing."""
-    wanted = {
+    """Raise InputError, before the extraction, if features use the scores of a backbone without a classifier."""
+    needed = {
         name
         for grid in recipe.grids
         for name in grid.backbones or recipe.backbones
@@ -156,11 +210,11 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
     without = [
         label
         for label, reference in references
-        if label in wanted and not _get_backbone_info(reference, store).score_width
+        if label in needed and not _get_backbone_info(reference, store).score_width
     ]
     if without:
         raise InputError(
-            f"{', '.join(without)}: no classifier, so no scores for the recipe's features; "
+            f"{', '.join(without)}: the recipe's features include scores, but the backbone has no classifier; "
             "add --set features=embeddings"
         )
 
@@ -168,7 +222,7 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
 def _feature_combinations(
     recipe: Recipe, prepared: tuple[PreparedBackbone, ...]
 ) -> Iterator[tuple[str, str, str, Sequence[str]]]:
-    """(task, features, backbone, its score labels) of every combination of the grids."""
+    """Yield (task, features, backbone, score labels) of every combination of the grids."""
     labels = dict(zip(recipe.all_backbones(), prepared))
     for grid in recipe.grids:
         for features, name in product(grid.features, grid.backbones or recipe.backbones):
@@ -204,12 +258,14 @@ class ExtractionOptions:
 
     Attributes
     ----------
-    precision, compute : {"float16", "float32"} or what the engine offers
-        Number types that are stored, and that the forward passes compute in.
+    precision : {"float16", "float32"}
+        Precision of the stored features.
+    compute : {"float32", "bf16", "fp16"}
+        Precision of the forward passes.
     engine : str
-        What runs the forward passes; "" takes the fastest.
+        Name of the inference engine; "" selects the fastest.
     threads : int or None
-        Workers; None takes every core.
+        Number of worker threads; None for all cores.
     """
 
     precision: str
@@ -221,16 +277,29 @@ class ExtractionOptions:
 def get_or_extract_features(
     label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions, images: str | None = None
 ) -> tuple[FeatureEntry, BackboneInfo]:
-    """Return the feature entry of one backbone on a data set; extract it where the store has none.
+    """Return the features of a data set by one backbone; extract them if the store has none.
 
     Parameters
     ----------
     label : str
-        What the backbone is called in messages.
+        Name of the backbone in messages.
     reference : str
-        As `backbones.load` takes it.
-    images : str or None
-        Digest of the images, where it is known.
+        The backbone, see `backbones.load`.
+    dataset : Dataset
+        The data set.
+    store : Store
+        Where the features are.
+    options : ExtractionOptions
+        Precision, engine and threads.
+    images : str, optional
+        Digest of the images. Default: it is computed.
+
+    Returns
+    -------
+    entry : FeatureEntry
+        The complete entry.
+    info : BackboneInfo
+        The backbone.
     """
     from harness.features.engine_choice import EngineSelector
     from harness.features.extraction import extract
@@ -254,5 +323,5 @@ def _warn_corrupt_images(entry: FeatureEntry) -> None:
         logger.warning(f"{fault['image']}: {fault['reason']}; treated as a missing crop")
     if len(entry.corrupt) > MAX_CORRUPT_SHOWN:
         logger.warning(
-            f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images are listed in {entry.path}/entry.json"
+            f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images, listed in {entry.path}/entry.json"
         )

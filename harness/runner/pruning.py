@@ -1,4 +1,4 @@
-"""A worker reports an epoch, the parent answers whether to stop: the only word a job exchanges while it runs."""
+"""Channel through which workers report epoch scores and the parent requests pruning."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from multiprocessing.connection import Client, Listener
 from harness.utils.errors import FramelightError
 
 PruningCallback = Callable[[int, int, float], bool]
+"""Called with trial number, epoch and value; returns whether to prune the trial."""
 SHUTDOWN_TIMEOUT_SECONDS = 2
 ANSWER_TIMEOUT_SECONDS = 300
 _CONNECTION_ERRORS = (OSError, EOFError, AuthenticationError)
@@ -20,9 +21,16 @@ _CONNECTION_ERRORS = (OSError, EOFError, AuthenticationError)
 
 @dataclass(frozen=True)
 class PruningClient:
-    """Handed to a worker; called with (epoch, value), returns True when the training should stop.
+    """Reports the epochs of one trial from a worker to the `pruning_server`.
 
-    FramelightError when nobody listens any more.
+    Attributes
+    ----------
+    address : str
+        Address of the server.
+    key : bytes
+        Authentication key.
+    number : int
+        Number of the trial.
     """
 
     address: str
@@ -30,25 +38,45 @@ class PruningClient:
     number: int
 
     def __call__(self, epoch: int, value: float) -> bool:
+        """Report the value of an epoch; return whether to stop the training.
+
+        Raises
+        ------
+        FramelightError
+            If the server does not answer.
+        """
         try:
             with Client(self.address, authkey=self.key) as connection:
                 connection.send((self.number, epoch, float(value)))
                 if connection.poll(ANSWER_TIMEOUT_SECONDS):
                     return bool(connection.recv())
         except _CONNECTION_ERRORS as error:
-            raise FramelightError(f"the search that trial {self.number} belongs to no longer listens") from error
+            raise FramelightError(
+                f"trial {self.number}: the search process is gone; run the command again to resume the search"
+            ) from error
         raise FramelightError(
-            f"the search that trial {self.number} belongs to gave no answer in {ANSWER_TIMEOUT_SECONDS} s"
+            f"trial {self.number}: the search process did not answer within {ANSWER_TIMEOUT_SECONDS} s; run the "
+            "command again to resume the search"
         )
 
 
 @contextmanager
 def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningClient]]:
-    """Answer reports with `answer(number, epoch, value)` in a thread; yields what makes a PruningClient for a number.
+    """Answer the reports of workers in a thread, in a context.
 
-    Once `answer` has raised, every report is answered with False; its error is raised on leaving.
+    Parameters
+    ----------
+    answer : callable
+        Called with trial number, epoch and value; returns whether to prune. If it raises, all further answers are
+        False, and the error is raised on leaving the context.
+
+    Yields
+    ------
+    callable
+        Returns the `PruningClient` of a trial number.
     """
-    key, ended, errors = os.urandom(32), threading.Event(), []
+    key, ended = os.urandom(32), threading.Event()
+    errors: list[Exception] = []
     with Listener(authkey=key, backlog=128) as listener:
         thread = threading.Thread(target=_serve, args=(listener, answer, ended, errors), daemon=True)
         thread.start()
@@ -80,6 +108,6 @@ def _answer_report(answer: PruningCallback, message: tuple[int, int, float], err
 
 
 def _unblock_listener(address: str, key: bytes) -> None:
-    """End the wait for a connection; in a thread of its own, as it may find nobody to shake hands with."""
+    """End the wait for a connection; runs in its own thread because the handshake may block."""
     with suppress(*_CONNECTION_ERRORS):
         Client(address, authkey=key).close()

@@ -1,4 +1,4 @@
-"""The types of a recipe. A recipe derives from another with `dataclasses.replace`."""
+"""Types of a recipe. Derive a recipe from another with `dataclasses.replace`."""
 
 from __future__ import annotations
 
@@ -26,23 +26,26 @@ MOST_SEEDS = 2**32
 
 @dataclass(frozen=True)
 class Grid:
-    """Every combination of backbones with these features, heads and filters, for one task.
+    """All combinations of backbones, features, heads and smoothing filters for one task.
 
     Parameters
     ----------
     task : {"expr", "va", "au", "mtl"}
-    features : tuple of str
-        Of `FEATURES`.
-    heads : tuple of HeadConfig
-    backbones : tuple of str
-        Default: those of the recipe.
-    smoothings : tuple of SmoothingGrid
-        Default: that of the recipe. Several are scored from the predictions of one training.
+        Expressions, valence and arousal, action units, or all three (multi-task).
+    features : tuple of {"embeddings", "scores", "embeddings+scores"}, default=("embeddings",)
+        Outputs of the backbone that the heads use: embeddings, scores of its classifier, or both concatenated.
+    heads : tuple of HeadConfig, default=(HeadConfig("mlp"),)
+        Heads to train.
+    backbones : tuple of str, default=()
+        Names of backbones, see `Recipe.backbones`. Empty: the backbones of the recipe.
+    smoothings : tuple of SmoothingGrid, default=()
+        Smoothing filters to select from. Empty: the `smoothing` of the recipe. Several are scored from the predictions
+        of one training.
 
     Raises
     ------
     InputError
-        For an unknown name, one that is listed twice, and for a head that does not fit the task or the features.
+        If a name is unknown or listed twice, or if a head does not match the task or the features.
 
     Examples
     --------
@@ -74,7 +77,7 @@ class Grid:
             self._check_part_features(head)
 
     def _check_part_features(self, head: HeadConfig) -> None:
-        """A part of a separate head reads columns of the job's features."""
+        """Raise InputError if a network of a `separate` head uses features that the grid does not have."""
         for part in head.parts:
             if part.features is not None and part.features not in FEATURES:
                 raise unknown_name_error("features", part.features, FEATURES)
@@ -82,35 +85,47 @@ class Grid:
                 needed = head.features(part.output, features).split("+")
                 require(
                     set(needed) <= set(features.split("+")),
-                    f"head separate: its {part.output} network reads {'+'.join(needed)}, which are not all among "
-                    f"the features {features} of the grid of task '{self.task}'; write features=embeddings+scores",
+                    f"head separate: its {part.output} network uses {'+'.join(needed)}, which the features "
+                    f"'{features}' of the grid of task '{self.task}' do not include; set features=embeddings+scores",
                 )
 
 
 @dataclass(frozen=True)
 class Search:
-    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, one study for each task.
+    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per task.
 
-    The objective is the task's metric on the selection split. Ranges are inclusive.
+    The objective is the task's metric on the selection split. Ranges are inclusive and positive, smallest value first,
+    and are searched on a logarithmic scale.
 
     Parameters
     ----------
-    trials : int
-    seed : int
-    pruner : {"median", "none"}
-    hidden, epochs : (int, int)
-        Ranges, searched on a log scale.
-    learning_rate, l2 : (float, float)
-        Ranges, searched on a log scale.
-    batch : int
-        Trials that are proposed at once. They do not learn from each other, and similar ones are trained together.
-    gaps, thresholds : tuple of str
-        Choices of `SmoothingGrid.gaps` and `Recipe.thresholds`. Default: those settings themselves.
+    trials : int, default=30
+        Number of trials of each task that complete or are pruned; at least 1. Failed trials do not count.
+    seed : int, default=0
+        Seed of the sampler.
+    pruner : {"median", "none"}, default="median"
+        `median` stops a trial whose best value so far is below the median of the completed trials of earlier batches
+        at the same epoch; `none` completes all trials.
+    hidden : (int, int), default=(32, 512)
+        Range of the width of the hidden layer.
+    learning_rate : (float, float), default=(1e-4, 1e-2)
+        Range of the learning rate.
+    l2 : (float, float), default=(1e-6, 1e-2)
+        Range of the L2 penalty.
+    epochs : (int, int), default=(2, 30)
+        Range of the number of epochs.
+    batch : int, default=8
+        Number of trials that are proposed at the same time; at least 1. They do not learn from each other, and similar
+        ones are trained together.
+    gaps : tuple of {"linear", "nearest", "published", "held"}, default=()
+        Values of `SmoothingGrid.gaps` to search. Empty: the setting of the smoothing.
+    thresholds : tuple of {"chosen", "half"}, default=()
+        Values of `Recipe.thresholds` to search. Empty: the setting of the recipe.
 
     Raises
     ------
     InputError
-        For an unknown name, one that is listed twice, and for a number out of range.
+        If a name is unknown or listed twice, or if a number is out of range.
 
     Examples
     --------
@@ -134,58 +149,69 @@ class Search:
         if self.pruner not in PRUNERS:
             raise unknown_name_error("pruner", self.pruner, PRUNERS)
         for name in ("trials", "batch"):
-            require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; at least 1 is needed")
-        for name, known in (("gaps", GAPS), ("thresholds", THRESHOLDS)):
+            require(getattr(self, name) >= 1, f"search.{name} is {getattr(self, name)}; it must be at least 1")
+        for name, choices in (("gaps", GAPS), ("thresholds", THRESHOLDS)):
             for value in getattr(self, name):
-                if value not in known:
-                    raise unknown_name_error(f"search.{name}", value, known)
-            require(len(set(getattr(self, name))) == len(getattr(self, name)), f"search.{name} lists one twice")
+                if value not in choices:
+                    raise unknown_name_error(f"search.{name}", value, choices)
+            require(
+                len(set(getattr(self, name))) == len(getattr(self, name)),
+                f"search.{name} lists a value twice; remove one of them",
+            )
         for name in ("hidden", "learning_rate", "l2", "epochs"):
             low, high = getattr(self, name)
-            require(0 < low <= high, f"search.{name} is {low},{high}; give two positive numbers, smallest first")
+            require(0 < low <= high, f"search.{name} is {low},{high}; use two positive numbers, smallest first")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment: which backbones, features, heads and filters are compared, on what, by which rules.
+    """An experiment: the backbones, features, heads and smoothing filters to compare, and how.
 
-    A recipe derives from another with `dataclasses.replace`.
+    Derive a recipe from another with `dataclasses.replace`.
 
     Parameters
     ----------
     name : str
+        Name of the recipe.
     grids : tuple of Grid
-        What is compared.
+        Combinations to compare; at least one.
     backbones : tuple of str
-        Names in the catalogue or the store, `timm:NAME`, or of `trained`; `@random` behind one gives random weights.
-    trained : tuple of TrainedBackbone
-        Backbones that the recipe trains first.
-    synthetic : SyntheticVideos, optional
-        What it runs on where no data set is given.
-    smoothing : SmoothingGrid
-    protocol : Protocol
-    seeds : tuple of int
-    precision : {"float16", "float32"}
-        In which features are stored.
-    compute : {"float32", "bf16", "fp16"}
-        In which backbones compute them.
-    memory : int
-        MiB of features that a job holds for training, and again for selection; more are read when needed.
-    baselines : bool
-        Add baselines that do not look at the images.
-    thresholds : {"chosen", "half"}
-        Of action units: chosen for each on a grid, or 0.5.
-    missing : {"dropped", "filled"}
-        Labeled frames without a crop are not scored, as in the paper, or are filled from their neighbors and scored.
-    pictures : bool
-        Draw figures of each run.
-    search : Search, optional
+        Names of backbones: of the catalogue, of the store, of `trained`, or `timm:NAME`. With the suffix `@random` the
+        weights are random. At least one.
+    trained : tuple of TrainedBackbone, default=()
+        Backbones that the recipe trains first, unless the store has them.
+    synthetic : SyntheticVideos or None, default=None
+        Rendered videos to run on if the command has no ``--data``. With None the command requires ``--data``.
+    smoothing : SmoothingGrid, default=SmoothingGrid()
+        Smoothing filters to select from; by default mean and median with radii from 0 to 50 frames.
+    protocol : Protocol, default=Protocol()
+        How epochs, thresholds, filters and hyperparameters are selected; by default on a quarter of the training
+        videos.
+    seeds : tuple of int, default=(0,)
+        Seeds from 0 to 2**32 - 1; each combination is trained once with each seed.
+    precision : {"float16", "float32"}, default="float16"
+        Precision of the stored features.
+    compute : {"float32", "bf16", "fp16"}, default="float32"
+        Precision of the forward passes of the backbones.
+    memory : int, default=64
+        MiB of features that a job keeps in memory for training, and again for selection; at least 1. Larger features
+        are read from disk. Results do not depend on it.
+    baselines : bool, default=True
+        Add baselines: a constant, random features, the previous label, and the backbone's own scores for expressions.
+    thresholds : {"chosen", "half"}, default="chosen"
+        Decision thresholds of action units: selected from a grid for each action unit, or 0.5.
+    missing : {"dropped", "filled"}, default="dropped"
+        Labeled frames without a crop: `dropped` does not score them, as in the paper; `filled` scores outputs that are
+        interpolated from neighboring frames, see `SmoothingGrid.gaps`.
+    pictures : bool, default=True
+        Draw figures of each run, for its first seed.
+    search : Search or None, default=None
         Search the grids instead of running every combination.
 
     Raises
     ------
     InputError
-        For an unknown name, one that is listed twice, and for a number out of range.
+        If a name is unknown or listed twice, or if a number is out of range.
 
     Examples
     --------
@@ -200,8 +226,8 @@ class Recipe:
     backbones: tuple[str, ...]
     trained: tuple[TrainedBackbone, ...] = ()
     synthetic: SyntheticVideos | None = None
-    smoothing: SmoothingGrid = SmoothingGrid()
-    protocol: Protocol = Protocol()
+    smoothing: SmoothingGrid = SmoothingGrid()  # noqa: RUF009 - a frozen dataclass
+    protocol: Protocol = Protocol()  # noqa: RUF009 - a frozen dataclass
     seeds: tuple[int, ...] = (0,)
     precision: str = "float16"
     compute: str = "float32"
@@ -214,26 +240,27 @@ class Recipe:
 
     @property
     def tasks(self) -> tuple[str, ...]:
+        """Tasks of the grids, each once, in their order."""
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
     def all_backbones(self) -> tuple[str, ...]:
-        """Names of the backbones that the grids use, each once: those of the recipe before those of single grids."""
-        own = () if all(grid.backbones for grid in self.grids) else self.backbones
-        return tuple(dict.fromkeys([*own, *(name for grid in self.grids for name in grid.backbones)]))
+        """Return the backbones that the grids use, each once: those of the recipe before those of single grids."""
+        shared = () if all(grid.backbones for grid in self.grids) else self.backbones
+        return tuple(dict.fromkeys([*shared, *(name for grid in self.grids for name in grid.backbones)]))
 
     def __post_init__(self) -> None:
         require(
             all(0 <= seed < MOST_SEEDS for seed in self.seeds),
-            f"seeds {', '.join(map(str, self.seeds))}: a seed is a whole number from 0 to {MOST_SEEDS - 1}",
+            f"seeds {', '.join(map(str, self.seeds))}: a seed must be a whole number from 0 to {MOST_SEEDS - 1}",
         )
-        require(self.memory >= 1, f"memory is {self.memory}; a job holds at least 1 MiB of features")
-        for name, known in (
+        require(self.memory >= 1, f"memory is {self.memory} MiB; it must be at least 1")
+        for name, choices in (
             ("precision", ("float16", "float32")),
             ("compute", COMPUTE),
             ("thresholds", THRESHOLDS),
             ("missing", MISSING),
         ):
-            if getattr(self, name) not in known:
-                raise unknown_name_error(name, getattr(self, name), known)
+            if getattr(self, name) not in choices:
+                raise unknown_name_error(name, getattr(self, name), choices)
         for name in ("grids", "backbones", "seeds"):
             require_distinct(getattr(self, name), name, f"recipe '{self.name}'")

@@ -1,4 +1,4 @@
-"""Runs a recipe: prepares, computes the jobs that have no record, sends every record to the tracker."""
+"""Run a recipe: prepare its inputs, compute the jobs without a record, send all records to the tracker."""
 
 from __future__ import annotations
 
@@ -34,57 +34,104 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class RunResult:
-    """What a run did; `lost` says why records could not be sent, they are kept in the store."""
+    """Result of `run`.
+
+    Attributes
+    ----------
+    prepared : PreparedInputs
+        Inputs of the jobs.
+    boards : set of (str, str)
+        Task and data digest of the leaderboards with the results.
+    computed : int
+        Number of jobs that were run.
+    cached : int
+        Number of jobs that were finished before.
+    failures : list of Record
+        Records of the jobs that failed.
+    lost : str or None
+        Why records could not be sent to the tracking server; they are in the store.
+    tracking_seconds : float
+        Seconds spent on tracking.
+    """
 
     prepared: PreparedInputs
     boards: set[tuple[str, str]]
-    """(task, data digest) of the boards the recipe fills."""
     computed: int = 0
-    kept: int = 0
+    cached: int = 0
     failures: list[Record] = field(default_factory=list)
     lost: str | None = None
     tracking_seconds: float = 0.0
 
 
 def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bool) -> RunResult:
-    """Run what has no finished record; `force` runs everything again. The tracker is asked first, before any work."""
-    began = time.perf_counter()
+    """Run the jobs of a recipe that have no finished record.
+
+    The tracking location is checked before any work.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    data : Path or None
+        Folder of the data set; None for the synthetic videos of the recipe.
+    store : Store
+        Where everything is stored.
+    workers : int
+        Number of jobs that run at the same time.
+    force : bool
+        Run finished jobs again, except the trials of a search.
+
+    Returns
+    -------
+    RunResult
+        What was computed, and which jobs failed.
+
+    Raises
+    ------
+    InputError
+        If the recipe cannot run on the data set.
+    FramelightError
+        If the tracking location does not answer, the store is not writable, or a worker process dies.
+    """
+    start = time.perf_counter()
     tracker = open_tracker(store)
-    opened = time.perf_counter() - began
+    elapsed = time.perf_counter() - start
     prepared = prepare_inputs(recipe, data, store, tracker)
-    expansion = JobGrid(recipe, prepared)
-    outcome = RunResult(
-        prepared, {(task, expansion.task_data_digest(task)) for task in recipe.tasks}, tracking_seconds=opened
+    job_grid = JobGrid(recipe, prepared)
+    result = RunResult(
+        prepared, {(task, job_grid.task_data_digest(task)) for task in recipe.tasks}, tracking_seconds=elapsed
     )
-    with _RunSession(tracker, recipe, outcome, workers, force) as session:
+    with _RunSession(tracker, recipe, result, workers, force) as session:
         try:
-            session.run(expansion.jobs())
+            session.run(job_grid.jobs())
             if recipe.search is not None:
                 from harness.runner.search import GridSearch
 
                 if workers > recipe.search.batch:
                     logger.info(
-                        f"{recipe.search.batch} trials run at once; --set search.batch={workers} keeps "
-                        f"{workers} jobs busy"
+                        f"at most {recipe.search.batch} trials run at the same time; use --set search.batch={workers} "
+                        f"to run {workers}"
                     )
                 for grid in recipe.grids:
                     logger.info(f"searching {grid.task}: {recipe.search.trials} trials")
-                    session.run(GridSearch(expansion, grid, store).run(session.run_batch))
+                    session.run(GridSearch(job_grid, grid, store).run(session.run_batch))
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
             raise
-        session.end(f"{len(outcome.failures)} jobs failed" if outcome.failures else None)
-    return outcome
+        session.end(f"{len(result.failures)} jobs failed" if result.failures else None)
+    return result
 
 
 class _RunSession:
-    """The jobs of one `framelight run`: what is computed, kept, sent and lost."""
+    """Runs and tracks the jobs of one `framelight run`."""
 
-    def __init__(self, tracker: Tracker, recipe: Recipe, outcome: RunResult, workers: int, force: bool) -> None:
-        self.tracker, self.workers, self.force, self.outcome = tracker, workers, force, outcome
+    def __init__(self, tracker: Tracker, recipe: Recipe, result: RunResult, workers: int, force: bool) -> None:
+        self.tracker, self.workers, self.force, self.result = tracker, workers, force, result
         self._executor: Executor | None = None
-        self._stack, prepared = ExitStack(), outcome.prepared
-        self.study, self.tracked, self.renewed = "", set(), set()
+        self._stack, prepared = ExitStack(), result.prepared
+        self.study = ""
+        self.tracked: set[str] = set()
+        self.retrained: set[str] = set()
         with self._catch_tracking_loss():
             self.study = tracker.start_study(
                 recipe.name,
@@ -107,39 +154,39 @@ class _RunSession:
 
     @contextmanager
     def _catch_tracking_loss(self) -> Iterator[None]:
-        """What a server that died keeps from being sent is kept in the store; the first loss is remembered."""
-        began = time.perf_counter()
+        """Continue if the tracking server is unreachable: records stay in the store; the first error is reported."""
+        start = time.perf_counter()
         try:
             yield
         except TrackingUnavailableError as error:
-            self.outcome.lost = self.outcome.lost or str(error)
-        self.outcome.tracking_seconds += time.perf_counter() - began
+            self.result.lost = self.result.lost or str(error)
+        self.result.tracking_seconds += time.perf_counter() - start
 
     def run(self, jobs: list[Job]) -> None:
         for _ in self._iter_records([(job, None) for job in jobs]):
             pass
 
     def run_batch(self, jobs: list[tuple[Job, PruningClient | None]]) -> list[Record]:
-        """The records of some jobs, in their order."""
-        found = {job.job_id: record for job, record in self._iter_records(jobs)}
-        return [found[job.job_id] for job, _ in jobs]
+        """Run jobs and return their records, in the same order."""
+        records = {job.job_id: record for job, record in self._iter_records(jobs)}
+        return [records[job.job_id] for job, _ in jobs]
 
     def end(self, failed: str | None) -> None:
-        if self.outcome.lost is None:
+        if self.result.lost is None:
             with self._catch_tracking_loss():
                 self.tracker.end_run(self.study, failed)
 
     def _iter_records(self, jobs: list[tuple[Job, PruningClient | None]]) -> Iterator[tuple[Job, Record]]:
         pending: dict[Job, PruningClient | None] = {}
-        for job, reporter in jobs:
+        for job, pruning_client in jobs:
             if not self._is_forced(job) and _is_finished(job):
-                self.outcome.kept += 1
+                self.result.cached += 1
                 record = JobFolder(job.folder).read_record()
                 if job.job_id not in self.tracked:
                     self._log_record(job, record)
                 yield job, record
             else:
-                pending.setdefault(job, reporter)
+                pending.setdefault(job, pruning_client)
         if pending:
             yield from self._compute(pending)
 
@@ -154,8 +201,8 @@ class _RunSession:
             for done, (job, record) in enumerate(schedule, 1):
                 if isinstance(record, BaseException):
                     record = make_failed_record(job, record)
-                    self.outcome.failures.append(record)
-                self.outcome.computed += 1
+                    self.result.failures.append(record)
+                self.result.computed += 1
                 self._log_record(job, record)
                 progress(done, len(pending))
                 yield job, record
@@ -164,15 +211,15 @@ class _RunSession:
         return not self._is_forced(job) and job.predictions.is_dir()
 
     def _delete_forced_outputs(self, job: Job) -> None:
-        """A forced job gives up its old result only when it is handed out; a training that jobs share is made once."""
+        """Delete the old result of a forced job when it starts; predictions that jobs share are deleted once."""
         if self._is_forced(job):
             shutil.rmtree(job.folder, ignore_errors=True)
-            if job.training_id not in self.renewed:
+            if job.training_id not in self.retrained:
                 shutil.rmtree(job.predictions, ignore_errors=True)
-                self.renewed.add(job.training_id)
+                self.retrained.add(job.training_id)
 
     def _is_forced(self, job: Job) -> bool:
-        """A search's trials stand: what was told to its study is not unsaid."""
+        """Whether to run a finished job again; not for trials, whose values are in the study already."""
         return self.force and job.configuration.kind != "trial"
 
     def _get_executor(self) -> Executor:
@@ -183,8 +230,8 @@ class _RunSession:
         return self._executor
 
     def _log_record(self, job: Job, record: Record) -> None:
-        """The names a record is shown by and the seeds it belongs with are those of the recipe that sends it."""
-        if self.outcome.lost is not None:
+        """Send a record, with the display names and the seeds of this recipe."""
+        if self.result.lost is not None:
             return
         record = dataclasses.replace(
             record, recipe=job.recipe, expected_seeds=job.expected_seeds, dataset=job.dataset, backbone=job.backbone
@@ -195,10 +242,11 @@ class _RunSession:
 
 
 def _is_finished(job: Job) -> bool:
-    """Whether the job's folder is whole; what is damaged is given up, so that it is computed again."""
-    if not JobFolder(job.folder).has_record():
+    """Whether the folder of a job is complete; a damaged one is deleted, so that the job runs again."""
+    files = JobFolder(job.folder)
+    if not files.has_record():
         return False
-    if all(map(is_zipfile, job.folder.glob("*.npz"))):
+    if all(map(is_zipfile, files.arrays)):
         return True
     _delete_outputs(job)
     return False

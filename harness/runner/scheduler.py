@@ -1,4 +1,4 @@
-"""The order in which the jobs of a run are worked on: groups that train together first, then what is left of each."""
+"""Schedule the jobs of a run: groups that are trained together first, then the single jobs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LINEAR_GROUP = 16
-"""Trainings of a group whose heads are linear: reading is most of the work of one, which is then done once."""
+"""Maximum trainings of a group with linear heads. Most of their time is reading features, which a group does once."""
 MAX_HIDDEN_GROUP = 4
-"""Trainings of a group whose heads have a hidden layer: arithmetic is most of the work, and workers share it out."""
+"""Maximum trainings of a group with a hidden layer. Most of their time is arithmetic, which workers divide."""
 
 
 def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
-    """Lists of jobs to be trained together, each of two trainings or more, in the order of `jobs`.
+    """Group the jobs that can be trained together.
 
-    Jobs that differ in what is done with outputs alone share a training and are in the same group. A job that is in
-    none trains alone: nothing else is like it, its kind of head is not trained in groups, or it trains no head.
+    Jobs that differ in their postprocessing only share a training and are in the same group. Jobs in no group are
+    trained alone.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        The jobs.
+
+    Returns
+    -------
+    list of list of Job
+        Groups of at least two trainings, in the order of `jobs`.
     """
     by_kind: dict[Job, dict[str, list[Job]]] = {}
     for job in jobs:
@@ -39,29 +49,39 @@ def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
         if head is not None and head.kind in BATCHED_KINDS and job.configuration.features != LABELS:
             by_kind.setdefault(_group_key(job, head), {}).setdefault(job.training_id, []).append(job)
     return [
-        [job for training in some for job in training]
+        [job for training in chunk for job in training]
         for kind, trainings in by_kind.items()
-        for some in _chunks(
-            list(trainings.values()), MAX_HIDDEN_GROUP if kind.configuration.head.hidden else MAX_LINEAR_GROUP
-        )
-        if len(some) > 1
+        for chunk in _chunks(list(trainings.values()), _max_group_size(kind.configuration.head))
+        if len(chunk) > 1
     ]
 
 
+def _max_group_size(head: HeadConfig | None) -> int:
+    return MAX_HIDDEN_GROUP if head is not None and head.hidden else MAX_LINEAR_GROUP
+
+
 def _chunks(trainings: list[list[Job]], size: int) -> Iterator[list[list[Job]]]:
-    """Full ones but for the last, so that what a killed run has left to do falls into the same groups."""
+    """Divide trainings into chunks that are full except the last, so that a resumed run forms the same groups."""
     return (trainings[start : start + size] for start in range(0, len(trainings), size))
 
 
 def _group_key(job: Job, head: HeadConfig) -> Job:
-    """A job with all that the jobs of a group share, and nothing besides."""
+    """Return a job with the settings that all jobs of a group share, and no others."""
     training = dataclasses.replace(job.training_configuration, head=without_per_head_settings(head))
     return dataclasses.replace(job, configuration=training, recipe="", flags=(), pictures=False, expected_seeds=())
 
 
 @dataclass(frozen=True)
 class _WorkItem:
-    """What a worker is given at once: a job, or the training of a group. begun: its jobs have been handed out before."""
+    """Unit of work of a worker: one job, or the training of a group.
+
+    Attributes
+    ----------
+    jobs : tuple of Job
+        The job, or the jobs of the group.
+    begun : bool
+        Whether the jobs were submitted before, as part of a group.
+    """
 
     jobs: tuple[Job, ...]
     begun: bool = False
@@ -72,11 +92,27 @@ class _WorkItem:
 
 
 class JobScheduler:
-    """Runs jobs on an executor: iterated over, it gives each with its record or its error, as they come.
+    """Runs jobs on an executor; iterating yields each job with its record or its error, in order of completion.
 
-    jobs: with whom each reports its epochs to, if anybody; trained: whether a job need not train; begin: called with
-    each job when it is first handed out. Jobs of a group that could not be trained then train one by one.
-    FramelightError when a worker dies.
+    If the training of a group fails, its jobs are trained one by one.
+
+    Parameters
+    ----------
+    executor : Executor
+        Runs the jobs.
+    workers : int
+        Number of its workers.
+    jobs : mapping of Job to PruningClient or None
+        The jobs, and where they report their epochs.
+    trained : callable
+        Returns whether a job has its predictions already.
+    begin : callable
+        Called with each job before it is first submitted.
+
+    Raises
+    ------
+    FramelightError
+        On iterating, if a worker process dies.
     """
 
     def __init__(
@@ -87,50 +123,50 @@ class JobScheduler:
         trained: Callable[[Job], bool],
         begin: Callable[[Job], None],
     ) -> None:
-        self.executor, self.reporters, self.begin = executor, jobs, begin
-        self.ahead = workers + 1 if workers > 1 else 1  # no more is submitted than keeps the workers busy
-        together = [tuple(group) for group in group_jobs(job for job in jobs if not trained(job))]
-        grouped = {job for group in together for job in group}
+        self.executor, self.pruning_clients, self.begin = executor, jobs, begin
+        self.max_running = workers + 1 if workers > 1 else 1  # enough to keep the workers busy
+        groups = [tuple(group) for group in group_jobs(job for job in jobs if not trained(job))]
+        grouped = {job for group in groups for job in group}
         self.waiting = deque(
-            [_WorkItem(group) for group in together] + [_WorkItem((j,)) for j in jobs if j not in grouped]
+            [_WorkItem(group) for group in groups] + [_WorkItem((j,)) for j in jobs if j not in grouped]
         )
 
     def __iter__(self) -> Iterator[tuple[Job, Record | BaseException]]:
-        for piece, future in self._iter_completed():
+        for item, future in self._iter_completed():
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 raise FramelightError(
-                    f"a worker process died while it ran job {piece.jobs[0].job_id} (out of memory?)"
+                    f"a worker process died while running job {item.jobs[0].job_id} (out of memory?)"
                     "; run the command again, with fewer --jobs"
                 ) from error
-            if not piece.is_group:
-                yield piece.jobs[0], future.result() if error is None else error
+            if not item.is_group:
+                yield item.jobs[0], future.result() if error is None else error
                 continue
             if error is not None:
-                logger.info(f"{len(piece.jobs)} jobs are trained one by one, not together: {error}")
-            ended = {} if error else future.result()
-            self.waiting.extend(_WorkItem((job,), begun=True) for job in piece.jobs if job.job_id not in ended)
-            yield from ((job, ended[job.job_id]) for job in piece.jobs if job.job_id in ended)
+                logger.info(f"training {len(item.jobs)} jobs one by one, as training them together failed: {error}")
+            pruned = {} if error else future.result()
+            self.waiting.extend(_WorkItem((job,), begun=True) for job in item.jobs if job.job_id not in pruned)
+            yield from ((job, pruned[job.job_id]) for job in item.jobs if job.job_id in pruned)
 
     def _iter_completed(self) -> Iterator[tuple[_WorkItem, Future]]:
         running: dict[Future, _WorkItem] = {}
         try:
             while self.waiting or running:
-                while self.waiting and len(running) < self.ahead:
-                    piece = self.waiting.popleft()
-                    running[self._submit(piece)] = piece
+                while self.waiting and len(running) < self.max_running:
+                    item = self.waiting.popleft()
+                    running[self._submit(item)] = item
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future
         finally:
             for future in running:
                 future.cancel()
 
-    def _submit(self, piece: _WorkItem) -> Future:
+    def _submit(self, item: _WorkItem) -> Future:
         from harness.jobs.execute import run_job, train_group
 
-        for job in () if piece.begun else piece.jobs:
+        for job in () if item.begun else item.jobs:
             self.begin(job)
-        reporters = [self.reporters[job] for job in piece.jobs]
-        if piece.is_group:
-            return self.executor.submit(train_group, list(piece.jobs), reporters)
-        return self.executor.submit(run_job, piece.jobs[0], reporters[0])
+        pruning_clients = [self.pruning_clients[job] for job in item.jobs]
+        if item.is_group:
+            return self.executor.submit(train_group, list(item.jobs), pruning_clients)
+        return self.executor.submit(run_job, item.jobs[0], pruning_clients[0])

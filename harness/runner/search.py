@@ -1,9 +1,9 @@
-"""The Optuna search of a recipe: one study a task, kept in the store, resumed where it was left.
+"""Search a recipe with Optuna: one study per task, stored in the store and resumable.
 
-Trials run in batches, whose size the recipe says, so that those that are alike train together and the outcome does not
-depend on the number of workers. What a trial is and whether it is pruned follow from its number and from the trials of
-earlier batches, and a batch that was begun is ended as it was planned: a search that was killed goes on as if it had
-not been. The objective is the selection split's metric.
+Trials run in batches of the size that the recipe sets, so that similar trials are trained together and the result does
+not depend on the number of workers. The parameters of a trial, and whether it is pruned, depend on its number and on
+the trials of earlier batches alone, and a resumed search first completes its unfinished batch. An interrupted search
+therefore has the same result as an uninterrupted one. The objective is the metric on the selection split.
 """
 
 from __future__ import annotations
@@ -32,29 +32,56 @@ from harness.utils.locks import entry_lock
 from harness.utils.store import Store
 
 RunBatch = Callable[[list[tuple[Job, PruningClient | None]]], list[Record]]
+"""Runs jobs and returns their records, in the same order."""
 STARTUP_TRIALS = 10
-"""Trials drawn at random before the sampler learns from them."""
+"""Number of random trials before the sampler uses earlier ones."""
 PRUNER_STARTUP_TRIALS = 5
-"""Completed trials before any other is pruned."""
+"""Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
-"""As many in a row, and no fewer than one batch, end the search: the cause is not in the trials."""
+"""Consecutive failures, and at least one batch, that end the search, as the cause is not a single trial."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
 class GridSearch:
-    """The search over one grid of a recipe."""
+    """The search over one grid of a recipe.
+
+    Parameters
+    ----------
+    expansion : JobGrid
+        The jobs of the recipe, whose `search` is not None.
+    grid : Grid
+        The grid.
+    store : Store
+        Where the study is stored.
+    """
 
     def __init__(self, expansion: JobGrid, grid: Grid, store: Store) -> None:
-        self.space, self.recipe, self.settings = SearchSpace(expansion, grid), expansion.recipe, expansion.recipe.search
+        self.space, self.recipe = SearchSpace(expansion, grid), expansion.recipe
+        self.settings = self.space.settings
         identity = self.space.identity()
         self.name = f"{self.recipe.name}/{grid.task}/{identity}"
         self.lock = store.studies / identity
         self.database = store.optuna_database
 
     def run(self, run_batch: RunBatch) -> list[Job]:
-        """Search until the recipe's number of trials has completed or was pruned; the best one's job for each seed.
+        """Run the search until the recipe's number of trials is completed or pruned.
 
-        FramelightError when trials fail one after the other; a single failed one is replaced by another.
+        A failed trial is replaced by another.
+
+        Parameters
+        ----------
+        run_batch : callable
+            Runs the jobs of a batch.
+
+        Returns
+        -------
+        list of Job
+            The job of the best trial, for each seed of the recipe.
+
+        Raises
+        ------
+        FramelightError
+            If several trials in a row fail, or if the database cannot be used.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with entry_lock(self.lock), self._translate_storage_errors():
@@ -69,7 +96,7 @@ class GridSearch:
                 if len(failures) >= max(MAX_CONSECUTIVE_FAILURES, len(trials)):
                     raise FramelightError(
                         f"search {self.name}: {len(failures)} trials in a row failed, the first with "
-                        f"{failures[0].error}; mend that and run the command again"
+                        f"{failures[0].error}; fix the cause and run the command again"
                     )
             return [self.space.job(self._best_trial(), "run", seed) for seed in self.recipe.seeds]
 
@@ -80,14 +107,14 @@ class GridSearch:
         except (OptunaError, SQLAlchemyError) as error:
             cause = str(error.__cause__ or error).splitlines()[0]
             raise FramelightError(
-                f"{self.database} could not be used ({cause}); check that it is writable and has "
-                "room and that Optuna made it, or choose another store with --store DIR"
+                f"{self.database} cannot be used ({cause}); check that it is writable, that the disk is not full and "
+                "that it is an Optuna database, or choose another store with --store DIR"
             ) from error
 
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
             storage = optuna.storages.RDBStorage(f"sqlite:///{self.database}")
-            with storage.engine.connect() as connection:  # a commit then waits for no disk; a kill loses nothing
+            with storage.engine.connect() as connection:  # WAL commits without waiting for the disk; safe if killed
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             event.listen(storage.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous=NORMAL"))
             storage.engine.dispose()
@@ -97,21 +124,21 @@ class GridSearch:
         return self.study.get_trials(deepcopy=False)
 
     def _count_remaining(self, trials: list[FrozenTrial]) -> int:
-        """A failed trial does not count."""
+        """Return how many trials are missing; failed trials do not count."""
         return self.settings.trials - sum(t.state in (TrialState.COMPLETE, TrialState.PRUNED) for t in trials)
 
     def _trial_job(self, trial: FrozenTrial) -> Job:
         return self.space.job(trial, "trial", self.recipe.seeds[0])
 
     def _resync(self, run_batch: RunBatch) -> None:
-        """Hand the kept records of ended trials on once more: their tracker may have been lost."""
+        """Send the stored records of finished trials again, in case the tracking server was lost before."""
         jobs = {
             job.job_id: job for job in (self._trial_job(trial) for trial in self._trials() if trial.state.is_finished())
         }
         run_batch([(job, None) for job in jobs.values() if JobFolder(job.folder).has_record()])
 
     def _next_batch(self) -> list[FrozenTrial]:
-        """The trials to run now: what is left of the batch that a killed search began, or a new one."""
+        """Return the trials to run: the rest of an interrupted batch, or a new batch."""
         trials = self._trials()
         if any(trial.state == TrialState.RUNNING for trial in trials):
             first, size = trials[-1].user_attrs["batch"]
@@ -123,7 +150,7 @@ class GridSearch:
         return [trial for trial in trials[first:] if trial.state == TrialState.RUNNING]
 
     def _propose_trial(self, trials: list[FrozenTrial], attributes: dict[str, object]) -> FrozenTrial:
-        """The next trial after `trials`, drawn on a copy of the study: it enters the study whole or not at all."""
+        """Sample the next trial on a copy of the study, so that it can be added to the study atomically."""
         seed = int(content_hash([self.settings.seed, len(trials)], 8), 16)
         copy = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP_TRIALS, seed=seed)
@@ -144,32 +171,33 @@ class GridSearch:
             _delete_pruned_result(job)
         if self.settings.pruner == "none":
             return run_batch([(job, None) for job in jobs])
-        with pruning_server(self._report_and_prune) as reporter_for:
-            return run_batch([(job, reporter_for(trial.number)) for job, trial in zip(jobs, trials)])
+        with pruning_server(self._report_and_prune) as make_client:
+            return run_batch([(job, make_client(trial.number)) for job, trial in zip(jobs, trials)])
 
     def _report_and_prune(self, number: int, epoch: int, value: float) -> bool:
-        """Keep the value of an epoch; whether the trial stops there.
+        """Store the value of an epoch and return whether to prune the trial.
 
-        The median rule: its best value so far is below the median that the completed trials of earlier batches had at
-        this epoch. Trials of its own batch report in an order that nobody can repeat.
+        A trial is compared with the completed trials of earlier batches. Trials of the same batch are left out because
+        the order of their reports is not reproducible.
         """
         trials = self._trials()
         trial = trials[number]
         self._report_values(trial, {epoch: value})
         first, _ = trial.user_attrs["batch"]
-        rivals = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
+        completed = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
         best = max([value, *trial.intermediate_values.values()])
-        return median_pruner(best, rivals, epoch)
+        return median_pruner(best, completed, epoch)
 
     def _report_values(self, trial: FrozenTrial, values: dict[int, float]) -> None:
-        """Keep the values of epochs that the study has none of: a resumed trial reports some again."""
+        """Store the values of epochs that the study does not have; a resumed trial reports some epochs again."""
         for epoch in values.keys() - trial.intermediate_values.keys():
             optuna.Trial(self.study, trial._trial_id).report(values[epoch], epoch)
 
     def _tell(self, trial: FrozenTrial, record: Record) -> None:
-        """A job that was kept from another search reported nothing to this one; its training did keep its epochs.
+        """Store the result of a trial in the study.
 
-        Where nothing is pruned no epoch is asked for.
+        A job that an earlier search computed did not report its epochs to this study, so they are read from its
+        training summary, if trials are pruned.
         """
         value = record.selection[record.metric] if record.status == "finished" else None
         if value is not None and self.settings.pruner != "none":
@@ -184,14 +212,30 @@ class GridSearch:
         return max(complete, key=lambda trial: (trial.value, -trial.number))
 
 
-def median_pruner(best: float, rivals: Sequence[dict[int, float]], epoch: int) -> bool:
-    """Whether `best` is below the median of the rivals' values at `epoch`; never before there are enough rivals."""
-    known = [values[epoch] for values in rivals if epoch in values]
-    return len(rivals) >= PRUNER_STARTUP_TRIALS and len(known) > 0 and best < median(known)
+def median_pruner(best: float, completed: Sequence[dict[int, float]], epoch: int) -> bool:
+    """Apply the median pruning rule.
+
+    Parameters
+    ----------
+    best : float
+        Best value of the trial so far.
+    completed : sequence of dict of int to float
+        Value of each epoch, for each completed trial.
+    epoch : int
+        The current epoch.
+
+    Returns
+    -------
+    bool
+        Whether `best` is below the median of the completed trials at this epoch; False with fewer than
+        `PRUNER_STARTUP_TRIALS` completed trials.
+    """
+    values = [trial[epoch] for trial in completed if epoch in trial]
+    return len(completed) >= PRUNER_STARTUP_TRIALS and len(values) > 0 and best < median(values)
 
 
 def _delete_pruned_result(job: Job) -> None:
-    """A pruned record holds against the rivals of its own search only; another search tries the job afresh."""
+    """Delete the result of a job that was pruned in another search, as the decision is valid in that search only."""
     files = JobFolder(job.folder)
     if files.has_record() and files.read_record().status == "pruned":
         shutil.rmtree(job.folder)

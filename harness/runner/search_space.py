@@ -1,4 +1,4 @@
-"""What a trial of a search may be: the parameters it is asked for, and the job they make."""
+"""Search space: the parameters of a trial, and the job that they describe."""
 
 from __future__ import annotations
 
@@ -14,21 +14,31 @@ from harness.utils.hashing import content_hash, to_jsonable
 
 
 class Trial(Protocol):
-    """A trial of Optuna, new (it draws each parameter) or kept (it gives what was drawn)."""
+    """Interface of an Optuna trial: a new one samples parameters, a stored one returns them."""
 
-    def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        """Return one of the choices."""
 
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """Return an integer in a closed range."""
 
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """Return a number in a closed range."""
 
 
 class SearchSpace:
-    """Backbone, features, head, its hyperparameters, kernel, radius, gaps and thresholds of one grid of a recipe.
+    """Search space of one grid: backbone, features, head, hyperparameters, kernel, radius, gaps and thresholds.
 
-    What is not searched of a head is that of the grid's first head of its kind. Backbones are the keys of their
-    feature entries: names are labels. Kernels and radii are those of the grid's first smoothing. Gaps and thresholds
-    are parameters only where there is a choice.
+    Settings of a head that are not searched are those of the grid's first head of the same kind. Backbones are
+    identified by the keys of their feature entries. Kernels and radii are those of the grid's first smoothing. Gaps
+    and thresholds are parameters only if there is more than one choice.
+
+    Parameters
+    ----------
+    expansion : JobGrid
+        The jobs of the recipe, whose `search` is not None.
+    grid : Grid
+        The grid.
     """
 
     def __init__(self, expansion: JobGrid, grid: Grid) -> None:
@@ -40,7 +50,7 @@ class SearchSpace:
         self.heads = {head.kind: head for head in reversed(grid.heads)}
 
     def identity(self) -> str:
-        """Digest of all that the outcome of a search depends on but its length and the size of its batches."""
+        """Return a hash of everything that the result depends on, except the number of trials and the batch size."""
         settings = to_jsonable(dataclasses.replace(self.settings, trials=1))
         for name in ("batch", *(name for name in ("gaps", "thresholds") if not settings[name])):
             del settings[name]
@@ -61,7 +71,17 @@ class SearchSpace:
         )
 
     def job(self, trial: Trial, kind: str, seed: int) -> Job:
-        """The job of a trial; asks it for every parameter."""
+        """Return the job of a trial; suggests all parameters.
+
+        Parameters
+        ----------
+        trial : Trial
+            A new or a stored trial.
+        kind : {"trial", "run"}
+            Kind of the job.
+        seed : int
+            Seed of the training.
+        """
         head, smoothing = self._suggest_head(trial), self.smoothing
         radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
         kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))

@@ -1,4 +1,7 @@
-"""Runs tracked in MLflow: written through one door, read without it where that is possible."""
+"""Experiment tracking with MLflow.
+
+Runs are written through the MLflow client. A store's own database is read without importing MLflow.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,28 @@ __all__ = [
 
 
 def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
-    """A tracker on the store's database or on a server; imports MLflow. experiment: another than that of runs.
+    """Open a tracker on the store's database or on a tracking server; imports MLflow.
 
-    The schema of a new database is made here, so open it before anything fans out. Raises FramelightError at once
-    when a server does not answer or the store cannot be written, InputError for a URI MLflow cannot track in.
+    A new database gets its schema here, so call this before starting worker processes.
+
+    Parameters
+    ----------
+    store : Store
+        The store, with its tracking URI if it has one.
+    experiment : str, optional
+        Name of an MLflow experiment. Default: the one of runs.
+
+    Returns
+    -------
+    Tracker
+        Writes to the location.
+
+    Raises
+    ------
+    FramelightError
+        If the server does not answer, or the store is not writable.
+    InputError
+        If MLflow cannot track to the URI.
     """
     location = locate(store)
     from harness.tracking.tracker import Tracker
@@ -38,10 +59,24 @@ def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
 
 
 def tracked_records(store: Store) -> list[Record]:
-    """Light records (no curve, environment, duration) of all finished and failed jobs tracked there.
+    """Read the records of all finished and failed jobs that are tracked at the store's location.
 
-    A store in which nothing was tracked yet gives []; nothing is written. Raises FramelightError when a server does
-    not answer and when a record has another schema.
+    Nothing is written.
+
+    Parameters
+    ----------
+    store : Store
+        The store, with its tracking URI if it has one.
+
+    Returns
+    -------
+    list of Record
+        Records without curve, environment and duration; empty if nothing was tracked.
+
+    Raises
+    ------
+    FramelightError
+        If the server does not answer, or if a record has another schema.
     """
     from harness.tracking.reader import read_records
 
@@ -50,10 +85,19 @@ def tracked_records(store: Store) -> list[Record]:
 
 
 def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
-    """Writes a file that was tracked of a job (its id, the file's name) to a path, False where there is none.
+    """Return a function that downloads the tracked files of jobs.
 
-    None for the store's own database: what the store's folders lack, it has not. MLflow is imported at the first
-    call, which raises FramelightError when a server does not answer.
+    Parameters
+    ----------
+    store : Store
+        The store, with its tracking URI if it has one.
+
+    Returns
+    -------
+    callable or None
+        Called with a job id, a file name and the path to write to; returns False if there is no such file. The first
+        call imports MLflow and raises FramelightError if the server does not answer. None for the store's own
+        database, which has no more files than the folders of the store.
     """
     location = locate(store)
     if location.uri == locate(store.untracked).uri:

@@ -1,4 +1,4 @@
-"""The files of a run, where MLflow keeps them."""
+"""Log files as artifacts of an MLflow run."""
 
 from __future__ import annotations
 
@@ -13,19 +13,28 @@ if TYPE_CHECKING:
 
 
 def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
-    """The files of `folder` as the run's; hard links where artifacts are local files, so that nothing is stored twice.
+    """Log all files of a folder as artifacts of a run; existing artifacts are replaced.
 
-    A file that the run has already is replaced.
+    If the artifact store is a local folder, the files are hard-linked, so that nothing is stored twice.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Client of the tracking location.
+    run : Run
+        The run.
+    folder : Path
+        The folder; temporary files in it are left out.
     """
     target = urlparse(run.info.artifact_uri)
     if target.scheme not in ("", "file"):
         client.log_artifacts(run.info.run_id, str(folder))
         return
     for file in (f for f in sorted(folder.rglob("*")) if f.is_file() and not f.name.endswith(".aside")):
-        kept = Path(unquote(target.path)) / file.relative_to(folder)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.unlink(missing_ok=True)
+        artifact = Path(unquote(target.path)) / file.relative_to(folder)
+        artifact.parent.mkdir(parents=True, exist_ok=True)
+        artifact.unlink(missing_ok=True)
         try:
-            os.link(file, kept)
+            os.link(file, artifact)
         except OSError:
-            shutil.copy2(file, kept)
+            shutil.copy2(file, artifact)

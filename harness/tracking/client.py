@@ -1,4 +1,4 @@
-"""A location's MLflow client, and its many errors as one that a user can act on."""
+"""Connection to a tracking location: MLflow's client, with its errors converted to Framelight's."""
 
 from __future__ import annotations
 
@@ -24,33 +24,36 @@ PAGE_SIZE = 1000
 
 
 def paginate(search: Any) -> list[Any]:
-    """Everything `search(max_results, page_token)` finds."""
-    found, token = [], None
+    """Collect all pages of an MLflow search, called with `max_results` and `page_token`."""
+    results: list[Any] = []
+    token = None
     while True:
         page = search(max_results=PAGE_SIZE, page_token=token)
-        found += page
+        results += page
         token = page.token
         if not token:
-            return found
+            return results
 
 
 HEALTH_CHECK_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+"""Environment variables of the health check: timeout in seconds, number of retries."""
 
 
 def health_check(client: MlflowClient) -> str:
-    """'' when the server answers within 5 s, else why not."""
+    """Return "" if the server answers within 5 s, else the first line of the error."""
     before = {name: os.environ.get(name) for name in HEALTH_CHECK_ENVIRONMENT}
     os.environ.update(HEALTH_CHECK_ENVIRONMENT)
     try:
         client.search_experiments(max_results=1)
         return ""
-    except Exception as error:  # MLflow, requests and urllib3 each have their own
+    except Exception as error:  # MLflow, requests and urllib3 have unrelated classes
         return first_line(error)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def first_line(error: BaseException) -> str:
+    """Return the first non-empty line of an error's message, at most 200 characters."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
 
@@ -59,46 +62,81 @@ DEFAULT_EXPERIMENT = "framelight"
 
 
 def get_or_create_experiment(client: MlflowClient, location: Location, name: str | None = None) -> str:
-    """Id of the experiment with this name; by default `framelight` (or $MLFLOW_EXPERIMENT_NAME).
+    """Return the id of an MLflow experiment; create the experiment if there is none.
 
-    MLflow fixes an experiment's artifact folder for good; a store that was moved gets an experiment of its own.
+    MLflow cannot change the artifact folder of an experiment. A store that was moved therefore uses a separate
+    experiment, with a hash of the new folder in its name.
+
+    Parameters
+    ----------
+    client : MlflowClient
+        Client of the location.
+    location : Location
+        The tracking location.
+    name : str, optional
+        Name of the experiment. Default: the environment variable MLFLOW_EXPERIMENT_NAME, or `framelight`.
+
+    Raises
+    ------
+    FramelightError
+        If the experiment was deleted in MLflow.
     """
-    wanted = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
-    for known_as in (wanted, f"{wanted}-{content_hash(location.artifacts, 6)}"):
-        known = client.get_experiment_by_name(known_as)
-        if known is None:
-            return _create_experiment(client, location, known_as)
-        if known.lifecycle_stage == "active" and _has_same_artifact_root(location, known.artifact_location):
-            return known.experiment_id
+    base_name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts, 6)}"):
+        experiment = client.get_experiment_by_name(candidate)
+        if experiment is None:
+            return _create_experiment(client, location, candidate)
+        if experiment.lifecycle_stage == "active" and _has_same_artifact_root(location, experiment.artifact_location):
+            return experiment.experiment_id
     raise FramelightError(
-        f"the MLflow experiment '{wanted}' at {location.uri} was deleted; restore it in MLflow or "
-        "name another in MLFLOW_EXPERIMENT_NAME"
+        f"the MLflow experiment '{base_name}' at {location.uri} was deleted; restore it in MLflow, or "
+        "set MLFLOW_EXPERIMENT_NAME to another name"
     )
 
 
 def _create_experiment(client: MlflowClient, location: Location, name: str) -> str:
     try:
         return client.create_experiment(name, location.artifacts)
-    except Exception:  # another machine may have made it on the same server a moment ago
-        known = client.get_experiment_by_name(name)
-        if known is None:
+    except Exception:  # another machine may have created it on the same server in the meantime
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
             raise
-        return known.experiment_id
+        return experiment.experiment_id
 
 
 def _has_same_artifact_root(location: Location, artifact_location: str) -> bool:
-    wanted = location.artifacts
-    return wanted is None or location.database is None or unquote(urlparse(artifact_location).path) == wanted
+    root = location.artifacts
+    return root is None or location.database is None or unquote(urlparse(artifact_location).path) == root
 
 
 class Connection:
-    """An MLflow location that answers. Use it from one process, the parent; any number may do so at once.
+    """Connection to an MLflow location.
 
-    client: MLflow's; experiment: the id of the one that is written to, '' where nothing is written.
+    Use it from the parent process only, not from workers; several parents may use one location at the same time.
+
+    Parameters
+    ----------
+    location : Location
+        The tracking location.
+    reading_only : bool
+        Do not create folders or an experiment.
+    experiment : str, optional
+        Name of an MLflow experiment. Default: the one of Framelight's runs.
+
+    Attributes
+    ----------
+    client : MlflowClient
+        MLflow's client.
+    experiment : str
+        Id of the experiment that is written to; "" if `reading_only`.
+
+    Raises
+    ------
+    FramelightError
+        If the location does not answer or cannot be used.
     """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
-        """experiment: the name of another than that of Framelight's runs."""
         self.location = location
         self._lost = False
         if not reading_only:
@@ -113,7 +151,7 @@ class Connection:
             self.experiment = "" if reading_only else get_or_create_experiment(self.client, location, experiment)
 
     def search(self, condition: str, everywhere: bool = False) -> list[Any]:
-        """The live runs that meet a condition in MLflow's words; everywhere: of all experiments."""
+        """Return the active runs that match an MLflow filter string, in all experiments if `everywhere`."""
         experiments = (
             [e.experiment_id for e in paginate(self.client.search_experiments)] if everywhere else [self.experiment]
         )
@@ -121,7 +159,13 @@ class Connection:
 
     @contextmanager
     def guard(self, kind: type[FramelightError] = TrackingUnavailableError) -> Iterator[None]:
-        """MLflow's, SQLAlchemy's and the network's errors as `kind`."""
+        """Convert errors of MLflow, SQLAlchemy and the network to `kind`, in a context.
+
+        Raises
+        ------
+        TrackingUnavailableError
+            On entering, if the server stopped answering before.
+        """
         if self._lost:
             raise TrackingUnavailableError(
                 f"the MLflow server at {self.location.uri} no longer answers; results stay in "
@@ -133,11 +177,12 @@ class Connection:
             raise
         except Exception as error:
             self._lost = self.location.server and bool(health_check(self.client))
-            what = "no longer answers" if self._lost else "could not be used"
+            what = "no longer answers" if self._lost else "failed"
             advice = (
                 "results stay in the store and the next run sends them"
                 if kind is TrackingUnavailableError
-                else "check that it is writable, has room and was made by this version of MLflow, or choose another"
+                else "check that it is writable, that the disk is not full and that this version of MLflow created it, "
+                "or choose another location"
             )
             raise kind(f"tracking at {self.location.uri} {what} ({first_line(error)}); {advice}") from error
 
@@ -146,15 +191,15 @@ class Connection:
         if cause:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
-                "correct --tracking-uri (or MLFLOW_TRACKING_URI), or leave it out to use the store"
+                "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit it to use the store"
             )
 
 
 def _create_database(database: Path) -> None:
-    """A new sqlite file with MLflow's schema, made aside: a process killed meanwhile leaves no half of one."""
+    """Create a sqlite file with MLflow's schema atomically, so that a killed process leaves no incomplete file."""
     if database.exists():
         return
-    for left in database.parent.glob(f".{database.name}.*.aside*"):
-        left.unlink(missing_ok=True)
-    with atomic_write(database) as aside:
-        MlflowClient(f"sqlite:///{aside}").search_experiments(max_results=1)
+    for stale in database.parent.glob(f".{database.name}.*.aside*"):
+        stale.unlink(missing_ok=True)
+    with atomic_write(database) as tmp_path:
+        MlflowClient(f"sqlite:///{tmp_path}").search_experiments(max_results=1)

@@ -1,4 +1,4 @@
-"""Where a result was computed: code, packages, machine."""
+"""Provenance of a result: code, package versions and machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-"""The folder that holds harness/, backbones/ and experiments/."""
+"""The folder with harness/, backbones/ and experiments/."""
 
 CODE_PATTERNS = ("harness/*.py", "backbones/*.py", "experiments/*.py")
 GIT_LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-"""Set inside git's own hooks; they would answer for another repository."""
+"""Environment variables that git sets inside hooks, and that would select another repository."""
 
 PACKAGES = (
     "framelight",
@@ -38,26 +38,35 @@ PACKAGES = (
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
-    """JSON types: git commit and dirty flag of the code in `folder` (Framelight's own), Python, packages, machine.
+    """Describe the code and the machine of this process.
 
-    git_commit and git_dirty are None where no repository tracks that code. A tree is dirty when a tracked file was
-    changed or a Python file of harness/, backbones/ or experiments/ is not tracked. cwd_git_commit is there only when
-    the working directory lies in another repository.
+    Parameters
+    ----------
+    folder : Path, optional
+        Folder of the code. Default: the folder of Framelight itself.
+
+    Returns
+    -------
+    dict of JSON types
+        `git_commit` and `git_dirty` (None if no repository tracks the code; dirty if a tracked file was changed, or if
+        a Python file of harness/, backbones/ or experiments/ is not tracked), `cwd_git_commit` (only if the working
+        directory is in another repository), `python`, `packages`, `system`, `host`, `processor`, `cores` and
+        `accelerator`.
     """
     commit, dirty = _project_git_state() if folder is None else _git_state(Path(folder))
     top, head = _git_head(Path())
-    elsewhere = head and (commit is None or top != _git_head(Path(folder or PROJECT_ROOT))[0])
+    other_repository = head and (commit is None or top != _git_head(Path(folder or PROJECT_ROOT))[0])
     return {
         "git_commit": commit,
         "git_dirty": dirty,
-        **({"cwd_git_commit": head} if elsewhere else {}),
+        **({"cwd_git_commit": head} if other_repository else {}),
         **_machine_info(),
     }
 
 
 @functools.cache
 def _project_git_state() -> tuple[str | None, bool | None]:
-    """Asked once: what a process has loaded does not change when its files do."""
+    """Return the git state of this code when the process asked first; changed files do not change loaded code."""
     return _git_state(PROJECT_ROOT)
 
 
@@ -70,25 +79,25 @@ def _git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _git_head(folder: Path) -> tuple[str | None, str | None]:
-    """Top folder and commit of the repository that `folder` lies in; None where there is none, or no commit yet."""
+    """Return the top folder and the commit of the repository around `folder`; None if there is none, or no commit."""
     lines = (_run_git(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD") or "").splitlines()
     return (lines[0], lines[1]) if len(lines) == 2 else (None, None)
 
 
 def _run_git(folder: Path, *command: str) -> str | None:
-    """What git prints; None when it fails or is not there."""
-    around = {name: value for name, value in os.environ.items() if name not in GIT_LOCATION_VARIABLES}
+    """Return the output of git; None if it fails or is not installed."""
+    variables = {name: value for name, value in os.environ.items() if name not in GIT_LOCATION_VARIABLES}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", "-C", str(folder), *command],
             capture_output=True,
             text=True,
             timeout=10,
-            env={**around, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**variables, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return process.stdout if process.returncode == 0 else None
 
 
 @functools.cache
@@ -122,6 +131,6 @@ def _processor_name() -> str:
 
 
 def _gpu_name() -> str | None:
-    """Name of the first GPU, asked only of a torch that is already loaded."""
+    """Return the name of the first GPU, if torch is already imported."""
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name(0) if torch is not None and torch.cuda.is_available() else None

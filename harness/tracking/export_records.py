@@ -1,4 +1,4 @@
-"""What is known of exported models: one JSON document for each file, in the store, by job. Torch-free.
+"""Records of exported models: one JSON document in the store for each exported file. Does not import torch.
 
 <store>/artifacts/exports/<job_id>/<format>-<precision>.json
 """
@@ -20,16 +20,47 @@ SCHEMA = 1
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRecord:
-    """One exported file of one job: what it costs here, how far it is from the run, and its own score.
+    """Cost, parity and score of one exported file of one job.
 
-    sha256, size: of the file (bytes; of all its parts where a format has several). parameters; macs: of one crop, None
-    where they cannot be counted. device: the processor that it was measured on, in words. latency: milliseconds of one
-    crop, warm, by threads ("1", "2"): {"median": .., "p95": ..}; memory: peak resident MiB of a process that loads
-    and runs it. largest: difference of an output from the run's kept predictions; agreement: share of crops with equal
-    labels (expression, each action unit; for valence and arousal the quadrant), None where the task has no labels;
-    value: the task's metric of this file's predictions on the reported split, with the run's smoothing and thresholds;
-    run_value: the record's. crops: how many were predicted. statistics: per-video statistics of that score lie beside
-    this document as `<format>-<precision>.npz`.
+    The sufficient statistics of the score, by video, are next to the document as `<format>-<precision>.npz`.
+
+    Attributes
+    ----------
+    job_id, group_id, task : str
+        The exported job.
+    format, precision : str
+        Export format, and precision of its weights.
+    file : str
+        Name of the file.
+    sha256 : str
+        Hash of the file, or of all files if the format has several.
+    size : int
+        Size in bytes, of all files.
+    parameters : int
+        Number of parameters.
+    macs : int or None
+        Multiply-accumulate operations of one crop; None if they cannot be counted.
+    device : str
+        Processor that the latency was measured on.
+    versions : mapping of str to str
+        Versions of the packages involved.
+    latency : mapping
+        Milliseconds of one crop after warm-up, by number of threads ("1", "2"): `median` and `p95`.
+    memory : float or None
+        Peak resident memory, in MiB, of a process that loads and runs the file.
+    metric : str
+        Name of the task's metric.
+    value : float or None
+        Metric of this file's predictions on the reported split, with the run's smoothing and thresholds.
+    run_value : float or None
+        The same metric in the record of the run.
+    largest : float or None
+        Largest absolute difference of an output to the saved predictions of the run.
+    agreement : float or None
+        Share of crops with equal labels (expression, each action unit, quadrant of valence and arousal); None if the
+        task has no labels.
+    crops : int
+        Number of predicted crops.
     """
 
     job_id: str
@@ -55,23 +86,26 @@ class ExportRecord:
 
 
 def export_folder(store: Store, job_id: str) -> Path:
+    """Return the folder with the export records of a job."""
     return store.exports / job_id
 
 
 def write(store: Store, exported: ExportRecord) -> Path:
+    """Write a record to the store and return its path."""
     path = export_folder(store, exported.job_id) / f"{exported.format}-{exported.precision}.json"
     write_json(path, {"schema": SCHEMA, **dataclasses.asdict(exported)})
     return path
 
 
 def read_exports(store: Store) -> Iterator[ExportRecord]:
-    """Those in a store, by job, format and precision; a document that cannot be read or of another version is passed
-    over: exporting again writes it.
+    """Iterate over the export records of a store, ordered by job, format and precision.
+
+    Documents that cannot be read or have another schema are skipped; exporting again rewrites them.
     """
     for path in sorted(store.exports.glob("*/*.json")):
-        found = _read(path)
-        if found is not None:
-            yield found
+        record = _read(path)
+        if record is not None:
+            yield record
 
 
 def _read(path: Path) -> ExportRecord | None:

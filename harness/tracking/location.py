@@ -1,4 +1,4 @@
-"""Where runs are tracked: the sqlite file of a store by default, another database, or an MLflow server."""
+"""Tracking locations: the sqlite file of a store (default), another database, or an MLflow server."""
 
 from __future__ import annotations
 
@@ -20,39 +20,54 @@ SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databrick
 
 
 class TrackingUnavailableError(FramelightError):
-    """A result could not be sent; it is kept in the store and the next run sends it."""
+    """Error when a result cannot be sent; it stays in the store and the next run sends it."""
 
 
 @dataclass(frozen=True)
 class Location:
-    """store: this machine's results, with an absolute root; uri: what MLflow calls the tracking URI."""
+    """Where runs of a store are tracked.
+
+    Attributes
+    ----------
+    store : Store
+        The local store, with an absolute root.
+    uri : str
+        MLflow's tracking URI.
+    """
 
     store: Store
     uri: str
 
     @property
     def database(self) -> Path | None:
-        """The sqlite file, or None for a server or another database."""
+        """Path of the sqlite file; None for a server or another database."""
         prefix = "sqlite:///"
         return Path(unquote(self.uri[len(prefix) :].split("?")[0])) if self.uri.startswith(prefix) else None
 
     @property
     def server(self) -> bool:
+        """Whether the location is an MLflow server."""
         return urlparse(self.uri).scheme in ("http", "https")
 
     @property
     def artifacts(self) -> str | None:
-        """Artifact folder of a new experiment; None lets a server decide."""
+        """Artifact folder of a new experiment; None if the server chooses it."""
         return None if self.server else str(self.store.mlflow)
 
     @property
     def lock(self) -> Path:
-        """One writer at a time: all that share a sqlite file, or all that share a store."""
+        """Lock file that serializes the writers of a sqlite file, or of a store."""
         return Path(f"{self.database}.lock") if self.database else self.store.mlflow_lock
 
 
 def locate(store: Store) -> Location:
-    """The store's own database, or what its tracking URI names. InputError for a folder: MLflow retired file stores."""
+    """Return the tracking location of a store: its tracking URI, or its own database.
+
+    Raises
+    ------
+    InputError
+        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme.
+    """
     store = store.resolve()
     tracking_uri = store.tracking_uri
     if not tracking_uri:
@@ -60,23 +75,30 @@ def locate(store: Store) -> Location:
     if urlparse(tracking_uri).scheme in ("", "file"):
         folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
         raise InputError(
-            f"tracking URI '{tracking_uri}' is a folder, which MLflow no longer tracks in; "
-            f"give sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT"
+            f"tracking URI '{tracking_uri}' is a folder, and MLflow no longer supports file stores; "
+            f"use sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT"
         )
     scheme = urlparse(tracking_uri).scheme.split("+")[0]
     if scheme not in SCHEMES:
         raise InputError(
-            f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; MLflow tracks at {', '.join(SCHEMES)}"
+            f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; use one of {', '.join(SCHEMES)}"
         )
     return Location(store, tracking_uri)
 
 
 LOCK_SECONDS = 300
+"""Maximum time to wait for the lock of a location."""
 
 
 @contextmanager
 def lock_location(location: Location) -> Iterator[None]:
-    """Hold the location's lock; it goes with the process that held it, however that ends."""
+    """Hold the lock of a location in a context; the system releases the lock of a killed process.
+
+    Raises
+    ------
+    FramelightError
+        If another process has the lock for more than `LOCK_SECONDS`.
+    """
     try:
         with FileLock(location.lock, timeout=LOCK_SECONDS):
             yield
@@ -88,12 +110,12 @@ def lock_location(location: Location) -> Iterator[None]:
 
 
 def writer_id(location: Location) -> str:
-    """This store on this machine: whoever holds its lock may clear what a killed process of it left."""
+    """Return the identity of the store on this machine; the owner of its lock may delete its incomplete runs."""
     return f"{platform.node()}:{location.store}"
 
 
 def source_tags(location: Location) -> dict[str, str]:
-    """Tags that say who logged a run, in MLflow's own names where it has them."""
+    """Return the tags that identify who logged a run; standard MLflow tags where they exist."""
     return {
         "mlflow.source.name": "framelight",
         "mlflow.source.type": "LOCAL",
@@ -103,6 +125,7 @@ def source_tags(location: Location) -> dict[str, str]:
 
 
 def make_folder(folder: Path) -> None:
+    """Create a folder; raise FramelightError if this is not possible."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

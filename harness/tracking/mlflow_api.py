@@ -1,4 +1,4 @@
-"""The one door to MLflow. Imported late: MLflow takes more than a second to import. Nothing else imports it."""
+"""The only module that imports MLflow. Import it late: MLflow takes more than a second to import."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 Ports = Sequence[tuple[str, str, Sequence[int]]]
-"""(name, numpy type, shape with -1 for any length) of arrays."""
+"""(name, numpy type, shape) of arrays; -1 in a shape is any length."""
 
 for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -69,9 +69,27 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
     requirements: Sequence[str],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write a folder that MLflow loads by a Python file and never by a pickle.
+    """Write an MLflow model that is loaded by a Python file and never by unpickling.
 
-    loader: the file, whose `_load_pyfunc` is given the copy of the folder `data`; it is kept with the model.
+    Parameters
+    ----------
+    path : Path
+        Folder to write.
+    model : LoggedModel
+        MLflow's entry of the model.
+    loader : Path
+        Python file with a function `_load_pyfunc`, which is called with the copy of `data`. It is copied into the
+        model.
+    data : Path
+        Folder to copy into the model.
+    crops, outputs : sequence of (name, numpy type, shape)
+        Signature of the model.
+    example : ndarray
+        Input example.
+    requirements : sequence of str
+        Lines of requirements.txt.
+    metadata : mapping
+        Metadata of the model, as JSON types.
     """
     import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
@@ -101,7 +119,7 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
 
 
 def download(uri: str, folder: Path, tracking_uri: str) -> Path:
-    """A tree of artifacts, in `folder`."""
+    """Download the artifacts at an MLflow URI into `folder` and return their path."""
     import mlflow.artifacts
 
     return Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(folder), tracking_uri=tracking_uri))

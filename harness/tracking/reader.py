@@ -1,4 +1,4 @@
-"""What is tracked at a location: records and job ids, by the fast way for sqlite, else through MLflow."""
+"""Read tracked records and job ids: by SQL from a sqlite file, which is fast, else through MLflow."""
 
 from __future__ import annotations
 
@@ -27,15 +27,26 @@ WHERE tags.key >= 'framelight.' AND tags.key < 'framelight/'
 
 
 def query_tagged_runs(database: Path) -> RunTags | None:
-    """(run id, MLflow status, tags that begin with `framelight.`) of every live run; None when it cannot tell."""
+    """Read the active runs from MLflow's sqlite tables.
+
+    Parameters
+    ----------
+    database : Path
+        The sqlite file.
+
+    Returns
+    -------
+    list of (run id, MLflow status, dict of tags) or None
+        Tags that begin with `framelight.`; None if the tables cannot be read or have other columns.
+    """
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as connection:
             if not all(_has_columns(connection, table, columns) for table, columns in _REQUIRED_COLUMNS.items()):
                 return None
-            found: dict[str, tuple[str, str, dict[str, str]]] = {}
+            runs: dict[str, tuple[str, str, dict[str, str]]] = {}
             for run, status, key, value in connection.execute(_TAGGED_RUNS_QUERY):
-                found.setdefault(run, (run, status, {}))[2][key] = value
-            return list(found.values())
+                runs.setdefault(run, (run, status, {}))[2][key] = value
+            return list(runs.values())
     except sqlite3.Error:
         return None
 
@@ -45,30 +56,31 @@ def _has_columns(connection: sqlite3.Connection, table: str, columns: set[str]) 
 
 
 FetchRuns = Callable[[], RunTags]
-"""Gives the runs through MLflow's own search; called only where its tables cannot be read without it."""
+"""Searches the runs through MLflow; called only if they cannot be read by SQL."""
 
 
-def read_runs(location: Location, ask: FetchRuns) -> RunTags:
-    """(run id, MLflow status, tags) of every live run that Framelight logged there."""
+def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
+    """Return (run id, MLflow status, tags) of all active runs that Framelight logged at a location."""
     if location.database is not None:
         if not location.database.exists():
             return []
-        found = query_tagged_runs(location.database)
-        if found is not None:
-            return found
-    return ask()
+        runs = query_tagged_runs(location.database)
+        if runs is not None:
+            return runs
+    return fetch_runs()
 
 
-def read_records(location: Location, ask: FetchRuns) -> list[Record]:
-    """Light records of the jobs that ended there; a pruned trial is no result and is left out."""
-    ended = [(run, tags) for run, status, tags in read_runs(location, ask) if status in ("FINISHED", "FAILED")]
-    read = [record_from_tags(tags, f"run {run} at {location.uri}") for run, tags in ended]
-    return [record for record in read if record is not None]
+def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
+    """Return the light records of all finished and failed jobs at a location; pruned trials are left out."""
+    ended = [(run, tags) for run, status, tags in read_runs(location, fetch_runs) if status in ("FINISHED", "FAILED")]
+    records = [record_from_tags(tags, f"run {run} at {location.uri}") for run, tags in ended]
+    return [record for record in records if record is not None]
 
 
-def finished_job_ids(location: Location, ask: FetchRuns) -> set[str]:
+def finished_job_ids(location: Location, fetch_runs: FetchRuns) -> set[str]:
+    """Return the ids of all finished and pruned jobs at a location."""
     return {
         tags[JOB_TAG]
-        for _, status, tags in read_runs(location, ask)
+        for _, status, tags in read_runs(location, fetch_runs)
         if status in ("FINISHED", "KILLED") and JOB_TAG in tags
     }

@@ -1,7 +1,7 @@
-"""What a finished job leaves: its scores, its choices and where they come from, as one JSON document.
+"""The record of a job: scores, selected settings and provenance, as one JSON document.
 
-A job's identity is its content. `group_id` is the digest of everything but the seed (config, data, weights);
-`job_id` adds the seed. Names inside a record are labels for readers, never keys.
+Jobs are identified by content: `group_id` is a hash of everything but the seed (configuration, data, weights), and
+`job_id` adds the seed. Names inside a record are labels for readers and never used as keys.
 """
 
 from __future__ import annotations
@@ -19,19 +19,39 @@ from harness.utils.files import write_text
 
 SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")
-"""A trial is a step of a search: it is scored on the selection split only, and is on no leaderboard."""
+"""Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and not on a leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
-FLAGS = {"uses_labels": "reads labels of the reported split", "own_scores": "features hold scores of what is predicted"}
-"""What a reader must know of a result, and why."""
+FLAGS = {
+    "uses_labels": "uses labels of the reported split",
+    "own_scores": "features include the backbone's scores for the predicted labels",
+}
+"""Caveats of a result, and their explanation."""
 _TUPLE_FIELDS = ("thresholds", "expected_seeds", "undefined", "flags")
 _SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisplayLabels:
-    """What a result is shown by.
+    """Labels that a result is displayed with.
 
-    expected_seeds: those that the recipe asks for; flags: of FLAGS.
+    Attributes
+    ----------
+    dataset : str
+        Name of the data set.
+    expected_seeds : tuple of int
+        Seeds of the recipe.
+    backbone : str
+        Label of the backbone.
+    backbone_weights : str
+        Name of its weights.
+    backbone_random : bool
+        Whether the weights are random.
+    weights_hash : str
+        Hash of the weights.
+    flags : tuple of str
+        Keys of `FLAGS`.
+    recipe : str
+        Name of the recipe.
     """
 
     dataset: str
@@ -44,21 +64,77 @@ class DisplayLabels:
     recipe: str = ""
 
     def display_labels(self) -> dict[str, Any]:
-        """The fields above by name."""
+        """Return the fields of `DisplayLabels` by name."""
         return {part.name: getattr(self, part.name) for part in dataclasses.fields(DisplayLabels)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record(DisplayLabels):
-    """One job. Scores are on the reported split with the job's own choice of epoch, thresholds and smoothing.
+    """Result of one job.
 
-    unsmoothed: the same scores at radius 0; selection: scores of the choice on the split it was made on.
-    undefined: names of metrics that had no defined value and count as 0; coverage: scored / annotated frames.
-    parameters: backbone and head together, 0 for a constant; units: number of videos scored, or of what
-    `unit` names instead ("subject" for stills).
-    curve: {kernel: {"radius": [...], "reported": [...], "selected": [...]}}; duration: seconds by stage.
-    ci_low, ci_high: 95 % interval of this seed, resampling videos; config: every other setting of the job.
-    Raises FramelightError for a kind or status that does not exist and for a score that is not finite.
+    Attributes
+    ----------
+    job_id, group_id : str
+        Identity of the job with and without its seed.
+    kind : {"run", "baseline", "published", "trial"}
+        Kind of the job.
+    task : str
+        Name of the task.
+    data_digest : str
+        Digest of images and labels.
+    split : str
+        Split that is scored.
+    protocol : str
+        Name of the protocol.
+    metric : str
+        Name of the task's metric, a key of `metrics`.
+    seed : int
+        Seed of the job.
+    status : {"finished", "failed", "pruned"}
+        Status of the job.
+    parameters : int
+        Parameters of backbone and head together; 0 for a constant.
+    features, head : str
+        Features and kind of head.
+    kernel, radius : str and int
+        Selected smoothing; `none` and 0 if nothing is smoothed.
+    thresholds : tuple of 12 float, optional
+        Selected thresholds of the action units; None for 0.5.
+    epoch : int, optional
+        Selected epoch.
+    metrics : mapping of str to float
+        Scores on `split`, with the selected epoch, thresholds and smoothing.
+    unsmoothed : mapping of str to float
+        The same scores at radius 0.
+    selection : mapping of str to float
+        Scores of the selected settings on the selection split.
+    undefined : tuple of str
+        Names of metrics without a defined value, which count as 0.
+    coverage : float, optional
+        Ratio of scored to annotated frames.
+    annotated, scored : int
+        Numbers of annotated and of scored frames.
+    units : int
+        Number of scored units.
+    unit : {"video", "subject"}
+        What a unit is.
+    ci_low, ci_high : float, optional
+        95% CI of this seed, resampling units.
+    config : mapping
+        All other settings of the job.
+    curve : mapping
+        ``{kernel: {"radius": [...], "reported": [...], "selected": [...]}}``: metric at each radius, by split.
+    duration : mapping of str to float
+        Seconds of each stage.
+    environment : mapping
+        See `harness.tracking.environment`.
+    error : str, optional
+        Error message of a failed job.
+
+    Raises
+    ------
+    FramelightError
+        If the kind or the status is unknown, or if a score is not finite.
     """
 
     job_id: str
@@ -105,28 +181,34 @@ class Record(DisplayLabels):
                 f"kinds: {', '.join(KINDS)}; statuses: {', '.join(STATUSES)}"
             )
         for name in _SCORE_FIELDS:
-            wrong = [key for key, value in getattr(self, name).items() if not math.isfinite(value)]
-            if wrong:
+            not_finite = [key for key, value in getattr(self, name).items() if not math.isfinite(value)]
+            if not_finite:
                 raise FramelightError(
-                    f"record {self.job_id}: {name} {', '.join(wrong)} not finite; "
-                    "an undefined metric counts as 0 and is named in `undefined`"
+                    f"record {self.job_id}: {name} {', '.join(not_finite)} not finite; "
+                    "set an undefined metric to 0 and list it in `undefined`"
                 )
         if self.status == "finished" and self.metric not in self.metrics:
-            raise FramelightError(f"record {self.job_id}: finished without its metric {self.metric}")
+            raise FramelightError(f"record {self.job_id}: status is finished but the metric {self.metric} is missing")
 
     def light(self) -> Record:
-        """The record without what no leaderboard reads: curves, environment, durations."""
+        """Return the record without the fields that leaderboards do not read: curves, environment, durations."""
         return dataclasses.replace(self, curve={}, environment={}, duration={})
 
 
 def _to_builtin(value: Any) -> Any:
-    """Numpy scalars and arrays as Python's own."""
+    """Convert numpy scalars and arrays to Python types."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def to_json(record: Record, indent: int | None = None) -> str:
-    """The record as JSON with sorted keys; equal records give equal text. Fields at their default are left out
-    when `indent` is None (the compact form).
+    """Serialize a record as JSON with sorted keys; equal records have equal text.
+
+    Parameters
+    ----------
+    record : Record
+        The record.
+    indent : int, optional
+        Indentation. Default: compact, without the fields that have their default value.
     """
     values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     if indent is None:
@@ -143,9 +225,19 @@ def to_json(record: Record, indent: int | None = None) -> str:
 
 
 def from_json(text: str, where: str = "record") -> Record:
-    """The record of a JSON text; `where` names its origin in errors.
+    """Parse a record.
 
-    Raises FramelightError for broken JSON, a schema of another version and missing or unknown fields.
+    Parameters
+    ----------
+    text : str
+        Result of `to_json`.
+    where : str
+        Origin of the text, for error messages.
+
+    Raises
+    ------
+    FramelightError
+        If the JSON is invalid, the schema is of another version, or fields are missing or unknown.
     """
     try:
         values = json.loads(text)
@@ -156,7 +248,7 @@ def from_json(text: str, where: str = "record") -> Record:
     schema = values.pop("schema")
     if schema != SCHEMA:
         raise FramelightError(
-            f"{where}: record schema {schema}, but this Framelight reads schema {SCHEMA}; "
+            f"{where}: record schema {schema}, but this version of Framelight reads schema {SCHEMA}; "
             "use the version that wrote it, or another store"
         )
     try:
@@ -168,12 +260,12 @@ def from_json(text: str, where: str = "record") -> Record:
 
 
 def write(path: Path, record: Record) -> None:
-    """Write aside and rename: a reader meets a whole record or none."""
+    """Write a record to a file atomically."""
     write_text(path, to_json(record, indent=1) + "\n")
 
 
 def read(path: Path) -> Record:
-    """The record in a file; FramelightError when there is none or it cannot be read."""
+    """Read a record from a file; raise FramelightError if it is missing or cannot be read."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

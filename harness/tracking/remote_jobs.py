@@ -1,4 +1,4 @@
-"""Files of jobs that another store ran and a tracking server has."""
+"""Download files of jobs that were logged to a tracking server from other stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class RemoteJobFiles:
-    """Asks a location for files of jobs; who ran what is asked once, with the first of them."""
+    """Downloads files of jobs from a tracking location; the list of runs is fetched once, at the first call.
+
+    Parameters
+    ----------
+    location : Location
+        The tracking location.
+    """
 
     def __init__(self, location: Location) -> None:
         self._location = location
@@ -21,6 +27,7 @@ class RemoteJobFiles:
         self._runs: dict[str, str] = {}
 
     def __call__(self, job_id: str, name: str, path: Path) -> bool:
+        """Download a file of a job to `path`; return False if there is no such file."""
         if self._tracker is None:
             from harness.tracking.tracker import Tracker
 

@@ -1,4 +1,4 @@
-"""A record in MLflow's terms: tags, params and metrics, and the way back from tags."""
+"""Convert records to MLflow tags, params and metrics, and tags back to records."""
 
 from __future__ import annotations
 
@@ -18,49 +18,58 @@ RECORD_TAG, JOB_TAG, STUDY_TAG, WRITER_TAG = (
 )
 TRAINING_TAG = "framelight.training"
 APPEND_COUNTER = "appended"
-"""The metric that has a point for each time that curves of a run were appended to."""
+"""Metric with one point for each call that appended to the curves of a run."""
 MAX_TAG_LENGTH = 5000
-"""Characters of a record in one tag. MLflow cuts longer values silently (at 5,000 to 8,000, by version)."""
+"""Maximum number of characters of a tag. MLflow truncates longer values silently (at 5,000 to 8,000, by version)."""
 
 RunTags = list[tuple[str, str, dict[str, str]]]
-"""Runs as the leaderboard needs them: (run id, MLflow status, tags)."""
+"""(run id, MLflow status, tags) of each run."""
 
 MetricPoint = tuple[str, float, int]
-"""A metric's (name, value, step)."""
+"""(name, value, step) of a metric."""
 
 MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
 def tags(record: Record) -> dict[str, str]:
-    """Tags of a run, the light record among them, in as many pieces as its length needs."""
+    """Return the tags of a run, including the light record, divided over as many tags as its length requires."""
     text = to_json(record.light())
     pieces = [text[i : i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
-    named = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}
-    named |= {
+    run_tags = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}
+    run_tags |= {
         JOB_TAG: record.job_id,
         "framelight.group_id": record.group_id,
         "framelight.kind": record.kind,
         "framelight.task": record.task,
         "framelight.recipe": record.recipe,
     }
-    named |= environment_tags(record.environment)
+    run_tags |= environment_tags(record.environment)
     if record.error:
-        named |= {
+        run_tags |= {
             "framelight.error": record.error[:MAX_TAG_LENGTH],
             "mlflow.note.content": record.error[:MAX_TAG_LENGTH],
         }
-    return named
+    return run_tags
 
 
 def environment_tags(environment: Mapping[str, Any]) -> dict[str, str]:
-    named = {f"environment.{key}": _to_text(value)[:MAX_TAG_LENGTH] for key, value in environment.items()}
+    """Return the tags of an environment, see `harness.tracking.environment`."""
+    run_tags = {f"environment.{key}": _to_text(value)[:MAX_TAG_LENGTH] for key, value in environment.items()}
     if environment.get("git_commit"):
-        named["mlflow.source.git.commit"] = str(environment["git_commit"])
-    return named
+        run_tags["mlflow.source.git.commit"] = str(environment["git_commit"])
+    return run_tags
 
 
 def record_from_tags(run_tags: Mapping[str, str], where: str) -> Record | None:
-    """The light record in a run's tags; None when Framelight did not log the run."""
+    """Parse the light record in the tags of a run; None if Framelight did not log the run.
+
+    Parameters
+    ----------
+    run_tags : mapping of str to str
+        Tags of the run.
+    where : str
+        Origin of the tags, for error messages.
+    """
     if RECORD_TAG not in run_tags:
         return None
     pieces = [run_tags[RECORD_TAG]]
@@ -70,8 +79,8 @@ def record_from_tags(run_tags: Mapping[str, str], where: str) -> Record | None:
 
 
 def params(record: Record) -> dict[str, str]:
-    """What a reader filters and compares by in the MLflow UI; nested settings have dotted names."""
-    own = (
+    """Return the params to filter and compare by in the MLflow UI; nested settings have dotted names."""
+    names = (
         "task",
         "dataset",
         "data_digest",
@@ -91,39 +100,38 @@ def params(record: Record) -> dict[str, str]:
         "metric",
         "units",
     )
-    flat = {name: getattr(record, name) for name in own}
-    return {name: _to_text(value) for name, value in flat.items()} | flatten_params(record.config, "config.")
+    values = {name: _to_text(getattr(record, name)) for name in names}
+    return values | flatten_params(record.config, "config.")
 
 
 def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested settings as params with dotted names."""
+    """Convert nested settings to params with dotted names."""
     return {name: _to_text(value) for name, value in flatten(values, prefix)}
 
 
 def metrics(record: Record) -> list[MetricPoint]:
-    """(name, value, step): final scores once at step 0, the smoothing curve with step = radius in frames.
+    """Return the metrics of a run: scores at step 0, the smoothing curve with the radius in frames as step.
 
-    Score names are those of the contract for the reported split; those of the selection split have the prefix
-    `selection/`, so that no name mixes splits. The split and the protocol are params and tags too.
+    Scores of the reported split have their plain names, scores of the selection split the prefix `selection/`.
     """
-    from harness.data.splits import SELECTION  # numpy is not imported to read records
+    from harness.data.splits import SELECTION  # late, as reading records does not need numpy
 
     prefix = "selection/" if record.split == SELECTION else ""
-    own = {**record.metrics, **{f"unsmoothed/{name}": value for name, value in record.unsmoothed.items()}}
-    own |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}
-    final = {f"{prefix}{name}": value for name, value in own.items()}
+    scores = {**record.metrics, **{f"unsmoothed/{name}": value for name, value in record.unsmoothed.items()}}
+    scores |= {name: getattr(record, name) for name in ("coverage", "ci_low", "ci_high", "annotated", "scored")}
+    final = {f"{prefix}{name}": value for name, value in scores.items()}
     final |= {f"selection/{name}": value for name, value in record.selection.items()}
     final |= {f"seconds/{stage}": value for stage, value in record.duration.items()}
-    listed = [(name, value, 0) for name, value in final.items()]
+    points = [(name, value, 0) for name, value in final.items()]
     for kernel, columns in record.curve.items():
         for source, suffix in (("reported", record.metric), ("selected", f"selection/{record.metric}")):
             radii, values = columns["radius"], columns.get(source) or ()
-            listed += [(f"curve/{kernel}/{suffix}", value, int(r)) for r, value in zip(radii, values)]
-    return [(name, float(value), step) for name, value, step in listed if value is not None and math.isfinite(value)]
+            points += [(f"curve/{kernel}/{suffix}", value, int(r)) for r, value in zip(radii, values)]
+    return [(name, float(value), step) for name, value, step in points if value is not None and math.isfinite(value)]
 
 
 def total_seconds(record: Record) -> float:
-    """Time the job took: its `total`, or the sum of its stages."""
+    """Return the seconds that the job took: its `total`, or the sum of its stages."""
     return float(record.duration.get("total", math.fsum(record.duration.values())))
 
 

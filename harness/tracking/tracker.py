@@ -1,4 +1,4 @@
-"""Runs as they are written to MLflow: studies, jobs and trainings."""
+"""Write studies, jobs and backbone trainings to MLflow."""
 
 from __future__ import annotations
 
@@ -21,61 +21,115 @@ from harness.utils.files import atomic_write
 
 
 class Tracker:
-    """Sends records to one MLflow location. Use it from one process, the parent; any number may do so at once."""
+    """Sends records to an MLflow location.
+
+    Use it from the parent process only, not from workers; several parents may use one location at the same time. All
+    methods raise TrackingUnavailableError if the location does not answer any more.
+
+    Parameters
+    ----------
+    location : Location
+        The tracking location.
+    reading_only : bool
+        Do not create folders or an experiment.
+    experiment : str, optional
+        Name of an MLflow experiment. Default: the one of Framelight's runs.
+    """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
-        """experiment: the name of another than that of Framelight's runs."""
         self.location = location
-        to = Connection(location, reading_only, experiment)
-        self._client, self._guard, self._search = to.client, to.guard, to.search
-        self._experiment = to.experiment
+        connection = Connection(location, reading_only, experiment)
+        self._client, self._guard, self._search = connection.client, connection.guard, connection.search
+        self._experiment = connection.experiment
 
     def start_study(
         self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
     ) -> str:
-        """Run id of the parent of a recipe's jobs; the one with this `study_id` is taken up again."""
+        """Start or resume the run that is the parent of a recipe's jobs.
+
+        Parameters
+        ----------
+        recipe : str
+            Name of the recipe, and of the run.
+        study_id : str
+            Identity of the study; a run with the same id is resumed.
+        params, tags : mapping, optional
+            Params and tags of the run.
+
+        Returns
+        -------
+        str
+            The run id.
+        """
         with self._guard(), lock_location(self.location):
-            known = self._search(f"tags.`{serialization.STUDY_TAG}` = '{study_id}'")
-            named = {
+            studies = self._search(f"tags.`{serialization.STUDY_TAG}` = '{study_id}'")
+            study_tags = {
                 **(tags or {}),
                 serialization.STUDY_TAG: study_id,
                 "framelight.kind": "study",
                 "framelight.recipe": recipe,
             }
-            return self._resume_or_create(known[0] if known else None, recipe, named, dict(params or {}))
+            return self._resume_or_create(studies[0] if studies else None, recipe, study_tags, dict(params or {}))
 
     def start_training(
         self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str], again: bool = False
     ) -> str | None:
-        """Run id of the training of a backbone; one with this `key` that has not finished is taken up again.
+        """Start or resume the run of the training of a backbone.
 
-        None when one has finished there, unless the training is done `again`.
+        Parameters
+        ----------
+        key : str
+            Identity of the training; an unfinished run with the same key is resumed.
+        name : str
+            Name of the run.
+        params, tags : mapping of str to str
+            Params and tags of the run.
+        again : bool
+            Start a run even if one with this key has finished.
+
+        Returns
+        -------
+        str or None
+            The run id; None if the training has finished and is not repeated.
         """
         with self._guard(), lock_location(self.location):
-            known = self._find_trainings(key)
-            if not again and any(run.info.status == "FINISHED" for run in known):
+            trainings = self._find_trainings(key)
+            if not again and any(run.info.status == "FINISHED" for run in trainings):
                 return None
-            begun = next(
+            unfinished = next(
                 (
                     run
-                    for run in known
+                    for run in trainings
                     if run.info.status != "FINISHED"
                     and self._is_ours(run)
                     and run.info.experiment_id == self._experiment
                 ),
                 None,
             )
-            named = {**tags, serialization.TRAINING_TAG: key, "framelight.kind": "backbone", "framelight.recipe": name}
-            return self._resume_or_create(begun, name, named, params)
+            tags = {**tags, serialization.TRAINING_TAG: key, "framelight.kind": "backbone", "framelight.recipe": name}
+            return self._resume_or_create(unfinished, name, tags, params)
 
     def log_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
-        """Send metrics of a run; a step that its curve has already is not sent again."""
+        """Log metrics of a run; steps that a curve already has are skipped."""
         with self._guard(), lock_location(self.location):
             self._log_new_points(run_id, points)
 
     def append_points(self, run_id: str, values: Mapping[str, float], tags: Mapping[str, str]) -> int:
-        """Send the next point of each curve of a run; all are at the same step, which is returned and ends each tag's
-        name.
+        """Append one point to each curve of a run, all at the same step.
+
+        Parameters
+        ----------
+        run_id : str
+            The run.
+        values : mapping of str to float
+            The points, by metric.
+        tags : mapping of str to str
+            Tags of this step; the step is appended to their names.
+
+        Returns
+        -------
+        int
+            The step.
         """
         with self._guard(), lock_location(self.location):
             step = len(self._client.get_metric_history(run_id, serialization.APPEND_COUNTER))
@@ -88,9 +142,18 @@ class Tracker:
     def finish_training(
         self, run_id: str, key: str, points: Iterable[serialization.MetricPoint], data: tuple[str, str], folder: Path
     ) -> None:
-        """Complete a training's run: what its curves lack, its data (name, digest), its files; then it is FINISHED.
+        """Finish the run of a training, and delete other runs that this store logged for the same training.
 
-        Whatever else this store left of the same training goes.
+        Parameters
+        ----------
+        run_id, key : str
+            The run, and the identity of the training.
+        points : iterable of (name, value, step)
+            Complete curves; missing points are sent.
+        data : (str, str)
+            Name and digest of the data set.
+        folder : Path
+            Files to log as artifacts.
         """
         with self._guard(), lock_location(self.location):
             self._log_new_points(run_id, points)
@@ -102,17 +165,35 @@ class Tracker:
                     self._client.delete_run(run.info.run_id)
 
     def end_run(self, run_id: str, failed: str | None = None) -> None:
-        """End a run: FINISHED, or FAILED with the text of `failed`."""
+        """Set a run to FINISHED, or to FAILED with `failed` as its description."""
         with self._guard(), lock_location(self.location):
             if failed:
                 self._client.set_tag(run_id, "mlflow.note.content", failed[: serialization.MAX_TAG_LENGTH])
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log_record(self, record: Record, folder: Path | None, parent: str, replace: bool = False) -> str:
-        """Send one job with the files of `folder`; gives its run id.
+        """Log one job as a run; earlier runs of the job are deleted after the new one is complete.
 
-        A job that is already there as finished is left alone unless `replace`; whatever else an earlier or killed
-        attempt left of it goes when the new run is whole. Raises TrackingUnavailableError when it could not be sent.
+        Parameters
+        ----------
+        record : Record
+            The record.
+        folder : Path or None
+            Files to log as artifacts.
+        parent : str
+            Run id of the study.
+        replace : bool
+            Log the job even if a finished run of it exists.
+
+        Returns
+        -------
+        str
+            The run id.
+
+        Raises
+        ------
+        TrackingUnavailableError
+            If the run could not be sent.
         """
         with self._guard(), lock_location(self.location):
             earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'")
@@ -126,29 +207,29 @@ class Tracker:
             return run_id
 
     def finished_job_ids(self) -> set[str]:
-        """job_ids that are finished or pruned at this location, whoever logged them."""
+        """Return the ids of all finished and pruned jobs at the location, of all stores."""
         with self._guard():
             return reader.finished_job_ids(self.location, self.tagged_runs)
 
     def download_file(self, run_id: str, name: str, path: Path) -> bool:
-        """A file of a run, written to `path`; False when the run has none of that name."""
+        """Download an artifact of a run to `path`; return False if the run has none of that name."""
         with self._guard(FramelightError):
             if name not in {file.path for file in self._client.list_artifacts(run_id)}:
                 return False
-            with tempfile.TemporaryDirectory() as folder, atomic_write(path) as aside:
-                shutil.copyfile(self._client.download_artifacts(run_id, name, folder), aside)
+            with tempfile.TemporaryDirectory() as folder, atomic_write(path) as tmp_path:
+                shutil.copyfile(self._client.download_artifacts(run_id, name, folder), tmp_path)
             return True
 
     def records(self) -> list[Record]:
-        """Light records of all finished and failed jobs of all experiments at this location."""
+        """Return the light records of all finished and failed jobs, of all experiments."""
         with self._guard():
             return reader.read_records(self.location, self.tagged_runs)
 
     def tagged_runs(self) -> serialization.RunTags:
-        """(run id, status, tags) of every live run that carries a record, through MLflow's own search."""
+        """Return (run id, status, tags) of all active runs with a record, through MLflow's search."""
         with self._guard():
-            found = self._search(f"tags.`{serialization.RECORD_TAG}` LIKE '{{%'", everywhere=True)
-            return [(run.info.run_id, run.info.status, run.data.tags) for run in found]
+            runs = self._search(f"tags.`{serialization.RECORD_TAG}` LIKE '{{%'", everywhere=True)
+            return [(run.info.run_id, run.info.status, run.data.tags) for run in runs]
 
     def _create_run(self, record: Record, folder: Path | None, parent: str) -> str:
         end = int(time.time() * 1000)
@@ -159,11 +240,11 @@ class Tracker:
         )
         run_id = run.info.run_id
         params = [Param(name, value) for name, value in serialization.params(record).items()]
-        listed = [Metric(key, value, end, step) for key, value, step in serialization.metrics(record)]
+        metrics = [Metric(key, value, end, step) for key, value, step in serialization.metrics(record)]
         first = PAGE_SIZE - len(params)
-        self._client.log_batch(run_id, metrics=listed[:first], params=params)
-        for i in range(first, len(listed), PAGE_SIZE):
-            self._client.log_batch(run_id, metrics=listed[i : i + PAGE_SIZE])
+        self._client.log_batch(run_id, metrics=metrics[:first], params=params)
+        for i in range(first, len(metrics), PAGE_SIZE):
+            self._client.log_batch(run_id, metrics=metrics[i : i + PAGE_SIZE])
         profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
         self._client.log_inputs(run_id, [_dataset_input(record.dataset, record.data_digest, record.split, profile)])
         if folder is not None:
@@ -172,34 +253,34 @@ class Tracker:
         return run_id
 
     def _resume_or_create(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
-        """The run set RUNNING again, or a new one; a kill may have come before its params were all sent."""
+        """Set a run to RUNNING, or create one; send the params that an interrupted process did not send."""
         tags = {**tags, **source_tags(self.location)}
         if run is None:
             run = self._client.create_run(self._experiment, tags=tags, run_name=name)
         else:
             self._client.update_run(run.info.run_id, status="RUNNING")
             self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
-        listed = [Param(name, str(value)) for name, value in params.items() if name not in run.data.params]
-        for i in range(0, len(listed), 100):
-            self._client.log_batch(run.info.run_id, params=listed[i : i + 100])
+        missing = [Param(name, str(value)) for name, value in params.items() if name not in run.data.params]
+        for i in range(0, len(missing), 100):
+            self._client.log_batch(run.info.run_id, params=missing[i : i + 100])
         return run.info.run_id
 
     def _log_new_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
         now, points = int(time.time() * 1000), list(points)
-        there = {
+        logged_steps = {
             name: {point.step for point in self._client.get_metric_history(run_id, name)}
             for name in dict.fromkeys(name for name, _, _ in points)
         }
-        new = [Metric(name, value, now, step) for name, value, step in points if step not in there[name]]
+        new = [Metric(name, value, now, step) for name, value, step in points if step not in logged_steps[name]]
         for i in range(0, len(new), PAGE_SIZE):
             self._client.log_batch(run_id, metrics=new[i : i + PAGE_SIZE])
 
     def _is_ours(self, run: Any) -> bool:
-        """Whether this lock's holder may clear the run away; on a server others log the same jobs."""
+        """Whether this process may delete the run; on a server other stores may log the same jobs."""
         return bool(self.location.database) or run.data.tags.get(serialization.WRITER_TAG) == writer_id(self.location)
 
     def _find_trainings(self, key: str) -> list[Any]:
-        """Runs of a training; a store that was moved has some in the experiment of its old place."""
+        """Return the runs of a training in all experiments, as a store that was moved has more than one."""
         return self._search(f"tags.`{serialization.TRAINING_TAG}` = '{key}'", everywhere=True)
 
 

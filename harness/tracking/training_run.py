@@ -1,4 +1,4 @@
-"""A backbone's training as a tracked run. Losing the tracking server never costs the training."""
+"""Track the training of a backbone as a run. The training continues if the tracking server is lost."""
 
 from __future__ import annotations
 
@@ -18,9 +18,23 @@ Sent = TypeVar("Sent")
 
 
 class TrainingRun:
-    """The run of the training with this `key`, of kind "backbone"; one that was begun and not ended is taken up again.
+    """Run of the training of a backbone; an unfinished run with the same key is resumed.
 
-    lost: why it could not be sent, once that happened; everything after that is kept back.
+    Parameters
+    ----------
+    tracker : Tracker or None
+        Nothing is sent without one.
+    key : str
+        Identity of the training.
+    name : str
+        Name of the backbone.
+
+    Attributes
+    ----------
+    run_id : str or None
+        MLflow's id of the run, after `start`.
+    lost : str or None
+        The first error of the tracker; nothing is sent after it.
     """
 
     def __init__(self, tracker: Tracker | None, key: str, name: str) -> None:
@@ -29,30 +43,51 @@ class TrainingRun:
         self.lost: str | None = None
 
     def start(self, settings: Mapping[str, Any], again: bool = False) -> None:
-        """settings: nested JSON types, the run's params; again: though one has finished."""
+        """Start the run.
+
+        Parameters
+        ----------
+        settings : mapping
+            Params of the run; JSON types, may be nested.
+        again : bool
+            Start a run even if one with this key has finished.
+        """
         tags = environment_tags(environment())
         self.run_id = self._call_tracker(
-            lambda to: to.start_training(self.key, self.name, flatten_params(settings), tags, again)
+            lambda tracker: tracker.start_training(self.key, self.name, flatten_params(settings), tags, again)
         )
 
     def log_epoch(self, stage: str, epoch: int, values: Mapping[str, float]) -> None:
-        """Points of the curves `<stage>/<name>` at step `epoch`."""
-        self._call_with_run(lambda to, run: to.log_points(run, metric_points(values, epoch, f"{stage}/")))
+        """Log a point of each curve `<stage>/<name>` at step `epoch`."""
+        self._call_with_run(lambda tracker, run: tracker.log_points(run, metric_points(values, epoch, f"{stage}/")))
 
     def finish(
         self, curves: Iterable[MetricPoint], metrics: Mapping[str, float], data: tuple[str, str], folder: Path
     ) -> None:
-        """Send what the curves lack, final metrics, the data's (name, digest) and the files of `folder`."""
-        every = [*curves, *metric_points(metrics, 0)]
-        self._call_with_run(lambda to, run: to.finish_training(run, self.key, every, data, folder))
+        """Finish the run.
+
+        Parameters
+        ----------
+        curves : iterable of (name, value, step)
+            Complete curves; missing points are sent.
+        metrics : mapping of str to float
+            Final metrics.
+        data : (str, str)
+            Name and digest of the data set.
+        folder : Path
+            Files to log as artifacts.
+        """
+        points = [*curves, *metric_points(metrics, 0)]
+        self._call_with_run(lambda tracker, run: tracker.finish_training(run, self.key, points, data, folder))
 
     def fail(self, why: str) -> None:
-        self._call_with_run(lambda to, run: to.end_run(run, why))
+        """Set the run to FAILED, with the reason as its description."""
+        self._call_with_run(lambda tracker, run: tracker.end_run(run, why))
 
     def _call_with_run(self, call: Callable[[Tracker, str], None]) -> None:
         run_id = self.run_id
         if run_id is not None:
-            self._call_tracker(lambda to: call(to, run_id))
+            self._call_tracker(lambda tracker: call(tracker, run_id))
 
     def _call_tracker(self, call: Callable[[Tracker], Sent]) -> Sent | None:
         if self.tracker is None or self.lost is not None:
@@ -65,7 +100,7 @@ class TrainingRun:
 
 
 def metric_points(values: Mapping[str, float], step: int, prefix: str = "") -> list[MetricPoint]:
-    """Metrics of the finite numbers among `values`."""
+    """Return a metric at `step` for each finite number in `values`; other values are left out."""
     return [
         (f"{prefix}{name}", float(value), step)
         for name, value in values.items()

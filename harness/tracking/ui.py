@@ -1,4 +1,4 @@
-"""The command that opens MLflow's own UI on a store."""
+"""The command that serves MLflow's UI for a store."""
 
 from __future__ import annotations
 
@@ -10,19 +10,36 @@ from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-"""Added to the process environment: without job execution the server has two processes instead of nine."""
+"""Environment variables of the server. Without job execution it has two processes instead of nine."""
 
 
 def ui_command(location: Location, port: int | None = None) -> tuple[list[str], str]:
-    """(argv, URL) of `mlflow ui` on loopback; the first free port from 5000 up unless `port` is given.
+    """Return the command that runs `mlflow ui` on the loopback interface.
 
-    Raises InputError when the location is a server already, or nothing was tracked there yet.
+    Parameters
+    ----------
+    location : Location
+        The tracking location.
+    port : int, optional
+        Port of the UI. Default: the first free port from 5000 to 5099.
+
+    Returns
+    -------
+    argv : list of str
+        The command.
+    url : str
+        Address of the UI.
+
+    Raises
+    ------
+    InputError
+        If the location is a server, nothing was tracked there, or the port is not free.
     """
     if location.server:
-        raise InputError(f"{location.uri} is a server with its own UI; open that address in a browser")
+        raise InputError(f"{location.uri} is a server with its own UI; open this address in a browser")
     if location.database is not None and not location.database.exists():
         raise InputError(
-            f"nothing was tracked in {location.store} yet; start with: framelight run quickstart "
+            f"the store {location.store} has no tracked runs; create some with: framelight run quickstart "
             f"--store {location.store}"
         )
     port = _find_free_port() if port is None else _check_port(port)
@@ -47,9 +64,9 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
 
 def _check_port(port: int) -> int:
     if not 1 <= port <= 65535:
-        raise InputError(f"port {port} does not exist; ports are 1 to 65535")
+        raise InputError(f"--port {port} is out of range; use a port from 1 to 65535")
     if not _is_free(port):
-        raise InputError(f"port {port} is in use; name another with --port, or leave it out")
+        raise InputError(f"port {port} is in use; choose another with --port, or omit --port")
     return port
 
 
@@ -62,4 +79,4 @@ def _find_free_port() -> int:
     for port in range(5000, 5100):
         if _is_free(port):
             return port
-    raise InputError("no free port from 5000 to 5099; name one with --port")
+    raise InputError("no port from 5000 to 5099 is free; choose one with --port")

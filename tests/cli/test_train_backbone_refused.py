@@ -64,7 +64,7 @@ def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, 
     message = said(
         capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set", "backbone=fixed"
     )
-    assert "'fixed' runs through ONNX Runtime and cannot be trained" in message
+    assert "'fixed' runs in ONNX Runtime and cannot be trained" in message
     assert not (tmp_path / "store/features/digests.json").exists()
 
 

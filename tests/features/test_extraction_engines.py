@@ -69,14 +69,14 @@ def test_what_was_begun_with_one_engine_is_finished_with_it(crops, tiny, tmp_pat
     entry, said = extracted(crops, tiny, tmp_path, begun)
     assert recorded(entry) == begun and said == []
     entry, said = extracted(crops, tiny, tmp_path / "other", begun, name="torch channels-last")
-    assert recorded(entry) == begun and "begun with torch, which goes on" in said[0]
+    assert recorded(entry) == begun and "resuming the extraction with torch, the engine" in said[0]
 
 
 def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_path):
     extracted(crops, tiny, tmp_path)
     for name, words in (
         ("torch channels-last", []),
-        ("torch", ["these features are there already, by torch channels-last; nothing is computed by torch"]),
+        ("torch", ["reusing cached features, computed by torch channels-last; engine torch is not used"]),
     ):
         entry, said = extracted(crops, tiny, tmp_path, name=name)
         assert said == words and entry.engine == "torch channels-last"
@@ -87,7 +87,7 @@ def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain,
     begun = {"name": name, "precision": "float32"}
     entry, said = extracted(crops, tiny, tmp_path, begun)
     assert recorded(entry) == {"name": "torch channels-last", "precision": "float32", "begun_with": begun}
-    assert said[0].startswith(f"warning: these features were begun with {name}")
+    assert said[0].startswith(f"warning: the extraction was started with engine {name}")
     same(entry, plain, rtol=0, atol=0)
 
 

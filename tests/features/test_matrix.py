@@ -177,13 +177,13 @@ def count_of_values(root: str) -> int:
 @pytest.mark.parametrize(
     "spoil, words",
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-500]), r"read \(ends before its row 4000\)"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-500]), r"read \(is truncated before row 4000\)"),
         (lambda path: path.write_bytes(b"nonsense"), "embeddings.npy cannot be read"),
         (lambda path: path.write_bytes(b""), "embeddings.npy cannot be read"),
-        (lambda path: np.save(path, np.zeros(7, np.float16)), r"\(holds \[7\] of float16, not \[T, 5\] of float16\)"),
-        (lambda path: np.save(path, np.zeros((4000, 6), np.float16)), r"holds \[4000, 6\] of float16, not \[T, 5\]"),
-        (lambda path: np.save(path, np.zeros((4000, 5))), "of float64, not"),
-        (lambda path: np.save(path, np.asfortranarray(np.zeros((4000, 5), np.float16))), "of float16 by columns"),
+        (lambda path: np.save(path, np.zeros(7, np.float16)), r"\(has shape \[7\] and type float16, expected"),
+        (lambda path: np.save(path, np.zeros((4000, 6), np.float16)), r"shape \[4000, 6\].*, expected \[T, 5\]"),
+        (lambda path: np.save(path, np.zeros((4000, 5))), "type float64, expected"),
+        (lambda path: np.save(path, np.asfortranarray(np.zeros((4000, 5), np.float16))), "float16 in Fortran order"),
         (lambda path: path.unlink(), "embeddings.npy cannot be read"),
     ],
 )

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from harness.jobs import job_statistics
-from harness.jobs.job_folder import JobFolder
+from harness.jobs.job_folder import NETWORK_SUFFIXES, JobFolder
 from harness.jobs.predictions import Predictions
 from harness.metrics.unit_statistics import SufficientStatistics
+from harness.training.heads import trained_head
+from harness.training.heads.config import HeadConfig
+from harness.training.heads.trained_head import TrainedHead
 from tests.helpers.records import record
 
 NAMES = {
@@ -46,6 +49,17 @@ def test_the_model_is_its_networks_and_the_summary(tmp_path):
         (tmp_path / name).touch()
     names = [path.name for path in JobFolder(tmp_path).model]
     assert names == ["head_au.json", "head_va.json", "head_va.safetensors", "training.json"]
+
+
+@pytest.mark.parametrize("output", ["", "va"])
+def test_networks_are_written_under_the_names_of_the_folder(tmp_path, output):
+    config = HeadConfig("logistic_regression", hidden=0)
+    state = {"weight": np.zeros((2, 3), np.float32)}
+    name = JobFolder.network_name(output)
+    TrainedHead(state, config, "va", 3, 1, [], 0.0).save(tmp_path, name)
+    written = sorted(tmp_path.iterdir())
+    assert JobFolder(tmp_path).networks == written == [tmp_path / f"{name}{suffix}" for suffix in NETWORK_SUFFIXES]
+    assert JobFolder.network_name() == trained_head.DEFAULT_NAME
 
 
 def test_statistics_come_back_with_their_units_in_any_order(tmp_path):

@@ -184,9 +184,9 @@ def test_what_cannot_be_loaded_is_said(prepared, data, tmp_path):
     entry = FeatureStore(job.store.features).entry(job.entry)
     folder = kept(fitted(job, data), tmp_path / "job")
     narrow = dataclasses.replace(job.configuration, features="scores")
-    with pytest.raises(InputError, match="columns of scores; the features of .* have 8"):
+    with pytest.raises(InputError, match="columns of scores, but the features of .* have 8"):
         load_model(folder, entry, narrow)
-    with pytest.raises(InputError, match="previous label is read from annotations"):
+    with pytest.raises(InputError, match="'previous label' predicts from annotations"):
         load_model(folder, entry, dataclasses.replace(job.configuration, features="labels", head=None))
     unnamed = dataclasses.replace(entry, backbone={**entry.backbone, "score_labels": []})
     with pytest.raises(InputError, match="not named after emotions"):

@@ -62,20 +62,24 @@ def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
 def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
     job, other = job_of(prepared), job_of(prepared, Protocol(seed=5))
     frozen = freeze_selection(tmp_path, job.job_id, 1, CHOICE, None)
-    with pytest.raises(FramelightError, match="stay shut"):
+    with pytest.raises(FramelightError, match="cannot be read before"):
         ReportedLabels(other).open(frozen)
     for changes in ({"choice": dataclasses.replace(CHOICE, radius=7)}, {"model": {"head.json": "0" * 64}}):
-        with pytest.raises(FramelightError, match="stay shut"):
+        with pytest.raises(FramelightError, match="cannot be read before"):
             ReportedLabels(job).open(dataclasses.replace(frozen, **changes))
     frozen.path.unlink()
-    with pytest.raises(FramelightError, match=f"{frozen.path}: .* stay shut until the choice of job {job.job_id}"):
+    with pytest.raises(
+        FramelightError, match=f"{frozen.path}: .* cannot be read before the selection of job {job.job_id}"
+    ):
         ReportedLabels(job).open(frozen)
 
 
 def test_only_the_published_protocol_may_choose_on_reported_labels(prepared):
     assert len(ReportedLabels(job_of(prepared, Protocol("published"))).open_for_selection()) > 0
     for protocol in (Protocol(), Protocol(folds=3)):
-        with pytest.raises(FramelightError, match="held-out must not choose on the labels of the reported split"):
+        with pytest.raises(
+            FramelightError, match="held-out does not allow selection on the labels of the reported split"
+        ):
             ReportedLabels(job_of(prepared, protocol)).open_for_selection()
 
 

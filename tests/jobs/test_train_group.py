@@ -206,7 +206,7 @@ def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh, logged):
     in_the_way.write_text("not a folder")
     found = scheduled(jobs)
     assert all(str(in_the_way) in str(found[job]) for job in jobs) and len(logged) == 1
-    assert "trained one by one" in logged[0]
+    assert "jobs one by one" in logged[0]
 
 
 def trials(prepared):

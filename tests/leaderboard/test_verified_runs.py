@@ -46,7 +46,7 @@ def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
     with pytest.raises(FramelightError) as refused:
         find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
     said = str(refused.value)
-    assert said.startswith(f"{path} {'is gone' if how == 'gone' else 'was altered'}")
+    assert said.startswith(f"{path} {'is missing' if how == 'gone' else 'was altered'}")
     assert said.endswith(f"framelight run small --data DIR --store {store} --force")
 
 
@@ -68,7 +68,7 @@ def test_kept_predictions_are_checked_when_they_are_read(store, how):
     assert len(chosen.load_predictions().frames)
     path = chosen.folder / "reported.npz"
     path.unlink() if how == "gone" else altered(path)
-    with pytest.raises(FramelightError, match=f"{path} {'is gone' if how == 'gone' else 'was altered'}"):
+    with pytest.raises(FramelightError, match=f"{path} {'is missing' if how == 'gone' else 'was altered'}"):
         chosen.load_predictions()
 
 
@@ -85,10 +85,10 @@ def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):
 @pytest.mark.parametrize(
     "content, match",
     [
-        (None, "is gone, which says what this run chose"),
+        (None, "is missing, which has the settings that this run selected"),
         ("{", "cannot be read"),
-        ("[]", "is not the choice of job"),
-        ('{"job": "another-s0", "model": {}}', "is not the choice of job"),
+        ("[]", "is not the selection of job"),
+        ('{"job": "another-s0", "model": {}}', "is not the selection of job"),
     ],
 )
 def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):

@@ -139,7 +139,7 @@ def test_pictures_are_of_runs_and_can_be_left_out():
             lambda: Grid(
                 "mtl", ("embeddings",), (HeadConfig("separate", parts=(HeadOverride("va", features="scores"),)),)
             ),
-            "its va network reads scores, which are not all among the features embeddings",
+            "its va network uses scores, which the features 'embeddings'",
         ),
         (
             lambda: Grid("mtl", heads=(HeadConfig("separate", parts=(HeadOverride("va", "score"),)),)),

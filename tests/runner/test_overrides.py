@@ -80,9 +80,9 @@ def test_heads_are_named():
         ("seeds", "KEY=VALUE"),
         ("=3", "KEY=VALUE"),
         ("seed=3", "could be"),
-        ("shape=constant", "could be trained.training.identities.schedule.shape or trained.training.expressions"),
+        ("shape=constant", "is ambiguous: trained.training.identities.schedule.shape or trained.training.expressions"),
         ("smothing.largest=3", "did you mean smoothing"),
-        ("keep=best", "could be grids.heads.keep or trained.training.expressions.keep; write one of them out"),
+        ("keep=best", "is ambiguous: grids.heads.keep or trained.training.expressions.keep; use the full path"),
         ("heads.keep=accuracy", "keep accuracy needs expressions, which va does not have"),
         ("heads=separate", "task expr has only one output"),
         ("gaps=publised", "did you mean published"),
@@ -102,7 +102,7 @@ def test_heads_are_named():
         ("features=scores,scores", "same features twice"),
         ("heads=", "grid of task 'expr' has no heads"),
         ("heads=mlp,mlp", "same heads twice"),
-        ("smoothing=3", "has parts"),
+        ("smoothing=3", "this setting has fields"),
         ("search.hidden=16", "expects 2 values"),
         ("baselines=perhaps", "true or false"),
         ("precision=float8", "float16"),
@@ -119,7 +119,7 @@ def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
 
 @pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
 def test_a_slice_is_not_set_where_none_is_held_out(recipe, settings):
-    with pytest.raises(InputError, match="published chooses on the reported split itself and holds nothing out"):
+    with pytest.raises(InputError, match="published selects on the reported split and has no held-out videos"):
         apply_settings(recipe, settings)
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
 
@@ -170,5 +170,5 @@ def test_no_such_recipe_file(tmp_path):
 def test_a_job_holds_some_features():
     recipe = find_recipe("abaw3_expr")
     assert apply_settings(recipe, ["memory=512"]).memory == 512
-    with pytest.raises(InputError, match="memory is 0; a job holds at least 1 MiB"):
+    with pytest.raises(InputError, match="memory is 0 MiB; it must be at least 1"):
         apply_settings(recipe, ["memory=0"])

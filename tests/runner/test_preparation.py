@@ -187,7 +187,7 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
 
     store, tracker = tmp_path / "store", open_tracker(Store(tmp_path / "store"))
     alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, Store(store))
-    assert not alone.kept and alone.trained is not None
+    assert not alone.cached and alone.trained is not None
     prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(store), tracker)
     assert [path.name for path in (store / "artifacts").glob("backbones/mine-*")] == [alone.folder.name]
     assert prepared.backbones[0].label == "mine"
@@ -201,7 +201,7 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
     folder = train_backbone(wanted, None, Store(tmp_path)).folder
     shutil.rmtree(tmp_path / "artifacts" / "synthetic")
     again = train_backbone(wanted, None, Store(tmp_path))
-    assert again.kept and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
+    assert again.cached and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
 
 
 def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_that_imports_it(tmp_path):
@@ -213,7 +213,7 @@ def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_
     with pytest.raises(
         InputError,
         match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
-        "enet_b0_8_best_vgaf.*lacks enet_b2_8 too",
+        "enet_b0_8_best_vgaf.*also missing: enet_b2_8",
     ):
         prepare_inputs(wanted, small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists()

@@ -236,7 +236,7 @@ def test_gaps_and_thresholds_are_searched_where_there_is_a_choice(expansion):
     [
         ("search.batch=0", "search.batch is 0"),
         ("search.gaps=linear,linaer", "linaer"),
-        ("search.thresholds=half,half", "lists one twice"),
+        ("search.thresholds=half,half", "lists a value twice"),
         ("search.thresholds=quarter", "quarter"),
     ],
 )
@@ -320,4 +320,4 @@ def test_a_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):
     (fresh / "optuna.db").write_text("no database at all, but long enough to be taken for one" * 100)
     assert main(arguments(recipe, small_set, fresh)) == 1
     error = capsys.readouterr().err
-    assert "optuna.db could not be used" in error and "defect" not in error
+    assert "optuna.db cannot be used" in error and "defect" not in error

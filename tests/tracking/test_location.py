@@ -12,7 +12,7 @@ def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, n
     folder = tmp_path / name
     monkeypatch.chdir(tmp_path)
     for uri in (name, str(folder), folder.as_uri(), f"{folder.as_uri()}/"):
-        with pytest.raises(InputError, match="is a folder, which MLflow no longer tracks in") as caught:
+        with pytest.raises(InputError, match="is a folder, and MLflow no longer supports file stores") as caught:
             locate(Store(tmp_path / "store", uri))
         given = str(caught.value).partition("give ")[2].partition(" or http")[0]
         assert given == f"sqlite:///{folder}/mlflow.db" and given.startswith("sqlite:////")

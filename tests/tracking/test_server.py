@@ -110,9 +110,9 @@ def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
 
 
 def test_the_ui_says_why_there_is_nothing_to_open(tmp_path):
-    with pytest.raises(InputError, match="nothing was tracked"):
+    with pytest.raises(InputError, match="has no tracked runs"):
         ui_command(locate(Store(tmp_path / "none")))
-    with pytest.raises(InputError, match="open that address"):
+    with pytest.raises(InputError, match="open this address"):
         ui_command(locate(Store(tmp_path, "http://example.org:5000")))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of one scored run: what it confuses, how it follows the truth, what its filter and confidence do."""
+"""Figures of one run: confusion matrix, F1, concordance, traces, smoothing curve and reliability."""
 
 from harness.jobs.figures.run_figures import plot_run
 

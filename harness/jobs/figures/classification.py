@@ -1,4 +1,4 @@
-"""F1 of each class and action unit: its interval over units, precision, recall, and what is undefined."""
+"""Figures of expressions and action units: F1 with confidence intervals, precision, recall, and confusion matrix."""
 
 from __future__ import annotations
 
@@ -48,37 +48,37 @@ ACTION_UNIT_NAMES = {
     "AU25": "lips part",
     "AU26": "jaw drop",
 }
-"""Names of the Facial Action Coding System (Ekman and Friesen 1978)."""
+"""Names in the Facial Action Coding System (Ekman and Friesen 1978)."""
 ROW_HEIGHT = 0.3
 COLUMN_POSITIONS = (1.06, 1.49, 1.65, 1.76)
-"""Of the numbers beside the bars, in widths of the panel: F1, frames, videos, threshold."""
+"""Positions of the columns next to the bars, relative to the width of the panel: F1, frames, videos, threshold."""
 
 
 def draw_f1(path: Path, run: ScoredRun) -> None:
-    """Write the picture of task `expr`, `au` or `mtl`."""
+    """Draw F1, precision and recall of each class; for tasks `expr`, `au` and `mtl`."""
     arrays = run.statistics.arrays
-    parts = []
+    parts: list[tuple[str, Sequence[str], Sequence[str], np.ndarray]] = []
     if "expr" in arrays:
         parts.append(("expressions", EXPRESSIONS, EXPRESSIONS, _expression_counts(arrays["expr"])))
     if "au" in arrays:
-        names = [f"{unit} {ACTION_UNIT_NAMES[unit]}" for unit in ACTION_UNITS]
-        parts.append(("action units", ACTION_UNITS, names, arrays["au"][..., :3]))
+        unit_names = [f"{unit} {ACTION_UNIT_NAMES[unit]}" for unit in ACTION_UNITS]
+        parts.append(("action units", ACTION_UNITS, unit_names, arrays["au"][..., :3]))
     heights = [ROW_HEIGHT * len(names) + 0.95 for _, _, names, _ in parts]
     title = f"F1 of {' and '.join(what for what, *_ in parts)}, {run.interval_label}"
     width, left, across = (8.5, 2.2, 3.5) if "au" in arrays else (8.2, 1.05, 4.2)
-    made = make_titled_figure(width, sum(heights), title, run.heading, run.warning)
+    figure = make_titled_figure(width, sum(heights), title, run.heading, run.warning)
     top = sum(heights)
     for (what, metrics, names, counts), height in zip(parts, heights):
         top -= height
-        axes = add_panel(made, left, top + 0.5, across, height - 0.95)
+        axes = add_panel(figure, left, top + 0.5, across, height - 0.95)
         thresholds = run.thresholds if what == "action units" else None
         bounds = np.stack([metric_interval(run.statistics, f"F1/{metric}") for metric in metrics], axis=1)
         _draw_bars(axes, names, counts, bounds, run, thresholds)
-    save_png(made, path)
+    save_png(figure, path)
 
 
 def _expression_counts(confusion: np.ndarray) -> np.ndarray:
-    """[V, 8, 8] -> [V, 8, 3]: tp, fp, fn."""
+    """Convert confusion matrices [V, 8, 8] to counts [V, 8, 3] of tp, fp and fn."""
     tp = np.diagonal(confusion, axis1=1, axis2=2)
     return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
 
@@ -96,12 +96,12 @@ def _draw_bars(
     rows = np.arange(len(names))
     axes.barh(rows, values, height=0.62, color=SKY, alpha=0.55, zorder=2)
     axes.hlines(
-        rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4, label="95 % interval"
+        rows[defined], bounds[0, defined], bounds[1, defined], color=INK, linewidth=1.3, zorder=4, label="95% CI"
     )
-    held, said = tp + fn > 0, tp + fp > 0
+    occurs, predicted = tp + fn > 0, tp + fp > 0
     axes.plot(
-        tp[said] / (tp + fp)[said],
-        rows[said],
+        tp[predicted] / (tp + fp)[predicted],
+        rows[predicted],
         ">",
         color=BLUE,
         markersize=5,
@@ -110,7 +110,14 @@ def _draw_bars(
         label="precision",
     )
     axes.plot(
-        tp[held] / (tp + fn)[held], rows[held], "D", color=ORANGE, markersize=4, zorder=5, clip_on=False, label="recall"
+        tp[occurs] / (tp + fn)[occurs],
+        rows[occurs],
+        "D",
+        color=ORANGE,
+        markersize=4,
+        zorder=5,
+        clip_on=False,
+        label="recall",
     )
     mean = values.mean()
     axes.axvline(mean, color=GRAY, linewidth=1, linestyle=(0, (4, 3)), zorder=3, label=f"mean F1 {mean:.3f}")
@@ -141,22 +148,23 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
     thresholds: np.ndarray | None,
     run: ScoredRun,
 ) -> None:
-    """Beside the bars: the numbers, and how much truth is behind them."""
-    place = axes.get_yaxis_transform()
+    """Print F1, the numbers of labeled frames and videos, and the threshold next to the bars."""
+    transform = axes.get_yaxis_transform()
     true = counts[..., 0] + counts[..., 2]
     frames, units = true.sum(axis=0), (true > 0).sum(axis=0)
-    words = dict(
-        zip(COLUMN_POSITIONS, ("F1 [95 %]", run.row_noun, run.unit_noun, *(() if thresholds is None else ("p ≥",))))
+    heads = dict(
+        zip(COLUMN_POSITIONS, ("F1 [95% CI]", run.row_noun, run.unit_noun, *(() if thresholds is None else ("p ≥",))))
     )
-    for x, word in words.items():
-        axes.text(x, -0.9, word, transform=place, fontsize=8, color=GRAY, ha="left" if x < 1.1 else "right", **TEXT)
+    for x, head in heads.items():
+        align = "left" if x < 1.1 else "right"
+        axes.text(x, -0.9, head, transform=transform, fontsize=8, color=GRAY, ha=align, **TEXT)
     for row, value in enumerate(values):
         if defined[row]:
             axes.text(
                 COLUMN_POSITIONS[0],
                 row,
                 f"{value:.2f}{format_interval(bounds[:, row])}",
-                transform=place,
+                transform=transform,
                 fontsize=8.5,
                 color=INK,
                 va="center",
@@ -167,7 +175,7 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
                 COLUMN_POSITIONS[0],
                 row,
                 "undefined, 0",
-                transform=place,
+                transform=transform,
                 fontsize=8.5,
                 color=ALARM,
                 va="center",
@@ -176,7 +184,7 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
             axes.text(
                 0.012,
                 row,
-                "neither labelled nor predicted",
+                "neither labeled nor predicted",
                 fontsize=8,
                 color=GRAY,
                 va="center",
@@ -189,7 +197,7 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
                 x,
                 row,
                 format_count(int(number)),
-                transform=place,
+                transform=transform,
                 fontsize=8.5,
                 va="center",
                 ha="right",
@@ -201,7 +209,7 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
                 COLUMN_POSITIONS[3],
                 row,
                 f"{thresholds[row]:.1f}",
-                transform=place,
+                transform=transform,
                 fontsize=8.5,
                 color=INK,
                 va="center",
@@ -211,10 +219,10 @@ def _draw_columns(  # noqa: PLR0913 - one array for each column
 
 
 def draw_expression_confusion(path: Path, run: ScoredRun) -> None:
-    """Write the picture of task `expr` or `mtl`."""
-    made = make_titled_figure(8.2, 6.45, "Confusion of expressions", run.heading, run.warning)
+    """Draw the confusion matrix of expressions; for tasks `expr` and `mtl`."""
+    figure = make_titled_figure(8.2, 6.45, "Confusion matrix of expressions", run.heading, run.warning)
     image = draw_confusion_matrix(
-        add_panel(made, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS, run.row_noun
+        add_panel(figure, 1.75, 1.1, 5.3, 5.3), run.statistics.arrays["expr"].sum(axis=0), EXPRESSIONS, run.row_noun
     )
-    add_share_colorbar(made, image, cax=add_panel(made, 7.25, 1.1, 0.15, 5.3))
-    save_png(made, path)
+    add_share_colorbar(figure, image, cax=add_panel(figure, 7.25, 1.1, 0.15, 5.3))
+    save_png(figure, path)

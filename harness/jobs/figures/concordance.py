@@ -1,4 +1,4 @@
-"""Valence and arousal: the density of truth against prediction, about the line on which they are equal."""
+"""Figure of valence and arousal: two-dimensional histograms of labels and predictions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ from harness.utils.plotting.style import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import ListedColormap
 
 SIDE, HISTOGRAM_BINS = 3.45, 50
 METRICS = ("CCC_V", "CCC_A")
 
 
 def draw_ccc(path: Path, run: ScoredRun) -> None:
-    """Write the picture of task `va` or `mtl`."""
+    """Draw histograms of labels and predictions; for tasks `va` and `mtl`."""
     from matplotlib.colors import LogNorm
 
     block = run.blocks["va"]
@@ -40,14 +41,14 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
         np.histogram2d(block.smoothed[:, i], block.target[:, i], bins=HISTOGRAM_BINS, range=[[-1, 1], [-1, 1]])[0]
         for i in range(2)
     ]
-    made = make_titled_figure(
-        9.1, SIDE + 1.12, "Valence and arousal, truth against prediction", run.heading, run.warning
+    figure = make_titled_figure(
+        9.1, SIDE + 1.12, "Valence and arousal: labels and predictions", run.heading, run.warning
     )
-    most = max(2, *(int(count.max()) for count in counts))
-    norm = LogNorm(1, most)
+    max_count = max(2, *(int(count.max()) for count in counts))
+    norm = LogNorm(1, max_count)
     pooled = run.statistics.total()["va"]
     for i, (name, metric, count) in enumerate(zip(AFFECTS, METRICS, counts)):
-        axes = add_panel(made, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
+        axes = add_panel(figure, 0.75 + i * (SIDE + 0.6), 0.6, SIDE, SIDE)
         image = axes.imshow(
             np.where(count > 0, count, np.nan),
             origin="lower",
@@ -58,29 +59,31 @@ def draw_ccc(path: Path, run: ScoredRun) -> None:
             zorder=2,
         )
         _annotate(axes, name, pooled[i], metric_interval(run.statistics, metric))
-    side = add_panel(made, 8.42, 0.6, 0.13, SIDE)
-    bar = made.colorbar(image, cax=side, ticks=_ticks(most), format=lambda value, _: format_count(int(value)))
-    bar.outline.set_visible(False)
-    bar.set_label(run.row_noun, fontsize=8.5)
-    bar.minorticks_off()
-    bar.ax.tick_params(labelsize=8, length=0, which="both")
-    save_png(made, path)
+    cax = add_panel(figure, 8.42, 0.6, 0.13, SIDE)
+    colorbar = figure.colorbar(
+        image, cax=cax, ticks=_ticks(max_count), format=lambda value, _: format_count(int(value))
+    )
+    colorbar.outline.set_visible(False)
+    colorbar.set_label(run.row_noun, fontsize=8.5)
+    colorbar.minorticks_off()
+    colorbar.ax.tick_params(labelsize=8, length=0, which="both")
+    save_png(figure, path)
 
 
-def _make_colormap():
-    """Blues without its palest part, which is lost on white."""
+def _make_colormap() -> ListedColormap:
+    """Return the colormap Blues without its lightest quarter, which is invisible on white."""
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
     return ListedColormap(colormaps["Blues"](np.linspace(0.25, 1, 256)))
 
 
-def _ticks(most: int) -> list[int]:
-    """Powers of ten up to `most`, and 2 and 5 times those where there are few."""
-    powers = [10**power for power in range(len(str(most)))]
-    return (
-        powers if most >= 50 else [factor * power for power in powers for factor in (1, 2, 5) if factor * power <= most]
-    )
+def _ticks(max_count: int) -> list[int]:
+    """Return the powers of ten up to `max_count`, and below 50 also 2 and 5 times those."""
+    powers = [10**power for power in range(len(str(max_count)))]
+    if max_count >= 50:
+        return powers
+    return [factor * power for power in powers for factor in (1, 2, 5) if factor * power <= max_count]
 
 
 def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) -> None:
@@ -90,15 +93,15 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     value, defined = concordance(moments)
-    said = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (a constant), counts as 0"
+    score = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (constant), counts as 0"
     set_labels(axes, f"true {name}", f"predicted {name}")
     axes.set_title(
-        f"{name.capitalize()}: {said}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19, **TEXT
+        f"{name.capitalize()}: {score}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19, **TEXT
     )
     axes.text(
         0,
         1.015,
-        _format_moments(moments, defined),
+        _format_moments(moments, bool(defined)),
         transform=axes.transAxes,
         fontsize=8,
         color=GRAY,
@@ -110,9 +113,9 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
 def _format_moments(moments: np.ndarray, defined: bool) -> str:
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
-    words = [
-        f"{name} {round(mean, 2) + 0.0:.2f} ± {one:.2f}"
-        for name, mean, one in zip(("truth", "prediction"), (mean_true, mean_pred), spread)
+    parts = [
+        f"{name} {round(mean, 2) + 0.0:.2f} ± {deviation:.2f}"
+        for name, mean, deviation in zip(("label", "prediction"), (mean_true, mean_pred), spread)
     ]
     correlation = f", r {ss_both / np.sqrt(ss_true * ss_pred):.2f}" if defined else ""
-    return f"mean ± sd: {', '.join(words)}{correlation}"
+    return f"mean ± SD: {', '.join(parts)}{correlation}"

@@ -1,4 +1,4 @@
-"""Intervals of pictures: over whole units, by the method of the boards, from fewer draws."""
+"""Confidence intervals in figures: the method of the leaderboards, with fewer bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -17,23 +17,33 @@ LEVEL = 0.95
 
 
 def metric_interval(statistics: SufficientStatistics, metric: str) -> np.ndarray:
-    """[2]: low and high, NaN where fewer than two units have a row that counts."""
-    made = confidence_interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
-    return _bounds_array(made.low, made.high)
+    """Return low and high end of the confidence interval of a metric; NaN with fewer than two scored units."""
+    interval = confidence_interval([statistics], metric, level=LEVEL, replicates=REPLICATES)
+    return _bounds_array(interval.low, interval.high)
 
 
 def change_interval(after: SufficientStatistics, before: SufficientStatistics, metric: str) -> np.ndarray:
-    """[2]: low and high of the difference on the same units, NaN below two."""
-    made = paired_permutation_test([after], [before], metric, permutations=REPLICATES)
-    return _bounds_array(made.low, made.high)
+    """Return low and high end of the confidence interval of a paired difference; NaN with fewer than two units."""
+    result = paired_permutation_test([after], [before], metric, permutations=REPLICATES)
+    return _bounds_array(result.low, result.high)
 
 
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
-    """[2, B]: low and high of sum(part) / sum(whole) over units; values are in [low, 1].
+    """Compute confidence intervals of the ratios sum(part) / sum(whole) over units.
 
-    part, whole: [V, B]. The studentized bootstrap, see `harness.metrics.bootstrap`; NaN where
-    fewer than two units are in
-    a sum. Draws in which nothing is left of a sum are left out.
+    Studentized bootstrap, see `harness.metrics.bootstrap`. Replicates with an empty sum are left out.
+
+    Parameters
+    ----------
+    part, whole : ndarray of shape (V, B)
+        Sums of each of V units.
+    low : float
+        Lowest possible ratio; the highest is 1.
+
+    Returns
+    -------
+    ndarray of shape (2, B)
+        Low and high end; NaN with fewer than two units in a sum.
     """
     bounds = np.full((2, whole.shape[1]), np.nan)
     several = (whole > 0).sum(axis=0) > 1
@@ -43,24 +53,30 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     value, without = part.sum(0) / whole.sum(0), (part.sum(0) - part) / (whole.sum(0) - whole)
     units = len(part)
     error = np.sqrt((units - 1) / units * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    scale, away = ScoreTransform(low, 1), []
-    odds = scale.is_interior(value)
-    for drawn in bootstrap_weights(units, REPLICATES):
+    transform, statistics = ScoreTransform(low, 1), []
+    interior = transform.is_interior(value)
+    for weights in bootstrap_weights(units, REPLICATES):
         with np.errstate(invalid="ignore", divide="ignore"):
-            count, own = drawn @ whole, (drawn @ part) / (drawn @ whole)
-            squares = drawn @ part**2 - 2 * own * (drawn @ (part * whole)) + own**2 * (drawn @ whole**2)
+            count, ratio = weights @ whole, (weights @ part) / (weights @ whole)
+            squares = weights @ part**2 - 2 * ratio * (weights @ (part * whole)) + ratio**2 * (weights @ whole**2)
             spread = np.sqrt(np.maximum(squares, 0) * units / (units - 1)) / count
-        least = np.maximum(spread, MIN_RELATIVE_ERROR * error)
-        moved = np.where(odds, (scale.forward(own) - scale.forward(value)) / scale.derivative(own), own - value)
-        away.append(np.divide(moved, least, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (least > 0)))
-    tails = np.nanquantile(np.concatenate(away), [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=0) * error
-    ends = np.where(odds, scale.inverse(scale.forward(value) - tails * scale.derivative(value)), value - tails)
+        scale = np.maximum(spread, MIN_RELATIVE_ERROR * error)
+        difference = np.where(
+            interior, (transform.forward(ratio) - transform.forward(value)) / transform.derivative(ratio), ratio - value
+        )
+        statistics.append(
+            np.divide(difference, scale, out=np.where(count > 0, 0, np.nan), where=(count > 0) & (scale > 0))
+        )
+    tails = np.nanquantile(np.concatenate(statistics), [(1 + LEVEL) / 2, (1 - LEVEL) / 2], axis=0) * error
+    ends = np.where(
+        interior, transform.inverse(transform.forward(value) - tails * transform.derivative(value)), value - tails
+    )
     bounds[:, several] = np.clip([np.minimum(ends[0], value), np.maximum(ends[1], value)], low, 1)
     return bounds
 
 
-def format_interval(bounds: Sequence[float], digits: int = 2) -> str:
-    """` [low, high]`; nothing where there is no interval."""
+def format_interval(bounds: Sequence[float] | np.ndarray, digits: int = 2) -> str:
+    """Format an interval as ` [low, high]`, or as an empty string if it is NaN."""
     return "" if np.isnan(bounds).any() else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"
 
 

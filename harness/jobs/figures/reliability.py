@@ -1,4 +1,4 @@
-"""Whether outputs mean what they say: confidence against how often it is right, values against the truth."""
+"""Reliability diagrams: predicted confidence and accuracy, predicted and true values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,15 @@ LEFT, SPACING, BOTTOM = 0.75, 0.75, 0.65
 
 @dataclass(frozen=True, eq=False)
 class CalibrationBins:
-    """Sums over the rows of each unit in each of `BINS` equal bins: count, predicted, true. float64 [V, BINS, 3]."""
+    """Sums over the rows of each unit in `BINS` bins of equal width.
+
+    Attributes
+    ----------
+    sums : float64 ndarray of shape (V, BINS, 3)
+        Count, sum of predicted values and sum of true values.
+    low : float
+        Lower end of the first bin; the upper end of the last is 1.
+    """
 
     sums: np.ndarray
     low: float
@@ -47,21 +55,22 @@ class CalibrationBins:
     def from_values(
         predicted: np.ndarray, true: np.ndarray, unit: np.ndarray, units: int, low: float
     ) -> CalibrationBins:
-        """predicted, true: [M] values in [low, 1]."""
-        place = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
+        """Sum predicted and true values [M], in [low, 1], by unit [M] and bin."""
+        index = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
         sums = [
-            np.bincount(place, weights=values, minlength=units * BINS)
-            for values in (np.ones(len(place)), predicted, true)
+            np.bincount(index, weights=values, minlength=units * BINS)
+            for values in (np.ones(len(index)), predicted, true)
         ]
         return CalibrationBins(np.stack(sums, axis=-1).reshape(units, BINS, 3), low)
 
     @property
     def pooled(self) -> np.ndarray:
+        """Sums over all units, [BINS, 3]."""
         return self.sums.sum(axis=0)
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: the bins' distances of truth and prediction, by their counts (Naeini 2015)."""
+        """Expected calibration error: mean absolute difference of the bins, weighted by count (Naeini 2015)."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 
@@ -70,7 +79,7 @@ DrawPanel = Callable[["Axes", "Axes"], None]
 
 
 def draw_reliability(path: Path, run: ScoredRun) -> None:
-    """Write the picture of any task: one panel for expressions and for action units, two for valence and arousal."""
+    """Draw reliability diagrams: one panel each for expressions and action units, two for valence and arousal."""
     panels: list[DrawPanel] = []
     for name, block in run.blocks.items():
         panels += {"expr": _expression_panels, "va": _affect_panels, "au": _action_unit_panels}[name](run, block)
@@ -78,45 +87,43 @@ def draw_reliability(path: Path, run: ScoredRun) -> None:
     rows = -(-len(panels) // columns)
     height = SIDE + BAR_HEIGHT + 0.12 + 1.05
     width = LEFT + columns * (side + SPACING) - 0.4
-    made = make_titled_figure(
+    figure = make_titled_figure(
         width, rows * height, f"Reliability of the outputs, {run.interval_label}", run.heading, run.warning
     )
     for number, draw in enumerate(panels):
         left = LEFT + (number % columns) * (side + SPACING)
         bottom = (rows - 1 - number // columns) * height + BOTTOM
-        main = add_panel(made, left, bottom + BAR_HEIGHT + 0.12, side, SIDE)
-        draw(main, add_panel(made, left, bottom, side, BAR_HEIGHT, sharex=main))
-    save_png(made, path)
+        main = add_panel(figure, left, bottom + BAR_HEIGHT + 0.12, side, SIDE)
+        draw(main, add_panel(figure, left, bottom, side, BAR_HEIGHT, sharex=main))
+    save_png(figure, path)
 
 
 def _expression_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
-    confidence, right = block.smoothed.max(axis=1), block.smoothed.argmax(axis=1) == block.target
-    bins = CalibrationBins.from_values(confidence, right, block.unit, run.units, 0.0)
+    confidence, correct = block.smoothed.max(axis=1), block.smoothed.argmax(axis=1) == block.target
+    bins = CalibrationBins.from_values(confidence, correct, block.unit, run.units, 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
         _draw_calibration(main, bins, run.record.unit)
-        _draw_histogram(below, bins, run.row_noun, "confidence: output of the class that is predicted")
-        set_labels(
-            main, "", "share that is right", f"Expressions, top class: calibration error {bins.calibration_error:.3f}"
-        )
+        _draw_histogram(below, bins, run.row_noun, "confidence (probability of the predicted class)")
+        set_labels(main, "", "accuracy", f"Expressions: calibration error (ECE) {bins.calibration_error:.3f}")
 
     return [draw]
 
 
 def _action_unit_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
     units = run.units
-    each = [
+    bins_by_action_unit = [
         CalibrationBins.from_values(block.smoothed[:, i], block.target[:, i], block.unit, units, 0.0)
         for i in range(len(ACTION_UNITS))
     ]
-    bins = CalibrationBins(np.sum([one.sums for one in each], axis=0), 0.0)
+    bins = CalibrationBins(np.sum([unit_bins.sums for unit_bins in bins_by_action_unit], axis=0), 0.0)
 
     def draw(main: Axes, below: Axes) -> None:
-        for number, one in enumerate(each):
-            held = one.pooled[one.pooled[:, 0] > 0]
+        for number, unit_bins in enumerate(bins_by_action_unit):
+            non_empty = unit_bins.pooled[unit_bins.pooled[:, 0] > 0]
             main.plot(
-                held[:, 1] / held[:, 0],
-                held[:, 2] / held[:, 0],
+                non_empty[:, 1] / non_empty[:, 0],
+                non_empty[:, 2] / non_empty[:, 0],
                 color=PALE,
                 linewidth=0.8,
                 alpha=0.75,
@@ -126,9 +133,7 @@ def _action_unit_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
         _draw_calibration(main, bins, run.record.unit)
         main.legend(loc="upper left", fontsize=8, frameon=False)
         _draw_histogram(below, bins, "decisions", "predicted probability")
-        set_labels(
-            main, "", "share that is present", f"Action units, pooled: calibration error {bins.calibration_error:.3f}"
-        )
+        set_labels(main, "", "share present", f"All action units: calibration error (ECE) {bins.calibration_error:.3f}")
 
     return [draw]
 
@@ -140,7 +145,7 @@ def _affect_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
         def draw(main: Axes, below: Axes) -> None:
             _draw_calibration(main, bins, run.record.unit)
             _draw_histogram(below, bins, run.row_noun, f"predicted {AFFECTS[i]}")
-            set_labels(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()} by prediction")
+            set_labels(main, "", f"mean true {AFFECTS[i]}", f"{AFFECTS[i].capitalize()}: mean label by prediction")
 
         return draw
 
@@ -149,10 +154,10 @@ def _affect_panels(run: ScoredRun, block: OutputRows) -> list[DrawPanel]:
 
 def _draw_calibration(axes: Axes, bins: CalibrationBins, unit: str) -> None:
     low, pooled = bins.low, bins.pooled
-    held = pooled[:, 0] > 0
-    n, predicted, true = pooled[held].T
-    bounds = ratio_interval(bins.sums[:, held, 2], bins.sums[:, held, 0], low)
-    several = (bins.sums[:, held, 0] > 0).sum(axis=0) > 1
+    non_empty = pooled[:, 0] > 0
+    n, predicted, true = pooled[non_empty].T
+    bounds = ratio_interval(bins.sums[:, non_empty, 2], bins.sums[:, non_empty, 0], low)
+    several = (bins.sums[:, non_empty, 0] > 0).sum(axis=0) > 1
     x, y = predicted / n, true / n
     axes.plot([low, 1], [low, 1], color=ORANGE, linewidth=1.1, linestyle=(0, (4, 3)), zorder=3)
     axes.vlines(x[several], *bounds[:, several], color=INK, linewidth=1.2, zorder=4)
@@ -174,10 +179,10 @@ def _draw_histogram(axes: Axes, bins: CalibrationBins, rows: str, x: str) -> Non
     left = bins.low + width * np.arange(BINS)
     axes.bar(left + width / 2, counts, width=0.9 * width, color=SKY, alpha=0.6)
     axes.set_ylim(0, 1.45 * counts.max())
-    for place, count in zip(left + width / 2, counts):
+    for center, count in zip(left + width / 2, counts):
         if count:
             axes.text(
-                place,
+                center,
                 count + 0.06 * counts.max(),
                 format_count(int(count), 10_000),
                 fontsize=7,

@@ -1,4 +1,4 @@
-"""The pictures of one run, in its folder."""
+"""Draw all figures of a run."""
 
 from __future__ import annotations
 
@@ -24,26 +24,41 @@ if TYPE_CHECKING:
 def plot_run(
     folder: Path, record: Record, replay: Replay, choice: PostprocessingChoice, statistics: SufficientStatistics
 ) -> tuple[Path, ...]:
-    """Write the PNGs that the run's task has into the folder's pictures; their paths, in the order they are looked at.
+    """Draw the figures of a run as PNG files.
 
-    replay: of the split that is reported; choice: kernel, radius and thresholds it was scored with, and the curves of
-    the selection split; statistics: what that gave, by unit of `replay.units`.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the job.
+    record : Record
+        Its record.
+    replay : Replay
+        Predictions and labels of the scored split.
+    choice : PostprocessingChoice
+        The selected postprocessing.
+    statistics : SufficientStatistics
+        Statistics of the score, by unit.
+
+    Returns
+    -------
+    tuple of Path
+        The files; which ones depends on the task.
     """
     run = ScoredRun(record, replay, choice, statistics)
-    held = run.blocks
-    wanted = {
-        "confusion.png": (draw_expression_confusion, "expr" in held),
-        "f1.png": (draw_f1, "expr" in held or "au" in held),
-        "ccc.png": (draw_ccc, "va" in held),
-        "traces.png": (draw_traces, replay.temporal and bool(held)),
+    blocks = run.blocks
+    figures = {
+        "confusion.png": (draw_expression_confusion, "expr" in blocks),
+        "f1.png": (draw_f1, "expr" in blocks or "au" in blocks),
+        "ccc.png": (draw_ccc, "va" in blocks),
+        "traces.png": (draw_traces, replay.temporal and bool(blocks)),
         "smoothing.png": (
             draw_smoothing,
             replay.temporal and any(len(curve["radius"]) > 1 for curve in record.curve.values()),
         ),
-        "reliability.png": (draw_reliability, bool(held)),
+        "reliability.png": (draw_reliability, bool(blocks)),
     }
-    drawn = {JobFolder(folder).pictures / name: draw for name, (draw, has) in wanted.items() if has}
+    functions = {JobFolder(folder).pictures / name: draw for name, (draw, applies) in figures.items() if applies}
     with plotting_context():
-        for path, draw in drawn.items():
+        for path, draw in functions.items():
             draw(path, run)
-    return tuple(drawn)
+    return tuple(functions)

@@ -1,4 +1,4 @@
-"""One scored run as its pictures need it: outputs and labels row by row, and the words above each picture."""
+"""Data of a run for its figures: outputs and labels by row, and the text of headings."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
     from harness.tracking.records import Record
 
-OPTIMISM_WARNING = "optimistic: epoch, thresholds and filter were chosen on the very split that is reported"
+OPTIMISM_WARNING = "optimistic: epoch, thresholds and filter were selected on the reported split"
 
 
 @dataclass(frozen=True, eq=False)
 class OutputRows:
-    """The rows of one output (`expr`, `va`, `au`) whose label counts, M of them.
+    """The M rows of one output (`expr`, `va`, `au`) with a valid label.
 
-    target: as in `Labels`; raw, smoothed: float [M, C]; unit: int [M]; frame: int [M], 1-based.
+    Attributes
+    ----------
+    target : ndarray
+        Labels, see `Labels`.
+    raw, smoothed : float ndarray of shape (M, C)
+        Outputs before and after smoothing.
+    unit : int ndarray of shape (M,)
+        Unit of each row.
+    frame : int ndarray of shape (M,)
+        Frame numbers, from 1.
     """
 
     target: np.ndarray
@@ -36,12 +45,13 @@ class OutputRows:
     frame: np.ndarray
 
     def take(self, rows: np.ndarray) -> OutputRows:
+        """Select rows, by index or mask."""
         return OutputRows(self.target[rows], self.raw[rows], self.smoothed[rows], self.unit[rows], self.frame[rows])
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredRun:
-    """What `plot_run` was given."""
+    """A run and its data; see `plot_run` for the attributes."""
 
     record: Record
     replay: Replay
@@ -50,31 +60,33 @@ class ScoredRun:
 
     @property
     def unit_noun(self) -> str:
-        """What is resampled, plural."""
+        """Name of the units, plural."""
         return f"{self.record.unit}s"
 
     @property
     def interval_label(self) -> str:
-        return f"95 % intervals over {self.unit_noun}" if self.units > 1 else f"one {self.record.unit}, so no intervals"
+        """Description of the confidence intervals."""
+        return f"95% CI over {self.unit_noun}" if self.units > 1 else f"no CI for a single {self.record.unit}"
 
     @property
     def row_noun(self) -> str:
-        """What is counted, plural."""
+        """Name of the rows, plural."""
         return "frames" if self.replay.temporal else "images"
 
     @cached_property
     def thresholds(self) -> np.ndarray:
-        """[12] decisions on an action unit."""
-        chosen = self.choice.thresholds
-        return np.full(len(ACTION_UNITS), 0.5) if chosen is None else np.array(chosen)
+        """Decision thresholds of the action units, [12]."""
+        thresholds = self.choice.thresholds
+        return np.full(len(ACTION_UNITS), 0.5) if thresholds is None else np.array(thresholds)
 
     @property
     def units(self) -> int:
+        """Number of units."""
         return len(self.replay.units)
 
     @cached_property
     def blocks(self) -> Mapping[str, OutputRows]:
-        """By name of the output, in the order of the task; none for an output without a label that counts."""
+        """Rows of each output, in the order of the task; outputs without a valid label are left out."""
         replay, slices = self.replay, self.replay.task.slices()
         raw, smoothed = replay.raw_outputs(), replay.smoothed_outputs(self.choice.kernel, self.choice.radius)
         valid = replay.task.valid(replay.targets)
@@ -92,17 +104,17 @@ class ScoredRun:
 
     @cached_property
     def heading(self) -> tuple[str, str]:
-        """Two lines: what was run, and on what it was scored."""
+        """Two lines: the configuration, and the data with the score."""
         record = self.record
-        smoothed = (
-            "no smoothing"
-            if record.kernel == "none"
-            else f"{record.kernel.replace('_', ' ')}{_format_window(record.kernel, record.radius)} (radius {record.radius})"
-        )
+        if record.kernel == "none":
+            smoothing = "no smoothing"
+        else:
+            window = _format_window(record.kernel, record.radius)
+            smoothing = f"{record.kernel.replace('_', ' ')}{window} (radius {record.radius})"
         backbone = truncate(record.backbone, 28) + (" (random)" if record.backbone_random else "")
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
-            parts.append(smoothed)
+            parts.append(smoothing)
         value = f"{record.metric} {record.metrics[record.metric]:.3f}"
         if record.ci_low is not None and record.ci_high is not None:
             value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
@@ -114,10 +126,11 @@ class ScoredRun:
 
     @property
     def warning(self) -> str:
+        """Warning below the heading, or an empty string."""
         return OPTIMISM_WARNING if self.record.protocol == "published" else ""
 
 
 def _format_window(kernel: str, radius: int) -> str:
-    """In words; `exponential` has none."""
+    """Describe the length of the window; empty for `exponential`, which has none."""
     frames = radius + 1 + required_lookahead(kernel, radius)
     return "" if kernel == "exponential" else f" of {frames} frames"

@@ -1,4 +1,4 @@
-"""The metric against the filter's radius, and what smoothing changes, paired over the same units."""
+"""Figure of the metric by filter radius, and of its paired change from the smallest radius."""
 
 from __future__ import annotations
 
@@ -33,27 +33,25 @@ WIDTH, UPPER_HEIGHT, LOWER_HEIGHT = 7.6, 2.9, 1.75
 KERNEL_COLORS = {"mean": BLUE, "median": ORANGE, "trailing_mean": SKY, "trailing_median": PURPLE, "exponential": GREEN}
 DASHES = (0, (4, 2))
 KNOT_COUNT = 11
-"""Radii at which units are resampled; between them the band's distance from the curve is interpolated."""
+"""Approximate number of radii with a confidence interval; between them its width is interpolated."""
 
 
 def draw_smoothing(path: Path, run: ScoredRun) -> None:
-    """Write the picture of a run that tried more than one radius."""
+    """Draw the smoothing curves of a run with more than one radius."""
     record = run.record
-    made = make_titled_figure(
-        WIDTH,
-        UPPER_HEIGHT + LOWER_HEIGHT + 1.28,
-        f"{record.metric} against the radius of the filter",
-        run.heading,
-        run.warning,
+    figure = make_titled_figure(
+        WIDTH, UPPER_HEIGHT + LOWER_HEIGHT + 1.28, f"{record.metric} by filter radius", run.heading, run.warning
     )
-    upper = add_panel(made, 0.8, LOWER_HEIGHT + 0.98, WIDTH - 1.05, UPPER_HEIGHT)
-    lower = add_panel(made, 0.8, 0.6, WIDTH - 1.05, LOWER_HEIGHT, sharex=upper)
+    upper = add_panel(figure, 0.8, LOWER_HEIGHT + 0.98, WIDTH - 1.05, UPPER_HEIGHT)
+    lower = add_panel(figure, 0.8, 0.6, WIDTH - 1.05, LOWER_HEIGHT, sharex=upper)
     for kernel, columns in record.curve.items():
         radii, reported = np.array(columns["radius"]), np.array(columns["reported"])
         knots = select_knots(radii, record.radius)
-        counted = list(run.replay.iter_statistics(kernel, knots.tolist(), run.thresholds))
-        band = np.stack([metric_interval(one, record.metric) for one in counted], axis=1)
-        change = np.stack([change_interval(one, counted[0], record.metric) for one in counted], axis=1)
+        statistics = list(run.replay.iter_statistics(kernel, knots.tolist(), run.thresholds))
+        band = np.stack([metric_interval(at_radius, record.metric) for at_radius in statistics], axis=1)
+        change = np.stack(
+            [change_interval(at_radius, statistics[0], record.metric) for at_radius in statistics], axis=1
+        )
         _draw_curve(upper, radii, reported, knots, band, kernel)
         _draw_curve(lower, radii, reported - reported[0], knots, change, kernel)
         if record.protocol != "published":
@@ -94,19 +92,19 @@ def draw_smoothing(path: Path, run: ScoredRun) -> None:
         "change",
         f"Change from radius {radii[0]} on the same {run.unit_noun}{bands}",
     )
-    save_png(made, path)
+    save_png(figure, path)
 
 
 def _radius_label(kernels: Iterable[str]) -> str:
     causal = set(CAUSAL).intersection(kernels)
     if not causal:
-        return "radius r, frames each side (window 2r + 1)"
-    other = "" if causal.issuperset(kernels) else "; of mean and median as many after it"
-    return f"radius r, frames before the present one{other}"
+        return "radius r in frames (window of 2r + 1 frames)"
+    others = "" if causal.issuperset(kernels) else "; mean and median also use r frames after it"
+    return f"radius r: frames before the current one{others}"
 
 
 def select_knots(radii: np.ndarray, chosen: int) -> np.ndarray:
-    """About `KNOT_COUNT` of the radii, denser where they are small; both ends and the chosen one among them."""
+    """Select about `KNOT_COUNT` radii, denser where they are small, including both ends and the selected radius."""
     last = len(radii) - 1
     spaced = np.round(last * np.linspace(0, 1, KNOT_COUNT) ** 2).astype(int)
     return np.union1d(radii[np.maximum(spaced, np.minimum(np.arange(KNOT_COUNT), last))], radii[radii == chosen])
@@ -115,20 +113,20 @@ def select_knots(radii: np.ndarray, chosen: int) -> np.ndarray:
 def _draw_curve(
     axes: Axes, radii: np.ndarray, values: np.ndarray, knots: np.ndarray, band: np.ndarray, kernel: str
 ) -> None:
-    colour = KERNEL_COLORS.get(kernel, INK)
-    away = band - values[np.searchsorted(radii, knots)]
-    edges = [values + np.interp(radii, knots, one) for one in away]
-    for edge in edges:
-        axes.plot(radii, edge, color=colour, linewidth=0.7, alpha=0.6)
-    axes.fill_between(radii, *edges, color=colour, alpha=0.13, linewidth=0)
-    axes.plot(radii, values, color=colour, linewidth=1.8, label=kernel.replace("_", " "))
+    color = KERNEL_COLORS.get(kernel, INK)
+    distances = band - values[np.searchsorted(radii, knots)]
+    low, high = (values + np.interp(radii, knots, distance) for distance in distances)
+    for edge in (low, high):
+        axes.plot(radii, edge, color=color, linewidth=0.7, alpha=0.6)
+    axes.fill_between(radii, low, high, color=color, alpha=0.13, linewidth=0)
+    axes.plot(radii, values, color=color, linewidth=1.8, label=kernel.replace("_", " "))
 
 
 def _mark_choice(axes: Axes, run: ScoredRun, named: bool) -> None:
     record = run.record
     value = record.metrics[record.metric]
     axes.axvline(record.radius, color=GRAY, linewidth=1, linestyle=(0, (1, 2)))
-    what = "no filter" if record.kernel == "none" else f"{record.kernel.replace('_', ' ')}, radius {record.radius}"
+    selected = "no filter" if record.kernel == "none" else f"{record.kernel.replace('_', ' ')}, radius {record.radius}"
     axes.plot(
         [record.radius],
         [value],
@@ -139,5 +137,5 @@ def _mark_choice(axes: Axes, run: ScoredRun, named: bool) -> None:
         markeredgewidth=1.6,
         zorder=6,
         clip_on=False,
-        label=f"chosen: {what}" if named else "",
+        label=f"selected: {selected}" if named else "",
     )

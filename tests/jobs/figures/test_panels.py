@@ -68,7 +68,7 @@ def test_the_best_the_median_and_the_worst_video_are_shown():
     shown = select_videos(values, frames)
     assert [(one.unit, one.place) for one in shown] == [(2, "best of 5"), (4, "median of 5"), (5, "worst of 5")]
     assert [one.unit for one in select_videos(values[:3], frames[:3])] == [2, 0]
-    assert [(one.unit, one.place) for one in select_videos(values[:1], frames[:1])] == [(0, "the only one")]
+    assert [(one.unit, one.place) for one in select_videos(values[:1], frames[:1])] == [(0, "only video")]
     assert [one.unit for one in select_videos(np.full(3, np.nan), np.array([4, 9, 5]))] == [1]
     assert [one.unit for one in select_videos(np.array([0.5, 0.6]), np.array([3, 4]))] == [1, 0], (
         "all of them are short"
