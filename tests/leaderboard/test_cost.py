@@ -75,11 +75,11 @@ def store(tmp_path):
 
 def listed(store):
     path, jobs, files = store
-    places = {
+    paths = {
         export_key(one): export_folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files
     }
-    evidence = SignificanceCache(Store(path), places=places)
-    return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, evidence=evidence)
+    cache = SignificanceCache(Store(path), paths=paths)
+    return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, significance=cache)
 
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
