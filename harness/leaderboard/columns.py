@@ -70,7 +70,7 @@ def leaderboard_columns(
     def format_note(row: LeaderboardRow) -> str:
         return note_numbers.get(row.note or "", "-") if wording.numbered else row.note or "-"
 
-    unsmoothed = Column("raw" if wording.short else "unsmoothed", lambda row: format_number(row.unsmoothed), right=True)
+    unsmoothed = Column("raw" if wording.brief else "unsmoothed", lambda row: format_number(row.unsmoothed), right=True)
     note = Column("note", format_note)
     columns = [
         rank_column(rows),
@@ -82,7 +82,7 @@ def leaderboard_columns(
         *([unsmoothed] if _has_smoothing_effect(rows) else []),
         Column("seeds", _format_seeds, right=True),
         Column("coverage", lambda row: format_percent(row.coverage), right=True),
-        Column("params" if wording.short else "parameters", lambda row: format_count(row.parameters), right=True),
+        Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
         *([note] if note_numbers else []),
         Column(
             "source" if all(row.source for row in rows) else "run id",

@@ -189,7 +189,7 @@ def _columns(rows: Sequence[CostRow], wording: Wording) -> list[Column]:
         Column("ms, 2 threads", partial(_format_latency, threads=2, short=short), right=True),
         Column("MB", lambda row: "-" if row.size is None else f"{row.size / 1e6:.2f}", right=True),
         Column("memory", lambda row: "-" if row.memory is None else f"{row.memory:.0f} MiB", right=True),
-        Column("parameters" if not short else "params", lambda row: format_count(row.parameters), right=True),
+        Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
         Column("MACs", lambda row: "-" if row.macs is None else format_count(row.macs), right=True),
         *([device] if len(device_numbers) > 1 else []),
         *([seed] if len({row.seed for row in rows} - {None}) > 1 else []),

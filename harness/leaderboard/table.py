@@ -140,7 +140,7 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
             + (f" (median of {len(differences)} runs)" if len(differences) > 1 else "")
         )
     elif detectable:
-        notes.append(f"{units}: too few for the paired test to detect any difference to the best")
+        notes.append(f"with {units} no difference to the best can be significant")
     undefined = Counter(name for row in rows for name in row.undefined)
     if undefined:
         names = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))

@@ -52,9 +52,9 @@ class Wording:
     Attributes
     ----------
     brief : bool, default=False
-        Show only as many differing settings as are needed to tell similar rows apart.
+        Show only as many differing settings as are needed to tell similar rows apart, and abbreviate headings.
     short : bool, default=False
-        Abbreviate the longest words.
+        Abbreviate the longest words of cells.
     numbered : bool, default=False
         Show the number of a note instead of its text.
     """

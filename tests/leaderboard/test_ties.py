@@ -121,7 +121,7 @@ def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, vi
         store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1, videos=VIDEOS[:videos])
     )
     assert (listed[1].detectable is not None) == able and listed[1].tied_with_best is not able
-    none = f"No difference to the best, however large, can be shown by {videos} video"
+    none = f"with {'1 video' if videos == 1 else f'{videos} videos'} no difference to the best can be significant"
     assert (none in render(listed)) == (not able)
 
 
