@@ -15,6 +15,7 @@ from harness.leaderboard.render import render
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.table_layout import wrap_sentence
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.records import Record
@@ -25,8 +26,8 @@ COSTS_HEADER = ("backbone", "input px", "embedding", "size", "latency")
 COSTS_TITLE = "Published cost: latency per frame on a Samsung Fold 3 (Qualcomm 888), mean ± standard deviation"
 
 
-def format_published_costs(markdown: bool = False) -> str:
-    """Format size and latency of each published network as a table, fastest first."""
+def format_published_costs(markdown: bool = False, width: int = 100) -> str:
+    """Format size and latency of each published network as a table, fastest first; the title is wrapped to `width`."""
     rows = [
         (
             cost.backbone,
@@ -39,7 +40,7 @@ def format_published_costs(markdown: bool = False) -> str:
     ]
     if markdown:
         return f"### {COSTS_TITLE}\n\n{markdown_table(COSTS_HEADER, rows, right=range(1, len(COSTS_HEADER)))}"
-    return "\n".join([COSTS_TITLE, "", *ruled_table([COSTS_HEADER, *rows])])
+    return "\n".join([wrap_sentence(COSTS_TITLE, width), "", *ruled_table([COSTS_HEADER, *rows])])
 
 
 MAX_WIDTH = 140
@@ -105,8 +106,11 @@ def format_leaderboard(
     str
         The text.
     """
-    text = render(rows, format, *_terminal_size(plain)).rstrip("\n")
-    return f"{text}\n\n{format_published_costs(format == 'md')}" if with_costs and format in ("table", "md") else text
+    width, is_terminal = _terminal_size(plain)
+    text = render(rows, format, width, is_terminal).rstrip("\n")
+    if with_costs and format in ("table", "md"):
+        text += f"\n\n{format_published_costs(format == 'md', width)}"
+    return text
 
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:

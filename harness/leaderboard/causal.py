@@ -232,7 +232,10 @@ EXPLANATION = (
 DELAY_NOTE = "Delay: mean lag of the causal filter, in ms at an assumed {rate:g} frames per second."
 KERNEL_NAMES = {"trailing_mean": "trailing mean", "trailing_median": "trailing median"}
 SHORT_KERNEL_NAMES = {"trailing_mean": "mean", "trailing_median": "median", "exponential": "exp"}
-DROPPED, DROPPED_LAST = ("seeds", "95% CI of drop", "offline filter"), ("run id", "95% CI", "features")
+DROPPED, DROPPED_LAST = (
+    ("seeds", "95% CI of drop", "offline filter"),
+    ("run id", "95% CI", "features", "filter", "delay ms", "offline"),
+)
 
 
 def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:

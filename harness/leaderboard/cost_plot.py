@@ -78,13 +78,14 @@ def draw_cost(path: Path, rows: list[CostRow]) -> None:
     ]
     boards = [list(part) for _, part in groupby(points, key=lambda point: board_key(point.row))]
     colors = _backbone_colors(points)
+    devices = "; ".join(measured_devices(_rows(points)))
     with plotting_context():
         figure = make_titled_figure(
             WIDTH,
             len(boards) * (HEIGHT + PANEL_GAP),
             "Accuracy and cost of exported runs",
             (
-                f"latency of one crop, one thread; measured on {'; '.join(measured_devices(_rows(points)))}",
+                f"latency of one crop after warm-up, one thread; measured on {devices}",
                 "area: file size; whiskers: 95% CI of the score, for one file of each run; dashed line: Pareto front",
             ),
         )

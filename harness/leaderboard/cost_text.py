@@ -127,18 +127,8 @@ FIELDS = (
     "data_digest",
 )
 PARETO_MARK = "*"
-DROPPED = (
-    "parameters",
-    "params",
-    "MACs",
-    "agreement",
-    "seed",
-    "memory",
-    "95% CI of difference",
-    "ms, 2 threads",
-    "95% CI",
-)
-DROPPED_LAST = ("run id", "features")
+DROPPED = ("params", "MACs", "agreement", "seed", "memory", "95% CI of difference", "ms, 2 threads", "95% CI")
+DROPPED_LAST = ("run id", "features", "diff", "MB")
 EXPLANATION = (
     "ms: latency of one crop after warm-up, median (95th percentile). MB: file size. Memory: peak of a process that "
     "loads and runs the file. Difference: score of the file minus score of the exported seed."

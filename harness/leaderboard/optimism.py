@@ -190,7 +190,7 @@ EXPLANATION = (
 )
 MORE_VIDEOS_NOTE = ", and trains on the held-out videos as well"
 BOTH_FILTERS = "smoothing (held-out | published)"
-DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run id", "features")
+DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run id", "features", "95% CI of gap")
 
 
 def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int = 100) -> str:

@@ -261,7 +261,7 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
     by_seed = {record.seed: record for record in records}
     if seed is not None and seed not in by_seed:
         raise InputError(
-            f"run {records[0].group_id} has no finished seed {seed}; finished: {', '.join(map(str, sorted(by_seed)))}"
+            f"run {records[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, sorted(by_seed)))}"
         )
     return by_seed[min(by_seed) if seed is None else seed]
 
@@ -297,8 +297,8 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
         raise InputError(f"{text} is a published figure without a model; name another run")
     if "uses_labels" in record.flags:
         raise InputError(
-            f"run {record.group_id} ({record.backbone}) predicts from labels, which new images do not have; "
-            "name another run"
+            f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos, which new images "
+            "do not have; name another run"
         )
     folder = store.job(record.job_id)
     if not folder.is_dir():

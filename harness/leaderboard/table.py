@@ -20,8 +20,8 @@ METRIC_DESCRIPTIONS = {
     "P_AU": "mean F1 of 12 action units",
     "P_MTL": "P_VA + P_EXPR + P_AU",
 }
-DROPPED = ("parameters", "params", "coverage", "p-value", "unsmoothed", "raw")
-"""Columns left out of a narrow table, in this order, before names are shortened."""
+DROPPED = ("params", "coverage", "p-value", "raw")
+"""Columns left out of a narrow table, in this order, before names are shortened; headings as in the last wording."""
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
 """Columns left out, in this order, once names are shortened."""
 INTERVAL_METHODS = {

@@ -80,7 +80,7 @@ def test_seeds_that_chose_different_kernels_are_said_to(replayed):
     assert "mixed" in render_causal([row])
 
 
-@pytest.mark.parametrize("width", [80, 100, 140, 200])
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
 def test_the_table_fits_and_says_what_the_price_is(replayed, tmp_path, width):
     jobs, live = replayed
     text = render_causal(causal_rows(jobs, live, significance=evidence(tmp_path, live)), width=width)

@@ -136,7 +136,7 @@ def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
     assert {row.run_id for row in cost_rows(jobs[:2], read_exports(Store(path)), {})} == {"wins"}
 
 
-@pytest.mark.parametrize("width", [80, 100, 140, 240])
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 240])
 def test_the_table_fits_and_says_what_is_what(store, width):
     text = render_cost(listed(store), width=width)
     assert all(len(line) <= width for line in text.splitlines())
