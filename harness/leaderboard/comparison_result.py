@@ -132,7 +132,7 @@ def format_comparison(comparison: Comparison, width: int = WIDTH) -> str:
         join_phrases(_title_phrases(comparison), width),
         _wrap_lines([*runs, *_format_differing_settings(comparison)], width),
         _format_table(comparison, width),
-        _format_influential_units(comparison),
+        _format_influential_units(comparison, width),
         _wrap_lines(verdict(comparison).splitlines(), width),
     ]
     if comparison.notes:
@@ -269,10 +269,10 @@ def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
     return any(mark in line[-1] for line in lines)
 
 
-def _format_influential_units(comparison: Comparison) -> str:
+def _format_influential_units(comparison: Comparison, width: int) -> str:
     """Format the units with most influence in favor of each run, with the scores of both runs on each of them."""
     noun, unit_score = comparison.first.unit, comparison.unit_score
-    headings = ["effect on A - B", *([f"{unit_score}: A", "B"] if unit_score else [])]
+    headings = ["effect", *(["A", "B"] if unit_score else [])]
     parts = []
     for name, units in (("A", comparison.for_first), ("B", comparison.for_second)):
         if units:
@@ -281,7 +281,11 @@ def _format_influential_units(comparison: Comparison) -> str:
                 *(_format_unit(unit, bool(unit_score)) for unit in units),
             ]
             parts.append("\n".join(align_columns(lines)))
-    return "\n\n".join(parts) or f"no {noun} has an effect on the difference"
+    if not parts:
+        return f"no {noun} has an effect on the difference"
+    legend = [f"effect: A - B with the {noun} minus A - B without it"]
+    legend += [f"A, B: score on the {noun} alone ({unit_score})"] if unit_score else []
+    return "\n\n".join(parts) + "\n" + join_phrases(legend, width)
 
 
 def _format_unit(unit: InfluentialUnit, with_scores: bool) -> list[str]:

@@ -78,6 +78,11 @@ def test_equal_runs_are_not_told_apart_and_the_reader_learns_what_could_be(tmp_p
     assert all(one.first is not None for one in found.for_first)
 
 
+@pytest.mark.parametrize("width", [64, 80, 100])
+def test_the_text_fits_the_width(runs, width):
+    assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width
+
+
 def test_units_are_matched_by_name(runs):
     first, second, store = runs
     order = np.random.default_rng(0).permutation(len(VIDEOS))

@@ -97,7 +97,8 @@ def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
 def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
     listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
-    assert max(map(len, text.splitlines())) <= 100
+    for width in (60, 80, 100):
+        assert max(map(len, render_optimism(listed, width=width).splitlines())) <= width
     for said in (
         "Expression on rendered",
         "held-out vs. published protocol",
