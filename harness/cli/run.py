@@ -26,7 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
         jobs=arguments.jobs,
         force=arguments.force,
     )
-    outcome, store = result.outcome, result.store
+    outcome, store = result.run_result, result.store
     found = (
         []
         if outcome.lost

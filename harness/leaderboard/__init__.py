@@ -1,4 +1,7 @@
-"""Records in, ranked rows out. `harness.leaderboard(...)` calls `harness.leaderboard.api.leaderboard`."""
+"""Ranked leaderboards from the records of runs.
+
+The package is callable: `harness.leaderboard(...)` calls `harness.leaderboard.api.leaderboard`.
+"""
 
 from harness.utils.callable_package import make_callable
 

@@ -1,4 +1,4 @@
-"""Boards in the four formats of the leaderboard."""
+"""Rendering of boards as text, CSV, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -27,31 +27,33 @@ from harness.utils.errors import unknown_name_error
 
 FORMATS = ("table", "csv", "json", "md")
 MARKDOWN_WIDTH = 10_000
-"""Characters of a line in Markdown: it is not wrapped."""
+"""Characters of a line in Markdown, which is not wrapped."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """The rows of one board and what stands around them.
+    """The rows of one board with its heading and notes.
 
-    Parameters
+    Attributes
     ----------
-    rows : list of BoardRow
+    rows : sequence of BoardRow
         At least one.
     columns : callable
-        The columns in a `Wording`.
-    heading, subheading : list of str
-        Phrases above the table.
+        The columns for a `Wording`.
+    heading : list of str
+        Phrases of the first line.
     notes : list of str
         Sentences below the table.
-    table_notes : list of str
-        Further sentences, only below a table that is not Markdown.
-    more : str, default=""
-        A sentence below a table that lacks columns.
     dropped, dropped_last : tuple of str
-        Columns that a narrow table lacks; see `fit_to_width`.
+        Columns to drop from a narrow table; see `fit_to_width`.
+    subheading : sequence of str
+        Phrases of the second line.
+    table_notes : sequence of str
+        Further sentences below the table, left out of Markdown.
+    more : str, default=""
+        A sentence below a table from which columns were dropped.
     closed : bool, default=True
-        Whether the table ends with a rule even where no sentence follows.
+        Whether the table ends with a rule even if no sentence follows.
     """
 
     rows: Sequence[BoardRow]
@@ -66,22 +68,36 @@ class Board:
     closed: bool = True
 
     def fit(self, width: int) -> Cells:
-        """The cells of the table within `width` characters."""
+        """Choose columns and cells that fit within `width` characters."""
         return fit_to_width(self.rows, self.columns, self.dropped, self.dropped_last, width)
 
     def to_text(self, cells: Cells, width: int, bold: bool) -> str:
-        """Aligned text; bold: the first row in bold where it has rank 1."""
+        """Format the board as aligned text.
+
+        Parameters
+        ----------
+        cells : dict
+            The result of `fit`.
+        width : int
+            Characters of a line, to which headings and notes are wrapped.
+        bold : bool
+            Print the first row in bold if it has rank 1.
+
+        Returns
+        -------
+        str
+        """
         header, rule, *body = table_lines(cells)
-        if bold and self.rows[0].rank == 1:
+        if bold and getattr(self.rows[0], "rank", None) == 1:
             body[0] = f"\033[1m{body[0]}\033[0m"
-        lacking = self.more and len(cells) < len(self.columns(FULL_WORDING))
-        notes = [*self.notes, *self.table_notes, *([self.more] if lacking else [])]
+        is_cut = self.more and len(cells) < len(self.columns(FULL_WORDING))
+        notes = [*self.notes, *self.table_notes, *([self.more] if is_cut else [])]
         above = [join_phrases(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
         end = [rule, *(wrap_sentence(note, width) for note in notes)] if notes or self.closed else []
         return "\n".join([*above, "", header, rule, *body, *end])
 
     def to_markdown(self) -> str:
-        """A heading and a table with every column."""
+        """Format the board in Markdown, with all columns."""
         above = [f"### {'; '.join(self.heading)}", *(["; ".join(self.subheading)] if self.subheading else [])]
         return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL_WORDING)), *self.notes])
 
@@ -90,30 +106,47 @@ class Board:
 class Boards:
     """Rows of one or more boards, one board after another.
 
-    Parameters
+    Attributes
     ----------
-    rows : list of BoardRow
+    rows : sequence of BoardRow
         The rows.
     fields : tuple of str
-        Fields of a row that are columns of the CSV; one for each metric of any row follows, as `metrics.NAME`.
+        Fields of a row that are columns of the CSV. A column `metrics.NAME` follows for each metric of any row.
     board : callable
-        The `Board` of some of the rows.
+        Builds the `Board` of some of the rows.
     legend : callable
-        Paragraphs after the boards, given the names of all columns and the width.
+        Builds the paragraphs after the boards from the names of all columns and the width.
     empty : str, default=""
-        The text where there are no rows.
+        The text if there are no rows.
     """
 
     rows: Sequence[BoardRow]
     fields: tuple[str, ...]
-    board: Callable[[Sequence[BoardRow]], Board]
+    board: Callable[[Sequence[Any]], Board]
     legend: Callable[[set[str], int], list[str]] = lambda names, width: []
     empty: str = ""
 
     def render(self, form: str = "table", width: int = 100, bold: bool = False) -> str:
-        """The rows in one of FORMATS, newline at the end; equal rows give equal bytes.
+        """Format the boards; equal rows give equal bytes.
 
-        width: columns of the terminal, for `table` only; bold: the best row in bold (for a terminal).
+        Parameters
+        ----------
+        form : {"table", "csv", "json", "md"}
+            The format.
+        width : int, default=100
+            Characters of a line, for `table` only.
+        bold : bool, default=False
+            Print the best row in bold, for a terminal.
+
+        Returns
+        -------
+        str
+            The text, with a newline at its end.
+
+        Raises
+        ------
+        InputError
+            For an unknown format.
         """
         if form not in FORMATS:
             raise unknown_name_error("format", form, FORMATS)
@@ -126,21 +159,21 @@ class Boards:
             names = {column.name for board in boards for column in board.columns(FULL_WORDING)}
             parts, legend = [board.to_markdown() for board in boards], "\n\n".join(self.legend(names, MARKDOWN_WIDTH))
         else:
-            cells = [board.fit(width) for board in boards]
-            names = {column.name for shown in cells for column in shown}
-            parts = [board.to_text(shown, width, bold) for board, shown in zip(boards, cells)]
+            tables = [board.fit(width) for board in boards]
+            names = {column.name for cells in tables for column in cells}
+            parts = [board.to_text(cells, width, bold) for board, cells in zip(boards, tables)]
             legend = "\n".join(self.legend(names, width))
         return "\n\n".join([*parts, *([legend] if legend else [])] or [self.empty]) + "\n"
 
 
 def as_json(rows: Sequence[BoardRow]) -> str:
-    """A list of objects, floats with six decimals; settings of heads as they are."""
-    exact = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
-    return json.dumps(exact, indent=1, sort_keys=True) + "\n"
+    """Format rows as a JSON list of objects; floats have six decimals, except in settings of heads."""
+    objects = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
+    return json.dumps(objects, indent=1, sort_keys=True) + "\n"
 
 
 def as_csv(rows: Sequence[BoardRow], fields: Sequence[str]) -> str:
-    """Floats with six decimals, lists and settings separated by blanks, nothing for null."""
+    """Format rows as CSV: six decimals, space-separated lists and settings, empty cells for null."""
     metrics = [getattr(row, "metrics", {}) for row in rows]
     names = sorted({name for values in metrics for name in values})
     out = io.StringIO()
@@ -170,7 +203,7 @@ def _format_setting(setting: Any) -> str:
 
 
 def _round_floats(value: Any) -> Any:
-    """Six decimals, and no negative zero."""
+    """Round to six decimals, without negative zero."""
     if isinstance(value, float):
         return round(value, 6) + 0.0
     if isinstance(value, dict):

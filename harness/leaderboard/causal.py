@@ -1,4 +1,4 @@
-"""What real time costs: each run as it was scored, and with the past alone to smooth by, side by side."""
+"""Cost of causal smoothing: each run as it was scored, and with filters that use no future frames."""
 
 from __future__ import annotations
 
@@ -18,19 +18,49 @@ from harness.leaderboard.columns import (
     sign_option,
 )
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.rows import Evidence, board_key, finished_records, group_by_configuration, leaderboard_rows
-from harness.leaderboard.table import board_title
+from harness.leaderboard.rows import (
+    SignificanceProvider,
+    board_key,
+    finished_records,
+    group_by_configuration,
+    leaderboard_rows,
+)
+from harness.leaderboard.table import board_title, explain
 from harness.leaderboard.table_layout import Column, Wording, wrap_sentence
 from harness.tracking.records import Record
 from harness.utils.text import plural
 
 ASSUMED_RATE = 30.0
-"""Frames a second where the data does not tell: that of nearly all videos of the challenges."""
+"""Frames per second where the dataset does not say: the rate of nearly all videos of the challenges."""
 
 
 @dataclass(kw_only=True)
 class CausalRow(BoardRow):
-    """A configuration offline and in real time; see `causal_rows`."""
+    """A configuration offline and with causal smoothing.
+
+    Attributes
+    ----------
+    rank, kernel, radius, seeds, value, std, ci_low, ci_high, ci_method, tied_with_best, p_value, untested, undefined
+        See `LeaderboardRow`, of the causal replays.
+    parameters : int
+        Parameters of backbone and head.
+    offline : float
+        Mean of the run's own scores over the same seeds.
+    offline_kernel, offline_radius
+        The filter of the run.
+    look_ahead : float
+        Future frames that this filter needs.
+    price : float
+        `offline` minus `value`.
+    price_low, price_high, price_p : float or None
+        95% confidence interval and p-value of the paired test, not adjusted; None without statistics.
+    delay : float
+        Mean lag of the causal filter in frames; the median of several seeds.
+    delay_ms : float
+        The same in milliseconds at `rate`.
+    rate : float
+        Frames per second.
+    """
 
     rank: int | None
     kernel: str | None
@@ -74,68 +104,77 @@ REPLAY_FIELDS = (
     "untested",
     "undefined",
 )
-"""Fields of a `CausalRow` that are those of its causal replay; see `harness.leaderboard.rows`."""
+"""Fields of a `CausalRow` that are taken from the leaderboard row of its causal replays."""
 
 
 def causal_rows(
     records: Iterable[Record],
     replayed: Mapping[str, Record],
     task: str | None = None,
-    evidence: Evidence | None = None,
+    significance: SignificanceProvider | None = None,
     rate: float = ASSUMED_RATE,
 ) -> list[CausalRow]:
-    """One row for each configuration with a causal replay, boards one after another, best in real time first.
+    """Build one row for each configuration that has a causal replay.
 
-    replayed: the records of causal replays, by the job id of the run's job. `value`, its interval and `rank` are of
-    the replays alone; `offline` is the mean of the run's own scores over the same seeds, `offline_kernel`,
-    `offline_radius` and `look_ahead` its filter and the later frames that it needs. `price`: offline less real
-    time; `price_low`, `price_high` and `price_p` of the paired test, not adjusted, None without statistics. `delay`:
-    frames by which the causal filter lags in the mean, of several seeds their median, and `delay_ms` at `rate` frames
-    a second.
+    Parameters
+    ----------
+    records : iterable of Record
+        Records of runs in any order.
+    replayed : mapping of str to Record
+        Records of causal replays, by the job id of the run's job.
+    task : str, optional
+        Default: all tasks.
+    significance : SignificanceProvider, optional
+        Source of intervals and tests.
+    rate : float, default=30
+        Frames per second, to express delays in milliseconds.
+
+    Returns
+    -------
+    list of CausalRow
+        Boards one after another, best causal score first. Value, interval and rank are of the replays alone.
     """
     records = list(records)
-    own = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}
-    live = {row.run_id: row for row in leaderboard_rows(replayed.values(), task, evidence)}
-    made = []
+    offline_rows = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}
+    replay_rows = {row.run_id: row for row in leaderboard_rows(replayed.values(), task, significance)}
+    rows = []
     for group in group_by_configuration(records, task):
         pairs = [(job, replayed[job.job_id]) for job in finished_records(group) if job.job_id in replayed]
         if pairs:
-            made.append(
-                _causal_row(
-                    own[group[0].group_id, group[0].data_digest], live[pairs[0][1].group_id], pairs, evidence, rate
-                )
-            )
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], -row.value, row.run_id))
+            offline_row = offline_rows[group[0].group_id, group[0].data_digest]
+            rows.append(_causal_row(offline_row, replay_rows[pairs[0][1].group_id], pairs, significance, rate))
+    board_order = {key: i for i, key in enumerate(dict.fromkeys(map(board_key, offline_rows.values())))}
+    return sorted(rows, key=lambda row: (board_order[board_key(row)], -row.value, row.run_id))
 
 
 def _causal_row(
-    own: LeaderboardRow,
-    live: LeaderboardRow,
+    offline_row: LeaderboardRow,
+    replay_row: LeaderboardRow,
     pairs: list[tuple[Record, Record]],
-    evidence: Evidence | None,
+    significance: SignificanceProvider | None,
     rate: float,
 ) -> CausalRow:
     from harness.smoothing.kernels import mean_lag, required_lookahead
 
-    offline, replays = zip(*pairs)
-    found = evidence.difference(offline, replays) if evidence is not None else None
-    before = statistics.fmean(job.metrics[job.metric] for job in offline)
-    late = statistics.median(mean_lag(job.kernel, job.radius) for job in replays)
+    jobs, replays = zip(*pairs)
+    difference = significance.difference(jobs, replays) if significance is not None else None
+    offline = statistics.fmean(job.metrics[job.metric] for job in jobs)
+    delay = statistics.median(mean_lag(job.kernel, job.radius) for job in replays)
+    assert replay_row.value is not None  # replays are finished jobs
     return CausalRow(
-        **own.shared_fields(),
-        **{name: getattr(live, name) for name in REPLAY_FIELDS},
-        parameters=own.parameters,
-        offline=before,
-        offline_kernel=own.kernel,
-        offline_radius=own.radius,
-        look_ahead=statistics.median(required_lookahead(job.kernel, job.radius) for job in offline),
-        price=before - live.value,
-        price_low=found and found.low,
-        price_high=found and found.high,
-        price_p=found and found.p,
-        delay=late,
-        delay_ms=1000 * late / rate,
+        **offline_row.shared_fields(),
+        **{name: getattr(replay_row, name) for name in REPLAY_FIELDS},
+        parameters=offline_row.parameters,
+        offline=offline,
+        offline_kernel=offline_row.kernel,
+        offline_radius=offline_row.radius,
+        look_ahead=statistics.median(required_lookahead(job.kernel, job.radius) for job in jobs),
+        price=offline - replay_row.value,
+        price_low=difference.low if difference else None,
+        price_high=difference.high if difference else None,
+        price_p=difference.p if difference else None,
+        delay=delay,
+        delay_ms=1000 * delay / rate,
         rate=rate,
     )
 
@@ -186,72 +225,72 @@ FIELDS = (
     "data_digest",
 )
 EXPLANATION = (
-    "Causal: kernel, radius and thresholds chosen anew, on the rows that the run chose on, among filters that "
-    "know no later frame (trailing mean and median, exponential; gaps hold the last crop). Price: offline "
-    "less causal on the same videos and seeds, with its 95 % interval, paired."
+    "Causal: kernel, radius and thresholds selected again, on the selection split, among filters that use no future "
+    "frame (trailing mean, trailing median, exponential; gaps are forward-filled). Drop: offline minus causal score on "
+    "the same videos and seeds, with its paired 95% CI."
 )
-DELAY_NOTE = (
-    "Delay in ms: how late a change comes out in the mean, at {rate:g} frames a second, which is assumed: data "
-    "sets of crops do not tell theirs."
-)
+DELAY_NOTE = "Delay: mean lag of the causal filter, in ms at an assumed {rate:g} frames per second."
 KERNEL_NAMES = {"trailing_mean": "trailing mean", "trailing_median": "trailing median"}
 SHORT_KERNEL_NAMES = {"trailing_mean": "mean", "trailing_median": "median", "exponential": "exp"}
-DROPPED, DROPPED_LAST = ("seeds", "price's 95 %", "offline filter"), ("run", "95 % interval", "features")
+DROPPED, DROPPED_LAST = (
+    ("seeds", "95% CI of drop", "offline filter"),
+    ("run id", "95% CI", "features", "filter", "delay ms", "offline"),
+)
 
 
 def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
-    """The rows of `causal_rows` as text; see `Boards.render`."""
+    """Format the rows of `causal_rows`; see `Boards.render`."""
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)).render(
         form, width
     )
 
 
-def _board(listed: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
+def _board(board_rows: Sequence[CausalRow], rows: Sequence[CausalRow]) -> Board:
     return Board(
-        rows=listed,
-        columns=partial(_columns, listed),
-        heading=[*board_title(listed, rows), "offline and in real time"],
-        notes=_price_notes(listed),
+        rows=board_rows,
+        columns=partial(_columns, board_rows),
+        heading=[*board_title(board_rows, rows), "offline vs. causal smoothing"],
+        notes=_drop_notes(board_rows),
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
     )
 
 
-def _columns(listed: Sequence[CausalRow], wording: Wording) -> list[Column]:
-    several = len({len(row.seeds) for row in listed} | {1}) > 1
-    bound, short = sign_option(listed, "ci_low"), wording.short
+def _columns(rows: Sequence[CausalRow], wording: Wording) -> list[Column]:
+    several = len({len(row.seeds) for row in rows} | {1}) > 1
+    bound, short = sign_option(rows, "ci_low"), wording.short
     return [
-        rank_column(listed),
-        *name_columns(listed, wording),
+        rank_column(rows),
+        *name_columns(rows, wording),
         Column("offline filter", lambda row: _format_filter(row.offline_kernel, row.offline_radius, short)),
         Column("offline", lambda row: f"{row.offline:.3f}", right=True),
         Column("causal filter" if not short else "filter", lambda row: _format_filter(row.kernel, row.radius, short)),
         Column("causal", lambda row: f"{row.value:.3f}", right=True),
-        Column("95 % interval", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
-        Column("price", lambda row: f"{_round_score(row.price):+.3f}", right=True),
-        Column("price's 95 %", _format_price_interval),
-        Column("ms" if short else "delay", _format_milliseconds if short else _format_delay, right=True),
+        Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
+        Column("drop", lambda row: f"{_round_score(row.price):+.3f}", right=True),
+        Column("95% CI of drop", _format_drop_interval),
+        Column("delay ms" if short else "delay", _format_milliseconds if short else _format_delay, right=True),
         *([Column("seeds", lambda row: str(len(row.seeds)), right=True)] if several else []),
-        Column("run", lambda row: row.run_id[:6]),
+        Column("run id", lambda row: row.run_id[:6]),
     ]
 
 
-def _format_filter(kernel: str, radius: float, short: bool) -> str:
-    shown = format_smoothing(kernel, radius, short)
+def _format_filter(kernel: str | None, radius: float | None, short: bool) -> str:
+    text = format_smoothing(kernel, radius, short)
     for name, words in (SHORT_KERNEL_NAMES if short else KERNEL_NAMES).items():
-        shown = shown.replace(name, words)
-    return shown
+        text = text.replace(name, words)
+    return text
 
 
-def _format_price_interval(row: LeaderboardRow) -> str:
+def _format_drop_interval(row: CausalRow) -> str:
     return format_interval(row.price_low, row.price_high, "+")
 
 
-def _format_delay(row: LeaderboardRow) -> str:
-    return f"{row.delay:g} fr, {_format_milliseconds(row)} ms"
+def _format_delay(row: CausalRow) -> str:
+    return f"{row.delay:g} frames, {_format_milliseconds(row)} ms"
 
 
-def _format_milliseconds(row: LeaderboardRow) -> str:
+def _format_milliseconds(row: CausalRow) -> str:
     return f"{row.delay_ms:.0f}"
 
 
@@ -259,27 +298,25 @@ def _round_score(value: float) -> float:
     return round(value, 3) + 0.0
 
 
-def _price_notes(listed: Sequence[CausalRow]) -> list[str]:
-    runs = [row for row in listed if row.kind == "run"]
+def _drop_notes(rows: Sequence[CausalRow]) -> list[str]:
+    runs = [row for row in rows if row.kind == "run"]
     if not runs:
         return []
-    middle = statistics.median(row.price for row in runs)
-    waits = statistics.median(row.look_ahead for row in runs)
+    drop = statistics.median(row.price for row in runs)
+    look_ahead = statistics.median(row.look_ahead for row in runs)
     return [
-        f"Median price of {plural(len(runs), 'run', 'd')}: {_round_score(middle):+.3f}; offline they look "
-        f"{waits:g} frames ahead in the median, and a camera would have to wait for those."
+        f"Median drop of {plural(len(runs), 'run', 'd')}: {_round_score(drop):+.3f}; their offline filters need "
+        f"{look_ahead:g} future frames (median)."
     ]
 
 
 def _legend(rows: Sequence[CausalRow], names: set[str], width: int) -> list[str]:
     if not rows:
         return []
-    held = {mark for row in rows for mark in format_marks(row)}
-    units = " or ".join(dict.fromkeys(f"{row.unit}s" for row in rows))
-    marks = [f"{mark} {meaning.format(units=units)}" for mark, meaning in MARKS.items() if mark in held]
+    marks = {mark for row in rows for mark in format_marks(row)}
+    entries = [explain(mark, meaning, rows) for mark, meaning in MARKS.items() if mark in marks]
     if any("mixed" in (row.kernel, row.offline_kernel) for row in rows):
-        marks.append("mixed: each seed chose its own kernel, and the radius is the median")
+        entries.append("mixed: seeds differ in kernel (median radius)")
     notes = [EXPLANATION, DELAY_NOTE.format(rate=rows[0].rate)]
-    if marks:
-        notes.append(f"Ranks are of causal scores; {'; '.join(marks)}.")
+    notes += [f"Rank: by causal score; {'; '.join(entries)}."] if entries else []
     return [wrap_sentence(note, width) for note in notes]

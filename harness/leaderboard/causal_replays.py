@@ -1,4 +1,4 @@
-"""The causal replays of a store's runs: those that are kept, and those still to be made from the labels on disk."""
+"""Causal replays of a store's runs: saved ones are read, missing ones computed from the labels on disk."""
 
 from __future__ import annotations
 
@@ -26,10 +26,32 @@ def get_causal_replays(
     progress: Callable[[int, int], None],
     task: str | None = None,
 ) -> dict[str, Record]:
-    """By job id, what each finished job comes to in real time. Those that are not in the store yet are replayed and
-    kept; those that cannot be are told of and left out.
+    """Return the causal replay of each finished job; compute and save those that are missing.
 
-    data: where a data set lies by now; others lie where the store last met them. InputError where it is none.
+    Jobs that cannot be replayed are left out with a warning.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    store : Store
+        The store of the runs.
+    data : Path or None
+        Folder of a dataset that was moved. Others are read from the folders that the store last opened.
+    progress : callable
+        Called with the number of finished replays and their total.
+    task : str, optional
+        Default: all tasks.
+
+    Returns
+    -------
+    dict of str to Record
+        Records of the replays, by the job id of the run's job.
+
+    Raises
+    ------
+    InputError
+        If `data` is not a dataset.
     """
     jobs = [
         record
@@ -37,32 +59,34 @@ def get_causal_replays(
         for record in finished_records(group)
         if _is_replayable(record)
     ]
-    found, waiting, faults = {}, [], Counter[str]()
+    replays: dict[str, Record] = {}
+    pending: list[Record] = []
+    failures = Counter[str]()
     for record in jobs:
         try:
-            kept = causal.load_record(store, record)
+            replay = causal.load_record(store, record)
         except FramelightError as error:
-            faults[str(error)] += 1
+            failures[str(error)] += 1
             continue
-        if kept is None:
-            waiting.append(record)
+        if replay is None:
+            pending.append(record)
         else:
-            found[record.job_id] = kept
+            replays[record.job_id] = replay
     remove_stale_temp_files(store.causal)
-    places = DatasetFolders(store, jobs, data)
-    for done, record in enumerate(waiting, start=1):
+    folders = DatasetFolders(store, jobs, data)
+    for done, record in enumerate(pending, start=1):
         try:
-            found[record.job_id] = causal.run_replay(store, record, *places.find_folder(record))
+            replays[record.job_id] = causal.run_replay(store, record, *folders.find_folder(record))
         except FramelightError as error:
-            faults[str(error)] += 1
-        progress(done, len(waiting))
-    if waiting and data is not None and not places.used:
-        logger.warning(f"--data {data} is not what any run here was made on, images and annotations")
-    for fault, times in faults.items():
-        logger.warning(f"{plural(times, 'job', 'd')} left out: {fault}")
-    return found
+            failures[str(error)] += 1
+        progress(done, len(pending))
+    if pending and data is not None and not folders.used:
+        logger.warning(f"--data {data}: no run in this store was made on these images and annotations")
+    for message, count in failures.items():
+        logger.warning(f"{plural(count, 'job', 'd')} left out: {message}")
+    return replays
 
 
 def _is_replayable(record: Record) -> bool:
-    """Published figures have no predictions, what reads labels no camera, and stills no time."""
+    """Whether a causal replay makes sense: not for published figures, what uses labels, and still images."""
     return record.kind in ("run", "baseline") and "uses_labels" not in record.flags and record.unit == "video"

@@ -1,9 +1,10 @@
-"""The columns of a board: what each cell says."""
+"""Columns of a board: headings, cell formats and the marks of a row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from harness.leaderboard.differing_settings import shortest_distinguishing
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
@@ -17,50 +18,84 @@ SHORT_WORDS = {
     "embeddings": "emb",
     "embeddings+scores": "emb+scores",
 }
-"""Words of cells in a table that is short of room."""
-SHORT_SETTINGS = {"hidden=": "h="}
+"""Abbreviations used in a narrow table."""
+SHORT_SETTINGS = {"hidden=": "hid="}
 MARKS = {
-    "=": "tied, so ranked 1: these {units} cannot tell it from the best (paired test, 5 %, Holm)",
-    "n": "not tested: it was scored on other frames than the best, or its counts are not kept",
+    "=": (
+        "not significantly different from the best (paired permutation test over {units}, Holm-corrected, alpha 0.05)"
+    ),
     "b": "baseline",
-    "p": "published figure, not ranked",
-    "l": "labels: it reads those of the reported split; not ranked",
-    "s": "scores: its features hold scores of what is predicted",
-    "u": "some metric is undefined and counts as 0",
+    "s": "features include the backbone's own predictions of the target",
+    "l": "uses the labels of the reported split, not ranked",
+    "u": "some metric is undefined and counted as 0",
+    "n": "not tested against the best (scored on different frames, or its statistics are missing)",
+    "p": "published result, not ranked",
 }
+"""Meaning of each mark beside a rank; `{units}` is "videos" or "subjects"."""
+
+
+class RankedRow(Protocol):
+    """Fields that `format_marks` and `rank_column` read from a row."""
+
+    rank: int | None
+    kind: str
+    flags: list[str]
+    tied_with_best: bool | None
+    p_value: float | None
+    untested: bool
+    undefined: list[str]
 
 
 def leaderboard_columns(
-    listed: Sequence[LeaderboardRow], run_length: int, wording: Wording = FULL_WORDING
+    rows: Sequence[LeaderboardRow], run_length: int, wording: Wording = FULL_WORDING
 ) -> list[Column]:
-    """Every column of the leaderboard; run ids are cut to `run_length` characters."""
-    number_of = {note: str(place) for place, note in enumerate(published_notes(listed), 1)}
-    bound = sign_option(listed, "ci_low")
-    shown = [
-        rank_column(listed),
-        *name_columns(listed, wording),
+    """Build every column of the leaderboard.
+
+    Parameters
+    ----------
+    rows : sequence of LeaderboardRow
+        The rows of one board.
+    run_length : int
+        Characters of a run id that are shown.
+    wording : Wording
+        How verbose cells and headings are.
+
+    Returns
+    -------
+    list of Column
+    """
+    note_numbers = {note: str(number) for number, note in enumerate(published_notes(rows), 1)}
+    bound = sign_option(rows, "ci_low")
+
+    def format_note(row: LeaderboardRow) -> str:
+        return note_numbers.get(row.note or "", "-") if wording.numbered else row.note or "-"
+
+    unsmoothed = Column("raw" if wording.brief else "unsmoothed", lambda row: format_number(row.unsmoothed), right=True)
+    note = Column("note", format_note)
+    columns = [
+        rank_column(rows),
+        *name_columns(rows, wording),
         Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius, wording.short)),
-        Column(listed[0].metric, partial(_format_value, sign=sign_option(listed, "value"))),
-        Column("95 % interval", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
-        Column("p", lambda row: format_p_value(row.p_value)),
-        Column("raw", lambda row: format_number(row.unsmoothed), right=True),
+        Column(rows[0].metric, partial(_format_value, sign=sign_option(rows, "value"))),
+        Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
+        Column("p-value", lambda row: format_p_value(row.p_value)),
+        *([unsmoothed] if _has_smoothing_effect(rows) else []),
         Column("seeds", _format_seeds, right=True),
-        Column("cover", lambda row: format_percent(row.coverage), right=True),
-        Column("params", lambda row: format_count(row.parameters), right=True),
-        Column("note", lambda row: number_of.get(row.note, "-") if wording.numbered else row.note or "-"),
+        Column("coverage", lambda row: format_percent(row.coverage), right=True),
+        Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
+        *([note] if note_numbers else []),
         Column(
-            "source" if all(row.source for row in listed) else "run",
+            "source" if all(row.source for row in rows) else "run id",
             lambda row: row.source or row.run_id[:run_length],
             shrinks=True,
         ),
     ]
-    silent = {"raw": not _has_smoothing_effect(listed), "note": not number_of}
-    return [column for column in shown if not silent.get(column.name)]
+    return columns
 
 
-def name_columns(listed: Sequence[BoardRow], wording: Wording) -> list[Column]:
-    """Backbone, features and head with what tells rows apart."""
-    distinction = _distinction_formatter(listed, wording.brief, SHORT_SETTINGS if wording.short else {})
+def name_columns(rows: Sequence[BoardRow], wording: Wording) -> list[Column]:
+    """Build the columns backbone, features and head, with the settings that tell similar rows apart."""
+    distinction = _distinction_formatter(rows, wording.brief, SHORT_SETTINGS if wording.short else {})
     words = SHORT_WORDS if wording.short else {}
     return [
         Column("backbone", _format_backbone, shrinks=True, end=_random_suffix),
@@ -69,14 +104,14 @@ def name_columns(listed: Sequence[BoardRow], wording: Wording) -> list[Column]:
     ]
 
 
-def published_notes(listed: Sequence[LeaderboardRow]) -> list[str]:
-    """What publications say of their figures, each once."""
-    return list(dict.fromkeys(row.note for row in listed if row.note))
+def published_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """List the distinct notes of published figures, in the order of the rows."""
+    return list(dict.fromkeys(row.note for row in rows if row.note))
 
 
-def format_marks(row: LeaderboardRow) -> str:
-    """The letters of MARKS that hold of the row."""
-    held = {
+def format_marks(row: RankedRow) -> str:
+    """Return the marks of `MARKS` that apply to the row."""
+    applies = {
         "=": bool(row.tied_with_best) and row.p_value is not None,
         "n": row.untested,
         "b": row.kind == "baseline",
@@ -85,57 +120,60 @@ def format_marks(row: LeaderboardRow) -> str:
         "s": "own_scores" in row.flags,
         "u": bool(row.undefined),
     }
-    return "".join(mark for mark, holds in held.items() if holds)
+    return "".join(mark for mark, applied in applies.items() if applied)
 
 
-def rank_column(listed: Sequence[LeaderboardRow]) -> Column:
-    """Ranks right-aligned, their marks left-aligned after them."""
-    width = max(len(format_marks(row)) for row in listed)
-    room = width + 1 if width else 0
+def rank_column(rows: Sequence[RankedRow]) -> Column:
+    """Build the rank column: ranks right-aligned, followed by left-aligned marks."""
+    digits = max(len(_format_rank(row)) for row in rows)
 
-    def text(row: LeaderboardRow) -> str:
-        return ("-" if row.rank is None else str(row.rank)) + f" {format_marks(row)}"[:room].ljust(room)
+    def text(row: RankedRow) -> str:
+        return f"{_format_rank(row):>{digits}} {format_marks(row)}".rstrip()
 
-    return Column("#" + " " * room, text, right=True)
+    return Column("rank", text)
+
+
+def _format_rank(row: RankedRow) -> str:
+    return "-" if row.rank is None else str(row.rank)
 
 
 def _shorten_word(text: str, words: Mapping[str, str]) -> str:
     return words.get(text, text) or "-"
 
 
-def _format_backbone(row: LeaderboardRow) -> str:
+def _format_backbone(row: BoardRow) -> str:
     return (row.backbone or "-") + _random_suffix(row)
 
 
-def _random_suffix(row: LeaderboardRow) -> str:
+def _random_suffix(row: BoardRow) -> str:
     return RANDOM_SUFFIX if row.random_weights else ""
 
 
 def _distinction_formatter(
-    listed: Sequence[BoardRow], brief: bool, shorter: Mapping[str, str]
+    rows: Sequence[BoardRow], brief: bool, abbreviations: Mapping[str, str]
 ) -> Callable[[BoardRow], str]:
-    words = [row.distinction for row in listed]
-    words = shortest_distinguishing([display_key(row) for row in listed], words) if brief else words
-    texts = {row_key(row): "".join(f" {word}" for word in said) for row, said in zip(listed, words)}
-    for long, short in shorter.items():
+    words = [row.distinction for row in rows]
+    words = shortest_distinguishing([display_key(row) for row in rows], words) if brief else words
+    texts = {row_key(row): "".join(f" {word}" for word in settings) for row, settings in zip(rows, words)}
+    for long, short in abbreviations.items():
         texts = {row: text.replace(long, short) for row, text in texts.items()}
     return lambda row: texts[row_key(row)]
 
 
 def format_smoothing(kernel: str | None, radius: float | None, short: bool = False) -> str:
-    """Kernel and radius."""
+    """Format kernel and radius, such as `mean r=7`."""
     if kernel is None:
         return "-"
     return "none" if kernel == "none" or radius == 0 else f"{kernel} {'' if short else 'r='}{radius:g}"
 
 
-def _has_smoothing_effect(listed: Sequence[LeaderboardRow]) -> bool:
-    return any(row.unsmoothed not in (None, row.value) for row in listed)
+def _has_smoothing_effect(rows: Sequence[LeaderboardRow]) -> bool:
+    return any(row.unsmoothed not in (None, row.value) for row in rows)
 
 
-def sign_option(listed: Sequence[LeaderboardRow], name: str) -> str:
-    """The format's sign option: a blank where some number of the board is negative, so that points align."""
-    return " " if any(round(getattr(row, name) or 0.0, 3) < 0 for row in listed) else "-"
+def sign_option(rows: Sequence[BoardRow], name: str) -> str:
+    """Return the sign option of a number format: a space if some row is negative in the field, so that points align."""
+    return " " if any(round(getattr(row, name) or 0.0, 3) < 0 for row in rows) else "-"
 
 
 def _format_value(row: LeaderboardRow, sign: str) -> str:
@@ -145,6 +183,7 @@ def _format_value(row: LeaderboardRow, sign: str) -> str:
 
 
 def format_interval(low: float | None, high: float | None, sign: str) -> str:
+    """Format an interval as `0.100 to 0.200`, or `-` if it is missing."""
     return "-" if low is None or high is None else f"{round(low, 3) + 0.0:{sign}.3f} to {round(high, 3) + 0.0:.3f}"
 
 
@@ -154,19 +193,23 @@ def _format_seeds(row: LeaderboardRow) -> str:
 
 
 def format_number(value: float | None) -> str:
+    """Format a score with three decimals, or `-` if it is missing."""
     return "-" if value is None else f"{round(value, 3) + 0.0:.3f}"
 
 
 def format_p_value(p: float | None) -> str:
+    """Format a p-value with three decimals, `<0.001` below that, or `-` if it is missing."""
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def format_percent(share: float | None) -> str:
+    """Format a fraction as a percentage with one decimal, or `-` if it is missing."""
     return "-" if share is None else f"{100 * share:.1f}%"
 
 
-def format_count(parameters: int) -> str:
+def format_count(count: int) -> str:
+    """Format a number of parameters or operations with a suffix, such as `1.43k`; `-` for 0."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if parameters >= 0.9995 * size:
-            return f"{parameters / size:#.3g}".rstrip(".") + unit
-    return str(parameters) if parameters else "-"
+        if count >= 0.9995 * size:
+            return f"{count / size:#.3g}".rstrip(".") + unit
+    return str(count) if count else "-"

@@ -1,4 +1,4 @@
-"""Two runs beside each other on the same units: what differs, how sure that is, and where it comes from."""
+"""Comparison of two runs on the same units: paired tests, differing settings and influential units."""
 
 from __future__ import annotations
 
@@ -19,6 +19,23 @@ from harness.utils.hashing import flatten
 
 
 def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Pair the records of two runs by seed.
+
+    Parameters
+    ----------
+    first, second : sequence of Record
+        The finished seeds of each run. A single seed of each is paired whatever its number.
+
+    Returns
+    -------
+    list of (Record, Record)
+        The seeds that both runs have.
+
+    Raises
+    ------
+    InputError
+        For the same run twice, and for runs without a seed in common.
+    """
     if first[0].job_id == second[0].job_id and len(first) == len(second):
         raise InputError(
             f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
@@ -26,109 +43,148 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
         )
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
-    other = {record.seed: record for record in second}
-    pairs = [(record, other[record.seed]) for record in first if record.seed in other]
+    second_by_seed = {record.seed: record for record in second}
+    pairs = [(record, second_by_seed[record.seed]) for record in first if record.seed in second_by_seed]
     if not pairs:
-        has = [f"{side[0].group_id} has {format_seeds([record.seed for record in side])}" for side in (first, second)]
+        seeds = [f"{run[0].group_id} has {format_seeds([record.seed for record in run])}" for run in (first, second)]
         raise InputError(
-            f"runs are compared seed by seed, and no seed is in both: {', '.join(has)}; "
+            f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
             "run one of them with the other's --set seeds=..."
         )
     return pairs
 
 
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
-    """InputError that names everything in which two runs are not scored on the same labels."""
-    for one, other in pairs:
-        unlike = [
-            f"  {what}: {first} and {second}"
-            for what, (first, second) in _comparability_criteria(one, other)
-            if first != second
+    """Raise InputError that lists every criterion in which the labels of two runs differ."""
+    for first, second in pairs:
+        mismatches = [
+            f"  {criterion}: {first_value} and {second_value}"
+            for criterion, (first_value, second_value) in _comparability_criteria(first, second)
+            if first_value != second_value
         ]
-        if unlike:
+        if mismatches:
             raise InputError(
-                f"{one.group_id} and {other.group_id} are not scored on the same labels, so that their "
-                "difference would say nothing of the runs:\n" + "\n".join(unlike)
+                f"{first.group_id} and {second.group_id} are not scored on the same labels, so their scores cannot be "
+                "compared:\n" + "\n".join(mismatches)
             )
 
 
-def _comparability_criteria(one: Record, other: Record) -> Iterator[tuple[str, tuple[str, str]]]:
-    """What must agree, in words, of both; coverage only of the same task, data and split."""
-    yield "task", (one.task, other.task)
-    yield "data", (f"{one.dataset} [{one.data_digest[:6]}]", f"{other.dataset} [{other.data_digest[:6]}]")
-    yield "split", (one.split, other.split)
-    yield "rows without a crop", (one.config.get("missing", "dropped"), other.config.get("missing", "dropped"))
-    if (one.task, one.data_digest, one.split) == (other.task, other.data_digest, other.split):
-        yield "coverage", (_format_coverage(one), _format_coverage(other))
+def _comparability_criteria(first: Record, second: Record) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Yield the criteria that must agree; coverage only for the same task, data and split."""
+    yield "task", (first.task, second.task)
+    yield ("data", (f"{first.dataset} [{first.data_digest[:6]}]", f"{second.dataset} [{second.data_digest[:6]}]"))
+    yield "split", (first.split, second.split)
+    yield "rows without a crop", (first.config.get("missing", "dropped"), second.config.get("missing", "dropped"))
+    if (first.task, first.data_digest, first.split) == (second.task, second.data_digest, second.split):
+        yield "coverage", (_format_coverage(first), _format_coverage(second))
 
 
 def _format_coverage(record: Record) -> str:
-    return f"{record.scored} of {record.annotated} labelled rows scored"
+    return f"{record.scored} of {record.annotated} labeled rows scored"
 
 
-def align_units(units: Sequence[str], kept: JobStatistics, record: Record) -> SufficientStatistics:
-    names, found = kept
+def align_units(units: Sequence[str], job_statistics: JobStatistics, record: Record) -> SufficientStatistics:
+    """Reorder the statistics of a job by the names of its units.
+
+    Parameters
+    ----------
+    units : sequence of str
+        The required order.
+    job_statistics : JobStatistics
+        Names of the units, and their statistics.
+    record : Record
+        The job, for the error.
+
+    Returns
+    -------
+    SufficientStatistics
+        The statistics in the order of `units`.
+
+    Raises
+    ------
+    InputError
+        If the job was scored on other units.
+    """
+    names, statistics = job_statistics
     if sorted(names) != sorted(units):
-        apart = sorted(set(names) ^ set(units))
+        mismatches = sorted(set(names) ^ set(units))
         raise InputError(
-            f"job {record.job_id} is scored on other {record.unit}s than the one beside it: "
-            f"{', '.join(apart[:3])}{' and others' if len(apart) > 3 else ''} in one of them only"
+            f"job {record.job_id} is scored on other {record.unit}s than the job it is compared with: "
+            f"{', '.join(mismatches[:3])}{' and others' if len(mismatches) > 3 else ''} in one of them only"
         )
-    return reorder(names, found, units)
+    return reorder(names, statistics, units)
 
 
 def check_same_rows(
     units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]], pairs: Sequence[tuple[Record, Record]]
 ) -> None:
-    counts = [[one.rows() for one in side] for side in sides]
-    for (one, other), first, second in zip(pairs, *counts):
-        unlike = np.flatnonzero((first != second).any(axis=0))
-        if len(unlike):
+    """Raise InputError if the two runs were scored on different numbers of rows of some unit."""
+    row_counts = [[statistics.rows() for statistics in side] for side in sides]
+    for (first, second), first_counts, second_counts in zip(pairs, *row_counts):
+        mismatches = np.flatnonzero((first_counts != second_counts).any(axis=0))
+        if len(mismatches):
             raise InputError(
-                f"{one.group_id} and {other.group_id} are not scored on the same rows of {one.unit} "
-                f"{units[unlike[0]]}; one of them was scored on other crops or labels"
+                f"{first.group_id} and {second.group_id} are not scored on the same rows of {first.unit} "
+                f"{units[mismatches[0]]}; one of them was scored on other crops or labels"
             )
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
+    """Format seeds as `seed 0` or `seeds 0, 1`."""
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
 MAX_UNITS_SHOWN = 5
-"""Units shown for each side."""
+"""Influential units shown for each run."""
 UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
-"""What a unit is scored by on its own: a mean over classes says little of a video that shows one."""
+"""Score of a single unit; a mean over classes is not informative for a video that shows one class."""
 
 
 def compare_records(
     first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
 ) -> Comparison:
-    """Records of the finished seeds of each run, see `harness.leaderboard.runs.find_records`; statistics: see
-    `SignificanceCache.statistics`.
+    """Compare two runs.
 
-    Seeds that both have are paired; a single seed of each is compared whatever its number. InputError for the same
-    run twice, for no seed in common, and for runs of different task, data, split, coverage or treatment of missing
-    crops, naming each.
+    Parameters
+    ----------
+    first, second : sequence of Record
+        The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both have are paired; a
+        single seed of each is compared whatever its number.
+    statistics : callable
+        Loads the statistics of a job; see `SignificanceCache.statistics`.
+
+    Returns
+    -------
+    Comparison
+        Scores, paired tests, influential units and differing settings.
+
+    Raises
+    ------
+    InputError
+        For the same run twice, for runs without a seed in common, and for runs that differ in task, data, split,
+        coverage or treatment of missing crops.
     """
     pairs = pair_seeds(first, second)
     check_comparable(pairs)
-    kept = [(statistics(one), statistics(other)) for one, other in pairs]
-    units = kept[0][0][0]
-    sides = [[align_units(units, one[side], pair[side]) for one, pair in zip(kept, pairs)] for side in (0, 1)]
+    job_statistics = [(statistics(first_job), statistics(second_job)) for first_job, second_job in pairs]
+    units = job_statistics[0][0][0]
+    sides = [
+        [align_units(units, both[side], pair[side]) for both, pair in zip(job_statistics, pairs)] for side in (0, 1)
+    ]
     check_same_rows(units, sides, pairs)
     metric, parts = _compare_metrics(pairs[0][0].metric, *sides)
-    moved = _influential_units(units, pairs[0][0], *sides)
-    own_rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
+    influential = _influential_units(units, pairs[0][0], *sides)
+    rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(
-        first=own_rows[0],
-        second=own_rows[1],
-        seeds=tuple((one.seed, other.seed) for one, other in pairs),
+        first=rows[0],
+        second=rows[1],
+        seeds=tuple((first_job.seed, second_job.seed) for first_job, second_job in pairs),
         units=len(units),
         metric=metric,
         parts=parts,
-        for_first=tuple(one for one in moved if one.influence > 0)[:MAX_UNITS_SHOWN],
-        for_second=tuple(one for one in reversed(moved) if one.influence < 0)[:MAX_UNITS_SHOWN],
-        own=UNIT_SCORES.get(pairs[0][0].task),
+        for_first=tuple(unit for unit in influential if unit.influence > 0)[:MAX_UNITS_SHOWN],
+        for_second=tuple(unit for unit in reversed(influential) if unit.influence < 0)[:MAX_UNITS_SHOWN],
+        unit_score=UNIT_SCORES.get(pairs[0][0].task),
         differing=_differing_settings(*pairs[0]),
         notes=tuple(_notes(first, second, pairs)),
     )
@@ -137,52 +193,54 @@ def compare_records(
 def _compare_metrics(
     metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
 ) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
-    found = all_paired_tests(first, second)
-    scores = [[score(one) for one in side] for side in (first, second)]
-    means = [{name: float(np.mean([one.metrics[name] for one in side])) for name in found} for side in scores]
-    undefined = {name for side in scores for one in side for name in one.undefined}
-    others = [name for name in found if name != metric]
-    adjusted = dict(zip(others, holm_bonferroni([found[name].p for name in others]))) | {metric: found[metric].p}
+    tests = all_paired_tests(first, second)
+    scores = [[score(statistics) for statistics in side] for side in (first, second)]
+    means = [{name: float(np.mean([result.metrics[name] for result in side])) for name in tests} for side in scores]
+    undefined = {name for side in scores for result in side for name in result.undefined}
+    part_names = [name for name in tests if name != metric]
+    adjusted = dict(zip(part_names, holm_bonferroni([tests[name].p for name in part_names])))
+    adjusted[metric] = tests[metric].p
     parts = {
-        name: MetricComparison(name, means[0][name], means[1][name], one, adjusted[name], name in undefined)
-        for name, one in found.items()
+        name: MetricComparison(name, means[0][name], means[1][name], test, adjusted[name], name in undefined)
+        for name, test in tests.items()
     }
-    return parts[metric], tuple(parts[name] for name in others)
+    return parts[metric], tuple(parts[name] for name in part_names)
 
 
 def _influential_units(
     units: Sequence[str], record: Record, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
 ) -> list[InfluentialUnit]:
-    """All units, those that speak most for the first run first."""
-    moves = jackknife_influence(first, second, record.metric)
-    own = [_score_by_unit(side) for side in (first, second)]
-    order = np.argsort(-moves, kind="stable")
+    """Return all units, sorted by influence in favor of the first run."""
+    influences = jackknife_influence(first, second, record.metric)
+    scores = [_score_by_unit(side) for side in (first, second)]
     return [
-        InfluentialUnit(units[i], float(moves[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in own))
-        for i in order
+        InfluentialUnit(
+            units[i], float(influences[i]), *(None if np.isnan(side[i]) else float(side[i]) for side in scores)
+        )
+        for i in np.argsort(-influences, kind="stable")
     ]
 
 
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
-    """float64 [V]: the score of each unit by itself, mean over seeds; NaN where undefined and for a multi-task run."""
+    """Return the score of each unit, float64 [V], mean over seeds; NaN if undefined and for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.has_rows.shape, np.nan)
     if pooled.task == "expr":
         values[pooled.has_rows] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
     elif pooled.task == "va":
         scores = [pooled.metrics(pooled.rows)[name] for name in ("CCC_V", "CCC_A")]
-        known = np.all([one != 0 for one in scores], axis=(0, 1))  # exactly 0 only where undefined
-        values[pooled.has_rows] = np.where(known, np.mean(scores, axis=(0, 1)), np.nan)
+        defined = np.all([values_of_metric != 0 for values_of_metric in scores], axis=(0, 1))  # 0 only if undefined
+        values[pooled.has_rows] = np.where(defined, np.mean(scores, axis=(0, 1)), np.nan)
     elif pooled.task == "au":
-        right, labelled, predicted = (part.sum(axis=1) for part in np.split(pooled.rows, 3, axis=1))
-        counted = labelled + predicted
-        share = np.divide(2 * right, counted, out=np.full(right.shape, np.nan), where=counted > 0)
-        values[pooled.has_rows] = share.mean(axis=0)
+        true_positives, labeled, predicted = (part.sum(axis=1) for part in np.split(pooled.rows, 3, axis=1))
+        total = labeled + predicted
+        f1 = np.divide(2 * true_positives, total, out=np.full(true_positives.shape, np.nan), where=total > 0)
+        values[pooled.has_rows] = f1.mean(axis=0)
     return values
 
 
-def _differing_settings(one: Record, other: Record) -> dict[str, tuple[Any, Any]]:
-    """Settings by dotted name that differ, those that only identify the same thing left out."""
+def _differing_settings(first: Record, second: Record) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that differ, by dotted name, without those that are mere identifiers."""
     sides = [
         {
             "backbone": record.backbone,
@@ -193,7 +251,7 @@ def _differing_settings(one: Record, other: Record) -> dict[str, tuple[Any, Any]
                 if name not in ("entry", "data", "kind", "revision")
             },
         }
-        for record in (one, other)
+        for record in (first, second)
     ]
     return {
         name: (sides[0].get(name), sides[1].get(name))
@@ -205,10 +263,10 @@ def _differing_settings(one: Record, other: Record) -> dict[str, tuple[Any, Any]
 def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tuple[Record, Record]]) -> Iterator[str]:
     for name, side in (("A", first), ("B", second)):
         if side[0].protocol == "published":
-            yield f"{name} was chosen on the reported split itself: its score is optimistic"
+            yield f"{name} was selected on the reported split: its score is optimistic"
         yield from (f"{name}: {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
-        left = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
-        if left:
-            yield f"{name} also has {format_seeds(left)}, which the other lacks"
+        unpaired = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
+        if unpaired:
+            yield f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks"
     if len(pairs) == 1:
-        yield "one seed of each: the p-value is about these two trainings, not about the recipes"
+        yield "one seed of each run: the p-value compares these two trainings, not the configurations"

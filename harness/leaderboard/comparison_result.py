@@ -5,25 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any
 
 from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
+from harness.leaderboard.table_layout import join_phrases, wrap_sentence
 from harness.metrics.paired_tests import PairedTestResult, is_underpowered, minimum_detectable_effect
 from harness.utils.text import align_columns, plural
 
 WIDTH = 100
 MAX_SETTINGS_SHOWN = 6
-"""Differing settings named; JSON has all."""
+"""Differing settings shown as text; JSON has all."""
 
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """A metric of both runs; values are means over the compared seeds. p_adjusted: by Holm, over the parts shown.
+    """A metric of both runs.
 
-    undefined: whether it is undefined, and counts as 0, in some seed of either run.
+    Attributes
+    ----------
+    name : str
+        The metric.
+    first, second : float
+        Means over the compared seeds.
+    paired : PairedTestResult
+        Difference, 95% confidence interval and p-value.
+    p_adjusted : float
+        The p-value after Holm's correction over the parts shown.
+    undefined : bool
+        Whether the metric is undefined, and counts as 0, in some seed of either run.
     """
 
     name: str
@@ -36,7 +47,17 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class InfluentialUnit:
-    """A unit and how much it moves the difference; first, second: its own values, None where undefined."""
+    """A unit and its influence on the difference.
+
+    Attributes
+    ----------
+    unit : str
+        Name of the video or subject.
+    influence : float
+        Jackknife influence on the difference; positive in favor of the first run.
+    first, second : float or None
+        Score of each run on this unit alone; None if undefined.
+    """
 
     unit: str
     influence: float
@@ -46,10 +67,28 @@ class InfluentialUnit:
 
 @dataclass(frozen=True)
 class Comparison:
-    """first, second: leaderboard rows; seeds: pairs of those compared; metric: the task's, parts: all others.
+    """Comparison of two runs.
 
-    for_first, for_second: the units that speak most for each, most first; own: what `InfluentialUnit` values are.
-    differing: settings that differ, {name: (first, second)}; notes: what a reader must know.
+    Attributes
+    ----------
+    first, second : LeaderboardRow
+        The two runs.
+    seeds : tuple of (int, int)
+        The pairs of seeds that were compared.
+    units : int
+        Number of videos or subjects.
+    metric : MetricComparison
+        The task's metric.
+    parts : tuple of MetricComparison
+        All other metrics.
+    for_first, for_second : tuple of InfluentialUnit
+        The units with most influence in favor of each run.
+    unit_score : str or None
+        The score of a single unit that `InfluentialUnit` holds; None for a multi-task run.
+    differing : mapping of str to (first, second)
+        Settings that differ.
+    notes : tuple of str
+        Caveats.
     """
 
     first: LeaderboardRow
@@ -60,75 +99,94 @@ class Comparison:
     parts: tuple[MetricComparison, ...]
     for_first: tuple[InfluentialUnit, ...]
     for_second: tuple[InfluentialUnit, ...]
-    own: str | None
+    unit_score: str | None
     differing: Mapping[str, tuple[Any, Any]]
     notes: tuple[str, ...]
 
     @property
     def detectable(self) -> float | None:
-        """The smallest difference that the test finds with 80 % power; None where units are too few for any."""
+        """The minimum difference that the test detects with 80% power; None if there are too few units for any."""
         return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
 
     def __str__(self) -> str:
         return format_comparison(self)
 
 
-def format_comparison(found: Comparison) -> str:
-    """The comparison in lines of at most about 100 characters, the verdict last but for the notes."""
+def format_comparison(comparison: Comparison, width: int = WIDTH) -> str:
+    """Format the comparison as text, with the verdict and the notes at the end.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The comparison.
+    width : int, default=100
+        Characters to which lines of text are wrapped; tables are not.
+
+    Returns
+    -------
+    str
+        The text, without a newline at its end.
+    """
+    runs = [_format_run("A", comparison.first), _format_run("B", comparison.second)]
     parts = [
-        _format_title(found),
-        "\n".join([_format_run("A", found.first), _format_run("B", found.second), *_format_differing_settings(found)]),
-        _format_table(found),
-        _format_influential_units(found),
-        verdict(found),
+        join_phrases(_title_phrases(comparison), width),
+        _wrap_lines([*runs, *_format_differing_settings(comparison)], width),
+        _format_table(comparison, width),
+        _format_influential_units(comparison, width),
+        _wrap_lines(verdict(comparison).splitlines(), width),
     ]
-    if found.notes:
-        parts.append("\n".join(f"note: {note}" for note in found.notes))
+    if comparison.notes:
+        parts.append(_wrap_lines([f"note: {note}" for note in comparison.notes], width))
     return "\n\n".join(parts)
 
 
-def verdict(found: Comparison) -> str:
-    """Which run is better and how sure that is, or that no difference is shown; whether test and interval agree."""
-    one, name = found.metric.paired, found.metric.name
-    if one.p <= SIGNIFICANCE_LEVEL:
-        better, worse = ("A", "B") if one.difference > 0 else ("B", "A")
-        said = (
-            f"{better} is better than {worse} by {abs(one.difference):.3f} {name} "
-            f"(95 % interval of A - B {_format_interval(found.metric)}, p = {_format_p_value(one.p)})."
+def _wrap_lines(lines: Sequence[str], width: int) -> str:
+    return "\n".join(line if len(line) <= width else wrap_sentence(line, width) for line in lines)
+
+
+def verdict(comparison: Comparison) -> str:
+    """State which run is better, or that the difference is not significant, and how certain that is."""
+    test, name = comparison.metric.paired, comparison.metric.name
+    if test.p <= SIGNIFICANCE_LEVEL:
+        better, worse = ("A", "B") if test.difference > 0 else ("B", "A")
+        text = (
+            f"{better} is better than {worse} by {abs(test.difference):.3f} {name} "
+            f"(95% CI of A - B {_format_interval(comparison.metric)}, p = {_format_p_value(test.p)})."
         )
-        if one.low is not None and one.high is not None and one.low <= 0 <= one.high:
-            said += "\nThe interval holds 0 though the test does not expect it: take the difference as unsettled."
-        return said
-    units = plural(found.units, found.first.unit, "d")
-    able = (
-        f"{units} would show one of {found.detectable:.3f} with 80 % power"
-        if found.detectable is not None
-        else f"{units} cannot show any"
+        if test.low is not None and test.high is not None and test.low <= 0 <= test.high:
+            text += "\nThe 95% CI includes 0 although the test is significant: treat the difference as inconclusive."
+        return text
+    units = plural(comparison.units, comparison.first.unit, "d")
+    power = (
+        f"The minimum detectable difference with {units} is {comparison.detectable:.3f} (80% power)."
+        if comparison.detectable is not None
+        else f"With {units} no difference can be significant."
     )
-    return f"No difference in {name} is shown (p = {_format_p_value(one.p)}); {able}."
+    return f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
 
 
-def to_json(found: Comparison) -> str:
+def to_json(comparison: Comparison) -> str:
+    """Format the comparison as JSON."""
     return json.dumps(
         {
-            "task": found.first.task,
-            "dataset": found.first.dataset,
-            "split": found.first.split,
-            "units": found.units,
-            "unit": found.first.unit,
-            "metric": found.metric.name,
-            "seeds": [list(pair) for pair in found.seeds],
-            "first": _row_to_dict(found.first),
-            "second": _row_to_dict(found.second),
-            "differing": {name: list(pair) for name, pair in found.differing.items()},
-            "difference": _metric_to_dict(found.metric),
-            "detectable": found.detectable,
-            "parts": [_metric_to_dict(part) for part in found.parts],
-            "unit_value": found.own,
-            "for_first": [vars(one) for one in found.for_first],
-            "for_second": [vars(one) for one in found.for_second],
-            "verdict": verdict(found),
-            "notes": list(found.notes),
+            "task": comparison.first.task,
+            "dataset": comparison.first.dataset,
+            "split": comparison.first.split,
+            "units": comparison.units,
+            "unit": comparison.first.unit,
+            "metric": comparison.metric.name,
+            "seeds": [list(pair) for pair in comparison.seeds],
+            "first": _row_to_dict(comparison.first),
+            "second": _row_to_dict(comparison.second),
+            "differing": {name: list(pair) for name, pair in comparison.differing.items()},
+            "difference": _metric_to_dict(comparison.metric),
+            "detectable": comparison.detectable,
+            "parts": [_metric_to_dict(part) for part in comparison.parts],
+            "unit_value": comparison.unit_score,
+            "for_first": [vars(unit) for unit in comparison.for_first],
+            "for_second": [vars(unit) for unit in comparison.for_second],
+            "verdict": verdict(comparison),
+            "notes": list(comparison.notes),
         },
         indent=1,
         allow_nan=False,
@@ -154,11 +212,12 @@ def _metric_to_dict(part: MetricComparison) -> dict[str, Any]:
     }
 
 
-def _format_title(found: Comparison) -> str:
-    row, same = found.first, all(one == other for one, other in found.seeds)
-    pairs = [str(one) if same else f"{one} beside {other}" for one, other in found.seeds]
+def _title_phrases(comparison: Comparison) -> list[str]:
+    row, equal = comparison.first, all(first == second for first, second in comparison.seeds)
+    pairs = [str(first) if equal else f"{first} vs. {second}" for first, second in comparison.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
-    return f"{TITLES[row.task]} on {row.dataset}; {row.split} split; {plural(found.units, row.unit, 'd')}; {seeds}"
+    units = plural(comparison.units, row.unit, "d")
+    return [f"{TITLES[row.task]} on {row.dataset}", f"{row.split} split", units, seeds]
 
 
 def _format_run(name: str, row: LeaderboardRow) -> str:
@@ -167,23 +226,26 @@ def _format_run(name: str, row: LeaderboardRow) -> str:
     return f"{name}  {row.run_id}  {', '.join(words)}"
 
 
-def _format_differing_settings(found: Comparison) -> list[str]:
-    told = [f"{name} {_format_value(one)} / {_format_value(other)}" for name, (one, other) in found.differing.items()]
-    if not told:
+def _format_differing_settings(comparison: Comparison) -> list[str]:
+    settings = [
+        f"{name} {_format_value(first)} / {_format_value(second)}"
+        for name, (first, second) in comparison.differing.items()
+    ]
+    if not settings:
         return []
-    more = f" and {len(told) - MAX_SETTINGS_SHOWN} more" if len(told) > MAX_SETTINGS_SHOWN else ""
-    line = f"A / B differ in: {'; '.join(told[:MAX_SETTINGS_SHOWN])}{more}"
-    return wrap(line, WIDTH, subsequent_indent="   ", break_long_words=False)
+    hidden = len(settings) - MAX_SETTINGS_SHOWN
+    shown = [*settings[:MAX_SETTINGS_SHOWN], *([f"{hidden} more"] if hidden > 0 else [])]
+    return [f"A / B differ in: {'; '.join(shown)}"]
 
 
 def _format_value(value: Any) -> str:
     return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _format_table(found: Comparison) -> str:
-    lines = [["", "A", "B", "A - B", "95 % interval", "p", ""]]
-    for part in (found.metric, *found.parts):
-        sure = "*" if part is not found.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL else ""
+def _format_table(comparison: Comparison, width: int) -> str:
+    lines = [["", "A", "B", "A - B", "95% CI", "p-value", ""]]
+    for part in (comparison.metric, *comparison.parts):
+        is_significant_part = part is not comparison.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL
         lines.append(
             [
                 part.name,
@@ -192,40 +254,48 @@ def _format_table(found: Comparison) -> str:
                 f"{part.paired.difference:+.3f}",
                 _format_interval(part),
                 _format_p_value(part.paired.p),
-                sure + ("u" if part.undefined else ""),
+                ("*" if is_significant_part else "") + ("u" if part.undefined else ""),
             ]
         )
-    legend = ["* p of at most 0.05 also after Holm's correction for the parts shown"] if _has_mark(lines, "*") else []
-    legend += ["u undefined, counted as 0, in some seed"] if _has_mark(lines, "u") else []
-    return "\n".join([*align_columns(lines), *legend])
+    legend = [f"p-value: paired permutation test over {comparison.first.unit}s"]
+    if _has_mark(lines, "*"):
+        legend.append(f"* significant after Holm correction over the parts shown (alpha {SIGNIFICANCE_LEVEL:g})")
+    if _has_mark(lines, "u"):
+        legend.append("u: undefined in some seed, counted as 0")
+    return "\n".join([*align_columns(lines), join_phrases(legend, width)])
 
 
 def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
     return any(mark in line[-1] for line in lines)
 
 
-def _format_influential_units(found: Comparison) -> str:
-    """The units that speak most for each run, with what each run scores on them alone."""
-    noun, heads = found.first.unit, ["moves A - B by"] + ([f"{found.own}: A", "B"] if found.own else [])
+def _format_influential_units(comparison: Comparison, width: int) -> str:
+    """Format the units with most influence in favor of each run, with the scores of both runs on each of them."""
+    noun, unit_score = comparison.first.unit, comparison.unit_score
+    headings = ["effect", *(["A", "B"] if unit_score else [])]
     parts = []
-    for name, units in (("A", found.for_first), ("B", found.for_second)):
+    for name, units in (("A", comparison.for_first), ("B", comparison.for_second)):
         if units:
             lines = [
-                [f"{noun}s that speak most for {name}", *heads],
-                *(_format_unit(one, bool(found.own)) for one in units),
+                [f"{noun}s most in favor of {name}", *headings],
+                *(_format_unit(unit, bool(unit_score)) for unit in units),
             ]
             parts.append("\n".join(align_columns(lines)))
-    return "\n\n".join(parts) or f"no {noun} moves the difference"
+    if not parts:
+        return f"no {noun} has an effect on the difference"
+    legend = [f"effect: A - B with the {noun} minus A - B without it"]
+    legend += [f"A, B: score on the {noun} alone ({unit_score})"] if unit_score else []
+    return "\n\n".join(parts) + "\n" + join_phrases(legend, width)
 
 
-def _format_unit(one: InfluentialUnit, own: bool) -> list[str]:
-    values = ["-" if value is None else f"{value:.3f}" for value in (one.first, one.second)]
-    return [f"  {one.unit}", f"{one.influence:+.4f}", *(values if own else [])]
+def _format_unit(unit: InfluentialUnit, with_scores: bool) -> list[str]:
+    values = ["-" if value is None else f"{value:.3f}" for value in (unit.first, unit.second)]
+    return [f"  {unit.unit}", f"{unit.influence:+.4f}", *(values if with_scores else [])]
 
 
 def _format_interval(part: MetricComparison) -> str:
-    one = part.paired
-    return "-" if one.low is None or one.high is None else f"[{one.low:+.3f}, {one.high:+.3f}]"
+    test = part.paired
+    return "-" if test.low is None or test.high is None else f"[{test.low:+.3f}, {test.high:+.3f}]"
 
 
 def _format_p_value(p: float) -> str:

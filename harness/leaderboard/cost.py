@@ -1,4 +1,4 @@
-"""Accuracy and what it costs: each exported file of a board's runs, scored and measured, on one row."""
+"""Accuracy and cost of the exported files of a board's runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pathlib import Path
 from harness.features.store import FeatureStore
 from harness.leaderboard.cost_text import CostRow, render_cost
 from harness.leaderboard.row_types import LeaderboardRow
-from harness.leaderboard.rows import Evidence, board_key, finished_records, group_by_configuration, leaderboard_rows
+from harness.leaderboard.rows import (
+    SignificanceProvider,
+    board_key,
+    finished_records,
+    group_by_configuration,
+    leaderboard_rows,
+)
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, export_folder, read_exports
@@ -22,25 +28,34 @@ from harness.utils.store import Store
 logger = logging.getLogger(__name__)
 
 
-def pareto_front(offers: Sequence[tuple[float, float]]) -> list[bool]:
-    """For each (value, cost), whether none of the others has as high a value for as low a cost, one of them better.
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Compute which points are on the Pareto front.
 
-    Equal offers are on the front together.
+    Parameters
+    ----------
+    points : sequence of (value, cost)
+        Values, the higher the better, and costs, the lower the better.
+
+    Returns
+    -------
+    list of bool
+        For each point, whether no other one has a value at least as high for a cost at least as low, one of them
+        better. Equal points are on the front together.
     """
     best: float | None = None
-    ahead = [False] * len(offers)
-    order = sorted(range(len(offers)), key=lambda i: (offers[i][1], -offers[i][0]))
-    for place, i in enumerate(order):
-        same = place > 0 and offers[order[place - 1]] == offers[i]
-        if same:
-            ahead[i] = ahead[order[place - 1]]
-        elif best is None or offers[i][0] > best:
-            ahead[i], best = True, offers[i][0]
-    return ahead
+    on_front = [False] * len(points)
+    order = sorted(range(len(points)), key=lambda i: (points[i][1], -points[i][0]))
+    for position, i in enumerate(order):
+        repeated = position > 0 and points[order[position - 1]] == points[i]
+        if repeated:
+            on_front[i] = on_front[order[position - 1]]
+        elif best is None or points[i][0] > best:
+            on_front[i], best = True, points[i][0]
+    return on_front
 
 
 def export_key(exported: ExportRecord) -> str:
-    """What evidence knows an exported file by."""
+    """Return the job id under which `SignificanceCache` looks up an exported file."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
@@ -49,34 +64,44 @@ def cost_rows(
     exported: Iterable[ExportRecord],
     macs: Mapping[str, int | None],
     task: str | None = None,
-    evidence: Evidence | None = None,
+    significance: SignificanceProvider | None = None,
 ) -> list[CostRow]:
-    """One row for each exported file of a finished job, and one for each run without any, boards one after another,
-    highest value first.
+    """Build one row for each exported file of a finished job, and one for each run without a file.
 
-    macs: of a crop in the backbone, by run id, for runs without a file. `value` and its interval are the file's own
-    score, else the run's; None where the file was not scored. `difference` is the file's score less that of the `seed`
-    it was made of, `difference_low` and `difference_high` its paired interval, None without statistics. `latency_1`,
-    `latency_2`: milliseconds of one crop by threads, `p95_1`, `p95_2`; `size`: bytes; `memory`: MiB; `largest`,
-    `agreement`: see `harness.tracking.export_records.ExportRecord`. `pareto`: whether no file of the board that was
-    measured on the same device is at least as good and as fast on one thread, and better in one.
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    exported : iterable of ExportRecord
+        Records of exported files.
+    macs : mapping of str to int
+        Multiply-accumulate operations of the backbone for one crop, by run id, for runs without a file.
+    task : str, optional
+        Default: all tasks.
+    significance : SignificanceProvider, optional
+        Source of intervals and tests.
+
+    Returns
+    -------
+    list of CostRow
+        Boards one after another, highest value first.
     """
     records = list(records)
-    own = {row.run_id: row for row in leaderboard_rows(records, task)}
+    run_rows = {row.run_id: row for row in leaderboard_rows(records, task)}
     files: dict[str, list[ExportRecord]] = defaultdict(list)
-    for one in exported:
-        files[one.job_id].append(one)
-    made = []
+    for export_record in exported:
+        files[export_record.job_id].append(export_record)
+    rows: list[CostRow] = []
     for group in group_by_configuration(records, task):
-        row, jobs = own[group[0].group_id], finished_records(group)
-        measured = [_file_row(row, job, one, evidence) for job in jobs for one in files[job.job_id]]
-        made += measured or ([_run_row(row, jobs, macs, evidence)] if row.kind == "run" and jobs else [])
-    _mark_pareto_front(made)
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, own.values())))}
+        row, jobs = run_rows[group[0].group_id], finished_records(group)
+        file_rows = [_file_row(row, job, file, significance) for job in jobs for file in files[job.job_id]]
+        rows += file_rows or ([_run_row(row, jobs, macs, significance)] if row.kind == "run" and jobs else [])
+    _mark_pareto_front(rows)
+    board_order = {key: i for i, key in enumerate(dict.fromkeys(map(board_key, run_rows.values())))}
     return sorted(
-        made,
+        rows,
         key=lambda row: (
-            places[board_key(row)],
+            board_order[board_key(row)],
             row.value is None,
             -(row.value or 0.0),
             row.latency_1 or 0.0,
@@ -88,41 +113,47 @@ def cost_rows(
     )
 
 
-def _file_row(row: LeaderboardRow, job: Record, one: ExportRecord, evidence: Evidence | None) -> CostRow:
-    scored = one.value is not None and evidence is not None
-    itself = dataclasses.replace(job, job_id=export_key(one))
-    ends = evidence.interval([itself]) if scored else None
-    found = evidence.difference([itself], [job]) if scored else None
+def _file_row(
+    row: LeaderboardRow, job: Record, exported: ExportRecord, significance: SignificanceProvider | None
+) -> CostRow:
+    interval, paired = None, None
+    if exported.value is not None and significance is not None:
+        file_record = dataclasses.replace(job, job_id=export_key(exported))
+        interval = significance.interval([file_record])
+        paired = significance.difference([file_record], [job])
     return CostRow(
         **row.shared_fields(),
         seed=job.seed,
-        format=one.format,
-        precision=one.precision,
-        file=one.file,
-        value=one.value,
-        ci_low=ends and ends[0],
-        ci_high=ends and ends[1],
-        difference=None if one.value is None or one.run_value is None else one.value - one.run_value,
-        difference_low=found and found.low,
-        difference_high=found and found.high,
-        largest=one.largest,
-        agreement=one.agreement,
-        parameters=one.parameters,
-        macs=one.macs,
-        size=one.size,
-        latency_1=_latency(one, 1, "median"),
-        latency_2=_latency(one, 2, "median"),
-        p95_1=_latency(one, 1, "p95"),
-        p95_2=_latency(one, 2, "p95"),
-        memory=one.memory,
-        device=one.device,
+        format=exported.format,
+        precision=exported.precision,
+        file=exported.file,
+        value=exported.value,
+        ci_low=interval[0] if interval else None,
+        ci_high=interval[1] if interval else None,
+        difference=None
+        if exported.value is None or exported.run_value is None
+        else exported.value - exported.run_value,
+        difference_low=paired.low if paired else None,
+        difference_high=paired.high if paired else None,
+        largest=exported.largest,
+        agreement=exported.agreement,
+        parameters=exported.parameters,
+        macs=exported.macs,
+        size=exported.size,
+        latency_1=_latency(exported, 1, "median"),
+        latency_2=_latency(exported, 2, "median"),
+        p95_1=_latency(exported, 1, "p95"),
+        p95_2=_latency(exported, 2, "p95"),
+        memory=exported.memory,
+        device=exported.device,
     )
 
 
 def _run_row(
-    row: LeaderboardRow, jobs: list[Record], macs: Mapping[str, int | None], evidence: Evidence | None
+    row: LeaderboardRow, jobs: list[Record], macs: Mapping[str, int | None], significance: SignificanceProvider | None
 ) -> CostRow:
-    low, high = (evidence.interval(jobs) if evidence is not None else None) or (row.ci_low, row.ci_high)
+    interval = significance.interval(jobs) if significance is not None else None
+    low, high = interval or (row.ci_low, row.ci_high)
     return CostRow(
         **row.shared_fields(),
         value=row.value,
@@ -133,71 +164,98 @@ def _run_row(
     )
 
 
-def _latency(one: ExportRecord, threads: int, what: str) -> float | None:
-    return one.latency.get(str(threads), {}).get(what)
+def _latency(exported: ExportRecord, threads: int, statistic: str) -> float | None:
+    return exported.latency.get(str(threads), {}).get(statistic)
 
 
-def _mark_pareto_front(made: list[CostRow]) -> None:
-    """The Pareto front of each board and device."""
-    offers: dict[tuple, list[CostRow]] = defaultdict(list)
-    for row in made:
+def _mark_pareto_front(rows: list[CostRow]) -> None:
+    """Set `pareto` of the rows, for each board and device."""
+    groups: dict[tuple[object, ...], list[tuple[CostRow, tuple[float, float]]]] = defaultdict(list)
+    for row in rows:
         if row.value is not None and row.latency_1 is not None:
-            offers[board_key(row), row.device].append(row)
-    for several in offers.values():
-        for row, ahead in zip(several, pareto_front([(row.value, row.latency_1) for row in several])):
-            row.pareto = ahead
+            groups[board_key(row), row.device].append((row, (row.value, row.latency_1)))
+    for group in groups.values():
+        for (row, _), on_front in zip(group, pareto_front([point for _, point in group])):
+            row.pareto = on_front
 
 
 def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str, width: int) -> str:
-    """The boards with what exported files cost; plot: where to draw them."""
+    """Format the boards with the cost of exported files, and draw them.
+
+    Parameters
+    ----------
+    store : Store
+        The store of the runs.
+    plot : Path or None
+        The PNG to draw.
+    task : str or None
+        None: all tasks.
+    format : {"table", "csv", "json", "md"}
+        The format of the text.
+    width : int
+        Characters of a line.
+
+    Returns
+    -------
+    str
+        The boards.
+
+    Raises
+    ------
+    InputError
+        If `plot` is a folder, or there is nothing to draw.
+    """
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
     records, exported = tracked_records(store), list(read_exports(store))
-    evidence = SignificanceCache(store, remote_job_files(store), places=statistics_paths(store, exported))
-    listed = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, evidence)
+    cache = SignificanceCache(store, remote_job_files(store), paths=statistics_paths(store, exported))
+    rows = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, cache)
     if plot is not None:
-        _draw_plot(plot, listed)
-    if not listed and format in ("table", "md"):
+        _draw_plot(plot, rows)
+    if not rows and format in ("table", "md"):
         return f"no run in {store} yet; start with: framelight run quickstart --store {store}"
-    return render_cost(listed, format, width).rstrip("\n")
+    return render_cost(rows, format, width).rstrip("\n")
 
 
 def statistics_paths(store: Store, exported: Iterable[ExportRecord]) -> Mapping[str, Path]:
-    """Where the statistics of exported files' own scores lie, by the name that evidence asks for them with."""
-    return {export_key(one): export_folder(store, one.job_id) / f"{one.format}-{one.precision}.npz" for one in exported}
+    """Return the files with the statistics of exported files, by `export_key`."""
+    return {
+        export_key(record): export_folder(store, record.job_id) / f"{record.format}-{record.precision}.npz"
+        for record in exported
+    }
 
 
-def _draw_plot(plot: Path, listed: list[CostRow]) -> None:
+def _draw_plot(path: Path, rows: list[CostRow]) -> None:
     from harness.leaderboard.cost_plot import draw_cost
 
-    if not any(row.value is not None and row.latency_1 is not None for row in listed):
+    if not any(row.value is not None and row.latency_1 is not None for row in rows):
         raise InputError(
-            "nothing to draw: no exported file of these runs was scored and measured yet; "
+            "nothing to draw: no exported file of these runs has been scored and measured; "
             "framelight export RUN --format onnx --out DIR does both"
         )
-    draw_cost(plot, listed)
-    logger.info(f"drawn: {plot}")
+    draw_cost(path, rows)
+    logger.info(f"drawn: {path}")
 
 
 def _macs_by_run(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
-    """MACs of each run's backbone, by run id, as far as they are known."""
-    kept, known = FeatureStore(store.features), dict[str, int | None]()
-    found = {}
+    """Return the MACs of each run's backbone, by run id; None where they cannot be counted."""
+    features, macs_by_entry = FeatureStore(store.features), dict[str, int | None]()
+    macs: dict[str, int | None] = {}
     for group in groups:
         entry = group[0].config.get("entry")
         if entry and group[0].kind == "run":
-            if entry not in known:
-                known[entry] = _backbone_macs(kept, entry, store)
-            found[group[0].group_id] = known[entry]
-    return found
+            if entry not in macs_by_entry:
+                macs_by_entry[entry] = _backbone_macs(features, entry, store)
+            macs[group[0].group_id] = macs_by_entry[entry]
+    return macs
 
 
-def _backbone_macs(kept: FeatureStore, entry: str, store: Store) -> int | None:
+def _backbone_macs(features: FeatureStore, entry: str, store: Store) -> int | None:
     import backbones
 
     try:
-        reference = kept.entry(entry).backbone["reference"]
-        named = reference.partition("@")[0]
-        return backbones.describe(named, store.backbones, store.backbone_info)["macs"]
+        reference = features.entry(entry).backbone["reference"]
+        name = reference.partition("@")[0]
+        return backbones.describe(name, store.backbones, store.backbone_info)["macs"]
     except (FramelightError, backbones.BackboneError, KeyError):
         return None

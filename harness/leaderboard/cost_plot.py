@@ -1,11 +1,11 @@
-"""Accuracy against latency: files as areas of their size, intervals as whiskers, the Pareto front as a line."""
+"""Plot of accuracy against latency, with file size as marker area and the Pareto front as a line."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.leaderboard.columns import SHORT_WORDS
 from harness.leaderboard.cost_text import CostRow, measured_devices
@@ -30,84 +30,123 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT, LEGEND_WIDTH, PANEL_GAP = 9.2, 4.3, 2.35, 1.15
-"""Inches of the picture, of a panel, of the legend on its right, and from panel to panel."""
+"""In inches: the figure, a panel, the legend on its right, and the distance between panels."""
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.CLASS_COLORS[4], style.SKY, style.CLASS_COLORS[7])
-"""Of backbones; those after the last are grey."""
+"""Colors of backbones; further ones are gray."""
 MARKERS = {"float32": "o", "float16": "s", "int8": "^"}
 DEFAULT_MARKER = "D"
 MAX_AREA, MIN_AREA = 330.0, 22.0
-"""Area of the largest file's mark in square points, and the least that is seen."""
+"""Marker area of the largest file in square points, and the smallest marker area."""
+
+
+class Point(NamedTuple):
+    """A file that was scored and measured.
+
+    Attributes
+    ----------
+    row : CostRow
+        The row of the file.
+    latency : float
+        Median milliseconds for one crop on one thread.
+    value : float
+        The score.
+    size : int
+        Bytes.
+    """
+
+    row: CostRow
+    latency: float
+    value: float
+    size: int
 
 
 def draw_cost(path: Path, rows: list[CostRow]) -> None:
-    """Write a PNG of the rows of `harness.leaderboard.cost` that are scored and measured, a panel for each board."""
-    drawn = [row for row in rows if row.value is not None and row.latency_1 is not None]
-    boards = [list(part) for _, part in groupby(drawn, key=board_key)]
-    colors = _backbone_colors(drawn)
+    """Write a PNG of accuracy against latency.
+
+    Parameters
+    ----------
+    path : Path
+        The PNG.
+    rows : list of CostRow
+        Rows of `harness.leaderboard.cost.cost_rows`. Those that are scored and measured are drawn, a panel for each
+        board.
+    """
+    points = [
+        Point(row, row.latency_1, row.value, row.size or 0)
+        for row in rows
+        if row.value is not None and row.latency_1 is not None
+    ]
+    boards = [list(part) for _, part in groupby(points, key=lambda point: board_key(point.row))]
+    colors = _backbone_colors(points)
+    devices = "; ".join(measured_devices(_rows(points)))
     with plotting_context():
-        made = make_titled_figure(
+        figure = make_titled_figure(
             WIDTH,
             len(boards) * (HEIGHT + PANEL_GAP),
             "Accuracy and cost of exported runs",
             (
-                f"one crop, warm, one thread; measured on {'; '.join(measured_devices(drawn))}",
-                "area: size of the file; whiskers: 95 % interval of its score, for one file of each run; "
-                "dashes: Pareto front",
+                f"latency of one crop after warm-up, one thread; measured on {devices}",
+                "area: file size; whiskers: 95% CI of the score, for one file of each run; dashed line: Pareto front",
             ),
         )
-        for place, listed in enumerate(boards):
-            bottom = (len(boards) - 1 - place) * (HEIGHT + PANEL_GAP) + 0.62
-            axes = add_panel(made, 0.8, bottom, WIDTH - 0.95 - LEGEND_WIDTH, HEIGHT)
-            _plot_board(axes, listed, colors, "; ".join(board_title(listed, rows)[:2]))
-        save_png(made, path)
+        for i, board in enumerate(boards):
+            bottom = (len(boards) - 1 - i) * (HEIGHT + PANEL_GAP) + 0.62
+            axes = add_panel(figure, 0.8, bottom, WIDTH - 0.95 - LEGEND_WIDTH, HEIGHT)
+            _plot_board(axes, board, colors, "; ".join(board_title(_rows(board), rows)[:2]))
+        save_png(figure, path)
 
 
-def _plot_board(axes: Axes, listed: list[CostRow], colors: dict[str, str], heading: str) -> None:
-    largest = max(row.size for row in listed)
-    areas = [max(MIN_AREA, MAX_AREA * row.size / largest) for row in listed]
-    _connect_files(axes, listed, colors)
-    labels = _point_labels(listed)
-    for row, area, label in sorted(zip(listed, areas, labels), key=lambda drawn: -drawn[1]):
-        _plot_file(axes, row, area, colors[row.backbone])
+def _rows(points: list[Point]) -> list[CostRow]:
+    return [point.row for point in points]
+
+
+def _plot_board(axes: Axes, points: list[Point], colors: dict[str, str], heading: str) -> None:
+    largest = max(point.size for point in points)
+    areas = [max(MIN_AREA, MAX_AREA * point.size / largest) for point in points]
+    _connect_files(axes, points, colors)
+    labels = _point_labels(points)
+    for point, area, label in sorted(zip(points, areas, labels), key=lambda drawn: -drawn[1]):
+        _plot_file(axes, point, area, colors[point.row.backbone])
         if label is not None:
-            _plot_interval(axes, row, colors[row.backbone])
-    _plot_pareto_front(axes, listed)
-    _set_scales(axes, listed)
+            _plot_interval(axes, point, colors[point.row.backbone])
+    _plot_pareto_front(axes, points)
+    _set_scales(axes, points)
     axes.grid(color=GRID, linewidth=0.8)
-    set_labels(axes, "milliseconds a crop (median, one thread; the less the better)", listed[0].metric, heading)
-    _add_legend(axes, listed, areas, colors)
+    set_labels(axes, "latency per crop in ms (median, one thread; lower is better)", points[0].row.metric, heading)
+    _add_legend(axes, points, areas, colors)
     label_points(
         axes,
-        [(row.latency_1, row.value) for row in listed],
+        [(point.latency, point.value) for point in points],
         [label or "" for label in labels],
         [area**0.5 / 2 for area in areas],
-        [row.pareto for row in listed],
+        [point.row.pareto for point in points],
     )
 
 
-def _connect_files(axes: Axes, listed: list[CostRow], colors: dict[str, str]) -> None:
-    """A thin line through the files of one run and format."""
-    joined: dict[tuple, list[CostRow]] = defaultdict(list)
-    for row in listed:
-        joined[row.run_id, row.seed, row.format, row.device].append(row)
-    for several in joined.values():
-        several.sort(key=lambda row: row.latency_1)
+def _connect_files(axes: Axes, points: list[Point], colors: dict[str, str]) -> None:
+    """Draw a thin line through the files of one run and format."""
+    groups: dict[tuple[object, ...], list[Point]] = defaultdict(list)
+    for point in points:
+        groups[point.row.run_id, point.row.seed, point.row.format, point.row.device].append(point)
+    for group in groups.values():
+        group.sort(key=lambda point: point.latency)
         axes.plot(
-            [row.latency_1 for row in several],
-            [row.value for row in several],
-            color=colors[several[0].backbone],
+            [point.latency for point in group],
+            [point.value for point in group],
+            color=colors[group[0].row.backbone],
             linewidth=0.9,
             alpha=0.45,
             zorder=2,
         )
 
 
-def _plot_file(axes: Axes, row: CostRow, area: float, color: str) -> None:
+def _plot_file(axes: Axes, point: Point, area: float, color: str) -> None:
+    row = point.row
     axes.scatter(
-        [row.latency_1],
-        [row.value],
+        [point.latency],
+        [point.value],
         s=area,
-        marker=MARKERS.get(row.precision, DEFAULT_MARKER),
+        marker=MARKERS.get(row.precision or "", DEFAULT_MARKER),
         color=color,
         alpha=0.85,
         edgecolors=INK if row.pareto else "white",
@@ -116,13 +155,13 @@ def _plot_file(axes: Axes, row: CostRow, area: float, color: str) -> None:
     )
 
 
-def _plot_interval(axes: Axes, row: CostRow, color: str) -> None:
-    if row.ci_low is not None and row.ci_high is not None:
-        away = [[row.value - row.ci_low], [row.ci_high - row.value]]
+def _plot_interval(axes: Axes, point: Point, color: str) -> None:
+    low, high = point.row.ci_low, point.row.ci_high
+    if low is not None and high is not None:
         axes.errorbar(
-            [row.latency_1],
-            [row.value],
-            yerr=away,
+            [point.latency],
+            [point.value],
+            yerr=[[point.value - low], [high - point.value]],
             ecolor=color,
             elinewidth=1.1,
             capsize=3.5,
@@ -132,62 +171,69 @@ def _plot_interval(axes: Axes, row: CostRow, color: str) -> None:
         )
 
 
-def _plot_pareto_front(axes: Axes, listed: list[CostRow]) -> None:
-    """Steps: between two files on the front nothing is offered. One for each device."""
-    for device in measured_devices(listed):
-        ahead = sorted((row.latency_1, row.value) for row in listed if row.pareto and row.device == device)
-        if len(ahead) > 1:
-            axes.step(*zip(*ahead), where="post", color=GRAY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=3)
+def _plot_pareto_front(axes: Axes, points: list[Point]) -> None:
+    """Draw the Pareto front of each device as steps."""
+    for device in measured_devices(_rows(points)):
+        front = sorted(
+            (point.latency, point.value) for point in points if point.row.pareto and point.row.device == device
+        )
+        if len(front) > 1:
+            axes.step(*zip(*front), where="post", color=GRAY, linewidth=1.2, linestyle=(0, (4, 2)), zorder=3)
 
 
-def _set_scales(axes: Axes, listed: list[CostRow]) -> None:
-    """A logarithmic axis with ticks that are read as milliseconds, and room for the widest marks and labels."""
+def _set_scales(axes: Axes, points: list[Point]) -> None:
+    """Set a logarithmic axis with ticks in milliseconds, and limits with room for markers and labels."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    times = [row.latency_1 for row in listed]
+    latencies = [point.latency for point in points]
     axes.set_xscale("log")
-    spread = max(1.35, (max(times) / min(times)) ** 0.14)
-    axes.set_xlim(min(times) / spread, max(times) * spread)
-    few = max(times) / min(times) < 30
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if few else (1, 2, 5), numticks=30))
+    ratio = max(latencies) / min(latencies)
+    margin = max(1.35, ratio**0.14)
+    axes.set_xlim(min(latencies) / margin, max(latencies) * margin)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if ratio < 30 else (1, 2, 5), numticks=30))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()
-    ends = [end for row in listed for end in (row.value, row.ci_low, row.ci_high) if end is not None]
-    room = 0.06 * (max(ends) - min(ends)) or 0.05
-    axes.set_ylim(min(ends) - room, max(ends) + room)
+    values = [
+        value for point in points for value in (point.value, point.row.ci_low, point.row.ci_high) if value is not None
+    ]
+    padding = 0.06 * (max(values) - min(values)) or 0.05
+    axes.set_ylim(min(values) - padding, max(values) + padding)
 
 
-def _backbone_colors(listed: list[CostRow]) -> dict[str, str]:
-    """Of each backbone, the same on every board."""
-    names = sorted({row.backbone for row in listed})
-    return {name: COLORS[place] if place < len(COLORS) else PALE for place, name in enumerate(names)}
+def _backbone_colors(points: list[Point]) -> dict[str, str]:
+    """Assign each backbone a color, the same on every board."""
+    names = sorted({point.row.backbone for point in points})
+    return {name: COLORS[i] if i < len(COLORS) else PALE for i, name in enumerate(names)}
 
 
-def _point_labels(listed: list[CostRow]) -> list[str | None]:
-    """Of one file of each run, on the front where one is: what color and shape do not say, that is head, features and
-    format where they differ. None for the others.
+def _point_labels(points: list[Point]) -> list[str | None]:
+    """Label one file of each run, preferably on the Pareto front; None for the others.
+
+    A label names head, features and format where they differ on the board.
     """
-    several = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in listed}) > 1]
-    known, labels = set[tuple](), list[str | None]([None] * len(listed))
-    for place in sorted(range(len(listed)), key=lambda place: not listed[place].pareto):
-        row = listed[place]
-        if (key := (row.run_id, row.format)) not in known:
-            known.add(key)
-            words = [SHORT_WORDS.get(getattr(row, name), getattr(row, name)) for name in several] + row.distinction[:1]
-            labels[place] = " ".join(words)
+    rows = _rows(points)
+    differing = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in rows}) > 1]
+    labeled: set[tuple[str, str | None]] = set()
+    labels: list[str | None] = [None] * len(rows)
+    for i in sorted(range(len(rows)), key=lambda i: not rows[i].pareto):
+        row = rows[i]
+        if (key := (row.run_id, row.format)) not in labeled:
+            labeled.add(key)
+            words = [SHORT_WORDS.get(getattr(row, name), getattr(row, name)) for name in differing]
+            labels[i] = " ".join(words + row.distinction[:1])
     return labels
 
 
-def _add_legend(axes: Axes, listed: list[CostRow], areas: list[float], colors: dict[str, str]) -> None:
+def _add_legend(axes: Axes, points: list[Point], areas: list[float], colors: dict[str, str]) -> None:
     from matplotlib.lines import Line2D
 
     def legend_entry(label: str, **look: Any) -> Line2D:
         return Line2D([], [], linestyle="none", label=label, **look)
 
-    precisions = {row.precision for row in listed}
-    backbones = sorted({row.backbone for row in listed})
-    sizes = sorted((row.size, area) for row, area in zip(listed, areas))
+    precisions = {point.row.precision or "" for point in points}
+    backbones = sorted({point.row.backbone for point in points})
+    sizes = sorted((point.size, area) for point, area in zip(points, areas))
     entries = [
         *(legend_entry(truncate(name, 24), marker="o", color=colors[name], markersize=7) for name in backbones),
         legend_entry(""),

@@ -1,4 +1,4 @@
-"""Accuracy and cost as text, in the four formats of the leaderboard."""
+"""Rendering of accuracy and cost in the formats of the leaderboard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,41 @@ from harness.utils.text import plural
 
 @dataclass(kw_only=True)
 class CostRow(BoardRow):
-    """An exported file, or a run without one; see `harness.leaderboard.cost.cost_rows`."""
+    """An exported file, or a run without one.
+
+    Attributes
+    ----------
+    value, ci_low, ci_high : float or None
+        Score of the file and its 95% confidence interval, or those of a run without a file; None if the file was not
+        scored.
+    parameters : int
+        Parameters of backbone and head.
+    macs : int or None
+        Multiply-accumulate operations for one crop; without a file, those of the backbone alone.
+    seed : int or None
+        The seed that was exported.
+    format, precision, file : str or None
+        The exported file.
+    difference : float or None
+        Score of the file minus score of the seed.
+    difference_low, difference_high : float or None
+        Paired 95% confidence interval; None without statistics.
+    largest, agreement : float or None
+        See `harness.tracking.export_records.ExportRecord`.
+    size : int or None
+        Size of the file in bytes.
+    latency_1, latency_2 : float or None
+        Median milliseconds for one crop on one and two threads.
+    p95_1, p95_2 : float or None
+        95th percentiles of the same.
+    memory : float or None
+        Peak memory in MiB of a process that loads and runs the file.
+    device : str or None
+        The processor that the file was measured on.
+    pareto : bool
+        Whether no file of the board that was measured on the same device has a score at least as high and a latency
+        on one thread at least as low, one of them better.
+    """
 
     value: float | None
     ci_low: float | None
@@ -93,70 +127,63 @@ FIELDS = (
     "data_digest",
 )
 PARETO_MARK = "*"
-DROPPED = ("params", "MACs", "agree", "seed", "memory", "difference's 95 %", "2 threads", "95 % interval")
-DROPPED_LAST = ("run", "features")
+DROPPED = ("params", "MACs", "agreement", "seed", "memory", "95% CI of difference", "ms, 2 threads", "95% CI")
+DROPPED_LAST = ("run id", "features", "diff", "MB")
 EXPLANATION = (
-    "ms: one crop, warm, median (95th percentile), by threads; MB: of the file; memory: the most that a "
-    "process held which loads and runs it. Difference: the file's own score less that of the seed it is of."
+    "ms: latency of one crop after warm-up, median (95th percentile). MB: file size. Memory: peak of a process that "
+    "loads and runs the file. Difference: score of the file minus score of the exported seed."
 )
-PARAMETERS_NOTE = (
-    "Parameters are of backbone and head; MACs of a run without an exported file are its backbone's alone."
-)
-
-MORE_NOTE = "95th percentiles, memory, MACs and whatever else has no room here: --format md, csv or json."
+PARAMETERS_NOTE = "Parameters: backbone and head. MACs of a run without an exported file: backbone only."
+MORE_NOTE = "Not all columns fit; all, with 95th percentiles, memory and MACs: --format md, csv or json."
 
 
 def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
-    """The rows of `harness.leaderboard.cost.cost_rows` as text; see `Boards.render`."""
+    """Format the rows of `harness.leaderboard.cost.cost_rows`; see `Boards.render`."""
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 
-def measured_devices(listed: Sequence[CostRow]) -> list[str]:
-    """Those that files were measured on, in the order of the rows."""
-    return list(dict.fromkeys(row.device for row in listed if row.device))
+def measured_devices(rows: Sequence[CostRow]) -> list[str]:
+    """List the devices that files were measured on, in the order of the rows."""
+    return list(dict.fromkeys(row.device for row in rows if row.device))
 
 
-def _board(listed: Sequence[CostRow], rows: Sequence[CostRow]) -> Board:
+def _board(board_rows: Sequence[CostRow], rows: Sequence[CostRow]) -> Board:
     return Board(
-        rows=listed,
-        columns=partial(_columns, listed),
-        heading=[*board_title(listed, rows), "accuracy and cost"],
-        notes=_notes(listed),
+        rows=board_rows,
+        columns=partial(_columns, board_rows),
+        heading=[*board_title(board_rows, rows), "accuracy and cost"],
+        notes=_notes(board_rows),
         more=MORE_NOTE,
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
     )
 
 
-def _columns(listed: Sequence[CostRow], wording: Wording) -> list[Column]:
-    bound, short = sign_option(listed, "ci_low"), wording.short
-    on = {device: str(place) for place, device in enumerate(measured_devices(listed), 1)}
+def _columns(rows: Sequence[CostRow], wording: Wording) -> list[Column]:
+    bound, short = sign_option(rows, "ci_low"), wording.short
+    device_numbers = {device: str(number) for number, device in enumerate(measured_devices(rows), 1)}
+    pareto = Column(PARETO_MARK, lambda row: PARETO_MARK if row.pareto else "")
+    device = Column("device", lambda row: device_numbers.get(row.device, "-"), right=True)
+    seed = Column("seed", lambda row: "-" if row.seed is None else str(row.seed), right=True)
+    one_thread = partial(_format_latency, threads=1, short=short)
     return [
-        *(
-            [Column(PARETO_MARK, lambda row: PARETO_MARK if row.pareto else "")]
-            if any(row.pareto for row in listed)
-            else []
-        ),
-        *name_columns(listed, wording),
+        *([pareto] if any(row.pareto for row in rows) else []),
+        *name_columns(rows, wording),
         Column("file", lambda row: f"{row.format} {row.precision}" if row.format else "-"),
-        Column(listed[0].metric, lambda row: format_number(row.value), right=True),
-        Column("95 % interval", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
+        Column(rows[0].metric, lambda row: format_number(row.value), right=True),
+        Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("difference" if not short else "diff", _format_difference, right=True),
-        Column("difference's 95 %", _format_difference_interval),
-        Column("agree", lambda row: format_percent(row.agreement), right=True),
-        Column("1 thread" if not short else "ms", partial(_format_latency, threads=1, short=short), right=True),
-        Column("2 threads", partial(_format_latency, threads=2, short=short), right=True),
+        Column("95% CI of difference", _format_difference_interval),
+        Column("agreement", lambda row: format_percent(row.agreement), right=True),
+        Column("ms, 1 thread" if not short else "ms", one_thread, right=True),
+        Column("ms, 2 threads", partial(_format_latency, threads=2, short=short), right=True),
         Column("MB", lambda row: "-" if row.size is None else f"{row.size / 1e6:.2f}", right=True),
         Column("memory", lambda row: "-" if row.memory is None else f"{row.memory:.0f} MiB", right=True),
-        Column("params", lambda row: format_count(row.parameters), right=True),
+        Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
         Column("MACs", lambda row: "-" if row.macs is None else format_count(row.macs), right=True),
-        *([Column("on", lambda row: on.get(row.device, "-"), right=True)] if len(on) > 1 else []),
-        *(
-            [Column("seed", lambda row: "-" if row.seed is None else str(row.seed), right=True)]
-            if len({row.seed for row in listed} - {None}) > 1
-            else []
-        ),
-        Column("run", lambda row: row.run_id[:6]),
+        *([device] if len(device_numbers) > 1 else []),
+        *([seed] if len({row.seed for row in rows} - {None}) > 1 else []),
+        Column("run id", lambda row: row.run_id[:6]),
     ]
 
 
@@ -172,7 +199,7 @@ def _format_latency(row: CostRow, threads: int, short: bool) -> str:
 
 
 def _format_three_digits(value: float) -> str:
-    """Three digits that say something."""
+    """Format a number with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
@@ -185,27 +212,24 @@ def _format_difference_interval(row: CostRow) -> str:
     return "-" if low is None or high is None else f"{round(low, 4) + 0.0:+.4f} to {round(high, 4) + 0.0:.4f}"
 
 
-def _notes(listed: Sequence[CostRow]) -> list[str]:
-    exported = [row for row in listed if row.format]
-    without = len({row.run_id for row in listed if not row.format})
+def _notes(rows: Sequence[CostRow]) -> list[str]:
+    exported = [row for row in rows if row.format]
+    without = len({row.run_id for row in rows if not row.format})
     notes = []
     if exported:
         notes.append(EXPLANATION)
-        named = measured_devices(listed)
+        devices = measured_devices(rows)
+        numbered = [f"({number}) {name}" for number, name in enumerate(devices, 1)]
+        notes.append(f"Measured on {'; '.join(devices if len(devices) == 1 else numbered)}.")
+    if any(row.pareto for row in rows):
         notes.append(
-            "Measured on "
-            + "; ".join(named if len(named) == 1 else [f"({place}) {name}" for place, name in enumerate(named, 1)])
-            + "."
-        )
-    if any(row.pareto for row in listed):
-        notes.append(
-            f"{PARETO_MARK} on the Pareto front: no file here is as good and as fast on one thread, and better "
-            "in one of both."
+            f"{PARETO_MARK} on the Pareto front: no other file is at least as accurate and at least as fast on one "
+            "thread, and better in one of the two."
         )
     if without:
         notes += [
             PARAMETERS_NOTE,
-            f"{plural(without, 'run', 'd')} without an exported file; this writes and measures one: "
+            f"{plural(without, 'run', 'd')} without an exported file; to export and measure one: "
             "framelight export RUN --format onnx --out DIR",
         ]
     return notes

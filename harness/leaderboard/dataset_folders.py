@@ -1,4 +1,4 @@
-"""Where the data sets of runs are: where the store last opened them, or in a folder that is named."""
+"""Folders of the datasets that runs were made on: a given folder, or the one that the store last opened."""
 
 from __future__ import annotations
 
@@ -16,20 +16,26 @@ from harness.utils.store import Store
 
 
 class DatasetFolders:
-    """The folders of the data sets that runs were made on.
+    """Find the folders of the datasets that runs were made on.
 
     Parameters
     ----------
     store : Store
+        The store of the runs.
     records : iterable of Record
-        Runs, some of which name the features of each data set.
+        Runs; some of them must name the features of each dataset.
     data : Path or None
-        A folder to look into first, for a data set that was moved.
+        A folder to try first, for a dataset that was moved.
+
+    Attributes
+    ----------
+    used : bool
+        Whether `data` was the dataset of a run.
 
     Raises
     ------
     InputError
-        Where `data` is no data set.
+        If `data` is not a dataset.
     """
 
     def __init__(self, store: Store, records: Iterable[Record], data: Path | None) -> None:
@@ -39,22 +45,37 @@ class DatasetFolders:
         if data is not None:
             open_dataset(data)
         self.used = False
-        """Whether the folder that was named is that of a run."""
 
     def find_folder(self, record: Record) -> tuple[Path, str]:
-        """The folder of the record's data set, and the digest of its task's annotations; FramelightError where it is
-        not there any more, or changed since.
+        """Find the dataset of a run.
+
+        Parameters
+        ----------
+        record : Record
+            A job of the run.
+
+        Returns
+        -------
+        root : Path
+            The folder.
+        labels_digest : str
+            The digest of the annotations of the record's task.
+
+        Raises
+        ------
+        FramelightError
+            If the dataset is missing or was changed.
         """
-        known = self._last_location(record)
-        for root in filter(None, (self._data, known)):
+        last_location = self._last_location(record)
+        for root in filter(None, (self._data, last_location)):
             labels = self._matching_labels_digest(root, record)
             if labels is not None:
                 self.used = self.used or root == self._data
                 return root, labels
-        named = f"the data set of task {record.task}, {record.dataset} [{record.data_digest[:6]}],"
-        if known is None:
-            raise FramelightError(f"it is not known where {named} lies; add --data DIR")
-        raise FramelightError(f"{named} is not in {known} any more, or changed; add --data DIR")
+        dataset = f"the dataset of task {record.task}, {record.dataset} [{record.data_digest[:6]}],"
+        if last_location is None:
+            raise FramelightError(f"the folder of {dataset} is unknown; add --data DIR")
+        raise FramelightError(f"{dataset} is no longer in {last_location}, or was changed; add --data DIR")
 
     def _last_location(self, record: Record) -> Path | None:
         try:
@@ -64,7 +85,7 @@ class DatasetFolders:
         return locations.get_location(self._store, entry.data_digest)
 
     def _matching_labels_digest(self, root: Path, record: Record) -> str | None:
-        """The digest of the task's annotations in `root`, where its images and they are those of the record."""
+        """Return the digest of the task's annotations in `root`, or None if images or annotations differ."""
         try:
             fingerprint = self._opened(root, self._store)
             return fingerprint.labels(record.task) if fingerprint.matches(record) else None

@@ -1,4 +1,4 @@
-"""What tells rows apart that look alike: the settings in which they differ, as short as they can be said."""
+"""Settings that tell similar rows of a board apart, in the shortest form."""
 
 from __future__ import annotations
 
@@ -23,15 +23,26 @@ SETTING_NAMES = {
     "task_weights": "task_weights",
     "invalid": "invalid",
 }
-"""Settings of a head in the order they are listed in, with the names they have on a board."""
+"""Settings of a head in display order, with their names on a board."""
 PROTOCOL_SETTING_NAMES = {"protocol.fraction": "fraction", "protocol.folds": "folds", "protocol.refit": "refit"}
 Settings = dict[str, Any]
+Key = tuple[object, ...]
+"""A display key."""
 
 
 def head_settings(record: Record) -> Settings:
-    """The settings of the record's head without its kind, in the order of SHORT; {} for a head that has none.
+    """Return the settings of the record's head without its kind.
 
-    `parts`, the last: {output: its own settings}.
+    Parameters
+    ----------
+    record : Record
+        A job.
+
+    Returns
+    -------
+    dict
+        Settings in the order of `SETTING_NAMES`; `parts` comes last and maps each output to its overrides. Empty for a
+        head without settings.
     """
     head = record.config.get("head")
     settings = _without_type(head, "kind") if isinstance(head, Mapping) else {}
@@ -40,56 +51,68 @@ def head_settings(record: Record) -> Settings:
             part["output"]: {key: value for key, value in _without_type(part, "output").items() if value is not None}
             for part in settings["parts"]
         }
-    known = [name for name in SETTING_NAMES if name in settings]
-    return {name: settings[name] for name in [*known, *sorted(settings.keys() - SETTING_NAMES.keys())]}
+    ordered = [name for name in SETTING_NAMES if name in settings]
+    return {name: settings[name] for name in [*ordered, *sorted(settings.keys() - SETTING_NAMES.keys())]}
 
 
-def distinguishing_settings(looks: Sequence[tuple], listed: Sequence[Record]) -> list[list[str]]:
-    """For each configuration of a board, all that it has different from those of the same looks; [] for nothing.
+def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Record]) -> list[list[str]]:
+    """List the settings in which each configuration differs from those with the same display key.
 
-    Head settings are named first; weights, features, smoothing candidates, protocol and whatever else the
-    configurations hold follow, each only where rows would still look alike.
+    Settings of the head come first, then weights, features, smoothing candidates, protocol and all others, each only
+    if rows are still indistinguishable.
+
+    Parameters
+    ----------
+    display_keys : sequence of tuple
+        What the board shows of each configuration; see `harness.leaderboard.rows.display_key`.
+    records : sequence of Record
+        A record of each configuration.
+
+    Returns
+    -------
+    list of list of str
+        Settings such as `lr=0.01`; empty for a configuration that is unique.
     """
-    said: list[list[str]] = [[] for _ in listed]
-    for aspect, describe in ASPECTS:
-        for group in _indistinguishable_groups(looks, said):
-            for i, words in zip(group, describe([aspect(listed[i]) for i in group])):
-                said[i] += words
-    return said
+    distinctions: list[list[str]] = [[] for _ in records]
+    for get_settings, describe in ASPECTS:
+        for group in _indistinguishable_groups(display_keys, distinctions):
+            for i, words in zip(group, describe([get_settings(records[i]) for i in group])):
+                distinctions[i] += words
+    return distinctions
 
 
-def shortest_distinguishing(looks: Sequence[tuple], full: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Of `distinguishing_settings`, only as many as tell the same rows apart."""
-    said: list[list[str]] = [[] for _ in full]
-    for place in range(max(map(len, full), default=0)):
-        for group in _indistinguishable_groups(looks, said):
-            words = [full[i][place : place + 1] for i in group]
+def shortest_distinguishing(display_keys: Sequence[Key], full: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Select as few of the `distinguishing_settings` as are needed to tell the same rows apart."""
+    distinctions: list[list[str]] = [[] for _ in full]
+    for i_word in range(max(map(len, full), default=0)):
+        for group in _indistinguishable_groups(display_keys, distinctions):
+            words = [full[i][i_word : i_word + 1] for i in group]
             if any(word != words[0] for word in words):
                 for i, word in zip(group, words):
-                    said[i] += word
-    return said
+                    distinctions[i] += word
+    return distinctions
 
 
-def _indistinguishable_groups(looks: Sequence[tuple], said: Sequence[Sequence[str]]) -> list[list[int]]:
-    """Places of rows that still look alike after what was said, two or more together."""
-    alike: dict[tuple, list[int]] = defaultdict(list)
-    for i, (look, words) in enumerate(zip(looks, said)):
-        alike[(look, tuple(words))].append(i)
-    return [group for group in alike.values() if len(group) > 1]
+def _indistinguishable_groups(display_keys: Sequence[Key], distinctions: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Group the indices of rows that are still indistinguishable; groups of one are left out."""
+    groups: dict[tuple[Key, tuple[str, ...]], list[int]] = defaultdict(list)
+    for i, (key, words) in enumerate(zip(display_keys, distinctions)):
+        groups[key, tuple(words)].append(i)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def unique_prefix(names: Iterable[str], shortest: int = 6) -> int:
-    """Characters that tell the names apart."""
-    known = set(names)
-    longest = max(map(len, known), default=0)
-    return next((n for n in range(shortest, longest) if len({name[:n] for name in known}) == len(known)), longest)
+    """Return the number of leading characters that tell the names apart, at least `shortest`."""
+    distinct = set(names)
+    longest = max(map(len, distinct), default=0)
+    return next((n for n in range(shortest, longest) if len({name[:n] for name in distinct}) == len(distinct)), longest)
 
 
 def _flat_head_settings(record: Record) -> Settings:
-    """`head_settings` with those of each part as `va:hidden`."""
+    """Return `head_settings` with the overrides of each output as `va:hidden`."""
     settings = head_settings(record)
     parts = settings.pop("parts", {})
-    return settings | {f"{output}:{name}": value for output, own in parts.items() for name, value in own.items()}
+    return settings | {f"{output}:{name}": value for output, part in parts.items() for name, value in part.items()}
 
 
 def _weights_hash(record: Record) -> Settings:
@@ -101,11 +124,12 @@ def _feature_entry(record: Record) -> Settings:
 
 
 def _smoothing_settings(record: Record) -> Settings:
-    """The candidates, and what the column of the filter shows where there is only one."""
+    """Return the smoothing candidates, and as `only` what the smoothing column shows if there is just one."""
     smoothing = record.config.get("smoothing")
     if not isinstance(smoothing, Mapping):
         return {}
-    kernels, smallest, largest = (smoothing.get(name) for name in ("kernels", "smallest", "largest"))
+    smallest, largest = smoothing.get("smallest"), smoothing.get("largest")
+    kernels: Sequence[str] = smoothing.get("kernels", ())
     only = "none" if largest == 0 else kernels[0] if smallest == largest and len(kernels) == 1 else None
     return _without_type(smoothing) | {"only": only and (only, largest)}
 
@@ -123,27 +147,27 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
 
 
 def _without_type(settings: Mapping[str, Any], *others: str) -> Settings:
-    """Without the name of the class that a configuration's plain form carries."""
+    """Remove the class name, and other names, from the plain form of a configuration."""
     return {name: value for name, value in settings.items() if name not in ("type", *others)}
 
 
-def _differing_names(several: list[Settings]) -> list[str]:
-    names = dict.fromkeys(name for settings in several for name in settings)
-    return [name for name in names if len({repr(settings.get(name)) for settings in several}) > 1]
+def _differing_names(group: list[Settings]) -> list[str]:
+    names = dict.fromkeys(name for settings in group for name in settings)
+    return [name for name in names if len({repr(settings.get(name)) for settings in group}) > 1]
 
 
-def _format_values(several: list[Settings]) -> list[list[str]]:
-    """`name=value` for each setting that differs."""
-    said: list[list[str]] = [[] for _ in several]
-    for name in _differing_names(several):
-        texts = _distinct_texts([settings.get(name) for settings in several])
-        for words, settings, text in zip(said, several, texts):
+def _format_values(group: list[Settings]) -> list[list[str]]:
+    """Format each setting that differs as `name=value`."""
+    distinctions: list[list[str]] = [[] for _ in group]
+    for name in _differing_names(group):
+        texts = _distinct_texts([settings.get(name) for settings in group])
+        for words, settings, text in zip(distinctions, group, texts):
             words += [_setting_label(name) + text] if name in settings else []
-    return said
+    return distinctions
 
 
 def _setting_label(name: str) -> str:
-    """`lr=`; of a part of a head `va:lr=`, and `va:` of the features it reads."""
+    """Return a label such as `lr=`, for one output of a head `va:lr=`, and for the features of an output `va:`."""
     part, colon, setting = name.rpartition(":")
     return (
         part
@@ -156,29 +180,29 @@ def _setting_label(name: str) -> str:
     )
 
 
-def _format_hashes(several: list[Settings]) -> list[list[str]]:
-    """`name ab12cd` for each hash that differs."""
-    said: list[list[str]] = [[] for _ in several]
-    for name in _differing_names(several):
-        length = unique_prefix(settings[name] for settings in several)
-        for words, settings in zip(said, several):
+def _format_hashes(group: list[Settings]) -> list[list[str]]:
+    """Format each hash that differs as `name ab12cd`."""
+    distinctions: list[list[str]] = [[] for _ in group]
+    for name in _differing_names(group):
+        length = unique_prefix(settings[name] for settings in group)
+        for words, settings in zip(distinctions, group):
             words += [f"{name} {settings[name][:length]}"] if settings[name] else []
-    return said
+    return distinctions
 
 
-def _format_candidates(several: list[Settings]) -> list[list[str]]:
-    """Smoothing: kernels when they differ, `r<=50` when radii do, how gaps are filled when that does.
+def _format_candidates(group: list[Settings]) -> list[list[str]]:
+    """Format smoothing candidates: kernels if they differ, `r<=50` if radii do, and the filling of gaps if that does.
 
-    A filter without a choice is in a column of its own, and is only said here where two of them would read alike.
+    A single candidate is shown in the smoothing column, and repeated here only if two of them would look the same.
     """
-    differing = _differing_names(several)
-    only = {(settings["only"], tuple(settings["kernels"])) for settings in several if settings and settings["only"]}
-    alike = Counter(shown for shown, _ in only)
+    differing = _differing_names(group)
+    only = {(settings["only"], tuple(settings["kernels"])) for settings in group if settings and settings["only"]}
+    counts = Counter(shown for shown, _ in only)
     return [
-        _format_smoothing(settings, [name for name in differing if name == "gaps" or alike[settings["only"]] != 1])
+        _format_smoothing(settings, [name for name in differing if name == "gaps" or counts[settings["only"]] != 1])
         if settings
         else []
-        for settings in several
+        for settings in group
     ]
 
 
@@ -193,11 +217,11 @@ def _format_smoothing(smoothing: Settings, differing: list[str]) -> list[str]:
 
 
 def _distinct_texts(values: list[Any]) -> list[str]:
-    """Each as text; numbers with as few digits, three at least, as tell them apart."""
-    different = len(set(map(repr, values)))
-    tries = ([_format_value(value, digits) for value in values] for digits in range(3, 18))
+    """Format values; numbers with as few digits as tell them apart, at least three."""
+    distinct = len(set(map(repr, values)))
+    candidates = ([_format_value(value, digits) for value in values] for digits in range(3, 18))
     return next(
-        (texts for texts in tries if len(set(texts)) == different), [_format_value(value, 17) for value in values]
+        (texts for texts in candidates if len(set(texts)) == distinct), [_format_value(value, 17) for value in values]
     )
 
 
@@ -218,3 +242,4 @@ ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], li
     (_smoothing_settings, _format_candidates),
     (_other_settings, _format_values),
 )
+"""Functions that select settings of a record and format those that differ, most informative first."""

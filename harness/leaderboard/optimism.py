@@ -1,4 +1,4 @@
-"""What choosing on the reported split adds: each configuration under both protocols, side by side."""
+"""Optimism of selecting on the reported split: each configuration under both protocols."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from typing import Any
 from harness.leaderboard.board import Board, Boards
 from harness.leaderboard.columns import format_interval, format_p_value, format_smoothing, name_columns, sign_option
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.rows import Evidence, board_key, finished_records, group_by_configuration, leaderboard_rows
+from harness.leaderboard.rows import (
+    SignificanceProvider,
+    board_key,
+    finished_records,
+    group_by_configuration,
+    leaderboard_rows,
+)
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
 from harness.tracking.records import Record
@@ -24,7 +30,29 @@ HELD_OUT, PUBLISHED = "held-out", "published"
 
 @dataclass(kw_only=True)
 class OptimismRow(BoardRow):
-    """A held-out configuration and the same under the published protocol; see `optimism_rows`."""
+    """A held-out configuration and its counterpart under the published protocol.
+
+    `run_id` is the held-out configuration.
+
+    Attributes
+    ----------
+    published_run_id : str
+        The configuration under the published protocol.
+    seeds : list of int
+        Seeds that both have.
+    held_out, published : float
+        Mean scores over these seeds.
+    gap : float
+        `published` minus `held_out`.
+    ci_low, ci_high : float or None
+        95% confidence interval of the gap; None without statistics.
+    p_value : float or None
+        Paired permutation test, not adjusted; None without statistics.
+    chosen : dict
+        Selected kernel and radius, by protocol.
+    refit : bool
+        Whether the held-out model was refitted on all training videos, as the published one is.
+    """
 
     published_run_id: str
     seeds: list[int]
@@ -34,71 +62,88 @@ class OptimismRow(BoardRow):
     ci_low: float | None
     ci_high: float | None
     p_value: float | None
-    chosen: dict[str, list]
+    chosen: dict[str, list[Any]]
     refit: bool
 
 
 def optimism_rows(
-    records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
+    records: Iterable[Record], task: str | None = None, significance: SignificanceProvider | None = None
 ) -> list[OptimismRow]:
-    """One row for each held-out configuration that was also run under the published protocol.
+    """Build one row for each held-out configuration that was also run under the published protocol.
 
-    Everything but the protocol is the same. `held_out` and `published` are means over the seeds both have, `gap` is
-    published less held-out, `ci_low`, `ci_high` and `p_value` (not adjusted) those of the paired test, None without
-    statistics. `refit`: whether the held-out model was trained again on all training videos, as the published one is.
-    `run_id` and `published_run_id` name the two; `chosen` is what each chose: kernel and radius. Boards one after
-    another, best held-out row first.
+    The two differ in nothing but the protocol.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    task : str, optional
+        Default: all tasks.
+    significance : SignificanceProvider, optional
+        Source of intervals and tests.
+
+    Returns
+    -------
+    list of OptimismRow
+        Boards one after another, best held-out row first.
     """
     records = list(records)
-    listed = {row.run_id: row for row in leaderboard_rows(records, task)}
-    sides: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
+    rows = {row.run_id: row for row in leaderboard_rows(records, task)}
+    groups: dict[str, dict[str, list[list[Record]]]] = {HELD_OUT: defaultdict(list), PUBLISHED: defaultdict(list)}
     for group in group_by_configuration(records, task):
-        done = finished_records(group)
-        if done and done[0].protocol in sides and done[0].config and _depends_on_protocol(done[0]):
-            sides[done[0].protocol][_hash_without_protocol(done[0])].append(done)
+        finished = finished_records(group)
+        if finished and finished[0].protocol in groups and finished[0].config and _depends_on_protocol(finished[0]):
+            groups[finished[0].protocol][_hash_without_protocol(finished[0])].append(finished)
     pairs = [
-        (own, other)
-        for key, found in sides[HELD_OUT].items()
-        for own in found
-        for other in sides[PUBLISHED].get(key, ())
+        (held_out, published)
+        for key, configurations in groups[HELD_OUT].items()
+        for held_out in configurations
+        for published in groups[PUBLISHED].get(key, ())
     ]
-    made = [
-        _optimism_row(listed[own[0].group_id], listed[other[0].group_id], own, other, evidence)
-        for own, other in pairs
-        if {job.seed for job in own} & {job.seed for job in other}
+    optimism = [
+        _optimism_row(rows[held_out[0].group_id], rows[published[0].group_id], held_out, published, significance)
+        for held_out, published in pairs
+        if {job.seed for job in held_out} & {job.seed for job in published}
     ]
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(board_key, listed.values())))}
-    return sorted(made, key=lambda row: (places[board_key(row)], -row.held_out, row.run_id, row.published_run_id))
+    board_order = {key: i for i, key in enumerate(dict.fromkeys(map(board_key, rows.values())))}
+    return sorted(
+        optimism, key=lambda row: (board_order[board_key(row)], -row.held_out, row.run_id, row.published_run_id)
+    )
 
 
 def _optimism_row(
-    own: LeaderboardRow,
-    other: LeaderboardRow,
+    held_out_row: LeaderboardRow,
+    published_row: LeaderboardRow,
     held_out: list[Record],
     published: list[Record],
-    evidence: Evidence | None,
+    significance: SignificanceProvider | None,
 ) -> OptimismRow:
     seeds = sorted({job.seed for job in held_out} & {job.seed for job in published})
-    found = evidence.difference(published, held_out) if evidence is not None else None
+    difference = significance.difference(published, held_out) if significance is not None else None
     held_out, published = ([job for job in jobs if job.seed in seeds] for jobs in (held_out, published))
-    below, above = (sum(job.metrics[job.metric] for job in jobs) / len(seeds) for jobs in (held_out, published))
+    held_out_score, published_score = (
+        sum(job.metrics[job.metric] for job in jobs) / len(seeds) for jobs in (held_out, published)
+    )
     return OptimismRow(
-        **own.shared_fields(),
-        published_run_id=other.run_id,
+        **held_out_row.shared_fields(),
+        published_run_id=published_row.run_id,
         seeds=seeds,
-        held_out=below,
-        published=above,
-        gap=above - below,
-        ci_low=found and found.low,
-        ci_high=found and found.high,
-        p_value=found and found.p,
-        chosen={HELD_OUT: [own.kernel, own.radius], PUBLISHED: [other.kernel, other.radius]},
+        held_out=held_out_score,
+        published=published_score,
+        gap=published_score - held_out_score,
+        ci_low=difference.low if difference else None,
+        ci_high=difference.high if difference else None,
+        p_value=difference.p if difference else None,
+        chosen={
+            HELD_OUT: [held_out_row.kernel, held_out_row.radius],
+            PUBLISHED: [published_row.kernel, published_row.radius],
+        },
         refit=_is_refit(held_out[0].config),
     )
 
 
 def _depends_on_protocol(record: Record) -> bool:
-    """Whether a protocol has any say: published figures are not ours, and what repeats labels chooses nothing."""
+    """Whether the protocol can change the result: not for published figures, nor for what repeats labels."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
 
@@ -140,48 +185,50 @@ FIELDS = (
     "data_digest",
 )
 EXPLANATION = (
-    "Published chooses epochs, thresholds and smoothing on the reported split itself{videos}. Gap: published "
-    "less held-out on the same videos and seeds, with its 95 % interval and p of the paired test."
+    "The published protocol selects epochs, thresholds and smoothing on the reported split itself{videos}. "
+    "Gap: published minus held-out on the same videos and seeds, with 95% CI and p-value of the paired test."
 )
-MORE_VIDEOS_NOTE = ", and its models are trained on the held-out videos as well"
-DROPPED, DROPPED_LAST = ("seeds", "smoothing", "p"), ("run", "features")
+MORE_VIDEOS_NOTE = ", and trains on the held-out videos as well"
+BOTH_FILTERS = "smoothing (held-out | published)"
+DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run id", "features", "95% CI of gap")
 
 
 def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int = 100) -> str:
-    """The rows of `optimism_rows` as text; see `Boards.render`."""
+    """Format the rows of `optimism_rows`; see `Boards.render`."""
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 
-def _board(listed: Sequence[OptimismRow], rows: Sequence[OptimismRow]) -> Board:
-    more = "" if all(row.refit for row in listed) else MORE_VIDEOS_NOTE
-    gaps = [row.gap for row in listed if row.kind == "run"]
+def _board(board_rows: Sequence[OptimismRow], rows: Sequence[OptimismRow]) -> Board:
+    videos = "" if all(row.refit for row in board_rows) else MORE_VIDEOS_NOTE
+    gaps = [row.gap for row in board_rows if row.kind == "run"]
     median = [f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+.3f}."] if gaps else []
     return Board(
-        rows=listed,
-        columns=partial(_columns, listed),
-        heading=[*board_title(listed, rows), "held-out against published protocol"],
-        notes=[EXPLANATION.format(videos=more), *median],
+        rows=board_rows,
+        columns=partial(_columns, board_rows),
+        heading=[*board_title(board_rows, rows), "held-out vs. published protocol"],
+        notes=[EXPLANATION.format(videos=videos), *median],
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
     )
 
 
-def _columns(listed: Sequence[OptimismRow], wording: Wording) -> list[Column]:
-    smoothed, bound = any(_format_chosen_smoothing(row) != "none" for row in listed), sign_option(listed, "ci_low")
+def _columns(rows: Sequence[OptimismRow], wording: Wording) -> list[Column]:
+    filters, bound = {_format_chosen_smoothing(row) for row in rows}, sign_option(rows, "ci_low")
+    smoothing = Column(BOTH_FILTERS if any("|" in text for text in filters) else "smoothing", _format_chosen_smoothing)
     return [
-        *name_columns(listed, wording),
-        *([Column("smoothing", _format_chosen_smoothing)] if smoothed else []),
+        *name_columns(rows, wording),
+        *([smoothing] if filters != {"none"} else []),
         Column("held-out", lambda row: f"{row.held_out:.3f}", right=True),
         Column("published", lambda row: f"{row.published:.3f}", right=True),
         Column("gap", lambda row: f"{row.gap:+.3f}", right=True),
-        Column("95 % interval", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
-        Column("p", lambda row: format_p_value(row.p_value)),
+        Column("95% CI of gap", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
+        Column("p-value", lambda row: format_p_value(row.p_value)),
         Column("seeds", lambda row: str(len(row.seeds)), right=True),
-        Column("run", lambda row: row.run_id[:6]),
+        Column("run id", lambda row: row.run_id[:6]),
     ]
 
 
 def _format_chosen_smoothing(row: OptimismRow) -> str:
-    """What the held-out run chose, and what the published one chose where that is something else."""
+    """Format the filter of the held-out run, followed by the published one if it differs."""
     first, second = (format_smoothing(kernel, radius) for kernel, radius in row.chosen.values())
     return first if first == second else f"{first} | {second}"

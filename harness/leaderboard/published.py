@@ -1,18 +1,20 @@
-"""Figures that others have published on Aff-Wild2, with their sources, to be set beside runs.
+"""Published results on Aff-Wild2, with their sources, for comparison with runs.
 
-`figures.csv` holds what was read in the training notebooks of sb-ai-lab/EmotiEffLib (`abaw3_train [42]` is cell 42 of
-abaw3_train.ipynb; with a date, the version of that day), in abstracts (by their arXiv numbers) and in the READMEs of
-other teams; `costs.csv` what the README of EmotiEffLib says of size and speed. Left out: scores known only from memory,
-among them the paper's own on the test sets; runs that were trained on the validation set too (cells 106 and 110); a
-figure of enet_b2_7 that repeats, by a slip, that of enet_b2_8; a zero-shot F1 over seven classes, which is no P_EXPR.
+`figures.csv` holds scores from the training notebooks of sb-ai-lab/EmotiEffLib (`abaw3_train [42]` is cell 42 of
+abaw3_train.ipynb; with a date, the version of that day), from abstracts (by arXiv number) and from READMEs of other
+teams. `costs.csv` holds size and speed from the README of EmotiEffLib. Left out are scores without a written source,
+such as the paper's scores on the test sets; runs that were also trained on the validation set (cells 106 and 110); a
+score of enet_b2_7 that erroneously repeats one of enet_b2_8; and a zero-shot F1 over seven classes, which is not
+P_EXPR.
 
-Most validation figures were chosen on the validation set itself, and the best of several runs were the ones published.
+Most validation scores were selected on the validation set itself, and the best of several runs was published.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,19 +27,31 @@ from harness.utils.hashing import content_hash
 
 DATASET = "Aff-Wild2"
 ANNOTATED_ROWS = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
-"""Validly labelled rows of the validation split of the third ABAW challenge, by task, with a crop or without."""
+"""Rows with a valid label in the validation split of the third ABAW challenge, by task, with or without a crop."""
 
 SCORED_ROWS = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
-"""Of these, the rows that have a crop, on which the paper scored."""
+"""Those of `ANNOTATED_ROWS` that have a crop; the paper scored on them."""
 
 METRIC_TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
-"""What a metric is computed of where the source prints its terms alone: the mean of two, the sum of three."""
+"""Terms of a metric, if the source gives only these: P_VA is their mean, P_MTL their sum."""
 
 
 @dataclass(frozen=True)
 class PublishedCost:
-    """What a published network costs: 10^6 bytes of weights, and milliseconds a face (mean, standard deviation) on a
-    Samsung Fold 3 (Qualcomm 888, Android 12); pixels a side; columns of its embedding.
+    """Size and latency of a published network.
+
+    Attributes
+    ----------
+    backbone : str
+        Name of the network.
+    size_mb : float
+        Weights in 10^6 bytes.
+    milliseconds, deviation : float
+        Mean and standard deviation of the latency per face on a Samsung Fold 3 (Qualcomm 888, Android 12).
+    input_size : int
+        Side of the input in pixels.
+    embedding_width : int
+        Dimensions of the embedding.
     """
 
     backbone: str
@@ -50,21 +64,21 @@ class PublishedCost:
 
 @cache
 def published_figures() -> tuple[Record, ...]:
-    """Every published figure as a record of kind `published`, in the order of the file.
+    """Return every published figure as a record of kind `published`, in the order of the file.
 
-    dataset: `Aff-Wild2`, or with the edition in brackets for another release than the third challenge's. config:
-    `head` (kind, hidden), `thresholds` (chosen or half), `source`, and `note` where there is something to say.
-    annotated, scored: rows of the split where it is the one the paper scored on.
+    Returns
+    -------
+    tuple of Record
+        `dataset` is `Aff-Wild2`, followed by the edition in parentheses for releases other than the third challenge's.
+        `config` has `head` (kind, hidden), `thresholds` (chosen or half), `source` and, for some, `note`. `annotated`
+        and `scored` are rows of the split, if it is the one that the paper scored on.
     """
-    found: list[Record] = []
-    for place, row in enumerate(_read_csv("figures.csv")):
-        found.append(_make_record(row, f"published-{place + 1}"))
-    return tuple(found)
+    return tuple(_make_record(row, f"published-{number}") for number, row in enumerate(_read_csv("figures.csv"), 1))
 
 
 @cache
 def published_costs() -> tuple[PublishedCost, ...]:
-    """Size and speed of the published networks."""
+    """Return size and latency of the published networks."""
     return tuple(
         PublishedCost(
             backbone=row["backbone"],
@@ -79,8 +93,8 @@ def published_costs() -> tuple[PublishedCost, ...]:
 
 
 def _read_csv(name: str) -> Iterator[dict[str, str]]:
-    with files(__package__).joinpath(name).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    yield from csv.DictReader(io.StringIO(text, newline=""))
 
 
 def _make_record(row: dict[str, str], name: str) -> Record:
@@ -117,13 +131,13 @@ def _make_record(row: dict[str, str], name: str) -> Record:
 
 
 def _parse_metrics(text: str, metric: str) -> dict[str, float]:
-    """`NAME=VALUE ...`, the task's own metric first."""
-    found = {name: float(value) for name, value in (pair.split("=") for pair in text.split())}
+    """Parse `NAME=VALUE ...`; the task's metric comes first."""
+    metrics = {name: float(value) for name, value in (pair.split("=") for pair in text.split())}
     for name, terms in METRIC_TERMS.items():
-        if name not in found and all(term in found for term in terms):
-            total = sum(found[term] for term in terms)
-            found[name] = total / 2 if name == "P_VA" else total
-    return {metric: found[metric], **found}
+        if name not in metrics and all(term in metrics for term in terms):
+            total = sum(metrics[term] for term in terms)
+            metrics[name] = total / 2 if name == "P_VA" else total
+    return {metric: metrics[metric], **metrics}
 
 
 def _parse_thresholds(text: str) -> tuple[float, ...] | None:
@@ -148,23 +162,38 @@ def add_published_rows(
     dataset: str,
     split: str = "validation",
 ) -> list[Record]:
-    """The runs and the figures, those of `split` on the boards of runs that were made as they were.
+    """Add published figures to runs, on the same board where they are comparable.
 
-    annotated: by task, how many rows of `dataset`'s `split` have a valid label. A board of that split and of the
-    figures' protocol whose runs have as many gets the figures of `dataset`, under its own name and digest; figures
-    without such a board keep their own.
+    A board that has the split and protocol of a figure, and runs with as many labeled rows, gets the figure under the
+    board's dataset name and digest. Figures without such a board keep their own.
+
+    Parameters
+    ----------
+    runs : iterable of Record
+        Records of runs.
+    figures : iterable of Record
+        Published figures; see `published_figures`.
+    annotated : mapping of str to int
+        Rows of the split of `dataset` with a valid label, by task.
+    dataset : str
+        Dataset of the comparable figures.
+    split : str, default="validation"
+        Their split.
+
+    Returns
+    -------
+    list of Record
+        The runs, followed by the figures.
     """
     runs = list(runs)
-    boards = {(record.task, record.protocol): {} for record in runs}
+    boards: dict[tuple[str, str], dict[str, str]] = {(record.task, record.protocol): {} for record in runs}
     for record in runs:
         if record.split == split and record.annotated and record.annotated == annotated.get(record.task):
             boards[record.task, record.protocol][record.data_digest] = record.dataset
-    placed = []
+    published: list[Record] = []
     for figure in figures:
-        there = (
-            boards.get((figure.task, figure.protocol), {}) if (figure.dataset, figure.split) == (dataset, split) else {}
-        )
-        placed += [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in there.items()] or [
-            figure
-        ]
-    return runs + placed
+        is_comparable = (figure.dataset, figure.split) == (dataset, split)
+        datasets = boards.get((figure.task, figure.protocol), {}) if is_comparable else {}
+        moved = [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in datasets.items()]
+        published += moved or [figure]
+    return runs + published

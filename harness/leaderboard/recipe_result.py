@@ -1,4 +1,4 @@
-"""What running a recipe came to, and leaderboard rows as a DataFrame."""
+"""Result of running a recipe, and leaderboard rows as a DataFrame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
 
 def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:
-    """Leaderboard rows with the fields of `--format json` as columns; those of `metrics` are dicts."""
+    """Convert leaderboard rows to a DataFrame.
+
+    Parameters
+    ----------
+    rows : sequence of LeaderboardRow
+        The rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The fields of `--format json` as columns; `metrics` holds dicts.
+    """
     import pandas as pd
 
     frame = pd.DataFrame([row.as_dict() for row in rows], columns=[*FIELDS, "untested", "metrics"])
@@ -29,42 +40,51 @@ def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:
 
 @dataclass(frozen=True, eq=False)
 class RecipeResult:
-    """What `run` did.
+    """Result of `run`.
 
     Attributes
     ----------
     boards : pandas.DataFrame
-        The leaderboards that the recipe fills, other runs on them included; columns: see `leaderboard`.
+        The leaderboards that the recipe contributes to, with all their runs; columns: see `leaderboard`.
     computed, cached : int
-        Jobs that were run, and jobs that were finished before.
+        Jobs that were run, and jobs that were already finished.
     failures : list of Record
         Jobs that failed, each with its `error`.
     lost : str or None
-        Why records could not be sent to the tracking server; they are in the store, and the next run sends them.
+        Why records could not be sent to the tracking server. They are in the store, and the next run sends them.
+    run_result : RunResult
+        The result of `harness.runner.run.run`.
+    store : Store
+        The store of the runs.
     """
 
-    outcome: RunResult
+    run_result: RunResult
     store: Store
 
     @property
     def computed(self) -> int:
-        return self.outcome.computed
+        """Number of jobs that were run."""
+        return self.run_result.computed
 
     @property
     def cached(self) -> int:
-        return self.outcome.cached
+        """Number of jobs that were already finished."""
+        return self.run_result.cached
 
     @property
     def failures(self) -> list[Record]:
-        return self.outcome.failures
+        """Records of the jobs that failed."""
+        return self.run_result.failures
 
     @property
     def lost(self) -> str | None:
-        return self.outcome.lost
+        """Why records could not be sent to the tracking server, or None."""
+        return self.run_result.lost
 
     @cached_property
     def boards(self) -> pd.DataFrame:
-        return to_data_frame(board_rows(self.store, boards=self.outcome.boards, from_store=self.lost is not None))
+        """The leaderboards that the recipe contributes to."""
+        return to_data_frame(board_rows(self.store, boards=self.run_result.boards, from_store=self.lost is not None))
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""

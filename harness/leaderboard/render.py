@@ -1,4 +1,4 @@
-"""The leaderboard as text."""
+"""Rendering of the leaderboard as text, CSV, JSON or Markdown."""
 
 from __future__ import annotations
 
@@ -55,7 +55,29 @@ FIELDS = (
 
 
 def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100, bold: bool = False) -> str:
-    """The rows of `harness.leaderboard.rows.leaderboard_rows` in one of FORMATS; see `Boards.render`."""
+    """Format the leaderboard.
+
+    Parameters
+    ----------
+    rows : sequence of LeaderboardRow
+        The result of `harness.leaderboard.rows.leaderboard_rows`.
+    form : {"table", "csv", "json", "md"}
+        The format.
+    width : int, default=100
+        Characters of a line, for `table` only.
+    bold : bool, default=False
+        Print the best row in bold, for a terminal.
+
+    Returns
+    -------
+    str
+        The text, with a newline at its end.
+
+    Raises
+    ------
+    InputError
+        For an unknown format.
+    """
     run_length = unique_prefix(row.run_id for row in rows if row.kind != "published")
     return Boards(
         rows=rows,

@@ -1,4 +1,4 @@
-"""The rows of the leaderboard."""
+"""Row types of the leaderboard."""
 
 from __future__ import annotations
 
@@ -9,11 +9,32 @@ from typing import Any
 
 @dataclass(kw_only=True)
 class BoardRow:
-    """What a row of every board has: the board it is on and the configuration it is of.
+    """Fields that rows of every board share: the board and the configuration.
 
-    run_id: the group id of the configuration; optimistic: whether it was chosen on the split it reports;
-    flags: of `harness.tracking.records.FLAGS`; settings: those of the head; distinction: what the row has different
-    from others of its board that agree in backbone, features and head, in words.
+    Attributes
+    ----------
+    run_id : str
+        The group id of the configuration.
+    task, dataset, data_digest, split, protocol, metric : str
+        The board that the row is on; `data_digest` identifies the dataset.
+    optimistic : bool
+        Whether the configuration was selected on the split that it reports.
+    kind : {"run", "baseline", "published"}
+        Origin of the result.
+    flags : list of str
+        See `harness.tracking.records.FLAGS`.
+    backbone, weights, features, head : str
+        Display names.
+    random_weights : bool
+        Whether the weights of the backbone are random.
+    settings : dict
+        Settings of the head.
+    units : int
+        Number of videos or subjects scored.
+    unit : str
+        `video` or `subject`.
+    distinction : list of str
+        Settings in which the row differs from rows of its board with the same backbone, features and head.
     """
 
     run_id: str
@@ -37,17 +58,57 @@ class BoardRow:
     distinction: list[str] = field(default_factory=list)
 
     def shared_fields(self) -> dict[str, Any]:
-        """The fields above by name, to build a row of another board from."""
+        """Return the fields of `BoardRow` by name, to build a row of another board."""
         return {part.name: getattr(self, part.name) for part in dataclasses.fields(BoardRow)}
 
     def as_dict(self) -> dict[str, Any]:
-        """All fields by name."""
+        """Return all fields by name."""
         return {part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
 
 
 @dataclass(kw_only=True)
 class LeaderboardRow(BoardRow):
-    """A row of the leaderboard; see `harness.leaderboard.rows.leaderboard_rows`."""
+    """A row of the leaderboard.
+
+    Attributes
+    ----------
+    kernel : str or None
+        Smoothing kernel; `mixed` if seeds differ.
+    radius : float or None
+        Smoothing radius in frames; the median if seeds differ.
+    seeds, seeds_missing : list of int
+        Finished seeds, and those that are expected but not finished.
+    value : float or None
+        The metric, mean over finished seeds; None without any.
+    std : float or None
+        Sample standard deviation over seeds; None for one seed.
+    ci_low, ci_high : float or None
+        95% confidence interval of `value`.
+    ci_method : str or None
+        Method of the interval; `records` if it is the mean of the seeds' intervals.
+    unsmoothed : float or None
+        The metric without smoothing, mean over seeds.
+    metrics : dict
+        Means over seeds of all metrics that every seed has.
+    undefined : list of str
+        Metrics that are undefined, and count as 0, in some seed.
+    coverage : float or None
+        Scored frames divided by annotated frames.
+    parameters : int
+        Parameters of backbone and head.
+    source, note : str or None
+        Source of a published figure, and a remark on it.
+    rank : int or None
+        Place on the board; None for rows that are not ranked.
+    tied_with_best : bool or None
+        Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test could be made.
+    p_value : float or None
+        Paired permutation test against the best row, Holm-adjusted over the board.
+    untested : bool
+        Whether no test could be made although other rows of the board were tested.
+    detectable : float or None
+        Minimum difference to the best that the test detects with 80% power.
+    """
 
     kernel: str | None
     radius: float | None

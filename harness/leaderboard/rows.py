@@ -1,4 +1,4 @@
-"""Records become ranked rows: a pure function of the records and their evidence, in whatever order they come."""
+"""Ranked leaderboard rows from records: a pure function of the records and their statistics, in any order."""
 
 from __future__ import annotations
 
@@ -21,66 +21,95 @@ TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
 
 
-class Evidence(Protocol):
-    """What rows show of jobs beyond their records; see `harness.leaderboard.significance.SignificanceCache`."""
+class SignificanceProvider(Protocol):
+    """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`.
+
+    Attributes
+    ----------
+    method : str
+        Method of the intervals.
+    """
 
     method: str
-    """Of its intervals."""
 
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None: ...
+    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
+        """Return the 95% confidence interval of the mean score of the jobs, or None."""
+        ...
 
     def difference(
         self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None: ...
+    ) -> PairedDifference | None:
+        """Return the paired difference of two configurations, or None if they cannot be tested."""
+        ...
 
 
 def leaderboard_rows(
-    records: Iterable[Record], task: str | None = None, evidence: Evidence | None = None
+    records: Iterable[Record], task: str | None = None, significance: SignificanceProvider | None = None
 ) -> list[LeaderboardRow]:
-    """One row for each configuration (`run_id` is its group id), boards one after another, best first.
+    """Build and rank one row for each configuration.
 
-    A board is a task, a data set (by digest), a split and a protocol; a row is `optimistic` when it was chosen on the
-    split it reports. Within a board runs and baselines are ranked by value, equal values by run id; rows that use
-    labels of the reported split, published figures and rows without a finished seed follow with rank None.
-    `value` is the mean over the finished `seeds`, `std` their sample standard deviation (None for one seed),
-    `unsmoothed` and `metrics` are means likewise; `seeds_missing` are those some record of the group expects.
-    `ci_low`/`ci_high`: 95 % interval from `evidence`, by its method `ci_method`; where it has none the means of the
-    seeds' own, `ci_method` then "records" (all None unless each has one).
-    `p_value`: of the paired test against the board's best row, Holm-adjusted for the board; `tied_with_best`
-    when it is above 0.05 (the best row is tied with itself; None where no test could be made); `detectable`: the
-    smallest difference to the best that such a pair shows with 80 % power. Tied rows share rank 1, the others keep
-    their place, which equal values share.
-    Seeds may have chosen different smoothing: then `kernel` is "mixed" when kernels differ, and `radius` is the median.
-    `settings` are those of the head; `distinction` is what the row has different from others of its board that
-    agree in backbone, features and head, in words; [] when there are none. `source`, `note`: of a
-    published figure.
+    A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
+    by value, equal values by run id. Rows that use labels of the reported split, published figures and rows without a
+    finished seed follow, with rank None. Rows that do not differ significantly from the best share rank 1; the others
+    keep their place.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    task : str, optional
+        Default: all tasks.
+    significance : SignificanceProvider, optional
+        Source of intervals and tests. Where it has no interval, the mean of the seeds' intervals is shown with the
+        method `records`, if every seed has one.
+
+    Returns
+    -------
+    list of LeaderboardRow
+        Boards one after another, best row first; `run_id` is the group id of the configuration.
     """
     groups = group_by_configuration(records, task)
-    boards: dict[tuple, list[LeaderboardRow]] = defaultdict(list)
-    jobs: dict[tuple, list[Record]] = {}
+    boards: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)
+    jobs: dict[tuple[str, str], list[Record]] = {}
     for group in groups:
-        row = _make_row(group, evidence)
+        row = _make_row(group, significance)
         boards[board_key(row)].append(row)
         jobs[row_key(row)] = group
-    for listed in boards.values():
-        firsts = [_representative_record(jobs[row_key(row)]) for row in listed]
-        for row, words in zip(listed, distinguishing_settings([display_key(row) for row in listed], firsts)):
-            row.distinction = words
+    for board_rows in boards.values():
+        representatives = [_representative_record(jobs[row_key(row)]) for row in board_rows]
+        distinctions = distinguishing_settings([display_key(row) for row in board_rows], representatives)
+        for row, distinction in zip(board_rows, distinctions):
+            row.distinction = distinction
 
-    def compare_to(row: LeaderboardRow, other: LeaderboardRow) -> PairedDifference | None:
-        pair = (finished_records(jobs[row_key(one)]) for one in (row, other))
-        return evidence.difference(*pair, interval=False) if evidence else None
+    def compare(row: LeaderboardRow, best: LeaderboardRow) -> PairedDifference | None:
+        if significance is None:
+            return None
+        first, second = (finished_records(jobs[row_key(side)]) for side in (row, best))
+        return significance.difference(first, second, interval=False)
 
     return [
         row
-        for listed in sorted(boards.values(), key=_board_sort_key)
-        for row in rank_rows(listed, compare_to if evidence is not None else None)
+        for board_rows in sorted(boards.values(), key=_board_sort_key)
+        for row in rank_rows(board_rows, compare if significance is not None else None)
     ]
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
-    """The jobs of each configuration, one record a job, in order of seeds; trials and pruned jobs left out."""
-    groups: dict[tuple, list[Record]] = defaultdict(list)
+    """Group records by configuration, without trials of searches and pruned jobs.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    task : str, optional
+        Default: all tasks.
+
+    Returns
+    -------
+    list of list of Record
+        The jobs of each configuration in the order of seeds, one record for each job.
+    """
+    groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in _deduplicate(records):
         if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id, record.data_digest].append(record)
@@ -90,33 +119,36 @@ def group_by_configuration(records: Iterable[Record], task: str | None = None) -
 
 
 def finished_records(group: Iterable[Record]) -> list[Record]:
+    """Select the records of finished jobs."""
     return [record for record in group if record.status == "finished"]
 
 
 def board_key(row: BoardRow) -> tuple[str, str, str, str]:
-    """The key of a row's board: rows that share it are scored on the same labels and chosen by the same rules."""
+    """Return the key of a row's board; rows that share it have the same labels and selection protocol."""
     return row.task, row.data_digest or row.dataset, row.split, row.protocol
 
 
 def row_key(row: BoardRow) -> tuple[str, str]:
-    """The key of a row: a published figure stands on several boards."""
+    """Return the key of a row; a published figure can be on several boards."""
     return row.run_id, row.data_digest
 
 
-def display_key(row: BoardRow) -> tuple:
-    """What a board shows of a row's configuration before any settings are named."""
+def display_key(row: BoardRow) -> tuple[object, ...]:
+    """Return what a board shows of a configuration before any settings are added."""
     shown = tuple(getattr(row, name) for name in ("backbone", "random_weights", "features", "head", "protocol", "kind"))
-    return (*shown, row.kernel, row.radius) if row.kind == "published" else shown
+    if row.kind == "published" and isinstance(row, LeaderboardRow):
+        return (*shown, row.kernel, row.radius)
+    return shown
 
 
-def _board_sort_key(board_rows: list[LeaderboardRow]) -> tuple:
-    """Tasks in their usual order, own runs before others' figures alone, held-out before published."""
+def _board_sort_key(board_rows: list[LeaderboardRow]) -> tuple[int | str | bool, ...]:
+    """Order boards by task, boards with runs before published figures alone, held-out before published protocol."""
     task, data, split, protocol = board_key(board_rows[0])
-    alone = all(row.kind == "published" for row in board_rows)
+    only_published = all(row.kind == "published" for row in board_rows)
     return (
         TASK_ORDER.get(task, len(TASK_ORDER)),
         task,
-        alone,
+        only_published,
         min(row.dataset for row in board_rows),
         data,
         split,
@@ -126,8 +158,8 @@ def _board_sort_key(board_rows: list[LeaderboardRow]) -> tuple:
 
 
 def _deduplicate(records: Iterable[Record]) -> list[Record]:
-    """A finished record before any other; between equals the same one whatever the order."""
-    jobs: dict[tuple, list[Record]] = defaultdict(list)
+    """Keep one record for each job: a finished one if there is one, and the same one in any order of the records."""
+    jobs: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         jobs[record.job_id, record.data_digest].append(record)
     return [
@@ -136,13 +168,13 @@ def _deduplicate(records: Iterable[Record]) -> list[Record]:
     ]
 
 
-def _make_row(group: list[Record], evidence: Evidence | None) -> LeaderboardRow:
-    """The row of one configuration; `group` is in order of seeds."""
-    done = finished_records(group)
-    seeds = [record.seed for record in done]
+def _make_row(group: list[Record], significance: SignificanceProvider | None) -> LeaderboardRow:
+    """Build the row of one configuration from its jobs in the order of seeds."""
+    finished = finished_records(group)
+    seeds = [record.seed for record in finished]
     first = _representative_record(group)
-    values = [record.metrics[record.metric] for record in done]
-    low, high, method = _select_interval(done, evidence)
+    values = [record.metrics[record.metric] for record in finished]
+    low, high, method = _select_interval(finished, significance)
     return LeaderboardRow(
         run_id=first.group_id,
         task=first.task,
@@ -159,20 +191,20 @@ def _make_row(group: list[Record], evidence: Evidence | None) -> LeaderboardRow:
         features=first.features,
         head=first.head,
         settings=head_settings(first),
-        kernel=_common_kernel({record.kernel for record in done}),
-        radius=_median_radius([record.radius for record in done]),
+        kernel=_common_kernel({record.kernel for record in finished}),
+        radius=_median_radius([record.radius for record in finished]),
         seeds=seeds,
         seeds_missing=sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
         metric=first.metric,
-        value=mean_score(done),
+        value=mean_score(finished),
         std=statistics.stdev(values) if len(values) > 1 else None,
         ci_low=low,
         ci_high=high,
         ci_method=method,
-        unsmoothed=_mean_over_seeds(done, lambda record: record.unsmoothed.get(record.metric)),
-        metrics=_mean_metrics(done),
-        undefined=sorted({name for record in done for name in record.undefined}),
-        coverage=_mean_over_seeds(done, lambda record: record.coverage),
+        unsmoothed=_mean_over_seeds(finished, lambda record: record.unsmoothed.get(record.metric)),
+        metrics=_mean_metrics(finished),
+        undefined=sorted({name for record in finished for name in record.undefined}),
+        coverage=_mean_over_seeds(finished, lambda record: record.coverage),
         units=max(record.units for record in group),
         unit=first.unit,
         parameters=first.parameters,
@@ -181,25 +213,28 @@ def _make_row(group: list[Record], evidence: Evidence | None) -> LeaderboardRow:
     )
 
 
-def _select_interval(done: list[Record], evidence: Evidence | None) -> tuple[float | None, float | None, str | None]:
-    """Low, high, method."""
-    found = evidence.interval(done) if evidence is not None and done and done[0].kind != "published" else None
-    if found:
-        return *found, evidence.method
+def _select_interval(
+    finished: list[Record], significance: SignificanceProvider | None
+) -> tuple[float | None, float | None, str | None]:
+    """Return low, high and method of the interval."""
+    if significance is not None and finished and finished[0].kind != "published":
+        interval = significance.interval(finished)
+        if interval:
+            return *interval, significance.method
     low, high = (
-        _mean_over_seeds(done, lambda record: record.ci_low),
-        _mean_over_seeds(done, lambda record: record.ci_high),
+        _mean_over_seeds(finished, lambda record: record.ci_low),
+        _mean_over_seeds(finished, lambda record: record.ci_high),
     )
     return low, high, None if low is None or high is None else "records"
 
 
 def _is_optimistic(record: Record) -> bool:
-    """Whether it was chosen on the split it reports. Nobody can choose on a challenge's test split."""
+    """Whether the result was selected on the split it reports, which is impossible on a challenge's test split."""
     return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 
 def _representative_record(group: list[Record]) -> Record:
-    """The record that speaks for its configuration: the first finished one, or else the first."""
+    """Return the first finished record, or the first one if none is finished."""
     return next((record for record in group if record.status == "finished"), group[0])
 
 
@@ -214,21 +249,21 @@ def _median_radius(radii: list[int]) -> int | float | None:
     return int(middle) if middle == int(middle) else float(middle)
 
 
-def _mean_metrics(done: list[Record]) -> dict[str, float]:
-    """Mean of each metric that every seed has: a mean over fewer seeds would not say so."""
-    names = set.intersection(*(set(record.metrics) for record in done)) if done else set()
-    return {name: _mean([record.metrics[name] for record in done]) for name in sorted(names)}
+def _mean_metrics(finished: list[Record]) -> dict[str, float]:
+    """Average each metric that every seed has; means over different seeds would not be comparable."""
+    names = set.intersection(*(set(record.metrics) for record in finished)) if finished else set()
+    return {name: _mean([record.metrics[name] for record in finished]) for name in sorted(names)}
 
 
-def mean_score(done: Sequence[Record]) -> float | None:
-    """The mean of the metric over finished seeds; None without any."""
-    return _mean([record.metrics[record.metric] for record in done])
+def mean_score(finished: Sequence[Record]) -> float | None:
+    """Return the mean of the task's metric over finished seeds, or None without any."""
+    return _mean([record.metrics[record.metric] for record in finished]) if finished else None
 
 
-def _mean_over_seeds(done: list[Record], pick: Callable[[Record], float | None]) -> float | None:
-    picked = [pick(record) for record in done]
-    return None if None in picked else _mean(picked)
+def _mean_over_seeds(finished: list[Record], get_value: Callable[[Record], float | None]) -> float | None:
+    values = [value for record in finished if (value := get_value(record)) is not None]
+    return _mean(values) if values and len(values) == len(finished) else None
 
 
-def _mean(values: list[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)

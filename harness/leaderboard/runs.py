@@ -1,4 +1,4 @@
-"""Which run a command's RUN means: a run id, a job id, the beginning of one, or `best:TASK`."""
+"""Lookup of runs by run id, job id, a unique prefix of one, or `best:TASK`."""
 
 from __future__ import annotations
 
@@ -27,93 +27,125 @@ logger = logging.getLogger(__name__)
 
 BEST_PREFIX = "best:"
 MAX_CANDIDATES_SHOWN = 8
-"""Candidates listed in an error."""
+"""Candidate runs listed in an error."""
 _JOB_ID = re.compile(r"(?P<run>.+)-s(?P<seed>\d+)")
 
 
 def find_records(records: Iterable[Record], text: str) -> list[Record]:
-    """The finished records of RUN, in order of seeds: all seeds of a run, or the one of a job id.
+    """Find the finished records of a run.
 
-    text: a run id, a job id (`<run id>-s<seed>`), either with only the beginning of the run id, or `best:TASK`: the
-    best run of that task's board, held-out before published, never a baseline or a result that reads labels.
-    InputError for an unknown run, a beginning that several runs share, a run without a finished seed, a task without
-    a run, and `best:TASK` where several data sets have a board.
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    text : str
+        A run id, a job id (`<run id>-s<seed>`), either with a unique prefix of the run id, or `best:TASK`: the best run
+        on the board of the task, held-out before published, never a baseline or a result that uses labels.
+
+    Returns
+    -------
+    list of Record
+        All finished seeds of the run in order, or the one of a job id.
+
+    Raises
+    ------
+    InputError
+        For an unknown run, an ambiguous prefix, a run without a finished seed, a task without a run, and `best:TASK` if
+        several datasets have a board of the task.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
-        raise InputError(
-            f"there is no run '{text}': nothing was tracked in this store; start with: framelight run quickstart"
-        )
+        raise InputError(f"no run '{text}': nothing was tracked in this store; start with: framelight run quickstart")
     if text.startswith(BEST_PREFIX):
         return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
-    named = _JOB_ID.fullmatch(text)
-    run = _complete_run_id(records, named["run"] if named else text)
-    return _finished_seeds(records, run, int(named["seed"]) if named else None)
+    job_id = _JOB_ID.fullmatch(text)
+    run = _complete_run_id(records, job_id["run"] if job_id else text)
+    return _finished_seeds(records, run, int(job_id["seed"]) if job_id else None)
 
 
 def find_pair(records: Iterable[Record], first: str, second: str) -> tuple[list[Record], list[Record]]:
-    """The finished records of two RUNs; `best:TASK` beside a run means the best on the data and split of that run."""
+    """Find the finished records of two runs.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Records in any order.
+    first, second : str
+        See `find_records`. If only one is `best:TASK`, the best run is searched on the data and split of the other.
+
+    Returns
+    -------
+    tuple of (list of Record, list of Record)
+        The finished seeds of each run.
+
+    Raises
+    ------
+    InputError
+        See `find_records`.
+    """
     records = list(records)
     if first.startswith(BEST_PREFIX) == second.startswith(BEST_PREFIX):
         return find_records(records, first), find_records(records, second)
-    named = find_records(records, second if first.startswith(BEST_PREFIX) else first)
-    on = [record for record in records if (record.data_digest, record.split) == (named[0].data_digest, named[0].split)]
-    best = find_records(on, first if first.startswith(BEST_PREFIX) else second)
-    return (best, named) if first.startswith(BEST_PREFIX) else (named, best)
+    run = find_records(records, second if first.startswith(BEST_PREFIX) else first)
+    candidates = [
+        record for record in records if (record.data_digest, record.split) == (run[0].data_digest, run[0].split)
+    ]
+    best = find_records(candidates, first if first.startswith(BEST_PREFIX) else second)
+    return (best, run) if first.startswith(BEST_PREFIX) else (run, best)
 
 
-def _complete_run_id(records: Sequence[Record], beginning: str) -> str:
-    known = sorted({record.group_id for record in records})
-    matching = [run for run in known if run.startswith(beginning)] if beginning else []
-    if beginning in known:
-        return beginning
+def _complete_run_id(records: Sequence[Record], prefix: str) -> str:
+    run_ids = sorted({record.group_id for record in records})
+    matching = [run for run in run_ids if run.startswith(prefix)] if prefix else []
+    if prefix in run_ids:
+        return prefix
     if not matching:
-        if len(known) <= MAX_CANDIDATES_SHOWN or _has_close_match(beginning, known):
-            raise unknown_name_error("run", beginning, known)
-        raise InputError(f"unknown run '{beginning}'; run ids are in the last column of: framelight leaderboard")
+        if len(run_ids) <= MAX_CANDIDATES_SHOWN or _has_close_match(prefix, run_ids):
+            raise unknown_name_error("run", prefix, run_ids)
+        raise InputError(f"unknown run '{prefix}'; run ids are in the last column of: framelight leaderboard")
     if len(matching) > 1:
         raise InputError(
-            f"'{beginning}' begins {len(matching)} runs; say more of it:\n"
+            f"'{prefix}' matches {len(matching)} runs; give more characters:\n"
             + _format_candidates([next(r for r in records if r.group_id == run) for run in matching])
         )
     return matching[0]
 
 
-def _has_close_match(beginning: str, known: Sequence[str]) -> bool:
+def _has_close_match(prefix: str, run_ids: Sequence[str]) -> bool:
     import difflib
 
-    return bool(difflib.get_close_matches(beginning, known, n=1, cutoff=0.5))
+    return bool(difflib.get_close_matches(prefix, run_ids, n=1, cutoff=0.5))
 
 
 def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None) -> list[Record]:
-    found = [record for record in records if record.group_id == run]
-    done = sorted((record for record in found if record.status == "finished"), key=lambda record: record.seed)
+    jobs = [record for record in records if record.group_id == run]
+    finished = sorted((record for record in jobs if record.status == "finished"), key=lambda record: record.seed)
     if seed is not None:
-        if not any(record.seed == seed for record in done):
+        if not any(record.seed == seed for record in finished):
             raise InputError(
                 f"run {run} has no finished seed {seed}; "
-                f"finished: {', '.join(str(record.seed) for record in done) or 'none'}"
+                f"finished: {', '.join(str(record.seed) for record in finished) or 'none'}"
             )
-        return [record for record in done if record.seed == seed][:1]
-    if not done:
-        raise InputError(f"run {run} has no finished seed: {found[0].error or found[0].status}")
-    return list({record.seed: record for record in done}.values())
+        return [record for record in finished if record.seed == seed][:1]
+    if not finished:
+        raise InputError(f"run {run} has no finished seed: {jobs[0].error or jobs[0].status}")
+    return list({record.seed: record for record in finished}.values())
 
 
 def _best_run_id(records: Sequence[Record], name: str) -> str:
-    """The run id of the highest mean score; of equal ones, the smallest."""
+    """Return the run id with the highest mean score; of equal scores, the smallest."""
     get_task(name)
     runs: list[tuple[float, Record]] = []
-    datasets: dict[tuple, str] = {}
+    datasets: dict[tuple[str, str, str], str] = {}
     for group in group_by_configuration(records, name):
-        done = finished_records(group)
-        first, score = (done or group)[0], mean_score(done)
+        finished = finished_records(group)
+        first, score = (finished or group)[0], mean_score(finished)
         key = (*_board_key(first), first.protocol)
         datasets[key] = min(datasets.get(key, first.dataset), first.dataset)
         if first.kind == "run" and score is not None and not any("uses_labels" in record.flags for record in group):
             runs.append((score, first))
     if not runs:
-        raise InputError(f"no run of task {name} is finished; framelight leaderboard lists what there is")
+        raise InputError(f"no run of task {name} is finished; list the runs with: framelight leaderboard")
     runs = [(score, run) for score, run in runs if run.protocol == "held-out"] or runs
     best: dict[tuple[str, str], Record] = {}
     for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1].group_id)):
@@ -121,15 +153,15 @@ def _best_run_id(records: Sequence[Record], name: str) -> str:
     if len(best) > 1:
         ordered = sorted(best.values(), key=lambda run: (datasets[(*_board_key(run), run.protocol)], *_board_key(run)))
         raise InputError(
-            f"{BEST_PREFIX}{name} is not one run: {len(best)} data sets have a board of it. Name a run; "
-            "the best of each:\n"
+            f"{BEST_PREFIX}{name} is ambiguous: {len(best)} datasets have a board of this task; name a run. "
+            "The best of each:\n"
             + _format_candidates([next(r for r in records if r.group_id == run.group_id) for run in ordered])
         )
     return next(iter(best.values())).group_id
 
 
 def _board_key(record: Record) -> tuple[str, str]:
-    """Data set and split of the board that the record is on."""
+    """Return dataset and split of the record's board."""
     return record.data_digest or record.dataset, record.split
 
 
@@ -146,7 +178,17 @@ def _format_candidates(records: Sequence[Record]) -> str:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A finished job whose files are in a store."""
+    """A finished job whose files are in a store.
+
+    Attributes
+    ----------
+    record : Record
+        The record of the job.
+    configuration : Configuration
+        Its configuration.
+    store : Store
+        The store.
+    """
 
     record: Record
     configuration: Configuration
@@ -154,15 +196,23 @@ class FinishedRun:
 
     @property
     def folder(self) -> Path:
+        """The folder of the job."""
         return self.store.job(self.record.job_id)
 
     @property
     def filter(self) -> SmoothingParams:
+        """The selected smoothing and thresholds."""
         record = self.record
         return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
 
     def load_predictions(self) -> Predictions:
-        """What it predicted of the split it was scored on; FramelightError where that is gone, altered or unreadable."""
+        """Load the predictions on the reported split.
+
+        Raises
+        ------
+        FramelightError
+            If the file is missing, was changed or cannot be read.
+        """
         path = JobFolder(self.folder).reported
         verify_predictions(self.folder, self.record.job_id, self.rerun_hint)
         try:
@@ -172,27 +222,42 @@ class FinishedRun:
 
     @property
     def rerun_hint(self) -> str:
-        """What makes this run anew, in words for an error."""
-        return (
-            f"make the run again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} "
-            "--force"
-        )
+        """How to run the job again, for an error message."""
+        return f"run it again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} --force"
 
     @property
     def optimistic(self) -> bool:
-        """Whether it was chosen on the very labels it was scored on."""
+        """Whether the run was selected on the labels that it is scored on."""
         return self.configuration.protocol.name == "published"
 
 
 def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
-    """Those on the very images and annotations of `dataset`; all of them where there is none."""
+    """Select the records on exactly the images and annotations of `dataset`; all records if there is none."""
     fingerprint = DatasetFingerprint(dataset, store.digests)
     tasks = {task for task in dataset.tasks() if {TRAINING, REPORTED} <= set(dataset.splits(task))}
     return [record for record in records if record.task in tasks and fingerprint.matches(record)] or list(records)
 
 
 def select_seed(records: Sequence[Record], seed: int | None) -> Record:
-    """The record of a seed (None: the first) among those of a run; InputError where it is not there."""
+    """Select the record of a seed.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        The finished seeds of a run.
+    seed : int or None
+        None: the first.
+
+    Returns
+    -------
+    Record
+        The record of the seed.
+
+    Raises
+    ------
+    InputError
+        If the seed is not among them.
+    """
     by_seed = {record.seed: record for record in records}
     if seed is not None and seed not in by_seed:
         raise InputError(
@@ -202,29 +267,49 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
 
 
 def find_finished_run(records: Sequence[Record], text: str, seed: int | None, store: Store) -> FinishedRun:
-    """The job that RUN and a seed (default: the first) name; logs where its model cannot be checked.
+    """Find one seed of a run that can predict, and verify the files of its model.
 
-    InputError for a run that cannot predict, a seed it does not have, or one whose model is not in this store;
-    FramelightError where a file of its model is gone or altered.
+    Parameters
+    ----------
+    records : sequence of Record
+        Records in any order.
+    text : str
+        A run; see `find_records`.
+    seed : int or None
+        None: the first.
+    store : Store
+        The store of the run.
+
+    Returns
+    -------
+    FinishedRun
+        The job.
+
+    Raises
+    ------
+    InputError
+        For a run that cannot predict, a missing seed, and a model that is not in this store.
+    FramelightError
+        If a file of the model is missing or was changed.
     """
     record = select_seed(find_records(records, text), seed)
     if record.kind == "published":
-        raise InputError(f"{text} is a published figure; there is no model behind it here")
+        raise InputError(f"{text} is a published figure without a model; name another run")
     if "uses_labels" in record.flags:
         raise InputError(
-            f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos "
-            "themselves, and new images have none; take another run"
+            f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos, which new images "
+            "do not have; name another run"
         )
     folder = store.job(record.job_id)
     if not folder.is_dir():
         raise InputError(
-            f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store "
-            "that it ran in with --store DIR"
+            f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store of the run "
+            "with --store DIR"
         )
-    chosen = FinishedRun(record, parse_configuration(record), store)
-    if not verify_model_files(folder, record.job_id, chosen.rerun_hint):
+    run = FinishedRun(record, parse_configuration(record), store)
+    if not verify_model_files(folder, record.job_id, run.rerun_hint):
         logger.info(
-            f"run {record.job_id} is of an earlier version, which hashed no model: whether its files were "
-            "altered cannot be told"
+            f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
+            "be verified"
         )
-    return chosen
+    return run

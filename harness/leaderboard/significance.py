@@ -1,8 +1,8 @@
-"""What the jobs' own statistics say of a row and of two rows, worked out once and kept in the store.
+"""Confidence intervals and paired tests of leaderboard rows, cached in the store.
 
-A job keeps its sufficient statistics per unit in its folder; those of jobs that only a tracking server has are fetched
-into the cache, `Store.significance`, where results are files named by the digest of all they follow from.
-numpy is imported only when something has not been worked out yet.
+A job saves its sufficient statistics per unit in its folder. Those of jobs that only a tracking server has are
+downloaded to the cache, `Store.significance`. Results are files there, named by a hash of all that they depend on.
+numpy is imported only if a result is not in the cache.
 """
 
 from __future__ import annotations
@@ -34,22 +34,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REVISION = 6
-"""Raised when the arithmetic of intervals or paired tests changes, so that what was kept is not taken for new."""
-RESULT_KEYS = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
-"""What a file of results holds: an interval, a difference, or that there is none. Any other is worked out anew."""
+"""Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
+RESULT_KEYS: tuple[set[str], ...] = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
+"""Keys of a cached interval, a cached difference, and a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
+"""Seconds of computation after which it is logged."""
 MAX_CACHED_FILES = 32
-"""Files of statistics kept in memory: those of the best row and of the one it is compared with."""
+"""Files of statistics held in memory, for the best row and the one that it is compared with."""
 
 FetchFile = Callable[[str, str, Path], bool]
-"""Writes a file of a job (its id, the file's name) to a path; False where it is not to be had."""
+"""Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """First minus second on the units and seeds both have: `value`, its 95 % interval (None where only the test was
-    asked for, or there is one unit), two-sided `p` (not adjusted) and the smallest difference that such a pair shows
-    with 80 % power, None where units are too few for any; `seeds` those of both.
+    """Paired difference of two configurations, first minus second.
+
+    Attributes
+    ----------
+    value : float
+        The difference of the mean scores.
+    low, high : float or None
+        95% confidence interval; None if only the test was requested, or there is one unit.
+    p : float or None
+        Two-sided p-value, not adjusted.
+    detectable : float or None
+        Minimum difference that the test detects with 80% power; None if there are too few units for any.
+    seeds : tuple of int
+        The seeds that both have.
     """
 
     value: float
@@ -61,113 +73,161 @@ class PairedDifference:
 
 
 class SignificanceCache:
-    """The evidence of one store. Equal statistics give equal answers, in whatever store and process."""
+    """Confidence intervals and paired tests of the runs of a store, cached on disk.
+
+    Results depend on the statistics alone, not on the store or the process.
+
+    Parameters
+    ----------
+    store : Store
+        The store of the runs.
+    fetch : callable, optional
+        Downloads the statistics of jobs that are not in the store; see `FetchFile`.
+    method : str, default="studentized"
+        Method of the intervals of scores, one of `harness.metrics.intervals.METHODS`.
+    paths : mapping of str to Path, optional
+        Files of statistics that belong to no job of the store, by the job id of their records.
+    """
 
     def __init__(
         self,
         store: Store,
         fetch: FetchFile | None = None,
         method: str = "studentized",
-        places: Mapping[str, Path] | None = None,
+        paths: Mapping[str, Path] | None = None,
     ) -> None:
-        """method: of the intervals of scores, one of `harness.metrics.intervals.METHODS`; places: files of statistics
-        that belong to no job of the store itself, by the id that records ask for them with.
-        """
         self.method = method
         self._store = store
-        self._places = dict(places or {})
-        self._fetch, self._spent, self._silent, self._reported = fetch, 0.0, False, False
+        self._extra_paths = dict(paths or {})
+        self._fetch, self._elapsed, self._is_unreachable, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(MAX_CACHED_FILES)(load)
 
     def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
-        """95 % interval of the mean metric of finished jobs, one for each seed, resampling units and seeds.
+        """Compute the 95% confidence interval of the mean score, resampling units and seeds.
 
-        None where the statistics of some seed are missing, or one unit alone gives no interval.
+        Parameters
+        ----------
+        jobs : sequence of Record
+            The finished jobs of a configuration, one for each seed.
+
+        Returns
+        -------
+        tuple of (float, float) or None
+            None if the statistics of some seed are missing, or there is only one unit.
         """
-        found = self._find_statistics(jobs)
-        if not found:
+        files = self._find_statistics(jobs)
+        if not files:
             return None
 
         def compute() -> dict[str, Any]:
             from harness.metrics.intervals import confidence_interval
 
-            statistics = self._load_aligned(found)
+            statistics = self._load_aligned(files)
             if statistics is None:
                 return {"low": None, "high": None}
-            made = confidence_interval(statistics, jobs[0].metric, self.method)
-            return {"low": _finite_or_none(made.low), "high": _finite_or_none(made.high)}
+            interval = confidence_interval(statistics, jobs[0].metric, self.method)
+            return {"low": _finite_or_none(interval.low), "high": _finite_or_none(interval.high)}
 
-        made = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in found]], compute)
-        low, high = made.get("low"), made.get("high")
+        result = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in files]], compute)
+        low, high = result.get("low"), result.get("high")
         return None if low is None or high is None else (low, high)
 
     def difference(
         self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
     ) -> PairedDifference | None:
-        """Paired difference of two configurations' finished jobs, seed by seed; without its interval in half the time.
+        """Compute the paired difference of two configurations, seed by seed.
 
-        None where no seed is in both, nothing was scored, statistics are missing, or they are of other units or rows.
+        Parameters
+        ----------
+        first, second : sequence of Record
+            The finished jobs of each configuration, one for each seed.
+        interval : bool, default=True
+            Compute the interval too; without it, the test takes half the time.
+
+        Returns
+        -------
+        PairedDifference or None
+            None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
         """
-        one, other = ({job.seed: job for job in jobs} for jobs in (first, second))
-        seeds = sorted(one.keys() & other.keys())
-        pairs = [job for seed in seeds for job in (one[seed], other[seed])]
+        first_by_seed, second_by_seed = ({job.seed: job for job in jobs} for jobs in (first, second))
+        seeds = sorted(first_by_seed.keys() & second_by_seed.keys())
+        pairs = [job for seed in seeds for job in (first_by_seed[seed], second_by_seed[seed])]
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
-        found = self._find_statistics(pairs)
-        if not found:
+        files = self._find_statistics(pairs)
+        if not files:
             return None
 
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import is_underpowered, minimum_detectable_effect, paired_permutation_test
 
-            statistics = self._load_aligned(found)
-            if statistics is None or any((one.rows() != statistics[0].rows()).any() for one in statistics):
+            statistics = self._load_aligned(files)
+            if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
                 return {}
-            made = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
+            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
             underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
-            able = None if underpowered else minimum_detectable_effect(made.deviation)
+            detectable = None if underpowered else minimum_detectable_effect(test.deviation)
             return {
-                "value": float(made.difference),
-                "low": _finite_or_none(made.low),
-                "high": _finite_or_none(made.high),
-                "p": _finite_or_none(made.p),
-                "detectable": _finite_or_none(able),
+                "value": float(test.difference),
+                "low": _finite_or_none(test.low),
+                "high": _finite_or_none(test.high),
+                "p": _finite_or_none(test.p),
+                "detectable": _finite_or_none(detectable),
             }
 
-        what = "difference" if interval else "test"
-        made = self._compute_or_warn([what, pairs[0].metric, [key for _, key in found]], compute)
-        return PairedDifference(**made, seeds=tuple(seeds)) if made else None
+        kind = "difference" if interval else "test"
+        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files]], compute)
+        return PairedDifference(**result, seeds=tuple(seeds)) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
-        """The units of a finished job and their statistics; InputError where they are nowhere to be had."""
+        """Load the statistics of a finished job.
+
+        Parameters
+        ----------
+        job : Record
+            The job.
+
+        Returns
+        -------
+        JobStatistics
+            Names of the units, and their statistics.
+
+        Raises
+        ------
+        InputError
+            If they are neither in the store nor on the tracking server.
+        """
         path = self._get_or_fetch(job.job_id)
         if path is None:
             where = f"this store ({self._job_path(job.job_id)})"
             raise InputError(
                 f"job {job.job_id} is tracked, but its statistics are not in {where}"
                 f"{' nor on the tracking server' if self._fetch is not None else ''}; "
-                "name the store it ran in with --store, or run its recipe again"
+                "name the store of the job with --store, or run its recipe again"
             )
         return self._loaded(path)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
-        """(file, digest of it) of each job; [] unless every one is there."""
-        found = []
+        """Return the file of each job and its SHA-256; empty if one is missing."""
+        files = []
         for job in jobs:
             if job.job_id not in self._paths:
                 self._paths[job.job_id] = self._find_job_statistics(job.job_id)
-            found.append(self._paths[job.job_id])
-        return [] if None in found else found
+            file = self._paths[job.job_id]
+            if file is not None:
+                files.append(file)
+        return files if len(files) == len(jobs) else []
 
     def _find_job_statistics(self, job_id: str) -> tuple[Path, str] | None:
-        """Where nobody can be asked any more, a board is read without what it lacks."""
+        """Return the file of a job and its SHA-256; after a failed download, only local files are used."""
         try:
-            path = None if self._silent and not self._local_path(job_id).is_file() else self._get_or_fetch(job_id)
+            is_missing = self._is_unreachable and not self._local_path(job_id).is_file()
+            path = None if is_missing else self._get_or_fetch(job_id)
         except FramelightError as error:
-            self._silent = True
-            logger.warning(f"boards are without intervals and tests that this store has no statistics for: {error}")
+            self._is_unreachable = True
+            logger.warning(f"intervals and tests of runs whose statistics are not in this store are missing: {error}")
             return None
         if path is not None and not is_zipfile(path):
             self._warn_missing_result(f"{path}: cannot read a job's statistics; {RERUN_HINT}")
@@ -177,7 +237,7 @@ class SignificanceCache:
         return None
 
     def _get_or_fetch(self, job_id: str) -> Path | None:
-        """The file of a job's statistics, fetched where only a server has it; None where nobody has."""
+        """Return the file of a job's statistics, downloaded if only the server has it; None if there is none."""
         path = self._local_path(job_id)
         return path if path.is_file() or (self._fetch is not None and self._fetch(job_id, STATISTICS, path)) else None
 
@@ -185,48 +245,48 @@ class SignificanceCache:
         return JobFolder(self._store.job(job_id)).statistics
 
     def _local_path(self, job_id: str) -> Path:
-        """Where the store has a job's statistics, or those of another store's job once they are fetched."""
-        if job_id in self._places:
-            return self._places[job_id]
-        own = self._job_path(job_id)
-        return own if own.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
+        """Return the path of a job's statistics in the store, or of the downloaded file."""
+        if job_id in self._extra_paths:
+            return self._extra_paths[job_id]
+        path = self._job_path(job_id)
+        return path if path.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
 
-    def _load_aligned(self, found: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
-        """Statistics with the units of all in one order; None where they are not the same units."""
-        loaded = [self._loaded(path) for path, _ in found]
+    def _load_aligned(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
+        """Load statistics with their units in the same order; None if units differ."""
+        loaded = [self._loaded(path) for path, _ in files]
         units = sorted(loaded[0][0])
         if any(sorted(names) != units for names, _ in loaded):
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
 
-    def _compute_or_warn(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What was worked out; nothing, and a warning, where statistics cannot be read."""
+    def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the result; empty, with a warning, if statistics cannot be read."""
         try:
-            return self._get_or_compute(about, work_out)
+            return self._get_or_compute(key, compute)
         except FramelightError as error:
             self._warn_missing_result(str(error))
             return {}
 
-    def _warn_missing_result(self, fault: str) -> None:
-        logger.warning(f"a board lacks an interval and a test: {fault}")
+    def _warn_missing_result(self, message: str) -> None:
+        logger.warning(f"a row has no confidence interval and no test: {message}")
 
-    def _get_or_compute(self, about: list[Any], work_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        path = self._store.significance / f"{content_hash([REVISION, *about], 24)}.json"
+    def _get_or_compute(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(kept, dict) and kept.keys() in RESULT_KEYS:
-                return kept
+            cached = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS:
+                return cached
         began = time.perf_counter()
-        made = work_out()
+        result = compute()
         self._add_elapsed(time.perf_counter() - began)
-        with suppress(FramelightError):  # a store that cannot be written is read all the same
-            write_json(path, made)
-        return made
+        with suppress(FramelightError):  # a read-only store gives boards too
+            write_json(path, result)
+        return result
 
     def _add_elapsed(self, seconds: float) -> None:
-        self._spent += seconds
-        if not self._reported and self._spent > PATIENCE_S:
-            logger.info("working out intervals and paired tests of the boards; they are kept for the next time")
+        self._elapsed += seconds
+        if not self._reported and self._elapsed > PATIENCE_S:
+            logger.info("computing confidence intervals and paired tests; results are cached in the store")
             self._reported = True
 
 

@@ -1,4 +1,4 @@
-"""The boards of the leaderboard: what stands above, in and below their tables."""
+"""Boards of the leaderboard: heading, columns, footnotes and legend."""
 
 from __future__ import annotations
 
@@ -14,136 +14,185 @@ from harness.leaderboard.table_layout import Column, Wording, join_phrases
 from harness.utils.text import plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
-DROPPED = ("params", "cover", "p", "raw")
-"""Columns left out of a narrow table, in this order; long names are shortened next, then these go:"""
-DROPPED_LAST = ("note", "source", "seeds", "95 % interval", "smoothing", "run", "features")
-INTERVAL_METHODS = {
-    "studentized": "studentised bootstrap of {units} and seeds",
-    "percentile": "percentiles over resampled {units}, and seeds",
-    "bca": "BCa bootstrap of {units}, and seeds",
-    "records": "of runs without statistics in this store: mean of the seeds' own",
+METRIC_DESCRIPTIONS = {
+    "P_EXPR": "mean F1 of 8 expressions",
+    "P_VA": "mean CCC of valence and arousal",
+    "P_AU": "mean F1 of 12 action units",
+    "P_MTL": "P_VA + P_EXPR + P_AU",
 }
-"""Of intervals, in words."""
-SHAREABLE_COLUMNS = ("seeds", "smoothing", "cover")
-"""Columns that move into the title when all rows of a board agree."""
+DROPPED = ("params", "coverage", "p-value", "raw")
+"""Columns left out of a narrow table, in this order, before names are shortened; headings as in the last wording."""
+DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
+"""Columns left out, in this order, once names are shortened."""
+INTERVAL_METHODS = {
+    "studentized": "studentized bootstrap over {units} and seeds",
+    "percentile": "percentile bootstrap over {units} and seeds",
+    "bca": "BCa bootstrap over {units} and seeds",
+    "records": "mean of the seeds' intervals, for runs without statistics in this store",
+}
+"""Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
+SHAREABLE_COLUMNS = ("seeds", "smoothing", "coverage")
+"""Columns that move into the subheading when all rows of a board agree."""
 
 
-def make_board(listed: Sequence[LeaderboardRow], rows: Sequence[LeaderboardRow], run_length: int) -> Board:
-    """The board of `listed`, a part of `rows`; run ids are cut to `run_length` characters."""
+def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardRow], run_length: int) -> Board:
+    """Build one board.
+
+    Parameters
+    ----------
+    board_rows : sequence of LeaderboardRow
+        The rows of the board.
+    rows : sequence of LeaderboardRow
+        The rows of all boards that are printed together.
+    run_length : int
+        Characters of a run id that are shown.
+
+    Returns
+    -------
+    Board
+    """
     return Board(
-        rows=listed,
-        columns=partial(_unshared_columns, listed, run_length),
-        heading=board_title(listed, rows),
-        subheading=_subheading(listed),
-        notes=_footnotes(listed),
-        table_notes=_numbered_notes(listed),
+        rows=board_rows,
+        columns=partial(_unshared_columns, board_rows, run_length),
+        heading=board_title(board_rows, rows),
+        subheading=_subheading(board_rows),
+        notes=_footnotes(board_rows),
+        table_notes=_numbered_notes(board_rows),
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
         closed=False,
     )
 
 
-def board_title(listed: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
-    """Task, data set (with its digest where several of `rows` have its name), split and metric of a board."""
-    first = listed[0]
-    dataset = min(row.dataset for row in listed)
+def board_title(board_rows: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
+    """List the phrases of a board's title: task and dataset, split, metric.
+
+    The dataset is followed by its digest if several of `rows` share its name.
+    """
+    first = board_rows[0]
+    dataset = min(row.dataset for row in board_rows)
     digests = {row.data_digest for row in rows if row.dataset == dataset and row.task == first.task}
-    named = f"{dataset} [{first.data_digest[:6]}]" if len(digests - {""}) > 1 else dataset
+    label = f"{dataset} [{first.data_digest[:6]}]" if len(digests - {""}) > 1 else dataset
+    description = METRIC_DESCRIPTIONS.get(first.metric)
     return [
-        f"{TITLES.get(first.task, first.task)} on {named}",
+        f"{TITLES.get(first.task, first.task)} on {label}",
         f"{first.split} split",
-        first.metric,
-        *(["OPTIMISTIC: chosen on the split it reports"] if first.optimistic else []),
+        f"{first.metric} ({description})" if description else first.metric,
+        *(["OPTIMISTIC: selected on the reported split"] if first.optimistic else []),
     ]
 
 
-def _subheading(listed: Sequence[LeaderboardRow]) -> list[str]:
-    """What all rows of the board have in common."""
-    if all(row.kind == "published" for row in listed):
+def _subheading(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """List what all rows of the board have in common."""
+    if all(row.kind == "published" for row in rows):
         return ["published figures"]
-    lifted = _shared_columns(listed)
-    shared = {
-        c.name: c.text(_representative_rows(c, listed)[0]) for c in leaderboard_columns(listed, 0) if c.name in lifted
+    shared = _shared_columns(rows)
+    texts = {
+        column.name: column.text(_representative_rows(column, rows)[0])
+        for column in leaderboard_columns(rows, 0)
+        if column.name in shared
     }
-    most = max(listed, key=lambda row: row.units)
-    words = [plural(most.units, most.unit, "d")] if most.units else []
-    phrase = {
-        "smoothing": "smoothing {}",
-        "cover": "coverage {}",
-        "seeds": "{} seed" if shared.get("seeds", "").split()[-1:] == ["1"] else "{} seeds",
+    largest = max(rows, key=lambda row: row.units)
+    phrases = [plural(largest.units, largest.unit, "d")] if largest.units else []
+    formats = {
+        "seeds": "{} seed" if texts.get("seeds", "").split()[-1:] == ["1"] else "{} seeds",
+        "smoothing": "no smoothing" if texts.get("smoothing") == "none" else "smoothing {}",
+        "coverage": "coverage {}",
     }
     return [
-        *words,
-        f"{listed[0].protocol} protocol",
-        *(phrase[name].format(shared[name]) for name in SHAREABLE_COLUMNS if shared.get(name, "-") != "-"),
+        *phrases,
+        f"{rows[0].protocol} protocol",
+        *(formats[name].format(texts[name]) for name in SHAREABLE_COLUMNS if texts.get(name, "-") != "-"),
     ]
 
 
-def _unshared_columns(listed: Sequence[LeaderboardRow], run_length: int, wording: Wording) -> list[Column]:
-    lifted = _shared_columns(listed)
-    return [c for c in leaderboard_columns(listed, run_length, wording) if c.name not in lifted]
+def _unshared_columns(rows: Sequence[LeaderboardRow], run_length: int, wording: Wording) -> list[Column]:
+    shared = _shared_columns(rows)
+    return [column for column in leaderboard_columns(rows, run_length, wording) if column.name not in shared]
 
 
-def _shared_columns(listed: Sequence[LeaderboardRow]) -> set[str]:
+def _shared_columns(rows: Sequence[LeaderboardRow]) -> set[str]:
     return {
-        c.name
-        for c in leaderboard_columns(listed, 0)
-        if c.name in SHAREABLE_COLUMNS and len({c.text(row) for row in _representative_rows(c, listed)}) == 1
+        column.name
+        for column in leaderboard_columns(rows, 0)
+        if column.name in SHAREABLE_COLUMNS
+        and len({column.text(row) for row in _representative_rows(column, rows)}) == 1
     }
 
 
-def _representative_rows(column: Column, listed: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """The rows that a title speaks of: baselines have one seed, and published figures one, whatever runs have."""
-    runs = [row for row in listed if row.kind == "run"]
-    own = [row for row in listed if row.kind != "published"]
-    return (runs if column.name == "seeds" else own) or own or listed
+def _representative_rows(column: Column, rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
+    """Select the rows that the subheading describes: baselines and published figures always have one seed."""
+    runs = [row for row in rows if row.kind == "run"]
+    unpublished = [row for row in rows if row.kind != "published"]
+    return (runs if column.name == "seeds" else unpublished) or unpublished or rows
 
 
-def _footnotes(listed: Sequence[LeaderboardRow]) -> list[str]:
-    """What this board's rows cannot say each for itself."""
-    sentences = []
-    tested = [row.detectable for row in listed if row.p_value is not None and row.kind == "run"]
-    seen = [one for one in tested if one is not None]
-    most = max(listed, key=lambda row: row.units)
-    units = plural(most.units, most.unit, "d")
-    if seen:
-        sentences.append(
-            f"Smallest difference to the best that {units} show with 80 % power, in one paired test at "
-            f"5 %: {statistics.median(seen):.3f} (median of {plural(len(seen), 'run', 'd')})."
+def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """List the notes that concern the board as a whole."""
+    notes = []
+    detectable = [row.detectable for row in rows if row.p_value is not None and row.kind == "run"]
+    differences = [difference for difference in detectable if difference is not None]
+    largest = max(rows, key=lambda row: row.units)
+    units = plural(largest.units, largest.unit, "d")
+    if differences:
+        notes.append(
+            f"minimum detectable difference with {units} (80% power): {statistics.median(differences):.3f}"
+            + (f" (median of {len(differences)} runs)" if len(differences) > 1 else "")
         )
-    elif tested:
-        sentences.append(f"No difference to the best, however large, can be shown by {units}.")
-    undefined = Counter(name for row in listed for name in row.undefined)
+    elif detectable:
+        notes.append(f"with {units} no difference to the best can be significant")
+    undefined = Counter(name for row in rows for name in row.undefined)
     if undefined:
-        named = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
-        sentences.append(f"Undefined, counted as 0: {named}.")
-    return sentences
+        names = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
+        notes.append(f"undefined, counted as 0: {names}")
+    return notes
 
 
-def _numbered_notes(listed: Sequence[LeaderboardRow]) -> list[str]:
-    numbered = " ".join(f"({number}) {note}" for number, note in enumerate(published_notes(listed), 1))
-    return [f"Notes: {numbered}"] if numbered else []
+def _numbered_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
+    notes = " ".join(f"({number}) {note}" for number, note in enumerate(published_notes(rows), 1))
+    return [f"notes: {notes}"] if notes else []
 
 
 def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) -> list[str]:
-    """What the marks and the columns of these names mean, where they occur."""
-    held = {mark for row in rows for mark in format_marks(row)}
+    """Explain the marks and columns that occur.
+
+    Parameters
+    ----------
+    rows : sequence of LeaderboardRow
+        The rows of all boards.
+    names : set of str
+        Headings of the columns that are shown.
+    width : int
+        Characters of a line.
+
+    Returns
+    -------
+    list of str
+        Paragraphs; at most one.
+    """
+    marks = {mark for row in rows for mark in format_marks(row)}
     methods = {row.ci_method for row in rows}
-    units = " or ".join(dict.fromkeys(f"{row.unit}s" for row in rows))
-    explained = [
-        *((mark, meaning, mark in held) for mark, meaning in MARKS.items()),
-        ("(random)", "backbone weights are random", any(row.random_weights for row in rows)),
-        (
-            "mixed",
-            "each seed chose its own kernel; the radius is the median",
-            any(row.kernel == "mixed" for row in rows),
-        ),
-        ("raw", "without smoothing", "raw" in names),
+    smoothed = any(row.radius for row in rows)
+    entries = [
+        *((mark, meaning, mark in marks) for mark, meaning in MARKS.items()),
+        ("(random)", "backbone with random weights", any(row.random_weights for row in rows)),
+        ("smoothing", "kernel and radius in frames", "smoothing" in names and smoothed),
+        ("mixed", "seeds differ in kernel (median radius)", any(row.kernel == "mixed" for row in rows)),
+        ("unsmoothed", "score without smoothing", "unsmoothed" in names),
+        ("raw", "score without smoothing", "raw" in names),
         ("±", "standard deviation over seeds", any(row.std is not None for row in rows)),
-        *(
-            ("95 % interval", meaning, "95 % interval" in names and method in methods)
-            for method, meaning in INTERVAL_METHODS.items()
-        ),
-        ("p", "of the paired test against the best, Holm-adjusted", "p" in names),
+        ("coverage", "labeled frames that were scored", "coverage" in names),
+        *(("95% CI", text, "95% CI" in names and method in methods) for method, text in INTERVAL_METHODS.items()),
+        ("p-value", "paired permutation test against the best, Holm-corrected", "p-value" in names),
     ]
-    return [join_phrases([f"{mark} {meaning.format(units=units)}" for mark, meaning, used in explained if used], width)]
+    phrases = [explain(term, meaning, rows) for term, meaning, used in entries if used]
+    return [join_phrases(phrases, width)]
+
+
+def explain(term: str, meaning: str, rows: Sequence[BoardRow]) -> str:
+    """Format an entry of a legend: `b: baseline`; signs such as `=` take no colon.
+
+    `{units}` in the meaning is replaced by the units of the rows, such as "videos".
+    """
+    units = " or ".join(dict.fromkeys(f"{row.unit}s" for row in rows))
+    return f"{term}{' ' if term in ('=', '±', '*') else ': '}{meaning.format(units=units)}"

@@ -1,4 +1,4 @@
-"""Columns of text within a width: what is dropped, what is shortened, what stays readable."""
+"""Layout of text tables within a width: which columns are dropped and which cells are shortened."""
 
 from __future__ import annotations
 
@@ -10,13 +10,29 @@ from typing import Any
 from harness.leaderboard.row_types import BoardRow
 from harness.utils.text import GAP, markdown_table, ruled_table
 
-MIN_NAME_WIDTH, MAX_END_WIDTH = 12, 24
-"""Characters to which names are shortened, and the most of a cell's end that this spares as long as it can."""
+MIN_NAME_WIDTH = 12
+"""Characters to which names are shortened."""
+MAX_END_WIDTH = 24
+"""Characters at the end of a cell, at most, that are kept for as long as possible."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """text: the cell; end: the part of it that says most, which stays when a cell that `shrinks` is cut."""
+    """A column of a board.
+
+    Attributes
+    ----------
+    name : str
+        The heading.
+    text : callable
+        The cell of a row.
+    right : bool, default=False
+        Align to the right.
+    shrinks : bool, default=False
+        Whether cells may be shortened.
+    end : callable
+        The most informative part of a cell, at its end, which is kept when the cell is shortened.
+    """
 
     name: str
     text: Callable[[Any], str]
@@ -26,14 +42,21 @@ class Column:
 
 
 Cells = dict[Column, list[str]]
+"""The heading and the cells of each column."""
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How much a table says.
+    """How verbose a table is.
 
-    brief: of the settings in which rows that look alike differ, only as many as tell them apart; short: the longest
-    words in fewer letters; numbered: of the notes, only their numbers.
+    Attributes
+    ----------
+    brief : bool, default=False
+        Show only as many differing settings as are needed to tell similar rows apart, and abbreviate headings.
+    short : bool, default=False
+        Abbreviate the longest words of cells.
+    numbered : bool, default=False
+        Show the number of a note instead of its text.
     """
 
     brief: bool = False
@@ -43,94 +66,117 @@ class Wording:
 
 FULL_WORDING = Wording()
 WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
-"""From wordy to terse."""
+"""From verbose to terse."""
 
 
 def fit_to_width(
-    listed: Sequence[BoardRow],
+    rows: Sequence[BoardRow],
     columns: Callable[[Wording], list[Column]],
     dropped: Sequence[str],
     dropped_last: Sequence[str],
     width: int,
 ) -> Cells:
-    """Each column's name and texts, in the first of TRIES that fits within `width` characters.
+    """Choose columns and cells that fit within a width.
 
-    Where none does, columns of the last one are dropped in the order of `dropped`, names are shortened, and then
-    `dropped_last` go; what tells rows apart is cut last. Columns that say nothing are left out.
+    The first of `WORDINGS` that fits is taken. If none does, columns of the last one are dropped in the order of
+    `dropped`, names are shortened, and then columns are dropped in the order of `dropped_last`. Settings that tell
+    rows apart are cut last. Columns without any value are left out.
+
+    Parameters
+    ----------
+    rows : sequence of BoardRow
+        The rows of the table.
+    columns : callable
+        The columns for a `Wording`.
+    dropped, dropped_last : sequence of str
+        Names of columns to drop, before and after names are shortened.
+    width : int
+        Characters of a line.
+
+    Returns
+    -------
+    dict of Column to list of str
+        The heading and the cells of each column.
     """
     cells: Cells = {}
     for wording in WORDINGS:
-        cells = _make_cells(listed, columns(wording))
+        cells = _make_cells(rows, columns(wording))
         if total_width(cells) <= width:
             return cells
     for name in dropped:
-        cells = {c: texts for c, texts in cells.items() if c.name != name}
+        cells = {column: texts for column, texts in cells.items() if column.name != name}
         if total_width(cells) <= width:
             return cells
-    shortest = {c: max(MIN_NAME_WIDTH, min(MAX_END_WIDTH, max(len(c.end(row)) for row in listed) + 3)) for c in cells}
-    for gone in range(len(dropped_last) + 1):
-        kept = {c: texts for c, texts in cells.items() if c.name not in dropped_last[:gone]}
-        shortened = _shorten_columns(kept, listed, width, shortest)
+    limits = {
+        column: max(MIN_NAME_WIDTH, min(MAX_END_WIDTH, max(len(column.end(row)) for row in rows) + 3))
+        for column in cells
+    }
+    for number in range(len(dropped_last) + 1):
+        remaining = {column: texts for column, texts in cells.items() if column.name not in dropped_last[:number]}
+        shortened = _shorten_columns(remaining, rows, width, limits)
         if total_width(shortened) <= width:
             return shortened
-    return _shorten_columns(kept, listed, width, dict.fromkeys(kept, MIN_NAME_WIDTH))
+    return _shorten_columns(remaining, rows, width, dict.fromkeys(remaining, MIN_NAME_WIDTH))
 
 
 def table_lines(cells: Cells) -> list[str]:
-    """The header, a rule, and a line for each row."""
-    left = [place for place, column in enumerate(cells) if not column.right]
+    """Format a table: the heading, a rule, and one line for each row."""
+    left = [i for i, column in enumerate(cells) if not column.right]
     return ruled_table(list(zip(*cells.values())), left)
 
 
-def markdown_columns(listed: Sequence[BoardRow], columns: Sequence[Column]) -> str:
-    """Every column, whatever its width."""
-    right = [place for place, column in enumerate(columns) if column.right]
+def markdown_columns(rows: Sequence[BoardRow], columns: Sequence[Column]) -> str:
+    """Format a Markdown table with all columns, regardless of its width."""
+    right = [i for i, column in enumerate(columns) if column.right]
     names = [column.name.strip() for column in columns]
-    return markdown_table(names, [[column.text(row) for column in columns] for row in listed], right)
+    return markdown_table(names, [[column.text(row) for column in columns] for row in rows], right)
 
 
-def join_phrases(parts: Sequence[str], width: int) -> str:
-    """Parts separated by semicolons, broken between parts where a line would be too long."""
-    wrapped: list[str] = []
-    for part in parts:
-        if wrapped and len(wrapped[-1]) + len(part) + 3 <= width:
-            wrapped[-1] += f"; {part}"
+def join_phrases(phrases: Sequence[str], width: int) -> str:
+    """Join phrases by semicolons, with line breaks between phrases, and inside those that are wider than a line."""
+    lines: list[str] = []
+    for phrase in phrases:
+        if lines and len(lines[-1]) + len(phrase) + 3 <= width:
+            lines[-1] += f"; {phrase}"
         else:
-            wrapped.append(part)
-    return "\n".join(wrapped)
+            lines.append(phrase)
+    return "\n".join(line if len(line) <= width else wrap_sentence(line, width) for line in lines)
 
 
 def wrap_sentence(text: str, width: int) -> str:
-    """A sentence within `width`, what goes on indented."""
+    """Wrap a sentence to lines of at most `width` characters, with a hanging indent."""
     return textwrap.fill(text, width, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def total_width(cells: Cells) -> int:
+    """Return the width of the table in characters."""
     return sum(max(map(len, texts)) for texts in cells.values()) + len(GAP) * (len(cells) - 1)
 
 
-def _make_cells(listed: Sequence[BoardRow], columns: list[Column]) -> Cells:
-    cells = {c: [c.name, *(c.text(row) for row in listed)] for c in columns}
-    return {c: texts for c, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
+def _make_cells(rows: Sequence[BoardRow], columns: list[Column]) -> Cells:
+    cells = {column: [column.name, *(column.text(row) for row in rows)] for column in columns}
+    return {column: texts for column, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
-def _shorten_columns(cells: Cells, listed: Sequence[BoardRow], width: int, shortest: dict[Column, int]) -> Cells:
-    whole, cells = cells, dict(cells)
-    while total_width(cells) > width and (long := _widest_column(cells, shortest)) is not None:
-        limit = max(map(len, cells[long])) - 1
-        ends = ["", *map(long.end, listed)]
-        cells[long] = [_truncate(text, limit, end) for text, end in zip(whole[long], ends)]
+def _shorten_columns(cells: Cells, rows: Sequence[BoardRow], width: int, limits: dict[Column, int]) -> Cells:
+    full, cells = cells, dict(cells)
+    while total_width(cells) > width and (widest := _widest_column(cells, limits)) is not None:
+        limit = max(map(len, cells[widest])) - 1
+        ends = ["", *map(widest.end, rows)]
+        cells[widest] = [_truncate(text, limit, end) for text, end in zip(full[widest], ends)]
     return cells
 
 
-def _widest_column(cells: Cells, shortest: dict[Column, int]) -> Column | None:
-    wide = [c for c, texts in cells.items() if c.shrinks and max(map(len, texts)) > shortest[c]]
-    return max(wide, key=lambda c: max(map(len, cells[c])), default=None)
+def _widest_column(cells: Cells, limits: dict[Column, int]) -> Column | None:
+    candidates = [column for column, texts in cells.items() if column.shrinks and max(map(len, texts)) > limits[column]]
+    return max(candidates, key=lambda column: max(map(len, cells[column])), default=None)
 
 
 def _truncate(text: str, limit: int, end: str) -> str:
-    """At most `limit` characters. The end stays readable as long as two characters of the name fit before it; a name
-    without one keeps its own end, in which names of a family differ.
+    """Shorten a cell to `limit` characters.
+
+    The end is kept as long as two characters of the name fit before it. A name without an end keeps its last
+    characters, in which related names differ.
     """
     if len(text) <= limit:
         return text

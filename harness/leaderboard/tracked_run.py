@@ -1,4 +1,4 @@
-"""One seed of a finished run, with everything that is known of it."""
+"""One seed of a finished run with its scores, predictions, labels and figures."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrackedRun(FinishedRun):
-    """One seed of a finished run. What is read from files is read when it is first asked for.
+    """One seed of a finished run. Files are read on first access.
 
     Attributes
     ----------
     config : Configuration
-        All that the result depends on but the seed, data and weights by their hashes.
+        Everything that the result depends on except the seed; data and weights by their hashes.
     record : Record
-        What is tracked of it: names, scores and choices, such as `kernel`, `radius` and `thresholds`.
+        Tracked names, scores and selected values, such as `kernel`, `radius` and `thresholds`.
     metrics : mapping of str to float
         Scores on the reported split.
     predictions : pandas.DataFrame
@@ -45,44 +45,53 @@ class TrackedRun(FinishedRun):
         One row for each annotated frame of the reported split: `video`, `frame`, `unit` (what scores are resampled
         over), and `expression`, `valence`, `arousal` or the action units; invalid labels are empty.
     statistics : SufficientStatistics
-        Counts and moments of the score, by unit.
+        Sufficient statistics of the scores, by unit.
     units : tuple of str
-        Their names.
+        Names of the units.
     figures : list of Path
-        Drawn for one seed of a run.
+        PNG files; they are drawn for one seed of a run.
     folder : Path
-        The files of the job.
+        The folder of the job.
+    folders : DatasetFolders
+        Finds the dataset, for `labels`.
     """
 
     folders: DatasetFolders
 
     @property
     def config(self) -> Configuration:
+        """Everything that the result depends on except the seed."""
         return self.configuration
 
     @property
     def metrics(self) -> Mapping[str, float]:
+        """Scores on the reported split."""
         return self.record.metrics
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
+        """Smoothed and raw predictions, one row for each frame of the reported split that has a crop."""
         return predictions_table(get_task(self.record.task), self.load_predictions(), self.filter)
 
     @cached_property
     def labels(self) -> pd.DataFrame:
+        """Labels, one row for each annotated frame of the reported split."""
         record, (root, _) = self.record, self.folders.find_folder(self.record)
         return labels_table(get_task(record.task), load_reported_labels(self.folder, record.job_id, root, record.task))
 
     @property
     def statistics(self) -> SufficientStatistics:
+        """Sufficient statistics of the scores, by unit."""
         return self._job_statistics[1]
 
     @property
     def units(self) -> tuple[str, ...]:
+        """Names of the units."""
         return self._job_statistics[0]
 
     @property
     def figures(self) -> list[Path]:
+        """PNG files of the figures."""
         return sorted(JobFolder(self.folder).pictures.glob("*.png"))
 
     @cached_property

@@ -39,7 +39,7 @@ def test_compare_prints_what_where_and_how_sure(tracked, capsys):
     [row] = [line.split() for line in lines if line.startswith("P_EXPR")]
     assert float(row[3]) == pytest.approx(float(row[1]) - float(row[2]), abs=0.0011) and row[4].startswith("[+0.")
     assert sum(line.startswith("F1/") for line in lines) == 8
-    assert any(line.startswith("videos that speak most for A") for line in lines)
+    assert any(line.startswith("videos most in favor of A") for line in lines)
     assert lines[-1].startswith("A is better than B by 0.") and max(map(len, lines)) <= 100
 
 
@@ -66,7 +66,7 @@ def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
     "runs, told",
     [
         (("aaaa1", "cccc"), "not scored on the same labels"),
-        (("aaaa", "cccc"), "'aaaa' begins 2 runs"),
+        (("aaaa", "cccc"), "'aaaa' matches 2 runs"),
         (("aaaa1", "zzzz"), "unknown run 'zzzz'"),
         (("aaaa1", "aaaa1"), "compared with itself"),
         (("best:au", "aaaa1"), "no run of task au"),

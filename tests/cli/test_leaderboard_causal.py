@@ -81,7 +81,7 @@ def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
     first = shown(capsys, "--causal", "--store", store)
     (Store(store).dataset_locations).unlink()
     assert shown(capsys, "--causal", "--store", store) == first
-    assert first[0] == 0 and "Median price of" in first[1] and "assumed" in first[1]
+    assert first[0] == 0 and "Median drop of" in first[1] and "assumed" in first[1]
     assert all(len(line) <= 100 for line in first[1].splitlines())
 
 
@@ -115,16 +115,16 @@ def test_data_that_is_gone_or_changed_is_said_and_can_be_named(capsys, store, sm
     (Store(store).dataset_locations).unlink()
     code, out, err = shown(capsys, "--causal", "--store", store)
     assert code == 0 and "nothing to replay" in out
-    assert "not known where the data set of task expr, small [" in err and "add --data DIR" in err
+    assert "the folder of the dataset of task expr, small [" in err and "add --data DIR" in err
     moved = tmp_path / "moved"
     shutil.copytree(small_set, moved)
     locations.set_location(Store(store), _images(store), moved)
     labels = next((moved / "Third ABAW Annotations/EXPR_Classification_Challenge/Validation_Set").glob("*.txt"))
     labels.write_text(labels.read_text().replace("0", "1"))
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr")
-    assert f"is not in {moved} any more, or changed" in err
+    assert f"is no longer in {moved}, or was changed" in err
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr", "--data", moved)
-    assert f"--data {moved} is not what any run here was made on" in err and "nothing to replay" in out
+    assert f"--data {moved}: no run in this store was made on" in err and "nothing to replay" in out
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr", "--data", small_set)
     assert "Expression on small" in out and not err
     _, out, err = shown(capsys, "--causal", "--store", store)
@@ -157,7 +157,7 @@ def test_the_formats_agree(capsys, store):
         (run, row["value"], row["price"]) for run, row in rows.items()
     ]
     _, out, _ = shown(capsys, "--causal", "--store", store, "--format", "md")
-    assert out.count("### ") == 2 and "price's 95 %" in out
+    assert out.count("### ") == 2 and "95% CI of drop" in out
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_table_says_what_was_measured_where_and_how_to_measure_more(capsys, 
     _, table, _ = shown(capsys, "--cost", "--store", store, "--task", "expr", "--format", "csv")
     assert {row["task"] for row in csv.DictReader(io.StringIO(table))} == {"expr"}
     _, text, _ = shown(capsys, "--cost", "--store", store, "--format", "md")
-    assert "### Expression on small" in text and "| 1 thread |" in text
+    assert "### Expression on small" in text and "| ms, 1 thread |" in text
 
 
 def test_the_picture_is_drawn(capsys, store, tmp_path):

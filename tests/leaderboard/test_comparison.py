@@ -11,6 +11,7 @@ from harness.leaderboard.comparison import compare_records
 from harness.leaderboard.comparison_result import format_comparison, to_json, verdict
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.tracking.records import FLAGS
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 from tests.helpers.tracked_stores import VIDEOS, better, put, simulated
@@ -18,7 +19,7 @@ from tests.helpers.tracked_stores import VIDEOS, better, put, simulated
 
 @pytest.fixture
 def runs(tmp_path):
-    """Two runs of two seeds; the first reads 40 % of the other's confusions rightly."""
+    """Two runs of two seeds; the first reads 40% of the other's confusions rightly."""
     made = simulated("expr", 2, apart=0.3)
     first = [put(tmp_path, "aaaa", seed, better(made[seed]), backbone="good") for seed in (0, 1)]
     return first, [put(tmp_path, "bbbb", seed, made[seed], config={"head": {"l2": 0.1}}) for seed in (0, 1)], tmp_path
@@ -47,10 +48,10 @@ def test_a_better_run_is_found_with_what_makes_it_better(runs):
 
 def test_a_test_and_an_interval_that_disagree_are_not_passed_over(runs):
     found = compared(*runs)
-    assert "unsettled" not in verdict(found)
+    assert "inconclusive" not in verdict(found)
     wide = dataclasses.replace(found.metric, paired=dataclasses.replace(found.metric.paired, low=-0.2, high=0.3))
     said = verdict(dataclasses.replace(found, metric=wide)).splitlines()
-    assert said[0].startswith("A is better than B by 0.") and "interval holds 0" in said[1]
+    assert said[0].startswith("A is better than B by 0.") and "95% CI includes 0" in said[1]
     assert max(map(len, said)) <= 100
 
 
@@ -58,7 +59,7 @@ def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(ru
     found = compared(*runs)
     moves = [one.influence for one in found.for_first]
     assert len(moves) == 5 and moves == sorted(moves, reverse=True) and moves[-1] > 0
-    assert all(one.influence < 0 for one in found.for_second) and found.own == "accuracy"
+    assert all(one.influence < 0 for one in found.for_second) and found.unit_score == "accuracy"
     cache = SignificanceCache(Store(runs[2]))
     kept = [[cache.statistics(record)[1].arrays["expr"] for record in side] for side in runs[:2]]
     for moved in found.for_first:
@@ -72,9 +73,14 @@ def test_equal_runs_are_not_told_apart_and_the_reader_learns_what_could_be(tmp_p
     made = simulated(task, 2, apart=luck, seed=1)
     found = compared([put(tmp_path, "aaaa", 0, made[0])], [put(tmp_path, "bbbb", 0, made[1])], tmp_path)
     assert found.metric.paired.p > 0.05
-    assert f"40 videos would show one of {found.detectable:.3f} with 80 % power" in verdict(found)
+    assert f"detectable difference with 40 videos is {found.detectable:.3f} (80% power)" in verdict(found)
     assert any("one seed of each" in note for note in found.notes)
     assert all(one.first is not None for one in found.for_first)
+
+
+@pytest.mark.parametrize("width", [64, 80, 100])
+def test_the_text_fits_the_width(runs, width):
+    assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width
 
 
 def test_units_are_matched_by_name(runs):
@@ -101,7 +107,7 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
     first, second, store = runs
     third = put(store, "aaaa", 7, simulated("expr", 1, seed=5)[0])
     found = compared([*first, third], second, store)
-    assert found.seeds == ((0, 0), (1, 1)) and found.notes == ("A also has seed 7, which the other lacks",)
+    assert found.seeds == ((0, 0), (1, 1)) and found.notes == ("A also has seed 7, which B lacks",)
     with pytest.raises(InputError, match="no seed is in both: aaaa has seed 7, bbbb has seeds 0, 1"):
         compared([third], second, store)
 
@@ -109,7 +115,7 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
 def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
     first, _, store = runs
     found = compared(first[:1], first[1:], store)
-    assert found.seeds == ((0, 1),) and "seed 0 beside 1" in format_comparison(found) and found.differing == {}
+    assert found.seeds == ((0, 1),) and "seed 0 vs. 1" in format_comparison(found) and found.differing == {}
     with pytest.raises(InputError, match="aaaa would be compared with itself"):
         compared(first, first, store)
 
@@ -121,7 +127,7 @@ def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
         ({"data_digest": "0" * 12, "dataset": "faces"}, r"data: rendered \[d0d0d0\] and faces \[000000\]"),
         ({"data_digest": "0" * 12}, r"data: rendered \[d0d0d0\] and rendered \[000000\]"),
         ({"split": "test"}, "split: validation and test"),
-        ({"scored": 900}, "coverage: .* labelled rows scored and 900 of"),
+        ({"scored": 900}, "coverage: .* labeled rows scored and 900 of"),
         ({"config": {"missing": "filled"}}, "rows without a crop: dropped and filled"),
     ],
 )
@@ -136,7 +142,7 @@ def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
     names, found = SignificanceCache(Store(store)).statistics(second[0])
     np.savez(path, units=np.array([*names[:-1], "another"]), expr=found.arrays["expr"])
-    with pytest.raises(InputError, match="bbbb-s0 is scored on other videos than .* beside it: another, video39"):
+    with pytest.raises(InputError, match="bbbb-s0 is scored on other videos than .* compared with: another, video39"):
         compared(first, second, store)
     moved = found.arrays["expr"].copy()
     moved[[0, 1]] = moved[[1, 0]]
@@ -162,9 +168,9 @@ def test_what_a_reader_must_know_is_said(tmp_path):
     first = put(tmp_path, "aaaa", 0, made[0], units, protocol="published", flags=("own_scores",))
     found = compared([first], [put(tmp_path, "bbbb", 0, made[1], units)], tmp_path)
     notes = " | ".join(found.notes)
-    assert "A was chosen on the reported split itself: its score is optimistic" in notes
-    assert "A: features hold scores of what is predicted" in notes
-    assert verdict(found).endswith("; 4 videos cannot show any.") and found.detectable is None
+    assert "A was selected on the reported split: its score is optimistic" in notes
+    assert f"A: {FLAGS['own_scores']}" in notes
+    assert verdict(found).endswith(" With 4 videos no difference can be significant.") and found.detectable is None
     assert found.metric.paired.p > 0.05 and json.loads(to_json(found))["detectable"] is None
 
 
@@ -176,7 +182,7 @@ def test_undefined_parts_are_marked(tmp_path):
         one.arrays["expr"][:, :, 3] = 0
     found = compared([put(tmp_path, "aaaa", 0, made[0])], [put(tmp_path, "bbbb", 0, made[1])], tmp_path)
     assert [part.name for part in found.parts if part.undefined] == ["F1/Fear"] == list(score(made[0]).undefined)
-    assert "u undefined, counted as 0" in format_comparison(found)
+    assert "u: undefined in some seed, counted as 0" in format_comparison(found)
 
 
 def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
@@ -205,5 +211,5 @@ def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path)
         compare_records(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
     kept["bbbb"] = kept["aaaa"]
     found = compare_records(records[:1], records[1:], lambda record: (VIDEOS, kept[record.group_id]))
-    assert len(found.parts) == 26 and found.own is None and found.metric.paired.p == 1
-    assert "no video moves the difference" in format_comparison(found)
+    assert len(found.parts) == 26 and found.unit_score is None and found.metric.paired.p == 1
+    assert "no video has an effect on the difference" in format_comparison(found)

@@ -75,11 +75,11 @@ def store(tmp_path):
 
 def listed(store):
     path, jobs, files = store
-    places = {
+    paths = {
         export_key(one): export_folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files
     }
-    evidence = SignificanceCache(Store(path), places=places)
-    return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, evidence=evidence)
+    cache = SignificanceCache(Store(path), paths=paths)
+    return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, significance=cache)
 
 
 def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
@@ -136,7 +136,7 @@ def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
     assert {row.run_id for row in cost_rows(jobs[:2], read_exports(Store(path)), {})} == {"wins"}
 
 
-@pytest.mark.parametrize("width", [80, 100, 140, 240])
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 240])
 def test_the_table_fits_and_says_what_is_what(store, width):
     text = render_cost(listed(store), width=width)
     assert all(len(line) <= width for line in text.splitlines())

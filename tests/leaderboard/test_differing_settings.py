@@ -186,7 +186,7 @@ def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones
     wide, usual, narrow = (render(board, width=width) for width in (140, 100, 60))
     assert "multitask hidden=0 lr=0.005" in wide and "multitask hidden=128 lr=0.001" in wide
     assert "multitask hidden=0 " in usual and "multitask hidden=128 " in usual and "lr=" not in usual
-    assert " h=0 " in narrow and " h=128 " in narrow and "…" in narrow
+    assert " hid=0 " in narrow and " hid=128 " in narrow and "…" in narrow
     assert "multitask hidden=128 lr=0.001" in render(board, "md")
 
 
@@ -199,7 +199,7 @@ def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_
     ]
     lines = render(leaderboard_rows(grid), width=100).splitlines()
     assert max(map(len, lines)) <= 100
-    body = [line.split(maxsplit=1)[1] for line in lines if " h=" in line]
+    body = [line.split(maxsplit=1)[1] for line in lines if " hid=" in line]
     assert len(body) == len(set(body)) == 16
 
 
@@ -253,7 +253,7 @@ def test_raw_is_shown_only_where_smoothing_changed_something(form):
         run("a", kernel="none", radius=0, unsmoothed={"P_EXPR": 0.5}, unit="subject"),
         run("b", DIRECT, value=0.4, kernel="none", radius=0, unsmoothed={}),
     ]
-    assert "raw" not in render(leaderboard_rows(stills), form, WIDE)
+    assert "unsmoothed" not in render(leaderboard_rows(stills), form, WIDE)
     videos = [*stills[:1], run("b", DIRECT, value=0.4, unsmoothed={"P_EXPR": 0.3})]
     text = render(leaderboard_rows(videos), form, WIDE)
-    assert "raw without smoothing" in text and "0.300" in text
+    assert "unsmoothed: score without smoothing" in text and "0.300" in text

@@ -49,7 +49,7 @@ def jobs(tmp_path):
 
 
 def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs, tmp_path):
-    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     assert [(row.run_id, row.published_run_id, row.seeds) for row in listed] == [
         ("wide", "openwide", [1, 2]),
         ("held", "open", [0, 1, 2]),
@@ -78,7 +78,7 @@ def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
     assert {run: row.refit for run, row in listed.items()} == {"slice": False, "folds": True}
     assert "folds=5" in listed["folds"].distinction
     text = render_optimism(list(listed.values()))
-    assert "folds=5" in text and "trained on the held-out videos as well" in text
+    assert "folds=5" in text and "trains on the held-out videos as well" in text
     assert "held-out videos as well" not in render_optimism([listed["folds"]]), "refit: the same training videos"
 
 
@@ -95,17 +95,18 @@ def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
 
 
 def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
-    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
-    assert max(map(len, text.splitlines())) <= 100
+    for width in (60, 80, 100):
+        assert max(map(len, render_optimism(listed, width=width).splitlines())) <= width
     for said in (
         "Expression on rendered",
-        "held-out against published protocol",
+        "held-out vs. published protocol",
         "held-out",
         "published",
         "gap",
-        "95 % interval",
-        "chooses epochs, thresholds and smoothing on the reported split",
+        "95% CI of gap",
+        "selects epochs, thresholds and smoothing on the reported split",
         "Median gap of 2",
     ):
         assert said in text
@@ -113,7 +114,7 @@ def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
 
 
 def test_all_four_formats_say_the_same(jobs, tmp_path):
-    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     as_json, as_csv = (
         json.loads(render_optimism(listed, "json")),
         list(csv.DictReader(io.StringIO(render_optimism(listed, "csv")))),
@@ -128,7 +129,7 @@ def test_all_four_formats_say_the_same(jobs, tmp_path):
 def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
     long = {"backbone": "drawn_expressions_1", "radius": 125}
     jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
-    listed = optimism_rows(jobs, evidence=SignificanceCache(Store(tmp_path)))
+    listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
     assert f"{listed[0].p_value:.3f}" in text or "<0.001" in text
@@ -138,7 +139,7 @@ def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
             *run(tmp_path, "t", 0.45, PUBLISHED, kernel="none", radius=0, unit="subject"),
         ]
     )
-    assert "smoothing" not in render_optimism(stills, width=140).split("Published")[0]
+    assert "smoothing" not in render_optimism(stills, width=140).split("The published")[0]
 
 
 def track(store, records):
@@ -164,7 +165,7 @@ def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(
     assert "--set protocol=published" in said
     track(store, run(store, "open", 0.45, PUBLISHED, seeds=(0,)))
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
-    assert "held-out against published protocol" in capsys.readouterr().out
+    assert "held-out vs. published protocol" in capsys.readouterr().out
     for other in (["--published"], ["--interval", "bca"]):
         assert main(["leaderboard", "--optimism", *other, "--store", str(store)]) == 2
     assert "--interval bca" in capsys.readouterr().err

@@ -45,7 +45,7 @@ def test_a_job_is_one_seed_and_its_run_may_be_cut_short():
 
 
 def test_a_beginning_of_several_runs_lists_them():
-    with pytest.raises(InputError, match=r"'aa' begins 2 runs.*\n  aa11  expr on rendered, held-out: ") as told:
+    with pytest.raises(InputError, match=r"'aa' matches 2 runs.*\n  aa11  expr on rendered, held-out: ") as told:
         found("aa")
     assert "aa22" in str(told.value)
     with pytest.raises(InputError, match="and 12 more"):
@@ -84,7 +84,7 @@ def test_the_best_is_held_out_and_neither_baseline_nor_oracle():
 
 
 def test_best_needs_one_board():
-    with pytest.raises(InputError, match=r"2 data sets have a board.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
+    with pytest.raises(InputError, match=r"2 datasets have a board.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
         found("best:expr", [*RECORDS, record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")])
     with pytest.raises(InputError, match="no run of task au is finished"):
         found("best:au")
@@ -99,5 +99,5 @@ def test_the_best_beside_a_run_is_the_best_on_its_data():
     ]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
         assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
-    with pytest.raises(InputError, match="2 data sets have a board"):
+    with pytest.raises(InputError, match="2 datasets have a board"):
         find_pair([*RECORDS, *faces], "best:expr", "best:expr")

@@ -176,7 +176,7 @@ def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
     asked = SignificanceCache(Store(store))
     asked.interval(good)
     asked.difference(good, poor)
-    assert len(logged) == 1 and "kept" in logged[0]
+    assert len(logged) == 1 and "cached" in logged[0]
     SignificanceCache(Store(store)).interval(good)
     assert len(logged) == 1, "nothing was worked out"
 

@@ -23,7 +23,7 @@ def store(tmp_path):
 
 
 def board(store, *groups):
-    return leaderboard_rows([job for group in groups for job in group], evidence=SignificanceCache(Store(store)))
+    return leaderboard_rows([job for group in groups for job in group], significance=SignificanceCache(Store(store)))
 
 
 def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
@@ -54,13 +54,13 @@ def test_the_interval_is_made_as_asked_and_the_row_and_the_table_say_how(store, 
     jobs = keep(store, "a", 0.6)
     first = SignificanceCache(Store(store)).interval(jobs)
     for asked in (SignificanceCache(Store(store), method=method), SignificanceCache(Store(store), method=method)):
-        [row] = leaderboard_rows(jobs, evidence=asked)
+        [row] = leaderboard_rows(jobs, significance=asked)
         made = confidence_interval(
             [load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR", method
         )
         assert (row.ci_low, row.ci_high, row.ci_method) == (made.low, made.high, method)
         assert (asked.interval(jobs) == first) == (method == "studentized")
-        assert f"95 % interval {INTERVAL_METHODS[method].format(units='videos')}" in render([row])
+        assert f"95% CI: {INTERVAL_METHODS[method].format(units='videos')}" in render([row])
 
 
 def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):
@@ -81,7 +81,7 @@ def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
     assert [(row.run_id, row.rank) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
     assert listed[2].tied_with_best is None and listed[0].tied_with_best is True
     text = render(listed)
-    assert "- bl" in text and "l labels: it reads those of the reported split; not ranked" in text
+    assert "- bl" in text and "l: uses the labels of the reported split, not ranked" in text
 
 
 def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
@@ -92,13 +92,13 @@ def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
         ("poor", False, False),
     ]
     text = " ".join(render(listed).split())
-    assert "2 n" in text and "n not tested: it was scored on other frames than the best" in text
+    assert "2 n" in text and "n: not tested against the best (scored on different frames" in text
 
 
 def test_features_that_hold_the_tasks_own_scores_are_marked(store):
     listed = board(store, keep(store, "a", 0.6, flags=("own_scores",)), keep(store, "b", 0.2))
     text = render(listed)
-    assert "1 s" in text and "s scores: its features hold scores of what is predicted" in text
+    assert "1 s" in text and "s: features include the backbone's own predictions of the target" in text
     assert json.loads(render(listed, "json"))[0]["flags"] == ["own_scores"]
 
 
@@ -107,9 +107,12 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
     lines = text.splitlines()
     assert sum(line.startswith("1 =") for line in lines) == 1 and sum(line.startswith("3  ") for line in lines) == 1
     said = " ".join(text.split())
-    assert f"Smallest difference to the best that {len(VIDEOS)} videos show with 80 % power, in one paired test" in said
+    assert f"minimum detectable difference with {len(VIDEOS)} videos (80% power): " in said
     assert "(median of 2 runs)" in said
-    assert "= tied, so ranked 1: these videos cannot tell it from the best" in text
+    assert (
+        "= not significantly different from the best (paired permutation test over videos, Holm-corrected, alpha 0.05)"
+        in said
+    )
 
 
 @pytest.mark.parametrize("videos, able", [(1, False), (5, False), (7, True)])
@@ -118,14 +121,14 @@ def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, vi
         store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1, videos=VIDEOS[:videos])
     )
     assert (listed[1].detectable is not None) == able and listed[1].tied_with_best is not able
-    none = f"No difference to the best, however large, can be shown by {videos} video"
+    none = f"with {'1 video' if videos == 1 else f'{videos} videos'} no difference to the best can be significant"
     assert (none in render(listed)) == (not able)
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "md"])
 def test_machines_read_p_and_what_can_be_detected(store, form):
     text = render(board(store, keep(store, "best", 0.6), keep(store, "poor", 0.3)), form)
-    assert ("p_value" in text and "detectable" in text) if form != "md" else "| p |" in text
+    assert ("p_value" in text and "detectable" in text) if form != "md" else "| p-value |" in text
 
 
 def test_the_protocols_do_not_share_a_best(store):
