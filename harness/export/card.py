@@ -239,8 +239,9 @@ def read_card(folder: Path) -> ExportCard:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export "
-                         "wrote") from error
+        raise InputError(
+            f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export wrote"
+        ) from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); export the run again with --force") from error
     if not isinstance(card, dict) or card.get("kind") != KIND or not card.get("files"):
