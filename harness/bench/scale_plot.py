@@ -76,12 +76,12 @@ def plot_scaling(path: Path, measured: Sequence[ScaleResult]) -> None:
 def _plot_time(axes: Axes, frames: np.ndarray, measured: Sequence[ScaleResult]) -> None:
     total = np.array([one.total for one in measured])
     axes.plot(frames, total, "o-", color=INK, linewidth=2.2, markersize=6, label="all of it")
-    for part, marker, colour in zip(measured[0].seconds, MARKERS, COLORS):
+    for part, marker, color in zip(measured[0].seconds, MARKERS, COLORS):
         axes.plot(
             frames,
             [one.seconds[part] for one in measured],
             marker=marker,
-            color=colour,
+            color=color,
             linewidth=1.3,
             markersize=5,
             label=part,

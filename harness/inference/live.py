@@ -101,47 +101,47 @@ def run_live(options: PredictOptions) -> LiveSummary:
         )
     with ExitStack() as context:
         source = context.enter_context(RealtimeSource(open_source(options.input, options.crops, options.seconds)))
-        setting = open_session(options, source, live=True)
+        session = open_session(options, source, live=True)
         rate = source.rate or DEFAULT_RATE
-        delays = tuple(_delay_lines(setting, rate))
+        delays = tuple(_delay_lines(session, rate))
         for line in delays:
             logger.info(line)
-        session = _LiveSession(options, setting, rate)
-        _warm_up(session)
+        live = _LiveSession(options, session, rate)
+        _warm_up(live)
         try:
-            session.run(source)
+            live.run(source)
         except KeyboardInterrupt:
             logger.info("stopped; completing the tables")
         finally:
-            session.clear_status()
-        session.append(last=True)
-    result = session.result()
-    files = write_files(options, result, setting, options.out)
+            live.clear_status()
+        live.append(last=True)
+    result = live.result()
+    files = write_files(options, result, session, options.out)
     return LiveSummary(
         result,
         files,
-        session.seconds,
+        live.seconds,
         len(result.frames),
         source.dropped,
-        session.latency(50),
-        session.latency(95),
+        live.latency(50),
+        live.latency(95),
         delays,
         tuple(source.notes),
     )
 
 
-def _warm_up(session: _LiveSession) -> None:
+def _warm_up(live: _LiveSession) -> None:
     """Call networks, detector and table once before the first frame: first calls can take seconds."""
     blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-    for forward in session.setting.forwards:
+    for forward in live.session.forwards:
         forward([blank])
-    if session.setting.detector is not None:
-        session.setting.detector(blank)
-    session.lines(np.zeros((0, 3)), session.unwritten_rows())
+    if live.session.detector is not None:
+        live.session.detector(blank)
+    live.lines(np.zeros((0, 3)), live.unwritten_rows())
 
 
-def _delay_lines(setting: PredictSession, rate: float) -> Iterator[str]:
-    for reader, params in zip(setting.readers, setting.filters):
+def _delay_lines(session: PredictSession, rate: float) -> Iterator[str]:
+    for reader, params in zip(session.readers, session.filters):
         frames = mean_lag(params.kernel, params.radius)
         window = f"{params.kernel} of radius {params.radius}" if params.kernel != "none" else "no smoothing"
         yield f"run {reader.name}: {window}, mean lag {1000 * frames / rate:.0f} ms at {rate:.4g} frames per second"
@@ -154,9 +154,9 @@ class _LiveSession:
     later.
     """
 
-    def __init__(self, options: PredictOptions, setting: PredictSession, rate: float) -> None:
-        self.options, self.setting, self.rate = options, setting, rate
-        self.face_stage, self.stream = setting.face_stage(), LiveSmoother(setting.filters, rate)
+    def __init__(self, options: PredictOptions, session: PredictSession, rate: float) -> None:
+        self.options, self.session, self.rate = options, session, rate
+        self.face_stage, self.stream = session.face_stage(), LiveSmoother(session.filters, rate)
         self.size = (0, 0)
         self.processed = array("d")
         """Three values per frame: number, time in seconds, latency in seconds."""
@@ -185,11 +185,11 @@ class _LiveSession:
         for frame in source:
             seen = self.face_stage(frame)
             crops = [
-                self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
-                for number, margin in enumerate(self.setting.margin_indices)
+                self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
+                for number, margin in enumerate(self.session.margin_indices)
             ]
             outputs = [values for forward in crops for values in forward]
-            rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.setting.filters))
+            rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.session.filters))
             now = time.monotonic()
             self.size = seen.size if not self.processed else self.size
             self.processed.extend((seen.number, seen.seconds, now - frame.arrived))
@@ -224,7 +224,7 @@ class _LiveSession:
 
     def unwritten_rows(self) -> RowArrays:
         """Get the rows that are not written yet."""
-        return pack_rows(self.fresh, [reader.task.width for reader in self.setting.readers])
+        return pack_rows(self.fresh, [reader.task.width for reader in self.session.readers])
 
     def lines(self, frames: np.ndarray, rows: RowArrays, header: bool = True) -> str:
         """Format lines of predictions.csv."""
@@ -256,31 +256,31 @@ class _LiveSession:
 
     def _result(self, frames: np.ndarray, rows: RowArrays) -> PredictionResult:
         """Build the result of frames [F, 3] and their rows, with the faces that are confirmed."""
-        named = self.face_stage.confirmed_tracks()
-        names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)
-        names[list(named)] = list(named.values())
+        confirmed = self.face_stage.confirmed_tracks()
+        names = np.zeros(max([int(rows.id.max(initial=0)), *confirmed]) + 1, np.int32)
+        names[list(confirmed)] = list(confirmed.values())
         rows = rows.take(names[rows.id] > 0)
         face = names[rows.id]
         order = np.lexsort((face, rows.frame))
         rows, face = rows.take(order), face[order]
-        given = rows.found | (self.wanted.missing == "filled")
+        has_output = rows.found | (self.options.missing == "filled")
         outputs = tuple(
             Outputs(
                 reader.name,
                 reader.task,
                 raw,
-                np.where(given[:, None], smoothed, np.nan),
+                np.where(has_output[:, None], smoothed, np.nan),
                 chosen.kernel,
                 chosen.radius,
                 chosen.thresholds,
                 reader.label,
             )
             for reader, chosen, raw, smoothed in zip(
-                self.setting.readers, self.setting.filters, rows.raw, rows.smoothed
+                self.session.readers, self.session.filters, rows.raw, rows.smoothed
             )
         )
         return PredictionResult(
-            self.wanted.input,
+            self.options.input,
             self.rate,
             self.size,
             frames[:, 0].astype(np.int32),

@@ -36,39 +36,39 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600
 """Seconds between two numbers below the panels."""
 
 
-def write_summary(reading: PredictionResult, folder: Path) -> Path:
+def write_summary(result: PredictionResult, folder: Path) -> Path:
     """Write summary.png, whole or not at all.
 
     For each face, those longest in view as far as there is room: where it was seen, the probabilities of the
     expressions, the expression decided before and after the filter, valence and arousal, action units.
     """
-    faces, counts = np.unique(reading.face[reading.found], return_counts=True)
-    names = [name for name in PANELS if len(faces) and first_with_output(reading.outputs, name)]
+    faces, counts = np.unique(result.face[result.found], return_counts=True)
+    names = [name for name in PANELS if len(faces) and first_with_output(result.outputs, name)]
     each = ABOVE + SEEN + sum(map(panel_height, names)) + BELOW
     longest = faces[np.lexsort((faces, -counts))][: max(1, int(TALLEST / each))]
     legends = LEGEND * (len(names) + 1)
     path = folder / SUMMARY
     with plotting_context():
         total = legends + 0.1 + max(len(longest) * each, 0.6)
-        name = truncate(Path(reading.source).name, 70)
-        made = make_titled_figure(WIDTH, total, f"What was read of {name}", _heading(reading, names, faces))
+        name = truncate(Path(result.source).name, 70)
+        made = make_titled_figure(WIDTH, total, f"What was read of {name}", _heading(result, names, faces))
         if len(faces):
             _legends(made, names, total)
         else:
             made.text(0.14 / WIDTH, 0.45 / made.get_figheight(), "No face was found.", fontsize=11, color=INK, **TEXT)
         for number, face in enumerate(sorted(longest)):
-            _face(made, Timeline(reading, int(face)), names, total - legends - 0.1 - number * each)
+            _face(made, Timeline(result, int(face)), names, total - legends - 0.1 - number * each)
         if len(longest) < len(faces):
             _note_omitted_faces(made, faces, counts, longest)
         save_png(made, path)
     return path
 
 
-def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
+def _heading(result: PredictionResult, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
     """Frames and faces; the runs that are shown and their filters."""
-    seen = len(np.unique(reading.frame[reading.found]))
-    found = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(reading.frames), 'frame')}"
-    runs = {one.name: one for name in names if (one := first_with_output(reading.outputs, name))}
+    seen = len(np.unique(result.frame[result.found]))
+    found = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(result.frames), 'frame')}"
+    runs = {one.name: one for name in names if (one := first_with_output(result.outputs, name))}
     filters = {
         one.name: "no filter" if one.kernel == "none" else f"{one.kernel} r={one.radius}" for one in runs.values()
     }
@@ -79,7 +79,7 @@ def _heading(reading: PredictionResult, names: list[str], faces: np.ndarray) -> 
 
 
 def _legends(made: Figure, names: list[str], top: float) -> None:
-    """One line of colours for the presence of a face and for each output."""
+    """One line of colors for the presence of a face and for each output."""
     for number, name in enumerate(("", *names)):
         place = top - number * LEGEND
         made.text(
@@ -107,7 +107,7 @@ def _legends(made: Figure, names: list[str], top: float) -> None:
 
 def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
     """The panels of one face below each other, from `top` inches downwards."""
-    share = f"{100 * face.seen / len(face.reading.frames):.0f} %"
+    share = f"{100 * face.seen / len(face.result.frames):.0f} %"
     top -= ABOVE
     made.text(
         0.14 / WIDTH,
@@ -136,17 +136,17 @@ def _face(made: Figure, face: Timeline, names: list[str], top: float) -> None:
         axes.xaxis.set_visible(False)
         top -= height
     axes.xaxis.set_visible(True)
-    _label_time_axis(axes, face.reading)
+    _label_time_axis(axes, face.result)
 
 
-def _label_time_axis(axes, reading: PredictionResult) -> None:
+def _label_time_axis(axes, result: PredictionResult) -> None:
     """Seconds below the frames they belong to; frame numbers where there is no time."""
-    known = np.isfinite(reading.seconds)
+    known = np.isfinite(result.seconds)
     if known.sum() < 2:
         axes.locator_params(axis="x", nbins=12, integer=True)
         axes.set_xlabel("frame", fontsize=8.5, color=INK, labelpad=2, **TEXT)
         return
-    frames, seconds = reading.frames[known], reading.seconds[known]
+    frames, seconds = result.frames[known], result.seconds[known]
     step = next((step for step in TICKS if (seconds[-1] - seconds[0]) / step <= 12), 2 * TICKS[-1])
     wanted = np.arange(np.ceil(seconds[0] / step - 1e-9), seconds[-1] / step + 1e-9) * step
     axes.set_xticks(np.interp(wanted, seconds, frames), [f"{one:g}" for one in wanted.round(1) + 0.0])

@@ -26,8 +26,8 @@ SECONDS, PIXELS, OUTPUTS = 6, 2, 7
 """Decimals that are kept: what lies beyond is noise of the arithmetic, and no table needs it."""
 
 
-def table(reading: PredictionResult) -> pd.DataFrame:
-    """One row for each of the N rows of the reading and for each frame without a face, by frame, then by face.
+def table(result: PredictionResult) -> pd.DataFrame:
+    """One row for each of the N rows of the result and for each frame without a face, by frame, then by face.
 
     `frame`, `time` in seconds, `face` (empty where there is none), `found` (0 or 1), the box as `x`, `y`, `width` and
     `height` in pixels of the frame, `detection`; then for each output of the runs after the filter `expression` and
@@ -38,25 +38,25 @@ def table(reading: PredictionResult) -> pd.DataFrame:
     """
     import pandas as pd
 
-    empty = np.setdiff1d(reading.frames, reading.frame)
-    frame = np.concatenate([reading.frame, empty])
+    empty = np.setdiff1d(result.frames, result.frame)
+    frame = np.concatenate([result.frame, empty])
     order = np.argsort(frame, kind="stable")
-    seconds = reading.seconds[np.searchsorted(reading.frames, frame)]
+    seconds = result.seconds[np.searchsorted(result.frames, frame)]
     columns = {
         "frame": frame.astype(np.int32),
         "time": round_values(seconds, SECONDS),
         "face": nullable_integers(
-            _padded(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)
+            _padded(result.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(result.face)
         ),
-        "found": _padded(reading.found, len(empty), 0).astype(np.int8),
+        "found": _padded(result.found, len(empty), 0).astype(np.int8),
         **{
-            name: _padded(round_values(reading.boxes[:, i], PIXELS), len(empty))
+            name: _padded(round_values(result.boxes[:, i], PIXELS), len(empty))
             for i, name in enumerate(("x", "y", "width", "height"))
         },
-        "detection": _padded(round_values(reading.detection, OUTPUTS), len(empty)),
+        "detection": _padded(round_values(result.detection, OUTPUTS), len(empty)),
     }
-    given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
-    for name, one, values, suffix in _blocks(reading):
+    given = Counter(output.name for one in result.outputs for output in one.task.outputs)
+    for name, one, values, suffix in _blocks(result):
         prefix = f"{one.name}." if given[name] > 1 else ""
         columns |= _columns(name, one, _padded(values, len(empty)), prefix, suffix)
     return pd.DataFrame(columns).take(order).reset_index(drop=True)
@@ -76,34 +76,34 @@ def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
     return names.getvalue() + lines.getvalue().decode()
 
 
-def write_tables(reading: PredictionResult, folder: Path) -> tuple[Path, Path]:
+def write_tables(result: PredictionResult, folder: Path) -> tuple[Path, Path]:
     """Write predictions.csv and predictions.parquet, whole or not at all; both hold the same numbers.
 
     The parquet file says in its metadata, under `framelight` as JSON, what was read and by which runs.
     """
     from pyarrow import Table, parquet
 
-    rows = table(reading)
+    rows = table(result)
     paths = folder / CSV, folder / PARQUET
     with atomic_write(paths[0]) as aside:
         aside.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
     with atomic_write(paths[1]) as aside:
         parquet.write_table(
-            arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}),
+            arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(result))}),
             aside,
         )
     return paths
 
 
-def metadata(reading: PredictionResult) -> dict:
+def metadata(result: PredictionResult) -> dict:
     """What was read and by which runs, as JSON types."""
     return {
-        "source": reading.source,
-        "rate": reading.rate,
-        "width": reading.size[0],
-        "height": reading.size[1],
-        "frames": len(reading.frames),
+        "source": result.source,
+        "rate": result.rate,
+        "width": result.size[0],
+        "height": result.size[1],
+        "frames": len(result.frames),
         "runs": [
             {
                 "name": one.name,
@@ -113,15 +113,15 @@ def metadata(reading: PredictionResult) -> dict:
                 "radius": one.radius,
                 "thresholds": None if one.thresholds is None else list(one.thresholds),
             }
-            for one in reading.outputs
+            for one in result.outputs
         ],
     }
 
 
-def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
+def _blocks(result: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
     """(output, run, [N, columns], suffix) in the order of the columns: all smoothed ones, then all raw ones."""
     for suffix in ("", RAW_SUFFIX):
-        for one in reading.outputs:
+        for one in result.outputs:
             slices = one.task.slices()
             for name in (name for name in BLOCK_ORDER if name in slices):
                 yield name, one, (one.raw if suffix else one.smoothed)[:, slices[name]], suffix

@@ -35,15 +35,15 @@ LABELS = {"": "face", "expr": "expression", "va": "affect", "au": "action units"
 class Timeline:
     """What was read of one face; its rows by frame."""
 
-    def __init__(self, reading: PredictionResult, face: int) -> None:
-        self.reading, self.face = reading, face
-        self.rows = np.flatnonzero(reading.face == face)
-        self.frames = reading.frame[self.rows]
-        self.first, self.last = int(reading.frames[0]), int(reading.frames[-1])
-        self.seen = int(reading.found[self.rows].sum())
+    def __init__(self, result: PredictionResult, face: int) -> None:
+        self.result, self.face = result, face
+        self.rows = np.flatnonzero(result.face == face)
+        self.frames = result.frame[self.rows]
+        self.first, self.last = int(result.frames[0]), int(result.frames[-1])
+        self.seen = int(result.found[self.rows].sum())
 
     def run(self, name: str) -> Outputs:
-        one = first_with_output(self.reading.outputs, name)
+        one = first_with_output(self.result.outputs, name)
         assert one is not None
         return one
 
@@ -55,10 +55,10 @@ class Timeline:
         return self.frames[known], values[known]
 
     def dense(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs [F, columns] of all frames of the reading, and bool [F] whether they are known."""
+        """Outputs [F, columns] of all frames of the result, and bool [F] whether they are known."""
         frames, values = self.values(name, raw)
-        at = np.searchsorted(self.reading.frames, frames)
-        known = np.zeros(len(self.reading.frames), dtype=bool)
+        at = np.searchsorted(self.result.frames, frames)
+        known = np.zeros(len(self.result.frames), dtype=bool)
         known[at] = True
         whole = np.zeros((len(known), values.shape[1]))
         whole[at] = values
@@ -75,17 +75,17 @@ class Timeline:
 
 def presence(axes: Axes, face: Timeline) -> None:
     """Frames in which the face was seen, those in between in which it was not, and white before and after."""
-    colours = np.ones((1, len(face.reading.frames), 3))
-    at = np.searchsorted(face.reading.frames, face.frames)
-    colours[0, at] = np.where(face.reading.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
-    draw_strip(axes, colours, face.reading.frames, face.first, face.last)
+    colors = np.ones((1, len(face.result.frames), 3))
+    at = np.searchsorted(face.result.frames, face.frames)
+    colors[0, at] = np.where(face.result.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
+    draw_strip(axes, colors, face.result.frames, face.first, face.last)
     label_rows(axes, (0,), ("seen",), 0.05)
 
 
 def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
     """The eight probabilities on each other, Neutral at the bottom; white above them, for medians need not sum to 1."""
     values, known = face.dense("expr")
-    nearest, near = nearest_frames(face.reading.frames, face.first, face.last)
+    nearest, near = nearest_frames(face.result.frames, face.first, face.last)
     reached = values.cumsum(axis=1)[nearest]
     heights = 1 - (np.arange(STACK) + 0.5) / STACK
     image = _class_colors((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
@@ -101,14 +101,14 @@ def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
 
 def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
     values, known = face.dense("expr", raw)
-    colours = np.where(known[:, None], _class_colors(values.argmax(axis=1)), 1.0)
-    draw_strip(axes, colours[None], face.reading.frames, face.first, face.last)
+    colors = np.where(known[:, None], _class_colors(values.argmax(axis=1)), 1.0)
+    draw_strip(axes, colors[None], face.result.frames, face.first, face.last)
     label_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
 
 
 def _class_colors(index: np.ndarray) -> np.ndarray:
-    """Numbers of expressions [...] -> their colours [..., 3]."""
-    return np.array([color_to_rgb(colour) for colour in CLASS_COLORS])[index]
+    """Numbers of expressions [...] -> their colors [..., 3]."""
+    return np.array([color_to_rgb(color) for color in CLASS_COLORS])[index]
 
 
 def _affect(i: int, axes: Axes, face: Timeline) -> None:
@@ -135,11 +135,11 @@ def _action_units(axes: Axes, face: Timeline) -> None:
     values, known = face.dense("au")
     thresholds = face.run("au").thresholds
     active = values >= (0.5 if thresholds is None else np.array(thresholds))
-    colours = np.ones((len(ACTION_UNITS), 4, len(values), 3))
-    colours[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
-    colours[:, 2][active.T] = color_to_rgb(ORANGE)
-    colours[:, :, ~known] = 1
-    draw_strip(axes, colours.reshape(-1, len(values), 3), face.reading.frames, face.first, face.last)
+    colors = np.ones((len(ACTION_UNITS), 4, len(values), 3))
+    colors[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
+    colors[:, 2][active.T] = color_to_rgb(ORANGE)
+    colors[:, :, ~known] = 1
+    draw_strip(axes, colors.reshape(-1, len(values), 3), face.result.frames, face.first, face.last)
     label_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
 
 
@@ -166,12 +166,12 @@ def panel_height(name: str) -> float:
 
 
 def legend_handles(name: str) -> list:
-    """The colours of an output; of the presence of a face without a name."""
+    """The colors of an output; of the presence of a face without a name."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     if name == "expr":
-        return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLORS)]
+        return [Patch(color=color, label=label) for label, color in zip(EXPRESSIONS, CLASS_COLORS)]
     if name == "va":
         return [
             Line2D([], [], color=PALE, linewidth=1, label="raw"),
