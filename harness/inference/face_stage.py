@@ -90,6 +90,7 @@ class DetectAndTrack:
         self.tracker, self._most = FaceTracker(rate), 0
 
     def __call__(self, frame: Frame) -> FrameFaces:
+        """Find the faces of the next frame and cut their crops."""
         from harness.video.faces.boxes import crop
 
         if self.rate is None:
@@ -137,6 +138,7 @@ class PrecroppedFaces:
         self.margins = margins
 
     def __call__(self, frame: Frame) -> FrameFaces:
+        """Use the frame as the only face."""
         box = np.array([[0, 0, *frame.size]], np.float32)
         return FrameFaces(
             frame.number,

@@ -113,6 +113,7 @@ class SharedBackbonePass:
         self.readers = tuple(run.reader for run in self.runs)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs of each run; see `ForwardPass`."""
         from backbones.preprocessing import normalize
         from backbones.resizing import resize_batch
 
@@ -147,4 +148,5 @@ class ExportedModelPass:
         self.readers: tuple[LoadedRun, ...] = (self.reader,)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs of the run; see `ForwardPass`."""
         return [np.asarray(self.model(crops), np.float32)]

@@ -114,5 +114,6 @@ def _image_row_fault(cells: list[str], layout: AnnotationFormat) -> str | None:
 def _require_same(what: str, read_back: np.ndarray, expected: np.ndarray) -> None:
     if len(read_back) != len(expected) or (np.asarray(read_back) != np.asarray(expected)).any():
         raise FramelightError(
-            f"the {what} of the written files differ from the expected ones; this is a bug in Framelight, please report it"
+            f"the {what} of the written files differ from the expected ones; this is a bug in Framelight, "
+            "please report it"
         )
