@@ -10,7 +10,7 @@ import torch
 
 from backbones.engines.onnx_engine import get_or_export_onnx, suppress_exporter_output, unexportable_error
 from backbones.onnx_network import OnnxNetwork
-from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
+from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork, Heads
 from harness.export.onnx_preprocessing import PIXELS, preprocessing_graph
 from harness.utils.errors import InputError
 
@@ -115,7 +115,7 @@ def _heads_model(network: ExportNetwork) -> ModelProto:
     class Reading(torch.nn.Module):
         """The heads without unused inputs, which the exporter rejects."""
 
-        def __init__(self) -> None:
+        def __init__(self, heads: Heads) -> None:
             super().__init__()
             self.heads = heads
 
@@ -127,7 +127,7 @@ def _heads_model(network: ExportNetwork) -> ModelProto:
     try:
         with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
-                Reading().eval(),
+                Reading(heads).eval(),
                 tuple(torch.zeros(2, widths[name]) for name in inputs),
                 dynamo=True,
                 verbose=False,
