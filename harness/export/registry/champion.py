@@ -29,7 +29,7 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"
-    own = next(
+    this_row = next(
         (
             row
             for row in rows
@@ -38,20 +38,22 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
         ),
         None,
     )
-    if own is None:
+    if this_row is None:
         return "its run is not on a leaderboard of this store"
-    if own.optimistic:
-        return f"its protocol, {own.protocol}, selects on the labels that it is scored on"
-    if own.rank is None:
+    if this_row.optimistic:
+        return f"its protocol, {this_row.protocol}, selects on the labels that it is scored on"
+    if this_row.rank is None:
         return "its run is not ranked on its leaderboard"
-    others = [row for row in rows if board_key(row) == board_key(own) and row.rank is not None and row is not own]
-    better = [row for row in others if _value(row) > _value(own)]
+    others = [
+        row for row in rows if board_key(row) == board_key(this_row) and row.rank is not None and row is not this_row
+    ]
+    better = [row for row in others if _value(row) > _value(this_row)]
     if better:
         best = max(better, key=_value)
-        tie = " (not significantly different)" if own.tied_with_best else ""
+        tie = " (not significantly different)" if this_row.tied_with_best else ""
         return (
             f"the best run of its leaderboard is {_list_runs([best])} with {best.metric} {best.value:.4f}; this run "
-            f"has {own.value:.4f}{tie}"
+            f"has {this_row.value:.4f}{tie}"
         )
     tied = [row for row in others if row.tied_with_best]
     if tied:

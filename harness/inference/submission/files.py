@@ -105,7 +105,7 @@ def image_faults(path: Path, task: str, header: str) -> Iterator[Problem]:
 
 def _image_row_fault(cells: list[str], layout: AnnotationFormat) -> str | None:
     if len(cells) != 1 + len(layout.names):
-        return f"{len(cells)} columns, but {1 + len(layout.names)} are required"
+        return f"{len(cells)} columns, but {1 + len(layout.names)} are needed"
     if not IMAGE_PATTERN.fullmatch(cells[0]):
         return f"image is '{cells[0]}'; it must be video/frame, such as video1/00001.jpg"
     return row_fault(cells[1:], layout.names, layout.rule)
