@@ -83,12 +83,12 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
 
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
-    chosen = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
-    batch = engine_batch_size(chosen, backbone.spec.preprocessing)
-    engine = open_engine(chosen, backbone, cache, batch)
+    selected = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(selected, backbone.spec.preprocessing)
+    engine = open_engine(selected, backbone, cache, batch)
     batches = _prepare_batches(backbone, paths, batch)
     passes = _batches_per_round(engine, batches, workers)
-    logger.info(f"{name}: {passes * batch} crops with {chosen}, six times from disk and six times from memory")
+    logger.info(f"{name}: {passes * batch} crops with {selected}, six times from disk and six times from memory")
     crops, stores = BenchmarkCrops(folder, paths, passes * batch), count()
 
     def extract_from_disk() -> None:
@@ -107,7 +107,7 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
     macs = backbone.info().macs
     return Measurement(
         f"extraction {name}",
-        f"{passes * batch} JPEGs of 112 pixels to stored features, {chosen}",
+        f"{passes * batch} JPEGs of 112 pixels to stored features, {selected}",
         times.median("disk") * ms_per_crop,
         "ms",
         "forward passes alone, batches in memory",

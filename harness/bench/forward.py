@@ -49,8 +49,8 @@ def measure_backbone(name: str) -> Measurement:
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
     batch = batch_size(backbone.spec.preprocessing)
-    chosen = select_engine(backbone, cache, batch, workers, 0, force=True)
-    logger.info(f"{name}: {chosen} is selected; measuring every engine again")
+    selected = select_engine(backbone, cache, batch, workers, 0, force=True)
+    logger.info(f"{name}: {selected} is selected; measuring every engine again")
     engines: dict[str, Engine] = {}
     for engine in available_engines(backbone):
         with suppress(BackboneError):  # the selection has logged the reason
@@ -59,13 +59,13 @@ def measure_backbone(name: str) -> Measurement:
         engines, random_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS
     )
     best = max(rates, key=lambda engine: median(rates[engine]))
-    ratio = median(rate / fastest for rate, fastest in zip(rates[chosen], rates[best]))
+    ratio = median(rate / fastest for rate, fastest in zip(rates[selected], rates[best]))
     macs = backbone.info().macs
     floor = None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs)
     return Measurement(
         f"forward {name}",
-        f"{chosen}, batches of {batch}, {workers} workers",
-        _ms_per_crop(rates[chosen]),
+        f"{selected}, batches of {batch}, {workers} workers",
+        _ms_per_crop(rates[selected]),
         "ms",
         f"{best}, the fastest of {len(rates)}",
         _ms_per_crop(rates[best]),
@@ -103,13 +103,13 @@ def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measureme
     cache, batch, workers = engine_cache_dir(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
     for precision in ("float32", "bf16"):
         with suppress_logging():
-            chosen = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)
-        difference = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
+            selected = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)
+        difference = engine_difference(open_engine(selected, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
         limit = MAX_OF_RANGE if difference.cosine > MIN_COSINE else 0.0
         yield Measurement(
             f"parity {name}" if required else f"parity {name} {precision}",
-            f"{chosen} in {precision} against eager torch in float32: largest difference",
+            f"{selected} in {precision} against eager torch in float32: largest difference",
             difference.of_range,
             "of range",
             limit=limit if required else None,

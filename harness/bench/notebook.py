@@ -37,9 +37,9 @@ def measure() -> Iterator[Measurement]:
 
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
-    chosen = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
-    batch = engine_batch_size(chosen, ours.spec.preprocessing)
-    engine = open_engine(chosen, ours, cache, batch)
+    selected = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(selected, ours.spec.preprocessing)
+    engine = open_engine(selected, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
         crops, stores = BenchmarkCrops(Path(folder), render_crops(Path(folder)), CROPS), count()
 
@@ -53,14 +53,14 @@ def measure() -> Iterator[Measurement]:
                 computing=OpenEngineSelector(cache, running=engine),
             )
 
-        logger.info(f"{CROPS} crops, six times with {chosen} and six times with the notebook's loop")
+        logger.info(f"{CROPS} crops, six times with {selected} and six times with the notebook's loop")
         times = interleave_rounds(
             {"harness": extract_with_harness, "notebook": lambda: _run_notebook_loop(theirs, crops.paths)}
         )
     ms_per_crop, macs = 1000 / CROPS, ours.info().macs
     yield Measurement(
         "notebook",
-        f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
+        f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {selected}",
         times.median("harness") * ms_per_crop,
         "ms",
         f"the notebook's loop: Pillow, eager torch with defaults, batches of {BATCH}, repeated concatenation",

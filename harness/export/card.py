@@ -35,7 +35,7 @@ INPUT = "crops"
 
 
 def make_card(  # noqa: PLR0913 - each is a part of the card
-    chosen: FinishedRun,
+    run: FinishedRun,
     network: ExportNetwork,
     form: Format,
     embedding: bool,
@@ -47,7 +47,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
         The exported run.
     network : ExportNetwork
         With heads.
@@ -61,7 +61,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     margin : Margin, optional
         Margin of the training crops around the boxes of the default detector, if it could be estimated.
     """
-    record, task, smoothing = chosen.record, network.task, chosen.filter
+    record, task, smoothing = run.record, network.task, run.filter
     assert task is not None
     preprocessing, size = network.backbone.spec.preprocessing, network.size
     return {
@@ -97,7 +97,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
             "seed": record.seed,
             "recipe": record.recipe,
             "protocol": record.protocol,
-            "optimistic": chosen.optimistic,
+            "optimistic": run.optimistic,
             "flags": list(record.flags),
             "dataset": record.dataset,
             "data_digest": record.data_digest,

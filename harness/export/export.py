@@ -61,14 +61,14 @@ class ExportOptions:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: FinishedRun, options: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
+def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
     """Write, check and time one file per precision.
 
     `out` is replaced as a whole once every file has passed. A record of each file is written to the store.
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
     options : ExportOptions
     data : Path or None
         Folder of the data set that the run was scored on; None for the last location that the store knows.
@@ -88,21 +88,21 @@ def export(chosen: FinishedRun, options: ExportOptions, data: Path | None, out: 
     FramelightError
         If a file cannot be written or run.
     """
-    network, entry = open_network(chosen)
-    dataset = open_scored_dataset(chosen, entry, data)
-    predictions = chosen.load_predictions()
+    network, entry = open_network(run)
+    dataset = open_scored_dataset(run, entry, data)
+    predictions = run.load_predictions()
     crops = crop_paths(predictions, dataset)
     calibration = resize_batch(
-        training_crops(dataset, chosen.configuration.task, options.calibration), network.backbone.spec.preprocessing
+        training_crops(dataset, run.configuration.task, options.calibration), network.backbone.spec.preprocessing
     )
-    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), chosen.store)
+    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), run.store)
     card = make_card(
-        chosen,
+        run,
         network,
         options.form,
         options.embedding,
         len(calibration),
-        causal.load_filter(chosen.store, chosen.record.job_id),
+        causal.load_filter(run.store, run.record.job_id),
         margin,
     )
     records = []
@@ -111,12 +111,10 @@ def export(chosen: FinishedRun, options: ExportOptions, data: Path | None, out: 
             logger.info(f"{options.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = options.form.write(network, folder, precision, calibration, options.embedding)
             file = describe_file(options.form, path, precision)
-            cache = (
-                export_records.export_folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
-            )
-            parity = check_parity(chosen, predictions, dataset, _outputs(network, options.form, path, crops, cache))
-            record = _export_record(chosen, network, options.form, path, file, parity)
-            _save_record(chosen.store, record, parity)
+            cache = export_records.export_folder(run.store, run.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            parity = check_parity(run, predictions, dataset, _outputs(network, options.form, path, crops, cache))
+            record = _export_record(run, network, options.form, path, file, parity)
+            _save_record(run.store, record, parity)
             card["files"].append({**file, **_measured_fields(record)})
             records.append(record)
         write_json(folder / CARD, card)
@@ -124,7 +122,7 @@ def export(chosen: FinishedRun, options: ExportOptions, data: Path | None, out: 
     return records
 
 
-def open_network(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
+def open_network(run: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     """Load a run's network and the feature entry that it was trained on.
 
     Raises
@@ -132,29 +130,29 @@ def open_network(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     InputError
         If the run reads no images, or its backbone has different weights now.
     """
-    require_images(chosen)
-    store = chosen.store
-    entry = FeatureStore(store.features).entry(chosen.configuration.entry)
+    require_images(run)
+    store = run.store
+    entry = FeatureStore(store.features).entry(run.configuration.entry)
     backbone = backbones.load(entry.backbone["reference"], store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise InputError(
             f"the weights of backbone {entry.backbone['reference']} have changed since run "
-            f"{chosen.record.group_id}; run its recipe again"
+            f"{run.record.group_id}; run its recipe again"
         )
     if entry.compute != "float32":
         logger.info(
             f"the run's features were computed in {entry.compute} but the export computes in float32: outputs differ"
         )
-    model = load_model(chosen.folder, entry, chosen.configuration)
+    model = load_model(run.folder, entry, run.configuration)
     return make_network(model, backbone, store.engines), entry
 
 
-def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
+def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
     """Open the data set that the run was scored on.
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
     entry : FeatureEntry
         Features of the run.
     data : Path or None
@@ -165,7 +163,7 @@ def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | N
     InputError
         If the data set is missing or has changed.
     """
-    record, store = chosen.record, chosen.store
+    record, store = run.record, run.store
     root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(
@@ -198,9 +196,9 @@ def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path]
 
 
 def _export_record(
-    chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any], parity: ParityResult
+    run: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any], parity: ParityResult
 ) -> ExportRecord:
-    record, cost = chosen.record, measure_cost(form.name, path, network.size)
+    record, cost = run.record, measure_cost(form.name, path, network.size)
     latency = {str(threads): {"median": call.median, "p95": call.p95} for threads, call in cost.latency.items()}
     return ExportRecord(
         job_id=record.job_id,

@@ -137,12 +137,12 @@ class ExportNetwork:
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
-def require_images(chosen: FinishedRun) -> None:
+def require_images(run: FinishedRun) -> None:
     """Raise InputError for a baseline that reads no images."""
-    configuration = chosen.configuration
+    configuration = run.configuration
     if not configuration.entry or configuration.features == "noise":
         raise InputError(
-            f"run {chosen.record.group_id} ({chosen.record.backbone}) reads no images, so it has no "
+            f"run {run.record.group_id} ({run.record.backbone}) reads no images, so it has no "
             "network to export; choose another run"
         )
 

@@ -155,12 +155,12 @@ def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:
     return paths
 
 
-def check_parity(chosen: FinishedRun, predictions: Predictions, dataset: Dataset, outputs: np.ndarray) -> ParityResult:
+def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, outputs: np.ndarray) -> ParityResult:
     """Compare the outputs of an exported file with the saved predictions of its run, and score them.
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
     predictions : Predictions
         Saved by the run, n rows.
     dataset : Dataset
@@ -168,9 +168,9 @@ def check_parity(chosen: FinishedRun, predictions: Predictions, dataset: Dataset
     outputs : ndarray of shape (n, C)
         Of the exported file, in the order of the predictions.
     """
-    task, params, configuration = get_task(chosen.configuration.task), chosen.filter, chosen.configuration
+    task, params, configuration = get_task(run.configuration.task), run.filter, run.configuration
     exported = Predictions(predictions.sequences, predictions.lengths, predictions.frames, outputs)
-    labels = dataset.labels(task.name, chosen.record.split)
+    labels = dataset.labels(task.name, run.record.split)
     replay = Replay(task, exported, labels, dataset.temporal, params.gaps, configuration.missing)
     thresholds = 0.5 if params.thresholds is None else np.array(params.thresholds)
     statistics = replay.statistics(params.kernel, params.radius, thresholds)

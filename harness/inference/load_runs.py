@@ -109,27 +109,27 @@ def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
     return [*(_shared_pass(runs, options) for runs in stored.values()), *exported]
 
 
-def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
+def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import load_filter as causal
     from harness.metrics.tasks import get_task
 
-    record, configuration = chosen.record, chosen.configuration
+    record, configuration = finished.record, finished.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):
         raise InputError(f"run {record.group_id} ({record.backbone}) reads no images; choose another run")
     entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
-    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(chosen.folder)}"
+    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(finished.folder)}"
     reader = LoadedRun(
         record.job_id,
         label,
         get_task(configuration.task),
-        chosen.filter,
+        finished.filter,
         identity,
         causal(store, record.job_id),
         entry.data_digest,
     )
-    return StoredRun(reader, load_model(chosen.folder, entry, configuration))
+    return StoredRun(reader, load_model(finished.folder, entry, configuration))
 
 
 def _model_digest(folder: Path) -> str:

@@ -31,12 +31,12 @@ class FrameCountSources:
     videos: Path | None = None
 
 
-def line_sources(dataset: AffWild2, task: str, split: str, named: FrameCountSources) -> LineSources:
+def line_sources(dataset: AffWild2, task: str, split: str, count_sources: FrameCountSources) -> LineSources:
     """Collect every source of the numbers of lines of a split's videos; raise InputError if one cannot be read."""
-    videos = named.videos or dataset.root / "videos"
+    videos = count_sources.videos or dataset.root / "videos"
     return LineSources(
-        read_line_counts(named.frames) if named.frames else {},
-        find_videos(videos) if named.videos or videos.is_dir() else {},
+        read_line_counts(count_sources.frames) if count_sources.frames else {},
+        find_videos(videos) if count_sources.videos or videos.is_dir() else {},
         _annotated_lines(dataset, task, split),
         _listed_lines(dataset, task, split),
     )

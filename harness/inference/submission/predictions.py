@@ -67,12 +67,12 @@ def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: Sm
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, params.gaps), params.kernel, params.radius)
 
 
-def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
+def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
     """Get the features of the run's backbone on a data set; extract them if necessary.
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
     dataset : Dataset
     images : str
         Digest of the data set.
@@ -82,26 +82,26 @@ def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureE
     InputError
         If the backbone's weights have changed, or the store has no features for a baseline without a backbone.
     """
-    features = FeatureStore(chosen.store.features)
-    if not chosen.configuration.entry:
+    features = FeatureStore(run.store.features)
+    if not run.configuration.entry:
         return _any_entry(features, images, dataset)
-    trained_on = features.entry(chosen.configuration.entry)
+    trained_on = features.entry(run.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
     from harness.runner.preparation import ExtractionOptions, get_or_extract_features
 
     entry, info = get_or_extract_features(
-        chosen.record.backbone,
+        run.record.backbone,
         trained_on.backbone["reference"],
         dataset,
-        chosen.store,
+        run.store,
         ExtractionOptions(trained_on.dtype, trained_on.compute),
         images,
     )
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(
             f"the weights of backbone {trained_on.backbone['reference']} have changed since run "
-            f"{chosen.record.group_id}; run its recipe again"
+            f"{run.record.group_id}; run its recipe again"
         )
     return entry
 

@@ -46,18 +46,18 @@ class Submission:
 
 
 def submit(
-    chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path
+    run: FinishedRun, dataset: AffWild2, split: str, form: str, count_sources: FrameCountSources, out: Path
 ) -> Submission:
     """Predict a split, write the files, read them back and score them if there are labels; writing is atomic.
 
     Parameters
     ----------
-    chosen : FinishedRun
+    run : FinishedRun
     dataset : AffWild2
     split : str
     form : {"challenge", "frames"}
         Format of the files.
-    places : FrameCountSources
+    count_sources : FrameCountSources
         Sources of frame counts that the user names.
     out : Path
         A new or empty folder.
@@ -70,27 +70,27 @@ def submit(
     """
     from harness.jobs.models import load_model
 
-    task = get_task(chosen.configuration.task)
+    task = get_task(run.configuration.task)
     check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
     shape = files.shape_of(task.name, form)
     videos = dataset.sequence_names(task.name, split)
     list_path = image_list(dataset, task.name, split, shape)
-    counts = _line_counts(dataset, task, split, videos, places) if list_path is None else {}
-    rows = _rows(task, counts, list_path, places)
+    counts = _line_counts(dataset, task, split, videos, count_sources) if list_path is None else {}
+    rows = _rows(task, counts, list_path, count_sources)
     _require_known_videos(dataset, rows, list_path)
-    fingerprint = DatasetFingerprint(dataset, chosen.store.digests)
-    entry = features_for(chosen, dataset, fingerprint.images)
-    predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
-    decoded = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
+    fingerprint = DatasetFingerprint(dataset, run.store.digests)
+    entry = features_for(run, dataset, fingerprint.images)
+    predictions = load_model(run.folder, entry, run.configuration).predict(rows.videos)
+    decoded = decode_predictions(task, outputs_at(rows, predictions, run.filter), run.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
     with atomic_write_dir(out) as temp_dir:
         written = files.write(temp_dir, task, shape, rows, decoded)
         read_back = files.read(temp_dir, task, shape, rows)
         require_equal(task, read_back, decoded)
-        scored = _round_trip(chosen, fingerprint, split, predictions, rows, read_back, decoded)
+        scored = _round_trip(run, fingerprint, split, predictions, rows, read_back, decoded)
         note = {
-            **_run_fields(chosen),
+            **_run_fields(run),
             **_data_fields(fingerprint, split, form, rows, list_path),
             "files": len(written),
             "without_crop": list(empty),
@@ -110,21 +110,21 @@ def check_submission_dir(out: Path, data: Path) -> None:
 
 
 def _line_counts(
-    dataset: AffWild2, task: Task, split: str, videos: tuple[str, ...], places: FrameCountSources
+    dataset: AffWild2, task: Task, split: str, videos: tuple[str, ...], count_sources: FrameCountSources
 ) -> dict[str, LineCount]:
-    sources = line_sources(dataset, task.name, split, places)
+    sources = line_sources(dataset, task.name, split, count_sources)
     if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in videos):
         raise InputError(
-            f"{places.frames}: contains no video of the {split} split, such as {videos[0]}, "
+            f"{count_sources.frames}: contains no video of the {split} split, such as {videos[0]}, "
             f"but {next(iter(sources.given))}; pass the frame counts of this split"
         )
     return count_lines(videos, last_crops(dataset, videos), sources)
 
 
-def _rows(task: Task, counts: dict[str, LineCount], list_path: Path | None, places: FrameCountSources) -> Rows:
+def _rows(task: Task, counts: dict[str, LineCount], list_path: Path | None, count_sources: FrameCountSources) -> Rows:
     if list_path is None:
         return all_frames(task.name, {name: count.lines for name, count in counts.items()})
-    if places != FrameCountSources():
+    if count_sources != FrameCountSources():
         raise InputError(
             f"{list_path} lists every row, so frame counts have no effect; leave out --frames and --videos"
         )
@@ -141,7 +141,7 @@ def _require_known_videos(dataset: AffWild2, rows: Rows, list_path: Path | None)
 
 
 def _round_trip(  # noqa: PLR0913 - each is passed on to `round_trip`
-    chosen: FinishedRun,
+    run: FinishedRun,
     fingerprint: DatasetFingerprint,
     split: str,
     predictions: Predictions,
@@ -151,11 +151,9 @@ def _round_trip(  # noqa: PLR0913 - each is passed on to `round_trip`
 ) -> RoundTrip | None:
     if split not in SPLITS:
         return None
-    record, task = chosen.record, get_task(chosen.configuration.task)
+    record, task = run.record, get_task(run.configuration.task)
     stored = (
-        StoredResult(record, chosen.load_predictions())
-        if fingerprint.matches(record) and split == record.split
-        else None
+        StoredResult(record, run.load_predictions()) if fingerprint.matches(record) and split == record.split else None
     )
     return round_trip(
         task,
@@ -164,13 +162,13 @@ def _round_trip(  # noqa: PLR0913 - each is passed on to `round_trip`
         rows,
         read_back,
         decoded,
-        chosen.configuration.missing,
+        run.configuration.missing,
         stored,
     )
 
 
-def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
-    record, params = chosen.record, chosen.filter
+def _run_fields(run: FinishedRun) -> dict[str, Any]:
+    record, params = run.record, run.filter
     return {
         "run_id": record.group_id,
         "job_id": record.job_id,
@@ -188,7 +186,7 @@ def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
         "gaps": params.gaps,
         "thresholds": None if params.thresholds is None else list(params.thresholds),
         "protocol": record.protocol,
-        "optimistic": chosen.optimistic,
+        "optimistic": run.optimistic,
         "flags": list(record.flags),
         "run_dataset": record.dataset,
         "run_data_digest": record.data_digest,
