@@ -1,4 +1,4 @@
-"""Measurements of the parts that must be fast, each beside the naive way in the same run."""
+"""Benchmarks of the performance-critical parts, each compared with a naive implementation in the same run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.utils.errors import unknown_name_error
 logger = logging.getLogger(__name__)
 
 SCALE = "scale"
-"""The benchmark that is run only by its name: it writes gigabytes."""
+"""Benchmark that runs only by name, because it writes gigabytes."""
 MOBILE = "mobile"
-"""Another: it takes a quarter of an hour, and its table is its own (`harness.bench.mobile.measure_rows`)."""
+"""Another one: it takes a quarter of an hour and has a different table (see `harness.bench.mobile.measure_rows`)."""
 BENCHMARKS = {
     "startup": "commands.measure_startup",
     "forward": "forward.measure",
@@ -34,14 +34,27 @@ BENCHMARKS = {
     "predicting": "predict.measure",
     SCALE: "scale.measure",
 }
-"""The module and function of each benchmark, in the order they run; the function yields its figures."""
+"""Module and function of each benchmark in the order in which they run; the function yields measurements."""
 NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
 def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
-    """The figures of one benchmark, or of all of NAMES; options: what its `measure` takes besides.
+    """Run one benchmark or all of NAMES.
 
-    InputError for an unknown name, at once.
+    Parameters
+    ----------
+    name : str or None
+    **options
+        Passed to the benchmark's function.
+
+    Returns
+    -------
+    iterator of Measurement
+
+    Raises
+    ------
+    InputError
+        For an unknown name, before anything runs.
     """
     if name is not None and name not in (*NAMES, SCALE):
         raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))

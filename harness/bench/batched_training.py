@@ -1,4 +1,4 @@
-"""Heads trained together, against the same heads one after another, on features that are read from the store."""
+"""Benchmark of jointly trained heads against the same heads trained one after another."""
 
 from __future__ import annotations
 
@@ -25,14 +25,19 @@ class _Case:
 
     Attributes
     ----------
+    part : str
+        Name of the row.
+    config : HeadConfig
+    seeds : tuple of int
     rows, selection_rows : int
-        Rows to fit on, and rows that choose the epoch.
+        Number of rows to fit, and of rows that select the epoch.
     timed_every : int
-        Of the heads trained one after another, one in so many is timed.
+        Of the heads trained one after another, every n-th is timed.
     flops_per_row : int
-        Of one forward and one gradient, per column of the features.
+        Floating-point operations of one forward pass and one gradient, per column of the features.
     target : float
-        Ratio that must be reached on a CPU.
+        Required ratio on a CPU.
+    note : str
     """
 
     part: str
@@ -47,6 +52,7 @@ class _Case:
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare joint and separate training of linear heads and of small networks."""
     with tempfile.TemporaryDirectory() as folder, _limit_torch_threads() as device:
         yield _measure(folder, _LINEAR, "cpu")
         yield _measure(folder, _MLP if device == "cpu" else dataclasses.replace(_MLP, target=5), device)
@@ -61,8 +67,8 @@ _LINEAR = _Case(
     timed_every=8,
     flops_per_row=2 * 2 * CLASSES,
     target=5,
-    note="one thread, as a job has. The rest of the floor's time is reading, the mean and deviation of the columns, "
-    "and for each head its loss, its step and its score",
+    note="one thread, as in a job. Time beyond the lower bound is spent on reading, mean and standard deviation of the "
+    "columns, and loss, optimizer step and score of each head",
 )
 _MLP = _Case(
     "16 mlp heads together",
@@ -73,8 +79,8 @@ _MLP = _Case(
     timed_every=4,
     flops_per_row=2 * 2 * HeadConfig("mlp").hidden,
     target=1,
-    note="on a CPU each is multiplied for itself, to the bits of a head alone, and arithmetic is the limit; on a GPU "
-    "all in one product",
+    note="on a CPU each head is multiplied separately, for results bitwise equal to separate training, and arithmetic "
+    "is the limit; on a GPU all are multiplied in one product",
 )
 
 
@@ -83,7 +89,7 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
     from harness.training.heads.train import HeadTrainingSpec, train_head
     from harness.training.heads.train_batched import train_heads
 
-    config, every = case.config, case.timed_every
+    config, step = case.config, case.timed_every
     specs = [
         HeadTrainingSpec(dataclasses.replace(config, l2=l2, learning_rate=rate)) for l2, rate in product(L2, RATES)
     ]
@@ -92,12 +98,14 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
 
     def train_jointly() -> None:
         for seed in case.seeds:
-            train_heads(expr, specs, *data(), seed, device)
+            fit, selection = data()
+            train_heads(expr, specs, fit, selection, seed, device)
 
     def train_separately() -> None:
         for seed in case.seeds:
-            for spec in specs[::every]:
-                train_head(expr, spec, *data(), seed, accelerator)
+            for spec in specs[::step]:
+                fit, selection = data()
+                train_head(expr, spec, fit, selection, seed, accelerator)
 
     times = interleave_rounds({"together": train_jointly, "alone": train_separately})
     count = len(specs) * len(case.seeds)
@@ -110,34 +118,37 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
         f"{case.selection_rows:,} selection rows" + ("" if device == "cpu" else ", GPU"),
         times.median("together"),
         "s",
-        f"one after another ({count // every} timed, scaled)",
-        every * times.median("alone"),
-        every * times.ratio("together", "alone"),
+        f"one after another ({count // step} timed, scaled)",
+        step * times.median("alone"),
+        step * times.ratio("together", "alone"),
         case.target,
         floor=hardware_limits().roofline_seconds(read, flops, threads=1) if device == "cpu" else None,
         note=case.note,
     )
 
 
-def _open_features(folder: str, rows: int, chosen: int) -> tuple[Callable[[], tuple[Any, ...]], int]:
-    """A function that opens the training and selection rows anew, as each job does, and their width."""
+def _open_features(folder: str, rows: int, selection_rows: int) -> tuple[Callable[[], tuple[Any, Any]], int]:
+    """Make a function that opens training and selection rows again, as each job does; return it with their width."""
     import numpy as np
 
     from harness.bench.memory import make_random_features
     from harness.features.matrix import FeatureMatrix
 
-    entry, labels = make_random_features(Path(folder), rows + chosen)
-    fit, selection = labels.take(np.arange(rows)), labels.take(np.arange(rows, rows + chosen))
+    entry, labels = make_random_features(Path(folder), rows + selection_rows)
+    fit, selection = labels.take(np.arange(rows)), labels.take(np.arange(rows, rows + selection_rows))
 
-    def open_matrices() -> tuple[Any, ...]:
-        return tuple((FeatureMatrix(entry, "embeddings", labels), labels) for labels in (fit, selection))
+    def open_matrices() -> tuple[Any, Any]:
+        return (
+            (FeatureMatrix(entry, "embeddings", fit), fit),
+            (FeatureMatrix(entry, "embeddings", selection), selection),
+        )
 
     return open_matrices, entry.width("embeddings")
 
 
 @contextmanager
 def _limit_torch_threads() -> Iterator[str]:
-    """Torch with the threads of a job; yields `cuda` where there is one, otherwise `cpu`."""
+    """Limit torch to the threads of a job; yield `cuda` if it is available, otherwise `cpu`."""
     import torch
 
     from harness.runner.executors import THREADS_PER_JOB

@@ -1,4 +1,4 @@
-"""The interval of one row: 10,000 replicates over 70 videos of 4,000 frames, from the statistics that a job keeps."""
+"""Benchmark of one confidence interval: 10,000 replicates over 70 videos of 4,000 frames, from saved statistics."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from harness.metrics.unit_statistics import compute_statistics
 
 VIDEOS, FRAMES, CLASSES = 70, 4000, 8
 TIMED_REPLICATES, INTERVALS_PER_ROUND = 20, 20
-"""Replicates that the frames are resampled in, and intervals made, in a round."""
+"""Number of replicates for which frames are resampled, and of intervals computed, per round."""
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare the interval from statistics with resampling of frames."""
     random = np.random.default_rng(0)
     unit = np.repeat(np.arange(VIDEOS), FRAMES)
     truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))
-    kept = compute_statistics("expr", outputs, {"expr": truth}, unit, VIDEOS)
+    statistics = compute_statistics("expr", outputs, {"expr": truth}, unit, VIDEOS)
     predicted, frames = outputs.argmax(axis=1), np.split(np.arange(len(unit)), VIDEOS)
 
-    fresh = count(1)
+    seeds = count(1)
 
     def compute_intervals() -> None:
         for _ in range(INTERVALS_PER_ROUND):
-            confidence_interval([kept], "P_EXPR", seed=next(fresh))
+            confidence_interval([statistics], "P_EXPR", seed=next(seeds))
 
     def resample_frames() -> tuple[float, float]:
         scores = []
@@ -46,12 +47,12 @@ def measure() -> Iterator[Measurement]:
         f"{DEFAULT_METHOD} interval of P_EXPR, {REPLICATES:,} replicates over {VIDEOS} videos",
         times.median("ours") / INTERVALS_PER_ROUND,
         "s",
-        "numpy: the frames of drawn videos gathered and counted anew",
+        "numpy: frames of the resampled videos gathered and counted again",
         times.median("frames") * scale,
         times.ratio("ours", "frames") * scale * INTERVALS_PER_ROUND,
         1000,
         floor=hardware_limits().roofline_seconds(flops=2 * REPLICATES * VIDEOS * 3 * CLASSES * 2, threads=1),
-        note="one seed, from counts that the job keeps, with draws of its own, which rows of a board share; "
-        f"the frames are resampled {TIMED_REPLICATES} times, and the time is scaled. The floor is two products of "
-        "draws and counts, at the speed of float32",
+        note="one seed, from the counts that a job saves, with new bootstrap weights, which the rows of a leaderboard "
+        f"share; frames are resampled {TIMED_REPLICATES} times and the time is scaled. The lower bound is two float32 "
+        "matrix products of weights and counts",
     )

@@ -1,4 +1,4 @@
-"""Time of whole commands: `framelight --help`, and `framelight leaderboard` over 2,000 tracked runs."""
+"""Benchmarks of commands: `framelight --help`, and `framelight leaderboard` with 2,000 tracked runs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 
 def measure_leaderboard() -> Iterator[Measurement]:
+    """Time `framelight leaderboard`, with cached intervals and tests and without."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         logger.info(f"tracking {RUNS} records")
@@ -46,13 +47,13 @@ def measure_leaderboard() -> Iterator[Measurement]:
             statistics.median(again),
             "s",
             limit=3.0,
-            note=f"intervals and paired tests at hand. The first time, when those of none of the "
-            f"{RUNS // SEEDS} rows are: {first:.1f} s; `framelight run` works out its own as it ends",
+            note=f"with cached intervals and paired tests. The first call, which computes those of all "
+            f"{RUNS // SEEDS} rows, takes {first:.1f} s; `framelight run` computes those of its runs when it ends",
         )
 
 
 def _write_statistics(store: Store) -> None:
-    """The counts per video that each job leaves, of runs that are more and less often right."""
+    """Write the counts per video of jobs with different accuracies."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
     for record in _make_records():
@@ -96,6 +97,7 @@ def _make_records() -> Iterator[Record]:
 
 
 def measure_startup() -> Iterator[Measurement]:
+    """Time `framelight --help` in a new process."""
     command = [sys.executable, "-m", "harness.cli", "--help"]
     bare = [sys.executable, "-c", "pass"]
 
@@ -104,10 +106,10 @@ def measure_startup() -> Iterator[Measurement]:
 
     yield Measurement(
         "startup",
-        "framelight --help, a process of its own",
+        "framelight --help in a new process",
         time_command(command),
         "s",
         limit=0.5,
         floor=time_command(bare),
-        note="the floor is an interpreter that does nothing",
+        note="the lower bound is an interpreter that does nothing",
     )

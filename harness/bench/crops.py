@@ -1,7 +1,4 @@
-"""Face crops on disk for benchmarks: 112 x 112 JPEGs as `framelight data make` draws them, listed as often as needed.
-
-A file is about 4 KB.
-"""
+"""Face crops for benchmarks: synthetic JPEG files of 112 x 112 pixels and about 4 KB, repeated as often as needed."""
 
 from __future__ import annotations
 
@@ -17,41 +14,56 @@ VIDEOS, FRAMES = 4, 128
 
 
 class BenchmarkCrops(Dataset):
-    """`count` crops in sequences of FRAMES, from files that take turns."""
+    """Data set of crops in sequences of FRAMES, without annotations.
+
+    Parameters
+    ----------
+    root : Path
+    paths : list of Path
+        Image files, used in turn.
+    count : int
+        Number of crops.
+    """
 
     temporal, name = True, "bench"
 
     def __init__(self, root: Path, paths: list[Path], count: int) -> None:
         self.root = root
-        listed = [paths[i % len(paths)] for i in range(count)]
+        repeated = [paths[i % len(paths)] for i in range(count)]
         self.sequences = {}
         for start in range(0, count, FRAMES):
-            images = tuple(listed[start : start + FRAMES])
+            images = tuple(repeated[start : start + FRAMES])
             name = f"video{start // FRAMES:04}"
             self.sequences[name] = Sequence(name, np.arange(1, len(images) + 1, dtype=np.int32), images)
 
     @property
     def paths(self) -> list[Path]:
+        """Image file of each crop."""
         return [path for sequence in self.sequences.values() for path in sequence.images]
 
     def tasks(self) -> tuple[str, ...]:
+        """Return no task."""
         return ()
 
     def splits(self, task: str) -> tuple[str, ...]:
+        """Return no split."""
         return ()
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
+        """Return all sequences, for any task and split."""
         return tuple(self.sequences)
 
     def labels(self, task: str, split: str) -> Labels:
-        raise InputError("crops of a benchmark have no annotations")
+        """Raise InputError: there are no annotations."""
+        raise InputError("benchmark crops have no annotations")
 
     def labels_digest(self, task: str, split: str) -> str:
-        raise InputError("crops of a benchmark have no annotations")
+        """Raise InputError: there are no annotations."""
+        raise InputError("benchmark crops have no annotations")
 
 
 def render_crops(folder: Path) -> list[Path]:
-    """Paths of about VIDEOS x FRAMES crops, drawn into `folder` in a few seconds; the same bytes every time."""
+    """Render about VIDEOS x FRAMES crops into a folder, deterministically and in a few seconds; return their paths."""
     from harness.data.synthetic import make
 
     root = folder / "set"

@@ -1,4 +1,4 @@
-"""Extraction from JPEGs on disk to stored features, against forward passes alone by the same engine."""
+"""Benchmark of feature extraction from JPEG files, against forward passes alone with the same engine."""
 
 from __future__ import annotations
 
@@ -29,24 +29,31 @@ logger = logging.getLogger(__name__)
 MIN_RATIO = 0.85
 PASS_SECONDS = 1.0
 AFFWILD2_CROPS = 2_658_822
-"""Crops of Aff-Wild2: the engine is the one that would be chosen for them."""
+"""Number of crops of Aff-Wild2; the engine is selected for this number."""
 
 MAX_BATCHES_IN_MEMORY = 16
-"""Prepared batches that forward passes take in turn."""
+"""Maximum number of prepared batches, which forward passes use in turn."""
 
 
 @dataclass(frozen=True)
 class OpenEngineSelector(EngineSelector):
-    """An engine that is open already, so that neither side pays for opening it."""
+    """Selector that returns an open engine, so that opening it is not timed.
+
+    Attributes
+    ----------
+    running : Engine
+    """
 
     running: Engine | None = None
 
     def engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
+        """Return the open engine."""
         assert self.running is not None
         return self.running
 
 
 def measure() -> Iterator[Measurement]:
+    """Measure every named backbone."""
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +63,17 @@ def measure() -> Iterator[Measurement]:
 
 
 def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
-    """One named backbone, random weights, on crops of `paths`; features are written below `folder`."""
+    """Measure one named backbone with random weights.
+
+    Parameters
+    ----------
+    name : str
+        Of the backbone.
+    paths : list of Path
+        Crops.
+    folder : Path
+        Features are written here.
+    """
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.bench.forward import engine_cache_dir
@@ -66,13 +83,13 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
 
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
-    chosen = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
-    batch = engine_batch_size(chosen, backbone.spec.preprocessing)
-    engine = open_engine(chosen, backbone, cache, batch)
+    selected = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(selected, backbone.spec.preprocessing)
+    engine = open_engine(selected, backbone, cache, batch)
     batches = _prepare_batches(backbone, paths, batch)
-    turns = _batches_per_pass(engine, batches, workers)
-    logger.info(f"{name}: {turns * batch} crops by {chosen}, six times from disk and six times from memory")
-    crops, stores = BenchmarkCrops(folder, paths, turns * batch), count()
+    passes = _batches_per_round(engine, batches, workers)
+    logger.info(f"{name}: {passes * batch} crops with {selected}, six times from disk and six times from memory")
+    crops, stores = BenchmarkCrops(folder, paths, passes * batch), count()
 
     def extract_from_disk() -> None:
         store = FeatureStore(folder / f"{name}-{next(stores)}")
@@ -80,25 +97,25 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
         extract(crops, backbone, store, threads=workers, images="bench", computing=selector)
 
     times = interleave_rounds(
-        {"disk": extract_from_disk, "memory": lambda: _run_forward_passes(engine, batches, turns, workers)}
+        {"disk": extract_from_disk, "memory": lambda: _run_forward_passes(engine, batches, passes, workers)}
     )
-    each = 1000 / (turns * batch)
+    ms_per_crop = 1000 / (passes * batch)
     steps = [
         *_time_preprocessing_steps(backbone, paths[:batch]),
-        ("the network", workers * each * times.median("memory")),
+        ("network", workers * ms_per_crop * times.median("memory")),
     ]
     macs = backbone.info().macs
     return Measurement(
         f"extraction {name}",
-        f"{turns * batch} JPEGs of 112 pixels to stored features, {chosen}",
-        times.median("disk") * each,
+        f"{passes * batch} JPEGs of 112 pixels to stored features, {selected}",
+        times.median("disk") * ms_per_crop,
         "ms",
         "forward passes alone, batches in memory",
-        times.median("memory") * each,
+        times.median("memory") * ms_per_crop,
         times.ratio("disk", "memory"),
         MIN_RATIO,
         floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs),
-        note="of a crop, on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps),
+        note="per crop on one core: " + ", ".join(f"{step} {value:.3f} ms" for step, value in steps),
     )
 
 
@@ -117,23 +134,23 @@ def _prepare_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[
     ]
 
 
-def _run_forward_passes(engine: Engine, batches: list[np.ndarray], turns: int, workers: int) -> None:
-    """`turns` batches by workers of one core each, as extraction has them; one where the engine takes no more."""
+def _run_forward_passes(engine: Engine, batches: list[np.ndarray], passes: int, workers: int) -> None:
+    """Run batches in single-threaded workers as extraction does, or in one worker if the engine is not concurrent."""
     import torch
 
     before = torch.get_num_threads()
     callers = workers if engine.concurrent else 1
 
-    def run(turn: int) -> None:
-        engine(batches[turn % len(batches)])
+    def run(number: int) -> None:
+        engine(batches[number % len(batches)])
 
     with ThreadPoolExecutor(callers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        list(pool.map(run, range(turns)))
+        list(pool.map(run, range(passes)))
     torch.set_num_threads(before)
 
 
-def _batches_per_pass(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
-    """How many batches take about PASS_SECONDS: the same number for each worker."""
+def _batches_per_round(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
+    """Find a number of batches that take about PASS_SECONDS, equal for each worker."""
     _run_forward_passes(engine, batches, workers, workers)
     began = time.perf_counter()
     _run_forward_passes(engine, batches, workers, workers)
@@ -141,7 +158,7 @@ def _batches_per_pass(engine: Engine, batches: list[np.ndarray], workers: int) -
 
 
 def _time_preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tuple[str, float]]:
-    """Milliseconds of one core that each step before the network takes for one crop."""
+    """Time each step before the network in milliseconds per crop on one core."""
     import torch
 
     from backbones.preprocessing import normalize
@@ -155,7 +172,7 @@ def _time_preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tup
     steps = {
         "decoding": lambda: [decode_image(path) for path in paths],
         "resizing": lambda: resize_batch(images, preprocessing),
-        "normalising": lambda: normalize(resized, preprocessing),
+        "normalizing": lambda: normalize(resized, preprocessing),
     }
     with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return [

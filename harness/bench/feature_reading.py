@@ -1,4 +1,4 @@
-"""A training pass over features four times as large as the memory it may take, against reading the files in order."""
+"""Benchmark of a training pass over features that exceed the memory limit, against reading the files in order."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ ROWS, BATCH, BUFFER = 400_000, 256, 4 << 20
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare shuffled batches with `numpy.load` of the files in order."""
     import numpy as np
 
     from harness.features.matrix import BLOCK_ROWS, FeatureMatrix
@@ -40,18 +41,18 @@ def measure() -> Iterator[Measurement]:
 
         def read_raw_bytes() -> None:
             for path in files:
-                with open(path, "rb", buffering=0) as file:
-                    while file.readinto(buffer):
+                with path.open("rb", buffering=0) as file:
+                    while file.readinto(buffer.data):
                         pass
 
         arrays = [entry.open(name, "embeddings") for name in entry.sequences]
-        height, room = SEQUENCE // BLOCK_ROWS, np.empty((BLOCK_ROWS, WIDTH), np.float16)
-        order = np.random.default_rng(0).permutation(len(arrays) * height).tolist()
+        blocks, target = SEQUENCE // BLOCK_ROWS, np.empty((BLOCK_ROWS, WIDTH), np.float16)
+        order = np.random.default_rng(0).permutation(len(arrays) * blocks).tolist()
 
         def copy_blocks() -> None:
             for block in order:
-                first = block % height * BLOCK_ROWS
-                room[...] = arrays[block // height].rows[first : first + BLOCK_ROWS]
+                first = block % blocks * BLOCK_ROWS
+                target[...] = arrays[block // blocks].rows[first : first + BLOCK_ROWS]
 
         def copy_and_release_blocks() -> None:
             copy_blocks()
@@ -61,7 +62,7 @@ def measure() -> Iterator[Measurement]:
         tracemalloc.start()
         peak = watch_resident_memory()
         read_shuffled()
-        resident, taken = peak(), tracemalloc.get_traced_memory()[1]
+        resident, allocated = peak(), tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         times = interleave_rounds(
             {
@@ -72,11 +73,11 @@ def measure() -> Iterator[Measurement]:
             }
         )
         copy_blocks()
-        kept = interleave_rounds({"blocks": copy_blocks}).median("blocks")
-        parts = interleave_rounds({"blocks": copy_and_release_blocks}).median("blocks")
+        copying = interleave_rounds({"blocks": copy_blocks}).median("blocks")
+        copying_and_faults = interleave_rounds({"blocks": copy_and_release_blocks}).median("blocks")
     yield Measurement(
         "reading",
-        f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for a quarter",
+        f"batches of {BATCH}, {ROWS:,} x {WIDTH} float16 in shuffled blocks, memory for one quarter of them",
         times.median("shuffled"),
         "s",
         "numpy.load of each file in order",
@@ -84,11 +85,11 @@ def measure() -> Iterator[Measurement]:
         times.ratio("shuffled", "in order"),
         0.7,
         floor=hardware_limits().roofline_seconds(2 * size),
-        note=f"of {size / 4e6:.0f} MB allowed {resident / 1e6:.0f} MB are resident, {taken / 1e6:.0f} MB of "
-        f"them buffers. Of the time, copying shuffled blocks of {BLOCK_ROWS} rows, nothing else: "
-        f"{kept:.3g} s; the faults of pages that were given back: {parts - kept:.3g} s; bringing rows "
-        f"into their order: {times.median('shuffled') - parts:.3g} s. numpy.load writes to memory that "
-        "stays in the processor's cache. The same bytes read in order into one small buffer: "
-        f"{times.median('bare'):.3g} s. Batches widened to float32 as well: "
+        note=f"resident memory {resident / 1e6:.0f} MB of the allowed {size / 4e6:.0f} MB, {allocated / 1e6:.0f} MB of "
+        f"it buffers. Time of copying shuffled blocks of {BLOCK_ROWS} rows: {copying:.3g} s; of page faults of "
+        f"released pages: {copying_and_faults - copying:.3g} s; of ordering the rows: "
+        f"{times.median('shuffled') - copying_and_faults:.3g} s. numpy.load writes to memory that "
+        "stays in the processor's cache. Reading the same bytes in order into one small buffer: "
+        f"{times.median('bare'):.3g} s. With conversion to float32: "
         f"{times.median('widened'):.3g} s, ratio {times.ratio('widened', 'in order'):.2f}",
     )

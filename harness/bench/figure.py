@@ -1,4 +1,4 @@
-"""One measured figure, and how to time."""
+"""Measurements of benchmarks, and functions that time."""
 
 from __future__ import annotations
 
@@ -15,13 +15,30 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was done, what it took, and what that is held against.
+    """One result of a benchmark.
 
-    part: name of the row, unique and the same in every run, so that it can be followed over time. value: ours, in
-    `unit`. rival: what it is held against, and its value in the same unit from the same rounds; ratio: how many times
-    as fast as the rival (1: equally fast), as the median over interleaved rounds; least: what the ratio must reach.
-    limit: instead of a rival, what the value must not exceed. floor: the least time, in the same unit, that the
-    machine's measured ceilings allow for the bytes and operations counted. note: what a reader must know besides.
+    Attributes
+    ----------
+    part : str
+        Unique name, the same in every run, so that it can be followed over time.
+    what : str
+        Description of the workload.
+    value : float
+        In `unit`.
+    unit : str
+    rival : str
+        Description of the baseline, "" without one.
+    rival_value : float or None
+        Value of the baseline in the same unit, from the same rounds.
+    ratio : float or None
+        Speed relative to the baseline (1: equally fast), as the median over interleaved rounds.
+    least : float or None
+        Required ratio.
+    limit : float or None
+        Largest allowed value, for measurements without a baseline.
+    floor : float or None
+        Lower bound of the value for the bytes and operations counted, from the measured limits of the hardware.
+    note : str
     """
 
     part: str
@@ -38,7 +55,7 @@ class Measurement:
 
     @property
     def reached(self) -> bool:
-        """True where nothing is required."""
+        """Whether the requirement is met; True if there is none."""
         return (self.limit is None or self.value <= self.limit) and (
             self.least is None or (self.ratio is not None and self.ratio >= self.least)
         )
@@ -46,32 +63,46 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each round, by contestant."""
+    """Times of several functions.
+
+    Attributes
+    ----------
+    rounds : mapping of str to tuple of float
+        Seconds of each round, by name.
+    """
 
     rounds: Mapping[str, tuple[float, ...]]
 
     def median(self, name: str) -> float:
+        """Compute the median over rounds."""
         return statistics.median(self.rounds[name])
 
     def ratio(self, ours: str, rival: str) -> float:
-        """How many times as fast as the rival: the median over rounds of its time divided by ours."""
-        return statistics.median(theirs / own for own, theirs in zip(self.rounds[ours], self.rounds[rival]))
+        """Compute the speed relative to the baseline: the median over rounds of its time divided by ours."""
+        return statistics.median(base / time for time, base in zip(self.rounds[ours], self.rounds[rival]))
 
 
 def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Times:
-    """Each contestant once a round, every second round in reverse order, after one round that does not count."""
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    """Time functions in turn, every second round in reverse order, after a warm-up round.
+
+    Parameters
+    ----------
+    contestants : mapping of str to callable
+    rounds : int
+        Without the warm-up round.
+    """
+    elapsed: dict[str, list[float]] = {name: [] for name in contestants}
     for round in range(rounds + 1):
         for name in list(contestants)[:: -1 if round % 2 else 1]:
             began = time.perf_counter()
             contestants[name]()
             if round:
-                taken[name].append(time.perf_counter() - began)
-    return Times({name: tuple(values) for name, values in taken.items()})
+                elapsed[name].append(time.perf_counter() - began)
+    return Times({name: tuple(values) for name, values in elapsed.items()})
 
 
 def median_seconds(work: Callable[[], object], rounds: int = 1) -> float:
-    """Median wall time of `work` over some rounds."""
+    """Compute the median wall time of a function over some rounds."""
     times = []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -81,12 +112,21 @@ def median_seconds(work: Callable[[], object], rounds: int = 1) -> float:
 
 
 MAX_MEMORY_GIB = 3.0
-"""The most that may be resident."""
+"""Largest allowed resident memory."""
 
 
 @dataclass(frozen=True)
 class ScaleResult:
-    """Medians over rounds of the seconds of each part, and the highest peak of resident memory, of so many frames."""
+    """Time and memory of a job with a number of frames.
+
+    Attributes
+    ----------
+    frames : int
+    seconds : mapping of str to float
+        Median over rounds, by part of the job.
+    peak_bytes : int
+        Largest peak of resident memory.
+    """
 
     frames: int
     seconds: Mapping[str, float]
@@ -94,10 +134,11 @@ class ScaleResult:
 
     @property
     def total(self) -> float:
+        """Seconds of all parts."""
         return sum(self.seconds.values())
 
 
 def growth_exponent(measured: Sequence[ScaleResult]) -> float:
-    """Least-squares slope of log time over log frames."""
-    frames, seconds = [math.log(one.frames) for one in measured], [math.log(one.total) for one in measured]
+    """Compute the least-squares slope of log time over log frames."""
+    frames, seconds = [math.log(result.frames) for result in measured], [math.log(result.total) for result in measured]
     return float(np.polyfit(frames, seconds, 1)[0])

@@ -1,4 +1,4 @@
-"""Forward passes of every named backbone by the engine that is chosen, against the fastest there is."""
+"""Benchmark of forward passes: the selected engine against the fastest one, for every named backbone."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ TURN_SECONDS = 0.3
 
 
 def engine_cache_dir() -> Path:
-    """Where benchmarks keep exported networks between runs; what they measure is always new."""
+    """Get the folder that caches exported networks between benchmark runs; measurements are never cached."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
 
 
 def measure() -> Iterator[Measurement]:
+    """Measure every named backbone."""
     import backbones
 
     for name in backbones.names():
@@ -37,7 +38,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def measure_backbone(name: str) -> Measurement:
-    """One named backbone, random weights: its row."""
+    """Measure one named backbone with random weights."""
     import backbones
     from backbones import BackboneError
     from backbones.engines.benchmark import measure_throughput
@@ -48,52 +49,53 @@ def measure_backbone(name: str) -> Measurement:
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     backbone = backbones.build(name)
     batch = batch_size(backbone.spec.preprocessing)
-    chosen = select_engine(backbone, cache, batch, workers, 0, force=True)
-    logger.info(f"{name}: {chosen} is chosen; every engine again")
+    selected = select_engine(backbone, cache, batch, workers, 0, force=True)
+    logger.info(f"{name}: {selected} is selected; measuring every engine again")
     engines: dict[str, Engine] = {}
-    for each in available_engines(backbone):
-        with suppress(BackboneError):  # it was said why when one was chosen
-            engines[each] = open_engine(each, backbone, cache, batch)
-    found = measure_throughput(
+    for engine in available_engines(backbone):
+        with suppress(BackboneError):  # the selection has logged the reason
+            engines[engine] = open_engine(engine, backbone, cache, batch)
+    rates = measure_throughput(
         engines, random_pixels(backbone.spec.preprocessing, batch), workers, ROUNDS, TURN_SECONDS
     )
-    best = max(found, key=lambda each: median(found[each]))
-    ratio = median(own / other for own, other in zip(found[chosen], found[best]))
+    best = max(rates, key=lambda engine: median(rates[engine]))
+    ratio = median(rate / fastest for rate, fastest in zip(rates[selected], rates[best]))
     macs = backbone.info().macs
     floor = None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs)
     return Measurement(
         f"forward {name}",
-        f"{chosen}, batches of {batch}, {workers} workers",
-        _ms_per_crop(found[chosen]),
+        f"{selected}, batches of {batch}, {workers} workers",
+        _ms_per_crop(rates[selected]),
         "ms",
-        f"{best}, the fastest of {len(found)}",
-        _ms_per_crop(found[best]),
+        f"{best}, the fastest of {len(rates)}",
+        _ms_per_crop(rates[best]),
         ratio,
         MIN_RATIO,
         floor=floor,
-        note="crops/s " + ", ".join(f"{each} {median(values):.0f}" for each, values in found.items()),
+        note="crops/s " + ", ".join(f"{engine} {median(values):.0f}" for engine, values in rates.items()),
     )
 
 
 def _ms_per_crop(rates: tuple[float, ...]) -> float:
-    """Milliseconds of one crop."""
+    """Convert crops per second to milliseconds per crop."""
     return 1000 / median(rates)
 
 
 WORKLOAD_CROPS = 10_000_000
-"""Of the work that an engine is chosen for: enough for any preparation to be worth it."""
+"""Number of crops for which an engine is selected: large enough that any preparation pays off."""
 
 
 def measure_parity() -> Iterator[Measurement]:
+    """Compare the outputs of the selected engine with eager torch for every named backbone."""
     import backbones
 
     for name in backbones.names():
-        logger.info(f"{name}: the chosen engine against torch eager")
+        logger.info(f"{name}: the selected engine against eager torch")
         yield from measure_backbone_parity(backbones.build(name), name)
 
 
 def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measurement]:
-    """Its row at float32, and one without a requirement at bf16."""
+    """Compare the selected engine with eager torch in float32 and, without a requirement, in bf16."""
     from backbones.engines.parity import MAX_OF_RANGE, MIN_COSINE
     from backbones.engines.selection import engine_difference, open_engine, select_engine
     from harness.features.pipeline import batch_size
@@ -101,16 +103,16 @@ def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measureme
     cache, batch, workers = engine_cache_dir(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
     for precision in ("float32", "bf16"):
         with suppress_logging():
-            chosen = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)
-        found = engine_difference(open_engine(chosen, backbone, cache, batch, precision), backbone)
+            selected = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)
+        difference = engine_difference(open_engine(selected, backbone, cache, batch, precision), backbone)
         required = precision == "float32"
-        limit = MAX_OF_RANGE if found.cosine > MIN_COSINE else 0.0
+        limit = MAX_OF_RANGE if difference.cosine > MIN_COSINE else 0.0
         yield Measurement(
             f"parity {name}" if required else f"parity {name} {precision}",
-            f"{chosen} in {precision} against torch eager in float32: largest difference",
-            found.of_range,
+            f"{selected} in {precision} against eager torch in float32: largest difference",
+            difference.of_range,
             "of range",
             limit=limit if required else None,
-            note=f"cosine {found.cosine:.7f}"
-            + (f", must be above {MIN_COSINE}" if required else "; computed only on request"),
+            note=f"cosine {difference.cosine:.7f}"
+            + (f", must be above {MIN_COSINE}" if required else "; used only on request"),
         )

@@ -1,4 +1,4 @@
-"""The machine's two ceilings: how fast it copies memory, and how fast it multiplies matrices of float32."""
+"""Measured limits of the hardware: memory bandwidth and the speed of float32 matrix products."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ TRIES = 5
 
 @dataclass(frozen=True)
 class HardwareLimits:
-    """The best of some tries, with one thread and with one thread a core.
+    """Limits of the hardware, as the best of some tries.
 
-    copy_bytes_per_s: bytes read plus bytes written, of blocks larger than any cache. flops_per_s: multiplications plus
-    additions of a product of two square float32 matrices.
+    Attributes
+    ----------
+    cores : int
+    copy_bytes_per_s_one, copy_bytes_per_s : float
+        Bytes read plus bytes written per second when copying blocks larger than any cache, with one thread and with
+        one thread per core.
+    flops_per_s_one, flops_per_s : float
+        Multiplications plus additions per second of a product of two square float32 matrices, likewise.
     """
 
     cores: int
@@ -31,20 +37,32 @@ class HardwareLimits:
     flops_per_s: float
 
     def roofline_seconds(self, moved: float = 0.0, flops: float = 0.0, threads: int | None = None) -> float:
-        """The least seconds in which `moved` bytes are read or written and `flops` are done, the one behind the other.
+        """Compute a lower bound of the time of a workload, with memory access and arithmetic overlapped.
 
-        threads: 1 for work on one core; None for work on all.
+        Parameters
+        ----------
+        moved : float
+            Bytes read or written.
+        flops : float
+            Floating-point operations.
+        threads : int, optional
+            1 for work on one core. Default: all cores.
+
+        Returns
+        -------
+        float
+            Seconds.
         """
-        one = threads == 1
+        single = threads == 1
         return max(
-            moved / (self.copy_bytes_per_s_one if one else self.copy_bytes_per_s),
-            flops / (self.flops_per_s_one if one else self.flops_per_s),
+            moved / (self.copy_bytes_per_s_one if single else self.copy_bytes_per_s),
+            flops / (self.flops_per_s_one if single else self.flops_per_s),
         )
 
 
 @cache
 def hardware_limits() -> HardwareLimits:
-    """The ceilings of this machine, measured once per process in about two seconds."""
+    """Measure the limits of this machine, once per process, in about two seconds."""
     cores = os.cpu_count() or 1
     return HardwareLimits(
         cores,
@@ -76,10 +94,10 @@ def _measure_matmul_flops(threads: int) -> float:
 
 
 def _min_seconds(work: Callable[[], object]) -> float:
-    """The least seconds of some tries, the first of which is not counted."""
-    taken = []
+    """Compute the minimum time over some tries after a warm-up."""
+    elapsed = []
     for _ in range(TRIES + 1):
         began = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:])
+        elapsed.append(time.perf_counter() - began)
+    return min(elapsed[1:])

@@ -1,4 +1,4 @@
-"""Memory of training a head on cached features, at two sizes: it must not grow with them."""
+"""Benchmark of the memory of training a head on cached features, which must not grow with their number."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.bench.figure import Measurement
+
+if TYPE_CHECKING:
+    from harness.data.dataset import Labels
+    from harness.features.store import FeatureEntry
 
 SMALL, LARGE, WIDTH, SEQUENCE = 50_000, 200_000, 1280, 10_000
 
@@ -26,7 +31,7 @@ import harness.training.lightning_module
 peak = watch_resident_memory()
 if sys.argv[3] == "whole":
     import numpy as np
-    held = np.concatenate([np.asarray(entry.read(n, "embeddings")[0], np.float32) for n in entry.sequences])
+    features = np.concatenate([np.asarray(entry.read(n, "embeddings")[0], np.float32) for n in entry.sequences])
 matrix = FeatureMatrix(entry, "embeddings", labels)
 spec = HeadTrainingSpec(HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512))
 train_head(get_task("expr"), spec, (matrix, labels), None, 0)
@@ -35,32 +40,37 @@ print(json.dumps(peak()))
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare the growth of memory between two sizes with reading all features into memory."""
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (
-            _measure_peak_growth(folder, rows, how)
-            for rows, how in ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole"))
+            _measure_peak_growth(folder, rows, mode)
+            for rows, mode in ((SMALL, "blocks"), (LARGE, "blocks"), (LARGE, "whole"))
         )
     yield Measurement(
         "memory",
         f"growth of resident memory, {SMALL:,} to {LARGE:,} x {WIDTH} rows",
         large - small,
         "MB",
-        "features read whole as float32",
+        "all features in memory as float32",
         whole - small,
         limit=100.0,
     )
 
 
-def _measure_peak_growth(folder: str, rows: int, how: str) -> float:
-    done = subprocess.run(
-        [sys.executable, "-c", _TRAIN_SCRIPT, folder, str(rows), how], check=True, capture_output=True, text=True
+def _measure_peak_growth(folder: str, rows: int, mode: str) -> float:
+    process = subprocess.run(
+        [sys.executable, "-c", _TRAIN_SCRIPT, folder, str(rows), mode], check=True, capture_output=True, text=True
     )
-    return json.loads(done.stdout.splitlines()[-1]) / 1e6
+    return json.loads(process.stdout.splitlines()[-1]) / 1e6
 
 
 def watch_resident_memory() -> Callable[[], int]:
-    """Watch this process's resident memory, mapped pages among it; the returned function gives the peak growth since
-    now, in bytes.
+    """Watch this process's resident memory, including mapped pages.
+
+    Returns
+    -------
+    callable
+        Stops watching and returns the peak growth since this call, in bytes.
     """
     import threading
 
@@ -85,12 +95,13 @@ def _resident_bytes() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell resident memory (/proc/self/status)")
+    raise RuntimeError("this system does not report resident memory (/proc/self/status)")
 
 
-def make_random_features(folder: Path, rows: int):
-    """A feature entry of random numbers on disk, made once, and labels for all of it; videos repeat each other's rows
-    in another order.
+def make_random_features(folder: Path, rows: int) -> tuple[FeatureEntry, Labels]:
+    """Write a feature entry of random numbers, unless it exists, and make random labels for all of its rows.
+
+    Every video has the same rows in another order.
     """
     import numpy as np
 

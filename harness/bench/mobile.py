@@ -1,4 +1,4 @@
-"""What our backbones cost once they are exported, as published networks are said to cost on a phone."""
+"""Benchmark of exported backbones: size, latency and memory, next to published costs on a phone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ BACKBONES = (
     "efficientnet_b0",
     "efficientnet_b2",
 )
-"""Those small enough for a phone."""
+"""Backbones that are small enough for a phone."""
 FORMATS = ("onnx", "litert", "executorch")
 THREADS = (1, 2)
 TASK = "expr"
@@ -46,8 +46,20 @@ CALIBRATION_IMAGES = 32
 class MobileRow:
     """One backbone with a linear head as one file.
 
-    input: pixels a side; width: columns of the embedding; macs: of one crop, None where they cannot be counted; size:
-    bytes of the file.
+    Attributes
+    ----------
+    backbone : str
+    input : int
+        Side of a crop in pixels.
+    width : int
+        Columns of the embedding.
+    parameters : int
+    macs : int or None
+        Multiply-accumulate operations of one crop, None if they cannot be counted.
+    format, precision : str
+    size : int
+        Of the file in bytes.
+    cost : MeasuredCost
     """
 
     backbone: str
@@ -62,27 +74,37 @@ class MobileRow:
 
 
 def measure_rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORMATS) -> Iterator[MobileRow]:
-    """A row for each backbone, each format that is installed and each of its precisions, as they are measured.
+    """Measure each backbone in each installed format and precision.
 
-    Weights are random (seed 0): cost depends on none. Takes about half a minute a row; what cannot be written or
-    measured is said and left out.
+    Weights are random (seed 0), because cost does not depend on them. A row takes about half a minute. Combinations
+    that cannot be written or measured are logged and left out.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Backbones.
+    formats : sequence of str
+
+    Yields
+    ------
+    MobileRow
     """
     import backbones
     from harness.export.formats import format_named
     from harness.export.network import with_random_head
     from harness.metrics.tasks import TASKS
 
-    found = {name: format_named(name) for name in formats}
-    for name, form in found.items():
-        if todo := form.missing():
-            logger.info(f"{name} is left out: {todo}")
+    by_name = {name: format_named(name) for name in formats}
+    for name, form in by_name.items():
+        if install := form.missing():
+            logger.info(f"format {name} is left out because packages are missing: {install}")
     with tempfile.TemporaryDirectory(prefix="framelight-mobile-") as folder:
         pictures = _calibration_images(Path(folder))
         for name in names:
             network = replace(
                 with_random_head(backbones.load(f"{name}@random"), TASKS[TASK]), engines=Path(folder) / "engines"
             )
-            for form in found.values():
+            for form in by_name.values():
                 for precision in () if form.missing() else form.precisions:
                     logger.info(f"measuring {name} as {form.name} in {precision}")
                     try:
@@ -117,8 +139,8 @@ def _measure_row(
 def _calibration_images(folder: Path) -> list[Path]:
     from harness.bench.crops import render_crops
 
-    found = render_crops(folder)
-    return found[:: max(1, len(found) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
+    paths = render_crops(folder)
+    return paths[:: max(1, len(paths) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
 
 
 def _load_calibration_batch(network: ExportNetwork, pictures: Sequence[Path]) -> np.ndarray:
@@ -143,27 +165,27 @@ HEADER = (
     "1 thread (p95)",
     "2 threads (p95)",
     "memory",
-    "grown",
+    "growth",
     "published, on a phone",
 )
 FILE_COLUMN = HEADER.index("file")
 LEFT_ALIGNED = (0, FILE_COLUMN)
-"""Columns of text, aligned to the left."""
+"""Left-aligned columns."""
 LINE_WIDTH = 156
 COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf", "efficientnet_b2": "enet_b2_8"}
-"""The published networks of the same architecture."""
+"""Published networks of the same architecture."""
 NOTES = (
-    "Weights are random (seed 0), under a linear head of eight classes: what a file costs depends on no weight. "
-    "Milliseconds of one crop, median of warm calls one after the other; memory: peak resident MiB of the process, "
-    "with its interpreter and the runtime's libraries (ExecuTorch's Python brings all of torch along); grown: the part "
-    "that came with the file.",
-    "Published, not measured here: size and milliseconds a frame, mean ± standard deviation, on a Samsung Fold 3 "
-    "(Qualcomm 888, Android 12), as the README of EmotiEffLib has them for the network of the same architecture: ",
+    "Weights are random (seed 0) with a linear head of eight classes; cost does not depend on weights. "
+    "Latency: milliseconds per crop, median of consecutive calls after warm-up; memory: peak resident memory of the "
+    "process, including the interpreter and the runtime's libraries (ExecuTorch's Python package imports torch); "
+    "growth: the part that was added by opening and running the file.",
+    "Published, not measured here: size and milliseconds per frame, mean ± standard deviation, on a Samsung Fold 3 "
+    "(Qualcomm 888, Android 12), from the README of EmotiEffLib, for the network of the same architecture: ",
 )
 
 
 def render(rows: Sequence[MobileRow], form: str = "table") -> str:
-    """The rows in one of FORMATS, no newline at the end; InputError for another."""
+    """Format rows without a final newline; `form` is one of TABLE_FORMATS, others raise InputError."""
     if form not in TABLE_FORMATS:
         raise unknown_name_error("format", form, TABLE_FORMATS)
     device = rows[0].cost.device
@@ -190,14 +212,13 @@ def render(rows: Sequence[MobileRow], form: str = "table") -> str:
 
 
 def _row_to_dict(row: MobileRow) -> dict:
-    found = dataclasses.asdict(row)
-    return {**found, "counterpart": COUNTERPARTS.get(row.backbone)}
+    return {**dataclasses.asdict(row), "counterpart": COUNTERPARTS.get(row.backbone)}
 
 
 def _format_row(row: MobileRow) -> tuple[str, ...]:
     cost = row.cost
     latency = [
-        f"{_format_three_digits(one.median)} ms ({_format_three_digits(one.p95)})" for one in cost.latency.values()
+        f"{_format_three_digits(call.median)} ms ({_format_three_digits(call.p95)})" for call in cost.latency.values()
     ]
     return (
         row.backbone,
@@ -215,10 +236,12 @@ def _format_row(row: MobileRow) -> tuple[str, ...]:
 
 
 def _format_published_cost(backbone: str) -> str:
-    theirs: PublishedCost | None = next(
-        (one for one in published_costs() if one.backbone == COUNTERPARTS.get(backbone)), None
+    published: PublishedCost | None = next(
+        (cost for cost in published_costs() if cost.backbone == COUNTERPARTS.get(backbone)), None
     )
-    return "-" if theirs is None else f"{theirs.size_mb:g} MB, {theirs.milliseconds:g} ± {theirs.deviation:g} ms"
+    if published is None:
+        return "-"
+    return f"{published.size_mb:g} MB, {published.milliseconds:g} ± {published.deviation:g} ms"
 
 
 def _format_three_digits(value: float) -> str:
@@ -226,9 +249,9 @@ def _format_three_digits(value: float) -> str:
 
 
 def _blank_repeats(rows: Sequence[MobileRow], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """What is the same in every row of a backbone is said in its first."""
-    said: list[tuple[str, ...]] = []
-    for place, (row, line) in enumerate(zip(rows, lines)):
-        again = place > 0 and rows[place - 1].backbone == row.backbone
-        said.append((*("" for _ in range(FILE_COLUMN)), *line[FILE_COLUMN:-1], "") if again else line)
-    return said
+    """Blank the cells that are equal in every row of a backbone, except in its first row."""
+    result: list[tuple[str, ...]] = []
+    for index, (row, line) in enumerate(zip(rows, lines)):
+        repeated = index > 0 and rows[index - 1].backbone == row.backbone
+        result.append((*("" for _ in range(FILE_COLUMN)), *line[FILE_COLUMN:-1], "") if repeated else line)
+    return result

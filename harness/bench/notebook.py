@@ -1,4 +1,4 @@
-"""Extraction with efficientnet_b0 from end to end, against the loop of the notebook that published the method."""
+"""Benchmark of extraction with efficientnet_b0, against the loop of the notebook that published the method."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ CROPS, BATCH = 192, 96
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare extraction with the loop of the published notebook."""
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.bench.forward import engine_cache_dir
@@ -36,9 +37,9 @@ def measure() -> Iterator[Measurement]:
 
     workers, cache = os.cpu_count() or 1, engine_cache_dir()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
-    chosen = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
-    batch = engine_batch_size(chosen, ours.spec.preprocessing)
-    engine = open_engine(chosen, ours, cache, batch)
+    selected = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
+    batch = engine_batch_size(selected, ours.spec.preprocessing)
+    engine = open_engine(selected, ours, cache, batch)
     with tempfile.TemporaryDirectory() as folder:
         crops, stores = BenchmarkCrops(Path(folder), render_crops(Path(folder)), CROPS), count()
 
@@ -52,18 +53,18 @@ def measure() -> Iterator[Measurement]:
                 computing=OpenEngineSelector(cache, running=engine),
             )
 
-        logger.info(f"{CROPS} crops, six times by {chosen} and six times by the notebook's loop")
+        logger.info(f"{CROPS} crops, six times with {selected} and six times with the notebook's loop")
         times = interleave_rounds(
             {"harness": extract_with_harness, "notebook": lambda: _run_notebook_loop(theirs, crops.paths)}
         )
-    each, macs = 1000 / CROPS, ours.info().macs
+    ms_per_crop, macs = 1000 / CROPS, ours.info().macs
     yield Measurement(
         "notebook",
-        f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {chosen}",
-        times.median("harness") * each,
+        f"{BACKBONE}, {CROPS} JPEGs of 112 pixels to stored features, {selected}",
+        times.median("harness") * ms_per_crop,
         "ms",
-        f"the notebook's loop: Pillow, eager torch as it comes, batches of {BATCH}, growing concatenation",
-        times.median("notebook") * each,
+        f"the notebook's loop: Pillow, eager torch with defaults, batches of {BATCH}, repeated concatenation",
+        times.median("notebook") * ms_per_crop,
         times.ratio("harness", "notebook"),
         MIN_RATIO,
         floor=None if macs is None else 1000 * hardware_limits().roofline_seconds(flops=2 * macs),
@@ -71,8 +72,10 @@ def measure() -> Iterator[Measurement]:
 
 
 def _run_notebook_loop(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and scores as the author's notebook makes them: one process, torch with all its threads, Pillow's
-    bilinear resize, torchvision's transforms, and arrays that grow by a batch at a time.
+    """Compute embeddings and scores as the published notebook does.
+
+    It uses one process, torch with all threads, Pillow's bilinear resizing, torchvision's transforms, and arrays that
+    are concatenated batch by batch.
     """
     import torch
     from PIL import Image
@@ -93,11 +96,11 @@ def _run_notebook_loop(backbone: Backbone, paths: list[Path]) -> tuple[np.ndarra
         images.append(transform(Image.open(path)))
         if len(images) == BATCH or path is paths[-1]:
             with torch.no_grad():
-                found = [part.numpy() for part in backbone(torch.stack(images))]
+                outputs = [part.numpy() for part in backbone(torch.stack(images))]
             if embeddings is None or scores is None:
-                embeddings, scores = found
+                embeddings, scores = outputs
             else:
-                embeddings, scores = (np.concatenate(pair) for pair in zip((embeddings, scores), found))
+                embeddings, scores = (np.concatenate(pair) for pair in zip((embeddings, scores), outputs))
             images = []
     assert embeddings is not None and scores is not None
     return embeddings, scores

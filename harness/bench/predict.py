@@ -1,4 +1,4 @@
-"""`framelight predict` on a film of 640x360 pixels with one face, against each of its stages alone."""
+"""Benchmark of `framelight predict` on a video of 640x360 pixels with one face, against each of its stages alone."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from harness.bench.figure import Measurement, interleave_rounds
 if TYPE_CHECKING:
     from harness.inference.face_stage import FaceStage
     from harness.inference.forward import SharedBackbonePass
+    from harness.video.faces.detector import Detector
     from harness.video.frames import Frame
 
 logger = logging.getLogger(__name__)
@@ -24,13 +25,14 @@ logger = logging.getLogger(__name__)
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, RENDERED_FRAMES, FACE = 640, 360, 25, 200, 40, 160
 MAX_FRAME_MS, MIN_RATIO = 1000 / RATE, 0.8
-"""Milliseconds a frame; share of what the slowest stage alone reaches."""
+"""Largest allowed milliseconds per frame; required speed relative to the slowest stage alone."""
 WORKLOAD_CROPS = 100_000
-"""Crops that the engine is chosen for."""
+"""Number of crops for which the engine is selected."""
 ROUNDS = 3
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare the pipeline with decoding, detection and network alone."""
     from harness.inference.face_stage import DetectAndTrack
     from harness.inference.pipeline import PredictPipeline
     from harness.video.faces.boxes import Margin
@@ -41,11 +43,11 @@ def measure() -> Iterator[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         path = render_video(Path(folder))
         frames = _decode_frames(path)
-        seen = [one for one in map(_make_face_stage(detector), frames) if len(one.ids)]
+        seen = [faces for faces in map(_make_face_stage(detector), frames) if len(faces.ids)]
         logger.info(
-            f"{BACKBONE}: a film of {FRAMES} frames, a face found in {len(seen)} of them, by {forward.engine.name}"
+            f"{BACKBONE}: a video of {FRAMES} frames, a face found in {len(seen)} of them, with {forward.engine.name}"
         )
-        crops = [one.crops[0][0] for one in seen]
+        crops = [faces.crops[0][0] for faces in seen]
 
         def run_pipeline() -> None:
             with open_source(str(path)) as source:
@@ -64,24 +66,24 @@ def measure() -> Iterator[Measurement]:
             ROUNDS,
         )
     stages = {name: times.median(name) * 1000 / FRAMES for name in ("decoding", "detection", "network")}
-    slowest = max(stages, key=stages.get)
-    told = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
+    slowest = max(stages, key=lambda name: stages[name])
+    stage_times = ", ".join(f"{name} {value:.2f}" for name, value in stages.items())
     yield Measurement(
         "predict 640x360",
-        f"a film read with {BACKBONE}, faces searched and followed",
+        f"a video with {BACKBONE}, with face detection and tracking",
         times.median("whole") * 1000 / FRAMES,
-        "ms a frame",
+        "ms per frame",
         f"{slowest} alone",
         stages[slowest],
         times.ratio("whole", slowest),
         MIN_RATIO,
         MAX_FRAME_MS,
-        note=f"{1 / times.median('whole') * FRAMES:.0f} frames a second; alone: {told} ms a frame",
+        note=f"{1 / times.median('whole') * FRAMES:.0f} frames per second; stages alone: {stage_times} ms per frame",
     )
 
 
 def open_forward_pass() -> SharedBackbonePass:
-    """The backbone with random weights; a head is a millionth of its work and left out."""
+    """Open the backbone with random weights and without heads, whose cost is negligible."""
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.bench.forward import engine_cache_dir
@@ -97,7 +99,7 @@ def open_forward_pass() -> SharedBackbonePass:
 
 
 def render_video(folder: Path) -> Path:
-    """A drawn face that moves about before a grey wall."""
+    """Render a video of a synthetic face that moves before a gray background."""
     from PIL import Image
 
     from harness.data.image_decoding import decode_image
@@ -118,7 +120,7 @@ def render_video(folder: Path) -> Path:
     return folder / "film.mp4"
 
 
-def _make_face_stage(detector) -> FaceStage:
+def _make_face_stage(detector: Detector) -> FaceStage:
     from harness.inference.face_stage import DetectAndTrack
     from harness.video.faces.boxes import Margin
 

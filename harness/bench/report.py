@@ -1,4 +1,4 @@
-"""Figures as text: a table for the terminal, one for Markdown, and JSON."""
+"""Format measurements as a table for the terminal, as Markdown, or as JSON."""
 
 from __future__ import annotations
 
@@ -14,13 +14,23 @@ from harness.utils.errors import unknown_name_error
 from harness.utils.text import ruled_table
 
 FORMATS = ("table", "md", "json")
-COLUMNS = ("part", "what", "figure", "floor", "held against", "its figure", "ratio", "at least", "")
-WRAP_WIDTHS = {"part": 26, "what": 34, "held against": 34}
-"""Characters a line, of columns that are broken over lines in a table."""
+COLUMNS = ("part", "workload", "result", "lower bound", "baseline", "its result", "speedup", "required", "")
+WRAP_WIDTHS = {"part": 26, "workload": 34, "baseline": 34}
+"""Width in characters of columns that are wrapped in a table."""
 
 
 def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: str, form: str = "table") -> str:
-    """The figures in one of FORMATS under what the machine can do, no newline at the end; InputError for another."""
+    """Format measurements below the limits of the machine, without a final newline.
+
+    Parameters
+    ----------
+    figures : sequence of Measurement
+    machine : HardwareLimits
+    processor : str
+        Name of the processor.
+    form : str
+        One of FORMATS; others raise InputError.
+    """
     if form not in FORMATS:
         raise unknown_name_error("format", form, FORMATS)
     if form == "json":
@@ -28,13 +38,13 @@ def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: s
             {
                 "processor": processor,
                 "ceilings": dataclasses.asdict(machine),
-                "figures": [{**dataclasses.asdict(one), "reached": one.reached} for one in figures],
+                "figures": [{**dataclasses.asdict(figure), "reached": figure.reached} for figure in figures],
             },
             indent=1,
         )
     head = f"{processor}, {machine.cores} cores. {format_limits(machine)}"
     lines = [COLUMNS, *map(format_cells, figures)]
-    notes = [f"{one.part}: {one.note}" for one in figures if one.note]
+    notes = [f"{figure.part}: {figure.note}" for figure in figures if figure.note]
     if form == "md":
         rows = [f"| {' | '.join(text.replace('|', '/') for text in line)} |" for line in lines]
         rows.insert(1, f"|{'---|' * len(COLUMNS)}")
@@ -44,33 +54,36 @@ def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: s
 
 
 def format_limits(machine: HardwareLimits) -> str:
-    """The measured ceilings in a sentence."""
+    """Describe the measured limits in a sentence."""
     return (
-        f"Measured ceilings: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
+        f"Measured limits: copying {machine.copy_bytes_per_s / 1e9:.1f} GB/s, read plus written (one thread "
         f"{machine.copy_bytes_per_s_one / 1e9:.1f}); float32 matrix products {machine.flops_per_s / 1e9:.0f} "
         f"GFLOP/s (one thread {machine.flops_per_s_one / 1e9:.0f})."
     )
 
 
-def format_cells(one: Measurement) -> tuple[str, ...]:
-    """The text of each of COLUMNS."""
-    required = f"<= {format_number(one.limit)} {one.unit}" if one.limit is not None else _format_ratio(one.least)
-    asked = one.limit is not None or one.least is not None
+def format_cells(figure: Measurement) -> tuple[str, ...]:
+    """Format the cell of each of COLUMNS."""
+    if figure.limit is not None:
+        required = f"<= {format_number(figure.limit)} {figure.unit}"
+    else:
+        required = _format_ratio(figure.least)
+    has_requirement = figure.limit is not None or figure.least is not None
     return (
-        one.part,
-        one.what,
-        f"{format_number(one.value)} {one.unit}",
-        _format_with_unit(one.floor, one.unit),
-        one.rival or "-",
-        _format_with_unit(one.rival_value, one.unit),
-        _format_ratio(one.ratio),
+        figure.part,
+        figure.what,
+        f"{format_number(figure.value)} {figure.unit}",
+        _format_with_unit(figure.floor, figure.unit),
+        figure.rival or "-",
+        _format_with_unit(figure.rival_value, figure.unit),
+        _format_ratio(figure.ratio),
         required,
-        "-" if not asked else "reached" if one.reached else "MISSED",
+        "-" if not has_requirement else "reached" if figure.reached else "MISSED",
     )
 
 
 def format_number(value: float) -> str:
-    """Three digits that count, thousands apart."""
+    """Format with three significant digits, and with thousands separators."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
@@ -83,18 +96,20 @@ def _format_ratio(value: float | None) -> str:
 
 
 def _format_table(lines: Sequence[tuple[str, ...]]) -> list[str]:
-    broken = [
+    wrapped = [
         [
             textwrap.wrap(text, WRAP_WIDTHS.get(name, 40), break_on_hyphens=False) or [""]
             for name, text in zip(COLUMNS, line)
         ]
         for line in lines
     ]
-    rows = [pieces for line in broken for pieces in zip_longest(*line, fillvalue="")]
-    return ruled_table(rows, left=len(COLUMNS), header=max(map(len, broken[0])))
+    rows = [pieces for line in wrapped for pieces in zip_longest(*line, fillvalue="")]
+    return ruled_table(rows, left=len(COLUMNS), header=max(map(len, wrapped[0])))
 
 
 def _format_summary(figures: Sequence[Measurement]) -> str:
-    asked = [one for one in figures if one.limit is not None or one.least is not None]
-    missed = [one.part for one in asked if not one.reached]
-    return f"{len(asked) - len(missed)} of {len(asked)} reached" + (f"; missed: {', '.join(missed)}" if missed else "")
+    required = [figure for figure in figures if figure.limit is not None or figure.least is not None]
+    missed = [figure.part for figure in required if not figure.reached]
+    return f"{len(required) - len(missed)} of {len(required)} requirements reached" + (
+        f"; missed: {', '.join(missed)}" if missed else ""
+    )

@@ -1,4 +1,4 @@
-"""Figures kept in MLflow: one run a machine, one more point of each curve every time, so that a regression shows."""
+"""Log measurements to MLflow: one run per machine and one point per benchmark run, so that regressions are visible."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ EXPERIMENT = "framelight-bench"
 
 
 def log_measurements(figures: Sequence[Measurement], store: Store) -> int:
-    """Append `<part>/value`, `<part>/ratio` and `<part>/reached` to the curves of this machine's run; gives their step.
+    """Append measurements to the curves of this machine's run and return their step.
 
-    The run is called `bench <host>, <processor>` in the experiment EXPERIMENT; tags `commit.<step>` and `dirty.<step>`
-    say what was measured at a step. Errors are those of `harness.tracking.open_tracker`.
+    The curves are `<part>/value`, `<part>/ratio`, `<part>/floor` and `<part>/reached`. The run is called
+    `bench <host>, <processor>, <n> cores` in the experiment EXPERIMENT; the tags `commit.<step>` and `dirty.<step>`
+    record the version of each step. For errors see `harness.tracking.open_tracker`.
     """
-    where = environment()
-    machine = f"{where['host']}, {where['processor']}, {where['cores']} cores"
+    values = environment()
+    machine = f"{values['host']}, {values['processor']}, {values['cores']} cores"
     tracker = open_tracker(store, EXPERIMENT)
     run = tracker.start_study(f"bench {machine}", f"bench {machine}", tags={"framelight.kind": "bench"})
     step = tracker.append_points(
-        run, metrics_by_name(figures), {"commit": str(where["git_commit"]), "dirty": str(where["git_dirty"])}
+        run, metrics_by_name(figures), {"commit": str(values["git_commit"]), "dirty": str(values["git_dirty"])}
     )
     tracker.end_run(run)
     return step
 
 
 def metrics_by_name(figures: Sequence[Measurement]) -> dict[str, float]:
-    """Metrics by name; MLflow takes letters, digits and a few marks in names, anything else becomes a `_`."""
-    found = {}
-    for one in figures:
-        part = re.sub(r"[^\w\-. :]", "_", one.part, flags=re.ASCII)
-        values = {"value": one.value, "ratio": one.ratio, "floor": one.floor, "reached": float(one.reached)}
-        found |= {
+    """Collect metrics by name; characters that MLflow does not accept in names are replaced by `_`."""
+    metrics: dict[str, float] = {}
+    for figure in figures:
+        part = re.sub(r"[^\w\-. :]", "_", figure.part, flags=re.ASCII)
+        values = {"value": figure.value, "ratio": figure.ratio, "floor": figure.floor, "reached": float(figure.reached)}
+        metrics |= {
             f"{part}/{name}": float(value)
             for name, value in values.items()
             if value is not None and math.isfinite(value)
         }
-    return found
+    return metrics

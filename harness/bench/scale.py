@@ -1,4 +1,4 @@
-"""From ten thousand frames to Aff-Wild2's 2.66 million: how time grows, and how much memory is resident."""
+"""Benchmark of time and memory of a job from 10,000 frames to the 2.66 million frames of Aff-Wild2."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,61 +27,73 @@ ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}
 MAX_EXPONENT = 1.1
 SPARE_BYTES = 1 << 30
 BYTES_PER_FRAME = 2 * WIDTH
-"""Of a frame's features."""
+"""Size of a frame's features."""
 PASSES = 3
-"""Reads of all features: their moments, one epoch, the predictions."""
+"""Number of passes over all features: mean and standard deviation, one epoch, predictions."""
 
 
 def measure(
     folder: Path = Path("framelight-store"), plot: Path | None = None, frames: Sequence[int] = FRAMES
 ) -> Iterator[Measurement]:
-    """folder: where features are kept meanwhile; plot: a PNG to draw; frames: ascending multiples of SEQUENCE.
+    """Measure jobs of several sizes.
 
-    FramelightError where the disk has no room, before anything is written.
+    Parameters
+    ----------
+    folder : Path
+        Features are written here temporarily.
+    plot : Path, optional
+        PNG file to write.
+    frames : sequence of int
+        Ascending multiples of SEQUENCE.
+
+    Raises
+    ------
+    FramelightError
+        If there is not enough disk space, before anything is written.
     """
     _check_disk_space(folder, max(frames) * BYTES_PER_FRAME)
-    with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as place:
+    with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as temp_dir:
         logger.info(
             f"writing features of {max(frames):,} frames "
             f"({max(frames) * BYTES_PER_FRAME / 1e9:.1f} GB, removed afterwards)"
         )
-        write_features(Path(place) / "features", frames)
+        write_features(Path(temp_dir) / "features", frames)
         measured = []
         for size in frames:
             logger.info(f"{size:,} frames")
-            measured.append(_measure_size(Path(place), size, ROUNDS.get(size, 1)))
-    for one in measured:
-        parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in one.seconds.items())
+            measured.append(_measure_size(Path(temp_dir), size, ROUNDS.get(size, 1)))
+    for result in measured:
+        parts = ", ".join(f"{part} {seconds:.2f} s" for part, seconds in result.seconds.items())
         yield Measurement(
-            f"scale {one.frames:,}",
-            f"head, smoothing, scores and record of {one.frames:,} frames x {WIDTH}",
-            one.total,
+            f"scale {result.frames:,}",
+            f"head, smoothing, scores and record of {result.frames:,} frames x {WIDTH}",
+            result.total,
             "s",
-            floor=hardware_limits().roofline_seconds(moved=PASSES * one.frames * BYTES_PER_FRAME, threads=1),
-            note=f"{parts}; peak {one.peak_bytes / 2**30:.2f} GiB",
+            floor=hardware_limits().roofline_seconds(moved=PASSES * result.frames * BYTES_PER_FRAME, threads=1),
+            note=f"{parts}; peak {result.peak_bytes / 2**30:.2f} GiB",
         )
     yield from growth_measurements(measured)
     if plot is not None:
         from harness.bench.scale_plot import plot_scaling
 
         plot_scaling(plot, measured)
-        logger.info(f"drawn: {plot}")
+        logger.info(f"plot written to {plot}")
 
 
 def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement]:
-    """How time grows over all sizes and over the larger ones, where what every size takes no longer counts; memory."""
-    for label, some in (("all", measured), ("from the second", measured[1:])):
-        if len(some) > 1:
+    """Measure the growth of time over all sizes and without the smallest, whose time is mostly constant; and memory."""
+    for label, results in (("all", measured), ("from the second", measured[1:])):
+        if len(results) > 1:
             yield Measurement(
                 f"scale exponent, {label}",
-                f"slope of log time over log frames, {some[0].frames:,} to {some[-1].frames:,}",
-                growth_exponent(some),
+                f"slope of log time over log frames, {results[0].frames:,} to {results[-1].frames:,}",
+                growth_exponent(results),
                 "",
                 limit=MAX_EXPONENT,
             )
     yield Measurement(
         "scale memory",
-        f"peak resident memory at {measured[-1].frames:,} frames, libraries and mapped pages included",
+        f"peak resident memory at {measured[-1].frames:,} frames, including libraries and mapped pages",
         measured[-1].peak_bytes / 2**30,
         "GiB",
         limit=MAX_MEMORY_GIB,
@@ -88,7 +101,7 @@ def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:
-    """Entries with the given numbers of frames; smaller ones link to the sequences of the largest. Always equal."""
+    """Write deterministic entries with the given numbers of frames; smaller ones link to the largest."""
     store, largest = FeatureStore(root), max(frames)
     random = np.random.default_rng(0)
     values = random.standard_normal((SEQUENCE, WIDTH), np.float32).astype(np.float16)
@@ -111,18 +124,18 @@ def write_features(root: Path, frames: Sequence[int]) -> None:
         )
 
 
-def _measure_size(place: Path, frames: int, rounds: int) -> ScaleResult:
-    found = [_run_in_subprocess(place, frames) for _ in range(rounds)]
-    seconds = {part: statistics.median(one["seconds"][part] for one in found) for part in found[0]["seconds"]}
-    return ScaleResult(frames, seconds, max(one["peak_bytes"] for one in found))
+def _measure_size(folder: Path, frames: int, rounds: int) -> ScaleResult:
+    results = [_run_in_subprocess(folder, frames) for _ in range(rounds)]
+    seconds = {part: statistics.median(result["seconds"][part] for result in results) for part in results[0]["seconds"]}
+    return ScaleResult(frames, seconds, max(result["peak_bytes"] for result in results))
 
 
-def _run_in_subprocess(place: Path, frames: int) -> dict[str, object]:
-    done = run_module_in_subprocess("harness.bench.scale_process", place, frames)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
-        raise FramelightError(f"{frames:,} frames could not be worked on ({last})")
-    return json.loads(done.stdout.splitlines()[-1])
+def _run_in_subprocess(folder: Path, frames: int) -> dict[str, Any]:
+    process = run_module_in_subprocess("harness.bench.scale_process", folder, frames)
+    if process.returncode != 0:
+        last = (process.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
+        raise FramelightError(f"the job with {frames:,} frames failed ({last})")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def _check_disk_space(folder: Path, needed: int) -> None:
@@ -135,6 +148,6 @@ def _check_disk_space(folder: Path, needed: int) -> None:
         ) from error
     if free < needed + SPARE_BYTES:
         raise FramelightError(
-            f"{folder} has {free / 1e9:.1f} GB free, and {(needed + SPARE_BYTES) / 1e9:.1f} GB are "
-            "needed for a while; free some, or choose another place with --store DIR"
+            f"{folder} has {free / 1e9:.1f} GB free, but {(needed + SPARE_BYTES) / 1e9:.1f} GB are "
+            "needed temporarily; free some space, or choose another store with --store DIR"
         )

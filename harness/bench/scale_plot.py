@@ -1,4 +1,4 @@
-"""Time and memory against frames, as a picture."""
+"""Plot time and memory against the number of frames."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ COLORS = (BLUE, ORANGE, GREEN, PURPLE)
 
 
 def plot_scaling(path: Path, measured: Sequence[ScaleResult]) -> None:
-    """Write the PNG."""
+    """Write the plot as a PNG file."""
     largest, later = measured[-1], measured[1:] if len(measured) > 2 else measured
     with plotting_context():
-        made = make_titled_figure(
+        figure = make_titled_figure(
             WIDTH,
             HEIGHT + 0.75,
-            "Time and memory of a job against its frames",
+            "Time and memory of a job by number of frames",
             (
-                f"1280 features a frame, float16 on disk; one epoch of logistic regression, one thread. "
+                f"1280 features per frame, float16 on disk; one epoch of logistic regression, one thread. "
                 f"{largest.frames:,} frames: {largest.total:.0f} s, {largest.peak_bytes / 2**30:.1f} GiB",
-                f"time grows as frames to the power {growth_exponent(later):.2f} from {later[0].frames:,} frames on",
+                f"time grows as frames to the power of {growth_exponent(later):.2f} from {later[0].frames:,} frames on",
             ),
         )
-        time = add_panel(made, 0.85, 0.6, 4.2, HEIGHT)
-        memory = add_panel(made, 6.05, 0.6, WIDTH - 6.05 - 0.2, HEIGHT)
-        frames = np.array([one.frames for one in measured])
+        time = add_panel(figure, 0.85, 0.6, 4.2, HEIGHT)
+        memory = add_panel(figure, 6.05, 0.6, WIDTH - 6.05 - 0.2, HEIGHT)
+        frames = np.array([result.frames for result in measured])
         _plot_time(time, frames, measured)
-        memory.plot(frames, [one.peak_bytes / 2**30 for one in measured], "o-", color=BLUE, markersize=6)
+        memory.plot(frames, [result.peak_bytes / 2**30 for result in measured], "o-", color=BLUE, markersize=6)
         memory.axhline(MAX_MEMORY_GIB, color=GRAY, linewidth=1.2, linestyle=(0, (4, 2)))
         memory.text(
             frames[0],
@@ -70,18 +70,18 @@ def plot_scaling(path: Path, measured: Sequence[ScaleResult]) -> None:
             axes.set_xticks(frames, [_format_count(number) for number in frames])
             axes.minorticks_off()
             axes.set_xlim(frames[0] / 1.5, frames[-1] * 1.5)
-        save_png(made, path)
+        save_png(figure, path)
 
 
 def _plot_time(axes: Axes, frames: np.ndarray, measured: Sequence[ScaleResult]) -> None:
-    total = np.array([one.total for one in measured])
-    axes.plot(frames, total, "o-", color=INK, linewidth=2.2, markersize=6, label="all of it")
-    for part, marker, colour in zip(measured[0].seconds, MARKERS, COLORS):
+    total = np.array([result.total for result in measured])
+    axes.plot(frames, total, "o-", color=INK, linewidth=2.2, markersize=6, label="total")
+    for part, marker, color in zip(measured[0].seconds, MARKERS, COLORS):
         axes.plot(
             frames,
-            [one.seconds[part] for one in measured],
+            [result.seconds[part] for result in measured],
             marker=marker,
-            color=colour,
+            color=color,
             linewidth=1.3,
             markersize=5,
             label=part,
@@ -92,7 +92,7 @@ def _plot_time(axes: Axes, frames: np.ndarray, measured: Sequence[ScaleResult]) 
         color=GRAY,
         linewidth=1.1,
         linestyle=(0, (4, 2)),
-        label="in proportion to frames",
+        label="proportional to frames",
     )
     axes.set_yscale("log")
     axes.legend(loc="upper left", fontsize=8, frameon=False)

@@ -1,6 +1,6 @@
-"""What a job does with N frames of features, as a process of its own: its times and its peak memory, as JSON.
+"""Process that runs a job on N frames of features and prints its times and peak memory as JSON.
 
-python -m harness.bench.scale_process FOLDER FRAMES
+Usage: `python -m harness.bench.scale_process FOLDER FRAMES`.
 """
 
 from __future__ import annotations
@@ -32,40 +32,48 @@ from harness.training.heads.train import HeadTrainingSpec, train_head
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
-"""Frames of a video: as many as those of Aff-Wild2 have on average."""
+"""Frames per video, about the average of Aff-Wild2, and features per frame."""
 RADII = range(51)
 TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512)
 
 
 def entry_key(frames: int) -> str:
-    """Of the feature entry with so many frames."""
+    """Make the key of the feature entry with a number of frames."""
     return f"scale{frames}"
 
 
 def sequence_names(frames: int) -> list[str]:
+    """Make the names of the videos of an entry with a number of frames."""
     return [f"video{i:04}" for i in range(frames // SEQUENCE)]
 
 
 def main(folder: Path, frames: int) -> dict[str, object]:
-    """{"seconds": by part, "peak_bytes": of resident memory, mapped pages and libraries among it}."""
+    """Run the job.
+
+    Returns
+    -------
+    dict
+        `seconds` by part, and `peak_bytes` of resident memory, including mapped pages and libraries.
+    """
     torch.set_num_threads(THREADS_PER_JOB)
-    import harness.training.lightning_module  # noqa: F401 - the time it takes to import is the same at every size
+    import harness.training.lightning_module  # noqa: F401 - its import time must not be part of the measured time
 
     store = Store(folder)
     tracker = open_tracker(store)
-    entry, labels, seconds = FeatureStore(store.features).entry(entry_key(frames)), _make_labels(frames), {}
+    entry, labels = FeatureStore(store.features).entry(entry_key(frames)), _make_labels(frames)
+    seconds: dict[str, float] = {}
     with _record_time(seconds, "head"):
         matrix = FeatureMatrix(entry, "embeddings", labels)
         trained = train_head(TASK, HeadTrainingSpec(HEAD), (matrix, labels), None, 0)
     with _record_time(seconds, "predictions"):
         model = HeadModel(TASK, entry, [NetworkSpec(HEAD_NAME, TASK, "embeddings", HEAD)], {HEAD_NAME: trained}, {})
-        found = model.predict(list(entry.sequences))
+        predictions = model.predict(list(entry.sequences))
     with _record_time(seconds, "smoothing and scores"):
-        replay = Replay(TASK, found, labels, temporal=True)
+        replay = Replay(TASK, predictions, labels, temporal=True)
         curve = replay.metric_curve("mean", RADII, 0.5)
         statistics = replay.statistics("mean", int(np.argmax(curve)), 0.5)
     with _record_time(seconds, "record"):
-        _save(folder / "jobs" / entry_key(frames), found, replay, statistics)
+        _save(folder / "jobs" / entry_key(frames), predictions, replay, statistics)
         tracker.log_record(
             _make_record(frames, replay, statistics, curve),
             folder / "jobs" / entry_key(frames),
@@ -82,24 +90,24 @@ def _record_time(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 
 def _make_labels(frames: int) -> Labels:
-    """Of every frame, with classes that last for a while."""
-    known, random = tuple(sequence_names(frames)), np.random.default_rng(0)
-    video = np.repeat(np.arange(len(known), dtype=np.int32), SEQUENCE)
+    """Make labels of every frame whose classes last for 50 frames."""
+    names, random = tuple(sequence_names(frames)), np.random.default_rng(0)
+    video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)
     return Labels(
-        known,
+        names,
         video,
-        np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(known)),
-        known,
+        np.tile(np.arange(1, SEQUENCE + 1, dtype=np.int32), len(names)),
+        names,
         video,
-        known,
+        names,
         {"expr": target},
     )
 
 
-def _save(folder: Path, found: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
+def _save(folder: Path, predictions: Predictions, replay: Replay, statistics: SufficientStatistics) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    found.save(JobFolder(folder).reported)
+    predictions.save(JobFolder(folder).reported)
     JobFolder(folder).write_statistics(replay.units, statistics)
 
 
@@ -134,8 +142,8 @@ def _peak_memory() -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not tell peak memory (/proc/self/status)")
+    raise RuntimeError("this system does not report peak memory (/proc/self/status)")
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))  # noqa: T201 - the parent parses standard output

@@ -1,4 +1,4 @@
-"""A search in which most trials differ in what is done with outputs alone, against training each of them."""
+"""Benchmark of a search in which most trials differ only in postprocessing, against training every trial."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TRIALS, TRAININGS, TIMED_TRAININGS = 100, 20, 3
+EPOCHS = (11, 10 + TRAININGS)
 RECIPE = Recipe(
     name="bench",
     backbones=("tiny_mobilenet@random",),
@@ -39,58 +40,61 @@ RECIPE = Recipe(
         hidden=(1, 1),
         learning_rate=(1e-3, 1e-3),
         l2=(1e-4, 1e-4),
-        epochs=(11, 10 + TRAININGS),
+        epochs=EPOCHS,
         gaps=("linear", "nearest"),
         thresholds=("chosen", "half"),
     ),
 )
-"""The number of epochs alone makes another training; radius, kernel, gaps and thresholds are replayed."""
+"""Only the number of epochs needs another training; radius, kernel, gaps and thresholds are replayed."""
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare a search with training its trials separately."""
     from harness.data.synthetic import make
     from harness.runner.preparation import prepare_inputs
     from harness.runner.run import run
 
     with tempfile.TemporaryDirectory() as folder:
-        logger.info("making 40 videos and their features")
-        data, fresh = Path(folder) / "data", (Store(Path(folder) / f"store{i}") for i in count())
+        logger.info("rendering 40 videos and extracting their features")
+        data, stores = Path(folder) / "data", (Store(Path(folder) / f"store{i}") for i in count())
         make(data, videos=40, frames=150, seed=0, stills=0)
-        first = next(fresh)
+        first = next(stores)
         with suppress_logging():
             prepared = prepare_inputs(RECIPE, data, first)
         trained: list[int] = []
 
         def run_search() -> None:
-            store = _make_store(next(fresh), first)
+            store = _make_store(next(stores), first)
             with suppress_logging():
                 run(RECIPE, data, store, 1, False)
             trained.append(sum(path.is_dir() for path in store.all_predictions.iterdir()))
 
         def train_separately() -> None:
-            _train_trials(dataclasses.replace(prepared, store=_make_store(next(fresh), first)))
+            _train_trials(dataclasses.replace(prepared, store=_make_store(next(stores), first)))
 
         times = interleave_rounds({"search": run_search, "trainings": train_separately})
-    one = times.median("trainings") / TIMED_TRAININGS
+    training = times.median("trainings") / TIMED_TRAININGS
     missing = max(TRAININGS - min(trained), 0)
-    value = times.median("search") + missing * one
-    drawn = "" if not missing else f"; the sampler drew {TRAININGS - missing}, and the time of {missing} is added"
+    value = times.median("search") + missing * training
+    correction = (
+        "" if not missing else f"; the sampler drew {TRAININGS - missing}, so the time of {missing} trainings is added"
+    )
     yield Measurement(
         "search",
-        f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ in smoothing, thresholds or gaps alone, with "
+        f"{TRIALS} trials, {TRIALS - TRAININGS} of which differ only in smoothing, thresholds or gaps, with "
         "Optuna and MLflow",
         value,
         "s",
-        f"training and scoring {TRIALS} times ({TIMED_TRAININGS} timed, scaled), untracked",
-        one * TRIALS,
-        one * TRIALS / value,
+        f"training and scoring {TRIALS} times ({TIMED_TRAININGS} timed, scaled), without tracking",
+        training * TRIALS,
+        training * TRIALS / value,
         4.0,
-        note=f"{TRAININGS} trainings of {one:.2f} s{drawn}; those of a batch train together",
+        note=f"{TRAININGS} trainings of {training:.2f} s{correction}; those of a batch are trained jointly",
     )
 
 
 def _train_trials(prepared: PreparedInputs) -> None:
-    """Some of the trials, spread over the numbers of epochs, each trained."""
+    """Train some of the trials, spread over the numbers of epochs."""
     from harness.jobs.execute import run_job
     from harness.runner.executors import local_executor
 
@@ -102,20 +106,20 @@ def _train_trials(prepared: PreparedInputs) -> None:
 def _trial_jobs(prepared: PreparedInputs) -> list[Job]:
     from harness.runner.expansion import JobGrid
 
-    low, high = RECIPE.search.epochs
-    grid, one = RECIPE.grids[0], SmoothingGrid(kernels=("mean",), smallest=25, largest=25)
+    low, high = EPOCHS
+    grid, smoothing = RECIPE.grids[0], SmoothingGrid(kernels=("mean",), smallest=25, largest=25)
     heads = (
         dataclasses.replace(grid.heads[0], epochs=low + round(i * (high - low) / (TIMED_TRAININGS - 1)), l2=1e-4)
         for i in range(TIMED_TRAININGS)
     )
     return [
-        JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, one, 0)
+        JobGrid(RECIPE, prepared).job("trial", grid.task, prepared.backbones[0], "embeddings", head, smoothing, 0)
         for head in heads
     ]
 
 
 def _make_store(store: Store, first: Store) -> Store:
-    """A store without jobs that has the features and a tracking database, which take long to make."""
+    """Make a store without jobs but with features and a tracking database, which are slow to create."""
     from harness.tracking import open_tracker
 
     store.root.mkdir()

@@ -1,4 +1,4 @@
-"""All radii 0 to 250 of one kernel over 280,000 frames x 8 outputs in 70 videos, smoothed and scored."""
+"""Benchmark of smoothing and scoring with all radii from 0 to 250: 280,000 frames x 8 outputs in 70 videos."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE_FRAMES, RADIUS_STEP = 200, 25
-"""Frames and radii of which the plain loop is timed; the least of them would take it ten minutes."""
+"""Number of frames, and step between radii, for which the plain loop is timed; all of them would take much longer."""
 PARTS = {"mean": (VIDEOS, 200), "median": (VIDEOS // 7, 50)}
-"""Videos that ours is timed on in each round, of which the running median takes half a second a piece; the ratio that
-must be reached."""
+"""By kernel: number of videos per round (the running median takes half a second for each), and required ratio."""
 TASK = TASKS["expr"]
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare smoothing with all radii at once with a plain loop."""
     random = np.random.default_rng(0)
     videos = [random.random((FRAMES, TASK.width), np.float32) for _ in range(VIDEOS)]
     truth = random.integers(0, TASK.width, VIDEOS * FRAMES)
@@ -30,21 +30,21 @@ def measure() -> Iterator[Measurement]:
         def score_all_radii(kernel: str = kernel, timed: int = timed) -> list[float]:
             rows = np.arange(timed * FRAMES)
             labels = LabeledRows(TASK, {"expr": truth[rows]}, np.zeros_like(rows), 1, rows)
-            counted = statistics_by_radius(labels, videos[:timed], kernel, RADII, 0.5)
-            return [score(one).metrics[TASK.metric] for one in counted]
+            by_radius = statistics_by_radius(labels, videos[:timed], kernel, RADII, 0.5)
+            return [score(statistics).metrics[TASK.metric] for statistics in by_radius]
 
         def score_by_loop(kernel: str = kernel) -> list[float]:
             return [_score_radius_by_loop(videos[0], truth, kernel, radius) for radius in RADII[::RADIUS_STEP]]
 
         times = interleave_rounds({"ours": score_all_radii, "loop": score_by_loop}, ROUNDS)
-        own = times.median("ours") * VIDEOS / timed
+        value = times.median("ours") * VIDEOS / timed
         scale = VIDEOS * FRAMES / SLICE_FRAMES * len(RADII) / len(RADII[::RADIUS_STEP])
         yield Measurement(
             f"smoothing {kernel}",
             f"radii 0 to 250 of {VIDEOS * FRAMES:,} frames x {TASK.width}, smoothed and scored (P_EXPR), one thread",
-            own,
+            value,
             "s",
-            "plain loop over frames, then a score from its counts, for each radius",
+            "plain loop over frames and a score from its counts for each radius",
             times.median("loop") * scale,
             times.ratio("ours", "loop") * scale * timed / VIDEOS,
             least,
@@ -54,7 +54,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def _score_radius_by_loop(video: np.ndarray, truth: np.ndarray, kernel: str, radius: int) -> float:
-    """P_EXPR of SLICE frames in the middle of a video, where windows are whole."""
+    """Compute P_EXPR of SLICE_FRAMES frames in the middle of a video, where windows are complete."""
     reduce, begin = getattr(np, kernel), (FRAMES - SLICE_FRAMES) // 2
     counts = np.zeros((TASK.width, TASK.width), int)
     for t in range(begin, begin + SLICE_FRAMES):
@@ -65,17 +65,17 @@ def _score_radius_by_loop(video: np.ndarray, truth: np.ndarray, kernel: str, rad
 
 
 def _floor_seconds() -> float:
-    """Each value read and written once for each radius, as float64, on one thread."""
+    """Compute the time to read and write each value once for each radius, as float64, on one thread."""
     return hardware_limits().roofline_seconds(moved=2 * 8 * VIDEOS * FRAMES * TASK.width * len(RADII), threads=1)
 
 
 def _format_note(kernel: str, timed: int) -> str:
-    part = "" if timed == VIDEOS else f"; ours on {timed} of {VIDEOS} videos, and scaled"
+    part = "" if timed == VIDEOS else f"; ours is timed on {timed} of {VIDEOS} videos and scaled"
     bound = {
-        "mean": "The floor reads and writes each value once a radius, in memory",
-        "median": "Bound by the heaps of the running median, not by memory",
+        "mean": "The lower bound reads and writes each value once per radius",
+        "median": "Limited by the heaps of the running median, not by memory",
     }
     return (
-        f"the loop is timed on {SLICE_FRAMES} frames and {len(RADII[::RADIUS_STEP])} radii, and scaled{part}. "
+        f"the loop is timed on {SLICE_FRAMES} frames and {len(RADII[::RADIUS_STEP])} radii and scaled{part}. "
         f"{bound[kernel]}"
     )

@@ -1,4 +1,4 @@
-"""What MLflow and Optuna add to a search: the same jobs, in a fresh store each round, with and without them."""
+"""Benchmark of the overhead of MLflow and Optuna: the same jobs with and without them, in a new store each round."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from harness.utils.store import Store
 
 MIN_RATIO = 1 / 1.05
 EPOCHS = 240
-"""A job then takes four to five seconds, where one on Aff-Wild2 takes minutes."""
+"""A job takes four to five seconds with this number; a job on Aff-Wild2 takes minutes."""
+SEARCH = Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS))
 RECIPE = Recipe(
     name="bench",
     synthetic=SyntheticVideos(videos=40, frames=150),
@@ -35,71 +36,74 @@ RECIPE = Recipe(
     smoothing=SmoothingGrid(largest=50),
     baselines=False,
     pictures=False,
-    search=Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS)),
+    search=SEARCH,
 )
 WORKERS = os.cpu_count() or 1
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare a tracked search with its jobs alone."""
     with tempfile.TemporaryDirectory() as folder, local_executor(WORKERS) as executor:
         base = Store(Path(folder) / "base")
         open_tracker(base)
-        prepared, asked = prepare_inputs(RECIPE, None, base), []
+        prepared = prepare_inputs(RECIPE, None, base)
+        jobs: list[Job] = []
         short = Search(trials=1, pruner="none", hidden=(16, 16), epochs=(1, 1))
-        _run_search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # makes Optuna's database
+        _run_search(dataclasses.replace(RECIPE, search=short), prepared, base, executor)  # creates Optuna's database
         stores = _copy_stores(base, 2 * (ROUNDS + 1))
 
         def run_tracked() -> None:
-            asked[:] = _run_search(RECIPE, prepared, next(stores), executor)
+            jobs[:] = _run_search(RECIPE, prepared, next(stores), executor)
 
         def run_untracked() -> None:
             store = next(stores)
-            list(executor.map(run_job, [dataclasses.replace(job, store=store) for job in asked]))
+            list(executor.map(run_job, [dataclasses.replace(job, store=store) for job in jobs]))
 
         times = interleave_rounds({"tracked": run_tracked, "untracked": run_untracked})
-    more = 100 * (1 / times.ratio("tracked", "untracked") - 1)
-    added = 1000 * (times.median("tracked") - times.median("untracked")) / RECIPE.search.trials
+    overhead = 100 * (1 / times.ratio("tracked", "untracked") - 1)
+    added = 1000 * (times.median("tracked") - times.median("untracked")) / SEARCH.trials
     yield Measurement(
         "tracking",
-        f"search of {RECIPE.search.trials} trials with MLflow and Optuna on sqlite, {WORKERS} jobs at a time",
+        f"search of {SEARCH.trials} trials with MLflow and Optuna on SQLite, {WORKERS} jobs at a time",
         times.median("tracked"),
         "s",
-        "the same jobs without either",
+        "the same jobs without both",
         times.median("untracked"),
         times.ratio("tracked", "untracked"),
         MIN_RATIO,
-        note=f"{more:+.1f} % for jobs of {times.median('untracked') * WORKERS / RECIPE.search.trials:.1f} s, "
-        f"{added:+.0f} ms a job, which shorter jobs feel more; "
-        "both databases were there before",
+        note=f"{overhead:+.1f}% for jobs of {times.median('untracked') * WORKERS / SEARCH.trials:.1f} s, "
+        f"{added:+.0f} ms per job, which weighs more for shorter jobs; "
+        "both databases existed before",
     )
 
 
 def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor: Executor) -> list[Job]:
-    """Search in a store, each record sent as its job ends; the jobs of the trials."""
-    tracker, asked = open_tracker(store), []
+    """Search in a store, log each record when its job ends, and return the jobs of the trials."""
+    tracker = open_tracker(store)
+    trial_jobs: list[Job] = []
     study = tracker.start_study(recipe.name, recipe.name)
 
-    def run_batch(jobs: Sequence[tuple[Job, Any]]) -> list[Record]:
-        own = [job for job, _ in jobs]
-        asked.extend(own)
-        found = []
-        for job, record in zip(own, executor.map(run_job, own)):
+    def run_batch(batch: Sequence[tuple[Job, Any]]) -> list[Record]:
+        jobs = [job for job, _ in batch]
+        trial_jobs.extend(jobs)
+        records = []
+        for job, record in zip(jobs, executor.map(run_job, jobs)):
             tracker.log_record(record, job.folder, study)
-            found.append(record)
-        return found
+            records.append(record)
+        return records
 
     GridSearch(JobGrid(recipe, dataclasses.replace(prepared, store=store)), recipe.grids[0], store).run(run_batch)
     tracker.end_run(study)
-    return asked
+    return trial_jobs
 
 
 def _copy_stores(base: Store, number: int) -> Iterator[Store]:
-    """Stores like `base`, made before they are asked for."""
-    made = []
+    """Copy a store several times, before any copy is used."""
+    stores = []
     for i in range(number):
         store = Store(base.root.with_name(f"store{i}"))
         shutil.copytree(base, store, copy_function=os.link, ignore=shutil.ignore_patterns("*.db"))
         for database in base.root.glob("*.db"):
             shutil.copy2(database, store)
-        made.append(store)
-    return iter(made)
+        stores.append(store)
+    return iter(stores)

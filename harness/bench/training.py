@@ -1,4 +1,4 @@
-"""One head, trained as a job trains it, against a bare torch loop with the same batches and arithmetic."""
+"""Benchmark of training one head as in a job, against a plain torch loop with the same batches and arithmetic."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 
 
 def measure() -> Iterator[Measurement]:
+    """Compare training with a plain torch loop for each kind of head."""
     from harness.features.matrix import FeatureMatrix
     from harness.metrics.tasks import get_task
     from harness.runner.executors import THREADS_PER_JOB
@@ -31,40 +32,39 @@ def measure() -> Iterator[Measurement]:
 
     with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS_PER_JOB):
         entry, labels = make_random_features(Path(folder), ROWS)
-        rest = median_seconds(lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS)
+        statistics = median_seconds(
+            lambda: feature_mean_std(FeatureMatrix(entry, "embeddings", labels), labels), ROUNDS
+        )
         for head in HEADS:
-            times = interleave_rounds(
-                {
-                    "job": lambda head=head: train_head(
-                        get_task("expr"),
-                        HeadTrainingSpec(head),
-                        (FeatureMatrix(entry, "embeddings", labels), labels),
-                        None,
-                        0,
-                    ),
-                    "bare": lambda head=head: train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels),
-                }
-            )
+
+            def train_as_job(head: HeadConfig = head) -> None:
+                matrix = FeatureMatrix(entry, "embeddings", labels)
+                train_head(get_task("expr"), HeadTrainingSpec(head), (matrix, labels), None, 0)
+
+            def train_bare(head: HeadConfig = head) -> None:
+                train_bare_loop(head, FeatureMatrix(entry, "embeddings", labels), labels)
+
+            times = interleave_rounds({"job": train_as_job, "bare": train_bare})
             columns = head.hidden + head.hidden * CLASSES / WIDTH if head.kind == "mlp" else CLASSES
             floor = hardware_limits().roofline_seconds(2 * ROWS * WIDTH * 2, 2 * 2 * ROWS * WIDTH * columns, threads=1)
-            job, alone = times.median("job"), times.median("bare")
+            job, bare = times.median("job"), times.median("bare")
             yield Measurement(
                 f"training {head.kind}",
-                f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one thread as a job has",
+                f"{ROWS:,} x {WIDTH}, batches of {head.batch_size}, one epoch, one thread as in a job",
                 job,
                 "s",
-                "a bare torch loop, same batches and arithmetic",
-                alone,
+                "a plain torch loop, same batches and arithmetic",
+                bare,
                 times.ratio("job", "bare"),
                 0.8,
                 floor=floor,
-                note=f"both first take the mean and deviation of the columns, {rest:.3g} s; without that the "
-                f"ratio is {(alone - rest) / (job - rest):.3g}",
+                note=f"both first compute mean and standard deviation of the columns in {statistics:.3g} s; without "
+                f"that the ratio is {(bare - statistics) / (job - statistics):.3g}",
             )
 
 
 def train_bare_loop(head: HeadConfig, matrix: FeatureMatrix, labels: Labels) -> float:
-    """The loss of one row, of a head trained for an epoch without anything around it."""
+    """Train a head for one epoch in a plain torch loop and return the mean loss of a row."""
     import torch
     from torch.nn import Linear, ReLU, Sequential, functional
 

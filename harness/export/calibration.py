@@ -1,4 +1,4 @@
-"""Crops that a run learned from, which set the ranges of int8: spread over the training videos, and within each."""
+"""Training crops that calibrate int8 quantization, spread evenly over and within the training videos."""
 
 from __future__ import annotations
 
@@ -13,35 +13,51 @@ from harness.utils.errors import FramelightError
 
 
 def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
-    """At most `count` crops as they are, the same at every call; those that cannot be read are passed over.
+    """Read at most `count` training crops; the selection is deterministic.
 
-    FramelightError where there is not one.
+    Parameters
+    ----------
+    dataset : Dataset
+    task : str
+        Only sequences with training labels of this task are used.
+    count : int
+        Upper limit; crops that cannot be decoded are skipped.
+
+    Returns
+    -------
+    list of ndarray of shape (H, W, 3)
+        uint8 RGB, each in its original size.
+
+    Raises
+    ------
+    FramelightError
+        If no crop can be read.
     """
-    found = []
+    crops = []
     for path in spread_evenly(
         [dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count
     ):
         try:
-            found.append(decode_image(path))
+            crops.append(decode_image(path))
         except CorruptImageError:
             continue
-    if not found:
+    if not crops:
         raise FramelightError(
-            f"{dataset.root}: no training crop of task {task} can be read; name a sound copy of the "
+            f"{dataset.root}: no training crop of task {task} can be read; pass an intact copy of the "
             "data set with --data DIR"
         )
-    return found
+    return crops
 
 
 def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
-    """At most `count` images: as many from each sequence as from any other while they last, evenly within it."""
+    """Select at most `count` images: equally many per sequence while images remain, evenly spaced within each."""
     sizes = np.array([len(images) for images in sequences], np.int64)
     shares = np.zeros_like(sizes)
-    while (left := min(count, int(sizes.sum())) - int(shares.sum())) > 0:
-        open_ones = np.flatnonzero(shares < sizes)
-        step = max(left // len(open_ones), 1)
-        given = np.minimum(sizes[open_ones] - shares[open_ones], step)
-        shares[open_ones] += np.where(np.cumsum(given) <= left, given, 0)
+    while (remaining := min(count, int(sizes.sum())) - int(shares.sum())) > 0:
+        unfinished = np.flatnonzero(shares < sizes)
+        step = max(remaining // len(unfinished), 1)
+        added = np.minimum(sizes[unfinished] - shares[unfinished], step)
+        shares[unfinished] += np.where(np.cumsum(added) <= remaining, added, 0)
     return [
         images[int(at)]
         for images, share in zip(sequences, shares.tolist())

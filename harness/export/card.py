@@ -1,4 +1,4 @@
-"""card.json: what someone who meets an exported file elsewhere must know to use it and to trust it."""
+"""Model card of an export, `card.json`: how to use the files, where they come from and how well they score."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ INPUT = "crops"
 
 
 def make_card(  # noqa: PLR0913 - each is a part of the card
-    chosen: FinishedRun,
+    run: FinishedRun,
     network: ExportNetwork,
     form: Format,
     embedding: bool,
@@ -43,10 +43,26 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     causal: SmoothingParams | None = None,
     margin: Margin | None = None,
 ) -> dict[str, Any]:
-    """JSON values; `files` is left to be filled in. causal: what was chosen for live use, where that was done;
-    margin: of the crops that the run learned from, around the boxes of the default detector, where it is known.
+    """Describe a run and its export as JSON values; the caller fills in `files`.
+
+    Parameters
+    ----------
+    run : FinishedRun
+        The exported run.
+    network : ExportNetwork
+        With heads.
+    form : Format
+    embedding : bool
+        Whether the files return the embedding too.
+    calibration : int
+        Number of crops that calibrated int8.
+    causal : SmoothingParams, optional
+        Smoothing for live use, if the run selected one.
+    margin : Margin, optional
+        Margin of the training crops around the boxes of the default detector, if it could be estimated.
     """
-    record, task, own = chosen.record, network.task, chosen.filter
+    record, task, smoothing = run.record, network.task, run.filter
+    assert task is not None
     preprocessing, size = network.backbone.spec.preprocessing, network.size
     return {
         "kind": KIND,
@@ -61,13 +77,13 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
             "size": size,
             "any_size": form.any_size(network),
             "interpolation": preprocessing.interpolation,
-            "what": "square crops of one face; resizing keeps no aspect ratio and is antialiased; "
-            "normalisation is inside",
+            "what": "square crops of one face; resizing ignores the aspect ratio and is antialiased; "
+            "the model normalizes them itself",
         },
-        "outputs": {"name": OUTPUTS, "columns": list(task.columns), "blocks": _blocks(network)},
+        "outputs": {"name": OUTPUTS, "columns": list(task.columns), "blocks": _blocks(task)},
         "embedding": {"name": EMBEDDING, "width": network.backbone.embedding_width} if embedding else None,
-        "thresholds": _thresholds(own),
-        "smoothing": _smoothing(own),
+        "thresholds": _thresholds(smoothing),
+        "smoothing": _smoothing(smoothing),
         "causal": None if causal is None else {**_smoothing(causal), "thresholds": _thresholds(causal)},
         "margin": None if margin is None else {"scale": margin.scale, "dx": margin.dx, "dy": margin.dy},
         "licence": network.backbone.spec.licence,
@@ -81,7 +97,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
             "seed": record.seed,
             "recipe": record.recipe,
             "protocol": record.protocol,
-            "optimistic": chosen.optimistic,
+            "optimistic": run.optimistic,
             "flags": list(record.flags),
             "dataset": record.dataset,
             "data_digest": record.data_digest,
@@ -103,14 +119,14 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
-    """What identifies an exported file: `parts` are the sha256 of each file that it is made of; `size` is in bytes."""
+    """Identify an exported file: SHA-256 of each file that it consists of (`parts`), and `size` in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
-    whole = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
+    digest = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
     return {
         "precision": precision,
         "file": path.name,
         "parts": parts,
-        "sha256": whole,
+        "sha256": digest,
         "size": sum(part.stat().st_size for part in form.parts(path)),
     }
 
@@ -127,18 +143,18 @@ def package_versions(
         "executorch",
     ),
 ) -> dict[str, str]:
-    """Of those that are installed."""
-    found = {}
+    """Get the versions of those of the packages that are installed."""
+    versions = {}
     for name in packages:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def _blocks(network: ExportNetwork) -> list[dict[str, Any]]:
-    slices = network.task.slices()
+def _blocks(task: Task) -> list[dict[str, Any]]:
+    slices = task.slices()
     return [
         {
             "name": VIEWS[output.name],
@@ -147,21 +163,31 @@ def _blocks(network: ExportNetwork) -> list[dict[str, Any]]:
             "columns": list(output.columns),
             "activation": output.activation,
         }
-        for output in network.task.outputs
+        for output in task.outputs
     ]
 
 
-def _smoothing(own: SmoothingParams) -> dict[str, Any]:
-    return {"kernel": own.kernel, "radius": own.radius, "gaps": own.gaps}
+def _smoothing(params: SmoothingParams) -> dict[str, Any]:
+    return {"kernel": params.kernel, "radius": params.radius, "gaps": params.gaps}
 
 
-def _thresholds(own: SmoothingParams) -> list[float] | None:
-    return None if own.thresholds is None else list(own.thresholds)
+def _thresholds(params: SmoothingParams) -> list[float] | None:
+    return None if params.thresholds is None else list(params.thresholds)
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """precision: of its weights; name: in the folder; parts: SHA-256 of each file that it is made of, by name."""
+    """One model file of an export.
+
+    Attributes
+    ----------
+    precision : str
+        Of its weights.
+    name : str
+        In the folder of the export.
+    parts : mapping of str to str
+        SHA-256 by name of each file that it consists of.
+    """
 
     precision: str
     name: str
@@ -170,8 +196,23 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class ExportCard:
-    """run: what the card says of the run; filter, causal: what that chose to do with outputs, offline and, where that
-    was chosen, live; margin: of the crops it learned from, where it is known; files: by precision, at least one.
+    """Parsed `card.json`.
+
+    Attributes
+    ----------
+    run : mapping
+        The card's entries about the exported run.
+    task : Task
+    form : Format
+    preprocessing : Preprocessing
+    filter : SmoothingParams
+        Smoothing and thresholds that the run selected.
+    causal : SmoothingParams or None
+        The same for live use, if the run selected one.
+    margin : Margin or None
+        Margin of the training crops, if it could be estimated.
+    files : mapping of str to ExportedFile
+        By precision, at least one.
     """
 
     run: Mapping[str, Any]
@@ -185,39 +226,47 @@ class ExportCard:
 
 
 def read_card(folder: Path) -> ExportCard:
-    """InputError where the folder holds no card, or one of another version, or of a format that cannot be run here;
-    FramelightError where it cannot be understood.
+    """Read the card of an export.
+
+    Raises
+    ------
+    InputError
+        If the folder has no card, or the card has another version or a format that cannot be run here.
+    FramelightError
+        If the card cannot be read or is invalid.
     """
     path = Path(folder) / CARD
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"{folder} is not the folder of an export: it has no {CARD}") from error
+        raise InputError(
+            f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export wrote"
+        ) from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); export the run again with --force") from error
     if not isinstance(card, dict) or card.get("kind") != KIND or not card.get("files"):
-        raise InputError(f"{path} is not the card of an export")
+        raise InputError(f"{path} is not the card of an export; pass a folder that framelight export wrote")
     if card.get("version") != VERSION:
         raise InputError(
-            f"{path} is of version {card.get('version')}, but this Framelight reads version {VERSION}; "
+            f"{path} has format version {card.get('version')}, but this Framelight reads version {VERSION}; "
             "export the run again"
         )
     form = require_runtime(str(card.get("format")))
     try:
         return _parse_card(card, form)
     except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-        said = f"it lacks {error}" if isinstance(error, KeyError) else error
-        raise FramelightError(f"{path} cannot be understood ({said}); export the run again with --force") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise FramelightError(f"{path} is invalid ({reason}); export the run again with --force") from error
 
 
 def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
     task, run, margin = get_task(card["task"]), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
-        raise ValueError(f"its columns are not those of task {task.name} here")
-    absent = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]
-    if absent:
-        raise ValueError(f"it does not say the {absent[0]} of its run")
-    causal, files = card["causal"], [_parse_file(one, form) for one in card["files"]]
+        raise ValueError(f"its columns differ from those of task {task.name}")
+    missing = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]
+    if missing:
+        raise ValueError(f"run.{missing[0]} is missing or not a string")
+    causal, files = card["causal"], [_parse_file(entry, form) for entry in card["files"]]
     return ExportCard(
         run,
         task,
@@ -230,30 +279,30 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
     )
 
 
-def _parse_smoothing(told: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
-    found = SmoothingParams(told["kernel"], told["radius"], told["gaps"], _parsed_thresholds(thresholds, task))
-    if found.kernel not in KERNELS:
-        raise unknown_name_error("kernel", found.kernel, KERNELS)
-    if found.gaps not in GAPS:
-        raise unknown_name_error("gaps", found.gaps, GAPS)
-    if not isinstance(found.radius, int) or not 0 <= found.radius <= MAX_RADIUS:
-        raise ValueError(f"radius {found.radius!r} is no whole number from 0 to {MAX_RADIUS}")
-    return found
+def _parse_smoothing(entry: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
+    params = SmoothingParams(entry["kernel"], entry["radius"], entry["gaps"], _parse_thresholds(thresholds, task))
+    if params.kernel not in KERNELS:
+        raise unknown_name_error("kernel", params.kernel, KERNELS)
+    if params.gaps not in GAPS:
+        raise unknown_name_error("gaps", params.gaps, GAPS)
+    if not isinstance(params.radius, int) or not 0 <= params.radius <= MAX_RADIUS:
+        raise ValueError(f"radius {params.radius!r} is not an integer from 0 to {MAX_RADIUS}")
+    return params
 
 
-def _parsed_thresholds(told: Any, task: Task) -> tuple[float, ...] | None:
-    if told is None:
+def _parse_thresholds(values: Any, task: Task) -> tuple[float, ...] | None:
+    if values is None:
         return None
     width = sum(len(output.columns) for output in task.outputs if output.name == "au")
-    if len(told) != width:
-        raise ValueError(f"{len(told)} thresholds for {width} action units")
-    return tuple(map(float, told))
+    if len(values) != width:
+        raise ValueError(f"{len(values)} thresholds for {width} action units")
+    return tuple(map(float, values))
 
 
-def _parse_file(told: Mapping[str, Any], form: Format) -> ExportedFile:
-    """ValueError for names that lead out of the folder, and files whose hashes are not told."""
-    file = ExportedFile(str(told["precision"]), told["file"], dict(told["parts"]))
-    plain = all(Path(name).name == name for name in file.parts)
-    if not plain or {part.name for part in form.parts(Path(file.name))} != set(file.parts):
-        raise ValueError(f"it does not name the parts of {file.name!r} with their hashes")
+def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
+    """Raise ValueError for names that lead out of the folder and for files without hashes."""
+    file = ExportedFile(str(entry["precision"]), entry["file"], dict(entry["parts"]))
+    in_folder = all(Path(name).name == name for name in file.parts)
+    if not in_folder or {part.name for part in form.parts(Path(file.name))} != set(file.parts):
+        raise ValueError(f"parts of {file.name!r} are missing or have no hash")
     return file

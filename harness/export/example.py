@@ -1,11 +1,11 @@
-"""example.py of an export: ten lines that run the file without Framelight, with the format's own package."""
+"""Text of `example.py`, a short script that runs an exported file without Framelight."""
 
 from __future__ import annotations
 
 from harness.export.formats import Format
 
 TEMPLATE = """# pip install {packages}
-# python example.py FACE.jpg [FILE]: what the exported file says of one face crop
+# python example.py FACE.jpg [FILE]: print the outputs of an exported file for one face crop
 import json, os, sys, numpy as np, {imports}
 from PIL import Image
 here = os.path.dirname(os.path.abspath(__file__))
@@ -21,6 +21,6 @@ FILTERS = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "nearest": "NEAREST", "
 
 
 def example_script(form: Format, interpolation: str) -> str:
-    """The text of example.py; interpolation: of the backbone's preprocessing."""
+    """Make the text of example.py for a format and the interpolation of the backbone's preprocessing."""
     imports, run = form.example
     return TEMPLATE.format(packages=" ".join(form.packages), imports=imports, run=run, filter=FILTERS[interpolation])

@@ -1,4 +1,4 @@
-"""ExecuTorch, torch's runtime for phones: one crop of one size a call, computed by XNNPACK on a processor."""
+"""ExecuTorch format, PyTorch's runtime for phones: one crop of fixed size per call, run by XNNPACK on the CPU."""
 
 from __future__ import annotations
 
@@ -21,20 +21,22 @@ if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
 
 NAMES_METHOD, FORWARD_METHOD = "names", "forward"
-"""Methods of a file: what it gives, as words in one string; and that itself."""
+"""Methods of a file: `names` returns the output names, separated by spaces, `forward` the outputs."""
 BACKBONE, FLOAT_MODULE = "backbone", "LocalContrast"
-"""What is computed in int8, and what stays in float32 there: it divides by a deviation that int8 rounds to zero."""
+"""The submodule that is quantized to int8, and the layer in it that stays float32: LocalContrast divides by a standard
+deviation that int8 would round to zero."""
 
 
 class ExecuTorch:
-    """int8 is static: the backbone's weights by channel, its activations by tensor, the heads in float32.
+    """ExecuTorch files (.pte).
 
-    There is no float16: on x86 XNNPACK keeps such weights as float32, and the file is no smaller.
+    int8 is static: the backbone's weights per channel, its activations per tensor; the heads stay float32. There is no
+    float16: on x86 XNNPACK stores such weights as float32, so the file would not be smaller.
     """
 
     name, suffix = "executorch", ".pte"
-    precisions = ("float32", "int8")
-    packages = ("executorch", "torch", "numpy", "pillow")
+    precisions: tuple[str, ...] = ("float32", "int8")
+    packages: tuple[str, ...] = ("executorch", "torch", "numpy", "pillow")
     runtime = "executorch.runtime"
     example = (
         "torch, executorch.runtime as runtime",
@@ -43,14 +45,17 @@ class ExecuTorch:
     )
 
     def missing(self) -> str:
+        """Return what to install so that the format can be written, or "" if it can."""
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"
 
     def any_size(self, network: ExportNetwork) -> bool:
+        """Return False: the input size is fixed."""
         return False
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
     ) -> Path:
+        """Write a model file; see `Format.write`."""
         path = Path(folder) / file_name(self, precision)
         with conversion(network, "ExecuTorch", precision):
             program = _export_program(network, embedding)
@@ -61,7 +66,7 @@ class ExecuTorch:
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
-        """threads: of every ExecuTorch file of this process from now on."""
+        """Open a model file; `threads` applies to every ExecuTorch file of this process from now on."""
         import torch
 
         try:
@@ -81,10 +86,11 @@ class ExecuTorch:
         return single_crop_model(
             path,
             size,
-            lambda crop: {name: found.numpy() for name, found in zip(names, method.execute([torch.from_numpy(crop)]))},
+            lambda crop: {name: value.numpy() for name, value in zip(names, method.execute([torch.from_numpy(crop)]))},
         )
 
     def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that the export consists of: only `path`."""
         return (path,)
 
 
@@ -103,7 +109,10 @@ def _quantize(program: ExportedProgram, calibration: np.ndarray) -> ExportedProg
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantize_pt2e import (  # type: ignore[import-not-found]
+        convert_pt2e,
+        prepare_pt2e,
+    )
 
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     observed = prepare_pt2e(program.module(), quantizer.set_filter_function(_is_quantized))
@@ -117,8 +126,8 @@ def _quantize(program: ExportedProgram, calibration: np.ndarray) -> ExportedProg
 def _is_quantized(node: Node) -> bool:
     if node.op == "get_attr":
         return str(node.target).startswith(f"{BACKBONE}.")
-    within = [(place, str(kind)) for place, kind in (node.meta.get("nn_module_stack") or {}).values()]
-    return any(place == BACKBONE for place, _ in within) and not any(FLOAT_MODULE in kind for _, kind in within)
+    modules = [(path, str(kind)) for path, kind in (node.meta.get("nn_module_stack") or {}).values()]
+    return any(path == BACKBONE for path, _ in modules) and not any(FLOAT_MODULE in kind for _, kind in modules)
 
 
 def _lower(program: ExportedProgram, names: tuple[str, ...]) -> bytes:

@@ -1,4 +1,4 @@
-"""`framelight export`: a run as files of one format, each checked against the run, scored and timed."""
+"""Write a run as model files of one format; each is checked against the run, scored and timed."""
 
 from __future__ import annotations
 
@@ -67,112 +67,145 @@ class ExportOptions:
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 
-def export(chosen: FinishedRun, wanted: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
-    """Write, check and time each file; `out` appears whole, over whatever was there. What is known of each file is
-    written to the store.
+def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
+    """Write, check and time one file per precision.
 
-    InputError for a run that looks at no image, data that is gone or other than it was, and what the format cannot
-    hold; FramelightError where a file cannot be written or run.
+    `out` is replaced as a whole once every file has passed. A record of each file is written to the store.
+
+    Parameters
+    ----------
+    run : FinishedRun
+    options : ExportOptions
+    data : Path or None
+        Folder of the data set that the run was scored on; None for the last location that the store knows.
+    out : Path
+        Folder of the export.
+
+    Returns
+    -------
+    list of ExportRecord
+        In the order of the format's precisions.
+
+    Raises
+    ------
+    InputError
+        For a run that reads no images, a data set that is missing or has changed, and a network that the format
+        cannot represent.
+    FramelightError
+        If a file cannot be written or run.
     """
-    network, entry = open_network(chosen)
-    dataset = open_scored_dataset(chosen, entry, data)
-    kept = chosen.load_predictions()
-    crops = crop_paths(kept, dataset)
+    network, entry = open_network(run)
+    dataset = open_scored_dataset(run, entry, data)
+    predictions = run.load_predictions()
+    crops = crop_paths(predictions, dataset)
     calibration = resize_batch(
-        training_crops(dataset, chosen.configuration.task, wanted.calibration), network.backbone.spec.preprocessing
+        training_crops(dataset, run.configuration.task, options.calibration), network.backbone.spec.preprocessing
     )
-    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), chosen.store)
+    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), run.store)
     card = make_card(
-        chosen,
+        run,
         network,
-        wanted.form,
-        wanted.embedding,
+        options.form,
+        options.embedding,
         len(calibration),
-        causal.load_filter(chosen.store, chosen.record.job_id),
+        causal.load_filter(run.store, run.record.job_id),
         margin,
     )
-    made = []
+    records = []
     with replace_output_dir(out) as folder:
-        for precision in wanted.ordered_precisions:
-            logger.info(f"{wanted.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
-            path = wanted.form.write(network, folder, precision, calibration, wanted.embedding)
-            file = describe_file(wanted.form, path, precision)
-            place = (
-                export_records.export_folder(chosen.store, chosen.record.job_id) / "outputs" / str(file["sha256"])[:16]
-            )
-            checked = check_parity(chosen, kept, dataset, _outputs(network, wanted.form, path, crops, place))
-            known = _export_record(chosen, network, wanted.form, path, file, checked)
-            _save_record(chosen.store, known, checked)
-            card["files"].append({**file, **_measured_fields(known)})
-            made.append(known)
+        for precision in options.ordered_precisions:
+            logger.info(f"{options.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
+            path = options.form.write(network, folder, precision, calibration, options.embedding)
+            file = describe_file(options.form, path, precision)
+            cache = export_records.export_folder(run.store, run.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            parity = check_parity(run, predictions, dataset, _outputs(network, options.form, path, crops, cache))
+            record = _export_record(run, network, options.form, path, file, parity)
+            _save_record(run.store, record, parity)
+            card["files"].append({**file, **_measured_fields(record)})
+            records.append(record)
         write_json(folder / CARD, card)
-        write_text(folder / EXAMPLE, example_script(wanted.form, network.backbone.spec.preprocessing.interpolation))
-    return made
+        write_text(folder / EXAMPLE, example_script(options.form, network.backbone.spec.preprocessing.interpolation))
+    return records
 
 
-def open_network(chosen: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
-    """The run's network and the entry of features that it was trained on.
+def open_network(run: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
+    """Load a run's network and the feature entry that it was trained on.
 
-    InputError where there is none, or the backbone has other weights by now.
+    Raises
+    ------
+    InputError
+        If the run reads no images, or its backbone has different weights now.
     """
-    require_images(chosen)
-    store = chosen.store
-    entry = FeatureStore(store.features).entry(chosen.configuration.entry)
+    require_images(run)
+    store = run.store
+    entry = FeatureStore(store.features).entry(run.configuration.entry)
     backbone = backbones.load(entry.backbone["reference"], store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise InputError(
-            f"backbone {entry.backbone['reference']} has other weights than when run "
-            f"{chosen.record.group_id} was made; run its recipe again"
+            f"the weights of backbone {entry.backbone['reference']} have changed since run "
+            f"{run.record.group_id}; run its recipe again"
         )
     if entry.compute != "float32":
         logger.info(
-            f"the run's features were computed in {entry.compute}, and files are written in float32: outputs differ"
+            f"the run's features were computed in {entry.compute} but the export computes in float32: outputs differ"
         )
-    model = load_model(chosen.folder, entry, chosen.configuration)
+    model = load_model(run.folder, entry, run.configuration)
     return make_network(model, backbone, store.engines), entry
 
 
-def open_scored_dataset(chosen: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
-    """The data set that the run was scored on; data: where it is (None: where it lay last).
+def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
+    """Open the data set that the run was scored on.
 
-    InputError where it is not there, or is not the same.
+    Parameters
+    ----------
+    run : FinishedRun
+    entry : FeatureEntry
+        Features of the run.
+    data : Path or None
+        Folder of the data set; None for the last location that the store knows.
+
+    Raises
+    ------
+    InputError
+        If the data set is missing or has changed.
     """
-    record, store = chosen.record, chosen.store
+    record, store = run.record, run.store
     root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(
-            f"the data set {record.dataset} that run {record.group_id} was scored on is "
-            f"{'not known to this store' if root is None else f'not at {root}'}; name it: --data DIR"
+            f"the data set {record.dataset} that run {record.group_id} was scored on "
+            f"{'has no location in this store' if root is None else f'is not at {root}'}; pass it with --data DIR"
         )
     dataset = open_dataset(root)
     fingerprint = DatasetFingerprint(dataset, store.digests)
     if not fingerprint.matches(record):
         raise InputError(
-            f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}, or "
-            "its crops or annotations were altered); name that one with --data DIR"
+            f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}), or its crops "
+            "or annotations have changed; pass the original with --data DIR"
         )
     locations.set_location(store, fingerprint.images, root)
     return dataset
 
 
-def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], place: Path) -> np.ndarray:
-    """What the file gives for the crops; place: where outputs of a killed check are."""
+def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], cache: Path) -> np.ndarray:
+    """Compute the outputs of a file for the crops; `cache` holds those of an interrupted check."""
+    assert network.task is not None
     with Progress(path.name, unit="crop") as progress:
         return compute_outputs(
             form.open(path, os.cpu_count() or 1),
             network.backbone.spec.preprocessing,
             crops,
-            place,
+            cache,
             network.task.width,
             progress,
         )
 
 
 def _export_record(
-    chosen: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any], checked: ParityResult
+    run: FinishedRun, network: ExportNetwork, form: Format, path: Path, file: dict[str, Any], parity: ParityResult
 ) -> ExportRecord:
-    record, cost = chosen.record, measure_cost(form.name, path, network.size)
-    latency = {str(threads): {"median": own.median, "p95": own.p95} for threads, own in cost.latency.items()}
+    record, cost = run.record, measure_cost(form.name, path, network.size)
+    latency = {str(threads): {"median": call.median, "p95": call.p95} for threads, call in cost.latency.items()}
     return ExportRecord(
         job_id=record.job_id,
         group_id=record.group_id,
@@ -189,23 +222,23 @@ def _export_record(
         latency=latency,
         memory=cost.memory,
         metric=record.metric,
-        value=checked.value,
+        value=parity.value,
         run_value=record.metrics[record.metric],
-        largest=checked.largest,
-        agreement=checked.agreement,
-        crops=checked.crops,
+        largest=parity.largest,
+        agreement=parity.agreement,
+        crops=parity.crops,
     )
 
 
-def _save_record(store: Store, known: ExportRecord, checked: ParityResult) -> None:
-    """The statistics first: who finds the document finds them too."""
-    path = export_records.export_folder(store, known.job_id) / f"{known.format}-{known.precision}.npz"
-    with atomic_write(path) as aside, open(aside, "wb") as file:
-        job_statistics.save(file, checked.units, checked.statistics)
-    export_records.write(store, known)
+def _save_record(store: Store, record: ExportRecord, parity: ParityResult) -> None:
+    """Write the statistics before the record, so that a record never lacks them."""
+    path = export_records.export_folder(store, record.job_id) / f"{record.format}-{record.precision}.npz"
+    with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
+        job_statistics.save(file, parity.units, parity.statistics)
+    export_records.write(store, record)
 
 
-def _measured_fields(known: ExportRecord) -> dict[str, Any]:
-    """What the card says of a file: how it was checked here, and what it cost here."""
-    told = ("device", "latency", "memory", "metric", "value", "run_value", "largest", "agreement", "crops")
-    return {name: value for name, value in asdict(known).items() if name in told}
+def _measured_fields(record: ExportRecord) -> dict[str, Any]:
+    """Select the results of the parity check and the cost measurement for the card."""
+    fields = ("device", "latency", "memory", "metric", "value", "run_value", "largest", "agreement", "crops")
+    return {name: value for name, value in asdict(record).items() if name in fields}

@@ -1,4 +1,4 @@
-"""The folder of an export as a model: what card.json says, and the file behind it."""
+"""Load an exported model: its card and one of its model files."""
 
 from __future__ import annotations
 
@@ -17,35 +17,67 @@ BATCH = 64
 
 
 class ExportedModel:
-    """Crops -> outputs in the space of the card's task."""
+    """An exported model file that maps crops to the outputs of the card's task.
+
+    Attributes
+    ----------
+    card : ExportCard
+    file : ExportedFile
+        The file that is run.
+    """
 
     def __init__(self, folder: Path, card: ExportCard, file: ExportedFile, threads: int = 1) -> None:
         self.card, self.file, self._path = card, file, folder / file.name
         self._model = card.form.open(self._path, threads)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> np.ndarray:
-        """uint8 [H, W, 3] RGB crops, each of its own size -> float32 [N, C] outputs, before any smoothing.
+        """Compute the outputs of N crops, before any smoothing.
 
-        FramelightError for a file that gives none of that width.
+        Parameters
+        ----------
+        crops : sequence of ndarray of shape (H, W, 3)
+            uint8 RGB; sizes may differ.
+
+        Returns
+        -------
+        ndarray of shape (N, C)
+            float32.
+
+        Raises
+        ------
+        FramelightError
+            If the file returns no outputs of that width.
         """
         width = self.card.task.width
-        found = [np.zeros((0, width), np.float32)]
+        batches = [np.zeros((0, width), np.float32)]
         for start in range(0, len(crops), BATCH):
-            given = self._model(resize_batch(crops[start : start + BATCH], self.card.preprocessing)).get(OUTPUTS)
-            if given is None or given.shape[1:] != (width,):
+            outputs = self._model(resize_batch(crops[start : start + BATCH], self.card.preprocessing)).get(OUTPUTS)
+            if outputs is None or outputs.shape[1:] != (width,):
                 raise FramelightError(
-                    f"{self._path} gives no {OUTPUTS} of {width} columns, as task "
-                    f"{self.card.task.name} has; export the run again with --force"
+                    f"{self._path} returns no {OUTPUTS} with the {width} columns of task "
+                    f"{self.card.task.name}; export the run again with --force"
                 )
-            found.append(given)
-        return np.concatenate(found).astype(np.float32, copy=False)
+            batches.append(outputs)
+        return np.concatenate(batches).astype(np.float32, copy=False)
 
 
 def open_exported(folder: Path, precision: str | None = None, threads: int = 1) -> ExportedModel:
-    """The model in the folder of an export; precision: of its file (default: the first, float32 where there is one).
+    """Open an exported model and verify the hashes of its file.
 
-    InputError for a folder that is no export, a precision it has no file of and a format whose package is not
-    installed; FramelightError for a card that cannot be understood, and a file that is gone or altered.
+    Parameters
+    ----------
+    folder : Path
+        Folder of the export.
+    precision : str, optional
+        Which file to run. Default: the first, which is float32 if there is one.
+    threads : int
+
+    Raises
+    ------
+    InputError
+        For a folder that is no export, a precision without a file and a format whose package is not installed.
+    FramelightError
+        For an invalid card, and a file that is missing or has changed.
     """
     folder = Path(folder)
     card = read_card(folder)
@@ -56,7 +88,7 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
         path = folder / name
         if not path.is_file() or hash_file(path) != digest:
             raise FramelightError(
-                f"{path} is {'altered' if path.is_file() else 'gone'}: it is not the file that "
-                f"{CARD} speaks of; export the run again with --force"
+                f"{path} {'does not match its hash in' if path.is_file() else 'is missing but listed in'} "
+                f"{CARD}; export the run again with --force"
             )
     return ExportedModel(folder, card, file, threads)

@@ -1,4 +1,4 @@
-"""The formats that a run is exported to. Each is opened when it is asked for: their libraries are heavy."""
+"""Export formats. Each module is imported only when its format is used, since their libraries are heavy."""
 
 from __future__ import annotations
 
@@ -16,17 +16,30 @@ if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
 
 Model = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""uint8 [N, H, W, 3] RGB crops -> its arrays by name, each float32 [N, ...]; `outputs` [N, C] and `embedding` [N, D].
-H and W are the input size unless the format takes any."""
+"""Function from uint8 RGB crops [N, H, W, 3] to named float32 arrays [N, ...]: `outputs` [N, C], `embedding` [N, D].
+H and W are the input size unless the format takes any size."""
 
 FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "litert", "executorch")}
-"""Modules whose FORMAT is the format of that name."""
+"""Module by format name; its `FORMAT` is the format."""
 
 
 class Format(Protocol):
-    """name: as users write it; precisions: those it has, float32 first; suffix: of its file, dot and all; packages:
-    what one installs to run a file of it, its own first; runtime: the module that runs it; example: what example.py
-    imports, and its lines that run `file` on `crop`.
+    """Interface of an export format.
+
+    Attributes
+    ----------
+    name : str
+        As in `--format`.
+    precisions : tuple of str
+        Supported precisions, float32 first.
+    suffix : str
+        File extension, with the dot.
+    packages : tuple of str
+        Packages that are needed to run a file, the format's own first.
+    runtime : str
+        Module that runs a file.
+    example : tuple of str
+        Imports of example.py, and its lines that run `file` on `crop`.
     """
 
     name: str
@@ -37,51 +50,66 @@ class Format(Protocol):
     example: tuple[str, str]
 
     def missing(self) -> str:
-        """What to install for it to be written here, "" where it can be."""
+        """Return what to install so that the format can be written, or "" if it can."""
 
     def any_size(self, network: ExportNetwork) -> bool:
-        """Whether a file of that network takes crops of any size, which it resizes as Pillow does."""
+        """Return whether a file of that network takes crops of any size and resizes them as Pillow does."""
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
     ) -> Path:
-        """Write `folder`/model-`precision``suffix` (and parts of it beside it) and return its path.
+        """Write a model file and return its path.
 
-        calibration: uint8 [M, S, S, 3] training crops at the input size, which set the ranges of int8 (M may be 0
-        for other precisions). embedding: give the backbone's embedding too. InputError or BackboneError where the
-        network cannot be written so; they say why.
+        Parameters
+        ----------
+        network : ExportNetwork
+        folder : Path
+            The file is `folder`/model-`precision``suffix`; further parts are next to it.
+        precision : str
+        calibration : ndarray of shape (M, S, S, 3)
+            uint8 training crops of the input size that calibrate int8; M may be 0 for other precisions.
+        embedding : bool
+            Return the backbone's embedding too.
+
+        Raises
+        ------
+        InputError, BackboneError
+            If the format cannot represent the network.
         """
 
     def open(self, path: Path, threads: int = 1) -> Model:
-        """The file as a function; any number of crops a call."""
+        """Open a model file as a function that takes any number of crops."""
 
     def parts(self, path: Path) -> tuple[Path, ...]:
-        """The files that make up the one at `path`, itself first."""
+        """Return the files that the export at `path` consists of, `path` first."""
 
 
 def format_named(name: str) -> Format:
-    """The format of that name; InputError for one that is not known."""
+    """Get a format by name; raise InputError if it is unknown."""
     if name not in FORMATS:
         raise unknown_name_error("format", name, FORMATS)
     return importlib.import_module(FORMATS[name]).FORMAT
 
 
 def require_writer(name: str) -> Format:
-    """As `format_named`; InputError that names what to install where the format cannot be written here."""
-    found = format_named(name)
-    todo = found.missing()
-    if todo:
-        raise InputError(f"the format {name} cannot be written here: {todo}")
-    return found
+    """Get a format that can be written here; raise InputError if it is unknown or a package is missing."""
+    form = format_named(name)
+    install = form.missing()
+    if install:
+        raise InputError(f"format {name} cannot be written here because packages are missing: {install}")
+    return form
 
 
 def require_runtime(name: str) -> Format:
-    """As `format_named`; InputError that names what to install where its files cannot be run here."""
-    found = format_named(name)
-    if not find_spec(found.runtime.split(".")[0]):
-        raise InputError(f"files of the format {name} cannot be run here: pip install {found.packages[0]}")
-    return found
+    """Get a format whose files can be run here; raise InputError if it is unknown or a package is missing."""
+    form = format_named(name)
+    if not find_spec(form.runtime.split(".")[0]):
+        raise InputError(
+            f"files of format {name} cannot be run here because a package is missing: pip install {form.packages[0]}"
+        )
+    return form
 
 
 def file_name(form: Format, precision: str) -> str:
+    """Name the model file of a format and precision."""
     return f"model-{precision}{form.suffix}"

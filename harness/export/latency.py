@@ -1,4 +1,4 @@
-"""What one crop costs on this machine, by any exported file: time and memory, each in a process of its own."""
+"""Measure latency and memory of an exported file for one crop on this machine, each in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,14 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one crop, once warm, over `calls` calls that were timed one by one."""
+    """Time of one crop after warm-up, over individually timed calls.
+
+    Attributes
+    ----------
+    median, p95 : float
+        Milliseconds.
+    calls : int
+    """
 
     median: float
     p95: float
@@ -33,10 +40,19 @@ class Latency:
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """latency: by number of threads. device: the processor in words, and its cores.
+    """Cost of one crop.
 
-    memory: peak resident MiB of a process that loads the file and runs it on the first number of threads, interpreter
-    and libraries included; growth: the part of it that came after the runtime had been imported.
+    Attributes
+    ----------
+    latency : dict of int to Latency
+        By number of threads.
+    memory : float
+        Peak resident memory in MiB of a process that loads the file and runs it with the first number of threads,
+        including interpreter and libraries.
+    growth : float
+        Part of `memory` in MiB that was added after the runtime had been imported.
+    device : str
+        Processor and number of cores.
     """
 
     latency: dict[int, Latency]
@@ -46,14 +62,26 @@ class MeasuredCost:
 
 
 def measure_cost(format_name: str, path: Path, size: int, threads: Sequence[int] = (1, 2)) -> MeasuredCost:
-    """The cost of one uint8 crop of size x size through the file at `path`, of the format with that name.
+    """Measure the cost of one crop; takes about five seconds for each number of threads.
 
-    Takes about five seconds for each number of threads. FramelightError where the file cannot be opened or run.
+    Parameters
+    ----------
+    format_name : str
+    path : Path
+        The exported file.
+    size : int
+        Side of the uint8 crop in pixels.
+    threads : sequence of int
+
+    Raises
+    ------
+    FramelightError
+        If the file cannot be opened or run.
     """
-    found = {number: _measure_in_process(format_name, path, size, number) for number in threads}
-    first = found[threads[0]]
+    results = {number: _measure_in_process(format_name, path, size, number) for number in threads}
+    first = results[threads[0]]
     return MeasuredCost(
-        {number: Latency(**one["latency"]) for number, one in found.items()},
+        {number: Latency(**result["latency"]) for number, result in results.items()},
         first["memory"],
         first["growth"],
         device_name(),
@@ -61,20 +89,19 @@ def measure_cost(format_name: str, path: Path, size: int, threads: Sequence[int]
 
 
 def device_name() -> str:
-    """The processor and its cores, in words."""
+    """Name the processor and its number of cores."""
     from harness.tracking.environment import environment
 
-    about = environment()
-    cores = about["cores"]
-    return f"{about['processor']}, {plural(cores, 'core')}"
+    values = environment()
+    return f"{values['processor']}, {plural(values['cores'], 'core')}"
 
 
 def _measure_in_process(format_name: str, path: Path, size: int, threads: int) -> dict:
-    done = run_module_in_subprocess(PROCESS, format_name, path, size, threads)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
+    process = run_module_in_subprocess(PROCESS, format_name, path, size, threads)
+    if process.returncode != 0:
+        last = (process.stderr.strip().splitlines() or ["it was killed: out of memory?"])[-1]
         raise FramelightError(f"the cost of {path} could not be measured ({last[-LONGEST_REASON:]})")
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 WARM_CALLS, WARM_SECONDS = 10, 1.0
@@ -82,7 +109,13 @@ FEWEST_CALLS, MOST_CALLS, SECONDS = 50, 1000, 3.0
 
 
 def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, object]:
-    """{"latency": {"median", "p95" (ms), "calls"}, "memory", "growth" (MiB)}."""
+    """Measure one file in this process.
+
+    Returns
+    -------
+    dict
+        `latency` with `median` and `p95` in milliseconds and `calls`; `memory` and `growth` in MiB.
+    """
     exported = format_named(format_name)
     import_module(exported.runtime)
     before = _resident_mib("VmRSS")
@@ -99,27 +132,30 @@ def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, obj
 
 
 def time_calls(work: Callable[[], object]) -> list[float]:
-    """Milliseconds of each call, after enough that do not count for caches and clocks to have settled."""
+    """Time each call in milliseconds, after warm-up calls that are not counted."""
     began, calls = time.perf_counter(), 0
     while calls < WARM_CALLS or time.perf_counter() - began < WARM_SECONDS:
         work()
         calls += 1
-    found: list[float] = []
+    milliseconds: list[float] = []
     began = time.perf_counter()
-    while len(found) < FEWEST_CALLS or (len(found) < MOST_CALLS and time.perf_counter() - began < SECONDS):
+    while len(milliseconds) < FEWEST_CALLS or (
+        len(milliseconds) < MOST_CALLS and time.perf_counter() - began < SECONDS
+    ):
         start = time.perf_counter()
         work()
-        found.append((time.perf_counter() - start) * 1e3)
-    return found
+        milliseconds.append((time.perf_counter() - start) * 1e3)
+    return milliseconds
 
 
 def _resident_mib(which: str) -> float:
-    """MiB of this process's resident memory: VmRSS now, VmHWM at its highest."""
+    """Read the resident memory of this process in MiB: VmRSS is the current, VmHWM the peak value."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1]) / 1024
-    raise RuntimeError("this system does not tell resident memory (/proc/self/status)")
+    raise RuntimeError("this system does not report resident memory (/proc/self/status)")
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))))
+    result = main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    print(json.dumps(result))  # noqa: T201 - the parent process parses standard output

@@ -1,4 +1,4 @@
-"""LiteRT, Android's own runtime: one crop of one size a call, computed by XNNPACK on a processor."""
+"""LiteRT format, Android's runtime: one crop of fixed size per call, run by XNNPACK on the CPU."""
 
 from __future__ import annotations
 
@@ -24,18 +24,20 @@ if TYPE_CHECKING:
 CROPS = "crops"
 SIGNATURE = "serving_default"
 INT8_SCOPES = r"^(?!.*Heads_heads)(?!.*LocalContrast).*Backbone_backbone"
-"""Scopes of the operations computed in int8. A head decides labels and costs nothing; LocalContrast divides by a
-deviation that int8 would round to zero."""
+"""Scopes of the operations that are quantized to int8. Heads stay float32: they decide the labels at negligible cost.
+LocalContrast does too: it divides by a standard deviation that int8 would round to zero."""
 
 
 class LiteRt:
-    """float16 stores weights so and computes in float32 where the processor has no half; int8 is static: the
-    backbone's weights by channel, its activations by tensor, the heads in float32.
+    """LiteRT files (.tflite).
+
+    float16 stores float16 weights and computes in float32 on processors without float16 arithmetic. int8 is static:
+    the backbone's weights per channel, its activations per tensor; the heads stay float32.
     """
 
     name, suffix = "litert", ".tflite"
-    precisions = ("float32", "float16", "int8")
-    packages = ("ai-edge-litert", "numpy", "pillow")
+    precisions: tuple[str, ...] = ("float32", "float16", "int8")
+    packages: tuple[str, ...] = ("ai-edge-litert", "numpy", "pillow")
     runtime = "ai_edge_litert.interpreter"
     example = (
         "ai_edge_litert.interpreter as litert",
@@ -43,16 +45,19 @@ class LiteRt:
     )
 
     def missing(self) -> str:
+        """Return what to install so that the format can be written, or "" if it can."""
         modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}
-        absent = [package for module, package in modules.items() if not find_spec(module)]
-        return f"pip install {' '.join(absent)} (or 'framelight[deploy]')" if absent else ""
+        missing = [package for module, package in modules.items() if not find_spec(module)]
+        return f"pip install {' '.join(missing)} (or 'framelight[deploy]')" if missing else ""
 
     def any_size(self, network: ExportNetwork) -> bool:
+        """Return False: the input size is fixed."""
         return False
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
     ) -> Path:
+        """Write a model file; see `Format.write`."""
         path = Path(folder) / file_name(self, precision)
         with conversion(network, "LiteRT", precision):
             model = _convert(network, embedding)
@@ -62,6 +67,7 @@ class LiteRt:
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
+        """Open a model file; see `Format.open`."""
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -75,12 +81,13 @@ class LiteRt:
         return single_crop_model(path, size, lambda crop: runner(**{CROPS: crop}))
 
     def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that the export consists of: only `path`."""
         return (path,)
 
 
 @functools.lru_cache(maxsize=1)
 def _convert(network: ExportNetwork, embedding: bool) -> bytes:
-    """The float32 file; kept, since every precision begins with it."""
+    """Convert to a float32 file; cached, since every precision starts from it."""
     import litert_torch
     import torch
 

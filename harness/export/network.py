@@ -1,4 +1,4 @@
-"""What is exported: a backbone and the heads of a run as one torch module, crops in, outputs out."""
+"""The backbone and the heads of a run as one torch module that maps crops to outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -22,34 +22,45 @@ from harness.utils.errors import InputError
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
     from harness.jobs.base_model import JobModel
+    from harness.jobs.head_model import HeadModel
     from harness.leaderboard.runs import FinishedRun
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
-"""Names of what an exported file gives."""
+"""Names of the arrays that an exported file returns."""
 
 
 class ZeroShot(nn.Module):
-    """Scores [N, K] -> probabilities [N, 8] of the expressions that score columns are named after."""
+    """Probabilities [N, 8] of the expressions, from backbone scores [N, K] whose columns are named after them.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (K, 8)
+        From `harness.jobs.baselines.expression_columns`.
+    """
+
+    emotions: Tensor
+    columns: Tensor
 
     def __init__(self, columns: np.ndarray) -> None:
-        """columns: [K, 8] of `harness.jobs.baselines.expression_columns`."""
         super().__init__()
         emotions = np.flatnonzero(columns.any(axis=1))
         self.register_buffer("emotions", torch.from_numpy(emotions))
         self.register_buffer("columns", torch.from_numpy(columns[emotions].astype(np.float32)))
 
     def forward(self, scores: Tensor) -> Tensor:
+        """Apply softmax over the expression scores and sum them by expression."""
         return torch.softmax(scores[:, self.emotions], dim=1) @ self.columns
 
 
 class Activation(nn.Module):
-    """Logits [N, C] -> probabilities and values, as `Task.activate`."""
+    """Activation of logits [N, C] into probabilities and values, as in `Task.activate`."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
         self.blocks = [(task.slices()[output.name], output.activation) for output in task.outputs]
 
     def forward(self, logits: Tensor) -> Tensor:
+        """Activate each block of columns."""
         activated = [
             torch.softmax(logits[:, columns], dim=1) if kind == "softmax" else getattr(torch, kind)(logits[:, columns])
             for columns, kind in self.blocks
@@ -58,10 +69,16 @@ class Activation(nn.Module):
 
 
 class Heads(nn.Module):
-    """Embeddings [N, D] and scores [N, K] -> activated outputs [N, C] in the task's space.
+    """Activated outputs [N, C] in the task's space, from embeddings [N, D] and scores [N, K].
 
-    parts: (features that it reads, network) of each network, in the order of the task's outputs; after: the
-    activation. rounded: features pass through float16, as those that the networks were trained on were stored.
+    Parameters
+    ----------
+    parts : sequence of (str, nn.Module)
+        Features that a network reads, and the network, in the order of the task's outputs.
+    after : nn.Module
+        The activation.
+    rounded : bool
+        Round features to float16, as the features were that the networks were trained on.
     """
 
     def __init__(self, parts: Sequence[tuple[str, nn.Module]], after: nn.Module, rounded: bool) -> None:
@@ -71,11 +88,12 @@ class Heads(nn.Module):
         self.after, self.rounded = after, rounded
 
     def forward(self, embeddings: Tensor, scores: Tensor) -> Tensor:
+        """Compute the outputs of one batch."""
         if self.rounded:
             embeddings, scores = embeddings.half().float(), scores.half().float()
-        read = {"embeddings": (embeddings,), "scores": (scores,), "embeddings+scores": (embeddings, scores)}
+        inputs = {"embeddings": (embeddings,), "scores": (scores,), "embeddings+scores": (embeddings, scores)}
         logits = [
-            network(torch.cat(read[features], dim=1) if len(read[features]) > 1 else read[features][0])
+            network(torch.cat(inputs[features], dim=1) if len(inputs[features]) > 1 else inputs[features][0])
             for features, network in zip(self.features, self.networks)
         ]
         return self.after(logits[0] if len(logits) == 1 else torch.cat(logits, dim=1))
@@ -83,9 +101,17 @@ class Heads(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class ExportNetwork:
-    """A backbone with the heads of a run on it; without heads (and task) it gives the embedding alone.
+    """A backbone with the heads of a run.
 
-    engines: folder where the backbone's own ONNX file is kept once it is made; None: it is made anew each time.
+    Attributes
+    ----------
+    backbone : Backbone
+    heads : Heads or None
+        None to return only the embedding.
+    task : Task or None
+        None without heads.
+    engines : Path or None
+        Folder that caches the backbone's ONNX file; None to convert it each time.
     """
 
     backbone: Backbone
@@ -95,45 +121,48 @@ class ExportNetwork:
 
     @property
     def size(self) -> int:
-        """Pixels of the side of a crop as the backbone takes it."""
+        """Side of the backbone's input in pixels."""
         return self.backbone.spec.input_size
 
     @cached_property
     def cost(self) -> Cost:
-        """Of one crop, backbone and heads together; the standardisation counts as none."""
-        own = cost(self.backbone.network, self.size)
-        learned = [] if self.heads is None else list(self.heads.parameters())
-        macs = None if own.macs is None else own.macs + sum(v.numel() for v in learned if v.ndim > 1)
-        return Cost(own.parameters + sum(v.numel() for v in learned), macs, own.size_mb)
+        """Cost of one crop for backbone and heads together, without the standardization of features."""
+        base = cost(self.backbone.network, self.size)
+        weights = [] if self.heads is None else list(self.heads.parameters())
+        macs = None if base.macs is None else base.macs + sum(v.numel() for v in weights if v.ndim > 1)
+        return Cost(base.parameters + sum(v.numel() for v in weights), macs, base.size_mb)
 
     def outputs(self, embedding: bool) -> tuple[str, ...]:
-        """Names of the arrays that a file of it gives, in order."""
+        """Name the arrays that its exported file returns, in order."""
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
-def require_images(chosen: FinishedRun) -> None:
-    """InputError for baselines that look at no image."""
-    configuration = chosen.configuration
+def require_images(run: FinishedRun) -> None:
+    """Raise InputError for a baseline that reads no images."""
+    configuration = run.configuration
     if not configuration.entry or configuration.features == "noise":
         raise InputError(
-            f"run {chosen.record.group_id} ({chosen.record.backbone}) looks at no image, so there is no "
-            "network to export; take another run"
+            f"run {run.record.group_id} ({run.record.backbone}) reads no images, so it has no "
+            "network to export; choose another run"
         )
 
 
 def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
-    """The network of a run that `require_images` accepts: `Model.predict_arrays` as a torch module on its backbone."""
+    """Build the network of a run that `require_images` accepts: `JobModel.predict_arrays` behind its backbone."""
+    parts: list[tuple[str, nn.Module]]
+    activation: nn.Module
     if isinstance(model, ZeroShotModel):
         parts, activation = [("scores", ZeroShot(model.columns))], nn.Identity()
     else:
-        parts = [(part.features, model.trained[part.name].module) for part in model.parts]
+        trained = cast("HeadModel", model)
+        parts = [(part.features, trained.trained[part.name].module) for part in trained.parts]
         activation = Activation(model.task)
     heads = Heads(parts, activation, rounded=model.entry.dtype == "float16").eval()
     return ExportNetwork(backbone, heads, model.task, engines)
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
-    """A linear head with random weights (seed 0) on the embedding: it costs what a trained one costs."""
+    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)
@@ -141,7 +170,10 @@ def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
 
 
 class ExportModule(nn.Module):
-    """uint8 [N, S, S, 3] RGB crops of the input size -> what `ExportNetwork.outputs` names; normalisation is inside."""
+    """Normalization, backbone and heads: uint8 RGB crops [N, S, S, 3] to the arrays of `ExportNetwork.outputs`."""
+
+    scale: Tensor
+    offset: Tensor
 
     def __init__(self, network: ExportNetwork, embedding: bool) -> None:
         super().__init__()
@@ -152,6 +184,7 @@ class ExportModule(nn.Module):
         self.register_buffer("offset", torch.from_numpy(offset).reshape(1, 3, 1, 1))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        """Compute the outputs of one batch."""
         pixels = crops.permute(0, 3, 1, 2).float() * self.scale + self.offset
         embeddings, scores = self.backbone(pixels)
         outputs = () if self.heads is None else (self.heads(embeddings, scores),)
@@ -159,10 +192,10 @@ class ExportModule(nn.Module):
 
 
 def torch_module(network: ExportNetwork, embedding: bool = False) -> ExportModule:
-    """The whole as one module in eval mode; InputError for a backbone that only ONNX Runtime runs."""
+    """Build one module in eval mode; raise InputError for a backbone that was imported as an ONNX file."""
     if isinstance(network.backbone.network, OnnxNetwork):
         raise InputError(
-            f"{network.backbone.label} came as an ONNX file, of which torch has no network; "
+            f"{network.backbone.label} was imported as an ONNX file and has no torch network; "
             "export it with --format onnx or openvino"
         )
     return ExportModule(network, embedding).eval()

@@ -1,4 +1,4 @@
-"""ONNX, run by ONNX Runtime: any number of crops of any size."""
+"""ONNX format, run by ONNX Runtime: any number of crops of any size."""
 
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ if TYPE_CHECKING:
 
 
 class Onnx:
+    """ONNX files (.onnx)."""
+
     name, suffix = "onnx", ".onnx"
-    precisions = ("float32", "float16", "int8")
-    packages = ("onnxruntime", "numpy", "pillow")
+    precisions: tuple[str, ...] = ("float32", "float16", "int8")
+    packages: tuple[str, ...] = ("onnxruntime", "numpy", "pillow")
     runtime = "onnxruntime"
     example = ("onnxruntime", 'outputs = onnxruntime.InferenceSession(file).run(["outputs"], {"crops": crop})[0][0]')
 
     def missing(self) -> str:
-        absent = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
-        return f"pip install {' '.join(absent)}" if absent else ""
+        """Return what to install so that the format can be written, or "" if it can."""
+        missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
+        return f"pip install {' '.join(missing)}" if missing else ""
 
     def any_size(self, network: ExportNetwork) -> bool:
+        """Return whether the file can resize crops as the backbone's preprocessing does."""
         return can_resize(network.backbone.spec.preprocessing)
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
     ) -> Path:
+        """Write a model file; see `Format.write`."""
         import onnx
 
         path = Path(folder) / file_name(self, precision)
@@ -42,40 +47,54 @@ class Onnx:
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
+        """Open a model file; see `Format.open`."""
         from backbones.onnx_session import open_session
 
         session = open_session(path, threads)
         names = [port.name for port in session.get_outputs()]
-        wanted = session.get_inputs()[0]
+        shape = session.get_inputs()[0].shape
 
         def run(crops: np.ndarray) -> dict[str, np.ndarray]:
-            if any(isinstance(own, int) and own != given for own, given in zip(wanted.shape, crops.shape)):
-                raise FramelightError(f"{path} takes crops {wanted.shape}, not {list(crops.shape)}")
+            if any(isinstance(fixed, int) and fixed != size for fixed, size in zip(shape, crops.shape)):
+                raise FramelightError(f"{path} takes crops of shape {shape}, not {list(crops.shape)}")
             return dict(zip(names, session.run(names, {CROPS: crops})))
 
         return run
 
     def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return the files that the export consists of: only `path`."""
         return (path,)
 
 
 def onnx_model(
     network: ExportNetwork, precision: str, calibration: np.ndarray, embedding: bool, resizing: bool
 ) -> ModelProto:
-    """The whole graph in one precision of the format, checked by ONNX (`resizing`: see `preprocessing_graph`)."""
+    """Build the full graph in one precision and validate it.
+
+    Parameters
+    ----------
+    network : ExportNetwork
+    precision : {"float32", "float16", "int8"}
+    calibration : ndarray of shape (M, S, S, 3)
+        uint8 training crops that calibrate int8.
+    embedding : bool
+        Return the backbone's embedding too.
+    resizing : bool
+        See `preprocessing_graph`.
+    """
     import onnx
 
     from harness.export.onnx_graph import backbone_graph, full_graph
     from harness.export.quantization import quantize_static_int8, to_float16
 
-    made = backbone_graph(network, embedding)
+    model = backbone_graph(network, embedding)
     if precision == "float16":
-        made = to_float16(made)
+        model = to_float16(model)
     elif precision == "int8":
-        made = quantize_static_int8(made, network.backbone.spec.preprocessing, calibration)
-    joined = full_graph(network, made, resizing)
-    onnx.checker.check_model(joined)
-    return joined
+        model = quantize_static_int8(model, network.backbone.spec.preprocessing, calibration)
+    model = full_graph(network, model, resizing)
+    onnx.checker.check_model(model)
+    return model
 
 
 FORMAT = Onnx()

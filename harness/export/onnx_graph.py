@@ -1,4 +1,4 @@
-"""A run as one ONNX graph: prelude, backbone and heads, each made for itself and joined."""
+"""A run as one ONNX graph: preprocessing, backbone and heads, built separately and merged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from backbones.engines.onnx_engine import get_or_export_onnx, suppress_exporter_output, unexportable_error
 from backbones.onnx_network import OnnxNetwork
-from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
+from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork, Heads
 from harness.export.onnx_preprocessing import PIXELS, preprocessing_graph
 from harness.utils.errors import InputError
 
@@ -18,28 +18,35 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 OPSET, IR = 20, 10
-"""What graphs are brought to where they are older."""
+"""ONNX opset and IR version to which older graphs are converted."""
 VIEWS = {"expr": "expression", "va": "valence_arousal", "au": "action_units"}
-"""What an output block of a task is called in an exported file."""
+"""Name in an exported file of each output block of a task."""
 SCORES, BACKBONE = "scores", "backbone_"
 
 
 def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
-    """float32 `pixels` [N, 3, S, S], normalised -> what `ExportNetwork.outputs` names, and a view of each output block.
+    """Build the graph of backbone and heads.
 
-    BackboneError where the backbone cannot be written as ONNX; InputError where it is an ONNX file that takes a fixed
-    number of crops, or one of a version that cannot be brought up to date.
+    It maps normalized float32 `pixels` [N, 3, S, S] to the arrays of `ExportNetwork.outputs` and one slice of the
+    outputs for each output block.
+
+    Raises
+    ------
+    BackboneError
+        If the backbone cannot be converted to ONNX.
+    InputError
+        If the backbone is an ONNX file with a fixed batch size, or with an opset that cannot be converted.
     """
     from onnx import compose
 
     model = _backbone_model(network)
     if network.heads is not None:
         heads = _convert_opset(_heads_model(network), _opset(model))
-        needed = [port.name for port in heads.graph.input]
-        given = {"embeddings": EMBEDDING, SCORES: SCORES}
-        _prune_to_outputs(model, [EMBEDDING] * ("embeddings" in needed or embedding) + [SCORES] * (SCORES in needed))
+        inputs = [port.name for port in heads.graph.input]
+        sources = {"embeddings": EMBEDDING, SCORES: SCORES}
+        _prune_to_outputs(model, [EMBEDDING] * ("embeddings" in inputs or embedding) + [SCORES] * (SCORES in inputs))
         model = compose.merge_models(
-            model, heads, io_map=[(given[name], name) for name in needed], outputs=list(network.outputs(embedding))
+            model, heads, io_map=[(sources[name], name) for name in inputs], outputs=list(network.outputs(embedding))
         )
         _merge_opset_imports(model)
         _add_views(model, network)
@@ -48,7 +55,7 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
 
 
 def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> ModelProto:
-    """The backbone graph in any precision behind the preprocessing graph (`resizing`: see `preprocessing_graph`)."""
+    """Put the preprocessing graph before a backbone graph; for `resizing` see `preprocessing_graph`."""
     from onnx import helper
 
     before = helper.make_model(
@@ -56,7 +63,7 @@ def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> Mod
         ir_version=model.ir_version,
         opset_imports=model.opset_import,
     )
-    joined = helper.make_graph(
+    graph = helper.make_graph(
         [*before.graph.node, *model.graph.node],
         "framelight",
         before.graph.input,
@@ -64,7 +71,7 @@ def full_graph(network: ExportNetwork, model: ModelProto, resizing: bool) -> Mod
         [*before.graph.initializer, *model.graph.initializer],
     )
     return helper.make_model(
-        joined,
+        graph,
         ir_version=model.ir_version,
         opset_imports=model.opset_import,
         functions=model.functions,
@@ -79,17 +86,17 @@ def _output_names(network: ExportNetwork, embedding: bool) -> list[str]:
 
 
 def _backbone_model(network: ExportNetwork) -> ModelProto:
-    """Its file with the names of this module: `pixels` in, `embedding` and `scores` out."""
+    """Convert the backbone, with input `pixels` and outputs `embedding` and `scores`."""
     import onnx
     from onnx import compose
 
-    with tempfile.TemporaryDirectory() as aside:
-        kept: OnnxNetwork = get_or_export_onnx(network.backbone, network.engines or Path(aside))
-        ports, model = kept.ports, onnx.load(kept.path)
+    with tempfile.TemporaryDirectory() as temp_dir:
+        exported: OnnxNetwork = get_or_export_onnx(network.backbone, network.engines or Path(temp_dir))
+        ports, model = exported.ports, onnx.load(exported.path)
     if ports.batch:
         raise InputError(
-            f"{network.backbone.label} takes {ports.batch} crops at a time, no more and no fewer; export "
-            "its own file again with a batch of any size, and import that"
+            f"{network.backbone.label} has a fixed batch size of {ports.batch}; convert the original model again "
+            "with a dynamic batch size and import that file"
         )
     model = compose.add_prefix(_convert_opset(model, max(OPSET, _opset(model))), BACKBONE)
     _rename(
@@ -99,41 +106,43 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
 
 
 def _heads_model(network: ExportNetwork) -> ModelProto:
-    """Inputs `embeddings` and `scores`, those that are read; output `outputs`."""
-    backbone = network.backbone
+    """Convert the heads, with those of the inputs `embeddings` and `scores` that they read and the output `outputs`."""
+    backbone, heads = network.backbone, network.heads
+    assert heads is not None
     widths = {"embeddings": backbone.embedding_width, SCORES: backbone.score_width}
-    read = [name for name in widths if any(name in features.split("+") for features in network.heads.features)]
+    inputs = [name for name in widths if any(name in features.split("+") for features in heads.features)]
 
     class Reading(torch.nn.Module):
-        """The exporter wants no input that nothing reads."""
+        """The heads without unused inputs, which the exporter rejects."""
 
-        def __init__(self) -> None:
+        def __init__(self, heads: Heads) -> None:
             super().__init__()
-            self.heads = network.heads
+            self.heads = heads
 
-        def forward(self, *given: torch.Tensor) -> torch.Tensor:
-            known = dict(zip(read, given))
-            absent = given[0][:, :0]
-            return self.heads(known.get("embeddings", absent), known.get(SCORES, absent))
+        def forward(self, *arrays: torch.Tensor) -> torch.Tensor:
+            by_name = dict(zip(inputs, arrays))
+            unused = arrays[0][:, :0]
+            return self.heads(by_name.get("embeddings", unused), by_name.get(SCORES, unused))
 
     try:
         with torch.no_grad(), suppress_exporter_output():
             program = torch.onnx.export(
-                Reading().eval(),
-                tuple(torch.zeros(2, widths[name]) for name in read),
+                Reading(heads).eval(),
+                tuple(torch.zeros(2, widths[name]) for name in inputs),
                 dynamo=True,
                 verbose=False,
-                dynamic_shapes=(tuple({0: torch.export.Dim("batch")} for _ in read),),
-                input_names=read,
+                dynamic_shapes=(tuple({0: torch.export.Dim("batch")} for _ in inputs),),
+                input_names=inputs,
                 output_names=[OUTPUTS],
             )
     except Exception as error:  # the exporter's own exceptions have no common base
         raise unexportable_error(backbone, "onnx, with its heads", error) from error
+    assert program is not None
     return program.model_proto
 
 
 def _opset(model: ModelProto) -> int:
-    return max(own.version for own in model.opset_import if own.domain in ("", "ai.onnx"))
+    return max(opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx"))
 
 
 def _convert_opset(model: ModelProto, opset: int) -> ModelProto:
@@ -144,18 +153,18 @@ def _convert_opset(model: ModelProto, opset: int) -> ModelProto:
             model = version_converter.convert_version(model, opset)
         except Exception as error:  # the converter's own exceptions have no common base
             raise InputError(
-                f"an ONNX graph of opset {_opset(model)} cannot be brought to opset {opset} ({error}); "
-                f"export the backbone's own file with opset {opset}, and import that"
+                f"an ONNX graph of opset {_opset(model)} cannot be converted to opset {opset} ({error}); "
+                f"convert the original model again with opset {opset} and import that file"
             ) from error
     model.ir_version = IR
     return model
 
 
 def _merge_opset_imports(model: ModelProto) -> None:
-    """Merging names some twice; quantisers refuse that."""
+    """Remove duplicate opset imports that merging leaves and quantizers reject."""
     from onnx import helper
 
-    versions = {own.domain: own.version for own in model.opset_import}
+    versions = {opset.domain: opset.version for opset in model.opset_import}
     del model.opset_import[:]
     model.opset_import.extend(helper.make_opsetid(domain, version) for domain, version in versions.items())
 
@@ -171,7 +180,9 @@ def _rename(model: ModelProto, names: dict[str, str]) -> None:
 def _add_views(model: ModelProto, network: ExportNetwork) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
-    for output, columns in zip(network.task.outputs, network.task.slices().values()):
+    task = network.task
+    assert task is not None
+    for output, columns in zip(task.outputs, task.slices().values()):
         view, ends = VIEWS[output.name], (f"{VIEWS[output.name]}_from", f"{VIEWS[output.name]}_to")
         for name, value in zip(ends, (columns.start, columns.stop)):
             model.graph.initializer.append(numpy_helper.from_array(torch.tensor([value]).numpy(), name))
@@ -184,24 +195,24 @@ def _add_views(model: ModelProto, network: ExportNetwork) -> None:
 
 
 def _prune_to_outputs(model: ModelProto, outputs: list[str]) -> None:
-    """These outputs alone, in this order, and the nodes and tensors that they follow from."""
+    """Reduce the graph to these outputs, in this order, and the nodes and tensors that they depend on."""
     ports = {port.name: port for port in model.graph.output}
-    kept = [ports[name] for name in outputs]
+    selected = [ports[name] for name in outputs]
     del model.graph.output[:]
-    model.graph.output.extend(kept)
-    wanted, nodes = set(outputs), []
+    model.graph.output.extend(selected)
+    needed, nodes = set(outputs), []
     for node in reversed(model.graph.node):
-        if wanted.intersection(node.output):
+        if needed.intersection(node.output):
             nodes.append(node)
-            wanted.update(_inputs_of(node))
+            needed.update(_inputs_of(node))
     del model.graph.node[:]
     model.graph.node.extend(reversed(nodes))
-    tensors = [tensor for tensor in model.graph.initializer if tensor.name in wanted]
+    tensors = [tensor for tensor in model.graph.initializer if tensor.name in needed]
     del model.graph.initializer[:]
     model.graph.initializer.extend(tensors)
 
 
 def _inputs_of(node: NodeProto) -> set[str]:
-    """What a node reads, in the graphs within it too."""
-    inner = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return set(node.input).union(*(_inputs_of(own) for graph in inner for own in graph.node))
+    """Collect the inputs of a node and of its subgraphs."""
+    subgraphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return set(node.input).union(*(_inputs_of(inner) for graph in subgraphs for inner in graph.node))

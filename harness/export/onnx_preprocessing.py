@@ -1,8 +1,9 @@
-"""From uint8 crops of any size to what a network takes, as ONNX nodes: Pillow's resizing, byte for byte, and the scale.
+"""Preprocessing as ONNX nodes: Pillow's resizing of uint8 crops of any size, bit for bit, and normalization.
 
-Pillow resamples in fixed point of 22 bits, along the rows and then along the columns, and rounds in between. Products
-of such weights with grey levels are too long for float32, so each weight is two numbers of 11 bits: then every sum is
-exact. ONNX's own Resize differs from Pillow by up to two grey levels where sums end in a half, which they often do.
+Pillow resamples in 22-bit fixed point, first along the rows and then along the columns, and rounds in between. Products
+of such weights with gray levels are too long for float32, so each weight is split into two numbers of 11 bits; then
+every sum is exact. ONNX's Resize differs from Pillow by up to two gray levels where sums end in one half, which is
+frequent.
 """
 
 from __future__ import annotations
@@ -23,14 +24,21 @@ FLOAT, INT64, DOUBLE = 1, 7, 11
 
 
 class NodeWriter:
-    """ONNX nodes as they are written down, one after the other."""
+    """Builder of a list of ONNX nodes.
+
+    Attributes
+    ----------
+    prefix : str
+        Of the nodes' names.
+    nodes : list of NodeProto
+    """
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.nodes: list[NodeProto] = []
 
-    def __call__(self, operator: str, *inputs: str, outputs: int = 1, **attributes: object) -> Any:
-        """Name of the node's output, or a list of them where there are several."""
+    def __call__(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
+        """Append a node and return the name of its output, or a list of names if it has several."""
         from onnx import helper
 
         name = f"{self.prefix}{len(self.nodes)}"
@@ -39,20 +47,25 @@ class NodeWriter:
         return names[0] if outputs == 1 else names
 
     def value(self, value: float | list, kind: type = np.float64) -> str:
+        """Append a constant and return its name."""
         from onnx import numpy_helper
 
         return self("Constant", value=numpy_helper.from_array(np.asarray(value, kind)))
 
 
 def can_resize(preprocessing: Preprocessing) -> bool:
-    """Whether crops of any size can be resized inside; otherwise they must come at the input size."""
+    """Return whether the graph can resize crops of any size; otherwise they must have the input size."""
     return preprocessing.interpolation in FILTER_SUPPORT
 
 
 def preprocessing_graph(preprocessing: Preprocessing, resizing: bool) -> GraphProto:
-    """uint8 `crops` [N, H, W, 3] RGB -> float32 `pixels` [N, 3, S, S]; crops of the input size are not resized.
+    """Build the graph from uint8 RGB `crops` [N, H, W, 3] to normalized float32 `pixels` [N, 3, S, S].
 
-    resizing: crops of any size are taken (see `any_size`), else H and W are S.
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+    resizing : bool
+        Accept crops of any size (see `can_resize`); otherwise H and W must be S. Crops of size S are not resized.
     """
     from onnx import TensorProto, helper, numpy_helper
 
@@ -83,7 +96,7 @@ def _identity_branch(planes: str) -> GraphProto:
 
 
 def _resize_branch(planes: str, preprocessing: Preprocessing) -> GraphProto:
-    """float32 [N, 3, H, W] of whole numbers -> [N, 3, S, S] of them."""
+    """Resize float32 [N, 3, H, W] gray levels to [N, 3, S, S]."""
     write, size = NodeWriter("resized_"), preprocessing.input_size
     across = _split_weights(write, planes, 3, preprocessing)
     wide = _round_levels(
@@ -103,7 +116,7 @@ def _branch(nodes: list[NodeProto], output: str) -> GraphProto:
 
 
 def _round_levels(write: NodeWriter, high: str, low: str) -> str:
-    """(high * 2^11 + low) / 2^22 to the nearest grey level, ties up; every step is exact in float32."""
+    """Round (high * 2^11 + low) / 2^22 to the nearest gray level, ties up; every step is exact in float32."""
     step, half = write.value(2.0**HALF_BITS, np.float32), write.value(2.0 ** (BITS - 1), np.float32)
     carried = write("Floor", write("Div", write("Add", low, half), step))
     levels = write("Floor", write("Div", write("Add", high, carried), step))
@@ -111,7 +124,7 @@ def _round_levels(write: NodeWriter, high: str, low: str) -> str:
 
 
 def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> tuple[str, str]:
-    """float32 [length, S] each: a weight is high * 2^11 + low, in units of 2^-22."""
+    """Split the weights into float32 `high` and `low` [length, S]: high * 2^11 + low in units of 2^-22."""
     whole = _weights(write, planes, axis, preprocessing)
     step = write.value(2.0**HALF_BITS)
     high = write("Floor", write("Div", whole, step))
@@ -120,40 +133,40 @@ def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Pre
 
 
 def _weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> str:
-    """float64 [length, S]: the weight of each pixel in each of the S it becomes, in units of 2^-22."""
+    """Compute float64 [length, S] weights of each input pixel in each output pixel, in units of 2^-22."""
     one, half, zero = write.value(1.0), write.value(0.5), write.value(0.0)
     length = write("Cast", write("Squeeze", write("Shape", planes, start=axis, end=axis + 1)), to=DOUBLE)
     scale = write("Div", length, write.value(float(preprocessing.input_size)))
     stretch = write("Max", scale, one)
     reach = write("Mul", stretch, write.value(FILTER_SUPPORT[preprocessing.interpolation]))
-    places = [at + 0.5 for at in range(preprocessing.input_size)]
-    centre = write("Mul", write.value([places]), scale)
-    first = write("Max", write("Floor", write("Add", write("Sub", centre, reach), half)), zero)
-    end = write("Min", write("Floor", write("Add", write("Add", centre, reach), half)), length)
+    positions = [at + 0.5 for at in range(preprocessing.input_size)]
+    center = write("Mul", write.value([positions]), scale)
+    first = write("Max", write("Floor", write("Add", write("Sub", center, reach), half)), zero)
+    end = write("Min", write("Floor", write("Add", write("Add", center, reach), half)), length)
     pixel = write("Unsqueeze", write("Range", zero, length, one), write.value([1], np.int64))
-    away = write("Abs", write("Mul", write("Add", write("Sub", pixel, centre), half), write("Div", one, stretch)))
-    within = write("And", write("GreaterOrEqual", pixel, first), write("Less", pixel, end))
-    filtered = _bilinear(write, away) if preprocessing.interpolation == "bilinear" else _bicubic(write, away)
-    weights = write("Where", within, filtered, zero)
+    distance = write("Abs", write("Mul", write("Add", write("Sub", pixel, center), half), write("Div", one, stretch)))
+    in_support = write("And", write("GreaterOrEqual", pixel, first), write("Less", pixel, end))
+    filtered = _bilinear(write, distance) if preprocessing.interpolation == "bilinear" else _bicubic(write, distance)
+    weights = write("Where", in_support, filtered, zero)
     total = write("ReduceSum", weights, write.value([0], np.int64), keepdims=1)
     units = write("Mul", write("Mul", weights, write("Div", one, total)), write.value(2.0**BITS))
     return write("Mul", write("Sign", units), write("Floor", write("Add", write("Abs", units), half)))
 
 
-def _bilinear(write: NodeWriter, away: str) -> str:
-    return write("Max", write("Sub", write.value(1.0), away), write.value(0.0))
+def _bilinear(write: NodeWriter, distance: str) -> str:
+    return write("Max", write("Sub", write.value(1.0), distance), write.value(0.0))
 
 
-def _bicubic(write: NodeWriter, away: str) -> str:
-    """Keys' cubic with a = -0.5; what lies beyond two is masked by the caller."""
-    near = _polynomial(write, away, (1.5, -2.5, 0.0, 1.0))
-    far = _polynomial(write, away, (-0.5, 2.5, -4.0, 2.0))
-    beyond = write("Where", write("Less", away, write.value(2.0)), far, write.value(0.0))
-    return write("Where", write("Less", away, write.value(1.0)), near, beyond)
+def _bicubic(write: NodeWriter, distance: str) -> str:
+    """Evaluate Keys' cubic with a = -0.5."""
+    near = _polynomial(write, distance, (1.5, -2.5, 0.0, 1.0))
+    far = _polynomial(write, distance, (-0.5, 2.5, -4.0, 2.0))
+    beyond = write("Where", write("Less", distance, write.value(2.0)), far, write.value(0.0))
+    return write("Where", write("Less", distance, write.value(1.0)), near, beyond)
 
 
 def _polynomial(write: NodeWriter, value: str, factors: tuple[float, ...]) -> str:
-    found = write.value(factors[0])
+    result = write.value(factors[0])
     for factor in factors[1:]:
-        found = write("Add", write("Mul", found, value), write.value(factor))
-    return found
+        result = write("Add", write("Mul", result, value), write.value(factor))
+    return result

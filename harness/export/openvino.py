@@ -1,4 +1,4 @@
-"""OpenVINO's own files, an .xml and a .bin: any number of crops of the input size."""
+"""OpenVINO format, an .xml and a .bin file: any number of crops of the input size."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 
 class OpenVino:
+    """OpenVINO files (.xml with .bin)."""
+
     name, suffix = "openvino", ".xml"
-    precisions = ("float32", "float16", "int8")
-    packages = ("openvino", "numpy", "pillow")
+    precisions: tuple[str, ...] = ("float32", "float16", "int8")
+    packages: tuple[str, ...] = ("openvino", "numpy", "pillow")
     runtime = "openvino"
     example = (
         "openvino",
@@ -28,33 +30,36 @@ class OpenVino:
     )
 
     def missing(self) -> str:
+        """Return what to install so that the format can be written, or "" if it can."""
         if not find_spec("openvino"):
             return "pip install 'framelight[openvino]'"
         return "" if find_spec("onnx") and find_spec("onnxscript") else "pip install onnx onnxscript"
 
     def any_size(self, network: ExportNetwork) -> bool:
-        """Never: it computes in float32 what resizing as Pillow does needs float64 for."""
+        """Return False: OpenVINO computes in float32, but Pillow's resizing needs float64."""
         return False
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False
     ) -> Path:
+        """Write a model file; see `Format.write`."""
         import onnx
         import openvino
 
         from harness.export.onnx import onnx_model
 
         path = Path(folder) / file_name(self, precision)
-        with tempfile.TemporaryDirectory() as aside:
-            given = Path(aside, "model.onnx")
-            made = onnx_model(
+        with tempfile.TemporaryDirectory() as temp_dir:
+            onnx_path = Path(temp_dir, "model.onnx")
+            model = onnx_model(
                 network, "int8" if precision == "int8" else "float32", calibration, embedding, resizing=False
             )
-            onnx.save(made, given)
-            openvino.save_model(openvino.convert_model(given), path, compress_to_fp16=precision == "float16")
+            onnx.save(model, onnx_path)
+            openvino.save_model(openvino.convert_model(onnx_path), path, compress_to_fp16=precision == "float16")
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:
+        """Open a model file; see `Format.open`."""
         import openvino
 
         compiled = openvino.Core().compile_model(
@@ -66,16 +71,17 @@ class OpenVino:
                 "NUM_STREAMS": 1,
                 "ENABLE_CPU_PINNING": False,
             },
-        )  # pinned to a core, it waits for whatever else runs there
+        )  # a thread that is pinned to a core waits for other processes on that core
         names = [port.any_name for port in compiled.outputs]
 
         def run(crops: np.ndarray) -> dict[str, np.ndarray]:
-            found = compiled({CROPS: np.ascontiguousarray(crops)})
-            return {name: np.array(found[name]) for name in names}
+            outputs = compiled({CROPS: np.ascontiguousarray(crops)})
+            return {name: np.array(outputs[name]) for name in names}
 
         return run
 
     def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return the .xml and the .bin file."""
         return (path, path.with_suffix(".bin"))
 
 

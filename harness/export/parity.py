@@ -1,4 +1,4 @@
-"""An exported file against the predictions that its run kept: how far its outputs are, and its own score."""
+"""Parity check of an exported file against the saved predictions of its run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,27 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 
 CHUNK = 1024
-"""Crops whose outputs are kept together: what a kill loses at most."""
+"""Crops per cached file of outputs: an interruption loses at most these."""
 BATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
 class ParityResult:
-    """largest: difference of an output of any crop from the run's; agreement: share of equal labels (see `agreement`);
-    value: the task's metric with the run's own smoothing and thresholds; statistics: of it, by unit.
+    """Result of a parity check.
+
+    Attributes
+    ----------
+    crops : int
+        Number of crops compared.
+    largest : float
+        Largest absolute difference of any output from the run's.
+    agreement : float
+        Share of equal labels; see `agreement`.
+    value : float
+        The task's metric with the run's smoothing and thresholds.
+    units : tuple of str
+    statistics : SufficientStatistics
+        Of the metric, by unit.
     """
 
     crops: int
@@ -46,44 +59,65 @@ def compute_outputs(
     model: Model,
     preprocessing: Preprocessing,
     crops: list[Path],
-    kept: Path,
+    cache: Path,
     width: int,
     progress: Callable[[int, int], None],
 ) -> np.ndarray:
-    """float32 [len(crops), width] outputs of a file, in the order of the crops.
+    """Compute the outputs of a file for all crops.
 
-    kept: folder of this file's outputs; those it holds are not computed again. FramelightError for a crop that cannot
-    be read, and outputs that are not finite.
+    Parameters
+    ----------
+    model : callable
+        The file, opened.
+    preprocessing : Preprocessing
+        Of the backbone.
+    crops : list of Path
+    cache : Path
+        Folder of this file's outputs; what it contains is not computed again.
+    width : int
+        Number of output columns.
+    progress : callable
+        Called with the number of crops done and their total.
+
+    Returns
+    -------
+    ndarray of shape (len(crops), width)
+        float32.
+
+    Raises
+    ------
+    FramelightError
+        For a crop that cannot be read, and outputs that are not finite.
     """
-    found = [np.zeros((0, width), np.float32)]
-    with ThreadPoolExecutor(1) as ahead:
+    chunks = [np.zeros((0, width), np.float32)]
+    with ThreadPoolExecutor(1) as executor:
         for start in range(0, len(crops), CHUNK):
-            path, part = kept / f"{start}.npy", crops[start : start + CHUNK]
-            values = _load_cached(path, (len(part), width))
+            path, paths = cache / f"{start}.npy", crops[start : start + CHUNK]
+            values = _load_cached(path, (len(paths), width))
             if values is None:
-                values = _predict_chunk(model, preprocessing, part, ahead)
-                with atomic_write(path) as aside, open(aside, "wb") as file:
+                values = _predict_chunk(model, preprocessing, paths, executor)
+                with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
                     np.save(file, values)
-            found.append(values)
-            progress(start + len(part), len(crops))
-    return np.concatenate(found)
+            chunks.append(values)
+            progress(start + len(paths), len(crops))
+    return np.concatenate(chunks)
 
 
 def _predict_chunk(
-    model: Model, preprocessing: Preprocessing, crops: list[Path], ahead: ThreadPoolExecutor
+    model: Model, preprocessing: Preprocessing, crops: list[Path], executor: ThreadPoolExecutor
 ) -> np.ndarray:
-    """The next batch is read while this one is predicted."""
+    """Compute outputs batch by batch while the executor reads the next batch."""
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
-    found, reading = [], ahead.submit(_read_crops, batches[0], preprocessing)
+    outputs, reading = [], executor.submit(_read_crops, batches[0], preprocessing)
     for following in [*batches[1:], None]:
         pixels = reading.result()
         if following is not None:
-            reading = ahead.submit(_read_crops, following, preprocessing)
-        found.append(model(pixels)[OUTPUTS])
-    values = np.concatenate(found).astype(np.float32, copy=False)
+            reading = executor.submit(_read_crops, following, preprocessing)
+        outputs.append(model(pixels)[OUTPUTS])
+    values = np.concatenate(outputs).astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         raise FramelightError(
-            "the exported file gives outputs that are not finite; leave this precision out: name the "
+            "the exported file returns outputs that are not finite; leave out this precision: pass the "
             "others with --precision"
         )
     return values
@@ -94,7 +128,7 @@ def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
         return resize_batch([decode_image(path) for path in crops], preprocessing)
     except CorruptImageError as error:
         raise FramelightError(
-            f"{error}, though the run predicted it; mend the data set, or run the recipe again"
+            f"{error}, although the run has a prediction for it; repair the data set or run the recipe again"
         ) from error
 
 
@@ -106,45 +140,70 @@ def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return values if values.shape == shape and values.dtype == np.float32 else None
 
 
-def crop_paths(kept: Predictions, dataset: Dataset) -> list[Path]:
-    """The image of every kept prediction; FramelightError where the data set has it no more."""
-    found: list[Path] = []
-    for name, rows in zip(kept.sequences, kept.slices(np.arange(len(kept.sequences)))):
-        frames, sequence = kept.frames[rows], dataset.sequences.get(name)
+def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:
+    """Find the image of every prediction; raise FramelightError if the data set lacks one."""
+    paths: list[Path] = []
+    for name, rows in zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))):
+        frames, sequence = predictions.frames[rows], dataset.sequences.get(name)
         at = np.searchsorted(sequence.frames, frames) if sequence is not None else np.zeros(len(frames), np.int64)
         if sequence is None or (at >= len(sequence.frames)).any() or (sequence.frames[at] != frames).any():
             raise FramelightError(
-                f"{dataset.root}: sequence {name} lacks crops that the run predicted; name the data "
-                "set that it ran on with --data DIR"
+                f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the data "
+                "set of the run with --data DIR"
             )
-        found += [sequence.images[i] for i in at.tolist()]
-    return found
+        paths += [sequence.images[i] for i in at.tolist()]
+    return paths
 
 
-def check_parity(chosen: FinishedRun, kept: Predictions, dataset: Dataset, found: np.ndarray) -> ParityResult:
-    """found: [n, C] outputs of the file for each kept prediction."""
-    task, own, configuration = get_task(chosen.configuration.task), chosen.filter, chosen.configuration
-    own_outputs = Predictions(kept.sequences, kept.lengths, kept.frames, found)
-    labels = dataset.labels(task.name, chosen.record.split)
-    replay = Replay(task, own_outputs, labels, dataset.temporal, own.gaps, configuration.missing)
-    thresholds = 0.5 if own.thresholds is None else np.array(own.thresholds)
-    statistics = replay.statistics(own.kernel, own.radius, thresholds)
+def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, outputs: np.ndarray) -> ParityResult:
+    """Compare the outputs of an exported file with the saved predictions of its run, and score them.
+
+    Parameters
+    ----------
+    run : FinishedRun
+    predictions : Predictions
+        Saved by the run, n rows.
+    dataset : Dataset
+        With the labels of the reported split.
+    outputs : ndarray of shape (n, C)
+        Of the exported file, in the order of the predictions.
+    """
+    task, params, configuration = get_task(run.configuration.task), run.filter, run.configuration
+    exported = Predictions(predictions.sequences, predictions.lengths, predictions.frames, outputs)
+    labels = dataset.labels(task.name, run.record.split)
+    replay = Replay(task, exported, labels, dataset.temporal, params.gaps, configuration.missing)
+    thresholds = 0.5 if params.thresholds is None else np.array(params.thresholds)
+    statistics = replay.statistics(params.kernel, params.radius, thresholds)
     return ParityResult(
-        len(found),
-        float(np.abs(found - kept.outputs).max(initial=0.0)),
-        agreement(task, found, kept.outputs, thresholds),
+        len(outputs),
+        float(np.abs(outputs - predictions.outputs).max(initial=0.0)),
+        agreement(task, outputs, predictions.outputs, thresholds),
         score(statistics).metrics[task.metric],
         replay.units,
         statistics,
     )
 
 
-def agreement(task: Task, one: np.ndarray, other: np.ndarray, thresholds: np.ndarray | float) -> float:
-    """Share of crops whose labels are equal, 0 to 1: the expression, the quadrant of valence and arousal, each action
-    unit; the mean of those that the task has. Unsmoothed outputs, the run's thresholds.
+def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds: np.ndarray | float) -> float:
+    """Compute the share of crops with equal labels, averaged over the outputs of the task.
+
+    Labels are the expression, the quadrant of valence and arousal, and each action unit.
+
+    Parameters
+    ----------
+    task : Task
+    outputs, reference : ndarray of shape (n, C)
+        Not smoothed.
+    thresholds : float or ndarray
+        For action units.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 1 for no crops.
     """
-    first, second = task.decode(one, thresholds), task.decode(other, thresholds)
+    first, second = task.decode(outputs, thresholds), task.decode(reference, thresholds)
     equal = {name: first[name] == second[name] for name in first}
     if "va" in equal:
         equal["va"] = ((first["va"] >= 0) == (second["va"] >= 0)).all(axis=1)
-    return float(np.mean([same.mean() for same in equal.values()])) if len(one) else 1.0
+    return float(np.mean([same.mean() for same in equal.values()])) if len(outputs) else 1.0

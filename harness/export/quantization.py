@@ -1,4 +1,4 @@
-"""ONNX graphs in fewer bits: weights kept as float16, and int8 with ranges set by calibration crops."""
+"""ONNX graphs with float16 weights, and statically quantized to int8 with calibration crops."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ FLOAT16_MAX = float(np.finfo(np.float16).max)
 
 
 def to_float16(model: ModelProto) -> ModelProto:
-    """Weights of two or more axes as float16, brought back to float32 where they are used; the rest as it is.
+    """Store weights of two or more axes as float16 and cast them to float32 where they are used.
 
-    Processors without float16 arithmetic then compute as ever on half the bytes.
+    This halves the file and also works on processors without float16 arithmetic. Weights beyond the float16 range stay
+    float32.
     """
     import onnx
     from onnx import helper, numpy_helper
 
-    made, casts = onnx.ModelProto(), []
-    made.CopyFrom(model)
-    for tensor in made.graph.initializer:
+    result, casts = onnx.ModelProto(), []
+    result.CopyFrom(model)
+    for tensor in result.graph.initializer:
         if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) < 2:
             continue
         values, name = numpy_helper.to_array(tensor), tensor.name
@@ -44,28 +45,42 @@ def to_float16(model: ModelProto) -> ModelProto:
             continue
         tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_float16"))
         casts.append(helper.make_node("Cast", [tensor.name], [name], name=f"{name}_cast", to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *made.graph.node]
-    del made.graph.node[:]
-    made.graph.node.extend(nodes)
-    return made
+    nodes = [*casts, *result.graph.node]
+    del result.graph.node[:]
+    result.graph.node.extend(nodes)
+    return result
 
 
 def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
-    """The backbone's layers that hold weights in int8. What lies between them stays float32 (a sum with a small
-    constant, as in the normalisation of a picture, is lost in eight bits), and so do the heads.
+    """Quantize the backbone's convolutions and matrix products to int8.
 
-    calibration: uint8 [M, S, S, 3], M >= 1.
+    Other layers stay float32, because adding a small constant, as in normalization, is lost in eight bits. So do the
+    heads.
+
+    Parameters
+    ----------
+    model : ModelProto
+        From `backbone_graph`.
+    preprocessing : Preprocessing
+        Of the backbone.
+    calibration : ndarray of shape (M, S, S, 3)
+        uint8 crops, M >= 1.
+
+    Raises
+    ------
+    FramelightError
+        If the network cannot be quantized.
     """
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        given, taken = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        onnx.save(model, given)
+        float_path, int8_path = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
+        onnx.save(model, float_path)
         try:
             quantize_static(
-                given,
-                taken,
+                float_path,
+                int8_path,
                 _CalibrationReader(preprocessing, calibration),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
@@ -76,15 +91,16 @@ def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibr
                 op_types_to_quantize=list(QUANTIZED_OPS),
                 nodes_to_quantize=[node.name for node in model.graph.node if node.name.startswith(BACKBONE)],
             )
-        except Exception as error:  # the quantiser's own exceptions have no common base
+        except Exception as error:  # the quantizer's own exceptions have no common base
             raise FramelightError(
-                f"int8 cannot be made of this network ({error}); leave it out: --precision float32 --precision float16"
+                f"this network cannot be quantized to int8 ({error}); leave int8 out: "
+                "--precision float32 --precision float16"
             ) from error
-        return onnx.load(taken)
+        return onnx.load(int8_path)
 
 
 class _CalibrationReader:
-    """What the quantiser reads: batches of prepared crops, by the name of the graph's input."""
+    """Reader that yields batches of normalized crops to the quantizer."""
 
     def __init__(self, preprocessing: Preprocessing, crops: np.ndarray) -> None:
         self.batches = self._batches(preprocessing, crops)

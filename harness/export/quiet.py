@@ -1,4 +1,4 @@
-"""Converters and runtimes of phones talk of their own insides, through Python's streams and past them."""
+"""Suppress the output of converters and runtimes, which print through Python's streams and from native code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.errors import printable
@@ -18,29 +19,42 @@ if TYPE_CHECKING:
 
 @contextmanager
 def suppress_output() -> Iterator[None]:
-    """Nothing that this process writes to its standard output or error in the meantime is seen; errors still raise."""
+    """Discard everything that this process writes to standard output and error, and its warnings."""
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = {number: os.dup(number) for number in (1, 2)}
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    copies = {number: os.dup(number) for number in (1, 2)}
+    devnull = os.open(os.devnull, os.O_WRONLY)
     try:
-        for number in kept:
-            os.dup2(nowhere, number)
-        with open(os.devnull, "w") as quiet, redirect_stdout(quiet), redirect_stderr(quiet), warnings.catch_warnings():
+        for number in copies:
+            os.dup2(devnull, number)
+        with (
+            Path(os.devnull).open("w") as quiet,
+            redirect_stdout(quiet),
+            redirect_stderr(quiet),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        for number, copy in kept.items():
+        for number, copy in copies.items():
             os.dup2(copy, number)
             os.close(copy)
-        os.close(nowhere)
+        os.close(devnull)
 
 
 @contextmanager
 def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[None]:
-    """A conversion, hushed: whatever a converter raises is a FramelightError that names network, kind and precision."""
+    """Run a conversion without output and turn any error into a FramelightError.
+
+    Parameters
+    ----------
+    network : ExportNetwork
+    kind : str
+        The format, as in messages.
+    precision : str
+    """
     try:
         with suppress_output():
             yield
@@ -49,5 +63,5 @@ def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[No
     except Exception as error:  # the converters' own exceptions have no common base
         raise FramelightError(
             f"{network.backbone.label} cannot be written as {kind} in {precision} "
-            f"({printable(' '.join(str(error).split()))}); take another format or precision"
+            f"({printable(' '.join(str(error).split()))}); choose another format or precision"
         ) from error

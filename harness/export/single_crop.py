@@ -1,4 +1,4 @@
-"""Crops handed to files that take one at a time."""
+"""Models that take one crop per call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,17 @@ from harness.utils.errors import FramelightError
 
 
 def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:
-    """A model of `run`, which takes uint8 [1, size, size, 3]; FramelightError for crops of another size."""
+    """Make a model for any number of crops from a function of a single crop.
+
+    Parameters
+    ----------
+    path : Path
+        Named in errors.
+    size : int
+        Side of a crop in pixels; other sizes raise FramelightError.
+    run : callable
+        Takes a uint8 array of shape (1, size, size, 3) and returns arrays by name.
+    """
 
     def model(crops: np.ndarray) -> dict[str, np.ndarray]:
         if crops.ndim != 4 or crops.shape[1:] != (size, size, 3) or not len(crops):
@@ -26,7 +36,7 @@ def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping
 
 
 class NamedOutputs(nn.Module):
-    """uint8 [N, S, S, 3] crops -> what `ExportNetwork.outputs` names, by name."""
+    """`ExportModule` whose outputs are a dictionary: uint8 crops [N, S, S, 3] to arrays by name."""
 
     def __init__(self, network: ExportNetwork, embedding: bool) -> None:
         super().__init__()
@@ -35,4 +45,5 @@ class NamedOutputs(nn.Module):
         self.eval()
 
     def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """Compute the outputs of one batch."""
         return dict(zip(self.names, self.whole(crops)))

@@ -1,1 +1,1 @@
-"""What a run reads in new pictures: faces found, followed, predicted and smoothed."""
+"""Inference on images and videos: face detection, tracking, prediction and smoothing."""

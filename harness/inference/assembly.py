@@ -1,4 +1,4 @@
-"""From chunks to one result: the rows of each face, with gaps filled and outputs smoothed."""
+"""Assemble chunks into one result: the rows of each face, with gaps filled and outputs smoothed."""
 
 from __future__ import annotations
 
@@ -20,9 +20,16 @@ from harness.video.faces.tracker import HITS
 class InputInfo:
     """Facts about an input.
 
-    source: as the user named it; rate: frames a second, None for images. is_video: frames follow each other in time,
-    so that faces are tracked and outputs smoothed; otherwise every image is separate. dense: frames count from 1 to
-    the last crop, as in a data set, and gaps of any length belong to the face.
+    Attributes
+    ----------
+    source : str
+        As the user named it.
+    rate : float or None
+        Frames per second, None for images.
+    is_video : bool
+        Frames are consecutive, so faces are tracked and outputs smoothed; otherwise every image is separate.
+    dense : bool
+        Frames count from 1 to the last crop, as in a data set, and gaps of any length belong to the face.
     """
 
     source: str
@@ -33,7 +40,7 @@ class InputInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Detections:
-    """F frames and the N faces found in them, by frame; face: int32 [N], the number in the tables."""
+    """F frames and the N faces found in them, by frame; `face` is int32 [N], the number in the tables."""
 
     frames: np.ndarray
     seconds: np.ndarray
@@ -62,43 +69,38 @@ def assemble(
         All of them, in order.
     tracks : mapping of int to int
         `FaceStage.confirmed_tracks` after the last frame; rows of other ids are left out.
-    runs, filters : sequences
-        The runs whose outputs the chunks hold, and the filter of each.
+    runs : sequence of LoadedRun
+        The runs whose outputs the chunks contain.
+    filters : sequence of SmoothingParams
+        One for each run.
     missing : {"filled", "empty"}
         Whether frames in which a face was not found get outputs from the frames around them. They have rows in
         either case.
     """
-    found = _detections(chunks, tracks, [run.task for run in runs])
-    if info.dense and len(found.frames):
-        frames = np.arange(1, found.frames[-1] + 1, dtype=np.int32)
+    detections = _detections(chunks, tracks, [run.task for run in runs])
+    if info.dense and len(detections.frames):
+        frames = np.arange(1, detections.frames[-1] + 1, dtype=np.int32)
         seconds = np.full(len(frames), np.nan)
-        seconds[found.frames - 1] = found.seconds
+        seconds[detections.frames - 1] = detections.seconds
     else:
-        frames, seconds = found.frames, found.seconds
+        frames, seconds = detections.frames, detections.seconds
     parts = (
-        [_track(info, found, frames, face, filters, missing) for face in np.unique(found.face)]
+        [_track(info, detections, frames, face, filters, missing) for face in np.unique(detections.face)]
         if info.is_video
-        else [_separate_images(found)]
+        else [_separate_images(detections)]
     )
     frame, face, seen, boxes, scores, raw, smoothed = _concatenated(parts, [run.task for run in runs])
     order = np.lexsort((face, frame))
     outputs = tuple(
         Outputs(
-            run.name,
-            run.task,
-            before[order],
-            after[order],
-            applied.kernel,
-            applied.radius,
-            applied.thresholds,
-            run.label,
+            run.name, run.task, before[order], after[order], params.kernel, params.radius, params.thresholds, run.label
         )
-        for run, applied, before, after in zip(runs, filters, raw, smoothed)
+        for run, params, before, after in zip(runs, filters, raw, smoothed)
     )
     return PredictionResult(
         info.source,
         info.rate,
-        found.size,
+        detections.size,
         frames,
         seconds,
         frame[order],
@@ -111,38 +113,38 @@ def assemble(
 
 
 _Rows = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[np.ndarray], list[np.ndarray]]
-"""frame, face, found, boxes, scores; raw and smoothed outputs of each run."""
+"""Frame, face, found, boxes, scores; raw and smoothed outputs of each run."""
 
 
 def _detections(chunks: Iterable[Chunk], tracks: Mapping[int, int], tasks: Sequence[Task]) -> _Detections:
-    size, columns = (
-        (0, 0),
-        [
-            [np.zeros(0, np.int32)],
-            [np.zeros(0)],
-            [np.zeros(0, np.int64)],
-            [np.zeros(0, np.int32)],
-            [np.zeros((0, 4), np.float32)],
-            [np.zeros(0, np.float32)],
-            *([np.zeros((0, task.width), np.float32)] for task in tasks),
-        ],
-    )
+    size = (0, 0)
+    columns: list[list[np.ndarray]] = [
+        [np.zeros(0, np.int32)],
+        [np.zeros(0)],
+        [np.zeros(0, np.int64)],
+        [np.zeros(0, np.int32)],
+        [np.zeros((0, 4), np.float32)],
+        [np.zeros(0, np.float32)],
+        *([np.zeros((0, task.width), np.float32)] for task in tasks),
+    ]
     for number, chunk in enumerate(chunks):
-        size = tuple(chunk.sizes[0].tolist()) if number == 0 else size
+        if number == 0:
+            width, height = chunk.sizes[0].tolist()
+            size = (width, height)
         for column, values in zip(
             columns,
             (chunk.frames, chunk.seconds, chunk.ids, chunk.frames[chunk.at], chunk.boxes, chunk.scores, *chunk.outputs),
         ):
             column.append(values)
-    frames, seconds, ids, *of_faces = map(np.concatenate, columns)
+    frames, seconds, ids, *face_columns = (np.concatenate(column) for column in columns)
     face = _face_numbers(ids, tracks, len(frames))
-    frame, boxes, scores, *outputs = (values[face > 0] for values in of_faces)
+    frame, boxes, scores, *outputs = (values[face > 0] for values in face_columns)
     return _Detections(frames, seconds, size, frame, face[face > 0], boxes, scores, tuple(outputs))
 
 
 def _face_numbers(ids: np.ndarray, tracks: Mapping[int, int], frames: int) -> np.ndarray:
-    """int32: the number of each id's face, 0 for an id that is no face; in a few frames no track can be confirmed."""
-    if not tracks and frames < HITS:
+    """Map track ids to int32 face numbers, 0 for ids that are not confirmed as a face."""
+    if not tracks and frames < HITS:  # too few frames to confirm any track
         return ids.astype(np.int32)
     numbers = np.zeros(max([int(ids.max(initial=0)), *tracks]) + 1, np.int32)
     numbers[list(tracks)] = list(tracks.values())
@@ -150,23 +152,28 @@ def _face_numbers(ids: np.ndarray, tracks: Mapping[int, int], frames: int) -> np
 
 
 def _track(
-    info: InputInfo, found: _Detections, frames: np.ndarray, face: int, filters: Sequence[SmoothingParams], missing: str
+    info: InputInfo,
+    detections: _Detections,
+    frames: np.ndarray,
+    face: int,
+    filters: Sequence[SmoothingParams],
+    missing: str,
 ) -> _Rows:
-    rows = np.flatnonzero(found.face == face)
-    at = found.frame[rows]
+    rows = np.flatnonzero(detections.face == face)
+    at = detections.frame[rows]
     start = 1 if info.dense else int(at[0])
     numbers = frames[np.searchsorted(frames, start) : np.searchsorted(frames, at[-1], side="right")]
-    length, places = int(at[-1]) - start + 1, numbers - start
+    length, offsets = int(at[-1]) - start + 1, numbers - start
     seen = np.isin(numbers, at)
     scores = np.full(len(numbers), np.nan, np.float32)
-    scores[seen] = found.scores[rows]
-    boxes = fill_gaps(at - start + 1, found.boxes[rows], length)[places]
+    scores[seen] = detections.scores[rows]
+    boxes = fill_gaps(at - start + 1, detections.boxes[rows], length)[offsets]
     raw, smoothed = [], []
-    for outputs, applied in zip(found.outputs, filters):
+    for outputs, params in zip(detections.outputs, filters):
         before = np.full((len(numbers), outputs.shape[1]), np.nan, np.float32)
         before[seen] = outputs[rows]
-        filled = fill_gaps(at - start + 1, outputs[rows], length, applied.gaps)
-        after = smooth(filled, applied.kernel, applied.radius)[places]
+        filled = fill_gaps(at - start + 1, outputs[rows], length, params.gaps)
+        after = smooth(filled, params.kernel, params.radius)[offsets]
         if missing == "empty":
             after[~seen] = np.nan
         raw.append(before)
@@ -182,20 +189,20 @@ def _track(
     )
 
 
-def _separate_images(found: _Detections) -> _Rows:
+def _separate_images(detections: _Detections) -> _Rows:
     return (
-        found.frame.astype(np.int32),
-        found.face.astype(np.int32),
-        np.ones(len(found.frame), bool),
-        found.boxes,
-        found.scores,
-        list(found.outputs),
-        [outputs.astype(np.float64) for outputs in found.outputs],
+        detections.frame.astype(np.int32),
+        detections.face.astype(np.int32),
+        np.ones(len(detections.frame), bool),
+        detections.boxes,
+        detections.scores,
+        list(detections.outputs),
+        [outputs.astype(np.float64) for outputs in detections.outputs],
     )
 
 
 def _concatenated(tracks: Sequence[_Rows], tasks: Sequence[Task]) -> _Rows:
-    """The rows of all faces."""
+    """Concatenate the rows of all faces."""
     empty = (
         np.zeros(0, np.int32),
         np.zeros(0, np.int32),
@@ -203,12 +210,13 @@ def _concatenated(tracks: Sequence[_Rows], tasks: Sequence[Task]) -> _Rows:
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.float32),
     )
-    columns = tuple(np.concatenate([start, *(track[i] for track in tracks)]) for i, start in enumerate(empty))
+    columns = [(track[0], track[1], track[2], track[3], track[4]) for track in tracks]
+    frame, face, found, boxes, scores = (np.concatenate(parts) for parts in zip(empty, *columns))
     raw, smoothed = (
         [
-            np.concatenate([np.zeros((0, task.width)), *(track[kind][i] for track in tracks)])
+            np.concatenate([np.zeros((0, task.width)), *(outputs[i] for outputs in parts)])
             for i, task in enumerate(tasks)
         ]
-        for kind in (5, 6)
+        for parts in ([track[5] for track in tracks], [track[6] for track in tracks])
     )
-    return (*columns, [outputs.astype(np.float32) for outputs in raw], smoothed)
+    return frame, face, found, boxes, scores, [outputs.astype(np.float32) for outputs in raw], smoothed

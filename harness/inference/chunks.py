@@ -1,4 +1,4 @@
-"""Predictions of some hundred frames, and where finished chunks wait until the whole input has been read."""
+"""Predictions of a few hundred frames, and the folder that stores finished chunks until the input is complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.utils.files import atomic_write, write_json
 from harness.utils.locks import entry_lock
 
 FORMAT = 2
-"""Version of the chunk files: chunks of another version are computed again."""
+"""Version of the chunk files; chunks of another version are computed again."""
 ABOUT = "about.json"
 
 
@@ -27,10 +27,28 @@ ABOUT = "about.json"
 class Chunk:
     """F consecutive frames with N faces in them.
 
-    frames: int32 [F] numbers; seconds: float64 [F]; sizes: int32 [F, 2] widths and heights; at: int32 [N], which of
-    the F frames a face is in, ascending; boxes: float32 [N, 4]; scores: float32 [N]; hints: int64 [N], the
-    detector's; ids: int64 [N], the tracker's; appearance: float16 [N, L], by which people are told apart (L may be 0);
-    outputs: float32 [N, C] of each run, in order.
+    Attributes
+    ----------
+    frames : ndarray of shape (F,)
+        int32 frame numbers.
+    seconds : ndarray of shape (F,)
+        float64.
+    sizes : ndarray of shape (F, 2)
+        int32 widths and heights in pixels.
+    at : ndarray of shape (N,)
+        int32 index of the frame that a face is in, ascending.
+    boxes : ndarray of shape (N, 4)
+        float32.
+    scores : ndarray of shape (N,)
+        float32.
+    hints : ndarray of shape (N,)
+        int64, from the detector.
+    ids : ndarray of shape (N,)
+        int64, from the tracker.
+    appearance : ndarray of shape (N, L)
+        float16 descriptor that distinguishes people; L may be 0.
+    outputs : tuple of ndarray of shape (N, C)
+        float32, one for each run.
     """
 
     frames: np.ndarray
@@ -45,18 +63,19 @@ class Chunk:
     outputs: tuple[np.ndarray, ...]
 
     def rows(self) -> Sequence[slice]:
-        """The rows of each frame."""
+        """Get the rows of each frame."""
         ends = np.searchsorted(self.at, np.arange(len(self.frames) + 1))
         return [slice(int(start), int(end)) for start, end in zip(ends, ends[1:])]
 
 
 def partial_folder(out: Path) -> Path:
+    """Get the folder of unfinished work next to an output."""
     return out.absolute().parent / f".{out.name}.partial"
 
 
 @contextmanager
 def output_lock(out: Path) -> Iterator[None]:
-    """Let one command at a time write an output; remove the partial folder of a command that began nothing."""
+    """Let one command at a time write an output; remove the partial folder of a command that started no chunk."""
     folder = partial_folder(out)
     with entry_lock(folder / "pieces", str(out)):
         try:
@@ -67,9 +86,13 @@ def output_lock(out: Path) -> Iterator[None]:
 
 
 class ChunkStore:
-    """The folder `.NAME.partial` beside an output, with the chunks that are finished.
+    """The folder `.NAME.partial` next to an output, with the finished chunks.
 
-    about: JSON values of everything that the chunks depend on; chunks of anything else are removed.
+    Parameters
+    ----------
+    out : Path
+    about : mapping
+        JSON values of everything that the chunks depend on; chunks with other values are removed.
     """
 
     def __init__(self, out: Path, about: Mapping[str, Any]) -> None:
@@ -81,7 +104,7 @@ class ChunkStore:
             write_json(self.folder / ABOUT, about)
 
     def chunks(self) -> Iterator[Chunk]:
-        """The finished chunks, from the first up to the first one that is missing or damaged."""
+        """Load the finished chunks up to the first one that is missing or damaged."""
         for number in count():
             try:
                 yield _load(self._path(number))
@@ -89,14 +112,17 @@ class ChunkStore:
                 return
 
     def add(self, number: int, chunk: Chunk) -> None:
-        with atomic_write(self._path(number)) as aside, open(aside, "wb") as file:
-            fields = {name: value for name, value in vars(chunk).items() if name != "outputs"}
-            np.savez(file, **fields, **{f"outputs{i}": outputs for i, outputs in enumerate(chunk.outputs)})
+        """Write one chunk."""
+        with atomic_write(self._path(number)) as tmp_path, tmp_path.open("wb") as file:
+            arrays: dict[str, Any] = {name: value for name, value in vars(chunk).items() if name != "outputs"}
+            arrays.update((f"outputs{i}", outputs) for i, outputs in enumerate(chunk.outputs))
+            np.savez(file, **arrays)
 
     def remove(self) -> None:
+        """Remove all chunks."""
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.exists():
-            raise FramelightError(f"cannot remove {self.folder}; it is not needed any more")
+            raise FramelightError(f"cannot remove {self.folder}, which is no longer needed; remove it by hand")
 
     def _about(self) -> Any:
         try:

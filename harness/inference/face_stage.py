@@ -1,4 +1,4 @@
-"""Detection and tracking: the stage between decoded frames and the networks, from a frame to the crops of its faces."""
+"""Face detection and tracking: the stage from decoded frames to the crops that the networks read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,32 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 SIDE = 112
-"""Pixels of a crop's side, as in the data sets."""
+"""Side of a crop in pixels, as in the data sets."""
 THUMBNAIL = 12
-"""Pixels of the side of the gray thumbnail that tells people apart."""
+"""Side in pixels of the gray thumbnail that distinguishes people."""
 
 
 @dataclass(frozen=True, eq=False)
 class FrameFaces:
-    """The K faces of a frame, without its pixels.
+    """The K faces of a frame, without the frame's pixels.
 
-    ids: int64 [K], one for each person; hints: int64 [K], the detector's; appearance: float16 [K, L]; crops: for each
-    margin K times uint8 [S, S, 3].
+    Attributes
+    ----------
+    number : int
+        Of the frame.
+    seconds : float
+    size : tuple of int
+        Width and height of the frame in pixels.
+    boxes : ndarray of shape (K, 4)
+    scores : ndarray of shape (K,)
+    hints : ndarray of shape (K,)
+        int64, from the detector.
+    ids : ndarray of shape (K,)
+        int64, one for each person.
+    appearance : ndarray of shape (K, L)
+        float16 descriptor that distinguishes people.
+    crops : tuple of list of ndarray of shape (S, S, 3)
+        uint8 RGB crops of the K faces, a list for each margin.
     """
 
     number: int
@@ -39,24 +54,34 @@ class FrameFaces:
     crops: tuple[list[np.ndarray], ...]
 
     def without_crops(self) -> FrameFaces:
+        """Copy without the crops."""
         return replace(self, crops=())
 
 
 class FaceStage(Protocol):
-    """Finds the faces of frames, which come in the order of their numbers, and gives each an id."""
+    """Interface of a stage that finds the faces of consecutive frames and assigns them ids."""
 
     def __call__(self, frame: Frame) -> FrameFaces:
-        """The faces of the next frame."""
+        """Find the faces of the next frame."""
 
     def replay(self, chunk: Chunk) -> None:
         """Restore the state after frames that an interrupted run has processed."""
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Id -> number in the tables, of the ids that have proved to be a face."""
+        """Get the number in the tables of each id that is confirmed as a face."""
 
 
 class DetectAndTrack:
-    """Finds the faces of a video's frames and tracks them; without a rate each frame is a separate image."""
+    """Face detection and tracking in the frames of a video.
+
+    Parameters
+    ----------
+    detector : Detector
+    margins : sequence of Margin
+        Crops are cut with each of them.
+    rate : float or None
+        Frames per second; None if each frame is a separate image.
+    """
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
         from harness.video.faces.tracker import FaceTracker
@@ -65,6 +90,7 @@ class DetectAndTrack:
         self.tracker, self._most = FaceTracker(rate), 0
 
     def __call__(self, frame: Frame) -> FrameFaces:
+        """Find the faces of the next frame and cut their crops."""
         from harness.video.faces.boxes import crop
 
         if self.rate is None:
@@ -82,6 +108,7 @@ class DetectAndTrack:
         )
 
     def replay(self, chunk: Chunk) -> None:
+        """Restore the state of the tracker after the frames of a chunk."""
         from harness.video.faces.boxes import Faces
 
         if self.rate is None:
@@ -92,18 +119,26 @@ class DetectAndTrack:
             self.tracker.update(number, faces, chunk.appearance[rows] if len(faces) else None, chunk.ids[rows])
 
     def confirmed_tracks(self) -> dict[int, int]:
+        """Get the number in the tables of each confirmed id; of separate images every id is confirmed."""
         if self.rate is None:
             return {number: number for number in range(1, self._most + 1)}
         return self.tracker.confirmed_tracks()
 
 
 class PrecroppedFaces:
-    """Every frame is already one crop of the same face."""
+    """Stage for inputs in which every frame is a crop of the same face.
+
+    Parameters
+    ----------
+    margins : int
+        Number of margins; the crop is used for each.
+    """
 
     def __init__(self, margins: int) -> None:
         self.margins = margins
 
     def __call__(self, frame: Frame) -> FrameFaces:
+        """Use the frame as the only face."""
         box = np.array([[0, 0, *frame.size]], np.float32)
         return FrameFaces(
             frame.number,
@@ -118,14 +153,15 @@ class PrecroppedFaces:
         )
 
     def replay(self, chunk: Chunk) -> None:
-        """Nothing is remembered from frame to frame."""
+        """Do nothing: there is no state."""
 
     def confirmed_tracks(self) -> dict[int, int]:
+        """Get the only face."""
         return {1: 1}
 
 
 def _appearance(pixels: np.ndarray, faces: Faces) -> np.ndarray:
-    """float16 [K, THUMBNAIL * THUMBNAIL]: a small gray picture of each face, without its mean."""
+    """Compute float16 [K, THUMBNAIL * THUMBNAIL]: a gray thumbnail of each face, minus its mean."""
     from harness.video.faces.boxes import Margin, crop
 
     thumbnails = [

@@ -21,11 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LoadedRun:
-    """One run that reads crops.
+    """A run that predicts from crops.
 
-    name: its run id, or what stands for it; label: it in words; filter: its own; causal: that for real time, None
-    where none was chosen; images: digest of the data set it learned from, "" where it is not in the store; margin:
-    of the crops it learned from, where it is known without looking; identity: of all that its outputs depend on.
+    Attributes
+    ----------
+    name : str
+        Run id, or name of an exported model.
+    label : str
+        Description for people.
+    task : Task
+    filter : SmoothingParams
+        Smoothing that the run selected.
+    identity : str
+        Of everything that its outputs depend on.
+    causal : SmoothingParams or None
+        Smoothing for real time, if the run selected one.
+    images : str
+        Digest of the data set that it was trained on, "" if that is not in the store.
+    margin : Margin or None
+        Margin of the training crops, if it is stored with the run.
     """
 
     name: str
@@ -39,19 +53,35 @@ class LoadedRun:
 
 
 class ForwardPass(Protocol):
-    """One pass over crops for one run or several. size: crops of a batch; workers: how many may call it at once."""
+    """Interface of a pass over crops for one or several runs.
+
+    Attributes
+    ----------
+    readers : tuple of LoadedRun
+    size : int
+        Crops per batch.
+    workers : int
+        Number of threads that may call it at once.
+    """
 
     readers: tuple[LoadedRun, ...]
     size: int
     workers: int
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """uint8 [H, W, 3] crops of any size -> for each reader float32 [N, C], before any filter."""
+        """Compute the outputs of uint8 crops [H, W, 3] of any size: float32 [N, C] for each run, not smoothed."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run of the store before its backbone is loaded."""
+    """A run of the store whose backbone is not loaded yet.
+
+    Attributes
+    ----------
+    reader : LoadedRun
+    model : JobModel
+        Its heads.
+    """
 
     reader: LoadedRun
     model: JobModel
@@ -59,7 +89,19 @@ class StoredRun:
 
 @dataclass(eq=False)
 class SharedBackbonePass:
-    """A backbone and the runs of the store that were trained on its features."""
+    """One backbone pass for all runs that were trained on its features.
+
+    Attributes
+    ----------
+    backbone : Backbone
+    engine : Engine
+        Runs the backbone.
+    runs : tuple of StoredRun
+    size : int
+        Crops per batch.
+    workers : int
+        Number of threads that may call it at once.
+    """
 
     backbone: Backbone
     engine: Engine
@@ -71,6 +113,7 @@ class SharedBackbonePass:
         self.readers = tuple(run.reader for run in self.runs)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs of each run; see `ForwardPass`."""
         from backbones.preprocessing import normalize
         from backbones.resizing import resize_batch
 
@@ -83,7 +126,18 @@ class SharedBackbonePass:
 
 @dataclass(eq=False)
 class ExportedModelPass:
-    """The file of an export, which has preprocessing and heads inside."""
+    """Pass through an exported file, which includes preprocessing and heads.
+
+    Attributes
+    ----------
+    model : callable
+        The opened file.
+    reader : LoadedRun
+    size : int
+        Crops per batch.
+    workers : int
+        Number of threads that may call it at once.
+    """
 
     model: Callable[[Sequence[np.ndarray]], np.ndarray]
     reader: LoadedRun
@@ -91,7 +145,8 @@ class ExportedModelPass:
     workers: int = 1
 
     def __post_init__(self) -> None:
-        self.readers = (self.reader,)
+        self.readers: tuple[LoadedRun, ...] = (self.reader,)
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Compute the outputs of the run; see `ForwardPass`."""
         return [np.asarray(self.model(crops), np.float32)]

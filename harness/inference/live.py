@@ -1,4 +1,4 @@
-"""`framelight predict` of a camera, or of a video as if from one: nothing waits, no later frame is known."""
+"""Real-time inference on a camera, or on a video played in real time, without look-ahead."""
 
 from __future__ import annotations
 
@@ -32,17 +32,34 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WRITE_SECONDS = 0.1
-"""Seconds between two writings of rows."""
+"""Seconds between two writes of rows."""
 STATUS_SECONDS = 0.5
-"""Seconds between two lines of status."""
+"""Seconds between two status lines."""
 STATUS_FRAMES = 250
-"""Frames whose latency the status is of."""
+"""Number of recent frames that the status line covers."""
 
 
 @dataclass(frozen=True, eq=False)
 class LiveSummary:
-    """What was read. seconds: from the first frame to the last; frames: read; dropped: that came while another was
-    read; median, p95: milliseconds from a frame's arrival to its numbers; delays: of the filters, in words.
+    """Result of a live session.
+
+    Attributes
+    ----------
+    result : PredictionResult
+    files : tuple of Path
+        Files written.
+    seconds : float
+        From the first to the last frame.
+    frames : int
+        Number of frames processed.
+    dropped : int
+        Number of frames that arrived while another was processed.
+    median, p95 : float
+        Latency in milliseconds from the arrival of a frame to its outputs.
+    delays : tuple of str
+        Description of the lag of each run's filter.
+    notes : tuple of str
+        Problems of the input.
     """
 
     result: PredictionResult
@@ -63,200 +80,207 @@ class LiveSummary:
         return table(self.result)
 
 
-def run_live(wanted: PredictOptions) -> LiveSummary:
-    """Read until the input ends, `wanted.seconds` are over or Ctrl-C comes; then tables and picture are made whole.
+def run_live(options: PredictOptions) -> LiveSummary:
+    """Process an input in real time until it ends, `options.seconds` have passed or Ctrl-C is pressed.
 
-    Rows are added to predictions.csv as they come. InputError for an input, run or setting that cannot be.
+    Rows are appended to predictions.csv as frames arrive; all files are completed at the end.
+
+    Raises
+    ------
+    InputError
+        For an input, run or option that is not valid.
     """
     from harness.video.realtime import RealtimeSource
     from harness.video.source import open_source
 
-    check_options(wanted, live=True)
-    if wanted.render and wanted.input.startswith("camera:"):
+    check_options(options, live=True)
+    if options.render and options.input.startswith("camera:"):
         raise InputError(
-            "--render reads the video once more, and a camera keeps none; leave it out, or record a video and name that"
+            "--render reads the video a second time, which a camera does not allow; leave it out, or record a video "
+            "and pass that"
         )
     with ExitStack() as context:
-        source = context.enter_context(RealtimeSource(open_source(wanted.input, wanted.crops, wanted.seconds)))
-        setting = open_session(wanted, source, live=True)
+        source = context.enter_context(RealtimeSource(open_source(options.input, options.crops, options.seconds)))
+        session = open_session(options, source, live=True)
         rate = source.rate or DEFAULT_RATE
-        delays = tuple(_delay_lines(setting, rate))
+        delays = tuple(_delay_lines(session, rate))
         for line in delays:
             logger.info(line)
-        session = _LiveSession(wanted, setting, rate)
-        _warm_up(session)
+        live = _LiveSession(options, session, rate)
+        _warm_up(live)
         try:
-            session.run(source)
+            live.run(source)
         except KeyboardInterrupt:
-            logger.info("stopped; the tables are completed")
+            logger.info("stopped; completing the tables")
         finally:
-            session.clear_status()
-        session.append(last=True)
-    reading = session.result()
-    files = write_files(wanted, reading, setting, wanted.out)
+            live.clear_status()
+        live.append(last=True)
+    result = live.result()
+    files = write_files(options, result, session, options.out)
     return LiveSummary(
-        reading,
+        result,
         files,
-        session.seconds,
-        len(reading.frames),
+        live.seconds,
+        len(result.frames),
         source.dropped,
-        session.latency(50),
-        session.latency(95),
+        live.latency(50),
+        live.latency(95),
         delays,
         tuple(source.notes),
     )
 
 
-def _warm_up(session: _LiveSession) -> None:
-    """The first call of a network, a detector or a table takes many times as long as the others: seconds are lost."""
+def _warm_up(live: _LiveSession) -> None:
+    """Call networks, detector and table once before the first frame: first calls can take seconds."""
     blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-    for forward in session.setting.forwards:
+    for forward in live.session.forwards:
         forward([blank])
-    if session.setting.detector is not None:
-        session.setting.detector(blank)
-    session.lines(np.zeros((0, 3)), session.unwritten_rows())
+    if live.session.detector is not None:
+        live.session.detector(blank)
+    live.lines(np.zeros((0, 3)), live.unwritten_rows())
 
 
-def _delay_lines(setting: PredictSession, rate: float) -> Iterator[str]:
-    for reader, chosen in zip(setting.readers, setting.filters):
-        frames = mean_lag(chosen.kernel, chosen.radius)
-        window = f"{chosen.kernel} of radius {chosen.radius}" if chosen.kernel != "none" else "no smoothing"
-        yield (
-            f"run {reader.name}: {window}, which lags behind by {1000 * frames / rate:.0f} ms "
-            f"at {rate:.4g} frames a second"
-        )
+def _delay_lines(session: PredictSession, rate: float) -> Iterator[str]:
+    for reader, params in zip(session.readers, session.filters):
+        frames = mean_lag(params.kernel, params.radius)
+        window = f"{params.kernel} of radius {params.radius}" if params.kernel != "none" else "no smoothing"
+        yield f"run {reader.name}: {window}, mean lag {1000 * frames / rate:.0f} ms at {rate:.4g} frames per second"
 
 
 class _LiveSession:
-    """Everything that has come so far. Rows of faces that have not lasted yet are not written, but in the end they
-    are in the tables, if the face was one.
+    """State of a live session.
+
+    Rows of faces that are not confirmed yet are not written; the final tables contain them if the face is confirmed
+    later.
     """
 
-    def __init__(self, wanted: PredictOptions, setting: PredictSession, rate: float) -> None:
-        self.wanted, self.setting, self.rate = wanted, setting, rate
-        self.face_stage, self.stream = setting.face_stage(), LiveSmoother(setting.filters, rate)
+    def __init__(self, options: PredictOptions, session: PredictSession, rate: float) -> None:
+        self.options, self.session, self.rate = options, session, rate
+        self.face_stage, self.stream = session.face_stage(), LiveSmoother(session.filters, rate)
         self.size = (0, 0)
-        self.came = array("d")
-        """Of each frame its number, and its time and its latency in seconds, one after the other."""
+        self.processed = array("d")
+        """Three values per frame: number, time in seconds, latency in seconds."""
         self.fresh: list[LiveRow] = []
-        """Of the frames that are not written yet."""
-        self.kept: list[RowArrays] = []
-        self.written, self.wrote, self.told = 0, 0.0, 0.0
+        """Rows that are not written yet."""
+        self.saved: list[RowArrays] = []
+        """Rows that are written."""
+        self.written, self.write_time, self.status_time = 0, 0.0, 0.0
 
     def frames(self, start: int = 0) -> np.ndarray:
-        """float64 [F, 3], those from the `start`th on: number, seconds, seconds of latency."""
-        return np.array(self.came[3 * start :]).reshape(-1, 3)
+        """Get float64 [F, 3] of the frames from index `start` on: number, seconds, latency in seconds."""
+        return np.array(self.processed[3 * start :]).reshape(-1, 3)
 
     @property
     def seconds(self) -> float:
+        """Duration from the first to the last frame."""
         times = self.frames()[:, 1]
         return times[-1] - times[0] + 1 / self.rate
 
-    def latency(self, share: float) -> float:
-        """Milliseconds."""
-        return 1000 * float(np.percentile(self.frames()[:, 2], share))
+    def latency(self, percentile: float) -> float:
+        """Compute a percentile of the latency in milliseconds."""
+        return 1000 * float(np.percentile(self.frames()[:, 2], percentile))
 
     def run(self, source: RealtimeSource) -> None:
+        """Process the frames of a source and write rows at intervals."""
         for frame in source:
             seen = self.face_stage(frame)
             crops = [
-                self.setting.forwards[number](seen.crops[margin]) if len(seen.ids) else []
-                for number, margin in enumerate(self.setting.margin_indices)
+                self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
+                for number, margin in enumerate(self.session.margin_indices)
             ]
-            outputs = [own for forward in crops for own in forward]
-            rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.setting.filters))
+            outputs = [values for forward in crops for values in forward]
+            rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.session.filters))
             now = time.monotonic()
-            self.size = seen.size if not self.came else self.size
-            self.came.extend((seen.number, seen.seconds, now - frame.arrived))
+            self.size = seen.size if not self.processed else self.size
+            self.processed.extend((seen.number, seen.seconds, now - frame.arrived))
             self.fresh += rows
-            if now - self.wrote >= WRITE_SECONDS:
-                self.wrote = now
+            if now - self.write_time >= WRITE_SECONDS:
+                self.write_time = now
                 self.append()
-            if now - self.told >= STATUS_SECONDS:
-                self.told = now
+            if now - self.status_time >= STATUS_SECONDS:
+                self.status_time = now
                 self._print_status(source)
 
     def append(self, last: bool = False) -> None:
-        """Write the rows that have come since the last time, whole lines only."""
+        """Write the rows that were added since the last call, complete lines only."""
         from harness.inference.tables import CSV
 
-        if not self.came:
+        if not self.processed:
             if last:
-                raise InputError(f"{self.wanted.input}: not one frame came")
+                raise InputError(f"{self.options.input}: no frame could be read; check the camera or the file")
             return
         frames = self.frames(self.written)
         rows = self.unwritten_rows()
-        kept = append_rows(self.kept, rows)
-        self.kept, self.fresh = kept, []  # at once: Ctrl-C comes before or after, and no row is lost or doubled
-        path = self.wanted.out / CSV
+        saved = append_rows(self.saved, rows)
+        self.saved, self.fresh = saved, []  # one statement, so that Ctrl-C neither loses nor repeats a row
+        path = self.options.out / CSV
         if self.written == 0:
-            with replace_output_dir(self.wanted.out) as aside:
-                (aside / CSV).write_text(self.lines(frames, rows), encoding="utf-8")
+            with replace_output_dir(self.options.out) as temp_dir:
+                (temp_dir / CSV).write_text(self.lines(frames, rows), encoding="utf-8")
         elif len(frames):
-            with open(path, "ab", buffering=0) as file:
+            with path.open("ab", buffering=0) as file:
                 file.write(self.lines(frames, rows, header=False).encode())
         self.written += len(frames)
 
     def unwritten_rows(self) -> RowArrays:
-        """Those that are not written yet."""
-        return pack_rows(self.fresh, [reader.task.width for reader in self.setting.readers])
+        """Get the rows that are not written yet."""
+        return pack_rows(self.fresh, [reader.task.width for reader in self.session.readers])
 
     def lines(self, frames: np.ndarray, rows: RowArrays, header: bool = True) -> str:
-        """Of predictions.csv."""
+        """Format lines of predictions.csv."""
         from harness.inference.tables import as_csv, table
 
         return as_csv(table(self._result(frames, rows)), header)
 
     def result(self) -> PredictionResult:
-        """Of everything, without rows after a face was last seen."""
-        rows = append_rows(self.kept, all_in_one=True)[0]
+        """Build the result of all frames, without rows after a face was last seen."""
+        rows = append_rows(self.saved, all_in_one=True)[0]
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 
     def _print_status(self, source: RealtimeSource) -> None:
         if sys.stderr.isatty():
-            _, times, latencies = self.frames(max(0, len(self.came) // 3 - STATUS_FRAMES)).T
+            _, times, latencies = self.frames(max(0, len(self.processed) // 3 - STATUS_FRAMES)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
-            recent = np.percentile(latencies, (50, 95)) * 1000
-            print(
-                f"\r\033[K{speed:.1f} frames a second, {source.dropped:,} dropped, {recent[0]:.0f} ms from a frame "
-                f"to its numbers (95 %: {recent[1]:.0f})",
-                end="",
-                file=sys.stderr,
-                flush=True,
+            median, p95 = np.percentile(latencies, (50, 95)) * 1000
+            sys.stderr.write(
+                f"\r\033[K{speed:.1f} frames per second, {source.dropped:,} dropped, "
+                f"latency {median:.0f} ms (95th percentile: {p95:.0f} ms)"
             )
+            sys.stderr.flush()
 
     def clear_status(self) -> None:
-        """Take the line of status away."""
-        if self.told and sys.stderr.isatty():
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        """Erase the status line."""
+        if self.status_time and sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
 
     def _result(self, frames: np.ndarray, rows: RowArrays) -> PredictionResult:
-        """Of some frames [F, 3] and their rows, with the faces that have a name."""
-        named = self.face_stage.confirmed_tracks()
-        names = np.zeros(max([int(rows.id.max(initial=0)), *named]) + 1, np.int32)
-        names[list(named)] = list(named.values())
+        """Build the result of frames [F, 3] and their rows, with the faces that are confirmed."""
+        confirmed = self.face_stage.confirmed_tracks()
+        names = np.zeros(max([int(rows.id.max(initial=0)), *confirmed]) + 1, np.int32)
+        names[list(confirmed)] = list(confirmed.values())
         rows = rows.take(names[rows.id] > 0)
         face = names[rows.id]
         order = np.lexsort((face, rows.frame))
         rows, face = rows.take(order), face[order]
-        given = rows.found | (self.wanted.missing == "filled")
+        has_output = rows.found | (self.options.missing == "filled")
         outputs = tuple(
             Outputs(
                 reader.name,
                 reader.task,
                 raw,
-                np.where(given[:, None], smoothed, np.nan),
+                np.where(has_output[:, None], smoothed, np.nan),
                 chosen.kernel,
                 chosen.radius,
                 chosen.thresholds,
                 reader.label,
             )
             for reader, chosen, raw, smoothed in zip(
-                self.setting.readers, self.setting.filters, rows.raw, rows.smoothed
+                self.session.readers, self.session.filters, rows.raw, rows.smoothed
             )
         )
         return PredictionResult(
-            self.wanted.input,
+            self.options.input,
             self.rate,
             self.size,
             frames[:, 0].astype(np.int32),

@@ -1,4 +1,4 @@
-"""Rows of a live video as arrays: an hour of it takes as much room as an hour of film."""
+"""Rows of a live session as compact arrays, so that memory grows slowly over hours."""
 
 from __future__ import annotations
 
@@ -10,14 +10,29 @@ import numpy as np
 from harness.inference.live_smoothing import LiveRow
 
 BLOCK = 1000
-"""Rows below which arrays are made longer; beyond, new ones are begun, so that no row is moved often."""
+"""Rows up to which the last arrays are extended; then new arrays are started, so that no row is copied often."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowArrays:
-    """N rows in the order in which they came. frame: int32 [N]; id: int64 [N], as tracked; found: bool [N]; boxes:
-    float32 [N, 4]; scores: float32 [N]; raw: float32 [N, C] of each run, NaN where not found; smoothed: float64
-    [N, C] of each run.
+    """N rows in order of arrival.
+
+    Attributes
+    ----------
+    frame : ndarray of shape (N,)
+        int32.
+    id : ndarray of shape (N,)
+        int64, from the tracker.
+    found : ndarray of shape (N,)
+        bool.
+    boxes : ndarray of shape (N, 4)
+        float32.
+    scores : ndarray of shape (N,)
+        float32.
+    raw : tuple of ndarray of shape (N, C)
+        float32 outputs of each run, NaN where the face was not found.
+    smoothed : tuple of ndarray of shape (N, C)
+        float64 outputs of each run.
     """
 
     frame: np.ndarray
@@ -32,11 +47,11 @@ class RowArrays:
         return len(self.frame)
 
     def take(self, which: np.ndarray) -> RowArrays:
-        """Those rows, by a mask or by their places."""
+        """Select rows by a mask or by indices."""
         return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
-        """Bool [N], False after a face was last found."""
+        """Compute a mask [N] that is False after a face was last found."""
         if not len(self):
             return np.zeros(0, bool)
         last = np.full(self.id.max() + 1, -1)
@@ -45,7 +60,7 @@ class RowArrays:
 
 
 def pack_rows(rows: Sequence[LiveRow], widths: Sequence[int]) -> RowArrays:
-    """widths: outputs of each run."""
+    """Convert rows to arrays; `widths` are the numbers of outputs of the runs."""
     raw = [
         [np.full(width, np.nan, np.float32) if row.raw is None else row.raw[i] for row in rows]
         for i, width in enumerate(widths)
@@ -56,7 +71,7 @@ def pack_rows(rows: Sequence[LiveRow], widths: Sequence[int]) -> RowArrays:
         np.array([row.found for row in rows], bool),
         np.array([row.box for row in rows], np.float32).reshape(-1, 4),
         np.array([row.score for row in rows], np.float32),
-        tuple(np.array(own, np.float32).reshape(-1, width) for own, width in zip(raw, widths)),
+        tuple(np.array(values, np.float32).reshape(-1, width) for values, width in zip(raw, widths)),
         tuple(
             np.array([row.smoothed[i] for row in rows], np.float64).reshape(-1, width) for i, width in enumerate(widths)
         ),
@@ -64,18 +79,32 @@ def pack_rows(rows: Sequence[LiveRow], widths: Sequence[int]) -> RowArrays:
 
 
 def append_rows(blocks: Sequence[RowArrays], *more: RowArrays, all_in_one: bool = False) -> list[RowArrays]:
-    """The blocks with more rows behind them; the last one grows until it has BLOCK rows."""
-    apart = [] if all_in_one else [*blocks[:-1], *(block for block in blocks[-1:] if len(block) >= BLOCK)]
-    rest = [*blocks[len(apart) :], *more]
-    return [*apart, _map_arrays(lambda *arrays: np.concatenate(arrays), *rest)] if rest else apart
+    """Append rows to blocks.
+
+    Parameters
+    ----------
+    blocks : sequence of RowArrays
+    *more : RowArrays
+        Rows to append.
+    all_in_one : bool
+        Concatenate everything to one block. Otherwise only the last block is extended, until it has BLOCK rows.
+
+    Returns
+    -------
+    list of RowArrays
+    """
+    full = [] if all_in_one else [*blocks[:-1], *(block for block in blocks[-1:] if len(block) >= BLOCK)]
+    rest = [*blocks[len(full) :], *more]
+    return [*full, _map_arrays(lambda *arrays: np.concatenate(arrays), *rest)] if rest else full
 
 
-def _map_arrays(made: Callable[..., np.ndarray], *rows: RowArrays) -> RowArrays:
-    """Rows whose every array is made of those of the rows."""
-    return RowArrays(
-        *(made(*(getattr(one, name) for one in rows)) for name in ("frame", "id", "found", "boxes", "scores")),
-        *(
-            tuple(made(*arrays) for arrays in zip(*(getattr(one, name) for one in rows)))
-            for name in ("raw", "smoothed")
-        ),
+def _map_arrays(function: Callable[..., np.ndarray], *blocks: RowArrays) -> RowArrays:
+    """Apply a function to each array of the blocks."""
+    frame, ids, found, boxes, scores = (
+        function(*(getattr(block, name) for block in blocks)) for name in ("frame", "id", "found", "boxes", "scores")
     )
+    raw, smoothed = (
+        tuple(function(*arrays) for arrays in zip(*(getattr(block, name) for block in blocks)))
+        for name in ("raw", "smoothed")
+    )
+    return RowArrays(frame, ids, found, boxes, scores, raw, smoothed)

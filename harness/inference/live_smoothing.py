@@ -1,9 +1,10 @@
-"""Faces of a live video, each with its own filters, frame by frame."""
+"""Smooth the outputs of each face of a live video frame by frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -13,13 +14,27 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_SECONDS
 
 RESET_SECONDS = 2 * PATIENCE_SECONDS
-"""Seconds without a frame of a face after which its filters begin anew."""
+"""Seconds without a frame of a face after which its filters are reset."""
 
 
 @dataclass(frozen=True, eq=False)
 class LiveRow:
-    """One face of one frame. id: as it was tracked; box: float32 [4], where it was last seen; raw: outputs of each
-    run, None where the face was not found; smoothed: float64 [C] of each run.
+    """One face of one frame.
+
+    Attributes
+    ----------
+    frame : int
+    id : int
+        From the tracker.
+    found : bool
+        Whether the face was found in this frame.
+    box : ndarray of shape (4,)
+        float32, where it was last found.
+    score : float
+    raw : tuple of ndarray of shape (C,) or None
+        Outputs of each run, None if the face was not found.
+    smoothed : tuple of ndarray of shape (C,)
+        float64 outputs of each run.
     """
 
     frame: int
@@ -40,18 +55,33 @@ class _Face:
 
 
 class LiveSmoother:
-    """rate: frames a second; filters: of each run."""
+    """Filters of all faces.
+
+    Parameters
+    ----------
+    filters : sequence of SmoothingParams
+        One for each run.
+    rate : float
+        Frames per second.
+    """
 
     def __init__(self, filters: Sequence[SmoothingParams], rate: float) -> None:
         self.filters, self.patience, self.longest = filters, PATIENCE_SECONDS * rate, RESET_SECONDS * rate
         self.faces: dict[int, _Face] = {}
 
     def __call__(self, seen: FrameFaces, outputs: Sequence[np.ndarray]) -> list[LiveRow]:
-        """The rows of a frame; outputs: float32 [K, C] of each run. A face that was there a moment ago has a row too.
+        """Compute the rows of a frame, including faces that were found shortly before.
 
-        Frames that were dropped count in the filters as frames without the face, so that a delay is one in time.
+        Dropped frames count in the filters as frames without the face, so that lags are constant in time.
+
+        Parameters
+        ----------
+        seen : FrameFaces
+            K faces.
+        outputs : sequence of ndarray of shape (K, C)
+            float32, one for each run.
         """
-        rows = [self._found(seen, place, [own[place] for own in outputs]) for place in range(len(seen.ids))]
+        rows = [self._found(seen, index, [values[index] for values in outputs]) for index in range(len(seen.ids))]
         for number in [number for number, face in self.faces.items() if seen.number - face.seen > self.patience]:
             del self.faces[number]
         rows += [
@@ -59,30 +89,32 @@ class LiveSmoother:
         ]
         return sorted(rows, key=lambda row: row.id)
 
-    def _found(self, seen: FrameFaces, place: int, outputs: Sequence[np.ndarray]) -> LiveRow:
-        number, box = int(seen.ids[place]), seen.boxes[place]
+    def _found(self, seen: FrameFaces, index: int, outputs: Sequence[np.ndarray]) -> LiveRow:
+        number, box = int(seen.ids[index]), seen.boxes[index]
         face = self.faces.get(number)
         if face is None or seen.number - face.fed > self.longest:
             face = self.faces[number] = _Face(
-                tuple(StreamingFilter(one.kernel, one.radius) for one in self.filters),
+                tuple(StreamingFilter(params.kernel, params.radius) for params in self.filters),
                 seen.number - 1,
                 seen.number,
                 box,
             )
         self._skip_to(face, seen.number)
-        smoothed = tuple(stream(own) for stream, own in zip(face.filters, outputs))
+        smoothed = cast(
+            "tuple[np.ndarray, ...]", tuple(stream(values) for stream, values in zip(face.filters, outputs))
+        )
         face.fed = face.seen = seen.number
         face.box = box
-        return LiveRow(seen.number, number, True, box, float(seen.scores[place]), tuple(outputs), smoothed)
+        return LiveRow(seen.number, number, True, box, float(seen.scores[index]), tuple(outputs), smoothed)
 
     def _missed(self, frame: int, number: int, face: _Face) -> LiveRow:
         self._skip_to(face, frame)
-        smoothed = tuple(stream(None) for stream in face.filters)
+        smoothed = cast("tuple[np.ndarray, ...]", tuple(stream(None) for stream in face.filters))
         face.fed = frame
         return LiveRow(frame, number, False, face.box, float("nan"), None, smoothed)
 
     def _skip_to(self, face: _Face, frame: int) -> None:
-        """Frames up to the one before `frame` that never came."""
+        """Advance the filters over dropped frames up to the one before `frame`."""
         for _ in range(frame - face.fed - 1):
             for stream in face.filters:
                 stream(None)

@@ -1,4 +1,4 @@
-"""The runs that a command names, opened: each forward pass once, with every run that reads it."""
+"""Load runs and exported models and group them into forward passes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,30 @@ logger = logging.getLogger(__name__)
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16
-"""Crops of a batch through an exported file."""
+"""Batch size of an exported file."""
 LIVE_CROPS = 5000
-"""Crops that an engine is chosen for where nobody knows how many will come: some minutes of one face."""
+"""Number of crops assumed for selecting an engine if the input has no known length: a few minutes of one face."""
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """How runs are opened. seed: which of a run (None: its first); engine: the name of one, "" for the soonest;
-    crops: about how many will be read, None where nobody knows; batch: crops at once, 0 for what is usual; same: all
-    runs read the same crops, whatever they learned from.
+    """Options for loading runs.
+
+    Attributes
+    ----------
+    store : Store
+    seed : int or None
+        Seed of the run; None for its first.
+    engine : str
+        Name of an inference engine, "" to select the fastest.
+    crops : int or None
+        Approximate number of crops, None if unknown.
+    batch : int
+        Batch size, 0 for the default.
+    same : bool
+        All runs read the same crops, regardless of their training data.
+    workers : int
+        Number of threads.
     """
 
     store: Store
@@ -48,29 +62,40 @@ class LoadOptions:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
-def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
-    """Every RUN: of the store, the folder of an export, or `models:/NAME@ALIAS`; each named once.
+def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
+    """Load runs; those with the same backbone share a pass if they read the same crops.
 
-    Runs on one backbone share a pass, if they learned from the crops of one data set, or read the same ones here.
-    InputError for what cannot be read so, FramelightError for a model whose files are gone or altered; they say what
-    to do.
+    Parameters
+    ----------
+    texts : sequence of str
+        Each a run of the store, the folder of an export, or `models:/NAME@ALIAS`; duplicates are ignored.
+    options : LoadOptions
+
+    Raises
+    ------
+    InputError
+        For a run or model that does not exist or reads no images.
+    FramelightError
+        For a model whose files are missing or have changed.
     """
-    kept: dict[tuple[str, str, str, str], list[StoredRun]] = {}
+    stored: dict[tuple[str, str, str, str], list[StoredRun]] = {}
     exported: list[ForwardPass] = []
     seen: set[str] = set()
     records = None
     for text in texts:
         if text.startswith(MODELS) or Path(text).is_dir():
-            one = _exported_pass(_fetch_export(text, how) if text.startswith(MODELS) else Path(text), text, how)
-            if one.reader.name not in seen:
-                seen.add(one.reader.name)
-                exported.append(one)
+            forward = _exported_pass(
+                _fetch_export(text, options) if text.startswith(MODELS) else Path(text), text, options
+            )
+            if forward.reader.name not in seen:
+                seen.add(forward.reader.name)
+                exported.append(forward)
             continue
         if records is None:
             from harness.tracking import tracked_records
 
-            records = tracked_records(how.store)
-        run = _stored_run(find_finished_run(records, text, how.seed, how.store), how.store)
+            records = tracked_records(options.store)
+        run = _stored_run(find_finished_run(records, text, options.seed, options.store), options.store)
         if run.reader.name not in seen:
             seen.add(run.reader.name)
             entry = run.model.entry
@@ -78,37 +103,37 @@ def open_runs(texts: Sequence[str], how: LoadOptions) -> list[ForwardPass]:
                 entry.backbone["reference"],
                 entry.backbone["weights_hash"],
                 entry.compute,
-                "" if how.same else run.reader.images,
+                "" if options.same else run.reader.images,
             )
-            kept.setdefault(key, []).append(run)
-    return [*(_shared_pass(runs, how) for runs in kept.values()), *exported]
+            stored.setdefault(key, []).append(run)
+    return [*(_shared_pass(runs, options) for runs in stored.values()), *exported]
 
 
-def _stored_run(chosen: FinishedRun, store: Store) -> StoredRun:
+def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
     from harness.features.store import FeatureStore
     from harness.jobs.causal import load_filter as causal
     from harness.metrics.tasks import get_task
 
-    record, configuration = chosen.record, chosen.configuration
+    record, configuration = finished.record, finished.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):
-        raise InputError(f"run {record.group_id} ({record.backbone}) looks at no image; take another run")
+        raise InputError(f"run {record.group_id} ({record.backbone}) reads no images; choose another run")
     entry = FeatureStore(store.features).entry(configuration.entry)
     label = f"{record.backbone}, {record.features}, {record.head}"
-    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(chosen.folder)}"
+    identity = f"{record.job_id}, weights {entry.backbone['weights_hash']}, {_model_digest(finished.folder)}"
     reader = LoadedRun(
         record.job_id,
         label,
         get_task(configuration.task),
-        chosen.filter,
+        finished.filter,
         identity,
         causal(store, record.job_id),
         entry.data_digest,
     )
-    return StoredRun(reader, load_model(chosen.folder, entry, configuration))
+    return StoredRun(reader, load_model(finished.folder, entry, configuration))
 
 
 def _model_digest(folder: Path) -> str:
-    """Digest of a model's own files: runs are made again in place with --force."""
+    """Hash a model's files, because `--force` recomputes a job in place."""
     import hashlib
 
     total = hashlib.sha256()
@@ -117,68 +142,74 @@ def _model_digest(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def _shared_pass(runs: Sequence[StoredRun], how: LoadOptions) -> SharedBackbonePass:
+def _shared_pass(runs: Sequence[StoredRun], options: LoadOptions) -> SharedBackbonePass:
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.features.pipeline import batch_size, engine_batch_size
 
     entry = runs[0].model.entry
-    backbone = backbones.load(entry.backbone["reference"], how.store.backbones)
+    backbone = backbones.load(entry.backbone["reference"], options.store.backbones)
     if backbone.weights_hash != entry.backbone["weights_hash"]:
         raise FramelightError(
-            f"backbone {entry.backbone['reference']} has other weights than when run "
-            f"{runs[0].reader.name} was made; run its recipe again"
+            f"the weights of backbone {entry.backbone['reference']} have changed since run "
+            f"{runs[0].reader.name}; run its recipe again"
         )
-    cache, preprocessing = how.store.engines, backbone.spec.preprocessing
-    usual = how.batch or batch_size(preprocessing)
-    name = how.engine or select_engine(
-        backbone, cache, usual, how.workers, how.crops or LIVE_CROPS, precision=entry.compute
+    cache, preprocessing = options.store.engines, backbone.spec.preprocessing
+    default_size = options.batch or batch_size(preprocessing)
+    name = options.engine or select_engine(
+        backbone, cache, default_size, options.workers, options.crops or LIVE_CROPS, precision=entry.compute
     )
-    size = how.batch or engine_batch_size(name, preprocessing)
+    size = options.batch or engine_batch_size(name, preprocessing)
     engine = open_engine(name, backbone, cache, size, entry.compute)
-    return SharedBackbonePass(backbone, engine, tuple(runs), size, how.workers if engine.concurrent else 1)
+    return SharedBackbonePass(backbone, engine, tuple(runs), size, options.workers if engine.concurrent else 1)
 
 
-def _fetch_export(text: str, how: LoadOptions) -> Path:
+def _fetch_export(text: str, options: LoadOptions) -> Path:
     from harness.export.registry.download import fetch_model
 
-    return fetch_model(text, how.store)
+    return fetch_model(text, options.store)
 
 
-def _exported_pass(folder: Path, text: str, how: LoadOptions) -> ExportedModelPass:
+def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedModelPass:
     from harness.export.exported_model import open_exported
 
-    model = open_exported(folder, threads=how.workers)
+    model = open_exported(folder, threads=options.workers)
     card, file = model.card, model.file
-    own = f"{card.form.name} {file.precision}"
-    label = f"{card.run['backbone']}, {card.run['features']}, {card.run['head']}, {own} of {text}"
+    kind = f"{card.form.name} {file.precision}"
+    label = f"{card.run['backbone']}, {card.run['features']}, {card.run['head']}, {kind} of {text}"
     reader = LoadedRun(
         f"{card.run['job_id']}-{file.precision}",
         label,
         card.task,
         card.filter,
-        f"{own} {file.parts}",
+        f"{kind} {file.parts}",
         card.causal,
         margin=card.margin,
     )
-    return ExportedModelPass(model, reader, how.batch or EXPORTED_CROPS)
+    return ExportedModelPass(model, reader, options.batch or EXPORTED_CROPS)
 
 
-def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, given: float | None) -> list[Margin]:
-    """For each reader the margin of the crops it learned from, the default one where that is not known.
+def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Margin]:
+    """Get the crop margin of each run: that of its training crops, or the default if it cannot be estimated.
 
-    given: side of a crop in sides of the found box, for all of them.
+    Parameters
+    ----------
+    readers : sequence of LoadedRun
+    detector : Detector
+    store : Store
+    scale : float or None
+        Side of a crop relative to the detected box, to override the margin of all runs.
     """
     from harness.features.crop_margins import DEFAULT_MARGIN
     from harness.video.faces.boxes import Margin
 
-    if given is not None:
-        return [Margin(given)] * len(readers)
-    found = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]
-    for reader, margin in zip(readers, found):
+    if scale is not None:
+        return [Margin(scale)] * len(readers)
+    margins = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]
+    for reader, margin in zip(readers, margins):
         if margin is None:
             logger.info(
-                f"the crops that {reader.name} learned from are not here, or few faces are found in them: "
-                f"crops are cut with the default margin of {DEFAULT_MARGIN.scale:g}; --margin X sets another"
+                f"the training crops of {reader.name} are not available, or too few faces are detected in them: "
+                f"using the default crop margin of {DEFAULT_MARGIN.scale:g}; set another with --margin X"
             )
-    return [margin or DEFAULT_MARGIN for margin in found]
+    return [margin or DEFAULT_MARGIN for margin in margins]

@@ -1,13 +1,13 @@
-"""From frames to chunks of predictions: decoding, face detection and the networks run in threads at the same time.
+"""Pipeline from frames to chunks of predictions, with decoding, face detection and networks in parallel threads.
 
-Batches hold crops of several frames but never cross a chunk, so that the outputs depend neither on the number of
-threads nor on where an interrupted run had stopped.
+Batches contain crops of several frames but never span two chunks, so that outputs depend neither on the number of
+threads nor on where an interrupted run stopped.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,24 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 FRAMES = 256
-"""Frames of a chunk."""
+"""Frames per chunk."""
 DECODED, DETECTED = 8, 16
-"""Largest number of frames that wait between stages."""
+"""Maximum number of frames that are buffered between stages."""
 
 
 class PredictPipeline:
-    """The threads of all stages.
+    """Pipeline of detection, tracking and forward passes.
 
-    margins: which of a frame's crops each forward pass reads; size: frames of a chunk; progress: called with the
-    number of frames in which faces have been searched.
+    Parameters
+    ----------
+    face_stage : FaceStage
+    forwards : sequence of ForwardPass
+    margins : sequence of int
+        For each forward pass, the index of the margin whose crops it reads.
+    size : int
+        Frames per chunk.
+    progress : callable
+        Called with the number of frames that have passed the face stage.
     """
 
     def __init__(
@@ -45,8 +53,8 @@ class PredictPipeline:
         self.face_stage, self.forwards, self.margins = face_stage, forwards, margins
         self.size, self.progress = size, progress
 
-    def chunks(self, frames: Iterable[Frame]) -> Iterator[Chunk]:
-        """The chunks of all frames, in order; the last one may be short."""
+    def chunks(self, frames: Iterable[Frame]) -> Generator[Chunk, None, None]:
+        """Yield the chunks of all frames in order; the last one may be shorter."""
         pools = [_pool(forward.workers) for forward in self.forwards]
         most = 2 * sum(forward.workers for forward in self.forwards)
         running: deque[Future] = deque()
@@ -82,7 +90,7 @@ class PredictPipeline:
 
 
 class _Batches:
-    """The crops of a chunk on their way through one forward pass."""
+    """Crops of a chunk that wait for or run through one forward pass."""
 
     def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, margin: int) -> None:
         self.forward, self.pool, self.margin = forward, pool, margin
@@ -90,7 +98,7 @@ class _Batches:
         self.results: list[Future[list[np.ndarray]]] = []
 
     def add(self, crops: Sequence[np.ndarray]) -> list[Future]:
-        """The full batches that are started."""
+        """Start the batches that are full."""
         self.waiting += crops
         started = []
         while len(self.waiting) >= self.forward.size:
@@ -99,13 +107,13 @@ class _Batches:
         return started
 
     def flush(self) -> list[Future]:
-        """Start the last batch, which may be short."""
+        """Start the last batch, which may be shorter."""
         started = [self._start(self.waiting)] if self.waiting else []
         self.waiting = []
         return started
 
     def outputs(self) -> list[np.ndarray]:
-        """[N, C] of each run."""
+        """Collect the outputs [N, C] of each run."""
         batches = [result.result() for result in self.results]
         return [
             np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
@@ -118,25 +126,29 @@ class _Batches:
 
 
 class _ChunkBuilder:
-    """Collects frames and their outputs for a chunk."""
+    """Builder of a chunk from frames and their outputs."""
 
     def __init__(self, batches: Sequence[_Batches]) -> None:
         self.batches = batches
         self.frames: list[FrameFaces] = []
 
     def add(self, faces: FrameFaces) -> list[Future]:
+        """Add a frame and start the batches that are full."""
         started = [future for batches in self.batches for future in batches.add(faces.crops[batches.margin])]
         self.frames.append(faces.without_crops())
         return started
 
     def flush(self) -> list[Future]:
+        """Start all remaining batches."""
         return [future for batches in self.batches for future in batches.flush()]
 
     @property
     def done(self) -> bool:
+        """Whether every started batch is finished."""
         return all(result.done() for batches in self.batches for result in batches.results)
 
     def chunk(self) -> Chunk:
+        """Build the chunk; waits for its batches."""
         frames = self.frames
         at = np.repeat(np.arange(len(frames)), [len(faces.ids) for faces in frames])
         return Chunk(
@@ -154,7 +166,7 @@ class _ChunkBuilder:
 
 
 def _stack_nonempty(appearances: Sequence[np.ndarray]) -> np.ndarray:
-    """[N, L]; a frame without a face has rows of no width."""
+    """Concatenate to [N, L]; frames without a face have L = 0 and are skipped."""
     nonempty = [appearance for appearance in appearances if len(appearance)]
     return np.concatenate(nonempty) if nonempty else np.zeros((0, 0), np.float16)
 

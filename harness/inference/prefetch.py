@@ -1,4 +1,4 @@
-"""Items made by a thread of their own while what came before is worked on."""
+"""Prefetch the items of an iterable in a background thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 POLL_SECONDS = 0.1
-"""Seconds after which a thread that waits looks whether it is still wanted."""
+"""Seconds between checks of a waiting thread whether it has to stop."""
 
 
 class Prefetcher(Generic[Item]):
-    """The items of an iterable, at most `most` ahead of who takes them; what fails in the thread fails where items are
-    taken. A context: when it ends, so does the thread, wherever it is.
+    """Context manager that iterates over items in a background thread.
+
+    Errors of the thread are raised in the consumer. Leaving the context stops the thread.
+
+    Parameters
+    ----------
+    items : iterable
+    most : int
+        Maximum number of items that are buffered.
     """
 
     def __init__(self, items: Iterable[Item], most: int) -> None:
@@ -53,7 +60,7 @@ class Prefetcher(Generic[Item]):
                 if not self._put((True, item)):
                     return
             self._put((False, None))
-        except BaseException as error:  # raised again by the thread that takes the items
+        except BaseException as error:  # raised again in the consumer
             self._put((False, error))
 
     def _put(self, item: tuple[bool, Any]) -> bool:

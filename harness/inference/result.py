@@ -1,4 +1,4 @@
-"""What was read of one input: every face of every frame, and what each run says of it."""
+"""Result of inference on one input: the faces of every frame and the outputs of each run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,25 @@ from harness.metrics.tasks import Task
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """One run's outputs of the N rows of a `PredictionResult`.
+    """Outputs of one run for the N rows of a `PredictionResult`.
 
-    name: the run's id, or what stands for it; raw: float32 [N, C] in the task's space, NaN where the face was not
-    found; smoothed: float64 [N, C] after the filter, NaN where nothing was filled in; kernel, radius: of the filter;
-    thresholds: of the action units, None where 0.5 is kept; label: run, backbone, features and head in words.
+    Attributes
+    ----------
+    name : str
+        Run id, or name of an exported model.
+    task : Task
+    raw : ndarray of shape (N, C)
+        float32 in the task's space, NaN where the face was not found.
+    smoothed : ndarray of shape (N, C)
+        float64 after the filter, NaN where gaps were not filled.
+    kernel : str
+        Of the filter.
+    radius : int
+        Of the filter, in frames.
+    thresholds : tuple of float or None
+        Of the action units, None for 0.5.
+    label : str
+        Backbone, features and head.
     """
 
     name: str
@@ -30,14 +44,32 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class PredictionResult:
-    """F frames with N faces in them, rows by frame, then by face.
+    """F frames with N faces in them, rows ordered by frame, then by face.
 
-    source: the input as it was named; rate: frames a second, None for pictures; size: (width, height) of the first
-    frame in pixels; frames: int32 [F] frame numbers, ascending from 1; seconds: float64 [F], NaN where there is no
-    time.
-    frame: int32 [N]; face: int32 [N] ids from 1; found: bool [N], False where the face was not seen in that frame;
-    boxes: float32 [N, 4] x, y, width and height in pixels, held or interpolated where not found; detection: float32
-    [N], the detector's score, NaN where not found.
+    Attributes
+    ----------
+    source : str
+        The input as the user named it.
+    rate : float or None
+        Frames per second, None for images.
+    size : tuple of int
+        Width and height of the first frame in pixels.
+    frames : ndarray of shape (F,)
+        int32 frame numbers, ascending from 1.
+    seconds : ndarray of shape (F,)
+        float64, NaN without time stamps.
+    frame : ndarray of shape (N,)
+        int32 frame number of each row.
+    face : ndarray of shape (N,)
+        int32 face number of each row, from 1.
+    found : ndarray of shape (N,)
+        bool, False where the face was not detected in that frame.
+    boxes : ndarray of shape (N, 4)
+        float32 x, y, width and height in pixels, repeated or interpolated where not found.
+    detection : ndarray of shape (N,)
+        float32 score of the detector, NaN where not found.
+    outputs : tuple of Outputs
+        One for each run.
     """
 
     source: str

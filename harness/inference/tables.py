@@ -1,4 +1,4 @@
-"""What was read as a table: one row for each face of each frame, and one for each frame without a face."""
+"""Result tables: one row for each face of each frame, and one for each frame without a face."""
 
 from __future__ import annotations
 
@@ -21,49 +21,57 @@ if TYPE_CHECKING:
 
 CSV, PARQUET = "predictions.csv", "predictions.parquet"
 METADATA = "framelight"
-"""Key of the JSON in the parquet file that says what was read by which runs."""
+"""Key of the parquet metadata whose JSON describes input and runs."""
 SECONDS, PIXELS, OUTPUTS = 6, 2, 7
-"""Decimals that are kept: what lies beyond is noise of the arithmetic, and no table needs it."""
+"""Decimals of rounded values; further digits are noise of the arithmetic."""
 
 
-def table(reading: PredictionResult) -> pd.DataFrame:
-    """One row for each of the N rows of the reading and for each frame without a face, by frame, then by face.
+def table(result: PredictionResult) -> pd.DataFrame:
+    """Convert a result to a table, ordered by frame, then by face.
 
-    `frame`, `time` in seconds, `face` (empty where there is none), `found` (0 or 1), the box as `x`, `y`, `width` and
-    `height` in pixels of the frame, `detection`; then for each output of the runs after the filter `expression` and
-    `p_<Expression>`, `valence` and `arousal`, `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`; then the same
-    before the filter, with `_raw` behind the name. Where two runs give the same output, its names have `<run>.` before
-    them. What is not known is empty, never 0. Numbers are rounded to 7 decimals (boxes: 2), so that the two files
-    hold the same.
+    Frames without a face have one row. Missing values are empty, never 0. Values are rounded to 7 decimals (boxes: 2)
+    so that CSV and parquet files are identical.
+
+    Parameters
+    ----------
+    result : PredictionResult
+
+    Returns
+    -------
+    DataFrame
+        Columns `frame`, `time` in seconds, `face`, `found` (0 or 1), the box as `x`, `y`, `width` and `height` in
+        pixels, `detection`; then for each smoothed output `expression` and `p_<Expression>`, `valence` and `arousal`,
+        `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`; then the same columns before smoothing, with the suffix
+        `_raw`. If several runs provide the same output, its columns have the prefix `<run>.`.
     """
     import pandas as pd
 
-    empty = np.setdiff1d(reading.frames, reading.frame)
-    frame = np.concatenate([reading.frame, empty])
+    empty = np.setdiff1d(result.frames, result.frame)
+    frame = np.concatenate([result.frame, empty])
     order = np.argsort(frame, kind="stable")
-    seconds = reading.seconds[np.searchsorted(reading.frames, frame)]
+    seconds = result.seconds[np.searchsorted(result.frames, frame)]
     columns = {
         "frame": frame.astype(np.int32),
         "time": round_values(seconds, SECONDS),
         "face": nullable_integers(
-            _padded(reading.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(reading.face)
+            _padded(result.face, len(empty), 0), np.int32, np.arange(len(frame)) < len(result.face)
         ),
-        "found": _padded(reading.found, len(empty), 0).astype(np.int8),
+        "found": _padded(result.found, len(empty), 0).astype(np.int8),
         **{
-            name: _padded(round_values(reading.boxes[:, i], PIXELS), len(empty))
+            name: _padded(round_values(result.boxes[:, i], PIXELS), len(empty))
             for i, name in enumerate(("x", "y", "width", "height"))
         },
-        "detection": _padded(round_values(reading.detection, OUTPUTS), len(empty)),
+        "detection": _padded(round_values(result.detection, OUTPUTS), len(empty)),
     }
-    given = Counter(output.name for one in reading.outputs for output in one.task.outputs)
-    for name, one, values, suffix in _blocks(reading):
-        prefix = f"{one.name}." if given[name] > 1 else ""
-        columns |= _columns(name, one, _padded(values, len(empty)), prefix, suffix)
+    counts = Counter(output.name for run in result.outputs for output in run.task.outputs)
+    for name, run, values, suffix in _blocks(result):
+        prefix = f"{run.name}." if counts[name] > 1 else ""
+        columns |= _columns(name, run, _padded(values, len(empty)), prefix, suffix)
     return pd.DataFrame(columns).take(order).reset_index(drop=True)
 
 
 def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
-    """Comma-separated lines, each with its end of line; without `header` to go on below others."""
+    """Format rows as comma-separated lines, with or without a header line."""
     from pyarrow import Table
     from pyarrow.csv import WriteOptions, write_csv
 
@@ -76,65 +84,65 @@ def as_csv(rows: pd.DataFrame, header: bool = True) -> str:
     return names.getvalue() + lines.getvalue().decode()
 
 
-def write_tables(reading: PredictionResult, folder: Path) -> tuple[Path, Path]:
-    """Write predictions.csv and predictions.parquet, whole or not at all; both hold the same numbers.
+def write_tables(result: PredictionResult, folder: Path) -> tuple[Path, Path]:
+    """Write predictions.csv and predictions.parquet, each atomically, and return their paths.
 
-    The parquet file says in its metadata, under `framelight` as JSON, what was read and by which runs.
+    Both contain the same numbers. The parquet metadata describes input and runs as JSON under the key `framelight`.
     """
     from pyarrow import Table, parquet
 
-    rows = table(reading)
+    rows = table(result)
     paths = folder / CSV, folder / PARQUET
-    with atomic_write(paths[0]) as aside:
-        aside.write_text(as_csv(rows), encoding="utf-8")
+    with atomic_write(paths[0]) as tmp_path:
+        tmp_path.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
-    with atomic_write(paths[1]) as aside:
+    with atomic_write(paths[1]) as tmp_path:
         parquet.write_table(
-            arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(reading))}),
-            aside,
+            arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(result))}),
+            tmp_path,
         )
     return paths
 
 
-def metadata(reading: PredictionResult) -> dict:
-    """What was read and by which runs, as JSON types."""
+def metadata(result: PredictionResult) -> dict:
+    """Describe input and runs as JSON values."""
     return {
-        "source": reading.source,
-        "rate": reading.rate,
-        "width": reading.size[0],
-        "height": reading.size[1],
-        "frames": len(reading.frames),
+        "source": result.source,
+        "rate": result.rate,
+        "width": result.size[0],
+        "height": result.size[1],
+        "frames": len(result.frames),
         "runs": [
             {
-                "name": one.name,
-                "label": one.label,
-                "task": one.task.name,
-                "kernel": one.kernel,
-                "radius": one.radius,
-                "thresholds": None if one.thresholds is None else list(one.thresholds),
+                "name": run.name,
+                "label": run.label,
+                "task": run.task.name,
+                "kernel": run.kernel,
+                "radius": run.radius,
+                "thresholds": None if run.thresholds is None else list(run.thresholds),
             }
-            for one in reading.outputs
+            for run in result.outputs
         ],
     }
 
 
-def _blocks(reading: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
-    """(output, run, [N, columns], suffix) in the order of the columns: all smoothed ones, then all raw ones."""
+def _blocks(result: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray, str]]:
+    """Yield (output, run, values [N, columns], suffix) in the order of the columns: smoothed ones, then raw ones."""
     for suffix in ("", RAW_SUFFIX):
-        for one in reading.outputs:
-            slices = one.task.slices()
+        for run in result.outputs:
+            slices = run.task.slices()
             for name in (name for name in BLOCK_ORDER if name in slices):
-                yield name, one, (one.raw if suffix else one.smoothed)[:, slices[name]], suffix
+                yield name, run, (run.raw if suffix else run.smoothed)[:, slices[name]], suffix
 
 
-def _columns(name: str, one: Outputs, values: np.ndarray, prefix: str, suffix: str) -> dict[str, object]:
-    """The columns of one output of one run; values: [M, columns], NaN in whole rows."""
-    columns = output_columns(name, values, one.thresholds, OUTPUTS)
+def _columns(name: str, run: Outputs, values: np.ndarray, prefix: str, suffix: str) -> dict[str, object]:
+    """Build the columns of one output of one run from values [M, columns], with NaN in whole rows."""
+    columns = output_columns(name, values, run.thresholds, OUTPUTS)
     if "expression" in columns:
         columns["expression"] = columns["expression"].astype("string")
-    return {f"{prefix}{column}{suffix}": held for column, held in columns.items()}
+    return {f"{prefix}{column}{suffix}": data for column, data in columns.items()}
 
 
 def _padded(values: np.ndarray, more: int, fill: float = np.nan) -> np.ndarray:
-    """float64, with `more` rows of `fill` below."""
+    """Append `more` rows of `fill`; the result is float64."""
     return np.concatenate([values, np.full((more, *values.shape[1:]), fill)])

@@ -1,4 +1,4 @@
-"""The panels of one face over time: where it was seen, expressions, valence and arousal, action units."""
+"""Panels of one face over time: presence, expressions, valence and arousal, action units."""
 
 from __future__ import annotations
 
@@ -26,89 +26,105 @@ if TYPE_CHECKING:
 
 SEEN, UNSEEN = GRAY, "#dde2e7"
 STACK = 120
-"""Rows of pixels of the stacked probabilities."""
+"""Height in pixels of the stacked probabilities."""
 STEPS = 64
-"""Of the blues in which probabilities are shown."""
+"""Number of blue shades for probabilities."""
 LABELS = {"": "face", "expr": "expression", "va": "affect", "au": "action units"}
 
 
 class Timeline:
-    """What was read of one face; its rows by frame."""
+    """Rows of one face in order of frames.
 
-    def __init__(self, reading: PredictionResult, face: int) -> None:
-        self.reading, self.face = reading, face
-        self.rows = np.flatnonzero(reading.face == face)
-        self.frames = reading.frame[self.rows]
-        self.first, self.last = int(reading.frames[0]), int(reading.frames[-1])
-        self.seen = int(reading.found[self.rows].sum())
+    Attributes
+    ----------
+    result : PredictionResult
+    face : int
+        Number of the face.
+    rows : ndarray
+        Indices of its rows in the result.
+    frames : ndarray
+        Frame number of each row.
+    first, last : int
+        First and last frame of the result.
+    seen : int
+        Number of frames in which the face was found.
+    """
+
+    def __init__(self, result: PredictionResult, face: int) -> None:
+        self.result, self.face = result, face
+        self.rows = np.flatnonzero(result.face == face)
+        self.frames = result.frame[self.rows]
+        self.first, self.last = int(result.frames[0]), int(result.frames[-1])
+        self.seen = int(result.found[self.rows].sum())
 
     def run(self, name: str) -> Outputs:
-        one = first_with_output(self.reading.outputs, name)
-        assert one is not None
-        return one
+        """Get the run whose output is shown."""
+        run = first_with_output(self.result.outputs, name)
+        assert run is not None
+        return run
 
     def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Frames [M] and outputs [M, columns] where they are known, before or after the filter."""
-        one = self.run(name)
-        values = (one.raw if raw else one.smoothed)[self.rows, one.task.slices()[name]]
-        known = ~np.isnan(values).any(axis=1)
-        return self.frames[known], values[known]
+        """Get frames [M] and values [M, columns] of an output, without missing ones, before or after smoothing."""
+        run = self.run(name)
+        values = (run.raw if raw else run.smoothed)[self.rows, run.task.slices()[name]]
+        valid = ~np.isnan(values).any(axis=1)
+        return self.frames[valid], values[valid]
 
     def dense(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs [F, columns] of all frames of the reading, and bool [F] whether they are known."""
+        """Get the values [F, columns] of an output in all frames of the result, and a mask [F] of valid values."""
         frames, values = self.values(name, raw)
-        at = np.searchsorted(self.reading.frames, frames)
-        known = np.zeros(len(self.reading.frames), dtype=bool)
-        known[at] = True
-        whole = np.zeros((len(known), values.shape[1]))
-        whole[at] = values
-        return whole, known
+        at = np.searchsorted(self.result.frames, frames)
+        valid = np.zeros(len(self.result.frames), dtype=bool)
+        valid[at] = True
+        dense = np.zeros((len(valid), values.shape[1]))
+        dense[at] = values
+        return dense, valid
 
     @cached_property
     def limit(self) -> float:
-        """Of valence and arousal of all faces on both sides of 0, to quarters, so that they are seen at one scale."""
-        one = self.run("va")
-        values = np.abs(np.stack([one.raw, one.smoothed])[..., one.task.slices()["va"]])
+        """Limit of the axes of valence and arousal, a multiple of 0.25, common to all faces."""
+        run = self.run("va")
+        values = np.abs(np.stack([run.raw, run.smoothed])[..., run.task.slices()["va"]])
         values = values[~np.isnan(values)]
         return max(0.25, float(np.ceil(4 * np.percentile(values, 99.5)) / 4)) if len(values) else 1.0
 
 
 def presence(axes: Axes, face: Timeline) -> None:
-    """Frames in which the face was seen, those in between in which it was not, and white before and after."""
-    colours = np.ones((1, len(face.reading.frames), 3))
-    at = np.searchsorted(face.reading.frames, face.frames)
-    colours[0, at] = np.where(face.reading.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
-    draw_strip(axes, colours, face.reading.frames, face.first, face.last)
-    label_rows(axes, (0,), ("seen",), 0.05)
+    """Draw the frames in which the face was found, those in between in which it was not, and white otherwise."""
+    colors = np.ones((1, len(face.result.frames), 3))
+    at = np.searchsorted(face.result.frames, face.frames)
+    colors[0, at] = np.where(face.result.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
+    draw_strip(axes, colors, face.result.frames, face.first, face.last)
+    label_rows(axes, (0,), ("found",), 0.05)
 
 
 def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
-    """The eight probabilities on each other, Neutral at the bottom; white above them, for medians need not sum to 1."""
-    values, known = face.dense("expr")
-    nearest, near = nearest_frames(face.reading.frames, face.first, face.last)
-    reached = values.cumsum(axis=1)[nearest]
+    """Draw the eight probabilities stacked, Neutral at the bottom; medians need not sum to 1, the rest is white."""
+    values, valid = face.dense("expr")
+    nearest, near = nearest_frames(face.result.frames, face.first, face.last)
+    cumulative = values.cumsum(axis=1)[nearest]
     heights = 1 - (np.arange(STACK) + 0.5) / STACK
-    image = _class_colors((reached[None, :, :-1] < heights[:, None, None]).sum(axis=2))
-    image[reached[:, -1] < heights[:, None]] = 1
-    image[:, ~(near & known[nearest])] = 1
+    image = _class_colors((cumulative[None, :, :-1] < heights[:, None, None]).sum(axis=2))
+    image[cumulative[:, -1] < heights[:, None]] = 1
+    image[:, ~(near & valid[nearest])] = 1
     show_image(axes, image, face.first, face.last)
     axes.set_yticks([-0.5, STACK / 2 - 0.5, STACK - 0.5], ["1", "0.5", "0"])
     top, _, bottom = axes.get_yticklabels()
-    top.set_va("top")
-    bottom.set_va("bottom")
+    top.set_verticalalignment("top")
+    bottom.set_verticalalignment("bottom")
     axes.set_ylabel("probability", fontsize=8.5, color=INK, **TEXT)
 
 
 def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
-    values, known = face.dense("expr", raw)
-    colours = np.where(known[:, None], _class_colors(values.argmax(axis=1)), 1.0)
-    draw_strip(axes, colours[None], face.reading.frames, face.first, face.last)
+    values, valid = face.dense("expr", raw)
+    colors = np.where(valid[:, None], _class_colors(values.argmax(axis=1)), 1.0)
+    draw_strip(axes, colors[None], face.result.frames, face.first, face.last)
     label_rows(axes, (0,), ("raw" if raw else "smoothed",), 0.05)
 
 
 def _class_colors(index: np.ndarray) -> np.ndarray:
-    """Numbers of expressions [...] -> their colours [..., 3]."""
-    return np.array([color_to_rgb(colour) for colour in CLASS_COLORS])[index]
+    """Map class indices [...] to colors [..., 3]."""
+    return np.array([color_to_rgb(color) for color in CLASS_COLORS])[index]
 
 
 def _affect(i: int, axes: Axes, face: Timeline) -> None:
@@ -121,25 +137,25 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
             draw_line(axes, frames, values[:, i], BLUE, 1.6)
             if len(frames) == 1:
                 axes.plot(frames, values[:, i], "o", color=BLUE, markersize=5)
-    most = face.limit
-    axes.set_ylim(-1.07 * most, 1.07 * most)
-    axes.set_yticks([-most, 0, most], [f"−{most:g}", "0", f"+{most:g}"])
+    limit = face.limit
+    axes.set_ylim(-1.07 * limit, 1.07 * limit)
+    axes.set_yticks([-limit, 0, limit], [f"−{limit:g}", "0", f"+{limit:g}"])  # noqa: RUF001 - typographic minus
     bottom, _, top = axes.get_yticklabels()
-    bottom.set_va("bottom")
-    top.set_va("top")
+    bottom.set_verticalalignment("bottom")
+    top.set_verticalalignment("top")
     axes.set_ylabel(AFFECTS[i], fontsize=8.5, color=INK, **TEXT)
 
 
 def _action_units(axes: Axes, face: Timeline) -> None:
-    """For each action unit its probability, below it a thin row where it is active, and a white one."""
-    values, known = face.dense("au")
+    """Draw for each action unit its probability, below it a thin row where it is active, and a white row."""
+    values, valid = face.dense("au")
     thresholds = face.run("au").thresholds
     active = values >= (0.5 if thresholds is None else np.array(thresholds))
-    colours = np.ones((len(ACTION_UNITS), 4, len(values), 3))
-    colours[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
-    colours[:, 2][active.T] = color_to_rgb(ORANGE)
-    colours[:, :, ~known] = 1
-    draw_strip(axes, colours.reshape(-1, len(values), 3), face.reading.frames, face.first, face.last)
+    colors = np.ones((len(ACTION_UNITS), 4, len(values), 3))
+    colors[:, :3] = _blues()[np.round(values.T * (STEPS - 1)).astype(int).clip(0, STEPS - 1)][:, None]
+    colors[:, 2][active.T] = color_to_rgb(ORANGE)
+    colors[:, :, ~valid] = 1
+    draw_strip(axes, colors.reshape(-1, len(values), 3), face.result.frames, face.first, face.last)
     label_rows(axes, 4 * np.arange(len(ACTION_UNITS)) + 1, ACTION_UNITS, 0.05, 8)
 
 
@@ -162,16 +178,17 @@ PANELS: dict[str, tuple[tuple[Callable[[Axes, Timeline], None], float], ...]] = 
 
 
 def panel_height(name: str) -> float:
+    """Compute the height in inches of all panels of an output."""
     return sum(height for _, height in PANELS[name])
 
 
 def legend_handles(name: str) -> list:
-    """The colours of an output; of the presence of a face without a name."""
+    """Make the legend entries of an output, or of the presence of a face for an empty name."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     if name == "expr":
-        return [Patch(color=colour, label=label) for label, colour in zip(EXPRESSIONS, CLASS_COLORS)]
+        return [Patch(color=color, label=label) for label, color in zip(EXPRESSIONS, CLASS_COLORS)]
     if name == "va":
         return [
             Line2D([], [], color=PALE, linewidth=1, label="raw"),
@@ -184,4 +201,4 @@ def legend_handles(name: str) -> list:
             Patch(color=shades[-1], label="near 1"),
             Patch(color=ORANGE, label="active"),
         ]
-    return [Patch(color=SEEN, label="seen"), Patch(color=UNSEEN, label="not seen: filled in or left empty")]
+    return [Patch(color=SEEN, label="found"), Patch(color=UNSEEN, label="not found: filled in or left empty")]

@@ -29,7 +29,7 @@ FIGURES = [
 def test_the_table_says_what_was_reached_and_what_was_missed():
     lines = render(FIGURES, MACHINE, "Zen").splitlines()
     assert lines[0] == (
-        "Zen, 2 cores. Measured ceilings: copying 30.0 GB/s, read plus written (one thread 27.0); "
+        "Zen, 2 cores. Measured limits: copying 30.0 GB/s, read plus written (one thread 27.0); "
         "float32 matrix products 192 GFLOP/s (one thread 96)."
     )
     text = "\n".join(lines)
@@ -38,7 +38,7 @@ def test_the_table_says_what_was_reached_and_what_was_missed():
     for cell in ("1.5 s", "0.31 s", "601 s", "401x", "200x", "reached"):
         assert f"  {cell}" in row
     assert "280,000 frames x 8" in text and "smoothing mean: of 5 rounds" in text
-    assert "<= 0.5 s" in text and "MISSED" in text and lines[-1] == "1 of 2 reached; missed: startup"
+    assert "<= 0.5 s" in text and "MISSED" in text and lines[-1] == "1 of 2 requirements reached; missed: startup"
 
 
 def test_markdown_has_a_row_for_each_figure_and_its_notes():

@@ -45,7 +45,7 @@ def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
 
 def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(FramelightError, match="GB are needed for a while; free some, or choose another place"):
+    with pytest.raises(FramelightError, match="GB are needed temporarily; free some space, or choose another store"):
         next(measure(tmp_path / "store"))
     assert list((tmp_path / "store").iterdir()) == []
 
@@ -67,5 +67,5 @@ def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
 
 @pytest.mark.slow
 def test_a_size_that_cannot_be_worked_on_is_named(tmp_path):
-    with pytest.raises(FramelightError, match="5,000 frames could not be worked on .*no complete feature entry"):
+    with pytest.raises(FramelightError, match="the job with 5,000 frames failed .*no complete feature entry"):
         scale._run_in_subprocess(tmp_path, SEQUENCE)

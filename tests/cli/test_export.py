@@ -196,10 +196,10 @@ def test_what_is_in_the_folder_stays_without_force(exported, readers, capsys):
 def test_an_altered_or_absent_file_is_refused(exported, tmp_path):
     folder = Path(shutil.copytree(exported, tmp_path / "copy"))
     (folder / "model-float32.onnx").write_bytes(b"other")
-    with pytest.raises(FramelightError, match="altered.*--force"):
+    with pytest.raises(FramelightError, match="does not match its hash.*--force"):
         open_exported(folder)
     (folder / "model-float32.onnx").unlink()
-    with pytest.raises(FramelightError, match="gone"):
+    with pytest.raises(FramelightError, match="is missing"):
         open_exported(folder)
     (folder / "card.json").write_text("[")
     with pytest.raises(FramelightError, match="cannot be read"):
@@ -219,9 +219,9 @@ def test_runs_that_cannot_be_exported_say_why(readers, small_set, tmp_path, caps
     records = {record.backbone: record for record in tracked_records(Store(readers)) if record.kind == "baseline"}
     constant = next(record for name, record in records.items() if record.features == "none")
     out = tmp_path / "out"
-    assert "looks at no image" in refused(capsys, readers, constant.group_id, out)
+    assert "reads no images" in refused(capsys, readers, constant.group_id, out)
     noise = next(record for record in records.values() if record.features == "noise")
-    assert "looks at no image" in refused(capsys, readers, noise.group_id, out)
+    assert "reads no images" in refused(capsys, readers, noise.group_id, out)
     assert "unknown run 'zzzz'" in refused(capsys, readers, "zzzz", out)
 
 

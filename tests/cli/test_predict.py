@@ -151,7 +151,7 @@ def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, 
     jobs = (readers / "artifacts" / "jobs").glob("*/record.json")
     noise = next(one for one in (json.loads(path.read_text()) for path in jobs) if one["features"] == "noise")
     assert predict(readers, crops, tmp_path / "out", runs=(noise["group_id"],)) == 2
-    assert "looks at no image; take another run" in capsys.readouterr().err
+    assert "reads no images; choose another run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,12 @@ def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, 
     [
         (("--kernel", "medain"), "did you mean median"),
         (("--radius", "999"), "0 to 250"),
-        (("--margin", "9"), "between 0.5 and 4"),
+        (("--margin", "9"), "from 0.5 to 4"),
         (("--detector", "har"), "unknown detector"),
         (("--kernel", "none", "--radius", "3"), "leave one of them out"),
-        (("--crops", "--margin", "1.2"), "nothing is searched or cut"),
-        (("--crops", "--smallest", "40"), "nothing is"),
-        (("--live", "--kernel", "median"), "reads frames that a live video does not have yet"),
+        (("--crops", "--margin", "1.2"), "leave out --margin"),
+        (("--crops", "--smallest", "40"), "without detection"),
+        (("--live", "--kernel", "median"), "needs future frames, which a live video does not have"),
         (("--live",), "no frame rate"),
         (("--engine", "torhc"), "unknown engine"),
         (("--seconds", "1"), "no time"),
@@ -255,10 +255,10 @@ def test_a_filter_of_its_own_is_the_default():
     assert smoothing_of(reader, False) == own
     assert smoothing_of(reader, True) == SmoothingParams("exponential", 7, "held", own.thresholds)
     assert smoothing_of(LoadedRun("run", "", get_task("au"), own, "", causal), True) == causal
-    assert smoothing_of(reader, False, film=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
+    assert smoothing_of(reader, False, is_video=False) == SmoothingParams("none", 0, "nearest", own.thresholds)
     assert smoothing_of(reader, False, "none") == SmoothingParams("none", 0, "nearest", own.thresholds)
     for kernel, radius in (("mean", None), (None, 3)):
-        with pytest.raises(InputError, match="not of one film are not smoothed; leave out"):
-            smoothing_of(reader, False, kernel, radius, film=False)
+        with pytest.raises(InputError, match="separate images are not smoothed; leave out"):
+            smoothing_of(reader, False, kernel, radius, is_video=False)
     with pytest.raises(InputError, match="needs a --radius"):
         smoothing_of(LoadedRun("run", "", get_task("au"), SmoothingParams("none", 0, "linear"), ""), False, "mean")

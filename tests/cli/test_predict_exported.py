@@ -71,10 +71,10 @@ def test_an_export_that_was_altered_or_is_none_is_refused(readers, exported, cro
     data[-1] ^= 1
     (exported / "model-float32.onnx").write_bytes(data)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
-    assert "model-float32.onnx is altered" in capsys.readouterr().err
+    assert "model-float32.onnx does not match its hash" in capsys.readouterr().err
     (exported / CARD).unlink()
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
-    assert "is not the folder of an export" in capsys.readouterr().err
+    assert "is not an exported model" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -98,25 +98,25 @@ def rewritten(folder, place, value):
 @pytest.mark.parametrize(
     "place, value, said",
     [
-        (("files", 0, "file"), "../out.onnx", "does not name the parts of '../out.onnx'"),
-        (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "does not name the parts of 'model-float32.onnx'"),
-        (("files", 0, "parts"), {}, "does not name the parts of 'model-float32.onnx'"),
-        (("outputs", "columns"), ["Anger", "Neutral"], "its columns are not those of task expr here"),
+        (("files", 0, "file"), "../out.onnx", "parts of '../out.onnx' are missing or have no hash"),
+        (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "parts of 'model-float32.onnx' are missing"),
+        (("files", 0, "parts"), {}, "parts of 'model-float32.onnx' are missing or have no hash"),
+        (("outputs", "columns"), ["Anger", "Neutral"], "its columns differ from those of task expr"),
         (("task",), "mood", "unknown task 'mood'"),
         (("smoothing", "kernel"), "meen", "did you mean mean"),
-        (("smoothing", "radius"), -3, "radius -3 is no whole number from 0 to 250"),
+        (("smoothing", "radius"), -3, "radius -3 is not an integer from 0 to 250"),
         (("run",), {}, "job_id"),
         (("thresholds",), [0.5], "1 thresholds for 0 action units"),
-        (("input",), None, "cannot be understood"),
-        (("causal",), {"kernel": "exponential"}, "it lacks 'thresholds'"),
-        (("margin",), {}, "it lacks 'scale'"),
+        (("input",), None, "is invalid"),
+        (("causal",), {"kernel": "exponential"}, "'thresholds' is missing"),
+        (("margin",), {}, "'scale' is missing"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
     error = capsys.readouterr().err
-    assert f"{exported / CARD} cannot be understood" in error and said in error and not (tmp_path / "out").exists()
+    assert f"{exported / CARD} is invalid" in error and said in error and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_missing_camera_is_refused(read, tmp_path):
 
 def test_a_camera_cannot_be_rendered(read):
     code, _, said = read(f"camera:{NOWHERE}", "--render", crops=False)
-    assert code == 2 and "a camera keeps none" in said
+    assert code == 2 and "which a camera does not allow" in said
 
 
 def test_a_video_that_changes_its_size_is_read_and_rendered_whole(read, tmp_path):

@@ -29,7 +29,7 @@ def test_a_film_is_read_by_its_own_clock_with_a_filter_of_the_past(readers, tmp_
     )
     assert time.monotonic() - began > 1.9
     printed = capsys.readouterr().out
-    assert "trailing_mean of radius 4, which lags behind by 100 ms at 20 frames a second" in printed
+    assert "trailing_mean of radius 4, mean lag 100 ms at 20 frames per second" in printed
     assert "dropped" in printed and "ms from a frame to its numbers" in printed
     frames = numbers(tmp_path / "out", "frame")[:, 0].astype(int)
     raw = numbers(tmp_path / "out", *(f"{name}_raw" for name in EXPRESSIONS))
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_it_well(readers, tmp_path):
     process.send_signal(signal.SIGINT)
     printed, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    assert "stopped; the tables are completed" in said
+    assert "stopped; completing the tables" in said
     written = rows(out)
     assert len(lines) - 1 <= len(written) < 1500
     assert pyarrow.parquet.read_table(out / "predictions.parquet").num_rows == len(written)

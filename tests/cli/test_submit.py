@@ -133,7 +133,7 @@ def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tm
     first, frames = names_in(data)[0], tmp_path / "frames.csv"
     frames.write_text(f"{first}.mp4,44\n")
     code, _, said = submit("best:va", "--frames", frames, data=data)
-    assert code == 2 and f"names no video of the test split, such as {first}; it names {first}.mp4" in said
+    assert code == 2 and f"contains no video of the test split, such as {first}, but {first}.mp4" in said
     assert not (tmp_path / "out").exists()
 
 
@@ -211,13 +211,13 @@ def test_what_is_refused(submit, store, data, tmp_path):
     (tmp_path / "out" / "kept.txt").write_text("mine")
     assert submit("best:expr")[::2] == (
         2,
-        f"framelight: --out {tmp_path / 'out'} is there already; name a folder that is not, or an empty one\n",
+        f"framelight: --out {tmp_path / 'out'} exists already; choose a new or an empty folder\n",
     )
     assert (tmp_path / "out" / "kept.txt").read_text() == "mine"
     code, _, said = submit("best:expr", "--seed", 7, out="other")
     assert code == 2 and "no finished seed 7; it has 0, 1" in said
     code, _, said = submit("best:mtl", "--videos", tmp_path, out="other")
-    assert code == 2 and "names every row" in said
+    assert code == 2 and "lists every row" in said
     code, _, said = submit("nothing", out="other")
     assert code == 2 and "unknown run 'nothing'" in said
     (data / "Multi_Task_Learning_Challenge_test_set_release.txt").unlink()
@@ -229,7 +229,7 @@ def test_what_is_refused(submit, store, data, tmp_path):
 def test_an_out_within_the_data_is_refused(submit, data, tmp_path):
     for out in ("data/cropped_aligned/mine", "data/mine", "data"):
         code, _, said = submit("best:expr", data=data, out=out)
-        assert code == 2 and "is within the data folder" in said
+        assert code == 2 and "is inside the data folder" in said
     assert not (data / "mine").exists() and not (data / "cropped_aligned" / "mine").exists()
 
 

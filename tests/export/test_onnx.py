@@ -78,7 +78,7 @@ def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
     crop = np.random.default_rng(0).integers(0, 256, (3, made.size, made.size, 3), dtype=np.uint8)
     found = FORMAT.open(FORMAT.write(made, tmp_path, "float32", NONE, embedding=True))(crop)
     assert found["outputs"].shape == (3, 2) and found["embedding"].shape == (3, 4)
-    with pytest.raises(InputError, match="came as an ONNX file.*onnx or openvino"):
+    with pytest.raises(InputError, match="was imported as an ONNX file.*onnx or openvino"):
         torch_module(made)
 
 

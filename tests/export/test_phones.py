@@ -99,7 +99,7 @@ def test_a_backbone_that_came_as_onnx_is_refused(form, tmp_path):
         pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
     )
     network = with_random_head(backbones.load("mean", tmp_path / "store"), TASKS["va"])
-    with pytest.raises(InputError, match="came as an ONNX file.*--format onnx or openvino"):
+    with pytest.raises(InputError, match="was imported as an ONNX file.*--format onnx or openvino"):
         form.write(network, tmp_path, "float32", np.zeros((0, 8, 8, 3), np.uint8))
 
 
@@ -113,5 +113,5 @@ def test_what_is_not_installed_is_named(name):
     if find_spec(PHONES[name]):
         assert format_named(name).missing() == ""
         pytest.skip(f"{name} is installed here")
-    with pytest.raises(InputError, match=f"the format {name} cannot be written here: pip install .*deploy"):
+    with pytest.raises(InputError, match=f"format {name} cannot be written here .*: pip install .*deploy"):
         require_writer(name)

@@ -65,7 +65,7 @@ def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, e
         assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
         assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
     else:
-        assert first == [DEFAULT_MARGIN] and "few faces are found" in logged[-1]
+        assert first == [DEFAULT_MARGIN] and "few faces are detected" in logged[-1]
     assert crop_margins([reader(images)], seen, Store(tmp_path), None) == first
     assert seen.shown == min(MAX_CROPS, videos * each)
 
@@ -76,7 +76,7 @@ def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, lo
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
     assert crop_margins([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT_MARGIN] * 2
-    assert len(logged) == 3 and all("are not here" in line and "--margin X" in line for line in logged)
+    assert len(logged) == 3 and all("are not available" in line and "--margin X" in line for line in logged)
     assert not (Store(tmp_path).crop_margins).exists()
 
 

@@ -1,1 +1,1 @@
-"""Exported runs as MLflow models: logged, registered, served, and fetched again."""
+"""Exported runs as MLflow models: log, register, serve and download them."""

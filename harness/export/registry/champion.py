@@ -1,4 +1,4 @@
-"""Whether a run leads its board beyond the tie, and if not, why."""
+"""Decide whether a run is significantly better than every other run of its leaderboard."""
 
 from __future__ import annotations
 
@@ -9,47 +9,64 @@ from harness.leaderboard.rows import board_key
 from harness.tracking.records import Record
 
 MAX_NAMES = 3
-"""Runs that a reason names before it counts the rest."""
+"""Largest number of runs named in a reason."""
 
 
-def reason_not_champion(record: Record, listed: Sequence[LeaderboardRow]) -> str:
-    """'' when the record's run is the best of its held-out board and no other is tied with it.
+def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
+    """Explain why a run is not the champion of its leaderboard.
 
-    listed: the rows of its task, with what their paired tests say.
+    Parameters
+    ----------
+    record : Record
+        Of the run.
+    rows : sequence of LeaderboardRow
+        Of its task, with the results of paired tests.
+
+    Returns
+    -------
+    str
+        "" if the run is the best of its held-out board and no other run is tied with it.
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"
-    own = next(
+    this_row = next(
         (
             row
-            for row in listed
+            for row in rows
             if (row.run_id, row.data_digest, row.split, row.protocol)
             == (record.group_id, record.data_digest, record.split, record.protocol)
         ),
         None,
     )
-    if own is None:
-        return "its run is on no board here"
-    if own.optimistic:
-        return f"its protocol, {own.protocol}, chooses on the labels that it is scored on"
-    if own.rank is None:
-        return "its run has no place on its board"
-    others = [row for row in listed if board_key(row) == board_key(own) and row.rank is not None and row is not own]
-    better = [row for row in others if row.value > own.value]
+    if this_row is None:
+        return "its run is not on a leaderboard of this store"
+    if this_row.optimistic:
+        return f"its protocol, {this_row.protocol}, selects on the labels that it is scored on"
+    if this_row.rank is None:
+        return "its run is not ranked on its leaderboard"
+    others = [
+        row for row in rows if board_key(row) == board_key(this_row) and row.rank is not None and row is not this_row
+    ]
+    better = [row for row in others if _value(row) > _value(this_row)]
     if better:
-        best = max(better, key=lambda row: row.value)
-        tied = ", with which it is tied" if own.tied_with_best else ""
+        best = max(better, key=_value)
+        tie = " (not significantly different)" if this_row.tied_with_best else ""
         return (
-            f"the best of its board is {_list_runs([best])} ({best.metric} {best.value:.4f} against "
-            f"{own.value:.4f}){tied}"
+            f"the best run of its leaderboard is {_list_runs([best])} with {best.metric} {best.value:.4f}; this run "
+            f"has {this_row.value:.4f}{tie}"
         )
     tied = [row for row in others if row.tied_with_best]
     if tied:
-        return f"it leads its board, but not beyond the tie with {_list_runs(tied)}"
+        return f"it leads its leaderboard but is not significantly different from {_list_runs(tied)}"
     untested = [row for row in others if row.tied_with_best is None]
     if untested:
-        return f"it leads its board, but no paired test can be made with {_list_runs(untested)}"
+        return f"it leads its leaderboard but no paired test is possible with {_list_runs(untested)}"
     return ""
+
+
+def _value(row: LeaderboardRow) -> float:
+    assert row.value is not None, "ranked rows have a value"
+    return row.value
 
 
 def _list_runs(rows: Sequence[LeaderboardRow]) -> str:

@@ -1,4 +1,4 @@
-"""The folder of an export from MLflow's registry: `models:/NAME@ALIAS` or `models:/NAME/VERSION`."""
+"""Get an export from MLflow's model registry: `models:/NAME@ALIAS` or `models:/NAME/VERSION`."""
 
 from __future__ import annotations
 
@@ -18,38 +18,48 @@ if TYPE_CHECKING:
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-"""What MLflow's ids of models look like; a tag of another look could lead out of the store."""
+"""Valid MLflow model ids; another tag value could point outside the store."""
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 
 def fetch_model(uri: str, store: Store) -> Path:
-    """The folder of the export that a registered model was made of: in the store, downloaded there if need be.
+    """Get the export folder of a registered model; download it into the store if it is not on this machine.
 
-    InputError for a model, an alias or a version that is not there, and for a model that no export made;
-    FramelightError where a server does not answer, or the model's file is gone or altered.
+    Parameters
+    ----------
+    uri : str
+        `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
+    store : Store
+
+    Raises
+    ------
+    InputError
+        For an unknown model, alias or version, and a model that was not registered by Framelight.
+    FramelightError
+        If the server does not answer, or the model's file is missing or has changed.
     """
-    named = _URI.fullmatch(uri)
-    if named is None:
+    match = _URI.fullmatch(uri)
+    if match is None:
         raise InputError(
-            f"'{uri}' names no model; write {PREFIX}NAME@ALIAS, such as "
+            f"'{uri}' is not a model URI; write {PREFIX}NAME@ALIAS, such as "
             f"{PREFIX}framelight-expr-NAME@champion, or {PREFIX}NAME/VERSION"
         )
     location = locate(store)
     if location.database is not None and not location.database.is_file():
         raise InputError(
-            f"there is no model '{uri}': nothing was tracked at {location.uri} yet; name the store that "
-            "it was exported from with --store DIR"
+            f"there is no model '{uri}': {location.uri} has no tracked runs yet; pass the store that "
+            "the model was exported from with --store DIR"
         )
     from harness.export.registry.registry import Registry
 
     registry = Registry(location, reading_only=True)
-    version = _find_version(registry, named["name"], named["alias"], named["version"])
+    version = _find_version(registry, match["name"], match["alias"], match["version"])
     folder = _version_folder(registry, version)
     if not _is_intact(version, folder):
         raise FramelightError(
-            f"{folder / FILE} is {'altered' if (folder / FILE).is_file() else 'gone'}: it is not the "
-            f"file that {version.uri} was registered with; export run "
-            f"{version.tags.get('framelight.run_id')} again, which registers it anew"
+            f"{folder / FILE} {'has changed' if (folder / FILE).is_file() else 'is missing'} since "
+            f"{version.uri} was registered; export run "
+            f"{version.tags.get('framelight.run_id')} again to register a new version"
         )
     return folder
 
@@ -57,18 +67,18 @@ def fetch_model(uri: str, store: Store) -> Path:
 def _find_version(registry: Registry, name: str, alias: str | None, number: str | None) -> Version:
     versions = {version.number: version for version in registry.versions(name)}
     if not versions:
-        names = [known for known in registry.names() if known.startswith("framelight-")]
+        names = [other for other in registry.names() if other.startswith("framelight-")]
         if not names:
             raise InputError(
-                f"no model is registered at {registry.location.uri}; make one: framelight export RUN --out DIR"
+                f"no model is registered at {registry.location.uri}; register one with framelight export RUN --out DIR"
             )
         raise unknown_name_error("model", name, names)
     if alias is not None:
         aliases = registry.aliases(name)
         if not aliases:
             raise InputError(
-                f"{name} has no alias '{alias}', nor any other: none of its runs led its board beyond the "
-                f"tie when it was exported. Name a version: {_list_versions(name, versions)}"
+                f"{name} has no alias '{alias}', nor any other: none of its runs was significantly better than the "
+                f"rest of its leaderboard when it was exported. Choose a version: {_list_versions(name, versions)}"
             )
         if alias not in aliases:
             raise unknown_name_error(f"alias of {name}", alias, aliases)
@@ -84,18 +94,20 @@ def _list_versions(name: str, versions: dict[str, Version]) -> str:
 
 def _version_folder(registry: Registry, version: Version) -> Path:
     if SHA256 not in version.tags or not _ID.fullmatch(version.tags.get(MODEL, "")):
-        raise InputError(f"{version.uri} was not made by framelight export; Framelight cannot read it")
-    here = registry.folder(version)
-    if here is not None:
-        return here / FOLDER
-    kept = registry.location.store.models / version.tags[MODEL]
-    if not _is_intact(version, kept / FOLDER):
-        shutil.rmtree(kept, ignore_errors=True)
-        with atomic_write_dir(kept) as aside:
-            registry.fetch(version, aside)
-    return kept / FOLDER
+        raise InputError(
+            f"{version.uri} was not registered by framelight export and cannot be read; choose another model"
+        )
+    local = registry.folder(version)
+    if local is not None:
+        return local / FOLDER
+    cached = registry.location.store.models / version.tags[MODEL]
+    if not _is_intact(version, cached / FOLDER):
+        shutil.rmtree(cached, ignore_errors=True)
+        with atomic_write_dir(cached) as temp_dir:
+            registry.fetch(version, temp_dir)
+    return cached / FOLDER
 
 
 def _is_intact(version: Version, folder: Path) -> bool:
-    """Whether the model's file is there and is the one that was registered."""
+    """Return whether the model's file exists and is the registered one."""
     return (folder / FILE).is_file() and sha256(folder / FILE) == version.tags[SHA256]

@@ -1,4 +1,4 @@
-"""What MLflow loads and serves an exported run with. It is kept with the model and needs no Framelight."""
+"""MLflow loader of an exported run. It is stored with the model and does not need Framelight."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILE = "model-float32.onnx"
 
 
 class OnnxModel:
-    """The file as a function; `card.json` beside it says what its outputs mean."""
+    """The exported ONNX file as an MLflow model; `card.json` next to the file describes its outputs."""
 
     def __init__(self, folder: Path) -> None:
         self._session = onnxruntime.InferenceSession(folder / FILE, providers=["CPUExecutionProvider"])
@@ -20,7 +20,20 @@ class OnnxModel:
         self._names = [port.name for port in self._session.get_outputs()]
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> dict[str, np.ndarray]:
-        """uint8 [N, H, W, 3] RGB crops of faces -> what the file gives, by name, each float32 [N, ...]."""
+        """Compute the outputs of N face crops.
+
+        Parameters
+        ----------
+        model_input : array_like of shape (N, H, W, 3)
+            uint8 RGB.
+        params : dict, optional
+            Not used.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (N, ...)
+            float32 arrays by name.
+        """
         crops = np.ascontiguousarray(model_input, np.uint8)
         return dict(zip(self._names, self._session.run(None, {self._crops: crops})))
 

@@ -1,4 +1,4 @@
-"""An exported run becomes a model in MLflow, and the champion of its board where it leads beyond the tie."""
+"""Log and register an exported run as an MLflow model, and update the `champion` alias of its leaderboard."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
-from harness.data.image_decoding import decode_image
-from harness.data.synthetic.stills import write_subject
 from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import leaderboard_rows
@@ -33,41 +28,46 @@ if TYPE_CHECKING:
     from harness.tracking.mlflow_api import LoggedModel
 
 
-def synthetic_example(side: int | None = None) -> np.ndarray:
-    """uint8 [1, S, S, 3] RGB; side: S where a model takes no other, else 112."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "images").mkdir()
-        write_subject(Path(folder), seed=0, index=0, images=1)
-        [path] = Path(folder).glob("images/*.jpg")
-        crop = decode_image(path)
-    if side is not None:
-        crop = np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.BICUBIC))
-    return crop[None]
-
-
 EXAMPLE_SIDE = 64
-"""Pixels of the drawn crop that shows what the model takes: as JSON each costs some twenty characters."""
+"""Side in pixels of the input example; small, because MLflow stores it as JSON with about 20 characters per pixel."""
 PACKAGES = ("onnxruntime", "numpy")
 
 
 def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
-    """Log the float32 ONNX file of an export to the MLflow run of `record`, and register it; what happened, in lines.
+    """Log the float32 ONNX file of an export to the MLflow run of its record, and register it.
 
-    folder: of the export, with card.json, example.py and the file. The same file again makes no second version.
-    Raises FramelightError where MLflow cannot be written; the export is whole even then.
+    A file that is registered already gets no second version.
+
+    Parameters
+    ----------
+    store : Store
+    record : Record
+        Of the exported run.
+    folder : Path
+        The export, with card.json, example.py and the model file.
+
+    Returns
+    -------
+    list of str
+        Messages for the user.
+
+    Raises
+    ------
+    FramelightError
+        If MLflow cannot be written; the export itself is complete.
     """
     try:
         return _log_model(store, record, folder)
     except FramelightError as error:
         raise FramelightError(
-            f"{folder} is written, but its model was not logged (--no-model leaves that out): {error}"
+            f"{folder} was written, but its model was not logged to MLflow (--no-model skips that): {error}"
         ) from error
 
 
 def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
-        return [f"not logged to MLflow, which is given the float32 ONNX file: {file} is not there"]
+        return [f"not logged to MLflow: the float32 ONNX file {file} does not exist; add --precision float32"]
     from harness.export.registry.registry import Registry
 
     location = locate(store)
@@ -77,35 +77,37 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
         return [f"not logged to MLflow: job {record.job_id} is not tracked at {location.uri}"]
     name, tags = model_name(record), _tags(record, file)
     version, new = registry.register(name, run_id, tags, _model_writer(record, folder, tags))
-    said = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
-    evidence = SignificanceCache(store, remote_job_files(store))
+    message = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
+    significance = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
-        listed = leaderboard_rows(tracked_records(store), record.task, evidence)
-    return [said, _update_champion(registry, version, record, reason_not_champion(record, listed))]
+        rows = leaderboard_rows(tracked_records(store), record.task, significance)
+    return [message, _update_champion(registry, version, record, reason_not_champion(record, rows))]
 
 
 def model_name(record: Record) -> str:
-    """`framelight-<task>-<data set>` in the letters that MLflow and shells take."""
+    """Name the registered model of a run `framelight-<task>-<data set>`, with characters valid in MLflow and shells."""
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 
-def _update_champion(registry: Registry, version: Version, record: Record, why: str) -> str:
-    before = registry.aliases(version.name).get(CHAMPION)
+def _update_champion(registry: Registry, version: Version, record: Record, reason: str) -> str:
+    """Set the alias if there is no reason against it, and describe the result."""
+    previous = registry.aliases(version.name).get(CHAMPION)
     champion = f"models:/{version.name}@{CHAMPION}"
-    if why:
-        kept = (
+    if reason:
+        unchanged = (
             ""
-            if before is None
-            else f"; {champion} stays version {before}"
-            if before != version.number
-            else f"; {champion} is still this version, until another run leads and is exported"
+            if previous is None
+            else f"; {champion} stays version {previous}"
+            if previous != version.number
+            else f"; {champion} stays this version until a better run is exported"
         )
-        return f"not made the champion: {why}{kept}"
-    if before == version.number:
-        return f"{champion} is this version already"
+        return f"not the new champion: {reason}{unchanged}"
+    if previous == version.number:
+        return f"{champion} is already this version"
     registry.set_alias(version, CHAMPION)
-    return f"{champion} is now this version: run {record.group_id} leads its board beyond the tie" + (
-        f" (it was version {before})" if before else ""
+    return (
+        f"{champion} is now this version: run {record.group_id} is significantly better than the rest of its "
+        "leaderboard" + (f" (previously version {previous})" if previous else "")
     )
 
 
@@ -127,12 +129,13 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
 
 def _model_writer(record: Record, folder: Path, tags: Mapping[str, str]) -> ModelWriter:
     def prepare(to: Path, model: LoggedModel) -> None:
+        from harness.export.registry.input_example import synthetic_example
         from harness.tracking.mlflow_api import save_pyfunc
 
         crops, outputs = _signature(folder / FILE)
         [(_, _, shape)] = crops
-        with tempfile.TemporaryDirectory() as aside:
-            data = Path(aside) / Path(FOLDER).name
+        with tempfile.TemporaryDirectory() as temp_dir:
+            data = Path(temp_dir) / Path(FOLDER).name
             _copy_export(folder, data)
             save_pyfunc(
                 to,
@@ -150,26 +153,26 @@ def _model_writer(record: Record, folder: Path, tags: Mapping[str, str]) -> Mode
 
 
 def _copy_export(folder: Path, data: Path) -> None:
-    """The float32 file alone, and a card that speaks of no other."""
+    """Copy the float32 file, the example script, and the card without its other files."""
     data.mkdir()
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    card["files"] = [one for one in card.get("files", ()) if one["file"] == FILE]
+    card["files"] = [entry for entry in card.get("files", ()) if entry["file"] == FILE]
     write_json(data / CARD, card)
     for name in (FILE, EXAMPLE):
         shutil.copyfile(folder / name, data / name)
 
 
 def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
-    """(name, type, shape) of what the file takes and gives; -1 for any length."""
+    """Read name, type and shape of the file's inputs and outputs; -1 stands for any length."""
     from onnxruntime import InferenceSession
 
     session = InferenceSession(file, providers=["CPUExecutionProvider"])
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
-    taken, given = (
+    inputs, outputs = (
         [
             (port.name, kinds[port.type], [side if isinstance(side, int) else -1 for side in port.shape])
             for port in ports
         ]
         for ports in (session.get_inputs(), session.get_outputs())
     )
-    return taken, given
+    return inputs, outputs

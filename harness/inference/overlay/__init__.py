@@ -1,0 +1,1 @@
+"""Drawing of faces and their outputs on the frames of a video."""

@@ -1,4 +1,4 @@
-"""What is shown of each face in each frame of a video."""
+"""Outputs to display for each face in each frame of a video."""
 
 from __future__ import annotations
 
@@ -11,15 +11,27 @@ from harness.inference.result import Outputs, PredictionResult
 from harness.video.frames import DEFAULT_RATE
 
 TRAIL = 1.5
-"""Seconds of valence and arousal that are shown."""
+"""Length in seconds of the displayed trail of valence and arousal."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaceOverlay:
-    """One face in one frame; an output that no run gives, or that is not known in this frame, is None.
+    """One face in one frame; outputs that no run provides, or that are missing in this frame, are None.
 
-    box: x, y, width and height in pixels; found: whether it was seen in this very frame; expression: [8]
-    probabilities; trail: [K, 2] valence and arousal of the last moments, the present one last; units: bool [12].
+    Attributes
+    ----------
+    face : int
+        Number of the face.
+    box : tuple of float
+        x, y, width and height in pixels.
+    found : bool
+        Whether the face was detected in this frame.
+    expression : ndarray of shape (8,) or None
+        Probabilities.
+    trail : ndarray of shape (K, 2) or None
+        Valence and arousal of the last frames, the current one last.
+    units : ndarray of shape (12,) or None
+        Whether each action unit is active.
     """
 
     face: int
@@ -31,69 +43,76 @@ class FaceOverlay:
 
     @property
     def known(self) -> bool:
-        """Whether there is anything to say of it."""
+        """Whether any output is available."""
         return self.expression is not None or self.trail is not None or self.units is not None
 
 
 class FacesByFrame:
-    """The faces of a reading, looked up by frame number; of runs that give the same output the first is shown.
+    """The faces of a result by frame number.
 
-    Pictures without time that were not smoothed have nothing to do with each other, and so no trail.
+    If several runs provide the same output, the first one is displayed. Separate images that were not smoothed have
+    no trail.
+
+    Parameters
+    ----------
+    result : PredictionResult
     """
 
-    def __init__(self, reading: PredictionResult) -> None:
-        self.reading = reading
-        self.held = {name: _block(reading.outputs, name) for name in ("expr", "va", "au")}
-        in_a_row = reading.rate is not None or any(one.kernel != "none" for one in reading.outputs)
-        self.reach = max(1, round(TRAIL * (reading.rate or DEFAULT_RATE))) if in_a_row else 1
-        self.order = np.lexsort((reading.frame, reading.face))
-        self.place = np.empty_like(self.order)
-        self.place[self.order] = np.arange(len(self.order))
+    def __init__(self, result: PredictionResult) -> None:
+        self.result = result
+        self.blocks = {name: _block(result.outputs, name) for name in ("expr", "va", "au")}
+        consecutive = result.rate is not None or any(outputs.kernel != "none" for outputs in result.outputs)
+        self.trail_frames = max(1, round(TRAIL * (result.rate or DEFAULT_RATE))) if consecutive else 1
+        self.order = np.lexsort((result.frame, result.face))
+        self.rank = np.empty_like(self.order)
+        self.rank[self.order] = np.arange(len(self.order))
 
     def __getitem__(self, number: int) -> list[FaceOverlay]:
-        """The faces of that frame by their ids; none for a frame that was not read."""
-        rows = range(*np.searchsorted(self.reading.frame, (number, number + 1)))
+        """Get the faces of a frame in order of their numbers; empty for a frame that was not processed."""
+        rows = range(*np.searchsorted(self.result.frame, (number, number + 1)))
         return [self._face(row) for row in rows]
 
     def _face(self, row: int) -> FaceOverlay:
-        reading = self.reading
-        now = {
-            name: None if values is None or np.isnan(values[row]).any() else values[row]
-            for name, values in self.held.items()
+        result = self.result
+        values = {
+            name: None if block is None or np.isnan(block[row]).any() else block[row]
+            for name, block in self.blocks.items()
         }
-        x, y, width, height = map(float, reading.boxes[row])
+        x, y, width, height = map(float, result.boxes[row])
         return FaceOverlay(
-            int(reading.face[row]),
+            int(result.face[row]),
             (x, y, width, height),
-            bool(reading.found[row]),
-            now["expr"],
-            None if now["va"] is None else self._trail(row),
-            None if now["au"] is None else now["au"] > 0,
+            bool(result.found[row]),
+            values["expr"],
+            None if values["va"] is None else self._trail(row),
+            None if values["au"] is None else values["au"] > 0,
         )
 
     def _trail(self, row: int) -> np.ndarray:
-        """[K, 2] of this face up to this row, without what is not known."""
-        place = self.place[row]
-        rows = self.order[max(0, place - self.reach) : place + 1]
-        near = (self.reading.face[rows] == self.reading.face[row]) & (
-            self.reading.frame[rows] > self.reading.frame[row] - self.reach
+        """Get the trail [K, 2] of a face up to this row, without missing values."""
+        rank = self.rank[row]
+        rows = self.order[max(0, rank - self.trail_frames) : rank + 1]
+        near = (self.result.face[rows] == self.result.face[row]) & (
+            self.result.frame[rows] > self.result.frame[row] - self.trail_frames
         )
-        values = self.held["va"][rows[near]]
+        block = self.blocks["va"]
+        assert block is not None
+        values = block[rows[near]]
         return values[~np.isnan(values).any(axis=1)]
 
 
 def first_with_output(outputs: Sequence[Outputs], name: str) -> Outputs | None:
-    """The first run that gives that output."""
-    return next((one for one in outputs if name in one.task.slices()), None)
+    """Find the first run that provides an output; None if there is none."""
+    return next((run for run in outputs if name in run.task.slices()), None)
 
 
 def _block(outputs: Sequence[Outputs], name: str) -> np.ndarray | None:
-    """[N, columns] of the first run that gives that output; action units as 0 and 1 by its thresholds."""
-    one = first_with_output(outputs, name)
-    if one is None:
+    """Get the values [N, columns] of an output; action units are thresholded to 0 and 1."""
+    run = first_with_output(outputs, name)
+    if run is None:
         return None
-    values = one.smoothed[:, one.task.slices()[name]]
+    values = run.smoothed[:, run.task.slices()[name]]
     if name != "au":
         return values
-    present = values >= (0.5 if one.thresholds is None else np.array(one.thresholds))
+    present = values >= (0.5 if run.thresholds is None else np.array(run.thresholds))
     return np.where(np.isnan(values), np.nan, present)

@@ -1,7 +1,7 @@
-"""Where the panel of each face lies: beside or below it, on no face and on no other panel, and at rest.
+"""Place the panel of each face next to it, without covering faces or other panels.
 
-Places are chosen frame by frame with those of the frame before in mind: a panel stays on its side and as it is while
-that is possible, and follows its face without trembling with its box.
+Positions depend on the previous frame: a panel keeps its side and its level of detail as long as possible, and follows
+its face without jitter.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from harness.inference.overlay.frame_faces import FaceOverlay
 from harness.inference.overlay.panels import LEVELS, Columns, known_columns, panel_size
 
 MAX_AREA_SHARE = 0.36
-"""Share of the frame that the panels of several faces may take together."""
+"""Largest share of the frame that the panels of several faces may cover together."""
 MIN_FACE_SIDES = (7.0, 4.5, 2.6)
-"""Sides of a face's box in sizes of the font, from which on it has a panel of each level."""
+"""Smallest side of a face's box for a panel of each level, relative to the font size."""
 DISTANCE = 0.8
-"""Between a box and its panel, in sizes of the font."""
+"""Distance between a box and its panel, relative to the font size."""
 HAIR_HEIGHT = 0.25
-"""What is left free above a box, in heights of it."""
+"""Space above a box that is left free, relative to its height."""
 MIN_MOVE, MOVE_SHARE = 0.45, 0.3
-"""A panel stays where it should move by less (in sizes of the font); else it goes so much of the way in each frame."""
+"""A panel does not move by less than MIN_MOVE, relative to the font size; otherwise it moves by MOVE_SHARE of the
+distance in each frame."""
 UPGRADE_FRAMES = 25
-"""Frames in which more detail is possible before there is more."""
+"""Number of frames in which more detail must be possible before it is displayed."""
 
 
 class Area(NamedTuple):
+    """Rectangle in pixels; right and bottom are exclusive."""
+
     left: int
     top: int
     right: int
@@ -35,10 +38,11 @@ class Area(NamedTuple):
 
     @property
     def pixels(self) -> int:
+        """Number of pixels."""
         return (self.right - self.left) * (self.bottom - self.top)
 
     def overlap(self, other: Area) -> int:
-        """Pixels that both cover."""
+        """Count the pixels that both rectangles cover."""
         return max(0, min(self.right, other.right) - max(self.left, other.left)) * max(
             0, min(self.bottom, other.bottom) - max(self.top, other.top)
         )
@@ -46,7 +50,18 @@ class Area(NamedTuple):
 
 @dataclass(frozen=True)
 class Placement:
-    """choice: which of all the places of its level it is."""
+    """Position of a panel.
+
+    Attributes
+    ----------
+    level : int
+        Level of detail, 0 is the highest.
+    choice : int
+        Identifies arrangement and side among the candidates of its level.
+    area : Area
+    columns : Columns
+        Content of the panel.
+    """
 
     level: int
     choice: int
@@ -55,9 +70,16 @@ class Placement:
 
 
 class PanelLayout:
-    """The places of all faces of a video, given frame by frame.
+    """Positions of all panels of a video, computed frame by frame.
 
-    width, height: of the frame in pixels; size: of the font; beside: where a strip begins that is kept for panels.
+    Parameters
+    ----------
+    width, height : int
+        Of the frame in pixels.
+    size : int
+        Font size.
+    beside : int
+        Left edge of a strip that is reserved for panels, 0 for none.
     """
 
     def __init__(self, width: int, height: int, size: int, beside: int = 0) -> None:
@@ -66,76 +88,92 @@ class PanelLayout:
         self.level, self.waited = 0, UPGRADE_FRAMES
 
     def place_panels(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Placement]:
-        """The place of each face that has a panel, by its id.
+        """Place the panels of one frame.
 
-        All have the level that fits for all, but for faces that are small or of which nothing is known. It gets
-        poorer at once, and richer again after some frames.
+        All panels have the highest level of detail that fits for all; small faces have a lower one. The level falls
+        immediately and rises again after UPGRADE_FRAMES frames.
+
+        Parameters
+        ----------
+        faces : sequence of FaceOverlay
+        boxes : sequence of Area
+            Of the faces.
+
+        Returns
+        -------
+        dict of int to Placement
+            By face number; faces that are too small or have no outputs have no panel.
         """
-        able = [
+        eligible = [
             i
             for i, shown in enumerate(faces)
             if shown.known and _shorter_side(boxes[i]) >= MIN_FACE_SIDES[-1] * self.size
         ]
-        able.sort(key=lambda i: (-_shorter_side(boxes[i]), faces[i].face))
-        tried = {level: self._place_at_level(level, able, faces, boxes) for level in range(len(LEVELS))}
-        level = next((level for level, found in tried.items() if found is not None), len(LEVELS))
+        eligible.sort(key=lambda i: (-_shorter_side(boxes[i]), faces[i].face))
+        by_level = {level: self._place_at_level(level, eligible, faces, boxes) for level in range(len(LEVELS))}
+        level = next((level for level, placements in by_level.items() if placements is not None), len(LEVELS))
         self.waited = self.waited + 1 if level < self.level else 0
-        if level < self.level and self.waited <= UPGRADE_FRAMES and tried.get(self.level, {}) is not None:
+        if level < self.level and self.waited <= UPGRADE_FRAMES and by_level.get(self.level, {}) is not None:
             level = self.level
-        self.level, self.last = level, tried.get(level) or {}
+        self.level, self.last = level, by_level.get(level) or {}
         return self.last
 
     def fits_all_details(self, box: Area) -> bool:
-        """Whether a face of that size has all its details where there is room."""
+        """Return whether a face is large enough for a panel with all details."""
         return _shorter_side(box) >= MIN_FACE_SIDES[0] * self.size
 
     def _place_at_level(
-        self, level: int, able: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
+        self, level: int, eligible: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
     ) -> dict[int, Placement] | None:
-        """Each face at that level, or at a poorer one for its size; None where not all find room."""
-        taken, chosen = list(boxes), {}
-        for i in able:
-            own = next(
-                one for one in range(level, len(LEVELS)) if _shorter_side(boxes[i]) >= MIN_FACE_SIDES[one] * self.size
+        """Place each face at a level, or a lower one if it is small; return None if they do not all fit."""
+        taken, placements = list(boxes), {}
+        for i in eligible:
+            face_level = next(
+                number
+                for number in range(level, len(LEVELS))
+                if _shorter_side(boxes[i]) >= MIN_FACE_SIDES[number] * self.size
             )
             before = self.last.get(faces[i].face)
-            place = next(
+            placement = next(
                 (
-                    place
-                    for place in self._candidates(faces[i], boxes[i], own, before)
-                    if not any(place.area.overlap(other) for other in taken)
+                    candidate
+                    for candidate in self._candidates(faces[i], boxes[i], face_level, before)
+                    if not any(candidate.area.overlap(other) for other in taken)
                 ),
                 None,
             )
-            if place is None:
+            if placement is None:
                 return None
-            chosen[faces[i].face] = replace(place, area=self._damped_area(place, before, taken))
-            taken.append(chosen[faces[i].face].area)
-        covered = sum(place.area.pixels for place in chosen.values())
-        return chosen if len(chosen) < 2 or covered <= MAX_AREA_SHARE * self.width * self.height else None
+            placements[faces[i].face] = replace(placement, area=self._damped_area(placement, before, taken))
+            taken.append(placements[faces[i].face].area)
+        covered = sum(placement.area.pixels for placement in placements.values())
+        return placements if len(placements) < 2 or covered <= MAX_AREA_SHARE * self.width * self.height else None
 
     def _candidates(self, shown: FaceOverlay, box: Area, level: int, before: Placement | None) -> list[Placement]:
-        """Places of that level, the one of the frame before first."""
-        found = [
+        """List the placements of a level, that of the previous frame first."""
+        placements = [
             Placement(level, 10 * i + j, area, columns)
-            for i, columns in enumerate(known_columns(one, shown) for one in LEVELS[level])
+            for i, columns in enumerate(known_columns(arrangement, shown) for arrangement in LEVELS[level])
             for j, area in enumerate(self._areas(box, *panel_size(columns, self.size)))
             if area
         ]
         return sorted(
-            found, key=lambda place: before is None or (place.level, place.choice) != (before.level, before.choice)
+            placements,
+            key=lambda candidate: (
+                before is None or (candidate.level, candidate.choice) != (before.level, before.choice)
+            ),
         )
 
     def _areas(self, box: Area, width: int, height: int) -> list[Area | None]:
-        """Right of the box, left, below and above, moved along it into the frame; None where there is no room."""
-        apart, edge = round(DISTANCE * self.size), round(0.4 * self.size)
-        across = min(max(box.left, edge), self.width - edge - width)
-        down = min(max(box.top, edge), self.height - edge - height)
+        """List the areas right, left, below and above of a box, shifted into the frame; None if there is no room."""
+        distance, edge = round(DISTANCE * self.size), round(0.4 * self.size)
+        x_inside = min(max(box.left, edge), self.width - edge - width)
+        y_inside = min(max(box.top, edge), self.height - edge - height)
         corners = (
-            (max(box.right, self.beside) + apart, down),
-            (box.left - apart - width, down),
-            (across, box.bottom + apart),
-            (across, box.top - round(HAIR_HEIGHT * (box.bottom - box.top)) - height),
+            (max(box.right, self.beside) + distance, y_inside),
+            (box.left - distance - width, y_inside),
+            (x_inside, box.bottom + distance),
+            (x_inside, box.top - round(HAIR_HEIGHT * (box.bottom - box.top)) - height),
         )
         return [
             Area(x, y, x + width, y + height)
@@ -144,17 +182,17 @@ class PanelLayout:
             for x, y in corners
         ]
 
-    def _damped_area(self, place: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
-        """The area between that of the frame before and where it should be, unless something lies there."""
-        if before is None or (place.level, place.choice) != (before.level, before.choice):
-            return place.area
-        wanted, old = place.area, before.area
+    def _damped_area(self, placement: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
+        """Move only part of the way from the area of the previous frame, unless that is occupied."""
+        if before is None or (placement.level, placement.choice) != (before.level, before.choice):
+            return placement.area
+        target, old = placement.area, before.area
         x, y = (
             start if abs(end - start) <= MIN_MOVE * self.size else round(start + MOVE_SHARE * (end - start))
-            for start, end in zip(old[:2], wanted[:2])
+            for start, end in zip(old[:2], target[:2])
         )
-        area = Area(x, y, x + wanted.right - wanted.left, y + wanted.bottom - wanted.top)
-        return wanted if any(area.overlap(other) for other in taken) else area
+        area = Area(x, y, x + target.right - target.left, y + target.bottom - target.top)
+        return target if any(area.overlap(other) for other in taken) else area
 
 
 def _shorter_side(box: Area) -> int:

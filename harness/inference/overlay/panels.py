@@ -1,6 +1,6 @@
-"""The panel of one face: what is in it at which level of detail, how large it is, and how it is painted.
+"""Panel with the outputs of one face: its content at each level of detail, its size, and its drawing.
 
-Lengths are in sizes of the font, so that a panel looks the same in every video.
+Lengths are relative to the font size, so that panels look the same in every video.
 """
 
 from __future__ import annotations
@@ -30,15 +30,27 @@ GROUND, LIGHT, DIM, FAINT = "#10161d", "#ffffff", "#c3c9d0", "#7b8794"
 OPACITY = 0.74
 PADDING, GAP = 0.55, 0.5
 WIDTH = 11.4
-"""Of every block."""
+"""Width of a block."""
 SMALL = 0.84
-"""Size of the lesser words."""
+"""Size of secondary text."""
 UNITS_PER_ROW = 4
-"""Action units beside each other."""
+"""Action units per row."""
 
 
 class Canvas(NamedTuple):
-    """Where a block is painted: pixels of the frame, its left and top there, font size and colour of the face."""
+    """Drawing target of a block.
+
+    Attributes
+    ----------
+    pixels : ndarray of shape (H, W, 3)
+        Of the frame.
+    left, top : int
+        Position of the block in the frame.
+    size : int
+        Font size.
+    color : str
+        Of the face.
+    """
 
     pixels: np.ndarray
     left: int
@@ -47,16 +59,27 @@ class Canvas(NamedTuple):
     color: str
 
     def at(self, x: float, y: float) -> tuple[int, int]:
+        """Convert a position in the block, relative to the font size, to pixels of the frame."""
         return self.left + round(x * self.size), self.top + round(y * self.size)
 
     @property
     def small(self) -> int:
+        """Font size of secondary text."""
         return max(9, round(SMALL * self.size))
 
 
 @dataclass(frozen=True)
 class PanelBlock:
-    """needs: the output without which it is left out."""
+    """Part of a panel.
+
+    Attributes
+    ----------
+    needs : str
+        Output without which it is omitted, "" for none.
+    height : float
+    paint : callable
+        Draws it.
+    """
 
     needs: str
     height: float
@@ -64,11 +87,12 @@ class PanelBlock:
 
 
 def face_color(face: int) -> str:
+    """Get the color of a face number."""
     return FACE_COLORS[(face - 1) % len(FACE_COLORS)]
 
 
 def caption(shown: FaceOverlay) -> str:
-    """What is said of a face in a few words: its expression, else valence and arousal, else its action units."""
+    """Summarize a face: its expression, else valence and arousal, else its active action units."""
     if not shown.known:
         return "" if shown.found else "not seen"
     if shown.expression is not None:
@@ -80,30 +104,32 @@ def caption(shown: FaceOverlay) -> str:
 
 
 def active_units(shown: FaceOverlay) -> list[str]:
+    """List the active action units."""
     return [] if shown.units is None else [name for name, on in zip(ACTION_UNITS, shown.units) if on]
 
 
 def format_signed(value: float) -> str:
-    """With its sign and two decimals; 0.00 has none."""
-    text = f"{value:+.2f}".replace("-", "−")
+    """Format with sign and two decimals; 0.00 has no sign."""
+    text = f"{value:+.2f}".replace("-", "−")  # noqa: RUF001 - typographic minus
     return "0.00" if text[1:] == "0.00" else text
 
 
 def _title(canvas: Canvas, shown: FaceOverlay) -> None:
-    """Id, expression and its probability."""
+    """Draw the number of the face, its expression and the probability."""
+    expression = shown.expression
     size = canvas.size
     x, middle = canvas.at(0, 0.75)
     number = str(shown.face)
     wide = max(round(1.5 * size), text_mask(number, size, True).shape[1] + round(0.7 * size))
     rounded_rectangle(canvas.pixels, x, canvas.top, wide, round(1.5 * size), round(0.3 * size), canvas.color)
     draw_text(canvas.pixels, number, x + wide // 2, middle, size, readable_on(canvas.color), True, "middle")
-    if shown.expression is None:
+    if expression is None:
         draw_text(canvas.pixels, f"face {shown.face}", x + wide + round(0.5 * size), middle, size, LIGHT)
         return
     draw_text(canvas.pixels, caption(shown), x + wide + round(0.5 * size), middle, size, LIGHT, True)
     draw_text(
         canvas.pixels,
-        f"{100 * shown.expression.max():.0f} %",
+        f"{100 * expression.max():.0f}%",
         canvas.at(WIDTH, 0)[0],
         middle,
         canvas.small,
@@ -112,20 +138,22 @@ def _title(canvas: Canvas, shown: FaceOverlay) -> None:
     )
 
 
-def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, colour: str) -> None:
-    """A bar from `left` to the right edge, of which a share is filled."""
+def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, color: str) -> None:
+    """Draw a bar from `left` to the right edge that is filled to a share."""
     x, top = canvas.at(left, y)
     right, bottom = canvas.at(WIDTH, y + height)
     fill(canvas.pixels, x, top, right, bottom, LIGHT, 0.14)
-    fill(canvas.pixels, x, top, x + round((right - x) * float(share)), bottom, colour)
+    fill(canvas.pixels, x, top, x + round((right - x) * float(share)), bottom, color)
 
 
 def _top_bar(canvas: Canvas, shown: FaceOverlay) -> None:
+    assert shown.expression is not None
     _bar(canvas, 0, 0, 0.42, shown.expression.max(), canvas.color)
 
 
 def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
-    """The eight expressions in their order, the most probable in the colour of the face."""
+    """Draw the probabilities of the eight expressions, the largest in the color of the face."""
+    assert shown.expression is not None
     best = int(shown.expression.argmax())
     for i, (name, share) in enumerate(zip(EXPRESSIONS, shown.expression)):
         x, middle = canvas.at(0, 1.06 * i + 0.53)
@@ -134,9 +162,10 @@ def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
 
 
 def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
-    """Valence to the right, arousal upwards, as a dot on a circle with its trail, and in figures."""
+    """Draw valence (to the right) and arousal (upwards) as a dot with a trail in a circle, and as numbers."""
 
     def paint(canvas: Canvas, shown: FaceOverlay) -> None:
+        assert shown.trail is not None
         side = round(across * canvas.size)
         blend(canvas.pixels, _circle(side), canvas.left, canvas.top, LIGHT)
         trail, dot, edge = _trail_masks(side, shown.trail, max(0.17 * canvas.size, 2.5))
@@ -155,7 +184,7 @@ def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
 
 @lru_cache(maxsize=64)
 def _circle(side: int) -> np.ndarray:
-    """Mask [side, side] of the disc, its edge and the two axes."""
+    """Render the mask [side, side] of the disc, its edge and the two axes."""
     large, last, thin = SUPERSAMPLING * side, SUPERSAMPLING * side - 1, max(SUPERSAMPLING, SUPERSAMPLING * side // 60)
     disc = Image.new("L", (large, large))
     pen = ImageDraw.Draw(disc)
@@ -167,15 +196,15 @@ def _circle(side: int) -> np.ndarray:
 
 
 def _trail_masks(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Masks [side, side] of the trail, the fainter the older, of the dot at its end and of the dark edge about it."""
+    """Render masks [side, side] of the trail, which fades with age, the dot at its end and the dot's dark edge."""
     half, reach = SUPERSAMPLING * side / 2, SUPERSAMPLING * (side / 2 - radius - 1)
-    places = half + reach * _clip_to_circle(trail) * np.array([1, -1])
+    points = half + reach * _clip_to_circle(trail) * np.array([1, -1])
     line, dot, edge = (Image.new("L", (SUPERSAMPLING * side, SUPERSAMPLING * side)) for _ in range(3))
     pen, thick = ImageDraw.Draw(line), max(2, round(SUPERSAMPLING * radius * 0.7))
-    for i, (start, end) in enumerate(zip(places, places[1:])):
-        pen.line((*start, *end), fill=30 + 190 * (i + 1) // len(places), width=thick)
-    for image, wide in ((dot, SUPERSAMPLING * radius), (edge, SUPERSAMPLING * (radius + 1))):
-        ImageDraw.Draw(image).ellipse((*(places[-1] - wide), *(places[-1] + wide)), fill=255)
+    for i, (start, end) in enumerate(zip(points, points[1:])):
+        pen.line((*start, *end), fill=30 + 190 * (i + 1) // len(points), width=thick)
+    for image, distance in ((dot, SUPERSAMPLING * radius), (edge, SUPERSAMPLING * (radius + 1))):
+        ImageDraw.Draw(image).ellipse((*(points[-1] - distance), *(points[-1] + distance)), fill=255)
     return (
         np.asarray(line.reduce(SUPERSAMPLING)),
         np.asarray(dot.reduce(SUPERSAMPLING)),
@@ -184,19 +213,20 @@ def _trail_masks(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarra
 
 
 def _clip_to_circle(values: np.ndarray) -> np.ndarray:
-    """Valence and arousal, those outside of the circle drawn back to its edge."""
+    """Project valence and arousal outside the unit circle to its edge."""
     return values / np.maximum(1, np.linalg.norm(values, axis=1, keepdims=True))
 
 
 def _all_units(canvas: Canvas, shown: FaceOverlay) -> None:
-    """All twelve action units, each at its own place, the active ones as lit chips."""
+    """Draw all twelve action units at fixed positions, the active ones highlighted."""
+    assert shown.units is not None
     for i, (name, on) in enumerate(zip(ACTION_UNITS, shown.units)):
         row, column = divmod(i, UNITS_PER_ROW)
         _unit_chip(canvas, name, column, 1.3 * row, bool(on))
 
 
 def _active_row(canvas: Canvas, shown: FaceOverlay) -> None:
-    """The active units in one row; the last chip counts those that have no room."""
+    """Draw the active units in one row; the last chip counts those that do not fit."""
     names = active_units(shown)
     if not names:
         draw_text(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
@@ -234,35 +264,36 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),
     (((TITLE, TOP_BAR, ACTIVE),),),
 )
-"""From much to little; of each the arrangements, the narrow one first. After the last there is only a label."""
+"""Levels of detail in descending order, each with its arrangements, the narrowest first. Below the last one, a face
+has only a label."""
 
 
 def known_columns(columns: Columns, shown: FaceOverlay) -> Columns:
-    """The arrangement without what is not known of this face, and so without columns that would be empty."""
-    known = {
+    """Remove the blocks whose outputs are not available, and columns that become empty."""
+    available = {
         "": True,
         "expr": shown.expression is not None,
         "va": shown.trail is not None,
         "au": shown.units is not None,
     }
-    kept = tuple(tuple(block for block in column if known[block.needs]) for column in columns)
-    return tuple(column for column in kept if column)
+    remaining = tuple(tuple(block for block in column if available[block.needs]) for column in columns)
+    return tuple(column for column in remaining if column)
 
 
 def panel_size(columns: Columns, size: int) -> tuple[int, int]:
-    """Width and height in pixels."""
+    """Compute width and height of a panel in pixels."""
     height = max(sum(block.height for block in column) + GAP * (len(column) - 1) for column in columns)
     width = len(columns) * WIDTH + (len(columns) - 1) * 2 * GAP
     return round((width + 2 * PADDING) * size), round((height + 2 * PADDING) * size)
 
 
 def paint_panel(pixels: np.ndarray, columns: Columns, shown: FaceOverlay, left: int, top: int, size: int) -> None:
-    """Paint the panel with its upper left corner there; fainter where the face was not seen in this frame."""
+    """Draw a panel with its upper left corner at (left, top); `size` is the font size."""
     width, height = panel_size(columns, size)
-    colour = face_color(shown.face)
+    color = face_color(shown.face)
     rounded_rectangle(pixels, left, top, width, height, round(0.45 * size), GROUND, OPACITY)
     for i, column in enumerate(columns):
         x, y = left + round((PADDING + i * (WIDTH + 2 * GAP)) * size), top + round(PADDING * size)
         for block in column:
-            block.paint(Canvas(pixels, x, y, size, colour), shown)
+            block.paint(Canvas(pixels, x, y, size, color), shown)
             y += round((block.height + GAP) * size)

@@ -1,4 +1,4 @@
-"""Frames with what was read of their faces drawn on them, and the annotated video."""
+"""Draw the outputs on the frames and write the annotated video or images."""
 
 from __future__ import annotations
 
@@ -22,100 +22,124 @@ if TYPE_CHECKING:
 
 
 MIN_SIDE, MAX_SIDE = 320, 1920
-"""Frames whose shorter side has fewer pixels are enlarged by a whole number, so that words on them can be read, while
-their longer side has no more than so many."""
+"""Frames are enlarged by an integer factor until the shorter side has MIN_SIDE pixels, so that text is readable, as
+long as the longer side does not exceed MAX_SIDE."""
 FONT_SIZE, FONT_SIDE, FONT_GROWTH = 12, 360, 0.85
-"""Size of the font at that shorter side; with the side it grows by this power."""
+"""Font size for a shorter side of FONT_SIDE pixels; it grows with this power of the side."""
 STRIP_WIDTH = 14
-"""Width of the strip that is added beside a face that leaves no room for its panel, in sizes of the font."""
+"""Width relative to the font size of the strip that is added if the face leaves no room for its panel."""
 
 
 def draw_faces(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
-    """A copy of the frame, uint8 [H, W, 3], with a box, an id and a panel for each face.
+    """Draw a box, a number and a panel for each face on a copy of a frame.
 
-    The box is dashed where the face was not seen in this very frame. A face without room for a panel has its
-    expression beside its id. places: of the frames before, which this one is added to.
+    The box is dashed if the face was not detected in this frame. A face without room for a panel has its expression
+    next to its number.
+
+    Parameters
+    ----------
+    pixels : ndarray of shape (H, W, 3)
+        uint8 RGB.
+    faces : sequence of FaceOverlay
+    places : PanelLayout
+        Layout of the previous frames; it is updated.
+
+    Returns
+    -------
+    ndarray of shape (H, W, 3)
     """
     drawn = np.array(pixels, copy=True)
     size = places.size
     boxes = [_clip_box(shown.box, places.beside or places.width, places.height) for shown in faces]
-    chosen = places.place_panels(faces, boxes)
+    placements = places.place_panels(faces, boxes)
     thick = max(2, round(size / 6))
     for shown, box in zip(faces, boxes):
         dash = 0 if shown.found else round(0.6 * size)
         outline(drawn, (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), thick + 2, GROUND, dash)
         outline(drawn, box, thick, face_color(shown.face), dash)
-    taken = [place.area for place in chosen.values()]
+    taken = [placement.area for placement in placements.values()]
     for shown, box in zip(faces, boxes):
-        if shown.face in chosen:
-            place = chosen[shown.face]
-            paint_panel(drawn, place.columns, shown, place.area.left, place.area.top, size)
-        taken.append(_draw_label(drawn, shown, box, size, shown.face not in chosen, [*taken, *boxes]))
+        if shown.face in placements:
+            placement = placements[shown.face]
+            paint_panel(drawn, placement.columns, shown, placement.area.left, placement.area.top, size)
+        taken.append(_draw_label(drawn, shown, box, size, shown.face not in placements, [*taken, *boxes]))
     return drawn
 
 
 class Renderer:
-    """The frames of a reading with what was read on them, in a size of the video's own; given in their order."""
+    """Renderer of the annotated frames of a result; frames must be passed in order.
 
-    def __init__(self, reading: PredictionResult) -> None:
-        width, height = reading.size
-        self.faces = FacesByFrame(reading)
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the rendered frames in pixels.
+    """
+
+    def __init__(self, result: PredictionResult) -> None:
+        width, height = result.size
+        self.faces = FacesByFrame(result)
         self.enlarged = max(1, min(math.ceil(MIN_SIDE / min(width, height)), MAX_SIDE // max(width, height)))
         self.picture = self.enlarged * width, self.enlarged * height
         self.font = max(11, round(FONT_SIZE * (min(self.picture) / FONT_SIDE) ** FONT_GROWTH))
         strip = round(STRIP_WIDTH * self.font) if self._needs_strip() else 0
         self.size = self.picture[0] + strip, self.picture[1]
-        """Width and height of what is drawn, in pixels."""
         self.places = PanelLayout(*self.size, self.font, self.picture[0] if strip else 0)
 
     def _needs_strip(self) -> bool:
-        """Whether there is one face, large and so placed that nothing next to it has room for all that is shown."""
-        reading = self.faces.reading
-        rows = np.flatnonzero(reading.found)
-        if not len(rows) or np.median(np.unique(reading.frame, return_counts=True)[1]) > 1:
+        """Return whether there is a single face that leaves no room for a panel with all details."""
+        result = self.faces.result
+        rows = np.flatnonzero(result.found)
+        if not len(rows) or np.median(np.unique(result.frame, return_counts=True)[1]) > 1:
             return False
-        usual = _clip_box(tuple(self.enlarged * np.median(reading.boxes[rows], axis=0)), *self.picture)
-        shown = self.faces[int(reading.frame[rows[len(rows) // 2]])][:1]
+        typical = _clip_box(tuple(self.enlarged * np.median(result.boxes[rows], axis=0)), *self.picture)
+        shown = self.faces[int(result.frame[rows[len(rows) // 2]])][:1]
         places = PanelLayout(*self.picture, self.font)
         return (
-            all(one.known for one in shown)
-            and places.fits_all_details(usual)
-            and (not places.place_panels(shown, [usual]) or places.level > 0)
+            all(face.known for face in shown)
+            and places.fits_all_details(typical)
+            and (not places.place_panels(shown, [typical]) or places.level > 0)
         )
 
     def __call__(self, frame: Frame) -> np.ndarray:
-        """uint8 [H, W, 3] of `size`; a frame of another size than the first is fitted in, with black beside it."""
+        """Render a frame as a uint8 array; frames of a different size are letterboxed."""
         pixels, scale, left, top = self._fit(frame.pixels)
         moved = [
-            replace(one, box=(x * scale + left, y * scale + top, width * scale, height * scale))
-            for one in self.faces[frame.number]
-            for x, y, width, height in (one.box,)
+            replace(shown, box=(x * scale + left, y * scale + top, width * scale, height * scale))
+            for shown in self.faces[frame.number]
+            for x, y, width, height in (shown.box,)
         ]
         return draw_faces(pixels, moved, self.places)
 
     def _fit(self, pixels: np.ndarray) -> tuple[np.ndarray, float, int, int]:
-        """The frame in the size of the video, its scale, and its left and top there."""
+        """Fit the frame into the size of the video; return it with its scale, left and top."""
         height, width = pixels.shape[:2]
         scale = min(self.picture[0] / width, self.picture[1] / height)
         if (width, height) == self.size:
             return pixels, 1.0, 0, 0
         inner = round(width * scale), round(height * scale)
         left, top = (self.picture[0] - inner[0]) // 2, (self.picture[1] - inner[1]) // 2
-        whole = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
+        canvas = np.zeros((self.size[1], self.size[0], 3), dtype=np.uint8)
         resized = np.asarray(Image.fromarray(pixels).resize(inner, Image.Resampling.BILINEAR))
-        whole[top : top + inner[1], left : left + inner[0]] = resized
-        return whole, scale, left, top
+        canvas[top : top + inner[1], left : left + inner[0]] = resized
+        return canvas, scale, left, top
 
 
-def render_video(frames: Iterable[Frame], reading: PredictionResult, path: Path, rate: float | None) -> int:
-    """Write the frames with what was read on them as an h264 video, whole or not at all; how many there are.
+def render_video(frames: Iterable[Frame], result: PredictionResult, path: Path, rate: float | None) -> int:
+    """Write the annotated frames as an H.264 video and return their number.
 
-    frames: as they were read, in their order; rate: frames a second, for those that have no time of their own; None
-    for the usual 25.
+    Parameters
+    ----------
+    frames : iterable of Frame
+        In order.
+    result : PredictionResult
+    path : Path
+        Written only if every frame is.
+    rate : float or None
+        Frames per second for frames without time stamps; None for 25.
     """
     from harness.video.writer import VideoWriter
 
-    renderer, count = Renderer(reading), 0
+    renderer, count = Renderer(result), 0
     with VideoWriter(path, rate, renderer.size) as video:
         for frame in frames:
             video.write(renderer(frame), frame.seconds)
@@ -124,7 +148,7 @@ def render_video(frames: Iterable[Frame], reading: PredictionResult, path: Path,
 
 
 def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -> Area:
-    """The part of a box that lies in a picture of that size."""
+    """Clip a box to an image of that size."""
     x, y, across, down = box
     return Area(max(0, round(x)), max(0, round(y)), min(width, round(x + across)), min(height, round(y + down)))
 
@@ -132,8 +156,8 @@ def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -
 def _draw_label(
     drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
 ) -> Area:
-    """The id of a face at its box, with `words` what is said of it if there is room; where it lies."""
-    colour = face_color(shown.face)
+    """Draw the number of a face at its box, with `words` also its caption if there is room; return the area."""
+    color = face_color(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)
     first = text_mask(number, size, True).shape[1] + 2 * inset
@@ -145,13 +169,13 @@ def _draw_label(
         for top in (box.top - height, box.bottom, box.top, box.bottom - height)
         if 0 <= top <= drawn.shape[0] - height
     ] or [Area(left, 0, left + width, height)]
-    area = min(areas, key=lambda one: sum(one.overlap(other) for other in taken))
+    area = min(areas, key=lambda candidate: sum(candidate.overlap(other) for other in taken))
     if text and any(area.overlap(other) for other in taken if other != box):
         return _draw_label(drawn, shown, box, size, False, taken)
     rounded_rectangle(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
-    rounded_rectangle(drawn, area.left, area.top, first, height, round(0.25 * size), colour)
+    rounded_rectangle(drawn, area.left, area.top, first, height, round(0.25 * size), color)
     middle = area.top + height / 2
-    draw_text(drawn, number, area.left + first // 2, middle, size, readable_on(colour), True, "middle")
+    draw_text(drawn, number, area.left + first // 2, middle, size, readable_on(color), True, "middle")
     draw_text(drawn, text, area.left + first + inset, middle, size, "#ffffff")
     return area
 
@@ -159,37 +183,45 @@ def _draw_label(
 VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
 
 
-def annotate(open_again: Callable[[], Source], reading: PredictionResult, film: bool, folder: Path) -> None:
-    """Write annotated.mp4, annotated.png of one picture, or the folder `annotated` of several, into `folder`.
+def annotate(open_again: Callable[[], Source], result: PredictionResult, is_video: bool, folder: Path) -> None:
+    """Write annotated.mp4 of a video, annotated.png of one image, or a folder `annotated` of several images.
 
-    open_again: the source once more, since its frames were not kept; frames that were not read are left out.
+    Parameters
+    ----------
+    open_again : callable
+        Opens the source a second time, since frames are not cached.
+    result : PredictionResult
+        Frames that it lacks are left out.
+    is_video : bool
+    folder : Path
+        Where to write.
     """
-    read = set(reading.frames.tolist())
+    numbers = set(result.frames.tolist())
     with open_again() as source:
-        frames = (frame for frame in source if frame.number in read)
-        if film:
-            render_video(frames, reading, folder / VIDEO, reading.rate)
+        frames = (frame for frame in source if frame.number in numbers)
+        if is_video:
+            render_video(frames, result, folder / VIDEO, result.rate)
             return
-        alone = len(read) == 1
-        if not alone:
+        single = len(numbers) == 1
+        if not single:
             (folder / PICTURES).mkdir()
         for frame in frames:
-            drawn = Renderer(_single_frame(reading, frame.number, frame.size))(frame)
-            Image.fromarray(drawn).save(folder / (PICTURE if alone else f"{PICTURES}/{frame.number:05}.png"))
+            drawn = Renderer(_single_frame(result, frame.number, frame.size))(frame)
+            Image.fromarray(drawn).save(folder / (PICTURE if single else f"{PICTURES}/{frame.number:05}.png"))
 
 
-def _single_frame(reading: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
-    rows, at = reading.frame == number, reading.frames == number
-    outputs = tuple(replace(one, raw=one.raw[rows], smoothed=one.smoothed[rows]) for one in reading.outputs)
+def _single_frame(result: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:
+    rows, at = result.frame == number, result.frames == number
+    outputs = tuple(replace(run, raw=run.raw[rows], smoothed=run.smoothed[rows]) for run in result.outputs)
     return replace(
-        reading,
+        result,
         size=size,
-        frames=reading.frames[at],
-        seconds=reading.seconds[at],
-        frame=reading.frame[rows],
-        face=reading.face[rows],
-        found=reading.found[rows],
-        boxes=reading.boxes[rows],
-        detection=reading.detection[rows],
+        frames=result.frames[at],
+        seconds=result.seconds[at],
+        frame=result.frame[rows],
+        face=result.face[rows],
+        found=result.found[rows],
+        boxes=result.boxes[rows],
+        detection=result.detection[rows],
         outputs=outputs,
     )

@@ -1,1 +1,1 @@
-"""A finished run's predictions as the files that a challenge asks for, and the check of such files."""
+"""Write the predictions of a finished run as the files that a challenge requires, and check such files."""

@@ -1,4 +1,4 @@
-"""`framelight data check SUBMISSION --against LIST`: everything that is wrong with the files of a submission."""
+"""Check the files of a submission against a test list or a data set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,27 @@ from harness.utils.errors import InputError
 from harness.utils.text import plural
 
 KIND = "submission"
-MTL_FIRST = split_cells(image_header("mtl"))[0]
 
 
 @dataclass(frozen=True)
 class SubmissionReport(ProblemReport):
-    """What was found. files: those of the submission; predictions: sound lines in them; problems: errors first."""
+    """Result of a check.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of the submission.
+    task : str
+    shape : str
+        One of `harness.inference.submission.files.SHAPES`.
+    expected : Expected
+    files : int
+        Number of files of the submission.
+    predictions : int
+        Number of valid lines.
+    problems : tuple of Problem
+        Errors first.
+    """
 
     root: Path
     task: str
@@ -40,33 +56,46 @@ class SubmissionReport(ProblemReport):
 
 
 def check_submission(folder: Path, against: Path) -> SubmissionReport:
-    """Check every file; `against`: a test list, or a data set whose lists (or labelled split) are meant.
+    """Check every file of a submission.
 
-    InputError where there is nothing to check, or nothing to check it against.
+    Parameters
+    ----------
+    folder : Path
+    against : Path
+        A test list, or a data set with lists or labels of the split.
+
+    Returns
+    -------
+    SubmissionReport
+
+    Raises
+    ------
+    InputError
+        If the folder contains no predictions, or `against` cannot be used.
     """
     texts = _text_files(folder)
     task, shape = _detect_format(folder, texts)
-    wanted = expected_contents(against, task, shape, _declared_split(folder))
+    expected = expected_contents(against, task, shape, _declared_split(folder))
     problems: list[Problem] = list(_extra_files(folder))
     if shape == "videos":
-        files, predictions = texts, _check_video_files(texts, task, wanted, folder, problems)
+        files, predictions = texts, _check_video_files(texts, task, expected, folder, problems)
     else:
         name = MTL_FILE if shape == "mtl" else FRAMES_FILE
         files = {name: texts[name]}
         problems += [
-            _fault(f"not part of the submission, which is {name} alone", path)
+            _fault(f"not part of the submission, which consists of {name} only", path)
             for other, path in texts.items()
             if other != name
         ]
-        predictions = _check_image_file(texts[name], task, shape, wanted, problems)
+        predictions = _check_image_file(texts[name], task, shape, expected, problems)
     ordered = sorted(problems, key=lambda p: (p.severity != ERROR, p.file, p.line or 0))
-    return SubmissionReport(folder, task, shape, wanted, len(files), predictions, tuple(ordered))
+    return SubmissionReport(folder, task, shape, expected, len(files), predictions, tuple(ordered))
 
 
 def render(report: SubmissionReport) -> str:
-    """The report for a terminal of 100 columns."""
-    counted = f"{plural(report.files, 'file')}, {report.predictions:,} sound predictions"
-    lines = [("folder", str(report.root)), ("against", report.expected.description), ("holds", counted)]
+    """Format a report for a terminal of 100 columns."""
+    counts = f"{plural(report.files, 'file')}, {report.predictions:,} valid predictions"
+    lines = [("folder", str(report.root)), ("against", report.expected.description), ("contents", counts)]
     return (
         format_summary_lines(f"submission of task {report.task}", lines) + "\n\n" + format_problems(report, None) + "\n"
     )
@@ -74,15 +103,15 @@ def render(report: SubmissionReport) -> str:
 
 def _text_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
-        raise InputError(f"{folder}: no folder; a submission is a folder with .txt files of predictions")
-    found = {path.name: path for path in sorted(folder.glob("*.txt")) if not path.name.startswith(".")}
-    if not found:
-        raise InputError(f"{folder}: holds no .txt file, so no predictions")
-    return found
+        raise InputError(f"{folder}: not a folder; pass a folder with .txt files of predictions")
+    texts = {path.name: path for path in sorted(folder.glob("*.txt")) if not path.name.startswith(".")}
+    if not texts:
+        raise InputError(f"{folder}: no .txt file; pass a folder with .txt files of predictions")
+    return texts
 
 
 def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
-    """Task and shape, by the name and the header of the files."""
+    """Detect task and shape by the names and headers of the files."""
     if MTL_FILE in texts:
         return "mtl", "mtl"
     headers = {name: split_cells(read_text(path).partition("\n")[0]) for name, path in texts.items()}
@@ -90,20 +119,20 @@ def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
         shape, headers = "frames", {FRAMES_FILE: headers[FRAMES_FILE][1:]}
     else:
         shape = "videos"
-    known = {layout.header: task for task, layout in PREDICTED.items()}
-    tasks = Counter(known[header] for header in headers.values() if header in known)
+    task_by_header = {layout.header: task for task, layout in PREDICTED.items()}
+    tasks = Counter(task_by_header[header] for header in headers.values() if header in task_by_header)
     if not tasks:
         first = next(iter(headers))
         raise InputError(
-            f"{texts[first]}:1: no header of a challenge; a file of one video starts with "
-            f"'{','.join(PREDICTED['expr'].header)}' and the like, {FRAMES_FILE} with {IMAGE_COLUMN} "
-            f"before that, and that of MTL is named {MTL_FILE}"
+            f"{texts[first]}:1: unknown header; a file of one video starts with a header such as "
+            f"'{','.join(PREDICTED['expr'].header)}', {FRAMES_FILE} has the additional column {IMAGE_COLUMN} "
+            f"before it, and the file of MTL is named {MTL_FILE}"
         )
     return tasks.most_common(1)[0][0], shape
 
 
 def _declared_split(folder: Path) -> str:
-    """The split that a submission says it is of; `test` where it says nothing."""
+    """Read the split that a submission declares; `test` by default."""
     try:
         return str(json.loads((folder / NOTE).read_text(encoding="utf-8"))["split"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -117,28 +146,29 @@ def _extra_files(folder: Path) -> Iterator[Problem]:
 
 
 def _check_video_files(
-    texts: Mapping[str, Path], task: str, wanted: Expected, folder: Path, problems: list[Problem]
+    texts: Mapping[str, Path], task: str, expected: Expected, folder: Path, problems: list[Problem]
 ) -> int:
+    """Add the problems of the files to `problems` and return the number of valid lines."""
     names = {path.stem: path for path in texts.values()}
     problems += [
-        _fault(f"no file {video}.txt for video '{video}'", folder) for video in wanted.videos if video not in names
+        _fault(f"no file {video}.txt for video '{video}'", folder) for video in expected.videos if video not in names
     ]
-    listed, sound = set(wanted.videos), 0
+    videos, valid = set(expected.videos), 0
     for video, path in names.items():
-        if video not in listed:
-            problems.append(_fault(f"video '{video}' is not in {wanted.list_name}", path))
+        if video not in videos:
+            problems.append(_fault(f"video '{video}' is not in {expected.list_name}", path))
         lines = read_text(path).rstrip().count("\n")
-        faults = _faults(lambda path=path: read_frames(path, task, PREDICTED), frame_faults(path, task, PREDICTED))
+        faults = _faults(partial(read_frames, path, task, PREDICTED), frame_faults(path, task, PREDICTED))
         problems += faults
-        sound += lines - len({fault.line for fault in faults})
-        if (message := _line_count_error(video, lines, wanted)) is not None:
+        valid += lines - len({fault.line for fault in faults})
+        if (message := _line_count_error(video, lines, expected)) is not None:
             problems.append(_fault(message, path, lines + 1))
-    return max(sound, 0)
+    return max(valid, 0)
 
 
-def _line_count_error(video: str, lines: int, wanted: Expected) -> str | None:
-    """What is wrong with a file's number of lines after its header."""
-    exact, least = wanted.lines.get(video), wanted.min_lines.get(video, 0)
+def _line_count_error(video: str, lines: int, expected: Expected) -> str | None:
+    """Describe what is wrong with a file's number of lines after its header."""
+    exact, least = expected.lines.get(video), expected.min_lines.get(video, 0)
     if exact is not None and lines != exact:
         return f"{lines:,} lines of predictions, but video '{video}' needs {exact:,}"
     if exact is None and lines < least - MAX_EXTRA_CROPS:
@@ -146,8 +176,9 @@ def _line_count_error(video: str, lines: int, wanted: Expected) -> str | None:
     return None
 
 
-def _check_image_file(path: Path, task: str, shape: str, wanted: Expected, problems: list[Problem]) -> int:
-    header = wanted.rows.header if wanted.rows is not None and shape == "frames" else image_header(task)
+def _check_image_file(path: Path, task: str, shape: str, expected: Expected, problems: list[Problem]) -> int:
+    """Add the problems of the file to `problems` and return the number of valid lines."""
+    header = expected.rows.header if expected.rows is not None and shape == "frames" else image_header(task)
     if shape == "mtl":
         faults = _faults(lambda: read_multitask(path, PREDICTED), multitask_faults(path, PREDICTED))
     else:
@@ -156,53 +187,57 @@ def _check_image_file(path: Path, task: str, shape: str, wanted: Expected, probl
     if any(fault.line == 1 for fault in faults):
         return 0
     try:
-        found = read_image_list(path)
+        rows = read_image_list(path)
     except InputError:
         return 0  # the line at fault is among the faults
-    problems += _row_errors(found, wanted, path)
-    if wanted.rows is None and shape == "frames":  # a list of images compares them itself; MTL skips frames
-        problems += _coverage_errors(found, path)
-    return max(len(found) - len({fault.line for fault in faults}), 0)
+    problems += _row_errors(rows, expected, path)
+    if expected.rows is None and shape == "frames":  # _row_errors compares with a list of images; MTL skips frames
+        problems += _coverage_errors(rows, path)
+    return max(len(rows) - len({fault.line for fault in faults}), 0)
 
 
-def _row_errors(found: Rows, wanted: Expected, path: Path) -> Iterator[Problem]:
-    """Images that are missing, not asked for, or in another order; without a list of images, videos and lines."""
-    if wanted.rows is None:
-        absent = [video for video in wanted.videos if video not in found.videos]
-        yield from (_fault(f"no line for video '{video}'", path) for video in absent)
-        for video, last in zip(found.videos, found.last.tolist()):
-            if video not in wanted.videos:
-                yield _fault(f"video '{video}' is not in {wanted.list_name}", path)
-            elif (message := _line_count_error(video, last, wanted)) is not None:
+def _row_errors(rows: Rows, expected: Expected, path: Path) -> Iterator[Problem]:
+    """Find missing, unexpected and misordered images; without a list of images compare videos and numbers of lines."""
+    if expected.rows is None:
+        missing = [video for video in expected.videos if video not in rows.videos]
+        yield from (_fault(f"no line for video '{video}'", path) for video in missing)
+        for video, last in zip(rows.videos, rows.last.tolist()):
+            if video not in expected.videos:
+                yield _fault(f"video '{video}' is not in {expected.list_name}", path)
+            elif (message := _line_count_error(video, last, expected)) is not None:
                 yield _fault(message, path)
         return
-    names, asked = found.names(), wanted.rows.names()
-    have, need = Counter(names.tolist()), Counter(asked.tolist())
-    for word, rest in (("missing", need - have), ("not asked for, or too often", have - need)):
+    names, expected_names = rows.names(), expected.rows.names()
+    have, need = Counter(names.tolist()), Counter(expected_names.tolist())
+    for word, rest in (("missing", need - have), ("unexpected or duplicate", have - need)):
         if rest:
             yield _fault(f"{rest.total():,} images are {word}, first {next(iter(rest))}", path)
-    if have == need and (names != asked).any():
-        row = int(np.argmax(names != asked))
-        yield _fault(f"image is {names[row]}, but the list has {asked[row]} here; keep the list's order", path, row + 2)
+    if have == need and (names != expected_names).any():
+        row = int(np.argmax(names != expected_names))
+        yield _fault(
+            f"image is {names[row]}, but the list has {expected_names[row]} here; use the order of the list",
+            path,
+            row + 2,
+        )
 
 
-def _coverage_errors(found: Rows, path: Path) -> Iterator[Problem]:
-    """Frames of a video that come twice or, up to its last, not at all."""
-    for number, video in enumerate(found.videos):
-        frames = found.frame[found.index == number]
-        times = np.bincount(frames)[1:]
-        absent, twice = np.flatnonzero(times == 0) + 1, np.flatnonzero(times > 1) + 1
-        if len(absent):
-            yield _fault(f"{plural(len(absent), 'frame')} of video '{video}' without a line, first {absent[0]}", path)
-        if len(twice):
-            line = int(np.flatnonzero((found.index == number) & (found.frame == twice[0]))[1]) + 2
+def _coverage_errors(rows: Rows, path: Path) -> Iterator[Problem]:
+    """Find frames of a video that are duplicate or, up to its last frame, missing."""
+    for number, video in enumerate(rows.videos):
+        frames = rows.frame[rows.index == number]
+        counts = np.bincount(frames)[1:]
+        missing, repeated = np.flatnonzero(counts == 0) + 1, np.flatnonzero(counts > 1) + 1
+        if len(missing):
+            yield _fault(f"{plural(len(missing), 'frame')} of video '{video}' without a line, first {missing[0]}", path)
+        if len(repeated):
+            line = int(np.flatnonzero((rows.index == number) & (rows.frame == repeated[0]))[1]) + 2
             yield _fault(
-                f"{plural(len(twice), 'frame')} of video '{video}' more than once, first {twice[0]}", path, line
+                f"{plural(len(repeated), 'frame')} of video '{video}' more than once, first {repeated[0]}", path, line
             )
 
 
 def _faults(read: Callable[[], object], slow: Iterator[Problem]) -> list[Problem]:
-    """None where the quick reading succeeds, else what the slow one finds."""
+    """Return no faults if the fast parser succeeds, else those that the slow one finds."""
     try:
         read()
     except InputError:

@@ -1,4 +1,4 @@
-"""What a submission is checked against: the videos or images of a list, and how many lines each video needs."""
+"""Expected contents of a submission: the videos or images of a list, and the number of lines of each video."""
 
 from __future__ import annotations
 
@@ -17,14 +17,26 @@ from harness.utils.errors import InputError
 from harness.utils.text import plural
 
 EXACT = ("list of frames", "video file", "annotation")
-"""Sources that say how many lines a file has; the last crop only says how many it has at least."""
+"""Sources of the exact number of lines; the last crop gives only a lower bound."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """videos: names; lines: of each video whose number is known; least: the last crop of others.
+    """Expected contents.
 
-    rows: the images of a list, None without one. list_name, said: what messages and the report call it.
+    Attributes
+    ----------
+    videos : tuple of str
+    list_name : str
+        Name of the list or split, for messages.
+    description : str
+        Description of the list or split, for the report.
+    rows : Rows or None
+        Images of a list, if there is one.
+    lines : mapping of str to int
+        Exact number of lines of a video, if known.
+    min_lines : mapping of str to int
+        Frame number of the last crop of a video.
     """
 
     videos: tuple[str, ...]
@@ -36,44 +48,61 @@ class Expected:
 
 
 def expected_contents(against: Path, task: str, shape: str, split: str) -> Expected:
-    """shape: one of `harness.inference.submission.files.SHAPES`; split: whose videos, where `against` is a data set.
+    """Determine what a submission must contain.
 
-    InputError for a list or data set that cannot be read or has no such list.
+    Parameters
+    ----------
+    against : Path
+        A test list or a data set.
+    task : str
+    shape : str
+        One of `harness.inference.submission.files.SHAPES`.
+    split : str
+        Split of the data set.
+
+    Raises
+    ------
+    InputError
+        For a list or data set that cannot be read or has no such list.
     """
     if not against.exists():
-        raise InputError(f"no such list or data set: {against}")
+        raise InputError(f"{against} does not exist; pass a test list or the folder of a data set")
     if against.is_file():
         return _of_list(against, shape)
     dataset = open_dataset(against)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{against}: submissions are of videos, but this is {dataset.layout}")
-    members = dataset.sequence_names(task, split)
-    listed = image_list(dataset, task, split, shape)
-    where = f"the {split} split of {dataset.name}"
-    if listed is not None:
-        return Expected(members, where, f"{where}, {plural(len(members), 'video')}", read_image_list(listed))
-    return _of_videos(dataset, task, split, members, where)
+        raise InputError(
+            f"{against}: submissions need a data set of videos, but this is {dataset.layout}; pass a test list or a "
+            "data set in the Aff-Wild2 layout"
+        )
+    videos = dataset.sequence_names(task, split)
+    list_path = image_list(dataset, task, split, shape)
+    name = f"the {split} split of {dataset.name}"
+    if list_path is not None:
+        return Expected(videos, name, f"{name}, {plural(len(videos), 'video')}", read_image_list(list_path))
+    return _of_videos(dataset, task, split, videos, name)
 
 
 def _of_list(path: Path, shape: str) -> Expected:
     if not has_image_column(path):
         names = read_test_list(path)
-        return Expected(
-            names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are not known"
-        )
+        return Expected(names, path.name, f"{path}, {plural(len(names), 'video')}; their numbers of lines are unknown")
     rows = read_image_list(path)
-    said = f"{path}, {len(rows):,} images of {plural(len(rows.videos), 'video')}"
+    description = f"{path}, {len(rows):,} images of {plural(len(rows.videos), 'video')}"
     if shape == "videos":
         last = dict(zip(rows.videos, rows.last.tolist()))
-        every = rows.header.lower().startswith(IMAGE_COLUMN)
-        return Expected(rows.videos, path.name, said, lines=last if every else {}, min_lines=last)
-    return Expected(rows.videos, path.name, said, rows)
+        has_every_frame = rows.header.lower().startswith(IMAGE_COLUMN)
+        return Expected(rows.videos, path.name, description, lines=last if has_every_frame else {}, min_lines=last)
+    return Expected(rows.videos, path.name, description, rows)
 
 
-def _of_videos(dataset: AffWild2, task: str, split: str, members: tuple[str, ...], where: str) -> Expected:
-    sources, last = line_sources(dataset, task, split, FrameCountSources()), last_crops(dataset, members)
-    known = [name for name in members if last[name] or sources.knows(name)]
-    exact = {name: length.lines for name, length in count_lines(known, last, sources).items() if length.source in EXACT}
-    rest = len(members) - len(exact)
-    said = f"{where}, {plural(len(members), 'video')}" + (f"; of {rest} only the last crop is known" if rest else "")
-    return Expected(members, where, said, lines=exact, min_lines=last)
+def _of_videos(dataset: AffWild2, task: str, split: str, videos: tuple[str, ...], name: str) -> Expected:
+    sources, last = line_sources(dataset, task, split, FrameCountSources()), last_crops(dataset, videos)
+    countable = [video for video in videos if last[video] or sources.knows(video)]
+    counts = count_lines(countable, last, sources)
+    exact = {video: count.lines for video, count in counts.items() if count.source in EXACT}
+    rest = len(videos) - len(exact)
+    description = f"{name}, {plural(len(videos), 'video')}" + (
+        f"; only the last crop is known for {rest} of them" if rest else ""
+    )
+    return Expected(videos, name, description, lines=exact, min_lines=last)

@@ -1,7 +1,7 @@
-"""The files of a submission: their names, what their cells may hold, and decoded predictions as their text.
+"""Format of submission files: names, valid values, and conversion of decoded predictions to text.
 
-Decoded predictions are as the targets of `harness.data.dataset.Labels`: `va` float32 [N, 2], `expr` int64 [N], `au`
-int8 [N, 12]; a submission has a prediction for every frame, so that no mark for "no label" is valid in it.
+Decoded predictions have the format of the targets of `harness.data.dataset.Labels`: `va` float32 [N, 2], `expr` int64
+[N], `au` int8 [N, 12]. A submission has a prediction for every frame, so marks for missing labels are not valid.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.metrics.tasks import EXPRESSIONS, Task
 MTL_FILE = "MTL_predictions.txt"
 FRAMES_FILE = "predictions.txt"
 NOTE = "submission.json"
-"""Where a submission comes from; lies beside its files and is no part of what is handed in."""
+"""Provenance of a submission, stored next to its files; it is not submitted."""
 MTL_HEADER = "image,valence,arousal,expression,aus"
 IMAGE_COLUMN = "image_location"
 
@@ -27,16 +27,16 @@ _RULES = {
     "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1"),
 }
 PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layout in FORMATS.items()}
-"""The annotation formats, with predictions in them."""
+"""Annotation formats with the valid values of predictions."""
 
 
 def video_text(task: str, decoded: Mapping[str, np.ndarray]) -> str:
-    """The file of one video: the annotations' header, then a line for each frame."""
+    """Format the file of one video: the header of annotations, then a line for each frame."""
     return _text(",".join(PREDICTED[task].header), _cells(task, decoded[task]))
 
 
 def image_text(task: Task, header: str, images: np.ndarray, decoded: Mapping[str, np.ndarray]) -> str:
-    """One file for all videos: under `header`, for each image [N] its name and predictions."""
+    """Format one file of all videos: `header`, then the name and the predictions of each of the N images."""
     lines = np.asarray(images, dtype=object)
     for output in task.outputs:
         lines = lines + "," + _cells(output.name, decoded[output.name])
@@ -44,7 +44,7 @@ def image_text(task: Task, header: str, images: np.ndarray, decoded: Mapping[str
 
 
 def image_header(task: str) -> str:
-    """The header of the file of all videos where no list gives one."""
+    """Make the default header of the file of all videos."""
     return MTL_HEADER if task == "mtl" else ",".join((IMAGE_COLUMN, *PREDICTED[task].header))
 
 
@@ -53,7 +53,7 @@ def _text(header: str, lines: np.ndarray) -> str:
 
 
 def _cells(output: str, values: np.ndarray) -> np.ndarray:
-    """Object array [N] of comma-separated text. Nine digits give the very float32 back."""
+    """Format values as an object array [N] of comma-separated text; nine digits represent float32 exactly."""
     if output == "va":
         columns = [np.char.mod("%.9g", column).astype(object) for column in values.T]
         return columns[0] + "," + columns[1]

@@ -1,4 +1,4 @@
-"""The files of a submission, written and read back."""
+"""Write and read the files of a submission."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from harness.utils.errors import FramelightError
 
 Decoded = Mapping[str, np.ndarray]
 SHAPES = ("videos", "frames", "mtl")
-"""A file for each video; one with a line for each frame; one with a line for each listed image of three outputs."""
+"""One file per video; one file with a line per frame; one file with a line per listed image and three outputs."""
 
 
 def shape_of(task: str, form: str) -> str:
-    """Which of SHAPES the files of a task have in the form `challenge` or `frames`."""
+    """Get the shape (see SHAPES) of the files of a task in the form `challenge` or `frames`."""
     return "mtl" if task == "mtl" else "frames" if form == "frames" else "videos"
 
 
 def write(folder: Path, task: Task, shape: str, rows: Rows, decoded: Decoded) -> tuple[str, ...]:
-    """Write the files; their names."""
+    """Write the files and return their names."""
     if shape == "videos":
         ends = np.cumsum(rows.last)
         for name, end, lines in zip(rows.videos, ends.tolist(), rows.last.tolist()):
-            own = {task.name: decoded[task.name][end - lines : end]}
-            (folder / f"{name}.txt").write_text(video_text(task.name, own), encoding="utf-8")
+            values = {task.name: decoded[task.name][end - lines : end]}
+            (folder / f"{name}.txt").write_text(video_text(task.name, values), encoding="utf-8")
         return tuple(f"{name}.txt" for name in rows.videos)
     name = MTL_FILE if shape == "mtl" else FRAMES_FILE
     (folder / name).write_text(image_text(task, rows.header, rows.names(), decoded), encoding="utf-8")
@@ -49,24 +49,41 @@ def write(folder: Path, task: Task, shape: str, rows: Rows, decoded: Decoded) ->
 
 
 def read(folder: Path, task: Task, shape: str, rows: Rows) -> Decoded:
-    """What the files say of the rows, parsed as the organisers' own files are; FramelightError where lines differ."""
+    """Parse the files as annotation files are parsed; raise FramelightError if their rows differ from `rows`."""
     if shape == "videos":
         parts = [read_frames(folder / f"{name}.txt", task.name, PREDICTED) for name in rows.videos]
         _require_same("lines", np.array([len(part) for part in parts]), rows.last)
         return {task.name: np.concatenate(parts)}
     if shape == "mtl":
-        listed, targets = read_multitask(folder / MTL_FILE, PREDICTED)
-        _require_same("images", listed.frame, rows.frame)
+        images, targets = read_multitask(folder / MTL_FILE, PREDICTED)
+        _require_same("images", images.frame, rows.frame)
         return targets
-    images, values = read_image_predictions(folder / FRAMES_FILE, task.name, rows.header)
-    _require_same("images", images, rows.names())
+    names, values = read_image_predictions(folder / FRAMES_FILE, task.name, rows.header)
+    _require_same("images", names, rows.names())
     return {task.name: values}
 
 
 def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images [N] and predictions (see `read_frames`) of a file with a line for each frame under `header`.
+    """Read a file with a line for each frame.
 
-    InputError with file and line at the first fault.
+    Parameters
+    ----------
+    path : Path
+    task : str
+    header : str
+        Expected first line.
+
+    Returns
+    -------
+    images : ndarray of shape (N,)
+        Names, as objects.
+    values : ndarray
+        Predictions; see `read_frames`.
+
+    Raises
+    ------
+    InputError
+        With file and line of the first fault.
     """
     layout, text = PREDICTED[task], read_text(path)
     first, _, body = text.rstrip().partition("\n")
@@ -81,7 +98,7 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
 
 
 def image_faults(path: Path, task: str, header: str) -> Iterator[Problem]:
-    """Every fault of a file with a line for each frame, in line order; a wrong header ends the list."""
+    """Find every fault of a file with a line for each frame, in line order; a wrong header is the last one."""
     layout = PREDICTED[task]
     yield from file_faults(path, (split_cells(header),), lambda cells: _image_row_fault(cells, layout))
 
@@ -94,6 +111,9 @@ def _image_row_fault(cells: list[str], layout: AnnotationFormat) -> str | None:
     return row_fault(cells[1:], layout.names, layout.rule)
 
 
-def _require_same(what: str, read_back: np.ndarray, wanted: np.ndarray) -> None:
-    if len(read_back) != len(wanted) or (np.asarray(read_back) != np.asarray(wanted)).any():
-        raise FramelightError(f"the written files' {what} are not those asked for; this is a defect of Framelight")
+def _require_same(what: str, read_back: np.ndarray, expected: np.ndarray) -> None:
+    if len(read_back) != len(expected) or (np.asarray(read_back) != np.asarray(expected)).any():
+        raise FramelightError(
+            f"the {what} of the written files differ from the expected ones; this is a bug in Framelight, "
+            "please report it"
+        )

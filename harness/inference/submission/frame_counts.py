@@ -1,8 +1,8 @@
-"""How many lines the file of each video has.
+"""Number of lines of the file of each video.
 
-The organisers count one frame more than a video file says (CAP_PROP_FRAME_COUNT + 1). In Aff-Wild2 a few videos have
-a crop one past even that: such a crop takes part in smoothing and has no line. A crop further out means that count and
-crops are not of the same video, which is an error.
+The organizers of the challenge count one frame more than the video file (CAP_PROP_FRAME_COUNT + 1). A few videos of
+Aff-Wild2 have a crop one frame beyond that: it takes part in smoothing but has no line. A crop further beyond means
+that count and crops belong to different videos, which is an error.
 """
 
 from __future__ import annotations
@@ -18,19 +18,27 @@ from harness.utils.errors import InputError
 from harness.video.video_files import frame_count, video_path
 
 MAX_EXTRA_CROPS = 1
-"""Crops that may lie past a video's last line."""
+"""Number of crops that are allowed beyond the last line of a video."""
 MAX_FRAMES = 10_000_000
-"""Frames of a video: days of them. A count beyond is a slip of the pen, and would fill the memory."""
+"""Maximum number of frames of a video; larger counts are typing errors and would exhaust memory."""
 SOURCES = ("frames file", "list of frames", "video file", "annotation", "last crop")
-"""Where a number of lines comes from, the best first."""
+"""Sources of the number of lines, in order of preference."""
 
 
 @dataclass(frozen=True)
 class LineSources:
-    """Places to count in, by name of the sequence or of the video it was cut from.
+    """Sources of the number of lines, by name of the sequence or of the video that it was cut from.
 
-    given: lines, see `read_lines`; videos: files; annotated: lines of a labelled split's own files; listed: by the
-    organisers' list of every frame.
+    Attributes
+    ----------
+    given : mapping of str to int
+        From a frames file; see `read_line_counts`.
+    videos : mapping of str to Path
+        Video files.
+    annotated : mapping of str to int
+        Lines of the annotations of a labeled split.
+    listed : mapping of str to int
+        From the organizers' list of every frame.
     """
 
     given: Mapping[str, int] = field(default_factory=dict)
@@ -39,14 +47,23 @@ class LineSources:
     listed: Mapping[str, int] = field(default_factory=dict)
 
     def knows(self, name: str) -> bool:
-        """Whether one of them counts the video."""
-        counted = any(name in known for known in (self.given, self.annotated, self.listed))
-        return counted or source_video(name) in self.given or video_path(name, self.videos) is not None
+        """Return whether a source has the number of lines of a video."""
+        has_count = any(name in counts for counts in (self.given, self.annotated, self.listed))
+        return has_count or source_video(name) in self.given or video_path(name, self.videos) is not None
 
 
 @dataclass(frozen=True)
 class LineCount:
-    """lines: of the video's file; source: of SOURCES; past: crops beyond the last line."""
+    """Number of lines of a video.
+
+    Attributes
+    ----------
+    lines : int
+    source : str
+        One of SOURCES.
+    extra_crops : int
+        Number of crops beyond the last line.
+    """
 
     lines: int
     source: str
@@ -54,31 +71,48 @@ class LineCount:
 
 
 def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSources) -> dict[str, LineCount]:
-    """The length of each video; last: the frame number of its last crop, 0 without one.
+    """Count the lines of each video.
 
-    InputError for a video about which nothing is known, and for a count that its crops outrun.
+    Parameters
+    ----------
+    names : sequence of str
+    last : mapping of str to int
+        Frame number of a video's last crop, 0 without crops.
+    sources : LineSources
+
+    Raises
+    ------
+    InputError
+        For a video without any source, and for a count that is too small for its crops.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 
 
-def videos_by_source(found: Mapping[str, LineCount]) -> dict[str, int]:
-    """How many videos each source counted, in the order of SOURCES."""
-    counted = Counter(length.source for length in found.values())
-    return {source: counted[source] for source in SOURCES if counted[source]}
+def videos_by_source(counts: Mapping[str, LineCount]) -> dict[str, int]:
+    """Count the videos of each source, in the order of SOURCES."""
+    videos = Counter(count.source for count in counts.values())
+    return {source: videos[source] for source in SOURCES if videos[source]}
 
 
 def read_line_counts(path: Path) -> dict[str, int]:
-    """Lines of each video from `video,frames` lines; a first line without a number is a header.
+    """Read the number of lines of each video from a file of `video,frames` lines.
 
-    The numbers are those of the files' lines, the organisers' extra one included. InputError with the line at fault.
+    The numbers include the organizers' additional frame. A first line without a number is a header.
+
+    Raises
+    ------
+    InputError
+        With the line at fault.
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for number, video, lines in _parse_line_counts(path):
-        if found.setdefault(video, lines) != lines:
-            raise InputError(f"{path}:{number}: '{video}' has {found[video]} frames further up and {lines} here")
-    if not found:
-        raise InputError(f"{path}: names no video; write lines such as video1,1506")
-    return found
+        if counts.setdefault(video, lines) != lines:
+            raise InputError(
+                f"{path}:{number}: '{video}' has {counts[video]} frames in an earlier line and {lines} here; remove one"
+            )
+    if not counts:
+        raise InputError(f"{path}: no video; write lines such as video1,1506")
+    return counts
 
 
 def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
@@ -86,39 +120,43 @@ def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
         video, _, count = (cell.strip() for cell in line.rpartition(","))
         digits = count.lstrip("0") if count.isascii() and count.isdecimal() and video else ""
         if len(digits) > len(str(MAX_FRAMES)) or (digits and int(digits) > MAX_FRAMES):
-            raise InputError(f"{path}:{number}: {digits[:30]} frames of '{video[:60]}' are more than any video has")
+            raise InputError(
+                f"{path}:{number}: {digits[:30]} frames of '{video[:60]}' exceed the maximum of {MAX_FRAMES:,}; "
+                "correct the number"
+            )
         if digits:
             yield number, video, int(digits)
         elif line.strip() and not (number == 1 and not any(map(str.isdigit, count))):
             raise InputError(
-                f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; write video1,1506"
+                f"{path}:{number}: '{line[:60]}' is not a video and its number of frames; write lines such as "
+                "video1,1506"
             )
 
 
 def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
     if (given := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
-        return _checked_count(name, given, "frames file", last, f"the frames file gives it {given:,} lines")
+        return _checked_count(name, given, "frames file", last, f"the frames file has {given:,} lines for it")
     if (listed := sources.listed.get(name)) is not None:
-        return _checked_count(name, listed, "list of frames", last, f"the list of frames has {listed:,} of it")
+        return _checked_count(name, listed, "list of frames", last, f"the list of frames has {listed:,} lines for it")
     path = video_path(name, sources.videos)
     if path is not None:
         frames = frame_count(path)
-        said = f"{path} has {frames:,} frames, so its file would have {frames + 1:,} lines"
-        return _checked_count(name, frames + 1, "video file", last, said)
+        reason = f"{path} has {frames:,} frames, so its file needs {frames + 1:,} lines"
+        return _checked_count(name, frames + 1, "video file", last, reason)
     annotated = sources.annotated.get(name, 0)
     if not annotated and not last:
         raise InputError(
-            f"video '{name}' has no crop, no video file and no count of frames; "
-            "name its frames with --frames FILE, or its video file's folder with --videos DIR"
+            f"video '{name}' has no crop, no video file and no number of frames; "
+            "pass its number of frames with --frames FILE, or the folder of its video file with --videos DIR"
         )
     return LineCount(max(annotated, last), "annotation" if annotated >= last else "last crop")
 
 
-def _checked_count(name: str, lines: int, source: str, last: int, said: str) -> LineCount:
-    past = max(0, last - lines)
-    if past > MAX_EXTRA_CROPS:
+def _checked_count(name: str, lines: int, source: str, last: int, reason: str) -> LineCount:
+    extra = max(0, last - lines)
+    if extra > MAX_EXTRA_CROPS:
         raise InputError(
-            f"video '{name}': {said}, but its last crop is of frame {last:,}; crops and count are not "
-            "of one video: correct the count, or take out the crops that are not its own"
+            f"video '{name}': {reason}, but its last crop is of frame {last:,}; crops and count belong to different "
+            "videos: correct the count, or remove the crops of the other video"
         )
-    return LineCount(lines, source, past)
+    return LineCount(lines, source, extra)

@@ -1,4 +1,4 @@
-"""What a data set says of the rows of a submission: lists of images, and where the lines of each video are counted."""
+"""Sources in a data set of the rows of a submission: lists of images, and numbers of lines of each video."""
 
 from __future__ import annotations
 
@@ -17,33 +17,38 @@ from harness.video.video_files import find_videos
 
 @dataclass(frozen=True)
 class FrameCountSources:
-    """Where frames are counted: a file of `video,frames` lines, and a folder of video files (default: videos/)."""
+    """Sources of frame counts that the user names.
+
+    Attributes
+    ----------
+    frames : Path or None
+        File of `video,frames` lines.
+    videos : Path or None
+        Folder of video files. Default: `videos` in the data set.
+    """
 
     frames: Path | None = None
     videos: Path | None = None
 
 
-def line_sources(dataset: AffWild2, task: str, split: str, places: FrameCountSources) -> LineSources:
-    """Every place that counts the lines of a split's videos.
-
-    InputError for places that cannot be read.
-    """
-    videos = places.videos or dataset.root / "videos"
+def line_sources(dataset: AffWild2, task: str, split: str, count_sources: FrameCountSources) -> LineSources:
+    """Collect every source of the numbers of lines of a split's videos; raise InputError if one cannot be read."""
+    videos = count_sources.videos or dataset.root / "videos"
     return LineSources(
-        read_line_counts(places.frames) if places.frames else {},
-        find_videos(videos) if places.videos or videos.is_dir() else {},
+        read_line_counts(count_sources.frames) if count_sources.frames else {},
+        find_videos(videos) if count_sources.videos or videos.is_dir() else {},
         _annotated_lines(dataset, task, split),
         _listed_lines(dataset, task, split),
     )
 
 
 def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:
-    """The frame number of each video's last crop, 0 without one."""
+    """Get the frame number of each video's last crop, 0 without crops."""
     return {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in names}
 
 
 def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
-    """The list whose images are the rows of such files, where there is one."""
+    """Find the list whose images are the rows of files of this shape; None if there is none."""
     folders = dataset.folders
     if shape == "mtl":
         return folders.lists[task] if split == "test" else dataset.annotation_files(task, split)[0]
@@ -51,16 +56,16 @@ def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | N
 
 
 def _listed_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]:
-    """Lines of each video by a list that names every frame of the test split."""
-    listed = dataset.folders.frame_lists.get(task) if split == "test" else None
-    if listed is None:
+    """Count the lines of each video in a list of every frame of the test split."""
+    path = dataset.folders.frame_lists.get(task) if split == "test" else None
+    if path is None:
         return {}
-    rows = read_image_list(listed)
+    rows = read_image_list(path)
     return dict(zip(rows.videos, rows.last.tolist()))
 
 
 def _annotated_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]:
-    """Lines of each video's annotation in a labelled split; none for the test split."""
+    """Count the lines of each video's annotation in a labeled split; empty for the test split."""
     if split not in SPLITS:
         return {}
     labels = dataset.labels(task, split)

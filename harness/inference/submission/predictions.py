@@ -1,4 +1,4 @@
-"""Kept or fresh predictions at the rows of a submission, filled and smoothed as the run's own scores were."""
+"""Predictions for the rows of a submission, with gaps filled and smoothed as for the run's score."""
 
 from __future__ import annotations
 
@@ -15,77 +15,104 @@ from harness.smoothing.kernels import MAX_RADIUS, SmoothingParams, smooth
 from harness.utils.errors import InputError
 
 
-def outputs_at(rows: Rows, predictions: Predictions, chosen: SmoothingParams) -> np.ndarray:
-    """float64 [N, C] outputs of the rows.
+def outputs_at(rows: Rows, predictions: Predictions, params: SmoothingParams) -> np.ndarray:
+    """Compute the outputs of the rows.
 
-    Each video is made dense from frame 1 to its last crop and smoothed; what comes after has the last crop's smoothed
-    output. A video without a crop has the mean output of all crops. InputError where no video has a crop.
+    The gaps of each video are filled from frame 1 to its last crop and the outputs smoothed; later frames repeat the
+    last smoothed output. A video without crops gets the mean output of all crops.
+
+    Parameters
+    ----------
+    rows : Rows
+        N rows.
+    predictions : Predictions
+    params : SmoothingParams
+
+    Returns
+    -------
+    ndarray of shape (N, C)
+        float64.
+
+    Raises
+    ------
+    InputError
+        If no video has a crop.
     """
     if not len(predictions.frames):
-        raise InputError("none of the videos has a crop, so there is nothing to predict from")
-    held = dict(zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))))
+        raise InputError("no video of the split has a crop, so there are no predictions; add the crops to the data set")
+    slices = dict(zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))))
     outputs = np.empty((len(rows), predictions.outputs.shape[1]))
     order = np.argsort(rows.index, kind="stable")
     bounds = np.searchsorted(rows.index[order], np.arange(len(rows.videos) + 1))
     for i, name in enumerate(rows.videos):
-        own, crops = order[bounds[i] : bounds[i + 1]], held[name]
+        video_rows, crops = order[bounds[i] : bounds[i + 1]], slices[name]
         if crops.start == crops.stop:
-            outputs[own] = predictions.outputs.mean(axis=0, dtype=np.float64)
+            outputs[video_rows] = predictions.outputs.mean(axis=0, dtype=np.float64)
         else:
-            dense = _dense_outputs(predictions, crops, int(rows.last[i]), chosen)
-            outputs[own] = dense[np.minimum(rows.frame[own], len(dense)) - 1]
+            dense = _dense_outputs(predictions, crops, int(rows.last[i]), params)
+            outputs[video_rows] = dense[np.minimum(rows.frame[video_rows], len(dense)) - 1]
     return outputs
 
 
-def decode_predictions(task: Task, outputs: np.ndarray, chosen: SmoothingParams) -> dict[str, np.ndarray]:
-    """Outputs [N, C] as they are written: `va` float32 [N, 2], `expr` int64 [N] (argmax), `au` int8 [N, 12]."""
-    found = task.decode(outputs, 0.5 if chosen.thresholds is None else np.array(chosen.thresholds))
-    return found | ({"va": found["va"].astype(np.float32)} if "va" in found else {})
+def decode_predictions(task: Task, outputs: np.ndarray, params: SmoothingParams) -> dict[str, np.ndarray]:
+    """Decode outputs [N, C] to `va` float32 [N, 2], `expr` int64 [N] (argmax) and `au` int8 [N, 12]."""
+    decoded = task.decode(outputs, 0.5 if params.thresholds is None else np.array(params.thresholds))
+    return decoded | ({"va": decoded["va"].astype(np.float32)} if "va" in decoded else {})
 
 
-def _dense_outputs(predictions: Predictions, crops: slice, last: int, chosen: SmoothingParams) -> np.ndarray:
-    """[T, C] to the last crop, or as far as a window of frame `last` reaches: a stray crop makes no million frames."""
+def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: SmoothingParams) -> np.ndarray:
+    """Smooth outputs [T, C] up to the last crop, but not beyond the window of frame `last`."""
     frames = predictions.frames[crops]
-    length = min(int(frames[-1]), last + MAX_RADIUS)
-    return smooth(fill_gaps(frames, predictions.outputs[crops], length, chosen.gaps), chosen.kernel, chosen.radius)
+    length = min(int(frames[-1]), last + MAX_RADIUS)  # a stray crop must not allocate millions of frames
+    return smooth(fill_gaps(frames, predictions.outputs[crops], length, params.gaps), params.kernel, params.radius)
 
 
-def features_for(chosen: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
-    """The entry of the run's backbone on `dataset`; images: the data set's digest.
+def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
+    """Get the features of the run's backbone on a data set; extract them if necessary.
 
-    InputError where the backbone has other weights by now, or a baseline without one finds no features to go by.
+    Parameters
+    ----------
+    run : FinishedRun
+    dataset : Dataset
+    images : str
+        Digest of the data set.
+
+    Raises
+    ------
+    InputError
+        If the backbone's weights have changed, or the store has no features for a baseline without a backbone.
     """
-    kept = FeatureStore(chosen.store.features)
-    if not chosen.configuration.entry:
-        return _any_entry(kept, images, dataset)
-    trained_on = kept.entry(chosen.configuration.entry)
+    features = FeatureStore(run.store.features)
+    if not run.configuration.entry:
+        return _any_entry(features, images, dataset)
+    trained_on = features.entry(run.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
     from harness.runner.preparation import ExtractionOptions, get_or_extract_features
 
     entry, info = get_or_extract_features(
-        chosen.record.backbone,
+        run.record.backbone,
         trained_on.backbone["reference"],
         dataset,
-        chosen.store,
+        run.store,
         ExtractionOptions(trained_on.dtype, trained_on.compute),
         images,
     )
     if info.weights_hash != trained_on.backbone["weights_hash"]:
         raise InputError(
-            f"backbone {trained_on.backbone['reference']} has other weights than when run "
-            f"{chosen.record.group_id} was made; run its recipe again"
+            f"the weights of backbone {trained_on.backbone['reference']} have changed since run "
+            f"{run.record.group_id}; run its recipe again"
         )
     return entry
 
 
-def _any_entry(kept: FeatureStore, images: str, dataset: Dataset) -> FeatureEntry:
-    """A baseline reads no image, only which frames have a crop; every backbone's entry tells."""
-    for path in sorted(kept.root.glob("*/entry.json")):
-        entry = kept.entry(path.parent.name)
+def _any_entry(features: FeatureStore, images: str, dataset: Dataset) -> FeatureEntry:
+    """Get any backbone's features of a data set: a baseline only needs to know which frames have a crop."""
+    for path in sorted(features.root.glob("*/entry.json")):
+        entry = features.entry(path.parent.name)
         if entry.data_digest == images:
             return entry
     raise InputError(
-        f"the store has no features of {dataset.name}, which tell the frames that have a crop; "
-        f"add them: framelight extract --data {dataset.root} --backbone tiny_mobilenet@random"
+        f"the store has no features of {dataset.name}, from which a baseline takes the frames that have a crop; "
+        f"extract them with framelight extract --data {dataset.root} --backbone tiny_mobilenet@random"
     )

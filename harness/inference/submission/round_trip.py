@@ -1,4 +1,4 @@
-"""The round trip on a labelled split: what the files say is scored, and must equal memory and the run's record."""
+"""Round trip on a labeled split: the files are scored, and the score must equal that in memory and in the record."""
 
 from __future__ import annotations
 
@@ -17,26 +17,43 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6
-"""By which a record's metric may differ: valence and arousal are written as float32."""
+"""Allowed difference from the metric of the record: valence and arousal are written as float32."""
 
 ROUNDING = 1e-3
-"""By which outputs may differ from those kept with the run: another processor rounds otherwise, and so decides
-otherwise where two classes are as good as equal. Another model differs by far more."""
+"""Allowed difference from the outputs saved by the run: other processors round differently, which changes decisions
+between nearly equal classes. Another model differs by far more."""
 
 
 @dataclass(frozen=True)
 class StoredResult:
-    """A run's record of the very split and data that are written, and what it predicted of them."""
+    """Record and saved predictions of a run for the same split and data.
+
+    Attributes
+    ----------
+    record : Record
+    predictions : Predictions
+    """
 
     record: Record
-    kept: Predictions
+    predictions: Predictions
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """metric: the task's; files, memory: its value from the files and from memory; record: the run's own, None where
-    the run was scored on other data or another split; frames: rows scored; moved: largest difference of an output from
-    the run's own.
+    """Result of a round trip.
+
+    Attributes
+    ----------
+    metric : str
+        Of the task.
+    files, memory : float
+        Its value from the files and from memory.
+    record : float or None
+        Its value in the run's record, None if the run was scored on other data or another split.
+    frames : int
+        Number of scored rows.
+    moved : float
+        Largest difference of an output from those saved by the run.
     """
 
     metric: str
@@ -48,17 +65,17 @@ class RoundTrip:
 
 
 def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
-    """FramelightError where a file holds another prediction than memory, bit by bit."""
+    """Raise FramelightError if predictions read from the files are not bitwise equal to those in memory."""
     for output in task.outputs:
-        written, meant = read_back[output.name], decoded[output.name]
-        if written.dtype != meant.dtype or not np.array_equal(written, meant):
+        from_files, in_memory = read_back[output.name], decoded[output.name]
+        if from_files.dtype != in_memory.dtype or not np.array_equal(from_files, in_memory):
             raise FramelightError(
-                f"the written {output.name} predictions read back differ from those in memory; "
-                "nothing was kept; this is a defect of Framelight"
+                f"the {output.name} predictions read back from the files differ from those in memory; "
+                "nothing was written; this is a bug in Framelight, please report it"
             )
 
 
-def round_trip(  # noqa: PLR0913 - what is compared with what
+def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     task: Task,
     labels: Labels,
     predictions: Predictions,
@@ -66,52 +83,76 @@ def round_trip(  # noqa: PLR0913 - what is compared with what
     read_back: Decoded,
     decoded: Decoded,
     missing: str,
-    own: StoredResult | None,
+    stored: StoredResult | None,
 ) -> RoundTrip:
-    """Score files and memory on the rows that the run itself is scored on.
+    """Score the predictions from the files and from memory on the rows on which runs are scored.
 
-    missing: see `Recipe`; own: what the run left, where it is of this split and data. InputError for a labelled frame
-    that has no line; FramelightError for a score that is not the same.
+    Parameters
+    ----------
+    task : Task
+    labels : Labels
+        Of the split.
+    predictions : Predictions
+        Outputs before smoothing.
+    rows : Rows
+        Of the submission.
+    read_back, decoded : mapping of str to ndarray
+        Predictions from the files and from memory, by output.
+    missing : {"filled", "dropped"}
+        See `Recipe`.
+    stored : StoredResult or None
+        The run's results, if they are for this split and data.
+
+    Raises
+    ------
+    InputError
+        For a labeled frame without a line.
+    FramelightError
+        If scores differ.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
     scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))
     if not len(scored):
-        raise InputError("no frame of this split has a valid label and a crop, so the files cannot be scored")
+        raise InputError(
+            "no frame of this split has a valid label and a crop, so the files cannot be scored; check the data set"
+        )
     at = rows.position(scored.sequences, scored.sequence, scored.frame)
     if (at < 0).any():
         row = int(np.argmax(at < 0))
         raise InputError(
-            f"video '{scored.sequences[scored.sequence[row]]}' is labelled at frame "
-            f"{scored.frame[row]:,}, but its file ends before; correct its count of frames"
+            f"video '{scored.sequences[scored.sequence[row]]}' has a label at frame "
+            f"{scored.frame[row]:,}, but its file ends before; correct its number of frames"
         )
     files, memory = (
-        _metric_value(task, scored, {name: values[at] for name, values in said.items()})
-        for said in (read_back, decoded)
+        _metric_value(task, scored, {name: values[at] for name, values in source.items()})
+        for source in (read_back, decoded)
     )
-    known, moved = (
-        (None, 0.0) if own is None else (own.record.metrics[task.metric], _max_difference(predictions, own.kept))
+    recorded, moved = (
+        (None, 0.0)
+        if stored is None
+        else (stored.record.metrics[task.metric], _max_difference(predictions, stored.predictions))
     )
     if files != memory:
         raise FramelightError(
-            f"{task.metric} is {files} from the files and {memory} from memory; nothing was kept; "
-            "this is a defect of Framelight"
+            f"{task.metric} is {files} from the files and {memory} from memory; nothing was written; "
+            "this is a bug in Framelight, please report it"
         )
-    if known is not None and abs(files - known) > TOLERANCE and moved > ROUNDING:
+    if recorded is not None and abs(files - recorded) > TOLERANCE and moved > ROUNDING:
         raise FramelightError(
-            f"{task.metric} is {files:.6f} from the files, but the record of the run says "
-            f"{known:.6f}; nothing was kept: its model does not predict here what it did there"
+            f"{task.metric} is {files:.6f} from the files, but {recorded:.6f} in the record of the run; nothing was "
+            "written: the model predicts differently on this machine, so run the recipe again here"
         )
-    return RoundTrip(task.metric, files, memory, known, len(scored), moved)
+    return RoundTrip(task.metric, files, memory, recorded, len(scored), moved)
 
 
-def _max_difference(predictions: Predictions, kept: Predictions) -> float:
-    """Largest difference of an output; infinite where other crops were predicted."""
-    places = {name: own for name, own in zip(kept.sequences, kept.slices(np.arange(len(kept.sequences))))}
-    rows = [np.arange(len(kept.frames))[places.get(name, slice(0))] for name in predictions.sequences]
+def _max_difference(predictions: Predictions, saved: Predictions) -> float:
+    """Compute the largest difference of an output; infinite if the crops differ."""
+    slices = dict(zip(saved.sequences, saved.slices(np.arange(len(saved.sequences)))))
+    rows = [np.arange(len(saved.frames))[slices.get(name, slice(0))] for name in predictions.sequences]
     at = np.concatenate([np.zeros(0, np.int64), *rows])
-    if not np.array_equal(kept.frames[at], predictions.frames):
+    if not np.array_equal(saved.frames[at], predictions.frames):
         return float("inf")
-    return float(np.abs(kept.outputs[at] - predictions.outputs).max(initial=0.0))
+    return float(np.abs(saved.outputs[at] - predictions.outputs).max(initial=0.0))
 
 
 def _metric_value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray]) -> float:
@@ -120,5 +161,5 @@ def _metric_value(task: Task, labels: Labels, decoded: Mapping[str, np.ndarray])
         for output in task.outputs
     ]
     outputs = np.concatenate(blocks, axis=1, dtype=np.float64)
-    counted = compute_statistics(task, outputs, labels.targets, np.zeros(len(labels), np.int64), 1)
-    return score(counted).metrics[task.metric]
+    statistics = compute_statistics(task, outputs, labels.targets, np.zeros(len(labels), np.int64), 1)
+    return score(statistics).metrics[task.metric]

@@ -1,4 +1,4 @@
-"""Which rows a submission has: the frames that the lists of a split ask for, in their order."""
+"""Rows of a submission: the frames that the lists of a split require, in their order."""
 
 from __future__ import annotations
 
@@ -21,8 +21,18 @@ FIRST_CELL = re.compile(r"^[^,\n]+", re.MULTILINE)
 class Rows:
     """The N rows of a submission.
 
-    videos: V names; index: int32 [N] into them; frame: int32 [N], 1-based. images: [N] names as a list has them, None
-    where there is no list of images; header: that of a file of all videos.
+    Attributes
+    ----------
+    videos : tuple of str
+        V names.
+    index : ndarray of shape (N,)
+        int32 index of the video.
+    frame : ndarray of shape (N,)
+        int32 frame number, from 1.
+    images : ndarray of shape (N,) or None
+        Names in a list of images, if there is one.
+    header : str
+        Header of a file of all videos.
     """
 
     videos: tuple[str, ...]
@@ -36,30 +46,30 @@ class Rows:
 
     @cached_property
     def last(self) -> np.ndarray:
-        """int64 [V]: the last frame of each video."""
-        found = np.zeros(len(self.videos), np.int64)
-        np.maximum.at(found, self.index, self.frame)
-        return found
+        """Last frame of each video, int64 [V]."""
+        last = np.zeros(len(self.videos), np.int64)
+        np.maximum.at(last, self.index, self.frame)
+        return last
 
     def names(self) -> np.ndarray:
-        """Object array [N]: the name of each image, five digits where no list has it."""
+        """Get the name of each image as an object array [N], with five digits if there is no list of images."""
         if self.images is not None:
             return self.images
         frames = np.char.mod("/%05d.jpg", self.frame).astype(object)
         return np.array(self.videos, dtype=object)[self.index] + frames
 
     def position(self, videos: Sequence[str], index: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """int64 [M]: a row of each (videos[index], frame), -1 where there is none."""
-        own = {name: i for i, name in enumerate(self.videos)}
-        number = np.array([own.get(name, -1) for name in videos], dtype=np.int64)[index]
-        held, first = np.unique(_key(self.index, self.frame), return_index=True)
-        wanted = _key(number, frame)
-        at = np.searchsorted(held, wanted).clip(max=len(held) - 1)
-        return np.where((number >= 0) & (held[at] == wanted), first[at], -1)
+        """Find the row of each (videos[index], frame): int64 [M], -1 if there is none."""
+        numbers = {name: i for i, name in enumerate(self.videos)}
+        number = np.array([numbers.get(name, -1) for name in videos], dtype=np.int64)[index]
+        keys, first = np.unique(_key(self.index, self.frame), return_index=True)
+        queries = _key(number, frame)
+        at = np.searchsorted(keys, queries).clip(max=len(keys) - 1)
+        return np.where((number >= 0) & (keys[at] == queries), first[at], -1)
 
 
 def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
-    """The frames 1 to `lines` of each video, in the order of the mapping."""
+    """Make rows for the frames 1 to `lines` of each video, in the order of the mapping."""
     counts = np.array(list(lines.values()), dtype=np.int64)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     frame = np.arange(counts.sum()) - starts + 1
@@ -68,9 +78,11 @@ def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
 
 
 def read_image_list(path: Path) -> Rows:
-    """The images that a list names, in its order, duplicates kept; InputError with the line that names none."""
+    """Read a list of images in its order, with duplicates; raise InputError for a line without an image."""
     if not has_image_column(path):
-        raise InputError(f"{path}:1: no list of images; its first line starts with image or image_location")
+        raise InputError(
+            f"{path}:1: not a list of images; the first line of a list must start with image or image_location"
+        )
     rows: ImageRows = read_image_rows(path)
     header, _, body = read_text(path).rstrip().partition("\n")
     images = np.array([name.strip() for name in FIRST_CELL.findall(body)], dtype=object)

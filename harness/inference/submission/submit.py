@@ -1,4 +1,4 @@
-"""`framelight submit`: a run's predictions on the videos of a split, as the challenge's files, read back and scored."""
+"""Write a run's predictions for a split as the files of a challenge, read them back and score them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,16 @@ NOTE_FORMAT = 1
 
 @dataclass(frozen=True)
 class Submission:
-    """What was written. note: what `submission.json` says; round_trip: None on a test split."""
+    """A written submission.
+
+    Attributes
+    ----------
+    folder : Path
+    note : dict
+        Content of `submission.json`.
+    round_trip : RoundTrip or None
+        None on a test split.
+    """
 
     folder: Path
     note: dict[str, Any]
@@ -37,102 +46,114 @@ class Submission:
 
 
 def submit(
-    chosen: FinishedRun, dataset: AffWild2, split: str, form: str, places: FrameCountSources, out: Path
+    run: FinishedRun, dataset: AffWild2, split: str, form: str, count_sources: FrameCountSources, out: Path
 ) -> Submission:
-    """Predict, write aside, read back, score where there are labels; the folder appears whole or not at all.
+    """Predict a split, write the files, read them back and score them if there are labels; writing is atomic.
 
-    form: `challenge` or `frames`. InputError for what the data set does not have, an `out` that is not empty, and
-    counts of frames that do not fit the crops.
+    Parameters
+    ----------
+    run : FinishedRun
+    dataset : AffWild2
+    split : str
+    form : {"challenge", "frames"}
+        Format of the files.
+    count_sources : FrameCountSources
+        Sources of frame counts that the user names.
+    out : Path
+        A new or empty folder.
+
+    Raises
+    ------
+    InputError
+        For a split or list that the data set lacks, an `out` that is not empty, and frame counts that do not match the
+        crops.
     """
     from harness.jobs.models import load_model
 
-    task = get_task(chosen.configuration.task)
+    task = get_task(run.configuration.task)
     check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
     shape = files.shape_of(task.name, form)
-    members = dataset.sequence_names(task.name, split)
-    listed = image_list(dataset, task.name, split, shape)
-    found = _line_counts(dataset, task, split, members, places) if listed is None else {}
-    rows = _rows(task, found, listed, places)
-    _require_known_videos(dataset, rows, listed)
-    fingerprint = DatasetFingerprint(dataset, chosen.store.digests)
-    entry = features_for(chosen, dataset, fingerprint.images)
-    predictions = load_model(chosen.folder, entry, chosen.configuration).predict(rows.videos)
-    meant = decode_predictions(task, outputs_at(rows, predictions, chosen.filter), chosen.filter)
+    videos = dataset.sequence_names(task.name, split)
+    list_path = image_list(dataset, task.name, split, shape)
+    counts = _line_counts(dataset, task, split, videos, count_sources) if list_path is None else {}
+    rows = _rows(task, counts, list_path, count_sources)
+    _require_known_videos(dataset, rows, list_path)
+    fingerprint = DatasetFingerprint(dataset, run.store.digests)
+    entry = features_for(run, dataset, fingerprint.images)
+    predictions = load_model(run.folder, entry, run.configuration).predict(rows.videos)
+    decoded = decode_predictions(task, outputs_at(rows, predictions, run.filter), run.filter)
     empty = tuple(name for name, crops in zip(predictions.sequences, predictions.lengths) if not crops)
-    with atomic_write_dir(out) as aside:
-        written = files.write(aside, task, shape, rows, meant)
-        read_back = files.read(aside, task, shape, rows)
-        require_equal(task, read_back, meant)
-        scored = _round_trip(chosen, fingerprint, split, predictions, rows, read_back, meant)
+    with atomic_write_dir(out) as temp_dir:
+        written = files.write(temp_dir, task, shape, rows, decoded)
+        read_back = files.read(temp_dir, task, shape, rows)
+        require_equal(task, read_back, decoded)
+        scored = _round_trip(run, fingerprint, split, predictions, rows, read_back, decoded)
         note = {
-            **_run_fields(chosen),
-            **_data_fields(fingerprint, split, form, rows, listed),
+            **_run_fields(run),
+            **_data_fields(fingerprint, split, form, rows, list_path),
             "files": len(written),
             "without_crop": list(empty),
-            **_count_fields(found),
+            **_count_fields(counts),
             "round_trip": None if scored is None else dataclasses.asdict(scored),
         }
-        write_json(aside / NOTE, note)
+        write_json(temp_dir / NOTE, note)
     return Submission(out, note, scored)
 
 
 def check_submission_dir(out: Path, data: Path) -> None:
-    """InputError for a file, a folder that holds something, or one within the data, of which it would become part."""
+    """Raise InputError for a file, a folder that is not empty, or a folder inside the data set."""
     if out.resolve().is_relative_to(data.resolve()):
-        raise InputError(
-            f"--out {out} is within the data folder {data}; a submission is no part of the data: "
-            "name a folder elsewhere"
-        )
+        raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the data set")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} is there already; name a folder that is not, or an empty one")
+        raise InputError(f"--out {out} exists already; choose a new or an empty folder")
 
 
 def _line_counts(
-    dataset: AffWild2, task: Task, split: str, members: tuple[str, ...], places: FrameCountSources
+    dataset: AffWild2, task: Task, split: str, videos: tuple[str, ...], count_sources: FrameCountSources
 ) -> dict[str, LineCount]:
-    sources = line_sources(dataset, task.name, split, places)
-    if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in members):
+    sources = line_sources(dataset, task.name, split, count_sources)
+    if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in videos):
         raise InputError(
-            f"{places.frames}: names no video of the {split} split, such as {members[0]}; "
-            f"it names {next(iter(sources.given))}"
+            f"{count_sources.frames}: contains no video of the {split} split, such as {videos[0]}, "
+            f"but {next(iter(sources.given))}; pass the frame counts of this split"
         )
-    return count_lines(members, last_crops(dataset, members), sources)
+    return count_lines(videos, last_crops(dataset, videos), sources)
 
 
-def _rows(task: Task, found: dict[str, LineCount], listed: Path | None, places: FrameCountSources) -> Rows:
-    if listed is None:
-        return all_frames(task.name, {name: length.lines for name, length in found.items()})
-    if places != FrameCountSources():
-        raise InputError(f"{listed} names every row, so that no frame is counted; leave out --frames and --videos")
-    return read_image_list(listed)
-
-
-def _require_known_videos(dataset: AffWild2, rows: Rows, listed: Path | None) -> None:
-    strangers = [name for name in rows.videos if name not in dataset.sequences]
-    if strangers:
+def _rows(task: Task, counts: dict[str, LineCount], list_path: Path | None, count_sources: FrameCountSources) -> Rows:
+    if list_path is None:
+        return all_frames(task.name, {name: count.lines for name, count in counts.items()})
+    if count_sources != FrameCountSources():
         raise InputError(
-            f"{listed} names video '{strangers[0]}', which has no folder of crops and is in no list of "
-            f"videos of {dataset.root}"
+            f"{list_path} lists every row, so frame counts have no effect; leave out --frames and --videos"
+        )
+    return read_image_list(list_path)
+
+
+def _require_known_videos(dataset: AffWild2, rows: Rows, list_path: Path | None) -> None:
+    unknown = [name for name in rows.videos if name not in dataset.sequences]
+    if unknown:
+        raise InputError(
+            f"{list_path} contains video '{unknown[0]}', which has no folder of crops and is in no list of "
+            f"videos of {dataset.root}; add its crops or correct the list"
         )
 
 
-def _round_trip(  # noqa: PLR0913 - what is compared with what
-    chosen: FinishedRun,
+def _round_trip(  # noqa: PLR0913 - each is passed on to `round_trip`
+    run: FinishedRun,
     fingerprint: DatasetFingerprint,
     split: str,
     predictions: Predictions,
     rows: Rows,
     read_back: files.Decoded,
-    meant: files.Decoded,
+    decoded: files.Decoded,
 ) -> RoundTrip | None:
     if split not in SPLITS:
         return None
-    record, task = chosen.record, get_task(chosen.configuration.task)
-    own = (
-        StoredResult(record, chosen.load_predictions())
-        if fingerprint.matches(record) and split == record.split
-        else None
+    record, task = run.record, get_task(run.configuration.task)
+    stored = (
+        StoredResult(record, run.load_predictions()) if fingerprint.matches(record) and split == record.split else None
     )
     return round_trip(
         task,
@@ -140,14 +161,14 @@ def _round_trip(  # noqa: PLR0913 - what is compared with what
         predictions,
         rows,
         read_back,
-        meant,
-        chosen.configuration.missing,
-        own,
+        decoded,
+        run.configuration.missing,
+        stored,
     )
 
 
-def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
-    record, applied = chosen.record, chosen.filter
+def _run_fields(run: FinishedRun) -> dict[str, Any]:
+    record, params = run.record, run.filter
     return {
         "run_id": record.group_id,
         "job_id": record.job_id,
@@ -160,12 +181,12 @@ def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
         "features": record.features,
         "head": record.head,
         "epoch": record.epoch,
-        "kernel": applied.kernel,
-        "radius": applied.radius,
-        "gaps": applied.gaps,
-        "thresholds": None if applied.thresholds is None else list(applied.thresholds),
+        "kernel": params.kernel,
+        "radius": params.radius,
+        "gaps": params.gaps,
+        "thresholds": None if params.thresholds is None else list(params.thresholds),
         "protocol": record.protocol,
-        "optimistic": chosen.optimistic,
+        "optimistic": run.optimistic,
         "flags": list(record.flags),
         "run_dataset": record.dataset,
         "run_data_digest": record.data_digest,
@@ -173,7 +194,7 @@ def _run_fields(chosen: FinishedRun) -> dict[str, Any]:
 
 
 def _data_fields(
-    fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, listed: Path | None
+    fingerprint: DatasetFingerprint, split: str, form: str, rows: Rows, list_path: Path | None
 ) -> dict[str, Any]:
     return {
         "format": NOTE_FORMAT,
@@ -181,14 +202,14 @@ def _data_fields(
         "images_digest": fingerprint.images,
         "split": split,
         "files_as": form,
-        "list": None if listed is None else listed.name,
+        "list": None if list_path is None else list_path.name,
         "rows": len(rows),
     }
 
 
-def _count_fields(found: dict[str, LineCount]) -> dict[str, Any]:
+def _count_fields(counts: dict[str, LineCount]) -> dict[str, Any]:
     return {
-        "frame_counts": videos_by_source(found),
-        "lines": {name: length.lines for name, length in found.items()},
-        "past_the_end": {name: length.extra_crops for name, length in found.items() if length.extra_crops},
+        "frame_counts": videos_by_source(counts),
+        "lines": {name: count.lines for name, count in counts.items()},
+        "past_the_end": {name: count.extra_crops for name, count in counts.items() if count.extra_crops},
     }

@@ -25,28 +25,32 @@ def test_alone_or_clearly_ahead_a_run_leads(tmp_path):
 def test_one_that_is_behind_is_told_who_is_ahead(tmp_path):
     best, worse = keep(tmp_path, "best", 0.7), keep(tmp_path, "worse", 0.4)
     why = said(tmp_path, worse, best)
-    assert why.startswith("the best of its board is run best (P_EXPR 0.") and "tied" not in why
+    assert why.startswith("the best run of its leaderboard is run best with P_EXPR 0.") and "significantly" not in why
 
 
 def test_a_tie_has_no_champion_from_either_side(tmp_path):
     first, second = keep(tmp_path, "first", 0.6), keep(tmp_path, "second", 0.6, same=True)
     ahead, behind = sorted((first, second), key=lambda jobs: -leaderboard_rows(jobs, "expr", None)[0].value)
     name, other = ahead[0].group_id, behind[0].group_id
-    assert said(tmp_path, ahead, behind) == f"it leads its board, but not beyond the tie with run {other}"
-    assert f"is run {name} (" in (why := said(tmp_path, behind, ahead)) and why.endswith("with which it is tied")
+    assert (
+        said(tmp_path, ahead, behind) == f"it leads its leaderboard but is not significantly different from run {other}"
+    )
+    assert f"is run {name} with" in (why := said(tmp_path, behind, ahead)) and why.endswith(
+        "(not significantly different)"
+    )
 
 
 def test_a_tie_with_a_baseline_is_a_tie(tmp_path):
     own, baseline = keep(tmp_path, "own", 0.6), keep(tmp_path, "base", 0.599, kind="baseline")
     if leaderboard_rows([*own, *baseline], "expr", None)[0].kind == "baseline":
         pytest.fail("the run is meant to lead")
-    assert said(tmp_path, own, baseline).endswith("not beyond the tie with baseline base")
+    assert said(tmp_path, own, baseline).endswith("not significantly different from baseline base")
 
 
 def test_a_lead_that_no_test_bears_out_is_none(tmp_path):
     own = keep(tmp_path, "own", 0.7)
     unkept = [record(group="unkept", seed=seed, value=0.2, expected_seeds=(0, 1, 2)) for seed in range(3)]
-    assert said(tmp_path, own, unkept).endswith("no paired test can be made with run unkept")
+    assert said(tmp_path, own, unkept).endswith("no paired test is possible with run unkept")
 
 
 def test_what_reads_labels_or_lies_on_another_board_stands_in_nobodys_way(tmp_path):
@@ -59,7 +63,7 @@ def test_what_reads_labels_or_lies_on_another_board_stands_in_nobodys_way(tmp_pa
 @pytest.mark.parametrize(
     "changes, match",
     [
-        ({"protocol": "published"}, "chooses on the labels that it is scored on"),
+        ({"protocol": "published"}, "selects on the labels that it is scored on"),
         ({"kind": "baseline"}, "is a baseline"),
     ],
 )
@@ -70,4 +74,4 @@ def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, ma
 def test_a_run_whose_record_is_not_tracked_is_on_no_board(tmp_path):
     [other] = keep(tmp_path, "other", 0.7, seeds=(0,), videos=VIDEOS)
     listed = leaderboard_rows([other], "expr", SignificanceCache(Store(tmp_path)))
-    assert reason_not_champion(record(group="unknown"), listed) == "its run is on no board here"
+    assert reason_not_champion(record(group="unknown"), listed) == "its run is not on a leaderboard of this store"

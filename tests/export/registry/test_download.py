@@ -42,12 +42,12 @@ def test_a_store_that_was_moved_takes_its_models_along(store, exported, tmp_path
     assert folder.is_relative_to(tmp_path / "moved") and (folder / FILE).is_file()
 
 
-@pytest.mark.parametrize("how", ["gone", "altered"])
+@pytest.mark.parametrize("how", ["is missing", "has changed"])
 def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends_it(store, exported, how):
     record, out = exported
     file = fetch_model(f"models:/{NAME}/1", Store(store)) / FILE
-    file.unlink() if how == "gone" else file.write_bytes(file.read_bytes() + b"\0")
-    with pytest.raises(FramelightError, match=f"{file} is {how}: .*export run best again"):
+    file.unlink() if how == "is missing" else file.write_bytes(file.read_bytes() + b"\0")
+    with pytest.raises(FramelightError, match=f"{file} {how} since .*export run best again"):
         fetch_model(f"models:/{NAME}@champion", Store(store))
     log_exported(Store(store), record, out)
     mended = fetch_model(f"models:/{NAME}@champion", Store(store))
@@ -60,12 +60,12 @@ def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends
         ("models:/framelight-expr-renderd@champion", f"unknown model 'framelight-expr-renderd'; did you mean {NAME}"),
         (f"models:/{NAME}@champoin", "unknown alias .*'champoin'; did you mean champion"),
         (f"models:/{NAME}/7", f"has no version 7; it has models:/{NAME}/1"),
-        (f"models:/{NAME}", "names no model; write models:/NAME@ALIAS"),
-        ("models:/", "names no model"),
-        (f"models:/{NAME}/latest", "names no model"),
-        (f"models:/{NAME}@a/b", "names no model"),
-        ("models:/it's@champion", "names no model"),
-        ("models:/m-0123", "names no model"),
+        (f"models:/{NAME}", "is not a model URI; write models:/NAME@ALIAS"),
+        ("models:/", "is not a model URI"),
+        (f"models:/{NAME}/latest", "is not a model URI"),
+        (f"models:/{NAME}@a/b", "is not a model URI"),
+        ("models:/it's@champion", "is not a model URI"),
+        ("models:/m-0123", "is not a model URI"),
     ],
 )
 def test_a_model_that_is_not_there_is_said(store, exported, uri, match):
@@ -77,14 +77,14 @@ def test_without_a_champion_versions_are_named(store, tmp_path):
     jobs = [*keep(store, "first", 0.6), *keep(store, "second", 0.6, same=True)]
     track(store, jobs)
     log_exported(Store(store), jobs[0], write_export(tmp_path / "out"))
-    with pytest.raises(InputError, match=f"none of its runs led its board beyond the tie .* models:/{NAME}/1"):
+    with pytest.raises(InputError, match=f"none of its runs was significantly better .* models:/{NAME}/1"):
         fetch_model(f"models:/{NAME}@champion", Store(store))
 
 
 def test_a_store_without_models_says_how_one_comes_there(store, tmp_path):
     with pytest.raises(InputError, match="no model is registered at .*framelight export RUN"):
         fetch_model(f"models:/{NAME}@champion", Store(store))
-    with pytest.raises(InputError, match="nothing was tracked at .*--store DIR"):
+    with pytest.raises(InputError, match="has no tracked runs yet.*--store DIR"):
         fetch_model(f"models:/{NAME}@champion", Store(tmp_path / "none"))
     assert not (tmp_path / "none").exists(), "reading makes no store"
 
@@ -93,7 +93,7 @@ def test_a_model_that_others_registered_is_not_read(store):
     client = MlflowClient(locate(Store(store)).uri)
     client.create_registered_model("theirs")
     client.create_model_version("theirs", str(store))
-    with pytest.raises(InputError, match="models:/theirs/1 was not made by framelight export"):
+    with pytest.raises(InputError, match="models:/theirs/1 was not registered by framelight export"):
         fetch_model("models:/theirs/1", Store(store))
 
 
@@ -105,7 +105,7 @@ def test_a_tag_that_leads_out_of_the_store_removes_nothing_there(store, tmp_path
     client.create_registered_model("theirs")
     outside = os.path.relpath(theirs, store / "artifacts" / "models")
     client.create_model_version("theirs", "s3://bucket/model", tags={MODEL: outside, SHA256: "0" * 64})
-    with pytest.raises(InputError, match="was not made by framelight export"):
+    with pytest.raises(InputError, match="was not registered by framelight export"):
         fetch_model("models:/theirs/1", Store(store))
     assert (theirs / "mine.txt").is_file()
 

@@ -59,7 +59,8 @@ def test_a_model_is_logged_to_its_own_run_with_all_that_one_needs_to_use_it(stor
     said = log_exported(Store(store), best[1], write_export(tmp_path / "out"))
     assert said == [
         f"logged to MLflow as models:/{NAME}/1, at {locate(Store(store)).uri}",
-        f"models:/{NAME}@champion is now this version: run best leads its board beyond the tie",
+        f"models:/{NAME}@champion is now this version: run best is significantly better than the rest of its "
+        "leaderboard",
     ]
     [version] = versions(store)
     run = run_of(store, best[1])
@@ -117,10 +118,10 @@ def test_the_same_file_again_makes_no_second_version_and_another_does(store, bes
     out = write_export(tmp_path / "out")
     first = log_exported(Store(store), best[0], out)
     again = log_exported(Store(store), best[0], out)
-    assert again == [first[0].replace("logged to", "already in"), f"models:/{NAME}@champion is this version already"]
+    assert again == [first[0].replace("logged to", "already in"), f"models:/{NAME}@champion is already this version"]
     assert len(versions(store)) == 1 and len(logged(store)) == 1
     said = log_exported(Store(store), best[0], write_export(tmp_path / "other", seed=1))
-    assert said[0].startswith(f"logged to MLflow as models:/{NAME}/2") and said[1].endswith("(it was version 1)")
+    assert said[0].startswith(f"logged to MLflow as models:/{NAME}/2") and said[1].endswith("(previously version 1)")
     assert len(versions(store)) == 2 and champion(store) == 2
 
 
@@ -129,7 +130,10 @@ def test_a_run_that_does_not_lead_is_registered_but_no_champion(store, best, tmp
 
     worse = next(job for job in tracked_records(Store(store)) if job.group_id == "worse")
     said = log_exported(Store(store), worse, write_export(tmp_path / "out", seed=1))
-    assert said[1].startswith("not made the champion: the best of its board is run best") and champion(store) is None
+    assert (
+        said[1].startswith("not the new champion: the best run of its leaderboard is run best")
+        and champion(store) is None
+    )
     log_exported(Store(store), best[0], write_export(tmp_path / "best"))
     said = log_exported(Store(store), worse, tmp_path / "out")
     assert said[1].endswith(f"models:/{NAME}@champion stays version 2") and champion(store) == 2
@@ -140,7 +144,7 @@ def test_the_champion_is_replaced_by_who_leads_now(store, best, tmp_path):
     newer = keep(store, "newer", 0.9)
     track(store, newer)
     said = log_exported(Store(store), best[0], tmp_path / "best")
-    assert "the best of its board is run newer" in said[1] and "is still this version" in said[1]
+    assert "the best run of its leaderboard is run newer" in said[1] and "stays this version" in said[1]
     log_exported(Store(store), newer[0], write_export(tmp_path / "newer", seed=1))
     assert champion(store) == 2 and versions(store)[1].tags["framelight.run_id"] == "newer"
 
@@ -203,7 +207,7 @@ def test_what_cannot_be_logged_is_said(store, best, tmp_path):
     ]
     (out / FILE).unlink()
     [said] = log_exported(Store(store), best[0], out)
-    assert said.startswith("not logged to MLflow, which is given the float32 ONNX file") and str(out / FILE) in said
+    assert said.startswith("not logged to MLflow: the float32 ONNX file") and str(out / FILE) in said
 
 
 @pytest.mark.parametrize(

@@ -175,10 +175,10 @@ def test_a_folder_that_is_no_submission_is_refused(tmp_path, lists):
     with pytest.raises(InputError, match="no .txt file"):
         check_submission(folder, lists)
     write(folder / "notes.txt", "hello")
-    with pytest.raises(InputError, match="notes.txt:1: no header of a challenge"):
+    with pytest.raises(InputError, match="notes.txt:1: unknown header"):
         check_submission(folder, lists)
 
 
 def test_a_list_that_is_not_there_is_refused(made, tmp_path):
-    with pytest.raises(InputError, match="no such list or data set"):
+    with pytest.raises(InputError, match="does not exist; pass a test list"):
         check_submission(made, tmp_path / "nothing")

@@ -72,8 +72,8 @@ def test_another_prediction_in_a_file_is_noticed(tmp_path):
     files.write(tmp_path, get_task("expr"), "videos", rows, meant)
     path = tmp_path / "video1_left.txt"
     path.write_text(path.read_text().replace("\n0\n", "\n3\n", 1))
-    with pytest.raises(FramelightError, match="expr predictions read back differ"):
+    with pytest.raises(FramelightError, match="expr predictions read back from the files differ"):
         require_equal(get_task("expr"), files.read(tmp_path, get_task("expr"), "videos", rows), meant)
     path.write_text(path.read_text() + "0\n")
-    with pytest.raises(FramelightError, match="lines are not those"):
+    with pytest.raises(FramelightError, match="the lines of the written files differ"):
         files.read(tmp_path, get_task("expr"), "videos", rows)

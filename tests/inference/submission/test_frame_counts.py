@@ -87,12 +87,12 @@ def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
     assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
     with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
         count_lines(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
-    with pytest.raises(InputError, match="video 'a'.*frames file gives it 5 lines.*frame 13"):
+    with pytest.raises(InputError, match="video 'a'.*frames file has 5 lines for it.*frame 13"):
         count_lines(("a",), {"a": 13}, sources({"a": 5}))
 
 
 def test_a_video_of_which_nothing_is_known_is_an_error():
-    with pytest.raises(InputError, match="'a' has no crop, no video file and no count.*--frames"):
+    with pytest.raises(InputError, match="'a' has no crop, no video file and no number of frames.*--frames"):
         count_lines(("a",), {"a": 0}, sources())
 
 
@@ -108,11 +108,11 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
     [
         ("video1,10\nvideo2\n", ":2: 'video2'"),
         ("video1,0\n", ":1:"),
-        ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames further up and 11"),
+        ("video1,10\nvideo1,11\n", ":2: 'video1' has 10 frames in an earlier line and 11"),
         ("video1,1.5\n", ":1:"),
-        ("video,frames\n", "names no video"),
-        ("video1,99999999999\n", ":1: 99999999999 frames of 'video1' are more"),
-        ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' are more"),
+        ("video,frames\n", "no video"),
+        ("video1,99999999999\n", ":1: 99999999999 frames of 'video1' exceed"),
+        ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' exceed"),
     ],
 )
 def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
@@ -128,7 +128,7 @@ def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
         (14, "list of frames", 0),
         (5, "list of frames", 1),
     ]
-    with pytest.raises(InputError, match="video 'b'.*list of frames has 5 of it.*frame 9"):
+    with pytest.raises(InputError, match="video 'b'.*list of frames has 5 lines for it.*frame 9"):
         count_lines(("b",), {"b": 9}, known)
     assert known.knows("a_left") and known.knows("b") and not known.knows("c")
 

@@ -75,7 +75,7 @@ def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
     kept = random_videos(np.random.default_rng(1), [9, 0, 4])
     found = outputs_at(all_frames("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, SmoothingParams("median", 2, "linear"))
     np.testing.assert_allclose(found[5:8], np.tile(kept.outputs.mean(axis=0), (3, 1)), rtol=1e-6)
-    with pytest.raises(InputError, match="none of the videos has a crop"):
+    with pytest.raises(InputError, match="no video of the split has a crop"):
         outputs_at(all_frames("expr", {"v": 5}), predictions({"v": ([], np.zeros((0, 8)))}), NONE)
 
 

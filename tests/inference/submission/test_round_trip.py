@@ -70,7 +70,7 @@ def test_a_record_of_another_value_is_an_error(trial):
             Predictions(kept.sequences[:1], kept.lengths[:1], kept.frames[:5], kept.outputs[:5]),
         ),
     ):
-        with pytest.raises(FramelightError, match="from the files, but the record of the run says 0.900000"):
+        with pytest.raises(FramelightError, match="from the files, but 0.900000 in the record of the run"):
             round_trip(expr, labels, kept, rows, meant, meant, "dropped", other)
 
 
@@ -92,5 +92,5 @@ def test_a_labelled_frame_without_a_line_is_named(trial):
     rows = all_frames("expr", {"v0": 10, "v1": 6})
     meant = {"expr": np.zeros(len(rows), np.int64)}
     everything = dataclasses.replace(labels, targets={"expr": np.zeros(20, np.int64)})
-    with pytest.raises(InputError, match="video 'v1' is labelled at frame 7, but its file ends before"):
+    with pytest.raises(InputError, match="video 'v1' has a label at frame 7, but its file ends before"):
         round_trip(expr, everything, kept, rows, meant, meant, "dropped", None)
