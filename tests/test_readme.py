@@ -1,43 +1,23 @@
 """The pages keep what they promise: commands parse, settings exist, links lead somewhere."""
 
 import re
-import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from harness import BackboneRecipe, FramelightError, Recipe
 from harness.cli.parser import build_parser
 from harness.runner import apply_settings, find_recipe
+from tests.helpers.pages import HOME, PAGES, bash_commands, page_name
 
-HOME = Path(__file__).resolve().parents[1]
-PAGES = sorted(
-    [HOME / "README.md", *(HOME / ".github").rglob("*.md")]
-    + [page for part in ("backbones", "experiments", "harness") for page in (HOME / part).rglob("README.md")]
-)
 README = (HOME / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 200
 
 
-def name_of(page):
-    return str(page.relative_to(HOME))
-
-
-def bash_commands(page):
-    """The words of each command of the page's bash blocks, without comments."""
-    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S):
-        for line in block.replace("\\\n", " ").splitlines():
-            for part in line.split("&&"):
-                words = shlex.split(part, comments=True)
-                if words:
-                    yield words
-
-
 def framelight_commands():
     return [
-        pytest.param(words, id=f"{name_of(page)}: {' '.join(words)}")
+        pytest.param(words, id=f"{page_name(page)}: {' '.join(words)}")
         for page in PAGES
         for words in bash_commands(page)
         if words[0] == "framelight"
@@ -63,7 +43,7 @@ def settings_in_text():
     for page in PAGES:
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
         for setting in re.findall(r"--set ([\w.]+=[^\s`]+)", text):
-            yield pytest.param(setting, id=f"{name_of(page)}: {setting}")
+            yield pytest.param(setting, id=f"{page_name(page)}: {setting}")
 
 
 @pytest.mark.parametrize("setting", settings_in_text())
@@ -77,7 +57,7 @@ def test_every_setting_in_the_text_exists(setting):
     assert len(refused) < 3, refused
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_recipe_named_in_a_command_exists(page):
     recipes = {path.stem for path in (HOME / "experiments").glob("[a-z]*.py")}
     for words in bash_commands(page):
@@ -92,7 +72,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_relative_link_and_image_exists(page):
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
     links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
@@ -101,9 +81,9 @@ def test_every_relative_link_and_image_exists(page):
         if re.match(r"[a-z]+:", target):
             continue
         path = (page.parent / target).resolve() if target else page
-        assert path.exists(), f"{name_of(page)}: {link}"
+        assert path.exists(), f"{page_name(page)}: {link}"
         if anchor:
-            assert anchor in anchors(path), f"{name_of(page)}: {link}"
+            assert anchor in anchors(path), f"{page_name(page)}: {link}"
 
 
 def test_every_page_is_linked_from_the_readme():
@@ -122,19 +102,19 @@ def test_the_first_screen_shows_the_leaderboard_and_the_two_commands():
     assert len(board.splitlines()) <= 40
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_a_printed_board_names_its_processor(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"^-{20,}$", text, flags=re.M) or "AMD EPYC" in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_numbers_are_written_as_in_english(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"\d %|(?<![\w.\d/*])\.\d", text)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_no_placeholder_is_left(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"^[A-Z]{5,}$|@@|TODO|FIXME", text, flags=re.M)
@@ -156,4 +136,4 @@ def test_every_name_imported_on_a_page_exists():
             r"^from (?:harness|framelight) import (.*)$", page.read_text(encoding="utf-8"), flags=re.M
         ):
             for name in names.partition("#")[0].split(","):
-                assert name.strip() in harness.__all__, f"{name_of(page)}: {name}"
+                assert name.strip() in harness.__all__, f"{page_name(page)}: {name}"
