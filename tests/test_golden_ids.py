@@ -19,7 +19,7 @@ from harness.runner.backbone_training import REVISION as TRAINING_REVISION
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import PreparedBackbone, PreparedInputs
 from harness.runner.search_space import SearchSpace
-from harness.utils.hashing import content_hash, to_jsonable, to_jsonable
+from harness.utils.hashing import content_hash, to_jsonable
 from harness.utils.store import Store
 from tests.helpers.shared_data import shared_data
 

@@ -109,10 +109,7 @@ def _quantize(program: ExportedProgram, calibration: np.ndarray) -> ExportedProg
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
     )
-    from torchao.quantization.pt2e.quantize_pt2e import (  # type: ignore[import-not-found]
-        convert_pt2e,
-        prepare_pt2e,
-    )
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e  # type: ignore[import-not-found]
 
     quantizer = XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
     observed = prepare_pt2e(program.module(), quantizer.set_filter_function(_is_quantized))

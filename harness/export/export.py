@@ -64,6 +64,7 @@ class ExportOptions:
 
     @property
     def ordered_precisions(self) -> tuple[str, ...]:
+        """Requested precisions in the order of the format."""
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
 
 

@@ -194,7 +194,8 @@ def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_s
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
 def test_a_seed_that_is_none(capsys, recipe_file, small_set, tmp_path, seed):
-    assert "a seed must be a whole number" in said(capsys, *run(recipe_file, small_set, tmp_path, "--set", f"seeds={seed}"))
+    message = said(capsys, *run(recipe_file, small_set, tmp_path, "--set", f"seeds={seed}"))
+    assert "a seed must be a whole number" in message
     assert not (tmp_path / "store").exists()
 
 
