@@ -129,4 +129,4 @@ class ImportHooks:
 def install() -> None:
     """Install the hooks before all other finders; a second call changes nothing."""
     if ImportHooks not in sys.meta_path:
-        sys.meta_path.insert(0, ImportHooks)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, ImportHooks)

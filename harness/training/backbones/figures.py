@@ -5,33 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.utils.plotting.confusion_matrix import add_share_colorbar, draw_confusion_matrix
 from harness.utils.plotting.style import ALARM, GRAY, TEXT, make_figure, save_png, truncate
 
+if TYPE_CHECKING:
+    from harness.training.backbones.evaluation import Misclassification
+
 MAX_COLUMNS, MAX_ERRORS = 6, 24
 SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.12}
-
-
-class Mistake(Protocol):
-    """A misclassified image.
-
-    Attributes
-    ----------
-    path : Path
-    truth, predicted : str
-        Names of the classes.
-    probability : float
-        Probability of `predicted`.
-    """
-
-    path: Path
-    truth: str
-    predicted: str
-    probability: float
 
 
 def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title: str = "") -> None:
@@ -57,14 +42,14 @@ def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title
     save_png(figure, path, **SAVE_OPTIONS)
 
 
-def draw_errors(path: Path, errors: Sequence[Mistake], crop: Callable[[Path], np.ndarray], title: str = "") -> int:
+def draw_errors(path: Path, errors: Sequence[Misclassification], crop: Callable[[Path], np.ndarray], title: str = "") -> int:
     """Plot up to 24 errors to a PNG file, each crop below its true class, predicted class and probability.
 
     Parameters
     ----------
     path : Path
         Not written if there are no errors.
-    errors : sequence of Mistake
+    errors : sequence of Misclassification
         In the order in which they are shown.
     crop : callable
         Loads the uint8 [H, W, 3] crop of an image.
