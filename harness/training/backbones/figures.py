@@ -42,7 +42,9 @@ def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title
     save_png(figure, path, **SAVE_OPTIONS)
 
 
-def draw_errors(path: Path, errors: Sequence[Misclassification], crop: Callable[[Path], np.ndarray], title: str = "") -> int:
+def draw_errors(
+    path: Path, errors: Sequence[Misclassification], crop: Callable[[Path], np.ndarray], title: str = ""
+) -> int:
     """Plot up to 24 errors to a PNG file, each crop below its true class, predicted class and probability.
 
     Parameters
