@@ -114,7 +114,7 @@ def test_reduced_precision_is_another_entry_with_its_difference(crops, tiny, pla
     entry, said = extracted(crops, tiny, tmp_path, name="torch", compute="bf16")
     whole, _ = extracted(crops, tiny, tmp_path)
     assert entry.key != whole.key and FeatureStore(entry.path.parent).entry(entry.key).compute == "bf16"
-    assert "bf16 by torch, against float32: largest difference" in said[0] and len(said) == 1
+    assert "bf16 with torch, compared with float32: largest difference" in said[0] and len(said) == 1
     assert 0 < recorded(entry)["difference"]["of_range"] < 0.1
     values, exact = (np.asarray(one.read("a", "embeddings")[0], np.float64) for one in (entry, plain))
     cosines = (values * exact).sum(1) / np.linalg.norm(values, axis=1) / np.linalg.norm(exact, axis=1)
@@ -140,4 +140,4 @@ def test_the_command_prints_the_difference_and_refuses_unknown_engines(small_set
     assert main([*arguments, "--engine", "torhc"]) == 2
     assert "did you mean torch" in capsys.readouterr().err
     assert main([*arguments, "--compute", "bf16", "--engine", "torch channels-last"]) == 0
-    assert "in bf16 by torch channels-last, against float32" in capsys.readouterr().err
+    assert "in bf16 with torch channels-last, compared with float32" in capsys.readouterr().err

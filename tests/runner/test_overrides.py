@@ -79,7 +79,7 @@ def test_heads_are_named():
     [
         ("seeds", "KEY=VALUE"),
         ("=3", "KEY=VALUE"),
-        ("seed=3", "could be"),
+        ("seed=3", "is ambiguous"),
         ("shape=constant", "is ambiguous: trained.training.identities.schedule.shape or trained.training.expressions"),
         ("smothing.largest=3", "did you mean smoothing"),
         ("keep=best", "is ambiguous: grids.heads.keep or trained.training.expressions.keep; use the full path"),

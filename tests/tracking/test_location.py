@@ -14,7 +14,7 @@ def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, n
     for uri in (name, str(folder), folder.as_uri(), f"{folder.as_uri()}/"):
         with pytest.raises(InputError, match="is a folder, and MLflow no longer supports file stores") as caught:
             locate(Store(tmp_path / "store", uri))
-        given = str(caught.value).partition("give ")[2].partition(" or http")[0]
+        given = str(caught.value).partition("use ")[2].partition(" or http")[0]
         assert given == f"sqlite:///{folder}/mlflow.db" and given.startswith("sqlite:////")
         assert locate(Store(tmp_path / "store", given)).database == folder / "mlflow.db"
 
