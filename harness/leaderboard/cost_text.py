@@ -134,7 +134,7 @@ EXPLANATION = (
     "loads and runs the file. Difference: score of the file minus score of the exported seed."
 )
 PARAMETERS_NOTE = "Parameters: backbone and head. MACs of a run without an exported file: backbone only."
-MORE_NOTE = "Not all columns fit; all, with 95th percentiles, memory and MACs: --format md, csv or json."
+MORE_NOTE = "All columns, with 95th percentiles, memory and MACs: --format md, csv or json."
 
 
 def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
