@@ -104,7 +104,7 @@ def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
     log_assumed_pixels(dag(flat()))
     assert not logged
     log_assumed_pixels(flat())
-    assert len(logged) == 1 and "0..255 minus (129.186, 104.762, 93.594)" in logged[0]
+    assert len(logged) == 1 and "0 to 255 minus (129.186, 104.762, 93.594)" in logged[0]
     assert "timm:vgg16@tv_in1k" in logged[0]
 
 
