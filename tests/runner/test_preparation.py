@@ -52,7 +52,7 @@ def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction
     network.set_classes(())
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
-    with pytest.raises(InputError, match="bare: no classifier.*--set features=embeddings"):
+    with pytest.raises(InputError, match="bare: .* the backbone has no classifier.*--set features=embeddings"):
         prepare_inputs(
             recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), Store(tmp_path / "store")
         )
