@@ -48,7 +48,7 @@ def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
 
     monkeypatch.setattr("harness.bench.run_benchmarks", measured)
     assert main(["bench"]) == 130
-    assert "1 of 1 reached" in capsys.readouterr().out
+    assert "1 of 1 requirements reached" in capsys.readouterr().out
 
 
 def test_a_failure_before_anything_was_measured_prints_no_table(capsys, tmp_path):

@@ -122,7 +122,7 @@ def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops
 @pytest.mark.parametrize(
     "place, value, said",
     [
-        (("version",), 2, "is of version 2"),
+        (("version",), 2, "has format version 2"),
         (("kind",), "a shopping list", "is not the card of an export"),
         (("files",), [], "is not the card of an export"),
         (("format",), "onxx", "did you mean onnx"),
