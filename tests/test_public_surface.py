@@ -224,7 +224,7 @@ def test_labels_of_data_that_was_moved_are_read_where_it_is_now(store, small_set
     moved = Path(shutil.copytree(store, tmp_path / "store"))
     places = Store(moved).dataset_locations
     places.write_text(places.read_text().replace(str(small_set), str(tmp_path / "gone")))
-    with pytest.raises(FramelightError, match="is not in .*gone any more"):
+    with pytest.raises(FramelightError, match="is no longer in .*gone"):
         harness.find_run("best:expr", moved).labels  # noqa: B018
     labels = harness.find_run("best:expr", moved, data=small_set).labels
     assert labels.equals(harness.find_run("best:expr", store).labels) and labels["expression"].notna().any()

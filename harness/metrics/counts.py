@@ -82,6 +82,12 @@ def expression_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values : ndarray of float64, shape (..., 8)
     defined : ndarray of bool, shape (..., 8)
         See `f1`.
+
+    Examples
+    --------
+    >>> values, defined = expression_f1(np.diag([3, 2, 0, 0, 0, 0, 0, 0]))
+    >>> values[:3].tolist(), defined[:3].tolist()
+    ([1.0, 1.0, 0.0], [True, True, False])
     """
     tp = np.diagonal(confusion, axis1=-2, axis2=-1)
     return f1(tp, confusion.sum(axis=-2) - tp, confusion.sum(axis=-1) - tp)
@@ -100,6 +106,12 @@ def action_unit_f1(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values : ndarray of float64, shape (..., 12)
     defined : ndarray of bool, shape (..., 12)
         See `f1`.
+
+    Examples
+    --------
+    >>> values, defined = action_unit_f1(np.tile([1, 1, 1, 5], (12, 1)))
+    >>> float(values[0]), bool(defined.all())
+    (0.5, True)
     """
     return f1(counts[..., 0], counts[..., 1], counts[..., 2])
 

@@ -231,7 +231,7 @@ def test_data_that_is_gone_or_other_is_named(readers, small_set, tmp_path, capsy
     next(altered.rglob("*.jpg")).unlink()
     assert "is not the data set" in refused(capsys, store, "best:expr", out, "--data", altered)
     (store / "features" / "whereabouts.json").unlink()
-    assert "not known to this store; name it: --data DIR" in refused(capsys, store, "best:expr", out)
+    assert "has no location in this store; pass it with --data DIR" in refused(capsys, store, "best:expr", out)
     assert "not at" in refused(capsys, store, "best:expr", out, "--data", tmp_path / "nowhere")
 
 

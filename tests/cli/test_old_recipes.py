@@ -35,9 +35,9 @@ def test_one_runs_with_a_warning_and_its_jobs_are_those_of_the_new_recipe(finish
     warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
     assert warnings == [
         f"warning: {path}:2: harness.heads.config is deprecated and will be removed in the next version; import from "
-        "harness or harness.training.heads.config instead (Part is now HeadOverride)",
+        "harness instead (Part is now HeadOverride)",
         f"warning: {path}:3: harness.recipes is deprecated and will be removed in the next version; import from "
-        "harness or harness.runner instead (Smoothing is now SmoothingGrid)",
+        "harness instead (KERNELS is now DEFAULT_KERNELS, Smoothing is now SmoothingGrid)",
     ]
 
 

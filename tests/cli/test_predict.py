@@ -126,7 +126,7 @@ def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, ca
     gone = altered(readers, tmp_path / "gone", lambda path: path.unlink())
     assert predict(gone, crops, tmp_path / "out") == 1
     said = capsys.readouterr().err
-    assert "head.safetensors is gone" in said and "--force" in said
+    assert "head.safetensors is missing" in said and "--force" in said
 
     def flip(path):
         data = bytearray(path.read_bytes())

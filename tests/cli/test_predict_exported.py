@@ -136,7 +136,7 @@ def test_a_card_of_something_else_is_refused_and_said(readers, exported, crops, 
 
 def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(exported, monkeypatch):
     monkeypatch.setattr("harness.export.formats.find_spec", lambda name: name != "onnxruntime")
-    with pytest.raises(InputError, match="cannot be run here: pip install onnxruntime"):
+    with pytest.raises(InputError, match="cannot be run here because a package is missing: pip install onnxruntime"):
         read_card(exported)
     monkeypatch.setattr("harness.export.formats.find_spec", lambda name: name == "onnxruntime")
     assert read_card(exported).form is FORMAT
@@ -147,7 +147,7 @@ def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, t
     path = FORMAT.write(other, exported, "float32", np.zeros((0, other.size, other.size, 3), np.uint8))
     rewritten(exported, ("files", 0), describe_file(FORMAT, path, "float32"))
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
-    assert "gives no outputs of 8 columns" in capsys.readouterr().err
+    assert "returns no outputs with the 8 columns of task expr" in capsys.readouterr().err
 
 
 def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):

@@ -133,8 +133,8 @@ def test_pictures_are_of_runs_and_can_be_left_out():
 @pytest.mark.parametrize(
     "grid, message",
     [
-        (lambda: Grid("expr", heads=(HeadConfig("separate"),)), "task expr has one output"),
-        (lambda: Grid("au", heads=(HeadConfig(keep="accuracy"),)), "au has none"),
+        (lambda: Grid("expr", heads=(HeadConfig("separate"),)), "task expr has only one output"),
+        (lambda: Grid("au", heads=(HeadConfig(keep="accuracy"),)), "which au does not have"),
         (
             lambda: Grid(
                 "mtl", ("embeddings",), (HeadConfig("separate", parts=(HeadOverride("va", features="scores"),)),)

@@ -88,7 +88,7 @@ def test_heads_are_named():
         ("gaps=publised", "did you mean published"),
         ("missing=fill", "did you mean filled"),
         ("largest=many", "expects a whole number"),
-        ("largest=251", "between 0 and 250"),
+        ("largest=251", "must be from 0 to 250"),
         ("smallest=9", None),
         ("protocol=publised", "did you mean published"),
         ("kernels=mode", "unknown kernel"),
