@@ -52,8 +52,7 @@ def add_train_backbone(commands: Commands) -> None:
         commands,
         "train-backbone",
         "train_backbone",
-        "train a backbone on stills; it becomes an entry that recipes name. Killed, the same command "
-        "goes on from the last epoch",
+        "train a backbone on stills, for use in recipes; rerunning an interrupted command resumes from the last epoch",
     )
     command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument(
@@ -167,7 +166,7 @@ def add_bench(commands: Commands) -> None:
         commands,
         "bench",
         "bench",
-        "measure the parts that must be fast, each beside what it is held against; exit code 1 when one is missed",
+        "run benchmarks and compare each with its requirement; exit code 1 if one is not reached",
     )
     command.add_argument(
         "name",

@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         with console_logging():
             return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
     except KeyboardInterrupt:
-        return _print_error("interrupted; what was finished is kept, the same command goes on from there", INTERRUPTED)
+        return _print_error("interrupted; finished work is kept, run the same command again to resume", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

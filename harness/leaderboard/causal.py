@@ -17,7 +17,7 @@ from harness.leaderboard.columns import (
     rank_column,
     sign_option,
 )
-from harness.leaderboard.row_types import BoardRow, LeaderboardRow
+from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow, LeaderboardRow
 from harness.leaderboard.rows import (
     SignificanceProvider,
     board_key,
@@ -182,20 +182,7 @@ def _causal_row(
 FIELDS = (
     "rank",
     "run_id",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "optimistic",
-    "kind",
-    "flags",
-    "backbone",
-    "weights",
-    "random_weights",
-    "features",
-    "head",
-    "settings",
-    "distinction",
+    *CONFIGURATION_FIELDS,
     "seeds",
     "metric",
     "offline",

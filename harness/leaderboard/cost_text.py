@@ -15,7 +15,7 @@ from harness.leaderboard.columns import (
     name_columns,
     sign_option,
 )
-from harness.leaderboard.row_types import BoardRow
+from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
 from harness.utils.text import plural
@@ -86,20 +86,7 @@ class CostRow(BoardRow):
 FIELDS = (
     "run_id",
     "seed",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "optimistic",
-    "kind",
-    "flags",
-    "backbone",
-    "weights",
-    "random_weights",
-    "features",
-    "head",
-    "settings",
-    "distinction",
+    *CONFIGURATION_FIELDS,
     "format",
     "precision",
     "file",

@@ -7,7 +7,7 @@ from functools import partial
 
 from harness.leaderboard.board import FORMATS, Boards
 from harness.leaderboard.differing_settings import unique_prefix
-from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.row_types import CONFIGURATION_FIELDS, LeaderboardRow
 from harness.leaderboard.table import board_legend, make_board
 
 __all__ = ["FIELDS", "FORMATS", "render"]
@@ -15,20 +15,7 @@ __all__ = ["FIELDS", "FORMATS", "render"]
 FIELDS = (
     "rank",
     "run_id",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "optimistic",
-    "kind",
-    "flags",
-    "backbone",
-    "weights",
-    "random_weights",
-    "features",
-    "head",
-    "settings",
-    "distinction",
+    *CONFIGURATION_FIELDS,
     "kernel",
     "radius",
     "seeds",

@@ -6,6 +6,24 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
+CONFIGURATION_FIELDS = (
+    "task",
+    "dataset",
+    "split",
+    "protocol",
+    "optimistic",
+    "kind",
+    "flags",
+    "backbone",
+    "weights",
+    "random_weights",
+    "features",
+    "head",
+    "settings",
+    "distinction",
+)
+"""Columns that csv and json of every board begin with, behind rank and ids."""
+
 
 @dataclass(kw_only=True)
 class BoardRow:

@@ -183,7 +183,7 @@ def test_killed_and_run_again_gives_the_same_weights_and_one_run(trained, drawn,
 def test_ctrl_c_is_said_tracked_and_taken_up_again(trained, drawn, table, tmp_path):
     store = tmp_path / "store"
     said, code = killed_at(store, drawn, table, "expressions-all", signal.SIGINT)
-    assert code == 130 and "interrupted; what was finished is kept" in said and "Traceback" not in said
+    assert code == 130 and "interrupted; finished work is kept" in said and "Traceback" not in said
     _, [run] = tracked(store)
     assert run.info.status == "FAILED" and run.data.tags["mlflow.note.content"] == "interrupted"
     done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
