@@ -9,6 +9,7 @@ import pytest  # noqa: E402
 from tests.helpers import small_run  # noqa: E402
 from tests.helpers.logs import captured_logs  # noqa: E402
 from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
+from tests.helpers.shared_builds import build_once, copy_of_command  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,8 +28,8 @@ def logged():
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
-    """Videos in the ABAW3 layout, drawn by this project."""
-    return small_run.make_set(tmp_path_factory.mktemp("data") / "small")
+    """Videos in the ABAW3 layout, drawn by this project; shared by all processes, not to be changed."""
+    return build_once(tmp_path_factory, "data", lambda folder: small_run.make_set(folder / "small")) / "small"
 
 
 @pytest.fixture
@@ -38,9 +39,6 @@ def recipe_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(small_set, tmp_path_factory):
-    """A store in which the small recipe has run, and what it printed."""
-    folder = tmp_path_factory.mktemp("finished")
-    recipe = small_run.write_recipe(folder)
-    done = small_run.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
-    assert done.returncode == 0, done.stderr
-    return folder / "store", done
+    """A store in which the small recipe has run with two workers, and what it printed."""
+    recipe = small_run.write_recipe(tmp_path_factory.mktemp("recipe"))
+    return copy_of_command(tmp_path_factory, "finished", "run", recipe, "--data", small_set, "--jobs", 2)
