@@ -127,6 +127,8 @@ def test_seeds_are_grouped_and_a_missing_one_is_shown(finished, small_set, recip
         "features=embeddings",
         "--set",
         "baselines=false",
+        "--set",
+        "pictures=false",
     ]
     assert main(run) == 0
     rows = board(store, capsys)
