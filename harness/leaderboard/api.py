@@ -239,7 +239,7 @@ def compare(
     store = Store.default(store, tracking_uri)
     if not store.has_runs:
         raise InputError(
-            f"nothing was tracked in {store}; name the store of the runs with --store, "
+            f"no runs are tracked in {store}; name the store of the runs with --store, "
             "or start with: framelight run quickstart"
         )
     sides = find_pair(tracked_records(store), first, second)

@@ -55,7 +55,7 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
-        raise InputError(f"no run '{text}': nothing was tracked in this store; start with: framelight run quickstart")
+        raise InputError(f"no run '{text}': no runs are tracked in this store; start with: framelight run quickstart")
     if text.startswith(BEST_PREFIX):
         return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
     job_id = _JOB_ID.fullmatch(text)

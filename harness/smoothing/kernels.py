@@ -260,7 +260,7 @@ def _validate_radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
     try:
         integers = [operator.index(radius) for radius in radii]
     except TypeError:
-        raise InputError("a radius must be a whole number of frames") from None
+        raise InputError("a radius must be an integer number of frames") from None
     if not all(0 <= radius <= MAX_RADIUS for radius in integers):
         raise InputError(f"a radius must be from 0 to {MAX_RADIUS} frames; got {integers}")
     if any(after <= before for before, after in zip(integers, integers[1:])):

@@ -34,7 +34,7 @@ class ValidatedSettings:
     def _validate_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self._raise_invalid(name, f"a whole number of at least {least}")
+            self._raise_invalid(name, f"an integer of at least {least}")
 
     def _validate_fraction(self, name: str) -> None:
         """Require a number from 0 to below 1."""

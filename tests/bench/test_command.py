@@ -22,7 +22,7 @@ def test_a_part_is_measured_by_its_name(capsys):
     "arguments, message",
     [
         (["smothing"], "unknown benchmark 'smothing'; did you mean smoothing"),
-        (["startup", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
+        (["startup", "--plot", "x.png"], "--plot needs the benchmark scale"),
     ],
 )
 def test_wrong_input_is_named(capsys, arguments, message):

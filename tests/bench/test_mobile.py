@@ -90,8 +90,8 @@ def test_an_unknown_format_is_refused():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["mobile", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
-        (["mobile", "--save"], "--save keeps the curves of what must be fast"),
+        (["mobile", "--plot", "x.png"], "--plot needs the benchmark scale"),
+        (["mobile", "--save"], "--save does not support the benchmark mobile"),
         (["mobil"], "unknown benchmark 'mobil'; did you mean mobile"),
     ],
 )

@@ -58,7 +58,7 @@ def test_weights_of_an_unknown_name(capsys, recipe_file, small_set, tmp_path):
     assert "nothing_of_that" in message
 
 
-@pytest.mark.parametrize("setting, message", [("sedes=1", "did you mean"), ("seeds=one", "whole number")])
+@pytest.mark.parametrize("setting, message", [("sedes=1", "did you mean"), ("seeds=one", "an integer")])
 def test_unknown_key_and_value(capsys, recipe_file, small_set, tmp_path, setting, message):
     assert message in said(capsys, *run(recipe_file, small_set, tmp_path), "--set", setting)
 
@@ -195,7 +195,7 @@ def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_s
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
 def test_a_seed_that_is_none(capsys, recipe_file, small_set, tmp_path, seed):
     message = said(capsys, *run(recipe_file, small_set, tmp_path, "--set", f"seeds={seed}"))
-    assert "a seed must be a whole number" in message
+    assert "a seed must be an integer" in message
     assert not (tmp_path / "store").exists()
 
 

@@ -80,7 +80,7 @@ def test_what_cannot_be_compared_is_exit_code_2(tracked, capsys, runs, told):
 
 def test_an_empty_store_is_exit_code_2(tmp_path, capsys):
     assert main(["compare", "a", "b", "--store", str(tmp_path)]) == 2
-    assert "nothing was tracked" in capsys.readouterr().err
+    assert "no runs are tracked" in capsys.readouterr().err
 
 
 def test_compare_needs_neither_torch_nor_mlflow(tracked):

@@ -163,12 +163,12 @@ def test_the_formats_agree(capsys, store):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--causal", "--optimism"], "--optimism and --causal are boards of their own"),
-        (["--causal", "--published"], "--causal compares your own runs; leave --published out"),
-        (["--causal", "--interval", "bca"], "intervals are studentized"),
-        (["--data", "here"], "--data is of --causal; add it"),
+        (["--causal", "--optimism"], "--optimism and --causal cannot be combined"),
+        (["--causal", "--published"], "--causal compares tracked runs only; leave out --published"),
+        (["--causal", "--interval", "bca"], "has studentized intervals only"),
+        (["--data", "here"], "--data needs --causal; add it"),
         (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
-        (["--plot", "x.png"], "--plot is of --cost; add it"),
+        (["--plot", "x.png"], "--plot needs --cost; add it"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_to_ask(capsys, finished, arguments, message):

@@ -54,7 +54,7 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
         assert numbers(tmp_path / "out", *columns) == pytest.approx(smoothed, abs=1e-5)
     said = capsys.readouterr()
     assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
-    assert "frames a second\n" in said.out, "frames without a crop were not read before"
+    assert "frames per second\n" in said.out, "frames without a crop were not read before"
     assert "taken as face crops; use --detect to detect faces in them" in said.err
 
 
@@ -194,7 +194,7 @@ def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, cap
     assert not out.exists()
     before = len(list(partial.glob("*.npz")))
     assert predict(readers, source, out, "--crops") == 0
-    assert f"{256 * before:,} were read before" in capsys.readouterr().out and not partial.exists()
+    assert f"{256 * before:,} frames from an earlier call" in capsys.readouterr().out and not partial.exists()
     assert predict(readers, source, tmp_path / "whole", "--crops") == 0
     assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
 
@@ -212,7 +212,7 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(
         assert predict(readers, source, source / "out") != 0
     assert "full" in capsys.readouterr().err and not (source / "out").exists()
     assert predict(readers, source, source / "out") == 0
-    assert "frames a second" not in capsys.readouterr().out and rows(source / "out")
+    assert "frames per second" not in capsys.readouterr().out and rows(source / "out")
 
 
 def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tmp_path, capsys):

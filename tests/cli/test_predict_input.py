@@ -80,12 +80,12 @@ def pictures(path):
 
 def test_one_frame_is_enough(read, tmp_path):
     code, printed, _ = read(film(tmp_path / "a.mp4", 1), "--render")
-    assert code == 0 and "1 frame, 1 face, in 1 of them (100.0 %)" in printed and frames_of(tmp_path) == [1]
+    assert code == 0 and "1 frame, 1 face, found in 1 frame (100.0%)" in printed and frames_of(tmp_path) == [1]
 
 
 def test_without_a_face_every_frame_has_an_empty_row(read, tmp_path):
     code, printed, said = read(film(tmp_path / "a.mp4", 12, 320, 240), "--render", crops=False)
-    assert code == 0 and "12 frames, 0 faces, in 0 of them" in printed and "no face was found" in said
+    assert code == 0 and "12 frames, 0 faces, found in 0 frames" in printed and "no face was found" in said
     written = rows(tmp_path / "out")
     assert frames_of(tmp_path) == list(range(1, 13))
     assert all(row["face"] == row["expression"] == row["x"] == "" and row["found"] == "0" for row in written)

@@ -59,7 +59,7 @@ def test_run_ends_with_where_the_pictures_of_each_boards_best_run_lie(finished, 
     assert len(first) == 2
     folders = {task: store / "artifacts/jobs" / f"{run}-s0" / "pictures" for task, run in first.items()}
     lines = [f"  {task}, held-out: {folder}" for task, folder in folders.items()]
-    told = done.stderr.split("pictures of the best run of each board:\n")[1].splitlines()
+    told = done.stderr.split("figures of the best run of each leaderboard:\n")[1].splitlines()
     assert sorted(told) == sorted(lines)
     assert all((folder / "f1.png").is_file() for folder in folders.values())
 

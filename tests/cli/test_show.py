@@ -45,14 +45,14 @@ def test_what_there_is_not_cannot_be_shown(finished, tmp_path, capsys):
     assert main(["show", "zzz", "--store", str(store)]) == 2
     assert "zzz" in capsys.readouterr().err
     assert main(["show", "best:expr", "--store", str(tmp_path / "empty")]) == 2
-    assert "nothing was tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
+    assert "no runs are tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
 
 
 def test_recipes_are_listed_with_what_they_need(capsys):
     assert main(["recipes"]) == 0
     text = capsys.readouterr().out
     assert all(f"\n  {name}\n" in text for name in recipe_names())
-    assert "Needs nothing: renders its own videos. Trains 2 backbones first." in text
+    assert "Needs no data (it renders synthetic videos). Trains 2 backbones first." in text
     assert max(map(len, text.splitlines())) <= 80
 
 

@@ -90,7 +90,7 @@ def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, sto
 @pytest.mark.parametrize("task", TASKS)
 def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_path, capsys, task):
     code, printed, _ = submit(f"best:{task}")
-    assert code == 0 and "the files read back are the predictions in memory" in printed
+    assert code == 0 and "the written files equal the predictions in memory" in printed
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(small_set)]) == 0
     assert "no problems found" in capsys.readouterr().out
     found = {path.name for path in (tmp_path / "out").iterdir()}
@@ -154,7 +154,7 @@ def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp
     listed.write_text("\n".join([header, *(f"{image}," for image in images)]) + "\n")
     code, printed, _ = submit("best:expr", "--format", "frames", data=data)
     text = (tmp_path / "out" / "predictions.txt").read_text().splitlines()
-    assert code == 0 and text[0] == header and f"rows: the images of {listed.name}, in its order" in printed
+    assert code == 0 and text[0] == header and f"rows: the images in {listed.name}, in that order" in printed
     assert [line.split(",")[0] for line in text[1:]] == images
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(listed)]) == 0
     (tmp_path / "out" / "predictions.txt").write_text("\n".join(text[:-1]) + "\n")
@@ -170,7 +170,7 @@ def test_other_images_are_extracted_and_a_video_without_crops_is_said(submit, st
     frames.write_text(f"{first},12\n")
     code, printed, said = submit("best:expr", "--frames", frames, data=data, store=copied)
     assert code == 0 and "extracting the features" in said
-    assert f"no crop, so the mean output of all crops: {first}" in printed
+    assert f"videos without crops, which get the mean output of all crops: {first}" in printed
     lines = (tmp_path / "out" / f"{first}.txt").read_text().splitlines()[1:]
     assert len(lines) == 12 and len(set(lines)) == 1
     code, printed, _ = submit("best:expr", "--split", "validation", data=data, store=copied, out="again")

@@ -65,7 +65,7 @@ def test_done_is_said_at_once(trained, drawn, table, capsys):
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(store)]) == 0
     again = capsys.readouterr()
     assert again.out == done.stdout
-    assert "was trained before" in again.err and "epoch" not in again.err
+    assert "was trained already" in again.err and "epoch" not in again.err
     assert before == {path: path.stat().st_mtime_ns for path in entry_of(store).iterdir()}
     assert len(tracked(store)[1]) == 1
 
@@ -73,7 +73,7 @@ def test_done_is_said_at_once(trained, drawn, table, capsys):
 def test_a_folder_that_is_no_entry_is_not_taken_for_one(copied, drawn, table, capsys):
     (entry_of(copied) / "card.json").unlink()
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied)]) == 0
-    assert "was trained before" not in capsys.readouterr().err and card_of(copied)["name"] == "drawn"
+    assert "was trained already" not in capsys.readouterr().err and card_of(copied)["name"] == "drawn"
 
 
 def test_a_store_that_was_moved_knows_its_trainings(copied, drawn, table):
@@ -145,7 +145,7 @@ def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
         == 0
     )
     told = capsys.readouterr().out
-    assert "further: tiny_mobilenet from checkpoint drawn" in told and "as published, and optimistic" in told
+    assert "further: tiny_mobilenet from checkpoint drawn" in told and "so the scores are optimistic" in told
     card = backbones.read_card(next((copied / "artifacts/backbones").glob("further-*")))
     assert card["parent_hash"] == card_of_named(copied, "drawn")["weights_hash"]
 
@@ -219,7 +219,7 @@ def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(ser
     )
     server.start()
     again = small_run.framelight(*arguments)
-    assert again.returncode == 0 and "warning" not in again.stderr and "was trained before" in again.stderr
+    assert again.returncode == 0 and "warning" not in again.stderr and "was trained already" in again.stderr
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(server.uri)

@@ -68,7 +68,7 @@ def test_a_list_may_lack_its_header_or_have_a_mark_more_columns_and_windows_line
     ("row", "words"),
     [
         (row_2017("1/b.jpg", 11), "expression is 11; it must be a code from 0 to 10"),
-        (row_2017("1/b.jpg", "happy"), "expression is 'happy', not a whole number"),
+        (row_2017("1/b.jpg", "happy"), "expression is 'happy', not an integer"),
         (row_2017("1/b.jpg", 1, 1.5), "valence is 1.5; it must be a number from -1 to 1, or -2"),
         (row_2017("1/b.jpg", 1, 0, -1.5), "arousal is -1.5"),
         (row_2017("1/b.jpg", 1, box="x,1,2,3"), "face_x is 'x', not a number"),

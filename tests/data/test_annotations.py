@@ -51,7 +51,7 @@ def test_the_header_is_skipped_exactly_once(tmp_path):
         ("va", [HEADERS[VA], "0,1_0"], 2, "arousal is '1_0', not a number"),
         ("expr", [HEADERS[EXPR], "7", "8"], 3, "expression is 8; it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "-2"], 2, "expression is -2; it must be"),
-        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not a whole number"),
+        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not an integer"),
         ("expr", [HEADERS[EXPR], "9" * 40], 2, "it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "1", "", "2"], 3, "the line is blank"),
         ("au", [HEADERS[AU], ABSENT, "0,2" + ",0" * 10], 3, "AU2 is 2; it must be 0, 1, or -1"),

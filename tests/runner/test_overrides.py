@@ -87,7 +87,7 @@ def test_heads_are_named():
         ("heads=separate", "task expr has only one output"),
         ("gaps=publised", "did you mean published"),
         ("missing=fill", "did you mean filled"),
-        ("largest=many", "expects a whole number"),
+        ("largest=many", "expects an integer"),
         ("largest=251", "must be from 0 to 250"),
         ("smallest=9", None),
         ("protocol=publised", "did you mean published"),

@@ -202,7 +202,7 @@ def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
         ("medain", 2, np.zeros((4, 2)), "unknown kernel 'medain'; did you mean median"),
         ("mean", -1, np.zeros((4, 2)), "0 to 250"),
         ("mean", 251, np.zeros((4, 2)), "0 to 250"),
-        ("mean", 1.5, np.zeros((4, 2)), "whole number"),
+        ("mean", 1.5, np.zeros((4, 2)), "an integer"),
         ("mean", 2, np.zeros(4), r"shape \[4\]; expected \[frames, columns\]"),
         ("median", 2, np.array([[0.0], [np.nan]]), "NaN or infinity, first in row 1"),
         ("mean", 2, np.array([[np.inf], [0.0]]), "NaN or infinity, first in row 0"),

@@ -57,7 +57,7 @@ def test_missing_and_extra_videos(made, lists):
         ("-1", "expression is -1; it must be a class from 0 to 7"),
         ("", "the line is blank"),
         ("1,2", "2 columns, but 1 are needed"),
-        ("nan", "expression is 'nan', not a whole number"),
+        ("nan", "expression is 'nan', not an integer"),
     ],
 )
 def test_a_faulty_line_is_named(made, lists, line, message):
