@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint import CARD, hash_file
+from backbones.card import CARD
+from backbones.checkpoint import hash_file
 from backbones.spec import Preprocessing
 from harness.export.formats import Format, require_runtime
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork

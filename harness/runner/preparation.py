@@ -160,7 +160,7 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
     import backbones
-    from backbones.checkpoint import entries_by_card
+    from backbones.checkpoint_folders import entries_by_card
 
     available = {
         *backbones.names(),
@@ -193,7 +193,7 @@ def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | 
 def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
     """Read the model cards of the backbones that have one, by label."""
     import backbones
-    from backbones.checkpoint import entries_by_name
+    from backbones.checkpoint_folders import entries_by_name
 
     folders = entries_by_name(store.backbones)
     return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
