@@ -63,7 +63,7 @@ def paired_permutation_test(
     first, second : sequence of SufficientStatistics
         Statistics of each seed of the two runs, equally many, of the same units.
     metric : str
-        Name of a metric of the task; see `harness.metrics.unit_statistics.score`.
+        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
     permutations : int, default=10000
         Number of permutations, and of bootstrap draws for the interval.
     seed : int, default=0

@@ -2,7 +2,7 @@
 
 A score is undefined for a class or action unit that occurs neither in the labels nor in the predictions (F1), if either
 column is constant (CCC), and for no frames at all. Undefined scores count as 0 and are named: the functions here issue
-an `UndefinedMetricWarning`, `harness.metrics.unit_statistics.score` lists them in `Score.undefined`, records and boards
+an `UndefinedMetricWarning`, `harness.metrics.pooled_scores.score` lists them in `Score.undefined`, records and boards
 in their field `undefined`. Resampled and permuted sets of videos follow the same rule. Denominators are fixed (8
 expressions, 12 action units), so that such a class contributes 0 to the mean. Moments are population moments (Lin
 1989). Rows with an invalid label, see `harness.metrics.tasks`, are ignored.

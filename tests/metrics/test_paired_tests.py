@@ -12,8 +12,9 @@ from harness.metrics.paired_tests import (
     minimum_detectable_effect,
     paired_permutation_test,
 )
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
