@@ -104,12 +104,13 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     (2, True)
     """
     from harness.inference import predict as prediction
+    from harness.inference.predict_options import PredictOptions
 
     require_choice("missing", missing, MISSING)
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
-    options = prediction.PredictOptions(
+    options = PredictOptions(
         str(input),
         names,
         Path(out),
