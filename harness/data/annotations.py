@@ -1,6 +1,7 @@
 """Parsers of the ABAW annotation files (formats: Kollias 2022, arXiv 2202.10659).
 
-A valid file is parsed in one vectorized pass. If that fails, `harness.data.annotation_faults` finds the malformed lines.
+A valid file is parsed in one vectorized pass. If that fails, `harness.data.annotation_faults` finds the
+malformed lines.
 """
 
 from __future__ import annotations

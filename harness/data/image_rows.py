@@ -69,6 +69,7 @@ def read_test_videos(path: Path) -> tuple[str, ...]:
 
 
 def parse_image_rows(body: str) -> ImageRows:
+    """Parse the images at the starts of lines; lines that name none are left out."""
     matches = IMAGE_PATTERN.findall(body)
     videos, frames = zip(*matches) if matches else ((), ())
     names, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)

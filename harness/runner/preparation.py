@@ -24,7 +24,7 @@ from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
-    from harness.features.store import FeatureEntry
+    from harness.features.entry import FeatureEntry
     from harness.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import FinishedRun
