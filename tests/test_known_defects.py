@@ -34,7 +34,7 @@ from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import get_task, softmax
 from harness.metrics.unit_statistics import compute_statistics
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record

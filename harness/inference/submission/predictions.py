@@ -89,7 +89,7 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
     trained_on = features.entry(run.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
-    from harness.runner.preparation import ExtractionOptions, get_or_extract_features
+    from harness.runner.feature_preparation import ExtractionOptions, get_or_extract_features
 
     entry, info = get_or_extract_features(
         run.record.backbone,
