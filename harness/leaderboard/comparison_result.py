@@ -11,7 +11,8 @@ from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
-from harness.metrics.paired_tests import PairedTestResult, is_underpowered, minimum_detectable_effect
+from harness.metrics.paired_tests import PairedTestResult
+from harness.metrics.power import is_underpowered, minimum_detectable_effect
 from harness.utils.text import align_columns, plural
 
 WIDTH = 100

@@ -20,6 +20,7 @@ MAX_CORRUPT_SHOWN = 10
 
 
 def get_backbone_info(reference: str, store: Store) -> BackboneInfo:
+    """Return the metadata of a backbone of the catalogue or the store."""
     import backbones
 
     return backbones.get_info(reference, store.backbones, store.backbone_info)
