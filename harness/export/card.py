@@ -24,7 +24,7 @@ from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
-    from harness.leaderboard.runs import FinishedRun
+    from harness.leaderboard.finished_run import FinishedRun
     from harness.smoothing.kernels import SmoothingParams
     from harness.video.faces.boxes import Margin
 

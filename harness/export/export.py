@@ -28,7 +28,7 @@ from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
 from harness.jobs import causal, job_statistics
 from harness.jobs.models import load_model
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.tracking import export_records
 from harness.tracking.export_records import ExportRecord
 from harness.utils.errors import InputError, unknown_name_error

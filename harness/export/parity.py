@@ -17,7 +17,7 @@ from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import Task, get_task
 from harness.metrics.unit_statistics import SufficientStatistics

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
+from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice

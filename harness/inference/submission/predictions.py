@@ -9,7 +9,7 @@ from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import MAX_RADIUS, SmoothingParams, smooth
