@@ -24,6 +24,7 @@ def validate_expressions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarr
 
 
 def select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of both arrays that have a valid label."""
     rows = output.valid(y_true)
     return y_true[rows], y_pred[rows]
 
