@@ -19,8 +19,9 @@ from harness.training.backbones import evaluation
 from harness.training.backbones.expression_targets import ExpressionTargets
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import BalancedOrder, ShuffledOrder
+from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Expressions
-from harness.training.backbones.stages import Session, Stage, StageResult, train_stage
+from harness.training.backbones.stages import Stage, StageResult, train_stage
 from harness.utils.errors import InputError
 
 logger = logging.getLogger(__name__)

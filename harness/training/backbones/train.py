@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from harness.data.stills import Stills
     from harness.training.backbones.evaluation import Misclassification
     from harness.training.backbones.images import ImageSet
+    from harness.training.backbones.session import Session, StageCallback
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Session, StageCallback
 
 logger = logging.getLogger(__name__)
 
@@ -148,8 +148,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     """
     import backbones
     from harness.training.backbones.batch_transforms import ImageTransform
+    from harness.training.backbones.session import Session
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Session
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
