@@ -1,6 +1,6 @@
 """Benchmark harness for frame-level facial affect.
 
-What is imported from here is the public interface, for recipes, scripts and notebooks::
+Everything imported from here is the public interface for recipes, scripts and notebooks::
 
     from harness import Grid, HeadConfig, Recipe, leaderboard, run
 

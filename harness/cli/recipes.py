@@ -13,7 +13,7 @@ WIDTH = 80
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print each recipe with its command, what it does, what it needs and how many jobs it has."""
+    """Print each recipe with its command, summary, its required data and the number of its jobs."""
     print("framelight run NAME\n")
     for name in recipe_names(Recipe):
         print(_format_recipe(name, find_recipe(name)), end="\n\n")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
@@ -81,7 +81,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     seed : int, optional
         Which seed of the run. Default: its first.
     force : bool
-        Replace what is in `out`.
+        Replace the content of `out`.
     log_model : bool
         Log the float32 ONNX file as a model of MLflow.
     tracking_uri : str, optional

@@ -9,7 +9,8 @@ import numpy as np
 
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_batch
-from harness.export.card import CARD, ExportCard, ExportedFile, read_card
+from harness.export.card import CARD
+from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
 from harness.utils.errors import FramelightError, unknown_name_error
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
+from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
@@ -64,7 +65,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     render : bool
         Write the annotated video, too.
     force : bool
-        Replace what is in `out`.
+        Replace the content of `out`.
     crops : bool, optional
         Whether every image is one face already. Default: decided by the images.
     detector : str
@@ -94,7 +95,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     InputError
         For an input, run or option that cannot be used, and for an `out` that is not empty.
     FramelightError
-        Where files of a run are missing or were altered.
+        If files of a run are missing or modified.
 
     Examples
     --------
@@ -104,12 +105,13 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     (2, True)
     """
     from harness.inference import predict as prediction
+    from harness.inference.predict_options import PredictOptions
 
     require_choice("missing", missing, MISSING)
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
-    options = prediction.PredictOptions(
+    options = PredictOptions(
         str(input),
         names,
         Path(out),

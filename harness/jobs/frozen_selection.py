@@ -172,6 +172,6 @@ def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:
         raise FramelightError(f"{path} cannot be read ({error.strerror}); {hint}") from error
     if actual != expected:
         raise FramelightError(
-            f"{path} was altered since the run was made (its SHA-256 begins with {actual[:12]}, expected "
+            f"{path} was modified after the run was finished (its SHA-256 begins with {actual[:12]}, expected "
             f"{expected[:12]}); it is part of {what}: {hint}"
         )

@@ -113,7 +113,7 @@ def leaderboard(
     pandas.DataFrame
         One row for each configuration, with the columns of `framelight leaderboard --format json` (`rank`, `run_id`,
         `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), boards one after
-        another, best first. Empty where nothing was tracked.
+        another, best first. Empty if there are no runs.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def compare(
     Parameters
     ----------
     first, second : str
-        Runs, as `find_run` takes them. `best:TASK` beside a run is the best one on the data of that run.
+        Runs, as `find_run` takes them. If one of them is a run and the other `best:TASK`, the latter is the best run on the same data.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     tracking_uri : str, optional

@@ -206,7 +206,7 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
         If `plot` is a folder, or there is nothing to draw.
     """
     if plot is not None and plot.is_dir():
-        raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
+        raise InputError(f"--plot {plot} is a folder; give a file name in it, such as cost.png")
     records, exported = tracked_records(store), list(read_exports(store))
     cache = SignificanceCache(store, remote_job_files(store), paths=statistics_paths(store, exported))
     rows = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, cache)

@@ -85,7 +85,9 @@ class DeprecatedModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
-        modules = {module: import_module(module) for module in MOVED[self.__name__]}  # importing resets what was warned
+        modules = {
+            module: import_module(module) for module in MOVED[self.__name__]
+        }  # importing resets the warnings that were shown
         module, new = self._names[name]
         # The same text for every name, so that a statement with several names warns once.
         renamed = ", ".join(f"{old} is now {new}" for old, (_, new) in self._names.items() if old != new)

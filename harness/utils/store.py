@@ -69,7 +69,7 @@ class Store:
     studies = RelativePath(f"{ARTIFACTS}/studies")
     """Locks of Optuna studies."""
     exports = RelativePath(f"{ARTIFACTS}/exports")
-    """What is known of exported files, a folder for each job."""
+    """Records of exported files, one folder per job."""
     models = RelativePath(f"{ARTIFACTS}/models")
     """Models downloaded from a registry."""
     leaks = RelativePath(f"{ARTIFACTS}/leaks")

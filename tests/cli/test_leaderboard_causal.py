@@ -145,7 +145,7 @@ def test_predictions_that_were_altered_or_are_gone_leave_their_job_out(capsys, s
     shutil.rmtree(trainings[(runs[1] / "training.json").stat().st_ino])
     found, err = causal(capsys, store)
     assert not found.keys() & {run.name.removesuffix("-s0") for run in runs[:2]}
-    assert f"{runs[0] / 'reported.npz'} was altered" in err and "the predictions of this run" in err
+    assert f"{runs[0] / 'reported.npz'} was modified" in err and "the predictions of this run" in err
     assert err.count("--force") == 2 and err.count("1 job left out") == 2
 
 

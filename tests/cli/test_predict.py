@@ -135,7 +135,7 @@ def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, ca
 
     changed = altered(readers, tmp_path / "changed", flip)
     assert predict(changed, crops, tmp_path / "out") == 1
-    assert "head.safetensors was altered since the run was made" in capsys.readouterr().err
+    assert "head.safetensors was modified after the run was finished" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

@@ -63,7 +63,7 @@ def test_unknown_runs_are_named_with_those_that_are_near():
         found("q", [record(f"z{i:03}") for i in range(20)])
     with pytest.raises(InputError, match="unknown run ''"):
         found("")
-    with pytest.raises(InputError, match="nothing was tracked"):
+    with pytest.raises(InputError, match="no runs are tracked"):
         found("aa11", [])
 
 

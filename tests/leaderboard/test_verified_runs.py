@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from harness.cli import main
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
@@ -46,7 +46,7 @@ def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
     with pytest.raises(FramelightError) as refused:
         find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
     said = str(refused.value)
-    assert said.startswith(f"{path} {'is missing' if how == 'gone' else 'was altered'}")
+    assert said.startswith(f"{path} {'is missing' if how == 'gone' else 'was modified'}")
     assert said.endswith(f"framelight run small --data DIR --store {store} --force")
 
 
@@ -56,7 +56,7 @@ def test_what_the_message_says_mends_it(store, small_set, recipe_file, tmp_path,
     altered(path)
     submit = ["submit", record.group_id, "--data", small_set, "--store", store, "--split", "validation", "--out"]
     assert main(list(map(str, [*submit, tmp_path / "first"]))) == 1
-    assert f"{path} was altered" in capsys.readouterr().err and not (tmp_path / "first").exists()
+    assert f"{path} was modified" in capsys.readouterr().err and not (tmp_path / "first").exists()
     done = small_run.framelight("run", recipe_file, "--data", small_set, "--store", store, "--force")
     assert done.returncode == 0, done.stderr
     assert main(list(map(str, [*submit, tmp_path / "second"]))) == 0
@@ -68,7 +68,7 @@ def test_kept_predictions_are_checked_when_they_are_read(store, how):
     assert len(chosen.load_predictions().frames)
     path = chosen.folder / "reported.npz"
     path.unlink() if how == "gone" else altered(path)
-    with pytest.raises(FramelightError, match=f"{path} {'is missing' if how == 'gone' else 'was altered'}"):
+    with pytest.raises(FramelightError, match=f"{path} {'is missing' if how == 'gone' else 'was modified'}"):
         chosen.load_predictions()
 
 
@@ -105,5 +105,5 @@ def test_models_that_are_not_trained_are_checked_too(store):
     assert find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store)).record == record
     path.unlink()
     path.write_text(json.dumps({"constant": [0.5] * 8}))
-    with pytest.raises(FramelightError, match=f"{path} was altered"):
+    with pytest.raises(FramelightError, match=f"{path} was modified"):
         find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store))
