@@ -59,7 +59,7 @@ class VideoLayout(Dataset, DatasetLayout):
     Attributes
     ----------
     noun : str
-        What a unit is called in messages: `video` or `subject`.
+        Name of a unit in messages, `video` or `subject`.
     """
 
     noun: ClassVar[str]
@@ -124,7 +124,7 @@ class ImageLayout(DatasetLayout):
         Raises
         ------
         InputError
-            For the first malformed label or box (the message names file and line), and if no image exists.
+            If a label or box is malformed (the message names file and line), or if no image exists.
         """
 
     @abstractmethod

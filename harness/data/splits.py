@@ -58,8 +58,8 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     Returns
     -------
     int64 array of shape (V, K)
-        For each of V units and each output of the task: the valid rows, then those of every class, action unit or
-        quadrant of valence and arousal.
+        Counts for each of V units: for each output of the task the number of valid rows, then the rows of every class,
+        action unit or quadrant of valence and arousal.
     """
     columns = []
     for output in task.outputs:

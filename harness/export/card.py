@@ -42,7 +42,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     run : FinishedRun
         The exported run.
     network : ExportNetwork
-        With heads.
+        Network with heads.
     form : Format
     embedding : bool
         Whether the files return the embedding too.

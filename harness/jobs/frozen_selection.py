@@ -97,7 +97,7 @@ def freeze_selection(
     Returns
     -------
     SelectionRecord
-        What was written.
+        The written record.
     """
     selection = SelectionRecord(
         folder,
@@ -121,7 +121,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     job_id : str
         Id of the job.
     hint : str
-        What the user can do, for the error message.
+        Advice for the user, appended to the error message.
 
     Returns
     -------

@@ -39,8 +39,8 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     Returns
     -------
     list of bool
-        For each point, whether no other one has a value at least as high for a cost at least as low, one of them
-        better. Equal points are on the front together.
+        Whether a point is on the Pareto front: no other one has a value at least as high and a cost at least as low,
+        one of them strictly better. Equal points are on the front together.
     """
     best: float | None = None
     on_front = [False] * len(points)

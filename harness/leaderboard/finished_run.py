@@ -98,7 +98,7 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     Raises
     ------
     InputError
-        For a run that cannot predict, a missing seed, and a model that is not in this store.
+        If the run cannot predict, the seed is missing, or the model is not in this store.
     FramelightError
         If a file of the model is missing or was changed.
     """

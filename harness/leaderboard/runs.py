@@ -41,8 +41,8 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     Raises
     ------
     InputError
-        For an unknown run, an ambiguous prefix, a run without a finished seed, a task without a run, and `best:TASK` if
-        several datasets have a board of the task.
+        If the run is unknown or its prefix ambiguous, it has no finished seed, the task has no run, or several data
+        sets have a leaderboard of the task of `best:TASK`.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:

@@ -79,7 +79,7 @@ def confidence_interval(
     Raises
     ------
     InputError
-        For an unknown metric or method, and for statistics of different units or tasks.
+        If the metric or method is unknown, or the statistics are of different units or tasks.
 
     References
     ----------

@@ -45,7 +45,7 @@ class PooledStatistics:
     rows : ndarray of float64, shape (S, K, V)
         Columns of the units with rows, or of groups of them.
     has_rows : ndarray of bool
-        Which units of the statistics have rows with a valid label.
+        Whether each unit of the statistics has rows with a valid label.
     units : int
         Number of units with rows, before any grouping.
     task : str

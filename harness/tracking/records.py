@@ -117,7 +117,7 @@ class Record(DisplayLabels):
     units : int
         Number of scored units.
     unit : {"video", "subject"}
-        What a unit is.
+        Kind of unit.
     ci_low, ci_high : float, optional
         95% CI of this seed, resampling units.
     config : mapping

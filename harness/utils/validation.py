@@ -15,7 +15,7 @@ class ValidatedSettings:
     Attributes
     ----------
     _what : str
-        What the settings are for, named in messages.
+        Purpose of the settings, for messages.
     """
 
     _what = "backbone training"
@@ -60,7 +60,7 @@ def require_distinct(values: tuple, name: str, where: str) -> None:
     ----------
     values : tuple
     name, where : str
-        What the values are and which setting has them, named in the message.
+        Kind of the values, and name of the setting, for the message.
     """
     require(len(values) > 0, f"{where} has no {name}; give at least one")
     require(len(set(values)) == len(values), f"{where} lists the same {name} twice; remove one")

@@ -130,7 +130,7 @@ def render_video(frames: Iterable[Frame], result: PredictionResult, path: Path, 
     Parameters
     ----------
     frames : iterable of Frame
-        In order.
+        Frames in ascending order.
     result : PredictionResult
     path : Path
         Written only if every frame is.
@@ -194,7 +194,7 @@ def annotate(open_again: Callable[[], Source], result: PredictionResult, is_vide
         Frames that it lacks are left out.
     is_video : bool
     folder : Path
-        Where to write.
+        Folder to write to.
     """
     numbers = set(result.frames.tolist())
     with open_again() as source:

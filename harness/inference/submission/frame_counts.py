@@ -32,13 +32,13 @@ class LineSources:
     Attributes
     ----------
     given : mapping of str to int
-        From a frames file; see `read_line_counts`.
+        Numbers of lines from a frames file; see `read_line_counts`.
     videos : mapping of str to Path
         Video files.
     annotated : mapping of str to int
         Lines of the annotations of a labeled split.
     listed : mapping of str to int
-        From the organizers' list of every frame.
+        Numbers of lines in the organizers' list of all frames.
     """
 
     given: Mapping[str, int] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSour
     Raises
     ------
     InputError
-        For a video without any source, and for a count that is too small for its crops.
+        If there is no source for a video, or a count is too small for its crops.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 
@@ -102,7 +102,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
     Raises
     ------
     InputError
-        With the line at fault.
+        If a line is malformed; the message names it.
     """
     counts: dict[str, int] = {}
     for number, video, lines in _parse_line_counts(path):
