@@ -10,7 +10,7 @@ import backbones
 from backbones.card import CARD
 from harness.export.card import describe_file, make_card
 from harness.export.card_reader import read_card
-from harness.export.export import open_network
+from harness.export.model_files import open_network
 from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
 from harness.leaderboard.finished_run import find_finished_run
