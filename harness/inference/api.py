@@ -16,7 +16,7 @@ from harness.utils.store import Store
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
-    from harness.inference.submission.submit import Submission
+    from harness.inference.submission.write import Submission
 
 
 MISSING = ("filled", "empty")
@@ -193,13 +193,13 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     """
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
-    from harness.inference.submission import submit as submission
+    from harness.inference.submission import write as writing
     from harness.inference.submission.frame_sources import FrameCountSources
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
     store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
-    submission.check_submission_dir(out, data)
+    writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
@@ -208,4 +208,4 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
         records = records_of_dataset(records, dataset, store)
     chosen = find_finished_run(records, run, seed, store)
     places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
-    return submission.submit(chosen, dataset, split, format, places, out)
+    return writing.submit(chosen, dataset, split, format, places, out)

@@ -42,6 +42,7 @@ def score(statistics: SufficientStatistics) -> Score:
 
     Examples
     --------
+    >>> from harness.metrics.unit_statistics import compute_statistics
     >>> outputs = np.array([[0.1, -0.2], [0.6, 0.4]])
     >>> result = score(compute_statistics("va", outputs, {"va": outputs}, [0, 0], units=1))
     >>> {name: round(value, 6) for name, value in result.metrics.items()}

@@ -181,6 +181,7 @@ def compute_statistics(
 
     Examples
     --------
+    >>> from harness.metrics.pooled_scores import score
     >>> statistics = compute_statistics("expr", np.eye(8)[[0, 1, 1]], {"expr": np.array([0, 1, 2])}, [0, 0, 1], units=2)
     >>> statistics.arrays["expr"].shape, statistics.rows().tolist()
     ((2, 8, 8), [[2, 1]])

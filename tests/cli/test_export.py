@@ -12,8 +12,8 @@ import pytest
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.data.registry import open_dataset
-from harness.export.export import open_network
 from harness.export.exported_model import open_exported
+from harness.export.model_files import open_network
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, compute_outputs, crop_paths
 from harness.features.store import FeatureStore

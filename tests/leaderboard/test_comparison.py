@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.leaderboard.comparison import compare_records
-from harness.leaderboard.comparison_result import to_json
+from harness.leaderboard.comparison_json import to_json
 from harness.leaderboard.comparison_text import format_comparison, verdict
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.pooled_scores import score

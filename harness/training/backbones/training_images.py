@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 def worker_count(hardware: Hardware) -> int:
+    """Return the number of threads that decode images; by default all cores."""
     return hardware.workers or os.cpu_count() or 1
 
 

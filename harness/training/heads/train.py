@@ -227,15 +227,15 @@ def make_selection(
     InputError
         If the matrix has no row.
     """
-    from harness.metrics import unit_statistics
     from harness.metrics.pooled_scores import score
+    from harness.metrics.unit_statistics import StatisticsAccumulator
 
     rows = matrix.rows
     if not len(rows):
         raise InputError(
             f"cannot select the epoch of {task.name}: no selection row has a crop; check the dataset's images"
         )
-    accumulator = unit_statistics.StatisticsAccumulator(
+    accumulator = StatisticsAccumulator(
         task,
         {name: values[rows] for name, values in labels.targets.items()},
         unit=np.zeros(len(rows), np.int64),

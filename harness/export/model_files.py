@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 import backbones
+from backbones.card import CARD
 from backbones.resizing import resize_batch
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
 from harness.export.calibration import training_crops
-from harness.export.card import CARD, describe_file, make_card, package_versions
+from harness.export.card import describe_file, make_card, package_versions
 from harness.export.example import example_script
 from harness.export.formats import Format
 from harness.export.latency import measure_cost
