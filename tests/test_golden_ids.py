@@ -107,7 +107,7 @@ def test_a_dataclass_without_a_tag_has_no_id():
         content_hash(Untagged())
 
 
-def test_a_subclass_in_a_recipe_has_an_id_of_its_own():
+def test_subclass_in_a_recipe_has_a_separate_id():
     @dataclasses.dataclass(frozen=True)
     class Mine(HeadConfig):
         pass

@@ -137,7 +137,7 @@ def test_emotiefflib_ccc_mixes_sample_and_population_moments():
     assert abs(float(exact) * 4 / 3 - float(exact)) > 0.1, "sample covariance would show"
 
 
-def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
+def test_emotiefflib_frames_without_a_crop_are_dropped_silently():
     """Annotated frames without a detected face are dropped in silence."""
     kept = Predictions(("video1",), np.array([3]), np.array([1, 2, 4], np.int32), outputs("expr", 3))
     labels = Labels(
@@ -158,7 +158,7 @@ def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
 
 
 @pytest.mark.parametrize("name", ["expr", "va", "au", "mtl"])
-def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
+def test_prlab_means_of_shards_are_averaged_unweighted(name):
     """The running mean counts a batch before it is in, and devices of unequal share weigh alike."""
     said, wanted, unit = outputs(name, 500), targets(name, 500), np.random.default_rng(2).integers(0, 9, 500)
     whole = score(compute_statistics(name, said, wanted, unit, 9)).metrics
@@ -258,7 +258,7 @@ def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
         ReportedLabels(job).open(frozen)
 
 
-def test_emotiefflib_backbones_are_known_by_parts_of_their_names(tmp_path):
+def test_emotiefflib_backbones_are_selected_by_substrings(tmp_path):
     """Class order and image size follow from "_b2_", "_7" or "mbf_" in a name; here from what the entry itself says."""
     network = backbones.build("tiny_resnet")
     order = ("Surprise", "Neutral", "Anger")

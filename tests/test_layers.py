@@ -81,6 +81,6 @@ def test_the_core_needs_numpy_alone(name):
 
 
 @pytest.mark.parametrize("name", ["backbones"])
-def test_backbones_knows_nothing_of_harness(name):
+def test_backbones_does_not_import_harness(name):
     for path in (HOME / name).rglob("*.py"):
         assert not [module for _, module in imports(path) if module.split(".")[0] in ("harness", "experiments")], path

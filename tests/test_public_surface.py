@@ -46,7 +46,7 @@ def python(code):
     return done.stdout.strip()
 
 
-def test_type_checkers_see_the_names_where_they_are():
+def test_type_checkers_see_the_public_names():
     tree = ast.parse((HOME / "harness" / "__init__.py").read_text())
     [block] = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
     seen = {
@@ -67,7 +67,7 @@ def functions(name):
     return value.__wrapped__ if isinstance(value, ModuleType) else value
 
 
-def test_importing_it_is_light_and_names_come_when_they_are_used():
+def test_import_is_light_and_lazy():
     assert (
         python(
             f"import sys, harness; print([m for m in {HEAVY} if m in sys.modules], set(harness.__all__) < "
@@ -85,7 +85,7 @@ def test_importing_it_is_light_and_names_come_when_they_are_used():
     assert python("from harness import *; print(Recipe.__name__, ccc([0, 1], [0, 1]))") == "Recipe 1.0"
 
 
-def test_an_unknown_name_is_an_error_of_import():
+def test_unknown_name_raises_import_error():
     with pytest.raises(ImportError, match="cannot import name 'Recipes' from 'harness'"):
         from harness import Recipes  # noqa: F401
 
@@ -94,7 +94,7 @@ def test_the_version_is_that_of_the_distribution():
     assert harness.__version__ == tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["version"]
 
 
-def test_the_package_that_is_called_is_also_imported_from():
+def test_callable_package_can_be_imported_from():
     assert (
         python(
             "import harness.leaderboard.rows; from harness import leaderboard, export; print(callable(export), "
@@ -174,7 +174,7 @@ def test_the_leaderboard_has_the_rows_of_the_command(store, capsys):
     assert only["run_id"].tolist() == [row["run_id"] for row in rows if row["task"] == "au"]
 
 
-def test_the_leaderboard_of_nothing_is_empty_and_what_cannot_be_is_an_error(tmp_path):
+def test_leaderboard_of_empty_store(tmp_path):
     assert len(harness.leaderboard(tmp_path)) == 0 and "ci_low" in harness.leaderboard(tmp_path)
     with pytest.raises(InputError, match="unknown task 'expression'; did you mean expr"):
         harness.leaderboard(tmp_path, task="expression")
@@ -232,7 +232,7 @@ def test_labels_of_data_that_was_moved_are_read_where_it_is_now(store, small_set
         harness.find_run("best:expr", moved, data=tmp_path / "gone")
 
 
-def test_files_of_a_run_that_are_elsewhere_are_missed(store, tmp_path):
+def test_missing_files_of_a_run_raise(store, tmp_path):
     other = Path(shutil.copytree(store, tmp_path / "store"))
     shutil.rmtree(harness.find_run("best:au", other).folder)
     with pytest.raises(InputError, match="are not in .* is missing.; name the store that it ran in"):

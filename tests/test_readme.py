@@ -120,7 +120,7 @@ def test_no_placeholder_is_left(page):
     assert not re.search(r"^[A-Z]{5,}$|@@|TODO|FIXME", text, flags=re.M)
 
 
-def test_what_is_imported_elsewhere_is_light():
+def test_standalone_imports_are_light():
     code = re.search(r"```python\n(.*?)```", README, flags=re.S)[1]
     core = "\n".join(line for line in code.splitlines() if "metrics" in line or "smoothing" in line)
     core += "\nimport sys; print([m for m in ('torch', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"

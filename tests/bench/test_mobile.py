@@ -25,7 +25,7 @@ TABLE = [
 ]
 
 
-def test_ours_and_beside_them_what_was_published():
+def test_table_has_measured_and_published_costs():
     lines = render(TABLE).splitlines()
     assert lines[0] == "Cost of one face crop on this machine: Zen, 2 cores"
     tiny, first, second = lines[4:7]
@@ -68,7 +68,7 @@ def test_markdown_repeats_the_backbone_in_every_row():
     assert [line.split("|")[1].strip() for line in table[2:]] == [row.backbone for row in TABLE]
 
 
-def test_json_has_both_apart():
+def test_json_separates_measured_and_published():
     found = json.loads(render(TABLE, "json"))
     assert found["rows"][1]["counterpart"] == "enet_b0_8_best_vgaf" and found["rows"][0]["counterpart"] is None
     assert found["rows"][1]["cost"]["latency"]["1"]["median"] == 12.34

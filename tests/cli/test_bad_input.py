@@ -27,7 +27,7 @@ def test_no_such_folder(capsys, recipe_file, tmp_path):
     assert "no such data folder" in said(capsys, *run(recipe_file, tmp_path / "none", tmp_path))
 
 
-def test_a_folder_in_no_known_layout(capsys, recipe_file, tmp_path):
+def test_unknown_layout(capsys, recipe_file, tmp_path):
     (tmp_path / "data").mkdir()
     assert "layout" in said(capsys, *run(recipe_file, tmp_path / "data", tmp_path))
 
@@ -47,7 +47,7 @@ def test_unknown_backbone(capsys, recipe_file, small_set, tmp_path):
     )
 
 
-def test_weights_that_cannot_be_fetched(capsys, recipe_file, small_set, tmp_path, monkeypatch):
+def test_unavailable_weights(capsys, recipe_file, small_set, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     message = said(capsys, *run(recipe_file, small_set, tmp_path), "--set", "backbones=mobilenet_v4_small")
     assert "@random" in message and "cannot be downloaded" in message
@@ -107,7 +107,7 @@ def test_a_store_that_cannot_be_written(capsys, recipe_file, small_set):
     assert "choose another store" in message
 
 
-def test_a_server_that_does_not_answer_is_said_before_any_work(capsys, recipe_file, small_set, tmp_path):
+def test_unreachable_server_raises_before_work(capsys, recipe_file, small_set, tmp_path):
     message = said(capsys, *run(recipe_file, small_set, tmp_path), "--tracking-uri", "http://127.0.0.1:9", code=1)
     assert "does not answer" in message
     assert not (tmp_path / "store/features").exists()
@@ -120,7 +120,7 @@ def test_one_class_only(capsys, recipe_file, data, tmp_path):
     assert "Happiness" in said(capsys, *run(recipe_file, data, tmp_path))
 
 
-def test_a_full_store(recipe_file, small_set, tmp_path):
+def test_full_disk_in_store(recipe_file, small_set, tmp_path):
     """A file-size limit stands for a full disk: the failing write is named, nothing half-written stays."""
     done = subprocess.run(
         ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *small_run.command(*run(recipe_file, small_set, tmp_path))],
@@ -155,14 +155,14 @@ def test_a_split_without_one_valid_label(capsys, recipe_file, data, tmp_path):
     assert "validation" in said(capsys, *run(recipe_file, data, tmp_path))
 
 
-def test_too_few_videos_to_hold_some_out(capsys, recipe_file, data, tmp_path):
+def test_too_few_videos_to_split(capsys, recipe_file, data, tmp_path):
     for path in expr_files(data, "Train_Set")[1:]:
         path.unlink()
     message = said(capsys, *run(recipe_file, data, tmp_path, "--set", "baselines=false"))
     assert "hold out" in message or "held" in message
 
 
-def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_set, tmp_path):
+def test_failed_job_is_reported_tracked_and_rerun(capsys, recipe_file, small_set, tmp_path):
     arguments = [str(a) for a in run(recipe_file, small_set, tmp_path, "--set", "baselines=false")]
     assert (
         main(
@@ -193,7 +193,7 @@ def test_a_failed_job_is_told_tracked_and_run_again(capsys, recipe_file, small_s
 
 
 @pytest.mark.parametrize("seed", ["-1", "99999999999999999999"])
-def test_a_seed_that_is_none(capsys, recipe_file, small_set, tmp_path, seed):
+def test_invalid_seed(capsys, recipe_file, small_set, tmp_path, seed):
     message = said(capsys, *run(recipe_file, small_set, tmp_path, "--set", f"seeds={seed}"))
     assert "a seed must be an integer" in message
     assert not (tmp_path / "store").exists()
@@ -210,7 +210,7 @@ def test_a_leaderboard_written_to_a_folder(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("uri", ["ftp://x", "garbage"])
-def test_a_tracking_uri_that_is_none(capsys, recipe_file, small_set, tmp_path, uri):
+def test_invalid_tracking_uri(capsys, recipe_file, small_set, tmp_path, uri):
     assert "tracking URI" in said(capsys, *run(recipe_file, small_set, tmp_path, "--tracking-uri", uri))
 
 
@@ -220,7 +220,7 @@ def test_recipes_that_are_not_python(capsys, tmp_path):
         assert "is not a recipe" in said(capsys, "run", path)
 
 
-def test_a_timm_model_that_is_none_lists_no_thousand_names(capsys, tmp_path):
+def test_unknown_timm_model_suggests_few_names(capsys, tmp_path):
     message = said(capsys, "backbones", "timm:zzzzqqqq", "--store", tmp_path)
     assert "zzzzqqqq" in message and len(message) < 1000
 
@@ -235,14 +235,14 @@ def test_ports_of_the_ui(capsys, finished):
         assert "is in use" in said(capsys, "ui", "--store", finished[0], "--port", busy.getsockname()[1])
 
 
-def test_nobody_reading_is_no_reason_to_stop(recipe_file, small_set, tmp_path):
+def test_closed_pipe_does_not_stop_the_work(recipe_file, small_set, tmp_path):
     command = " ".join(map(str, small_run.command(*run(recipe_file, small_set, tmp_path))))
     subprocess.run(["bash", "-c", f"{command} 2>&1 | true"], timeout=300)
     board = small_run.framelight("leaderboard", "--store", tmp_path / "store", "--format", "json")
     assert len(json.loads(board.stdout)) == small_run.JOBS
 
 
-def test_a_full_device_is_said_plainly(finished):
+def test_full_device_message(finished):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             small_run.command("leaderboard", "--store", finished[0]), stdout=full, stderr=subprocess.PIPE, text=True
@@ -250,7 +250,7 @@ def test_a_full_device_is_said_plainly(finished):
     assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
 
 
-def test_what_cannot_be_written_while_importing_is_no_fault_of_the_command(capsys, tmp_path):
+def test_write_error_during_import_exits_with_1(capsys, tmp_path):
     torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
     (tmp_path / "store").mkdir()
     (tmp_path / "store/artifacts").write_text("in the way")

@@ -64,7 +64,7 @@ def test_data_check_ends_with_2_on_an_error(small_set, tmp_path, capsys):
     assert f"{path.name}:2" in capsys.readouterr().out
 
 
-def test_extract_twice_does_the_work_once(small_set, tmp_path, capsys):
+def test_extract_twice_computes_once(small_set, tmp_path, capsys):
     arguments = [
         "extract",
         "--data",

@@ -30,7 +30,7 @@ def tracked(tmp_path_factory):
     return store
 
 
-def test_compare_prints_what_where_and_how_sure(tracked, capsys):
+def test_compare_prints_difference_and_confidence(tracked, capsys):
     assert main(["compare", "aaaa1", "aaaa2", "--store", str(tracked)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Expression on rendered; validation split; 40 videos; seeds 0, 1"
@@ -72,7 +72,7 @@ def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
         (("best:au", "aaaa1"), "no run of task au"),
     ],
 )
-def test_what_cannot_be_compared_is_exit_code_2(tracked, capsys, runs, told):
+def test_incomparable_runs_exit_with_2(tracked, capsys, runs, told):
     assert main(["compare", *runs, "--store", str(tracked)]) == 2
     said = capsys.readouterr()
     assert told in said.err and not said.out and "Traceback" not in said.err

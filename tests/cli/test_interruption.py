@@ -41,7 +41,7 @@ def killed_when(arguments, reached):
 
 
 @pytest.mark.slow
-def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
+def test_board_is_identical_after_kill_at_any_stage(finished, small_set, recipe_file, tmp_path):
     """One store: killed when the database is there, in extraction, at the first head and in the middle of the jobs."""
     store = tmp_path / "store"
 
@@ -112,7 +112,7 @@ def processes(session):
 
 
 @pytest.mark.slow
-def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_path):
+def test_concurrent_recipes_on_new_store_lose_nothing(small_set, tmp_path):
     store, commands = tmp_path / "store", []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -18,7 +18,7 @@ def seen(out):
 
 
 @pytest.mark.parametrize("talker", TALKERS)
-def test_a_talker_is_found_in_95_of_100_frames_as_one_person(readers, tmp_path, talker):
+def test_speaker_is_found_in_95_percent_of_frames(readers, tmp_path, talker):
     assert predict(readers, shared_data() / "clips" / f"grid_{talker}.mpg", tmp_path / "out") == 0
     found = seen(tmp_path / "out")
     assert len(np.unique(found[:, 0])) >= 0.95 * 75 and set(found[:, 1]) == {1}
@@ -68,7 +68,7 @@ def _montage(paths, folder):
 
 
 @pytest.mark.slow
-def test_a_smile_is_happier_and_more_pleasant_than_the_neutral_ends(tmp_path):
+def test_smile_has_higher_happiness_and_valence(tmp_path):
     """A backbone trained on real faces as a user trains it; the head for valence learns from rendered faces."""
     data, store, out = shared_data(), tmp_path / "store", tmp_path / "out"
     trained = ["train-backbone", "light_both", "--data", data / "faces", "--store", store]

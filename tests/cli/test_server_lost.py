@@ -16,7 +16,7 @@ def arguments(recipe, data, store, server, *more):
     return ("run", recipe, "--data", data, "--store", store, "--jobs", 1, "--tracking-uri", server.uri, *more)
 
 
-def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
+def test_results_are_stored_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
     store = tmp_path / "store"
     slow_jobs = ("--set", "grids.heads.epochs=60")
     process = subprocess.Popen(

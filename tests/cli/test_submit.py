@@ -57,7 +57,7 @@ def names_in(data):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, store, tmp_path, task):
+def test_labeled_split_scores_like_the_record(submit, store, tmp_path, task):
     code, printed, _ = submit(f"best:{task}", "--split", "validation", "--seed", 1)
     note = json.loads((tmp_path / "out" / "submission.json").read_text())
     record = kept(store, job_id=note["job_id"])[0]
@@ -69,7 +69,7 @@ def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, sto
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_path, capsys, task):
+def test_submission_for_test_lists_passes_the_check(submit, small_set, tmp_path, capsys, task):
     code, printed, _ = submit(f"best:{task}")
     assert code == 0 and "the written files equal the predictions in memory" in printed
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(small_set)]) == 0
@@ -79,7 +79,7 @@ def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_p
     assert found == files | {"submission.json"}
 
 
-def test_the_note_says_where_everything_comes_from(submit, store, tmp_path):
+def test_note_has_the_provenance(submit, store, tmp_path):
     submit("best:au", "--split", "validation")
     note = json.loads((tmp_path / "out" / "submission.json").read_text())
     record = kept(store, job_id=note["job_id"])[0]
@@ -97,7 +97,7 @@ def test_a_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp
     assert json.loads((tmp_path / "out" / "submission.json").read_text())["optimistic"] is True
 
 
-def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path):
+def test_line_count_is_frame_count_plus_one(submit, data, tmp_path):
     first, second = names_in(data)
     film(data / "videos" / f"{first}.mp4", 40)
     frames = tmp_path / "frames.csv"
@@ -109,7 +109,7 @@ def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path)
     assert lines[first][0] == "valence,arousal" and lines[first][-1] == lines[first][-2]
 
 
-def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tmp_path):
+def test_frames_file_without_these_videos_is_rejected(submit, data, tmp_path):
     """Not read and forgotten: its lines would be the last crop's."""
     first, frames = names_in(data)[0], tmp_path / "frames.csv"
     frames.write_text(f"{first}.mp4,44\n")
@@ -118,7 +118,7 @@ def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(submit, data, tmp_path):
+def test_too_small_count_raises_before_writing(submit, data, tmp_path):
     first = names_in(data)[0]
     film(data / "videos" / f"{first}.mp4", 9)
     code, _, said = submit("best:au", data=data)
@@ -126,7 +126,7 @@ def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(sub
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp_path, capsys):
+def test_list_of_frames_gives_one_file_in_order(submit, data, tmp_path, capsys):
     first, second = names_in(data)
     images = [f"{second}/{frame:05d}.jpg" for frame in range(1, 41)] + [f"{first}/00003.jpg", f"{first}/00002.jpg"]
     listed = data / "test_set" / "CVPR_5th_ABAW_EXPR_test_set_sample.txt"
@@ -143,7 +143,7 @@ def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp
     assert f"1 images are missing, first {first}/00002.jpg" in capsys.readouterr().out
 
 
-def test_other_images_are_extracted_and_a_video_without_crops_is_said(submit, store, data, tmp_path):
+def test_new_images_are_extracted(submit, store, data, tmp_path):
     copied = shutil.copytree(store, tmp_path / "store")
     first, second = names_in(data)
     shutil.rmtree(data / "cropped_aligned" / first)
@@ -167,7 +167,7 @@ def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
 
 @pytest.mark.parametrize("form", ["challenge", "frames"])
 @pytest.mark.parametrize("recipe", ["four", "one", "folded"])
-def test_every_result_of_every_protocol_comes_back_from_its_files(submit, store, tmp_path, recipe, form):
+def test_round_trip_of_every_protocol(submit, store, tmp_path, recipe, form):
     """Constants and random features too; by folds, refitted and with frames without a crop scored."""
     found = [record for record in kept(store, recipe=recipe) if "uses_labels" not in record["flags"]]
     assert {record["kind"] for record in found} == {"run", "baseline"}
@@ -187,7 +187,7 @@ def test_a_baseline_that_reads_labels_is_refused(submit, store):
     assert code == 2 and "predicts from the labels" in said
 
 
-def test_what_is_refused(submit, store, data, tmp_path):
+def test_invalid_input_is_rejected(submit, store, data, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "kept.txt").write_text("mine")
     assert submit("best:expr")[::2] == (
@@ -207,7 +207,7 @@ def test_what_is_refused(submit, store, data, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_an_out_within_the_data_is_refused(submit, data, tmp_path):
+def test_out_inside_data_is_rejected(submit, data, tmp_path):
     for out in ("data/cropped_aligned/mine", "data/mine", "data"):
         code, _, said = submit("best:expr", data=data, out=out)
         assert code == 2 and "is inside the data folder" in said
@@ -222,7 +222,7 @@ def test_a_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_path, capsys):
+def test_submission_without_annotations(submit, data, tmp_path, capsys):
     shutil.rmtree(data / "Third ABAW Annotations")
     assert main(["data", "check", str(data)]) == 0
     printed = capsys.readouterr().out
@@ -234,7 +234,7 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
     assert code == 2 and "no annotations of task 'expr'; available: none" in said
 
 
-def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):
+def test_killed_command_leaves_no_folder(submit, store, small_set, tmp_path):
     out = tmp_path / "out"
     stopped = (
         "import os, signal; from harness.inference.submission import files; from harness.cli import main\n"
@@ -250,7 +250,7 @@ def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_place_that_cannot_be_written_to_is_said(submit):
+def test_unwritable_folder_raises(submit):
     code, _, said = submit("best:expr", out="/sys/framelight")
     assert code == 1 and "cannot write /sys/framelight" in said and "--out" in said
 
@@ -266,14 +266,14 @@ def test_damaged_predictions_of_the_run_are_named(submit, store, tmp_path, size)
     assert code == 1 and "reported.npz was modified" in said and not (tmp_path / "out").exists()
 
 
-def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):
+def test_missing_model_is_rejected(submit, store, tmp_path):
     copied = shutil.copytree(store, tmp_path / "store")
     shutil.rmtree(copied / "artifacts" / "jobs")
     code, _, said = submit("best:expr", store=copied)
     assert code == 2 and "is not in" in said and "--store" in said
 
 
-def test_best_is_of_the_board_of_the_data_that_is_given(store, small_set, data, submit, tmp_path):
+def test_best_is_resolved_on_the_given_data(store, small_set, data, submit, tmp_path):
     copied = shutil.copytree(store, tmp_path / "copied")
     labels = next((data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").iterdir())
     labels.write_text(labels.read_text().rstrip("\n") + "\n0\n")

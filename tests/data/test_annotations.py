@@ -19,7 +19,7 @@ def test_reads_expressions_va_and_action_units(tmp_path):
     assert au.dtype == np.int8 and au.tolist() == [[0] * 12, [-1] + [1] * 11]
 
 
-def test_byte_order_mark_windows_line_ends_spaces_and_trailing_blank_lines_do_no_harm(tmp_path):
+def test_byte_order_mark_line_ends_and_blank_lines_are_accepted(tmp_path):
     path = tmp_path / "v.txt"
     path.write_bytes(b"\xef\xbb\xbfvalence, arousal\r\n 0.5, -0.5 \r\n0,1\r\n\r\n")
     assert read_frames(path, "va").tolist() == [[0.5, -0.5], [0, 1]]
@@ -143,7 +143,7 @@ NUMBERS = st.one_of(st.integers(-1000, 1000).map(lambda n: n / 1000), st.just(-5
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=30))
-def test_whatever_is_written_is_read_back(tmp_path_factory, rows):
+def test_annotations_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("va") / "v.txt"
     write(path, HEADERS[VA], *(f"{v},{a}" for v, a in rows))
     assert np.array_equal(read_frames(path, "va"), np.array(rows, dtype=np.float32))
@@ -153,7 +153,7 @@ CELLS = st.text(alphabet="-0123456789,. x\t_e+", max_size=6)
 
 
 @given(st.lists(CELLS, min_size=1, max_size=6))
-def test_fast_and_slow_pass_agree_on_what_is_sound(tmp_path_factory, lines):
+def test_fast_and_slow_parser_agree(tmp_path_factory, lines):
     path = write(tmp_path_factory.mktemp("any") / "e.txt", HEADERS[EXPR], *lines)
     faults = list(frame_faults(path, "expr"))
     if faults:
@@ -164,7 +164,7 @@ def test_fast_and_slow_pass_agree_on_what_is_sound(tmp_path_factory, lines):
 
 
 @pytest.mark.benchmark
-def test_millions_of_lines_take_seconds(tmp_path):
+def test_parsing_speed(tmp_path):
     import time
 
     path = write(tmp_path / "a.txt", HEADERS[AU], *[ABSENT] * 1_000_000)

@@ -70,7 +70,7 @@ def test_the_report_fits_a_terminal(tmp_path):
         assert all(len(line) <= 100 or str(tmp_path) in line for line in lines)
 
 
-def test_the_command_says_so_by_its_exit_code(tmp_path, capsys):
+def test_command_exit_code(tmp_path, capsys):
     assert main(["data", "check", str(affectnet_2017(tmp_path))]) == 0
     assert "AffectNet of 2017" in capsys.readouterr().out
     write(tmp_path / LISTS / "training.csv", "nothing")

@@ -24,7 +24,7 @@ def small(root, **options):
     )
 
 
-def test_names_map_to_the_eight_classes_whatever_their_case(tmp_path):
+def test_class_names_ignore_case(tmp_path):
     dataset = open_dataset(small(tmp_path / "stills"))
     assert isinstance(dataset, ImageTable) and not dataset.temporal and dataset.name == "stills"
     assert dataset.tasks() == ("expr",)
@@ -37,7 +37,7 @@ def test_val_means_validation_and_an_empty_cell_is_not_annotated(tmp_path):
     assert labels.frame.tolist() == [4, 5] and labels.sequence.tolist() == [0, 0]
 
 
-def test_the_csv_itself_may_be_named(tmp_path):
+def test_csv_file_is_accepted(tmp_path):
     root = small(tmp_path / "stills")
     assert open_dataset(root / "labels.csv").name == "stills"
     (root / "labels.csv").rename(root / "mine.csv")
@@ -75,7 +75,7 @@ def test_without_a_subject_column_each_image_is_its_own_unit(tmp_path):
     assert open_dataset(root).labels("expr", "train").units == ("1.jpg", "2.jpg")
 
 
-def test_valence_arousal_and_action_units_are_read_where_present(tmp_path):
+def test_valence_arousal_and_action_units_are_optional(tmp_path):
     zeros = ",".join("0" * 12)
     root = table(
         tmp_path,
@@ -177,7 +177,7 @@ def test_line_numbers_count_blank_and_quoted_lines(tmp_path):
         open_dataset(root).labels("expr", "train")
 
 
-def test_missing_images_have_no_crop_and_a_table_of_none_is_refused(tmp_path):
+def test_missing_images_have_no_crop(tmp_path):
     root = small(tmp_path)
     (root / "a/2.jpg").unlink()
     assert open_dataset(root).sequences["images-00000"].frames.tolist() == [1, 3, 4, 5, 6]

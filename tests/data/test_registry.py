@@ -33,7 +33,7 @@ def test_two_copies_of_a_folder_have_one_digest(tmp_path, make):
     assert here.digest(tmp_path / "digests.json") == there.digest()
 
 
-def test_a_folder_in_no_layout_of_stills_is_refused(tmp_path):
+def test_unknown_stills_layout_raises(tmp_path):
     with pytest.raises(InputError, match="no such data folder: .*nowhere"):
         open_stills(tmp_path / "nowhere")
     (tmp_path / "train/empty").mkdir(parents=True)
@@ -45,6 +45,6 @@ def test_a_folder_in_no_layout_of_stills_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [vggface2, affectnet_2017, affectnet_2021])
-def test_a_run_on_stills_for_backbones_is_told_what_they_are_for(tmp_path, make):
+def test_run_on_backbone_stills_raises(tmp_path, make):
     with pytest.raises(InputError, match=r"a backbone can be trained on it \(framelight train-backbone\)"):
         open_dataset(make(tmp_path))

@@ -28,7 +28,7 @@ def test_split_depends_on_seed_and_names_only_not_on_their_order(units, seed, fr
 
 
 @given(NAMES, st.integers(0, 1000), st.floats(0.05, 0.95))
-def test_groups_are_never_cut_and_both_sides_hold_something(names, seed, fraction):
+def test_groups_are_kept_together_and_both_sides_are_non_empty(names, seed, fraction):
     units = [name + side for name in names for side in ("_left", "_right", "")]
     groups = ["g" + name for name in names for _ in range(3)]
     held = stratified_group_split(units, groups, fraction, seed)
@@ -73,7 +73,7 @@ def test_two_subjects_of_one_video_stay_together():
         (["a", "b"], ["a", "b"], float("nan"), "between 0 and 1"),
     ],
 )
-def test_a_split_that_cannot_be_is_explained(units, groups, fraction, message):
+def test_impossible_split_raises(units, groups, fraction, message):
     with pytest.raises(InputError, match=message):
         stratified_group_split(units, groups, fraction, 0)
 
@@ -144,7 +144,7 @@ def test_seeds_differ_in_stratified_splits_too():
     assert len({stratified_group_split(names, names, 0.25, seed, presence).tobytes() for seed in range(10)}) > 5
 
 
-def test_thousands_of_subjects_are_divided_in_no_time():
+def test_splitting_thousands_of_subjects_is_fast():
     random = np.random.default_rng(0)
     presence = np.eye(8, dtype=int)[random.choice(8, 50_000, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.0499, 0.0001])]
     names = [f"subject{i}" for i in range(len(presence))]
@@ -155,11 +155,11 @@ def test_thousands_of_subjects_are_divided_in_no_time():
 
 
 @pytest.mark.parametrize("k", [0, 1, 3])
-def test_folds_that_cannot_be_are_explained(k):
+def test_impossible_folds_raise(k):
     with pytest.raises(InputError, match=f"cannot make {k} folds of 3 units in 2 groups.*protocol.folds"):
         stratified_group_kfold(["a_left", "a_right", "b"], ["a", "a", "b"], None, k, 0)
 
 
-def test_without_anything_to_stratify_by_folds_are_dealt_by_name_alone():
+def test_folds_without_labels_depend_on_names_only():
     names = [f"video{i}" for i in range(20)]
     assert np.bincount(stratified_group_kfold(names, names, None, 4, 0)).tolist() == [5, 5, 5, 5]

@@ -43,7 +43,7 @@ def made(tmp_path_factory):
     return root
 
 
-def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
+def test_same_seed_gives_same_bytes_for_any_number_of_workers(tmp_path):
     make(tmp_path / "one", **SMALL, seed=3)
     make(tmp_path / "two", **SMALL, seed=3, workers=2)
     make(tmp_path / "other", **SMALL, seed=4)
@@ -116,14 +116,14 @@ def test_multi_task_files_and_test_lists(made):
     assert listed[0].startswith("image,") and all((made / "cropped_aligned" / image).is_file() for image in listed[1:])
 
 
-def test_quirks_of_the_real_set(made):
+def test_synthetic_set_has_the_quirks_of_the_real_one(made):
     folders = sorted(path.name for path in (made / "cropped_aligned").iterdir())
     assert len(folders) == 7 and {"5-30-640x480_left", "5-30-640x480_right"} <= set(folders)
     counts = [len(list((made / "cropped_aligned" / name).iterdir())) for name in folders]
     assert max(counts) <= 192 and min(counts) < 192 and sum(counts) > 1280
 
 
-def test_the_readers_find_no_error(made):
+def test_readers_find_no_errors(made):
     assert set(open_dataset(made).tasks()) == {"expr", "va", "au", "mtl"}
     assert check_dataset(made).errors == ()
     table = open_dataset(made / "stills")
@@ -144,7 +144,7 @@ def test_the_table_of_stills(made):
     assert all(len(own) == 1 for own in splits.values())
 
 
-def test_everyone_is_someone_else():
+def test_all_subjects_differ():
     people = [video.video_identity(0, i) for i in range(60)] + [stills.subject_identity(0, i) for i in range(150)]
     shapes = {(p.half_width, p.chin, p.eye_distance, p.mouth_width, *p.skin.tolist()) for p in people}
     assert len(shapes) == len(people)
@@ -235,7 +235,7 @@ def test_numbers_too_small_are_refused(tmp_path, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_in_use_is_refused(tmp_path):
+def test_non_empty_folder_is_rejected(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("keep")
     for write in (make, make_stills):
@@ -246,7 +246,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
     assert contents(tmp_path) == {"set/mine.txt": b"keep"}
 
 
-def test_a_broken_run_leaves_nothing(tmp_path):
+def test_failed_run_leaves_no_files(tmp_path):
     def stop(done, total):
         raise KeyboardInterrupt
 
@@ -256,7 +256,7 @@ def test_a_broken_run_leaves_nothing(tmp_path):
 
 
 @pytest.mark.benchmark
-def test_a_hundred_and_fifty_frames_a_second_on_one_core(tmp_path):
+def test_rendering_speed(tmp_path):
     start = time.process_time()
     make(tmp_path / "set", videos=4, frames=300, stills=600, identities=20)
     assert 1800 / (time.process_time() - start) > 150

@@ -54,7 +54,7 @@ def test_one_command_runs_every_table():
 
 
 @pytest.mark.parametrize("name", [*TABLES, "abaw3_tables"])
-def test_other_backbones_take_the_place_of_the_papers_everywhere(name):
+def test_set_backbones_replaces_all_backbones(name):
     recipe = apply_settings(find_recipe(name), ["backbones=mine,theirs"])
     assert {job.backbone for job in expanded(recipe)} == {"mine", "theirs"}
     assert {job.seed for job in expanded(apply_settings(recipe, ["seeds=3,4"]))} == {3, 4}
@@ -95,7 +95,7 @@ def test_the_tables_hold_the_published_figures():
     }, "those are of later years"
 
 
-def test_the_heads_are_the_papers():
+def test_heads_match_the_paper():
     paper = importlib.import_module("experiments._paper")
     for head in (paper.EXPR_MLP, paper.EXPR_LINEAR, paper.MLP, paper.LINEAR, paper.DIRECT, paper.DENSE):
         assert (head.learning_rate, head.schedule, head.standardise) == (1e-3, "constant", False)
@@ -126,7 +126,7 @@ def test_the_separate_network_is_that_of_the_fourth_challenge():
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names(Recipe) if name not in ("quickstart",)])
-def test_a_recipe_says_what_it_shows_and_how_it_is_run(name):
+def test_recipe_docstring_has_summary_and_command(name):
     text = importlib.import_module(f"experiments.{name}").__doc__
     assert f"framelight run {name} --data" in text and len(text.splitlines()[0]) > 20
 
@@ -136,7 +136,7 @@ def test_no_recipe_names_backbones_in_single_grids():
     assert not [name for name in recipe_names(Recipe) if any(grid.backbones for grid in find_recipe(name).grids)]
 
 
-def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
+def test_missing_weights_raise_with_import_command(tmp_path):
     from harness.runner.preparation import prepare_inputs
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):

@@ -35,7 +35,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path):
         measure_cost("onnx", path, 64, threads=(1,))
 
 
-def test_calls_that_warm_up_are_not_counted():
+def test_warmup_calls_are_not_counted():
     calls = []
     found = time_calls(lambda: calls.append(0))
     assert len(calls) >= len(found) + WARM_CALLS and min(found) >= 0

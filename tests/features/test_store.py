@@ -39,7 +39,7 @@ def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
     assert keys == [store.key(backbones.load(reference, folder), "data", "float16") for reference in references]
 
 
-def test_a_key_has_every_part_in_it():
+def test_key_contains_every_part():
     whole = ("timm:a", "w", {"input_size": 64}, "d", "float16")
     others = [
         ("timm:b", *whole[1:]),

@@ -28,7 +28,7 @@ def test_files_keep_their_names(tmp_path, name):
     assert getattr(JobFolder(tmp_path), name) == tmp_path / NAMES[name]
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_files_round_trip(tmp_path):
     folder, outputs = JobFolder(tmp_path), np.arange(8, dtype=np.float32).reshape(2, 4)
     assert not folder.has_record()
     folder.write_record(record())

@@ -49,7 +49,7 @@ def random_expr(random, videos=3, length=30, missing=0.3):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["mean", "median"]), st.integers(0, 9))
-def test_a_replayed_score_equals_the_long_way(seed, kernel, radius):
+def test_replayed_score_equals_reference(seed, kernel, radius):
     random = np.random.default_rng(seed)
     crops, outputs, frames, targets = random_expr(random)
     replay = Replay(get_task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), temporal=True)
@@ -192,7 +192,7 @@ def test_stills_are_not_smoothed():
     assert replay.metric_curve("mean", [0], 0.5) == replay.metric_curve("mean", [5], 0.5)
 
 
-def test_choice_is_the_smallest_best_radius():
+def test_selection_prefers_the_smallest_best_radius():
     outputs = np.zeros((20, 2))
     outputs[:, 0] = np.sin(np.arange(20)) * 0.5
     labels = labelled("va", [np.arange(1, 21)], [np.stack([outputs[:, 0], np.zeros(20)], 1).astype(np.float32)])
@@ -204,7 +204,7 @@ def test_choice_is_the_smallest_best_radius():
     assert choice.value == pytest.approx(p_va(labels.targets["va"], outputs.astype(np.float32)))
 
 
-def test_choice_finds_the_smoothing_that_helps():
+def test_selection_finds_the_best_smoothing():
     random = np.random.default_rng(1)
     truth = np.repeat([0, 4, 2, 6], 50)
     outputs = np.eye(8)[truth] * 0.4 + random.random((200, 8)) * 0.9
@@ -216,7 +216,7 @@ def test_choice_finds_the_smoothing_that_helps():
     assert choice.value > choice.curves["mean"][0] + 0.1
 
 
-def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
+def test_thresholds_are_selected_before_smoothing():
     random = np.random.default_rng(2)
     truth = (random.random((300, 12)) < 0.3).astype(np.int8)
     truth[:, 9] = 0
@@ -229,7 +229,7 @@ def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
     assert choice.value > p_au(truth, (outputs >= 0.5).astype(np.int8))
 
 
-def test_predictions_survive_the_disk(tmp_path):
+def test_predictions_round_trip(tmp_path):
     crops, outputs, *_ = random_expr(np.random.default_rng(3))
     kept = predicted(crops, outputs)
     kept.save(tmp_path / "p.npz")

@@ -7,7 +7,7 @@ OFFERS = st.lists(st.tuples(st.integers(0, 6).map(float), st.integers(1, 6).map(
 
 
 @given(OFFERS)
-def test_an_offer_is_on_the_front_when_no_other_beats_it(offers):
+def test_point_is_on_front_if_not_dominated(offers):
     beaten = [any(other != one and other[0] >= one[0] and other[1] <= one[1] for other in offers) for one in offers]
     assert pareto_front(offers) == [not lost for lost in beaten]
 

@@ -48,7 +48,7 @@ def failed(group, seed, **changes):
     return record(group=group, seed=seed, status="failed", metrics={}, unsmoothed={}, error="out of memory", **changes)
 
 
-def test_a_row_has_the_contract_and_the_statistics_of_its_seeds():
+def test_row_has_documented_fields_and_seed_statistics():
     [row] = leaderboard_rows(seeds("a", [0.4, 0.5, 0.7], ci_low=0.3, ci_high=0.8))
     assert row.as_dict().keys() >= CONTRACT
     assert row.run_id == "a" and row.seeds == [0, 1, 2] and row.seeds_missing == []
@@ -76,7 +76,7 @@ def test_a_configuration_that_only_failed_is_last_and_has_no_rank():
     assert board[1].seeds_missing == [0] and board[1].kernel is None
 
 
-def test_a_pruned_trial_is_no_row():
+def test_pruned_trial_has_no_row():
     assert leaderboard_rows([record(status="pruned", metrics={})]) == []
 
 
@@ -154,7 +154,7 @@ one = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(one, max_size=12), st.randoms())
-def test_every_format_is_the_same_bytes_in_whatever_order_records_come(records, rng: random.Random):
+def test_formats_do_not_depend_on_record_order(records, rng: random.Random):
     shuffled = records + rng.sample(records, len(records) // 2)
     rng.shuffle(shuffled)
     for form in FORMATS:

@@ -97,7 +97,7 @@ def test_ccc_keeps_its_precision_far_from_zero():
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -1 / 3])
-def test_a_constant_output_scores_zero_and_says_so(constant):
+def test_constant_output_is_undefined(constant):
     y_true = np.linspace(-1, 1, 1001)
     for pair in (
         (y_true, np.full(1001, constant)),
@@ -111,7 +111,7 @@ def test_a_constant_output_scores_zero_and_says_so(constant):
 
 
 @pytest.mark.parametrize("metric", [ccc, p_va, p_expr, p_au, accuracy])
-def test_an_empty_set_scores_zero_and_says_so(metric):
+def test_empty_set_is_undefined(metric):
     with pytest.warns(UndefinedMetricWarning):
         assert metric([], []) == 0.0
 
@@ -126,7 +126,7 @@ def test_an_absent_class_counts_as_zero_in_a_fixed_denominator():
         assert p_au(labels, labels) == 0.5
 
 
-def test_a_class_that_is_labelled_but_never_predicted_is_defined():
+def test_unpredicted_class_is_defined():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UndefinedMetricWarning)
         assert p_expr(np.arange(8), np.zeros(8, dtype=int)) == pytest.approx(2 / 9 / 8)
@@ -149,7 +149,7 @@ def test_a_label_of_exactly_minus_one_is_a_valid_affect():
     assert p_va(y_true, y_true) == pytest.approx(1)
 
 
-def test_a_prediction_that_is_nan_where_no_label_counts_is_harmless():
+def test_nan_without_valid_label_is_ignored():
     y_true, y_pred = np.array([[0.1, 0.2], [0.5, 0.4], [-5, -5]]), np.array([[0.1, 0.2], [0.5, 0.4], [np.nan, 0]])
     assert p_va(y_true, y_pred) == pytest.approx(1)
 

@@ -124,7 +124,7 @@ def told(function, *arguments):
     return value, {name for names in listed for name in names}
 
 
-def test_1000_cases_score_as_scikit_learn_and_exact_arithmetic_say():
+def test_random_cases_equal_scikit_learn_and_exact_arithmetic():
     for number in range(CASES):
         _, made, references = case(number)
         expected = means({name: values for name, (values, _) in references.items()})

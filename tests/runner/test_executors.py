@@ -8,7 +8,7 @@ import torch
 from harness.runner.executors import SerialExecutor
 
 
-def test_a_script_without_a_guard_is_not_run_again_by_workers(tmp_path):
+def test_workers_do_not_rerun_unguarded_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"

@@ -13,7 +13,7 @@ def recipe():
     return find_recipe("quickstart")
 
 
-def test_every_recipe_of_the_contract_is_there():
+def test_documented_recipes_exist():
     contract = {"quickstart", "abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl", "real_faces"}
     assert contract <= set(recipe_names(Recipe))
     for name in recipe_names(Recipe):
@@ -109,7 +109,7 @@ def test_heads_are_named():
         ("synthetic.videos=1", "at least 4"),
     ],
 )
-def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
+def test_wrong_setting_raises(recipe, setting, message):
     if message is None:
         assert apply_settings(recipe, [setting]).smoothing.smallest == 9
         return
@@ -118,7 +118,7 @@ def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
 
 
 @pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
-def test_a_slice_is_not_set_where_none_is_held_out(recipe, settings):
+def test_fraction_needs_the_held_out_protocol(recipe, settings):
     with pytest.raises(InputError, match="published selects on the reported split and has no held-out videos"):
         apply_settings(recipe, settings)
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
@@ -167,7 +167,7 @@ def test_no_such_recipe_file(tmp_path):
         find_recipe(str(tmp_path / "none.py"))
 
 
-def test_a_job_holds_some_features():
+def test_default_memory():
     recipe = find_recipe("abaw3_expr")
     assert apply_settings(recipe, ["memory=512"]).memory == 512
     with pytest.raises(InputError, match="memory is 0 MiB; it must be at least 1"):

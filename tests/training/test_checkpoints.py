@@ -50,7 +50,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
+def test_grad_scaler_is_resumed(tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(half(), path, selection=stopping(1), **EVERYTHING)
@@ -59,7 +59,7 @@ def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
 
 
 @pytest.mark.training
-def test_the_best_epoch_may_lie_before_the_break(tmp_path):
+def test_best_epoch_before_the_interruption(tmp_path):
     """At so high a rate the accuracy goes up and down; of several seeds one is at its best before epoch 4."""
     for seed in range(20):
         how = {"learning_rate": 1.0, "schedule": "constant", "epochs": 5, "seed": seed}
@@ -72,7 +72,7 @@ def test_the_best_epoch_may_lie_before_the_break(tmp_path):
     assert_same(fitted(None, tmp_path / "last.ckpt", **how), whole)
 
 
-def test_a_killed_process_is_gone_on_from(tmp_path):
+def test_killed_process_is_resumed(tmp_path):
     path = tmp_path / "last.ckpt"
     killed = subprocess.run([sys.executable, "-m", "tests.helpers.killed_fit", path, "3"], timeout=120)
     assert killed.returncode == -signal.SIGKILL

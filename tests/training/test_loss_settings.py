@@ -17,7 +17,7 @@ def block(name, how, logits, targets, pairs):
     return losses.make_task_losses(MTL, targets, how).losses[name](logits[:, MTL.slices()[name]], *pairs[name])
 
 
-def test_without_class_weights_every_class_and_unit_counts_alike():
+def test_no_class_weights():
     logits, targets, pairs = batch()
     for name, weights in (("expr", torch.ones(8)), ("au", torch.ones(12, 2))):
         made = losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights="none")).losses[name]
@@ -60,7 +60,7 @@ def test_label_smoothing_reaches_the_expressions():
     assert found.item() != pytest.approx(block("expr", losses.LossConfig(), logits, targets, pairs).item(), rel=1e-3)
 
 
-def test_balanced_tasks_weigh_most_rows_over_own_rows():
+def test_balanced_task_weights():
     """142,333 rows of the fourth challenge: VA 103,917, EXPR 90,645, AU 103,316 -> 1, 1.1464, 1.0058."""
     counts, rows = {"va": 103_917, "expr": 90_645, "au": 103_316}, 142_333
     targets = {
@@ -112,7 +112,7 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
     assert squared == pytest.approx(np.square(said["va"] - np.where(mask["va"], targets["va"], 0)).mean(), rel=1e-5)
 
 
-def test_zeroed_rows_have_no_gradient_of_their_own():
+def test_zeroed_rows_have_no_gradient():
     logits, targets, pairs = batch()
     losses.make_task_losses(MTL, targets, ZEROED)(logits, pairs).backward()
     for name, columns in MTL.slices().items():

@@ -97,7 +97,7 @@ def test_ccc_loss_equals_the_closed_form_with_population_moments():
 
 @pytest.mark.parametrize("left", [0, 1])
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_a_batch_with_hardly_a_label_has_a_finite_loss_in_the_graph(name, left):
+def test_batch_with_few_labels_has_finite_loss(name, left):
     logits, targets, pairs = batch()
     target, _ = pairs[name]
     valid = torch.zeros(len(target), dtype=torch.bool)

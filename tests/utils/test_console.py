@@ -20,7 +20,7 @@ def test_messages_go_to_stderr_and_warnings_are_marked(capsys):
     assert out == "" and err == "100% done\nwarning: a crop is missing\nimported\n"
 
 
-def test_an_inner_context_prints_elsewhere_and_the_outer_one_is_restored(capsys):
+def test_nested_contexts(capsys):
     stream = io.StringIO()
     with console_logging():
         with console_logging(stream):
@@ -30,7 +30,7 @@ def test_an_inner_context_prints_elsewhere_and_the_outer_one_is_restored(capsys)
     assert not logging.getLogger("harness").handlers and logging.getLogger("harness").propagate
 
 
-def test_nothing_is_logged_where_it_is_suppressed():
+def test_suppressed_logging():
     with captured_logs() as messages:
         with suppress_logging():
             LOGGER.warning("suppressed")

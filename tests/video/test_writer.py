@@ -58,7 +58,7 @@ def test_times_that_do_not_ascend_lose_no_frame(tmp_path):
     assert len(frames) == 5 and np.all(np.diff([frame.seconds for frame in frames]) > 0)
 
 
-def test_without_a_rate_there_are_25_frames_a_second(tmp_path):
+def test_default_rate_is_25(tmp_path):
     frames, source = read(write(tmp_path / "out.mp4", [picture(0, 64, 48)] * 4, rate=None))
     assert source.rate == 25 and frames[-1].seconds == pytest.approx(3 / 25)
 
@@ -81,7 +81,7 @@ def test_the_same_frames_give_the_same_bytes(tmp_path):
     assert write(tmp_path / "a.mp4", pictures).read_bytes() == write(tmp_path / "b.mp4", pictures).read_bytes()
 
 
-def test_an_error_leaves_what_was_there_and_nothing_beside_it(tmp_path):
+def test_failed_write_keeps_the_old_file(tmp_path):
     path = write(tmp_path / "out.mp4", [picture(0, 64, 48)] * 3)
     before = path.read_bytes()
     with pytest.raises(KeyError), VideoWriter(path, 25, (64, 48)) as writer:
@@ -96,7 +96,7 @@ def test_a_video_without_a_frame_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_path_raises(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FramelightError, match="cannot write .*out.mp4"):
         write(tmp_path / "file" / "out.mp4", [picture(0, 64, 48)])

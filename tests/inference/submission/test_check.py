@@ -35,7 +35,7 @@ def only(folder, against):
     return ": ".join(found[0])
 
 
-def test_a_sound_submission_has_no_problem(made, lists):
+def test_valid_submission_has_no_problems(made, lists):
     report = check_submission(made, lists)
     assert report.problems == () and report.predictions == 8 and report.task == "expr"
     assert "no problems found" in render(report)
@@ -92,14 +92,14 @@ def test_lines_are_counted_against_the_video_files_of_a_data_set(made, tmp_path)
     assert only(made, data) == "video3.txt:5: 4 lines of predictions, but video 'video3' needs 5"
 
 
-def test_without_a_video_file_the_last_crop_says_the_least(made, tmp_path):
+def test_last_crop_is_the_minimum_without_video_file(made, tmp_path):
     data = with_test_list(tmp_path / "data", *LIST)
     assert said(made, data) == []  # a crop may lie one past the last line
     write(made / "video3.txt", HEADERS[EXPR], "0", "1", "2")
     assert only(made, data) == "video3.txt:4: 3 lines of predictions, but video 'video3' has a crop of frame 5"
 
 
-def test_a_labelled_split_is_checked_where_the_submission_says_it_is_of_one(tmp_path):
+def test_labeled_split_is_checked(tmp_path):
     data = small_abaw3(tmp_path / "data")
     for video in ("video2", "video3"):
         write(tmp_path / "sub" / f"{video}.txt", HEADERS[EXPR], *"01234")
@@ -146,7 +146,7 @@ def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
         ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
     ],
 )
-def test_every_frame_comes_once_where_no_list_names_the_frames(tmp_path, frames, message):
+def test_frames_must_be_complete_without_a_list(tmp_path, frames, message):
     listed = write(tmp_path / "Expression_Classification_Challenge_test_set_release.txt", "b")
     write(
         tmp_path / "sub" / "predictions.txt",
@@ -169,7 +169,7 @@ def test_a_multi_task_file_keeps_duplicates(tmp_path):
     assert "1 images are missing, first a/00001.jpg" in only(tmp_path / "sub", listed)
 
 
-def test_a_folder_that_is_no_submission_is_refused(tmp_path, lists):
+def test_other_folder_raises(tmp_path, lists):
     folder = tmp_path / "sub"
     folder.mkdir()
     with pytest.raises(InputError, match="no .txt file"):
@@ -179,6 +179,6 @@ def test_a_folder_that_is_no_submission_is_refused(tmp_path, lists):
         check_submission(folder, lists)
 
 
-def test_a_list_that_is_not_there_is_refused(made, tmp_path):
+def test_missing_list_raises(made, tmp_path):
     with pytest.raises(InputError, match="does not exist; pass a test list"):
         check_submission(made, tmp_path / "nothing")

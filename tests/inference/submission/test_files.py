@@ -21,7 +21,7 @@ def predicted(random, count):
 
 @pytest.mark.parametrize("form", ["challenge", "frames"])
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_every_prediction_comes_back_bit_by_bit(tmp_path, name, form):
+def test_predictions_round_trip_exactly(tmp_path, name, form):
     rows = all_frames(name, LINES)
     meant = {name: predicted(np.random.default_rng(3), len(rows))[name]}
     shape = files.shape_of(name, form)
@@ -66,7 +66,7 @@ def test_a_file_of_frames_has_the_lists_header_and_images(tmp_path):
     require_equal(get_task("va"), files.read(tmp_path, get_task("va"), "frames", rows), meant)
 
 
-def test_another_prediction_in_a_file_is_noticed(tmp_path):
+def test_changed_prediction_is_detected(tmp_path):
     rows = all_frames("expr", LINES)
     meant = {"expr": np.zeros(len(rows), np.int64)}
     files.write(tmp_path, get_task("expr"), "videos", rows, meant)

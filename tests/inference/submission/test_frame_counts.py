@@ -45,7 +45,7 @@ def test_a_container_without_a_count_is_read_by_its_duration(tmp_path):
     assert frame_count(path) == 60
 
 
-def test_what_is_no_video_is_named(tmp_path):
+def test_invalid_video_is_named(tmp_path):
     (tmp_path / "video1.mp4").write_text("nothing")
     with pytest.raises(InputError, match="video1.mp4.*--frames"):
         frame_count(tmp_path / "video1.mp4")
@@ -81,7 +81,7 @@ def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_
     assert videos_by_source(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
 
 
-def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
+def test_one_extra_crop_is_accepted_but_not_two(tmp_path):
     film(tmp_path / "a.mp4", 10)
     found = count_lines(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
     assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
@@ -91,7 +91,7 @@ def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
         count_lines(("a",), {"a": 13}, sources({"a": 5}))
 
 
-def test_a_video_of_which_nothing_is_known_is_an_error():
+def test_video_without_any_source_raises():
     with pytest.raises(InputError, match="'a' has no crop, no video file and no number of frames.*--frames"):
         count_lines(("a",), {"a": 0}, sources())
 
@@ -121,7 +121,7 @@ def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
         read_line_counts(tmp_path / "frames.csv")
 
 
-def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
+def test_list_of_frames_takes_precedence_over_video_file(tmp_path):
     known = LineSources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
     found = count_lines(("a", "b"), {"a": 14, "b": 6}, known)
     assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [
@@ -133,7 +133,7 @@ def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
     assert known.knows("a_left") and known.knows("b") and not known.knows("c")
 
 
-def test_a_file_without_a_picture_is_named(tmp_path):
+def test_file_without_video_stream_is_named(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("pcm_s16le", rate=8000)

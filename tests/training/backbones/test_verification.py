@@ -20,7 +20,7 @@ def pairs(embeddings, subject):
 
 
 @pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
-def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
+def test_roc_and_nearest_neighbor_equal_scikit_learn(spread):
     embeddings, subject = people(1, spread=spread)
     found = verify(embeddings, subject)
     same, scores = pairs(embeddings, subject)
@@ -40,7 +40,7 @@ def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60), st.floats(0, 1))
 @settings(max_examples=60, deadline=None)
-def test_ties_are_counted_as_scikit_learn_counts_them(drawn, far):
+def test_ties_equal_scikit_learn(drawn, far):
     positive, scores = np.array([d[0] for d in drawn]), np.array([d[1] for d in drawn], float)
     if positive.all() or not positive.any():
         return
@@ -56,7 +56,7 @@ def test_perfect_embeddings_verify_everyone():
 
 
 @pytest.mark.parametrize("subject", [[0, 0, 0], [0, 1, 2]])
-def test_pairs_of_one_kind_alone_verify_nothing(subject):
+def test_pairs_of_one_kind_raise(subject):
     with pytest.raises(ValueError, match="pairs of images of one person and pairs of two persons"):
         verify(np.random.default_rng(0).normal(size=(3, 4)), np.array(subject))
 

@@ -23,7 +23,7 @@ def at_once(features):
 @pytest.mark.parametrize(
     "rows, width", [(1, 7), (3, 5), (BLOCK_ROWS - 1, 33), (BLOCK_ROWS + 1, 3), (2 * BLOCK_ROWS + 700, 20)]
 )
-def test_the_bits_are_those_of_adding_a_block_at_once(rows, width):
+def test_blockwise_moments_are_bitwise_equal(rows, width):
     features = (np.random.default_rng(rows).standard_normal((rows, width)) * 30 + 7).astype(np.float32)
     for found, expected in zip(feature_mean_std(ArrayMatrix(features), None), at_once(features)):
         assert found.tobytes() == expected.tobytes()

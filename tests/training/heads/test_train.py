@@ -84,7 +84,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
     assert not np.array_equal(first.state["layers.0.weight"], other.state["layers.0.weight"])
 
 
-def test_every_epoch_is_drawn_once_in_order():
+def test_epochs_are_drawn_in_order():
     features, targets = problem(300)
     matrix = ArrayMatrix(features)
     training = matrix, labels_of({"expr": targets["expr"]})
@@ -115,7 +115,7 @@ def test_keep_last_and_no_selection_keep_the_last_epoch():
     assert alone.epoch == 8 and alone.value is None and "value" not in alone.history[0]
 
 
-def test_on_epoch_is_told_each_value_and_can_end_the_training():
+def test_on_epoch_gets_values_and_can_stop():
     told = []
 
     def stop_at_two(epoch, value):
@@ -173,7 +173,7 @@ def test_features_that_are_not_finite_are_named():
 
 
 @pytest.mark.training
-def test_a_loss_that_explodes_is_said():
+def test_diverging_loss_raises():
     with pytest.raises(FramelightError, match="lower the learning rate|learning rate is too high"):
         train(tasks.get_task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
 
@@ -186,7 +186,7 @@ def test_one_class_only_and_no_label_at_all_are_refused():
 
 
 @pytest.mark.training
-def test_predicting_in_blocks_equals_predicting_at_once_and_nothing_gives_nothing():
+def test_blockwise_prediction_equals_prediction_at_once():
     trained, features = train(), problem(600, seed=1)[0]
     parts = [predict(trained, features[:100]), predict(trained, features[100:])]
     assert np.allclose(np.concatenate(parts), predict(trained, features), atol=1e-6)
@@ -240,13 +240,13 @@ def test_torch_switches_and_random_state_are_left_as_they_were():
     assert torch.equal(before, torch.get_rng_state()) and torch.are_deterministic_algorithms_enabled() == deterministic
 
 
-def test_an_interrupt_stays_one_and_the_next_is_heard_too():
+def test_interrupts_are_propagated():
     with pytest.raises(KeyboardInterrupt):
         train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGINT))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_termination_ends_with_its_own_code():
+def test_termination_has_its_exit_code():
     with pytest.raises(SystemExit) as ended:
         train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGTERM))
     assert ended.value.code == 143

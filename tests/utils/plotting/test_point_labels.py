@@ -18,7 +18,7 @@ def drawn(points, labels, first=None, radius=4.0):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_labels_overlap_nothing_and_stay_inside(seed):
+def test_labels_do_not_overlap_and_stay_inside(seed):
     points = np.random.default_rng(seed).random((25, 2)).tolist()
     written, boxes, axes = drawn(points, [f"point number {i}" for i in range(25)])
     assert written == len(boxes) > 5
@@ -27,7 +27,7 @@ def test_labels_overlap_nothing_and_stay_inside(seed):
         assert not any(box.overlaps(other) for label, other in boxes.items() if label != name)
 
 
-def test_the_first_ones_are_written_where_not_all_can_be():
+def test_first_labels_take_precedence():
     points = [(0.5, 0.5)] * 30
     labels = [f"a long label of {i}" for i in range(30)]
     written, boxes, _ = drawn(points, labels, [i == 29 for i in range(30)])

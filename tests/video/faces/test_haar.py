@@ -55,12 +55,12 @@ def test_a_frame_without_a_face_has_none(haar, size):
 
 
 @pytest.mark.parametrize("name", ["flower.jpg", "china.jpg"])
-def test_photographs_of_other_things_have_no_face_in_a_film(haar, name):
+def test_photos_without_faces_have_no_detections(haar, name):
     pixels, nobody = load_sample_image(name), np.empty((0, 5), np.float32)
     assert [len(haar(pixels, nobody, turn)) for turn in range(8)] == [0] * 8
 
 
-def test_a_known_face_is_found_near_where_it_was_without_a_search_of_the_whole_frame(haar):
+def test_tracked_face_is_searched_locally(haar):
     pixels = face_scenes.frame(640, 360, [(0, 200, 180, 120), (2, 480, 180, 120)])
     there = haar(pixels, near([150, 130, 100, 100]), turn=1)
     assert len(there) == 1
@@ -69,7 +69,7 @@ def test_a_known_face_is_found_near_where_it_was_without_a_search_of_the_whole_f
     assert len(haar(pixels, near([150, 130, 100, 100]), turn=8)) == 2
 
 
-def test_a_tilted_face_is_known_again_by_its_hint(haar):
+def test_tilted_face_is_found_with_its_hint(haar):
     pixels = face_scenes.frame(640, 360, [(1, 300, 180, 120)], degrees=-40)
     first = haar(pixels, near([255, 135, 90, 90]), turn=1)
     again = haar(pixels, near(first.boxes[0], hint=first.hints[0]), turn=2)
@@ -77,7 +77,7 @@ def test_a_tilted_face_is_known_again_by_its_hint(haar):
     assert_at(again.boxes[0], 300, 180, 120)
 
 
-def test_boxes_of_a_face_at_rest_do_not_tremble(haar):
+def test_boxes_of_a_still_face_are_stable(haar):
     """Noise as of a sensor moves them by less than a fiftieth of their side; searched anew they move by more."""
     rng = np.random.default_rng(1)
     still = face_scenes.frame(200, 180, [(0, 100, 90, 120)])
@@ -107,6 +107,6 @@ def test_the_same_frame_gives_the_same_faces(haar):
         assert np.array_equal(first.boxes, second.boxes) and np.array_equal(first.scores, second.scores)
 
 
-def test_what_results_depend_on_is_in_the_identity(haar):
+def test_identity_depends_on_settings(haar):
     assert haar.identity != open_detector("haar", 30).identity
     assert haar.identity == open_detector("haar").identity

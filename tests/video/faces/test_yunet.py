@@ -53,7 +53,7 @@ def model(tmp_path):
     return write_model(tmp_path / "yunet.onnx")
 
 
-def test_a_model_of_the_users_own_finds_faces(model):
+def test_user_model_finds_faces(model):
     pixels = np.zeros((200, 330, 3), np.uint8)
     pixels[96:128, 160:192] = 255
     detector = open_detector(model)
@@ -74,7 +74,7 @@ def test_the_model_itself_is_in_the_identity(model, tmp_path):
     assert open_detector(model).identity != open_detector(model, 50).identity
 
 
-def test_what_is_no_such_model_is_refused(tmp_path):
+def test_invalid_model_is_rejected(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         open_detector(str(tmp_path / "none.onnx"))
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
@@ -89,6 +89,6 @@ def test_what_is_no_such_model_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["harr", "yunet", "model.pt"])
-def test_names_that_nothing_answers_to_are_refused(name):
+def test_unknown_detector_raises(name):
     with pytest.raises(InputError, match="unknown detector"):
         open_detector(name)
