@@ -1,4 +1,4 @@
-"""One module each imports mlflow, optuna and pytorch_lightning, so that the rest of the code does not know them."""
+"""mlflow, optuna and pytorch_lightning are imported by one module each."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ids of jobs, trainings and data that stores of earlier versions hold: renaming or moving a class must keep them."""
+"""Ids of jobs, trainings and data in stores of earlier versions must not change when classes are renamed or moved."""
 
 import dataclasses
 import hashlib

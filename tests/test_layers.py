@@ -1,4 +1,4 @@
-"""Imports run downwards through the layers, those inside functions too."""
+"""Imports run downwards through the layers, including those inside functions."""
 
 import ast
 from pathlib import Path

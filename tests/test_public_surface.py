@@ -1,4 +1,4 @@
-"""What users import: `harness`, `framelight`, and the functions that scripts and notebooks call."""
+"""The public interface: `harness`, `framelight`, and the functions for scripts and notebooks."""
 
 import ast
 import doctest

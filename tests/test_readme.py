@@ -1,4 +1,4 @@
-"""The pages keep what they promise: commands parse, settings exist, links lead somewhere."""
+"""Pages: commands parse, settings exist and links resolve."""
 
 import re
 import subprocess

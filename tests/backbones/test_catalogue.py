@@ -1,4 +1,4 @@
-"""The named backbones: what they are, what they cost, and what references mean."""
+"""Specifications, costs and references of the named backbones."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Checkpoint folders: what is written comes back, and what was tampered with does not."""
+"""Checkpoint folders: round trip and verification."""
 
 import json
 import os

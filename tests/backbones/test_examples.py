@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the public functions of `backbones` are correct."""
+"""Doctests of the public functions of `backbones`."""
 
 import doctest
 import inspect

@@ -1,4 +1,4 @@
-"""ONNX models as backbones: what the exporter writes gives what the network gives; entries are whole and guarded."""
+"""ONNX models as backbones: outputs, entries and verification."""
 
 import json
 import shlex

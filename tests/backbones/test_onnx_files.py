@@ -1,4 +1,4 @@
-"""ONNX files of another kind or unclear: one message each; and which outputs are taken."""
+"""Invalid or ambiguous ONNX files, and the choice of outputs."""
 
 import re
 

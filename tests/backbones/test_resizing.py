@@ -1,4 +1,4 @@
-"""Crops resized together have, byte for byte, the pixels that Pillow gives each of them."""
+"""Batched resizing equals Pillow byte for byte."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""VGG-16 faces: both layouts that circulate give the network they were made from; others are told what does not fit.
+"""Both layouts of VGG-16 face weights, and errors of other files.
 
 Most states here are of expanded scalars: the right names and shapes, and no memory.
 """

@@ -1,4 +1,4 @@
-"""The benchmarks of extraction: the rival does the same work, and rows come out of it."""
+"""Benchmarks of feature extraction and of their reference."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The table of exported backbones: measured for the smallest, and written of costs that were measured once."""
+"""Cost table of exported backbones, measured for the smallest one and rendered from recorded costs."""
 
 import json
 

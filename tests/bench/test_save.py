@@ -1,4 +1,4 @@
-"""Figures saved in a real MLflow database and read back through MLflow itself."""
+"""Benchmark results in a real MLflow database."""
 
 from harness.bench.figure import Measurement
 from harness.bench.save import EXPERIMENT, log_measurements, metrics_by_name

@@ -1,4 +1,4 @@
-"""A backbone that the command has trained once, for all tests that look at it."""
+"""Fixture: a backbone that the command has trained once for all tests."""
 
 import shutil
 

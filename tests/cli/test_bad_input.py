@@ -1,4 +1,4 @@
-"""Each wrong input has its own message and exit code."""
+"""Each wrong input has a specific message and exit code."""
 
 import json
 import shutil

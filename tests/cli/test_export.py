@@ -1,4 +1,4 @@
-"""`framelight export`: on runs of a small store."""
+"""`framelight export` on runs of a small store."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Kills and rivals: nothing is lost, and the board comes out the same."""
+"""Interrupted and concurrent commands lose nothing and give the same leaderboard."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""`framelight leaderboard --causal` on a store in which a recipe has run."""
+"""`framelight leaderboard --causal` on a store with finished runs."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""`framelight leaderboard --cost` on a store with runs, one of them exported."""
+"""`framelight leaderboard --cost` on a store with an exported run."""
 
 import csv
 import io

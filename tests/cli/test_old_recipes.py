@@ -1,4 +1,4 @@
-"""Recipe files that were written for the previous version."""
+"""Recipe files written for the previous version."""
 
 from harness import BackboneRecipe, StillsConfig
 from harness.runner import find_recipe

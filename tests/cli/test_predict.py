@@ -1,4 +1,4 @@
-"""`framelight predict` on folders of crops, images and films: what it writes, and what it does with what was there."""
+"""`framelight predict` on folders of crops, images and videos."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""`framelight predict` on real clips: every face found, and nobody taken for somebody else."""
+"""`framelight predict` on real clips."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`framelight predict` on every kind of input that goes wrong or is odd: its message, or what is read of it."""
+"""`framelight predict` on invalid and unusual inputs."""
 
 from fractions import Fraction
 

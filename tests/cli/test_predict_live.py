@@ -1,4 +1,4 @@
-"""`framelight predict --live`: rows as they come, nothing known of later frames, and an end that leaves all whole."""
+"""`framelight predict --live`: causal rows as they arrive, and complete files at the end."""
 
 import signal
 import subprocess

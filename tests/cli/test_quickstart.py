@@ -1,4 +1,4 @@
-"""The main job as a newcomer runs it."""
+"""The quickstart recipe as a new user runs it."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""`framelight run` and `framelight leaderboard` on the small recipe, from crops to boards."""
+"""`framelight run` and `framelight leaderboard` on the small recipe."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""An MLflow server that dies while a recipe runs: results stay in the store, the next run sends them."""
+"""An MLflow server is lost during a run: results stay in the store and the next run sends them."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`framelight submit` on real runs: every task, both forms, and what it refuses."""
+"""`framelight submit` on real runs: every task, both formats, and errors."""
 
 import json
 import os

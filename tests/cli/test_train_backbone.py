@@ -1,4 +1,4 @@
-"""`framelight train-backbone`, from the command to the entry that recipes use."""
+"""`framelight train-backbone`, up to the entry that recipes use."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What `framelight train-backbone` refuses, or cannot finish, with a message of its own."""
+"""Errors of `framelight train-backbone`."""
 
 import json
 import re

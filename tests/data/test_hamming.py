@@ -1,4 +1,4 @@
-"""Near pairs of hashes are those that a comparison of all with all finds."""
+"""Near pairs of hashes equal those of a brute-force comparison."""
 
 import numpy as np
 import pytest

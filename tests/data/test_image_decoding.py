@@ -1,4 +1,4 @@
-"""What is decoded, and what is refused and why."""
+"""Decoding of images, and errors of invalid ones."""
 
 import numpy as np
 import pytest

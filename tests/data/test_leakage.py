@@ -1,4 +1,4 @@
-"""What is said of answers that reach the features: identical crops in two splits, scores of the task itself."""
+"""Warnings about leakage: duplicate crops in two splits, and features with scores of the targets."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What rows are fitted and chosen on, and what of them is spread evenly."""
+"""Splits and folds, and label counts for their stratification."""
 
 import numpy as np
 import pytest

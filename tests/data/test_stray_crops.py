@@ -1,4 +1,4 @@
-"""Files in a crop folder whose number is no frame of its video."""
+"""Crop files whose number is not a frame of their video."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The built-in synthetic set: its bytes, its layout, its labels, its faces and its speed."""
+"""The synthetic data set: determinism, layout, labels, faces and speed."""
 
 from __future__ import annotations
 

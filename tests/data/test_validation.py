@@ -1,4 +1,4 @@
-"""The check of the data runs in a process of its own; what it finds wrong is told in `test_preparation`."""
+"""Validation of the labels in a separate process; its messages are tested in `test_preparation`."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The recipes of the paper's tables: what they expand to, and that they hold the figures that were published."""
+"""Recipes of the paper's tables: their jobs and the published scores."""
 
 import importlib
 from pathlib import Path

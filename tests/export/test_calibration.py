@@ -1,4 +1,4 @@
-"""Which crops set the ranges of int8."""
+"""Selection of the crops for int8 calibration."""
 
 from pathlib import Path
 

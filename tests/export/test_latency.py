@@ -1,4 +1,4 @@
-"""The cost of a real file, measured in processes of their own."""
+"""Latency and memory of a real file, measured in separate processes."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Heads as one torch module, held against the numpy functions that a run predicted with."""
+"""Heads as one torch module equal the numpy functions that a run predicted with."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Networks as ONNX files, held against torch on the same crops."""
+"""ONNX files reproduce torch on the same crops."""
 
 import numpy as np
 import pytest

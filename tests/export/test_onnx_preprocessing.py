@@ -1,4 +1,4 @@
-"""What comes before the network in an exported graph: resizing and scaling, held against Pillow and `normalise`."""
+"""Resizing and scaling in an exported graph equal Pillow and `normalize`."""
 
 import numpy as np
 import onnx

@@ -1,4 +1,4 @@
-"""OpenVINO's files, held against the ONNX file of the same network."""
+"""OpenVINO files reproduce the ONNX file of the same network."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Networks as files for phones' runtimes, held against torch on the same crops."""
+"""Files for mobile runtimes reproduce torch on the same crops."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""Extraction: what is stored, what is skipped, and that a kill or a rival changes no byte."""
+"""Extraction: stored and skipped features; interruption and concurrency change no byte."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""By which engine features are computed: chosen, asked for, gone on with; and features in reduced precision."""
+"""Engine selection in feature extraction, and features in reduced precision."""
 
 import json
 

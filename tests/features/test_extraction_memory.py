@@ -1,4 +1,4 @@
-"""What extraction holds in memory does not grow with the data set."""
+"""The memory of extraction does not grow with the data set."""
 
 import dataclasses
 import weakref

@@ -1,4 +1,4 @@
-"""Rows of labels over stored features: who is there, in what order, and how much memory that takes."""
+"""Rows of labels over stored features: coverage, order and memory."""
 
 import itertools
 import subprocess

@@ -1,4 +1,4 @@
-"""The two ways a pipeline runs an engine: called by every worker, or fed by one thread while workers prepare."""
+"""Concurrent engines are called by every worker, others by one thread."""
 
 import threading
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Keys of feature entries: all that the arrays depend on, and nothing else."""
+"""Keys of feature entries depend on everything that determines the arrays."""
 
 import pytest
 import torch

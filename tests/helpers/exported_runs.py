@@ -1,4 +1,4 @@
-"""Small exports with a real ONNX file, for tests of what MLflow does with them."""
+"""Small exports with a real ONNX file, for tests of the MLflow registry."""
 
 import json
 

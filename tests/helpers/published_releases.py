@@ -1,4 +1,4 @@
-"""Releases of other people's libraries, installed beside this environment, whose real files the tests import."""
+"""Old releases of other libraries, installed in separate folders, whose real files are imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where tests find data that is not in the repository."""
+"""Locations of data that is not in the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small synthetic set and recipe, for tests that run the whole wire."""
+"""A small synthetic data set and recipe for end-to-end tests."""
 
 from __future__ import annotations
 

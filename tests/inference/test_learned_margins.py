@@ -1,4 +1,4 @@
-"""The margin of the crops that a run learned from: measured once, on real crops of a data set in its layout."""
+"""Crop margins estimated from the training crops of a run."""
 
 import json
 

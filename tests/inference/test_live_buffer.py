@@ -1,4 +1,4 @@
-"""Rows of a live video as arrays: what is joined bit by bit is what came, in few arrays however long it lasts."""
+"""Rows of a live video in a few growing arrays."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The stages of predict: the same chunks wherever a run had stopped, and errors where chunks are taken."""
+"""Stages of prediction: resumed runs give the same chunks, and errors reach the consumer."""
 
 import json
 

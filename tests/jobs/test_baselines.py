@@ -1,4 +1,4 @@
-"""A backbone's own emotion scores read as expressions."""
+"""Emotion scores of a backbone as expressions."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Jobs of a small recipe on a small set, in this process: what they read, and what their records say."""
+"""Jobs of a small recipe in this process: inputs and records."""
 
 import dataclasses
 import os

@@ -1,4 +1,4 @@
-"""The names of a job's files, and that what is written is read back."""
+"""Names of the files of a job, and their round trip."""
 
 import numpy as np
 import pytest

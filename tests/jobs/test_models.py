@@ -1,4 +1,4 @@
-"""Models of jobs: fitted, kept, and used again on the features of other images."""
+"""Models of jobs: fitted, saved, and applied to features of other images."""
 
 import dataclasses
 import json

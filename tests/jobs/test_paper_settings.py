@@ -1,4 +1,4 @@
-"""The switches of the paper from the command line, on a real set with frames that have no crop."""
+"""Settings of the paper from the command line, on a data set with missing crops."""
 
 import json
 

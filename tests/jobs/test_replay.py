@@ -1,4 +1,4 @@
-"""Kept predictions, smoothed and scored again; what the selection split chooses."""
+"""Replay of saved predictions, and selection of the postprocessing."""
 
 import tracemalloc
 

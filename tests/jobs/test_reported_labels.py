@@ -1,4 +1,4 @@
-"""The labels of the reported split are out of reach until the choice is on disk."""
+"""The labels of the reported split cannot be read before the selection is saved."""
 
 import ast
 import dataclasses

@@ -1,4 +1,4 @@
-"""Whole recipes, of every protocol, task and layout: no reported label is read before the choice is on disk."""
+"""Whole recipes of every protocol, task and layout read no reported label before the selection is saved."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Jobs that are alike train together: the same predictions as alone, whole ones, and failures that stay alone."""
+"""Jobs trained together have the same predictions as alone, and failures stay separate."""
 
 import dataclasses
 import json

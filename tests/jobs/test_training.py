@@ -1,4 +1,4 @@
-"""Which model predicts what: one slice, folds, and the model that is trained again on all training videos."""
+"""Which model predicts which split: held-out part, folds, and refitting on all training videos."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The price of real time, worked out from records and statistics alone."""
+"""Causal cost, computed from records and statistics only."""
 
 import dataclasses
 

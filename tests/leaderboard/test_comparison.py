@@ -1,4 +1,4 @@
-"""Two runs on the same videos: what compare finds, and what it refuses."""
+"""Comparison of two runs on the same videos, and its errors."""
 
 import dataclasses
 import json

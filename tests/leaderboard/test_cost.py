@@ -1,4 +1,4 @@
-"""Exported files beside each other, worked out from documents and statistics alone."""
+"""Cost of exported files, computed from records and statistics only."""
 
 import csv
 import dataclasses

@@ -1,4 +1,4 @@
-"""What choosing on the reported split adds: the same configuration under both protocols."""
+"""Optimism of the published protocol: the same configuration under both protocols."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The published figures: what is there, what is left out, and that they add up."""
+"""Published results: completeness, exclusions and consistent totals."""
 
 import subprocess
 import sys

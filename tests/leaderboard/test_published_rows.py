@@ -1,4 +1,4 @@
-"""Published figures beside runs on the same data."""
+"""Published results next to runs on the same data."""
 
 from harness.leaderboard.published import add_published_rows
 from harness.leaderboard.rows import leaderboard_rows

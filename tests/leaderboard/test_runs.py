@@ -1,4 +1,4 @@
-"""What RUN means."""
+"""Resolution of RUN arguments."""
 
 import pytest
 

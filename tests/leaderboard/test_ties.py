@@ -1,4 +1,4 @@
-"""Ranks, ties and intervals from the statistics that jobs keep."""
+"""Ranks, ties and intervals from the statistics of jobs."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A run whose model or kept predictions are no longer what they were is said, by file, wherever it is used."""
+"""Modified models and predictions of a run are reported wherever they are used."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say, on videos whose frames depend on each other."""
+"""Coverage of confidence intervals on simulated videos with dependent frames."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Paired tests reject as often as they say where nothing differs, and find what does."""
+"""Type 1 error and power of the paired tests."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Units are drawn alike however many there are, and alike in every process."""
+"""Bootstrap weights and permutation flips are uniform and reproducible."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every path to a score against independent implementations, on cases with every edge there is.
+"""All implementations of the scores against independent ones, including edge cases.
 
 Expressions and action units: scikit-learn. Concordance: exact rational arithmetic on the float32 values.
 """

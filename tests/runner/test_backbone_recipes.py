@@ -1,4 +1,4 @@
-"""Recipes that train a backbone: the published settings, `--set` on them, and finding them by the right command."""
+"""Recipes that train a backbone: published settings, `--set`, and the right command."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where jobs run, as seen by the script or notebook that starts them."""
+"""Worker processes, started from a script or notebook."""
 
 import subprocess
 import sys

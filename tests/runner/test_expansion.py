@@ -1,4 +1,4 @@
-"""The jobs a recipe stands for."""
+"""Expansion of recipes into jobs."""
 
 from pathlib import Path
 

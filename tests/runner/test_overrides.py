@@ -1,4 +1,4 @@
-"""`--set` and the finding of recipes."""
+"""`--set`, and lookup of recipes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is refused before any work, and what the entries of the store are known by."""
+"""Errors before any work, and keys of prepared inputs."""
 
 import dataclasses
 import os

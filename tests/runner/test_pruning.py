@@ -1,4 +1,4 @@
-"""A worker's word with the search that started it: answered whatever happens on either side, and never waited for."""
+"""Messages between workers and the search that started them, with failures on either side."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The Optuna search on real sqlite studies, chosen on the selection split only."""
+"""The Optuna search on real SQLite studies; it selects on the selection split only."""
 
 import dataclasses
 import json

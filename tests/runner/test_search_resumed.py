@@ -1,4 +1,4 @@
-"""A search that broke off anywhere goes on as if it had not."""
+"""Interrupted searches resume identically."""
 
 import dataclasses
 import signal

@@ -1,4 +1,4 @@
-"""Tracking on a real MLflow server on loopback, and what happens when it is not there or goes away."""
+"""Tracking on a real MLflow server on localhost, and its failures."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Tracking in a store's own sqlite database, read back through MLflow itself."""
+"""Tracking in the SQLite database of a store, read back through MLflow."""
 
 import json
 import sqlite3

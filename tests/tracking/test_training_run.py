@@ -1,4 +1,4 @@
-"""A backbone's training as a run in a store's own sqlite database, read back through MLflow itself."""
+"""Training runs of backbones in the SQLite database of a store, read back through MLflow."""
 
 import sqlite3
 

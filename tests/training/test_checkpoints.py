@@ -1,4 +1,4 @@
-"""A fit that was stopped and taken up again equals one that never was, bit for bit."""
+"""A resumed fit equals an uninterrupted one bit for bit."""
 
 import signal
 import subprocess

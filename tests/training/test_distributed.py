@@ -1,4 +1,4 @@
-"""Fits on two processes of this machine."""
+"""Fits on two processes of one machine."""
 
 import os
 import subprocess

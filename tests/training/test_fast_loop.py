@@ -1,4 +1,4 @@
-"""Heads on features: an epoch's steps made at once are those that Lightning makes one by one."""
+"""The fast loop over features takes the same steps as Lightning."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What a fit does with a backbone, inputs that are prepared on the device, and the Trainer's arguments."""
+"""Fits with a backbone: input preparation on the device and arguments of the Trainer."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What the settings of a head change in its losses."""
+"""Effect of head settings on the losses."""
 
 import math
 

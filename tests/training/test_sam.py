@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation against numbers worked out by hand, and against a loop written out in plain torch."""
+"""Sharpness-aware minimization against manual computations and an explicit loop in plain torch."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What commands print of the messages that the project logs."""
+"""Log messages as commands print them."""
 
 import io
 import logging

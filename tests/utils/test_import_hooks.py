@@ -1,4 +1,4 @@
-"""Names and paths of the previous version keep working, and say where the names are now."""
+"""Names and paths of the previous version still work, with a warning."""
 
 import importlib
 import subprocess

@@ -1,4 +1,4 @@
-"""Folders for users: whole, and never over what is there unless told so."""
+"""Output folders are written atomically and never replaced without --force."""
 
 import errno
 import os

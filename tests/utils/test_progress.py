@@ -1,4 +1,4 @@
-"""Where a progress bar is shown."""
+"""When a progress bar is shown."""
 
 import subprocess
 import sys

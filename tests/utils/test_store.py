@@ -1,4 +1,4 @@
-"""Where a store keeps what, which old stores must still be read by."""
+"""Locations in a store, which must stay readable in old stores."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""Cameras. OpenCV's capture reads a video file as it reads a device, so what follows the opening is tested on one."""
+"""Cameras; OpenCV's capture reads a video file like a device, so everything after opening is tested on one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Frames of real video files: their pixels, their times, and what is wrong with them."""
+"""Frames of real video files: pixels, times and faults."""
 
 import threading
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""A video played as if live: the newest frame, the others dropped. Counts and orders; no test asks for a speed."""
+"""A video played in real time: the newest frame is processed and others are dropped, without timing assertions."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What the user names as input, and what is said of what cannot be read."""
+"""Inputs named by the user, and errors of those that cannot be read."""
 
 import math
 

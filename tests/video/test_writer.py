@@ -1,4 +1,4 @@
-"""Videos written: they can be read again, play in browsers, and are there whole or not at all."""
+"""Written videos can be read, play in browsers, and are complete or absent."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Whatever engine runs it, a backbone gives what torch gives, for any number of crops and from several threads."""
+"""Every engine reproduces the outputs of torch, for any batch size and from several threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec

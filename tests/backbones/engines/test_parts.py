@@ -1,4 +1,4 @@
-"""Pieces of a fixed size, differences, kept facts, and the memory that torch keeps."""
+"""Batching, parity, the cache of engines, and memory reuse."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Names and what is said of those that cannot be used; what is measured, remembered and followed; what is refused."""
+"""Selection, benchmark and cache of engines, and errors of engines that cannot be used."""
 
 import json
 import shutil

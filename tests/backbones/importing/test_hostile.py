@@ -1,4 +1,4 @@
-"""Files that would do something when unpickled are refused by name, and nothing of them is done."""
+"""Hostile pickles are rejected with the names that they refer to, and none of their code is executed."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""Archives and tensors made to be believed: nothing is unpacked beyond its size, nor read beyond its storage."""
+"""Hostile archives and tensors: no read exceeds the size of the file or of a storage."""
 
 import zipfile
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Networks pickled by the releases that published emotion weights were made with give what they gave there."""
+"""Networks pickled by old releases of the libraries reproduce their original outputs."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""State dicts, safetensors and Lightning checkpoints: every tensor lands."""
+"""State dicts, safetensors and Lightning checkpoints."""
 
 import argparse
 import functools

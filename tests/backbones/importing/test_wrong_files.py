@@ -1,4 +1,4 @@
-"""Files that are not what they should be: one message each, with the first offending names, and no entry."""
+"""Invalid weights files: one error message each, and no entry."""
 
 import re
 

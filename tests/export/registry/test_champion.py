@@ -1,4 +1,4 @@
-"""Which run is the champion of its board: the one that leads it beyond the tie."""
+"""Which run is the champion of its leaderboard."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""`models:/NAME@ALIAS` and `models:/NAME/VERSION` become the folder of an export again."""
+"""Models of the registry are downloaded as export folders."""
 
 import os
 import shutil

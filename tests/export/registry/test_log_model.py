@@ -1,4 +1,4 @@
-"""An export as a model in MLflow, on a store's own sqlite database."""
+"""Exports as MLflow models, in the database of a store."""
 
 import os
 import signal

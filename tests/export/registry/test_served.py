@@ -1,4 +1,4 @@
-"""`mlflow models serve` on the champion answers HTTP with the numbers of the exported file."""
+"""`mlflow models serve` on the champion returns the outputs of the exported file."""
 
 import json
 import os

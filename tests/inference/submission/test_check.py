@@ -1,4 +1,4 @@
-"""`data check` of a submission: every fault with its file and line."""
+"""`data check` of submissions: every fault with file and line."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is written is read back as it was, by the parsers of the organisers' own files."""
+"""Submission files round trip through the parsers of the organizers' formats."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""How many lines the file of a video has, and what says so."""
+"""The number of lines in the file of a video, and its sources."""
 
 import av
 import numpy as np

@@ -1,4 +1,4 @@
-"""Predictions at every frame of a submission: filled, smoothed and decided as the run's own score was."""
+"""Predictions at every frame of a submission, postprocessed as in the run."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The round trip on a labelled split: what does not agree is an error."""
+"""The round trip on a labeled split: any difference is an error."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What single pictures show, looked at in their pixels and in the numbers they are drawn from."""
+"""Single panels of figures, checked by their pixels and data."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Which pictures a run has, that they are the same everywhere, and what they say at once."""
+"""Figures of a run: which ones, determinism and titles."""
 
 import gc
 import os

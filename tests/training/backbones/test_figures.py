@@ -1,4 +1,4 @@
-"""The pictures of a training, looked at pixel by pixel."""
+"""Figures of a training, checked by their pixels."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Which batches a training sees, whoever decodes them and when."""
+"""Batches of a training do not depend on which threads decode them."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A training that is killed outright goes on, and ends as if nothing had happened."""
+"""A killed training resumes and ends identically."""
 
 import json
 import os

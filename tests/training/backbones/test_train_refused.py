@@ -1,4 +1,4 @@
-"""Stills, machines and work folders that a training refuses, or goes on with and says so."""
+"""Errors and warnings of trainings about images, hardware and working folders."""
 
 import dataclasses
 from pathlib import Path

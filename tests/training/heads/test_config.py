@@ -1,4 +1,4 @@
-"""Heads as data: their parts, and what cannot be."""
+"""Head configurations and their overrides."""
 
 import dataclasses
 import json

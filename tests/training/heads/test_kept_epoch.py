@@ -1,4 +1,4 @@
-"""Which epoch is kept, and how long is trained."""
+"""Selected epoch and length of trainings."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Mean and deviation of columns, a few rows at a time."""
+"""Blockwise mean and standard deviation of columns."""
 
 import numpy as np
 import pytest

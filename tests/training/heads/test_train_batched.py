@@ -1,4 +1,4 @@
-"""Heads trained together are the heads trained alone."""
+"""Heads trained together equal heads trained separately."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Words beside points: where there is room, and nowhere else."""
+"""Labels of points are placed without overlap."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Faces of real people, where the clips are there."""
+"""Faces of real people, if the clips are available."""
 
 import av
 import numpy as np

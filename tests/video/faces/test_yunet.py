@@ -1,4 +1,4 @@
-"""No YuNet file comes with the project; a graph with its inputs and outputs sees bright squares as faces."""
+"""YuNet on a graph with the same inputs and outputs that detects bright squares; no YuNet file is included."""
 
 import numpy as np
 import onnx
