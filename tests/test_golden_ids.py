@@ -98,7 +98,7 @@ def test_ids_on_shared_data(name, tmp_path):
     assert found == GOLDEN["data"][name]
 
 
-def test_a_dataclass_without_a_tag_has_no_id():
+def test_dataclass_without_tag_has_no_id():
     @dataclasses.dataclass(frozen=True)
     class Untagged:
         value: int = 0

@@ -66,7 +66,7 @@ def test_imports_run_downwards(name):
 
 
 @pytest.mark.parametrize("name", ["metrics", "smoothing"])
-def test_the_core_needs_numpy_alone(name):
+def test_core_needs_numpy_alone(name):
     modules = {module for path in FILES if package(path) == name for _, module in imports(path)}
     ours = {module for module in modules if module.startswith("harness.")}
     libraries = {module.split(".")[0] for module in modules - ours}

@@ -18,7 +18,7 @@ CLASSES = ("Neutral", "Anger", "Other")
 
 @pytest.fixture
 def saved(tmp_path):
-    """A trained entry called `mine` in tmp_path, and the backbone it was made from."""
+    """A trained entry called `mine` in tmp_path, and its parent backbone."""
     network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
     backbones.save_checkpoint(
         tmp_path / "mine-0123",

@@ -30,7 +30,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def program(network):
-    """Both outputs, any number of pictures."""
+    """Both outputs, with a dynamic batch size."""
     return export(Both(network), 2, ["embedding", "scores"], dynamic=True)
 
 

@@ -106,7 +106,7 @@ def test_probabilities_are_distinguished_from_logits(tmp_path):
 
 
 @pytest.mark.parametrize("declared, batch", [("N", 1), ("1", 1), ("4", 4)])
-def test_a_graph_of_a_fixed_batch_takes_any_number_of_crops(tmp_path, declared, batch):
+def test_graph_of_a_fixed_batch_takes_any_number_of_crops(tmp_path, declared, batch):
     """Also one that says it takes any number and does not; a pooled map [N, D, 1, 1] is an embedding."""
     path = written(
         tmp_path / "m.onnx",

@@ -15,7 +15,7 @@ SIDES = st.integers(1, 130)
 
 
 def drawn(height, width, count=2, seed=0):
-    """Noise: every grey level beside every other."""
+    """Noise with all gray levels next to each other."""
     return list(np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
 
 

@@ -85,7 +85,7 @@ def test_both_layouts_are_equal(original):
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.network.state_dict().items())
 
 
-def test_a_file_is_read_by_reference(original, file):
+def test_file_is_read_by_reference(original, file):
     backbone = backbones.load(f"vggface@{file}")
     assert backbone.weights == "file faces.pth" and backbone.score_width == 5 and not backbone.is_random
     theirs = original.state_dict()["classifier.6.weight"].half().float()

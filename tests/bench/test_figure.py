@@ -19,12 +19,12 @@ def test_rounds_alternate_after_warmup():
     assert {name: len(taken) for name, taken in times.rounds.items()} == {"ours": 2, "theirs": 2}
 
 
-def test_the_ratio_is_the_median_of_the_rounds_ratios():
+def test_ratio_is_the_median_of_the_rounds_ratios():
     times = Times({"ours": (1.0, 2.0, 10.0), "theirs": (4.0, 4.0, 10.0)})
     assert times.ratio("ours", "theirs") == 2.0 and times.median("ours") == 2.0
 
 
-def test_the_median_of_some_rounds_is_taken():
+def test_median_of_some_rounds_is_taken():
     assert median_seconds(lambda: None, 3) >= 0
     with pytest.raises(ZeroDivisionError):
         median_seconds(lambda: 1 / 0)

@@ -82,7 +82,7 @@ def test_json_separates_measured_and_published():
     } in found["published"]["costs"]
 
 
-def test_an_unknown_format_is_refused():
+def test_unknown_format_raises():
     with pytest.raises(InputError, match="unknown format 'markdwn'"):
         render(TABLE, "markdwn")
 
@@ -101,7 +101,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 
 @pytest.mark.slow
-def test_the_smallest_backbone_is_measured_in_every_precision(logged):
+def test_smallest_backbone_is_measured_in_every_precision(logged):
     found = list(measure_rows(("tiny_mobilenet",), ("onnx",)))
     assert [row.precision for row in found] == ["float32", "float16", "int8"]
     assert found[0].size > found[1].size > found[2].size

@@ -54,7 +54,7 @@ def test_json_has_every_field():
     assert found["figures"][0]["ratio"] == 400.9 and found["figures"][1]["limit"] == 0.5
 
 
-def test_another_format_is_refused():
+def test_another_format_raises():
     with pytest.raises(InputError, match="unknown format 'jsn'; did you mean json"):
         render(FIGURES, MACHINE, "Zen", "jsn")
 

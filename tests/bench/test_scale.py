@@ -14,7 +14,7 @@ def scaled(frames, head, peak=1.5):
     return ScaleResult(frames, {"head": head, "record": head / 10}, int(peak * 2**30))
 
 
-def test_the_exponent_is_the_slope_of_log_time():
+def test_exponent_is_the_slope_of_log_time():
     assert growth_exponent([scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]) == pytest.approx(1)
     assert growth_exponent([scaled(n, n**1.3) for n in (10_000, 30_000, 1_000_000)]) == pytest.approx(1.3)
 

@@ -32,7 +32,7 @@ def test_unknown_layout(capsys, recipe_file, tmp_path):
     assert "layout" in said(capsys, *run(recipe_file, tmp_path / "data", tmp_path))
 
 
-def test_a_recipe_that_needs_data(capsys, tmp_path):
+def test_recipe_that_needs_data(capsys, tmp_path):
     assert "add --data DIR" in said(capsys, "run", "abaw3_expr", "--store", tmp_path / "store")
 
 
@@ -67,7 +67,7 @@ def test_unknown_task_of_a_leaderboard(capsys, tmp_path):
     assert "did you mean expr" in said(capsys, "leaderboard", "--task", "exp", "--store", tmp_path)
 
 
-def test_an_empty_store_has_an_empty_leaderboard(capsys, tmp_path):
+def test_empty_store_has_an_empty_leaderboard(capsys, tmp_path):
     assert main(["leaderboard", "--store", str(tmp_path / "none")]) == 0
     assert not (tmp_path / "none").exists()
 
@@ -91,18 +91,18 @@ def expr_files(data, split):
 
 
 @pytest.mark.parametrize("text", ["surprised", "8", "-2", "1.5", ""])
-def test_a_malformed_annotation_is_named_with_its_line(capsys, recipe_file, data, tmp_path, text):
+def test_malformed_annotation_is_named_with_its_line(capsys, recipe_file, data, tmp_path, text):
     assert annotation(data, text) in said(capsys, *run(recipe_file, data, tmp_path))
 
 
-def test_a_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, data, tmp_path):
+def test_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, data, tmp_path):
     image = sorted((data / "cropped_aligned").glob("*/*.jpg"))[0]
     image.write_bytes(image.read_bytes()[:200])
     assert main([str(a) for a in run(recipe_file, data, tmp_path)]) == 0
     assert f"{image.parent.name}/{image.name}" in capsys.readouterr().err
 
 
-def test_a_store_that_cannot_be_written(capsys, recipe_file, small_set):
+def test_store_that_cannot_be_written(capsys, recipe_file, small_set):
     message = said(capsys, "run", recipe_file, "--data", small_set, "--store", "/proc/framelight", code=1)
     assert "choose another store" in message
 
@@ -132,7 +132,7 @@ def test_full_disk_in_store(recipe_file, small_set, tmp_path):
     assert not list((tmp_path / "store").rglob("*.aside"))
 
 
-def test_a_video_without_any_crop_lowers_the_coverage(capsys, recipe_file, data, tmp_path):
+def test_video_without_crop_lowers_the_coverage(capsys, recipe_file, data, tmp_path):
     shutil.rmtree(data / "cropped_aligned" / expr_files(data, "Validation_Set")[0].stem)
     assert main([str(a) for a in run(recipe_file, data, tmp_path, "--set", "features=embeddings")]) == 0
     capsys.readouterr()
@@ -141,14 +141,14 @@ def test_a_video_without_any_crop_lowers_the_coverage(capsys, recipe_file, data,
 
 
 @pytest.mark.parametrize("split, name", [("Train_Set", "train"), ("Validation_Set", "validation")])
-def test_an_empty_split(capsys, recipe_file, data, tmp_path, split, name):
+def test_empty_split(capsys, recipe_file, data, tmp_path, split, name):
     for path in expr_files(data, split):
         path.unlink()
     message = said(capsys, *run(recipe_file, data, tmp_path))
     assert name in message and "expr" in message
 
 
-def test_a_split_without_one_valid_label(capsys, recipe_file, data, tmp_path):
+def test_split_without_one_valid_label(capsys, recipe_file, data, tmp_path):
     for path in expr_files(data, "Validation_Set"):
         header, *rows = path.read_text().splitlines()
         path.write_text("\n".join([header, *("-1" for _ in rows)]) + "\n")
@@ -199,13 +199,13 @@ def test_invalid_seed(capsys, recipe_file, small_set, tmp_path, seed):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_store_that_is_a_file(capsys, recipe_file, small_set, tmp_path):
+def test_store_that_is_a_file(capsys, recipe_file, small_set, tmp_path):
     (tmp_path / "store").write_text("")
     assert "is a file" in said(capsys, *run(recipe_file, small_set, tmp_path))
     assert "is a file" in said(capsys, "leaderboard", "--store", tmp_path / "store")
 
 
-def test_a_leaderboard_written_to_a_folder(capsys, tmp_path):
+def test_leaderboard_written_to_a_folder(capsys, tmp_path):
     assert "is a folder" in said(capsys, "leaderboard", "--store", tmp_path / "none", "--out", tmp_path)
 
 

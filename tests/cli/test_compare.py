@@ -43,7 +43,7 @@ def test_compare_prints_difference_and_confidence(tracked, capsys):
     assert lines[-1].startswith("A is better than B by 0.") and max(map(len, lines)) <= 100
 
 
-def test_the_json_says_the_same(tracked, capsys):
+def test_json_says_the_same(tracked, capsys):
     assert main(["compare", "best:expr", "aaaa2222bbbb", "--store", str(tracked), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["first"]["run_id"] == "aaaa1111bbbb" and found["seeds"] == [[0, 0], [1, 1]]
@@ -53,7 +53,7 @@ def test_the_json_says_the_same(tracked, capsys):
     assert found["verdict"].startswith("A is better")
 
 
-def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
+def test_moved_store_compares_as_before(tracked, tmp_path, capsys):
     shutil.copytree(tracked, tmp_path / "moved")
     outputs = []
     for store in (tracked, tmp_path / "moved"):
@@ -78,7 +78,7 @@ def test_incomparable_runs_exit_with_2(tracked, capsys, runs, told):
     assert told in said.err and not said.out and "Traceback" not in said.err
 
 
-def test_an_empty_store_is_exit_code_2(tmp_path, capsys):
+def test_empty_store_is_exit_code_2(tmp_path, capsys):
     assert main(["compare", "a", "b", "--store", str(tmp_path)]) == 2
     assert "no runs are tracked" in capsys.readouterr().err
 

@@ -79,7 +79,7 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
 
 
 def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
-    """A killed parent leaves no process of its own behind."""
+    """A killed parent leaves no child process behind."""
     mark = str(tmp_path / "store")
     process = subprocess.Popen(
         small_run.command(

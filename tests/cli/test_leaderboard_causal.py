@@ -149,7 +149,7 @@ def test_modified_or_missing_predictions_exclude_the_job(capsys, store):
     assert err.count("--force") == 2 and err.count("1 job left out") == 2
 
 
-def test_the_formats_agree(capsys, store):
+def test_formats_agree(capsys, store):
     rows, _ = causal(capsys, store)
     _, out, _ = shown(capsys, "--causal", "--store", store, "--format", "csv")
     listed = list(csv.DictReader(io.StringIO(out)))
@@ -176,7 +176,7 @@ def test_wrong_options_exit_with_2(capsys, finished, arguments, message):
     assert code == 2 and message in err
 
 
-def test_a_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
+def test_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
     code, out, _ = shown(capsys, "--causal", "--store", tmp_path / "none")
     assert code == 0 and "nothing to replay" in out
     assert not (tmp_path / "none").exists()

@@ -108,7 +108,7 @@ def test_unreadable_export_record_is_ignored(capsys, store, tmp_path):
     assert shown(capsys, "--cost", "--store", tmp_path / "store")[0] == 0
 
 
-def test_a_file_whose_statistics_are_damaged_has_a_score_without_an_interval(capsys, store, tmp_path):
+def test_file_whose_statistics_are_damaged_has_a_score_without_interval(capsys, store, tmp_path):
     subprocess.run(["cp", "-a", store, tmp_path / "store"], check=True)
     path = next((tmp_path / "store/artifacts/exports").glob("*/*.npz"))
     path.unlink()

@@ -108,7 +108,7 @@ def test_nothing_is_overwritten_without_force(readers, crops, tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
-def test_the_input_is_never_overwritten(readers, crops, tmp_path, capsys):
+def test_input_is_never_overwritten(readers, crops, tmp_path, capsys):
     mine = shutil.copytree(crops, tmp_path / "out" / "crops")
     assert predict(readers, mine, tmp_path / "out", "--force") == 2
     assert "which is read" in capsys.readouterr().err and len(list(mine.iterdir())) == len(list(crops.iterdir()))

@@ -48,7 +48,7 @@ def test_eight_faces_at_once(readers, tmp_path, capsys):
 
 
 def _montage(paths, folder):
-    """A picture of eight people in which a detector finds each when alone."""
+    """An image of eight people, each of which the detector finds separately."""
     from harness.video.faces.detector import open_detector
 
     detector, size = open_detector("haar"), 160

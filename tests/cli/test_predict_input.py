@@ -14,7 +14,7 @@ from tests.video.test_camera import NOWHERE
 
 @pytest.fixture
 def read(readers, tmp_path, capsys):
-    """Predict an input; exit code, what was printed and what was said. Every frame is taken as a face, if wanted."""
+    """Predict on an input and return exit code, stdout and stderr; optionally every frame is a face crop."""
 
     def run(source, *arguments, crops=True):
         code = predict(readers, source, tmp_path / "out", *(("--crops",) if crops else ()), *arguments)
@@ -83,7 +83,7 @@ def test_video_of_one_frame(read, tmp_path):
     assert code == 0 and "1 frame, 1 face, found in 1 frame (100.0%)" in printed and frames_of(tmp_path) == [1]
 
 
-def test_without_a_face_every_frame_has_an_empty_row(read, tmp_path):
+def test_without_face_every_frame_has_an_empty_row(read, tmp_path):
     code, printed, said = read(film(tmp_path / "a.mp4", 12, 320, 240), "--render", crops=False)
     assert code == 0 and "12 frames, 0 faces, found in 0 frames" in printed and "no face was found" in said
     written = rows(tmp_path / "out")

@@ -47,7 +47,7 @@ def test_default_live_filter_is_exponential(readers, tmp_path):
 
 
 def test_slow_first_calls_drop_no_frames(readers, tmp_path, monkeypatch):
-    """A table is made before the first frame is asked for: to load what makes it takes seconds."""
+    """The table code is loaded before the first frame, because that takes seconds."""
     happened = []
     making, asking = tables.as_csv, RealtimeSource.__iter__
     monkeypatch.setattr(tables, "as_csv", lambda *arguments: happened.append("table") or making(*arguments))

@@ -99,7 +99,7 @@ def test_second_run_computes_nothing(finished, small_set, recipe_file, capsys):
 
 
 @pytest.mark.parametrize("file", ["statistics.npz", "reported.npz"])
-def test_a_job_whose_files_are_damaged_is_computed_again(finished, small_set, recipe_file, tmp_path, capsys, file):
+def test_job_whose_files_are_damaged_is_computed_again(finished, small_set, recipe_file, tmp_path, capsys, file):
     store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
     run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
     before = board(store, capsys)
@@ -125,7 +125,7 @@ def test_force_in_one_process_is_bitwise_equal(finished, small_set, recipe_file,
     assert f"{small_run.JOBS} jobs run" in forced.err
 
 
-def test_a_changed_smoothing_trains_nothing(small_set, recipe_file, tmp_path, capsys):
+def test_changed_smoothing_trains_nothing(small_set, recipe_file, tmp_path, capsys):
     store = str(tmp_path / "store")
     run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1"]
     assert main(run) == 0

@@ -40,7 +40,7 @@ def test_results_are_stored_and_sent_by_the_next_run(finished, server, small_set
     assert again.stdout == board
 
 
-def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
+def test_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
     for name in ("mine", "theirs"):
         features = "embeddings" if name == "mine" else "scores"
         done = small_run.framelight(
@@ -54,7 +54,7 @@ def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set,
     assert ",embeddings," in board.stdout and ",scores," in board.stdout
 
 
-def test_an_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp_path):
+def test_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp_path):
     from mlflow.tracking import MlflowClient
 
     store = tmp_path / "store"

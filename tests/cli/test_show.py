@@ -56,7 +56,7 @@ def test_recipes_are_listed_with_requirements(capsys):
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_the_version_is_printed(capsys):
+def test_version_is_printed(capsys):
     with pytest.raises(SystemExit) as done:
         main(["--version"])
     assert done.value.code == 0 and capsys.readouterr().out.startswith("framelight 0.")

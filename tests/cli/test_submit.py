@@ -37,7 +37,7 @@ def data(small_set, tmp_path):
 
 @pytest.fixture
 def submit(store, small_set, tmp_path, capsys):
-    """Run the command; its exit code, what it printed, and what it said."""
+    """Run the command and return exit code, stdout and stderr."""
 
     def run(which, *arguments, data=small_set, out="out", store=store):
         places = ["--data", data, "--store", store, "--out", tmp_path / out]
@@ -90,7 +90,7 @@ def test_note_has_the_provenance(submit, store, tmp_path):
     assert sum(note["lines"].values()) == note["rows"]
 
 
-def test_a_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp_path):
+def test_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp_path):
     run = kept(store, task="expr", protocol="published", kind="run")[0]["group_id"]
     code, printed, _ = submit(run)
     assert code == 0 and "published, optimistic" in printed
@@ -158,7 +158,7 @@ def test_new_images_are_extracted(submit, store, data, tmp_path):
     assert code == 0 and "another split or data" in printed
 
 
-def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
+def test_same_command_writes_the_same_bytes(submit, tmp_path):
     submit("best:au", out="one")
     submit("best:au", out="two")
     for path in (tmp_path / "one").iterdir():
@@ -180,7 +180,7 @@ def test_round_trip_of_every_protocol(submit, store, tmp_path, recipe, form):
         assert trip["record"] == record["metrics"][record["metric"]] == pytest.approx(trip["files"], abs=1e-6)
 
 
-def test_a_baseline_that_reads_labels_is_refused(submit, store):
+def test_baseline_that_reads_labels_raises(submit, store):
     reading = [record for record in kept(store, kind="baseline") if "uses_labels" in record["flags"]]
     assert reading
     code, _, said = submit(reading[0]["group_id"])
@@ -214,7 +214,7 @@ def test_out_inside_data_is_rejected(submit, data, tmp_path):
     assert not (data / "mine").exists() and not (data / "cropped_aligned" / "mine").exists()
 
 
-def test_a_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
+def test_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
     path = film(data / "videos" / f"{names_in(data)[0]}.mp4", 40)
     path.write_bytes(path.read_bytes()[:200])
     code, _, said = submit("best:expr", data=data)

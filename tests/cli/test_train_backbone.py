@@ -42,7 +42,7 @@ def test_work_folder_is_removed(trained):
     assert all(name.endswith(".lock") for name in left)
 
 
-def test_the_run_in_mlflow_holds_curves_params_metrics_and_pictures(trained, tmp_path):
+def test_run_in_mlflow_holds_curves_params_metrics_and_pictures(trained, tmp_path):
     store, _ = trained
     client, run = require_whole_run(store)
     card = card_of(store)
@@ -90,7 +90,7 @@ def test_broken_entry_does_not_hide_others(copied, capsys):
     assert "warning: broken: " in told.err and "cannot be read" in told.err
 
 
-def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
+def test_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
     assert main(["backbones", "--store", str(copied)]) == 0
     assert f"\n{entry_of(copied).name} " in capsys.readouterr().out
     assert (
@@ -151,7 +151,7 @@ def test_fine_tuned_backbone_names_its_parent(copied, drawn, table, capsys):
 
 
 def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
-    """End the command once the first epoch of `stage` is kept; what it said."""
+    """End the command after the first saved epoch of `stage` and return its messages."""
     process = subprocess.Popen(
         small_run.command("train-backbone", recipe, "--data", table, "--store", store),
         stdout=subprocess.DEVNULL,

@@ -101,7 +101,7 @@ def test_parent_with_other_settings_is_another_parent(copied, drawn, table, caps
     assert "mine alone; faces's terms" in {card["licence"] for card in cards}
 
 
-def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
+def test_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
     shutil.copytree(table, tmp_path / "faces")
     labels = tmp_path / "faces/labels.csv"
     lines = labels.read_text().splitlines()

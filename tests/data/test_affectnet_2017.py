@@ -23,7 +23,7 @@ def test_codes_map_to_backbone_classes(tmp_path):
     assert source.stills("validation").images[0].name == "v0.jpg"
 
 
-def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(tmp_path):
+def test_images_without_expression_and_missing_ones_are_left_out_and_counted(tmp_path):
     rows = [
         row_2017("1/a.jpg", 8),
         row_2017("1/b.jpg", 9, -2, -2),

@@ -86,7 +86,7 @@ def test_annotations_may_be_longer_than_the_crops(tmp_path):
     assert labels.frame[-1] == 7 and len(labels) == 12
 
 
-def test_a_video_without_crops_is_a_sequence_of_no_frames(tmp_path):
+def test_video_without_crops_is_a_sequence_of_no_frames(tmp_path):
     small_abaw3(tmp_path)
     shutil.rmtree(tmp_path / "cropped/video3")
     sequence = open_dataset(tmp_path).sequences["video3"]
@@ -120,7 +120,7 @@ FRAME_LIST = ("image_location,valence,arousal", "video9/00001.jpg,", "video9/000
 
 
 @pytest.mark.parametrize("place", ["", "test_set"])
-def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, place):
+def test_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, place):
     small_abaw3(tmp_path)
     path = write(tmp_path / place / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAME_LIST)
     dataset = open_dataset(tmp_path)
@@ -141,7 +141,7 @@ def test_list_of_videos_takes_precedence_over_list_of_frames(tmp_path):
     assert open_dataset(tmp_path).sequence_names("expr", "test") == ("video7", "video6")
 
 
-def test_the_multi_task_list_of_the_fourth_challenge(tmp_path):
+def test_multi_task_list_of_the_fourth_challenge(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / "MTL_Challenge_test_set_release.txt", MTL_HEADER, "video9/00001.jpg")
     assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
@@ -179,14 +179,14 @@ def test_unknown_folders_tasks_and_splits_raise(tmp_path):
         open_dataset(tmp_path).labels("au", "train")
 
 
-def test_annotations_without_any_crops_folder(tmp_path):
+def test_annotations_without_crops_folder(tmp_path):
     small_abaw3(tmp_path)
     shutil.rmtree(tmp_path / "cropped")
     with pytest.raises(InputError, match="annotations but no face crops; unpack them as"):
         open_dataset(tmp_path)
 
 
-def test_an_empty_split_has_no_rows(tmp_path):
+def test_empty_split_has_no_rows(tmp_path):
     small_abaw3(tmp_path)
     for path in (tmp_path / ANNOTATIONS / EXPR / "Validation_Set").iterdir():
         path.unlink()

@@ -25,7 +25,7 @@ def test_byte_order_mark_line_ends_and_blank_lines_are_accepted(tmp_path):
     assert read_frames(path, "va").tolist() == [[0.5, -0.5], [0, 1]]
 
 
-def test_the_header_is_skipped_exactly_once(tmp_path):
+def test_header_is_skipped_exactly_once(tmp_path):
     path = write(tmp_path / "e.txt", HEADERS[EXPR], HEADERS[EXPR], "1")
     with pytest.raises(InputError, match=r"e\.txt:2: 8 columns"):
         read_frames(path, "expr")
@@ -53,7 +53,7 @@ def test_the_header_is_skipped_exactly_once(tmp_path):
         ("au", [HEADERS[AU], "0,1"], 2, "2 columns, but 12 are needed"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
+def test_malformed_line_is_named(tmp_path, task, lines, line, words):
     path = write(tmp_path / "video9.txt", *lines)
     with pytest.raises(InputError) as caught:
         read_frames(path, task)
@@ -69,7 +69,7 @@ def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
         (b"\xff\xd8\xff\xe0", "not a text file"),
     ],
 )
-def test_an_empty_or_binary_annotation_is_refused(tmp_path, content, words):
+def test_empty_or_binary_annotation_raises(tmp_path, content, words):
     path = tmp_path / "video1.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
@@ -109,7 +109,7 @@ def test_multitask_rows_keep_order_duplicates_and_five_digit_frames(tmp_path):
         (f"video1/00001.jpg,0,x,1,{ABSENT}", "arousal is 'x', not a number"),
     ],
 )
-def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
+def test_malformed_multitask_row_is_named(tmp_path, row, words):
     path = write(tmp_path / "train_set.txt", MTL_HEADER, f"video1/00001.jpg,0,0,1,{ABSENT}", row)
     with pytest.raises(InputError) as caught:
         read_multitask(path)
@@ -117,7 +117,7 @@ def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
     assert [fault.line for fault in multitask_faults(path)] == [3]
 
 
-def test_columns_that_only_add_up_over_two_rows_are_refused(tmp_path):
+def test_columns_that_only_add_up_over_two_rows_raise(tmp_path):
     path = write(
         tmp_path / "train_set.txt",
         MTL_HEADER,

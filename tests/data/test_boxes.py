@@ -27,7 +27,7 @@ def test_crop_equals_box():
     assert crop.shape == (10, 6, 3) and bounds(crop) == (2, 11, 4, 9)
 
 
-def test_the_margin_is_a_share_of_each_side():
+def test_margin_is_a_share_of_each_side():
     crop = crop_to_box(grid(100, 100), np.array([40, 50, 60, 60], np.float32), (0.25, 0.5))
     assert bounds(crop) == (45, 64, 35, 64)
 
@@ -79,7 +79,7 @@ def test_every_crop_lies_in_the_image_and_in_its_box(drawn, margin):
 
 
 @given(SIDES, SIDES, st.data())
-def test_a_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
+def test_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     image = grid(height, width)

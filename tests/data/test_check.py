@@ -77,7 +77,7 @@ def test_malformed_annotations_are_errors(tmp_path, challenge, content, words):
     assert len(report.errors) == 1 and words in report.errors[0].message
 
 
-def test_a_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path):
+def test_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt", MTL_HEADER, "video2,0,0", f"v/1.jpg,0,0,9,{ABSENT}")
     write(tmp_path / TEST_LISTS["expr"], "")
@@ -117,7 +117,7 @@ def test_duplicate_multitask_rows_are_a_warning(tmp_path):
     assert problem.line == 3 and problem.severity == "warning" and "on line 2" in problem.message
 
 
-def test_a_video_in_two_splits_is_an_error(tmp_path):
+def test_video_in_two_splits_is_an_error(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Validation_Set", "video1_left", [0, 1, 2, 3, 4])
     annotate(tmp_path, VA, "Validation_Set", "video1_right", ["0,0"])
@@ -183,7 +183,7 @@ def test_intact_images_of_any_mode_pass(tmp_path, kind, mode):
     assert check_dataset(tmp_path).crops == 20
 
 
-def test_a_table_with_faults_of_every_kind(tmp_path):
+def test_table_with_faults_of_every_kind(tmp_path):
     root = table(
         tmp_path,
         "image,expression,subject,split,AU1,valence",
@@ -219,7 +219,7 @@ def test_folders_that_cannot_be_opened(tmp_path):
         check_dataset(tmp_path)
 
 
-def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
+def test_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["x"] * 50)
     report = check_dataset(tmp_path)
@@ -262,7 +262,7 @@ def test_shared_data_has_no_errors(name, errors):
     assert all(len(line) <= 100 for line in render(report).splitlines())
 
 
-def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
+def test_folder_of_test_videos_alone_is_no_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9", "video8")
     report = check_dataset(tmp_path)
@@ -274,7 +274,7 @@ def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
     )
 
 
-def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
+def test_folder_whose_annotations_are_empty_is_an_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9")
     (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)

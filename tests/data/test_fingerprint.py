@@ -23,7 +23,7 @@ def test_digest_depends_on_content_only(tmp_path):
     assert dataset_digest(here, names=["video3"]) == dataset_digest(there, names=["video3"])
 
 
-def test_a_removed_or_renamed_crop_changes_the_digest(tmp_path):
+def test_removed_or_renamed_crop_changes_the_digest(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path))
     found = {dataset_digest(dataset)}
     (tmp_path / "cropped/video2/00005.jpg").rename(tmp_path / "cropped/video2/00006.jpg")
@@ -44,7 +44,7 @@ def test_unchanged_images_are_not_read_again(tmp_path):
     assert sequence_digest(dataset.sequences["video2"], digest_cache(path)) == "from the cache"
 
 
-def test_a_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
+def test_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
     cache, path = tmp_path / "digests.json", tmp_path / "data/cropped/video2/00001.jpg"
     before, stat = dataset_digest(dataset, cache), path.stat()

@@ -57,7 +57,7 @@ def test_sequences_are_blocks_of_512_rows_in_table_order(tmp_path):
     assert len(labels) == 1030 and labels.frame[512] == 1 and labels.sequence[512] == 1
 
 
-def test_without_a_split_column_subjects_are_split_by_the_seed(tmp_path):
+def test_without_split_column_subjects_are_split_by_the_seed(tmp_path):
     rows = [f"{n}.jpg,{'neutral' if n % 2 else 'anger'},s{n // 3}" for n in range(60)]
     root = table(tmp_path, "image,expression,subject", *rows)
 
@@ -70,7 +70,7 @@ def test_without_a_split_column_subjects_are_split_by_the_seed(tmp_path):
     assert open_dataset(root, 0).labels_digest("expr", "train") != open_dataset(root, 1).labels_digest("expr", "train")
 
 
-def test_without_a_subject_column_each_image_is_its_own_unit(tmp_path):
+def test_without_subject_column_each_image_is_its_unit(tmp_path):
     root = table(tmp_path, "image,expression,split", "1.jpg,anger,train", "2.jpg,fear,train")
     assert open_dataset(root).labels("expr", "train").units == ("1.jpg", "2.jpg")
 
@@ -145,7 +145,7 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
         ("", [], "the table is empty"),
     ],
 )
-def test_a_table_without_its_columns_is_refused(tmp_path, header, rows, words):
+def test_table_without_its_columns_raises(tmp_path, header, rows, words):
     with pytest.raises(InputError, match=words):
         open_dataset(table(tmp_path, header, *rows, images=False))
 
@@ -162,7 +162,7 @@ def test_a_table_without_its_columns_is_refused(tmp_path, header, rows, words):
         (f"image,expression,split,{AUS}", f"2.jpg,anger,train,0,0,7{',0' * 9}", "au", "AU4 is 7; it must be 0, 1"),
     ],
 )
-def test_a_malformed_row_is_named(tmp_path, header, row, task, words):
+def test_malformed_row_is_named(tmp_path, header, row, task, words):
     sound = ",".join(["1.jpg", "fear", "train", *["0"] * (header.count(",") - 2)])
     dataset = open_dataset(table(tmp_path, header, sound, row))
     with pytest.raises(InputError) as caught:
@@ -195,7 +195,7 @@ def test_unknown_task_and_split(tmp_path):
         dataset.sequence_names("expr", "tset")
 
 
-def test_the_shared_faces():
+def test_shared_faces():
     dataset = open_dataset(shared_data() / "faces")
     train, validation = (dataset.labels("expr", split) for split in ("train", "validation"))
     assert len(train) == 8927 and len(validation) == 1916

@@ -22,7 +22,7 @@ TASKS = ("expr", "va", "au", "mtl")
 
 
 def picture(seed, size=112, quality=90, shade=None):
-    """JPEG of a smooth random picture, no two seeds alike."""
+    """JPEG of a smooth random image that differs for each seed."""
     coarse = np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8)
     image = Image.fromarray(coarse if shade is None else np.full_like(coarse, shade))
     buffer = io.BytesIO()
@@ -32,7 +32,7 @@ def picture(seed, size=112, quality=90, shade=None):
 
 @pytest.fixture
 def videos(tmp_path):
-    """Four videos of five crops, every one another picture."""
+    """Four videos of five different crops."""
     root = small_abaw3(tmp_path / "data")
     for number, path in enumerate(sorted((root / "cropped").glob("*/*.jpg"))):
         path.write_bytes(picture(number))
@@ -57,7 +57,7 @@ def test_different_images_are_not_duplicates(videos, tmp_path):
 
 @pytest.mark.parametrize("copy", [{}, {"quality": 50}, {"size": 224}, {"size": 80, "quality": 75}])
 def test_training_crop_in_reported_split_is_reported(videos, tmp_path, copy):
-    """The very file, or the same picture compressed or scaled again."""
+    """The same file, or the same image compressed or scaled again."""
     for seed, frame in ((201, 2), (202, 3), (203, 5)):
         crop(videos, "7-30-640x480", frame).write_bytes(picture(seed))
         crop(videos, "video3", frame).write_bytes(picture(seed, **copy))
@@ -152,7 +152,7 @@ def test_hashes_within_two_bits_are_compared_by_pixels(videos, tmp_path, monkeyp
 
 
 def test_stills_are_compared_row_by_row(tmp_path):
-    """Rows of both splits lie in one block of the table."""
+    """Rows of both splits are in one block of the table."""
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n},{'validation' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     for n in range(12):

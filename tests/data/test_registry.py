@@ -8,7 +8,7 @@ from tests.helpers.still_folders import affectnet_2017, affectnet_2021, vggface2
 ROWS = ("1.jpg,anger,ann,train", "2.jpg,fear,ann,train", "3.jpg,,bob,val", "4.jpg,fear,bob,test")
 
 
-def test_an_image_table_gives_the_splits_it_has(tmp_path):
+def test_image_table_gives_the_splits_it_has(tmp_path):
     source = open_stills(table(tmp_path / "mine", "image,expression,subject,split", *ROWS))
     assert source.name == "mine" and source.splits() == ("train", "validation", "test")
     assert source.stills("test").subjects == ("bob",) and source.stills("validation").expression.tolist() == [-1]
@@ -20,7 +20,7 @@ def test_an_image_table_gives_the_splits_it_has(tmp_path):
         again.stills("trian")
 
 
-def test_the_seed_splits_a_table_that_has_no_splits(tmp_path):
+def test_seed_splits_a_table_that_has_no_splits(tmp_path):
     root = table(tmp_path, "image,subject", *(f"{n}.jpg,s{n // 2}" for n in range(40)))
     held = [set(open_stills(root, seed).stills("validation").subjects) for seed in (0, 0, 1)]
     assert len(held[0]) == 4 and held[0] == held[1] != held[2]

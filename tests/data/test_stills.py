@@ -67,6 +67,6 @@ def test_missing_image_raises(tmp_path):
         stills.digest()
 
 
-def test_an_image_table_gives_stills_of_the_challenge_classes(tmp_path):
+def test_image_table_gives_stills_of_the_challenge_classes(tmp_path):
     stills = open_dataset(table(tmp_path, "image,expression,split", "1.jpg,anger,train")).stills("train")
     assert stills.classes[stills.expression[0]] == "Anger" and len(stills) == 1 and stills.boxes is None

@@ -38,13 +38,13 @@ def test_groups_are_kept_together_and_both_sides_are_non_empty(names, seed, frac
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
-def test_the_held_out_share_is_the_nearest_to_the_fraction(fraction):
+def test_held_out_share_is_the_nearest_to_the_fraction(fraction):
     units = [f"video{i}" for i in range(40)]
     for seed in range(5):
         assert stratified_group_split(units, units, fraction, seed).sum() == round(40 * fraction)
 
 
-def test_the_split_is_the_same_in_every_process_and_release():
+def test_split_is_the_same_in_every_process_and_release():
     units = [f"video{i}" for i in range(12)]
     assert np.flatnonzero(stratified_group_split(units, units, 0.25, 0)).tolist() == [5, 7, 11]
 
@@ -97,7 +97,7 @@ def test_rare_classes_are_on_both_sides_and_the_share_stays(seed, rare, fraction
 
 
 @given(st.integers(0, 10_000))
-def test_a_class_is_held_out_in_proportion(seed):
+def test_class_is_held_out_in_proportion(seed):
     presence = videos(np.random.default_rng(seed), rare=12)
     names = [f"video{i}" for i in range(len(presence))]
     held = stratified_group_split(names, names, 0.25, seed, presence)
@@ -106,7 +106,7 @@ def test_a_class_is_held_out_in_proportion(seed):
 
 
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
-def test_a_stratified_split_depends_on_no_order(seed, shuffler):
+def test_stratified_split_depends_on_no_order(seed, shuffler):
     presence = videos(np.random.default_rng(seed))
     names = [f"video{i}{side}" for i in range(len(presence) // 2) for side in ("_left", "_right")]
     order = list(range(len(names)))
@@ -131,7 +131,7 @@ def test_folds_are_of_one_size_and_each_has_what_enough_videos_have(seed, k):
     assert all((presence[fold == number].sum(axis=0) > 0).all() for number in range(k))
 
 
-def test_the_stratified_split_is_the_same_in_every_process_and_release():
+def test_stratified_split_is_the_same_in_every_process_and_release():
     names = [f"video{i}" for i in range(12)]
     presence = np.eye(4, dtype=int)[np.arange(12) % 4] * 10
     assert np.flatnonzero(stratified_group_split(names, names, 0.25, 0, presence)).tolist() == [0, 2, 3, 9]

@@ -53,7 +53,7 @@ def test_same_seed_gives_same_bytes_for_any_number_of_workers(tmp_path):
     assert len(shared) > 20 and all(one[name] != other[name] for name in shared)
 
 
-def test_a_video_does_not_depend_on_how_many_there_are(tmp_path):
+def test_video_does_not_depend_on_how_many_there_are(tmp_path):
     make(tmp_path / "few", **SMALL | {"stills": 0})
     make(tmp_path / "more", **SMALL | {"stills": 0, "videos": 6})
     few, more = contents(tmp_path / "few"), contents(tmp_path / "more")
@@ -130,7 +130,7 @@ def test_readers_find_no_errors(made):
     assert isinstance(table, ImageTable) and check_dataset(made / "stills").errors == ()
 
 
-def test_the_table_of_stills(made):
+def test_table_of_stills(made):
     with (made / "stills" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "expression", "subject", "split", "valence", "arousal", *ACTION_UNITS]
@@ -187,7 +187,7 @@ def pictures(person, scene):
 
 @pytest.mark.parametrize("unit", ACTION_UNITS)
 @pytest.mark.parametrize("subject", [1, 8])
-def test_each_action_unit_moves_its_own_part(unit, subject):
+def test_each_action_unit_moves_its_part(unit, subject):
     person = replace(stills.subject_identity(0, subject), hair="bald", glasses="none", beard=0.0, moustache=0.0)
     person = replace(person, chin=1.36, mouth_height=0.86, brow_height=0.27, nose_length=0.5)
     scene = neutral_scene(2)
@@ -199,7 +199,7 @@ def test_each_action_unit_moves_its_own_part(unit, subject):
     assert (change > 0.1).sum() > 25
 
 
-def test_the_two_halves_of_the_brow_move_apart():
+def test_two_halves_of_the_brow_move_apart():
     person = replace(stills.subject_identity(0, 1), hair="bald", glasses="none", age=0.0)
     scene = neutral_scene(3)
     scene.action_units[1, 0] = scene.action_units[2, 1] = 1
@@ -229,7 +229,7 @@ def test_labels_are_smooth_in_time(made):
         ({"identities": 2}, "identities is 2"),
     ],
 )
-def test_numbers_too_small_are_refused(tmp_path, arguments, message):
+def test_numbers_too_small_raise(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         make(tmp_path / "set", **SMALL | arguments)
     assert not list(tmp_path.iterdir())

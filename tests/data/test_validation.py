@@ -30,7 +30,7 @@ def test_parent_process_reads_no_labels(tmp_path, monkeypatch):
     validate_dataset(Protocol(), root, ["expr", "va", "au", "mtl"])
 
 
-def test_a_malformed_reported_label_is_refused_with_file_and_line(tmp_path, monkeypatch):
+def test_malformed_reported_label_raises_with_file_and_line(tmp_path, monkeypatch):
     root = small_abaw3(tmp_path)
     file = annotate(root, EXPR, "Validation_Set", "video2", [0, "happy", 1])
     monkeypatch.setattr(annotations, "read_frames", forbidden)
@@ -55,7 +55,7 @@ def test_invalid_folds_raise_before_work(tmp_path):
         ),
     ],
 )
-def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message):
+def test_labels_without_crop_raise(tmp_path, videos, protocol, message):
     root = small_abaw3(tmp_path)
     for video in videos:
         shutil.rmtree(root / "cropped" / video)

@@ -52,7 +52,7 @@ def test_list_in_meta_folder(tmp_path):
         ([], ":1: no row follows the header"),
     ],
 )
-def test_a_malformed_row_is_named(tmp_path, rows, words):
+def test_malformed_row_is_named(tmp_path, rows, words):
     path = write(vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv", "NAME_ID,X,Y,W,H", *rows)
     with pytest.raises(InputError) as caught:
         open_stills(tmp_path).stills("train")

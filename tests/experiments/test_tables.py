@@ -37,7 +37,7 @@ def expanded(recipe):
 
 
 @pytest.mark.parametrize(("name", "count"), COUNTS.items())
-def test_a_table_has_every_combination_once(name, count):
+def test_table_has_every_combination_once(name, count):
     jobs = expanded(find_recipe(name))
     assert len(jobs) == count == len({job.job_id for job in jobs})
     assert {job.configuration.protocol.name for job in jobs} == {"published"}
@@ -61,7 +61,7 @@ def test_set_backbones_replaces_all_backbones(name):
     assert {job.configuration.head.epochs for job in expanded(apply_settings(recipe, ["heads.epochs=1"]))} == {1}
 
 
-def test_the_tables_hold_the_published_figures():
+def test_tables_hold_the_published_figures():
     """Each of the author's figures on this data has a run of its own beside it."""
     jobs = [job.configuration for job in expanded(find_recipe("abaw3_tables"))]
     backbones = dict(zip((c.entry for c in jobs), (job.backbone for job in expanded(find_recipe("abaw3_tables")))))
@@ -106,7 +106,7 @@ def test_heads_match_the_paper():
     assert (paper.DIRECT.invalid, paper.DIRECT.batch_size, paper.DIRECT.hidden) == ("zeroed", 256, 0)
 
 
-def test_the_separate_network_is_that_of_the_fourth_challenge():
+def test_separate_network_is_that_of_the_fourth_challenge():
     head: HeadConfig = importlib.import_module("experiments._paper").SEPARATE_SCORES
     kinds = {
         name: (

@@ -28,7 +28,7 @@ def test_time_and_memory_of_one_crop(written):
     assert f"{len(os.sched_getaffinity(0))} core" in cost.device
 
 
-def test_a_file_that_cannot_be_opened_is_named(tmp_path):
+def test_file_that_cannot_be_opened_is_named(tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(FramelightError, match="the cost of .*broken.onnx could not be measured"):

@@ -80,7 +80,7 @@ def test_reduced_precision_file_is_smaller_and_close(form, network, written, cro
         assert (away > 5e-3) == (precision == "int8"), precision
 
 
-def test_crops_of_another_size_are_refused(form, written):
+def test_crops_of_another_size_raise(form, written):
     model = form.open(written["float32"])
     with pytest.raises(FramelightError, match=r"takes crops of 64 x 64 pixels, not \[1, 112, 112, 3\]"):
         model(np.zeros((1, 112, 112, 3), np.uint8))

@@ -188,7 +188,7 @@ def test_float16_overflow_raises_with_hint(tmp_path):
     assert extract(crops, large, FeatureStore(tmp_path / "features"), "float32").sequences == {"a": 2}
 
 
-def test_a_changed_image_is_another_entry(tiny, tmp_path):
+def test_changed_image_is_another_entry(tiny, tmp_path):
     crops, store = write_crops(tmp_path / "set", {"a": [1, 2]}), FeatureStore(tmp_path / "features")
     first = extract(crops, tiny, store).key
     crops.sequences["a"].images[0].write_bytes(crops.sequences["a"].images[1].read_bytes())
@@ -229,13 +229,13 @@ def test_old_temporary_files_are_removed(tiny, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_read_only_store(crops, tiny, tmp_path):
+def test_read_only_store(crops, tiny, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(FramelightError, match="cannot write"):
         extract(crops, tiny, FeatureStore(tmp_path / "features"))
 
 
-def test_a_store_that_is_a_file(crops, tiny, tmp_path):
+def test_store_that_is_a_file(crops, tiny, tmp_path):
     (tmp_path / "features").write_text("")
     with pytest.raises(FramelightError, match="cannot write"):
         extract(crops, tiny, FeatureStore(tmp_path / "features"), images="0" * 16)

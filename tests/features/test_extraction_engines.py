@@ -35,7 +35,7 @@ def recorded(entry):
 
 
 def extracted(crops, tiny, folder, note=None, **how):
-    """The entry, and what was logged; note: as a process leaves it that was killed before its first features."""
+    """The entry and the log; `note` is the metadata of a process that was killed before its first features."""
     store = FeatureStore(folder / "features")
     computing = EngineSelector(folder / "engines", **how)
     if note is not None:
@@ -135,7 +135,7 @@ def test_unavailable_precision_suggests_alternatives(crops, tiny, tmp_path, how,
     assert not [path for path in contents(tmp_path) if path.endswith("npy")]
 
 
-def test_the_command_prints_the_difference_and_refuses_unknown_engines(small_set, tmp_path, capsys):
+def test_command_prints_the_difference_and_refuses_unknown_engines(small_set, tmp_path, capsys):
     arguments = ["extract", "--data", str(small_set), "--backbone", "tiny_mobilenet@random", "--store", str(tmp_path)]
     assert main([*arguments, "--engine", "torhc"]) == 2
     assert "did you mean torch" in capsys.readouterr().err

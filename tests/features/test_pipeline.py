@@ -22,7 +22,7 @@ class Work:
 
 
 class Watched:
-    """An engine that notes who calls it, and how many at once."""
+    """An engine that records its calling threads and their maximum number."""
 
     def __init__(self, engine):
         self.engine, self.name, self.concurrent, self.precision = engine, engine.name, engine.concurrent, "float32"

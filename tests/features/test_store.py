@@ -30,7 +30,7 @@ def test_two_architectures_with_the_same_weights_are_two_entries(pair, tmp_path)
     ]
 
 
-def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
+def test_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
     store, folder = FeatureStore(tmp_path / "features"), tmp_path / "checkpoints"
     backbones.save_checkpoint(folder / "mine", pair[0], {})
     references = ("mine", f"{SAME[1]}@mine", f"{SAME[1]}@{folder / 'mine'}")

@@ -21,7 +21,7 @@ WIDE = Margin(1.4, 0.0, 0.1)
 
 
 class Counting:
-    """The default detector, and how many pictures it was shown."""
+    """The default detector, with the number of images it has processed."""
 
     def __init__(self):
         self.detector, self.shown = open_detector("haar"), 0

@@ -53,6 +53,6 @@ def test_rows_end_with_the_frame_in_which_a_face_was_last_found():
     assert kept.frame[kept.id == 3].max() == 3 < kept.frame.max()
 
 
-def test_a_face_that_was_never_found_has_no_row():
+def test_face_that_was_never_found_has_no_row():
     row = rows(1)[0]
     assert not row.found and not pack_rows([row], WIDTHS).until_last_found().any()

@@ -33,7 +33,7 @@ def equal(one, other):
     )
 
 
-def test_an_interrupted_run_tracks_faces_as_an_uninterrupted_one():
+def test_interrupted_run_tracks_faces_as_an_uninterrupted_one():
     """Boxes, scores and ids depend on where the tracker expects a face, and so on all frames before."""
     path = str(shared_data() / "clips" / "intel_head-pose-female-and-male.gif")
     with open_source(path, seconds=2.2) as source:

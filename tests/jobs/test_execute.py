@@ -49,7 +49,7 @@ def test_record_has_both_curves_and_documented_names(prepared):
     assert record.metrics["P_EXPR"] == pytest.approx(at_chosen, abs=1e-12)
 
 
-def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
+def test_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
     record = run_job(job_of(prepared, "trial"))
     assert record.split == "selection" and record.selection["P_EXPR"] == pytest.approx(record.metrics["P_EXPR"])
     assert all(set(columns) == {"radius", "selected"} for columns in record.curve.values())
@@ -111,7 +111,7 @@ def test_thresholds_may_stay_at_half(small_set, tmp_path):
     assert found["half"].unsmoothed["P_AU"] != found["chosen"].unsmoothed["P_AU"]
 
 
-def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp_path):
+def test_annotations_that_changed_while_the_recipe_ran_raise(prepared, tmp_path):
     shutil.copytree(prepared.root, tmp_path / "data")
     job = job_of(prepared, "run", data=tmp_path / "data")
     file = next(iter(open_dataset(job.data).annotation_files("expr", "train")))

@@ -44,7 +44,7 @@ def test_files_round_trip(tmp_path):
     assert (Predictions.load(folder.reported).outputs == -outputs).all()
 
 
-def test_the_model_is_its_networks_and_the_summary(tmp_path):
+def test_model_is_its_networks_and_the_summary(tmp_path):
     for name in (*NAMES.values(), "head_va.json", "head_va.safetensors", "head_au.json"):
         (tmp_path / name).touch()
     names = [path.name for path in JobFolder(tmp_path).model]

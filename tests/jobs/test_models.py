@@ -173,7 +173,7 @@ def test_refit_without_selection_rows(prepared, data):
     assert first.summary["histories"]["head_au"][0]["loss"] == again.summary["histories"]["head_au"][0]["loss"]
 
 
-def test_the_median_epoch_of_two_is_their_mean_rounded_down():
+def test_median_epoch_of_two_is_their_mean_rounded_down():
     folds = [{"epochs": {"a": 2, "b": 9}}, {"epochs": {"a": 5, "b": 1}}, {"epochs": {"a": 3, "b": 1}}]
     assert median_epochs(folds) == {"a": 3, "b": 1} and median_epochs(folds[:2]) == {"a": 3, "b": 5}
     assert median_epochs([{"epochs": {}}] * 2) == {}

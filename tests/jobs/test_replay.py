@@ -79,7 +79,7 @@ def test_crops_beyond_the_reach_of_any_window_change_no_score(seed, kernel, radi
     assert replay.statistics(kernel, radius, 0.5).arrays["expr"].sum(axis=0).tolist() == counted.tolist()
 
 
-def test_a_stray_crop_of_a_high_number_costs_no_memory():
+def test_stray_crop_of_a_high_number_costs_no_memory():
     crops, outputs = [np.array([1, 2, 3, 20_220_315]), np.array([1, 3])], [np.eye(8)[:4], np.eye(8)[:2]]
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.array([0, 0, 1])])
     tracemalloc.start()
@@ -89,7 +89,7 @@ def test_a_stray_crop_of_a_high_number_costs_no_memory():
     tracemalloc.stop()
 
 
-def test_coverage_counts_annotated_frames_without_a_crop():
+def test_coverage_counts_annotated_frames_without_crop():
     labels = labelled("expr", [np.arange(1, 11)], [np.array([0, 1, 2, 3, 4, 5, 6, 7, -1, -1])])
     replay = Replay(
         get_task("expr"), predicted([np.array([1, 2, 3, 4, 9])], [np.eye(8)[[0, 1, 2, 3, 0]]]), labels, True
@@ -97,7 +97,7 @@ def test_coverage_counts_annotated_frames_without_a_crop():
     assert (replay.annotated, replay.scored, replay.coverage) == (8, 4, 0.5)
 
 
-def test_an_annotated_video_without_any_crop_lowers_coverage_only():
+def test_annotated_video_without_crop_lowers_coverage_only():
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
     none = np.zeros(0, np.int32)
     replay = Replay(
@@ -135,7 +135,7 @@ def test_filled_rows_are_scored_as_the_dense_sequence_has_them(seed, kernel, rad
     )
 
 
-def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
+def test_video_without_crop_is_filled_with_the_mean_of_all():
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
     crops, none = np.eye(8)[[0, 0, 1]], np.zeros(0, np.int32)
     for kept in (predicted([np.arange(1, 4), none], [crops, np.zeros((0, 8))]), predicted([np.arange(1, 4)], [crops])):
@@ -145,7 +145,7 @@ def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
         np.testing.assert_array_equal(replay.raw_outputs()[:3], crops)
 
 
-def test_stills_without_a_crop_are_never_filled():
+def test_stills_without_crop_are_never_filled():
     labels = labelled("expr", [np.arange(1, 5)], [np.arange(4)])
     kept = predicted([np.array([1, 3])], [np.eye(8)[:2]])
     replay = Replay(get_task("expr"), kept, labels, temporal=False, missing="filled")

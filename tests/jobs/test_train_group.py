@@ -80,7 +80,7 @@ def shape(found):
     return [[(job.configuration.head.kind, job.seed) for job in group] for group in found]
 
 
-def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(prepared):
+def test_group_is_of_one_seed_and_of_heads_that_differ_in_few_settings(prepared):
     assert shape(group_jobs(jobs_of(prepared))) == [
         [("logistic_regression", 0)] * 3,
         [("logistic_regression", 1)] * 3,
@@ -139,7 +139,7 @@ def test_grouped_jobs_save_the_same_as_single_jobs(prepared, fresh, protocol):
         assert record.metrics == pytest.approx(other.metrics, abs=1e-5) and record.radius == other.radius
 
 
-def test_a_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh):
+def test_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh):
     jobs = jobs_of(fresh)
     found = scheduled(jobs)
     assert set(found) == set(jobs) and {record.status for record in found.values()} == {"finished"}

@@ -76,7 +76,7 @@ def test_videos_are_predicted_out_of_fold(prepared, folded):
             assert np.array_equal(kept[name], expected)
 
 
-def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule(prepared, folded):
+def test_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule(prepared, folded):
     job, record = folded
     epochs = [fold["epoch"] for fold in summary(job)["folds"]]
     assert record.epoch == sorted(epochs)[1] and len(epochs) == 3
@@ -127,7 +127,7 @@ def test_pruning_uses_the_first_fold_only(prepared):
     assert record.split == "selection" and record.units > 2, "scored on the videos of all folds"
 
 
-def test_a_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
+def test_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
     fit, fitted = training.fit_model, []
 
     def counted(*arguments, **more):

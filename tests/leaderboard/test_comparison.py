@@ -81,7 +81,7 @@ def test_equal_runs_show_detectable_difference(tmp_path, task, luck):
 
 
 @pytest.mark.parametrize("width", [64, 80, 100])
-def test_the_text_fits_the_width(runs, width):
+def test_text_fits_the_width(runs, width):
     assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width
 
 
@@ -133,13 +133,13 @@ def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
         ({"config": {"missing": "filled"}}, "rows without a crop: dropped and filled"),
     ],
 )
-def test_runs_that_are_not_scored_on_the_same_labels_are_refused(runs, changes, told):
+def test_runs_that_are_not_scored_on_the_same_labels_raise(runs, changes, told):
     first, second, store = runs
     with pytest.raises(InputError, match=rf"aaaa and bbbb are not scored on the same labels(.|\n)*{told}"):
         compared(first, [dataclasses.replace(record, **changes) for record in second], store)
 
 
-def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
+def test_other_videos_or_rows_raise_even_where_the_totals_agree(runs):
     first, second, store = runs
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
     names, found = SignificanceCache(Store(store)).statistics(second[0])
@@ -187,7 +187,7 @@ def test_undefined_parts_are_marked(tmp_path):
     assert "u: undefined in some seed, counted as 0" in format_comparison(found)
 
 
-def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
+def test_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
     sides = []
     for seed in range(2):
         arrays = {name: simulated(name, 1, seed=seed)[0].arrays[name] for name in ("va", "expr", "au")}

@@ -82,7 +82,7 @@ def listed(store):
     return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, significance=cache)
 
 
-def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
+def test_each_file_has_its_score_and_each_run_without_one_its_own(store):
     rows = listed(store)
     assert [(row.run_id, row.seed, row.precision) for row in rows] == [
         ("wins", 0, "float32"),
@@ -146,7 +146,7 @@ def test_table_fits_and_has_a_legend(store, width):
         assert "0.70 (0.77)" in text and "0.45 (0.54)" in text and "75 MiB" in text and "20.9M" in text
 
 
-def test_the_formats_hold_the_same_figures(store):
+def test_formats_hold_the_same_figures(store):
     rows = listed(store)
     shown = json.loads(render_cost(rows, "json"))
     table = list(csv.DictReader(io.StringIO(render_cost(rows, "csv"))))

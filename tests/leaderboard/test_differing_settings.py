@@ -176,7 +176,7 @@ def test_records_without_configuration_are_accepted():
     }
 
 
-def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
+def test_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
     board = leaderboard_rows(
         [
             run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
@@ -242,7 +242,7 @@ def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
     assert first["head"] == "mlp" and second["settings"] == ""
 
 
-def test_a_record_read_back_gives_the_same_row():
+def test_record_read_back_gives_the_same_row():
     kept = run("a", DIRECT)
     assert render(leaderboard_rows([kept]), "csv") == render(leaderboard_rows([from_json(to_json(kept))]), "csv")
 

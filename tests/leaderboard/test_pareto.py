@@ -12,7 +12,7 @@ def test_point_is_on_front_if_not_dominated(offers):
     assert pareto_front(offers) == [not lost for lost in beaten]
 
 
-def test_the_best_and_the_fastest_are_always_on_it():
+def test_best_and_the_fastest_are_always_on_it():
     assert pareto_front([(0.5, 3.0), (0.4, 1.0), (0.45, 3.0), (0.4, 2.0), (0.5, 3.0)]) == [
         True,
         True,

@@ -47,7 +47,7 @@ def test_totals():
     assert len(published_figures()) == 144
 
 
-def test_the_headline_figures_of_the_paper():
+def test_headline_figures_of_the_paper():
     submitted = {"backbone": VGAF, "kernel": "mean", "radius": 7}
     assert value(of("expr", **submitted)) == 0.40184 and value(of("va", **submitted)) == 0.49192
     assert value(of("au", backbone=VGAF, kernel="median", radius=7)) == 0.54781

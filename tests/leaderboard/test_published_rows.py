@@ -67,6 +67,6 @@ def test_boards_of_figures_alone_come_after_those_of_runs():
     ]
 
 
-def test_a_test_split_is_not_called_optimistic():
+def test_test_split_is_not_called_optimistic():
     listed = leaderboard_rows([figure(1), figure(2, split="test")])
     assert {row.split: row.optimistic for row in listed} == {"validation": True, "test": False}

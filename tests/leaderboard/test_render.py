@@ -86,7 +86,7 @@ def test_only_the_best_row_is_bold_and_only_when_asked(board):
 
 
 @pytest.mark.parametrize("form", ["table", "md"])
-def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
+def test_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
     text = render(leaderboard_rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])]), form)
     titles = [block for block in text.split("\n\n") if "Expression on" in block]
     assert len(titles) == 2 and "OPTIMISTIC" not in titles[0]
@@ -193,7 +193,7 @@ def test_csv_reads_back(board):
     assert read[3]["value"] == "" and read[1]["random_weights"] == "true"
 
 
-def test_markdown_is_a_table_whatever_the_names():
+def test_markdown_is_a_table_for_any_names():
     text = render(leaderboard_rows(seeds("a", [0.5], backbone="odd|name")), "md")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 3 and "odd\\|name" in table[2]

@@ -77,7 +77,7 @@ def test_trials_and_published_results_are_not_runs():
         found("ee77")
 
 
-def test_the_best_is_held_out_and_neither_baseline_nor_oracle():
+def test_best_is_held_out_and_neither_baseline_nor_oracle():
     assert found("best:expr") == ["aa11-s0", "aa11-s1"], "0.45 as ab33, whose id is the later one"
     assert found("best:expr", [*RECORDS, record("0099", 0, 0.7)]) == ["0099-s0"]
     assert found("best:va") == ["ff88-s0"], "published where nothing is held out"

@@ -44,7 +44,7 @@ def test_p_values_are_adjusted_for_the_whole_board(store):
     assert any(row.p_value > p for row, p in zip(listed[1:], raw))
 
 
-def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
+def test_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
     [row] = board(store, keep(store, "a", 0.6, ci_low=0.0, ci_high=1.0))
     assert 0.1 < row.ci_low < row.value < row.ci_high < 0.9
 
@@ -71,7 +71,7 @@ def test_no_ties_without_statistics(store):
     assert listed[1].ci_method is None
 
 
-def test_a_run_alone_is_tied_with_itself(store):
+def test_run_alone_is_tied_with_itself(store):
     assert board(store, keep(store, "a", 0.6))[0].tied_with_best is True
 
 

@@ -108,7 +108,7 @@ def test_swapped_runs_negate_the_difference():
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-9)
 
 
-def test_a_better_run_is_found():
+def test_better_run_is_found():
     found = paired_permutation_test(*two("expr", shift=0.2), "P_EXPR")
     assert found.p < 0.001 and found.low > 0
 

@@ -38,7 +38,7 @@ def test_number_of_replicates(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
+def test_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
     outputs, targets, _ = rows_of(name, n=2700)
     found = compute_statistics(name, outputs, targets, np.arange(2700) % 900, 900)
     one_by_one = bootstrap_distribution([found], TASKS[name].metric, 3000)

@@ -116,7 +116,7 @@ def test_empty_set_is_undefined(metric):
         assert metric([], []) == 0.0
 
 
-def test_an_absent_class_counts_as_zero_in_a_fixed_denominator():
+def test_absent_class_counts_as_zero_in_a_fixed_denominator():
     present = np.array([0, 1, 2, 3])
     with pytest.warns(UndefinedMetricWarning, match="F1 of Happiness, F1 of Sadness, F1 of Surprise, F1 of Other"):
         assert p_expr(present, present) == 0.5
@@ -144,7 +144,7 @@ def test_rows_with_an_invalid_label_do_not_count():
     assert p_au(np.vstack([au, [[1] * 11 + [-1]]]), au_pred) == p_au(au, au_pred[:40])
 
 
-def test_a_label_of_exactly_minus_one_is_a_valid_affect():
+def test_label_of_exactly_minus_one_is_a_valid_affect():
     y_true = np.array([[-1.0, -1.0], [0.0, 0.5], [1.0, 0.5]])
     assert p_va(y_true, y_true) == pytest.approx(1)
 
@@ -156,7 +156,7 @@ def test_nan_without_valid_label_is_ignored():
 
 @settings(max_examples=30)
 @given(expressions(), st.randoms(use_true_random=False))
-def test_the_order_of_frames_does_not_matter(pair, random):
+def test_order_of_frames_does_not_matter(pair, random):
     order = list(range(len(pair[0])))
     random.shuffle(order)
     assert p_expr(pair[0][order], pair[1][order]) == p_expr(*pair)

@@ -162,7 +162,7 @@ def test_statistics_of_units_sum_to_the_same_scores_and_name_the_same_as_undefin
         assert {name: value[0, 0] for name, value in resampled.items()} == pytest.approx(everything, abs=1e-7), number
 
 
-def test_a_drawn_set_of_units_is_scored_by_the_same_rule():
+def test_drawn_set_of_units_is_scored_by_the_same_rule():
     """A class that no drawn unit shows, and a unit whose output is constant, count as 0 there too."""
     for number in range(300):
         rng, (n, made, _) = np.random.default_rng([number, 2]), case(number)

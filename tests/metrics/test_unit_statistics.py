@@ -106,7 +106,7 @@ def test_ties_predict_the_first_class():
     assert confusion[0, 0].tolist() == [1, 1, 0, 0, 0, 0, 0, 1]
 
 
-def test_a_probability_at_its_threshold_counts_as_present():
+def test_probability_at_its_threshold_counts_as_present():
     outputs = np.full((1, 12), 0.3)
     assert (
         compute_statistics("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist()
@@ -186,7 +186,7 @@ def test_intervals_resample_units():
     assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
-def test_units_without_a_row_are_not_drawn():
+def test_units_without_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
     few = bootstrap_distribution([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
     np.testing.assert_allclose(

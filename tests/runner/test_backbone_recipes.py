@@ -154,7 +154,7 @@ def test_recipe_of_other_command_raises():
         recipe("afectnet_expressions")
 
 
-def test_a_recipe_file_of_either_kind(tmp_path):
+def test_recipe_file_of_either_kind(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from experiments.light_both import recipe\n")
     assert recipe(str(path)) == recipe("light_both")

@@ -18,7 +18,7 @@ def test_workers_do_not_rerun_unguarded_script(tmp_path):
     assert done.stdout.split() == ["started", "True"], done.stderr
 
 
-def test_the_number_of_threads_is_left_as_it_was():
+def test_number_of_threads_is_left_as_it_was():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

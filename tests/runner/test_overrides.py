@@ -124,7 +124,7 @@ def test_fraction_needs_the_held_out_protocol(recipe, settings):
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
 
 
-def test_a_head_without_a_hidden_layer_has_no_hidden_width():
+def test_head_without_hidden_layer_has_no_hidden_width():
     one, other = HeadConfig("logistic_regression"), HeadConfig("logistic_regression", hidden=64)
     assert one == other and one.hidden == 0 and content_hash(one) == content_hash(other)
     assert HeadConfig("multitask", hidden=0) != HeadConfig("multitask", hidden=64)
@@ -132,7 +132,7 @@ def test_a_head_without_a_hidden_layer_has_no_hidden_width():
     assert [(head.kind, head.hidden) for head in widened.grids[0].heads] == [("logistic_regression", 0), ("mlp", 64)]
 
 
-def test_parts_of_a_separate_head_are_set_by_their_own_path():
+def test_parts_of_a_separate_head_are_set_by_their_path():
     recipe = find_recipe("abaw4_mtl")
     changed = apply_settings(recipe, ["heads.parts.epochs=1", "grids.heads.epochs=2"])
     heads = [head for grid in changed.grids for head in grid.heads]
@@ -154,7 +154,7 @@ def test_unknown_recipe_suggests():
         ("a = 1\nb = 1 / 0\n", ":2: ZeroDivisionError"),
     ],
 )
-def test_a_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
+def test_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
     path = tmp_path / "mine.py"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:

@@ -45,7 +45,7 @@ def recipe(**changes):
     )
 
 
-def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction(tmp_path):
+def test_scores_of_a_backbone_without_classifier_raise_before_extraction(tmp_path):
     import backbones
 
     network = backbones.build("tiny_mobilenet")
@@ -73,7 +73,7 @@ def test_valid_data_pass_silently(tmp_path):
 
 
 @pytest.mark.parametrize("protocol", [HELD_OUT, Protocol("published")])
-def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
+def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
     with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
@@ -81,14 +81,14 @@ def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
 
-def test_a_subject_in_both_splits_is_refused(tmp_path):
+def test_subject_in_both_splits_raises(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
         prepare_inputs(recipe(), root, Store(tmp_path / "store"))
 
 
-def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
+def test_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
     root = small_abaw3(tmp_path)
     crops(root, "video1_right", range(1, 6))
     annotate(root, EXPR, "Validation_Set", "video1_right", [0, 1, 4])
@@ -97,7 +97,7 @@ def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
     assert "task 'expr': video1" in said[0] and warnings(root, "au") == []
 
 
-def test_a_selection_slice_without_a_valid_label_is_refused(tmp_path):
+def test_selection_slice_without_valid_label_raises(tmp_path):
     """Of the two training videos one has no valid action unit; the seed decides which of them is held out."""
     root = small_abaw3(tmp_path)
     annotate(root, AU, "Train_Set", "video1_left", ["-1" + ",0" * 11] * 5)

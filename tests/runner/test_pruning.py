@@ -11,7 +11,7 @@ from harness.utils.errors import FramelightError
 
 
 def within(seconds, function):
-    """What `function` returned or raised, in a thread of its own that may hang."""
+    """Return or raise the result of `function`, run in a separate thread that may hang."""
     ended = []
 
     def run():

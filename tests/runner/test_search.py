@@ -122,7 +122,7 @@ def test_longer_search_resumes(searched, recipe, small_set, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, recipe, small_set):
+def test_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, recipe, small_set):
     assert main(arguments(recipe, small_set, fresh, jobs=2)) == 0
     (here,), (there,) = studies(searched), studies(fresh)
     assert outcome(here.get_trials()) == outcome(there.get_trials())
@@ -177,7 +177,7 @@ def test_failing_trials_end_the_search_and_do_not_count(fresh, recipe, small_set
     assert states == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 4
 
 
-def test_a_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):
+def test_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):
     (fresh / "optuna.db").write_text("no database at all, but long enough to be taken for one" * 100)
     assert main(arguments(recipe, small_set, fresh)) == 1
     error = capsys.readouterr().err

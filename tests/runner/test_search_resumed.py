@@ -63,7 +63,7 @@ class Batches:
 
 
 def search(expansion, store, batches, batch=2):
-    """The trials of a search in a store of its own that has the features already."""
+    """The trials of a search in a separate store that already has the features."""
     if not store.exists():
         store.mkdir()
         (store / "features").symlink_to(expansion.prepared.store.features)

@@ -1,4 +1,4 @@
-"""What a search may try, and what decides whether a study goes on."""
+"""Search spaces, and the settings that identify a study."""
 
 import dataclasses
 
@@ -64,7 +64,7 @@ def test_old_study_without_batches_resumes(expansion):
 
 
 def space_of(expansion, task, *settings):
-    """The space of the first grid, for another task, and what 40 random trials of it are."""
+    """The space of the first grid for another task, and 40 random trials of it."""
     recipe = apply_settings(expansion.recipe, [*settings, f"grids.task={task}"])
     labels = dict.fromkeys(("va", "au", "mtl"), "0")
     space = SearchSpace(JobGrid(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])

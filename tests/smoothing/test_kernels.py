@@ -40,7 +40,7 @@ def test_smooth_equals_a_plain_loop(outputs, kernel, radius):
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
-def test_the_widest_window_equals_a_plain_loop(kernel):
+def test_widest_window_equals_a_plain_loop(kernel):
     (outputs,) = videos_of([900], columns=2)
     np.testing.assert_allclose(smooth(outputs, kernel, MAX_RADIUS), plain_loop(outputs, kernel, MAX_RADIUS), atol=1e-12)
 
@@ -61,14 +61,14 @@ def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
-def test_a_window_never_reaches_into_the_next_video(kernel):
+def test_window_never_reaches_into_the_next_video(kernel):
     videos = [np.zeros((5, 2)), np.ones((3, 2)), np.full((1, 2), 7.0), np.zeros((400, 2))]
     for _, smoothed in smooth_many_radii(videos, kernel, [0, 1, 4, 250]):
         np.testing.assert_allclose(smoothed, np.concatenate(videos), rtol=1e-14)
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
-def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
+def test_radius_zero_and_kernel_none_do_not_change_outputs(kernel):
     (outputs,) = videos_of([30])
     np.testing.assert_array_equal(smooth(outputs, kernel, 0), outputs)
     np.testing.assert_array_equal(smooth(outputs, "none", 20), outputs)
@@ -151,7 +151,7 @@ def test_published_gaps_are_reversed():
 
 
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(1, 50))
-def test_the_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
+def test_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
     frames = np.array(sorted(present))
     dense = fill_gaps(frames, frames[:, None].astype(float), length, "nearest")[:, 0]
     distance = np.abs(frames - np.arange(1, length + 1)[:, None])
@@ -174,7 +174,7 @@ def test_unknown_gap_method_raises():
         fill_gaps([1], [[0.0]], 1, "publised")
 
 
-def test_a_crop_beyond_the_length_still_guides_the_last_gap():
+def test_crop_beyond_the_length_still_guides_the_last_gap():
     np.testing.assert_allclose(fill_gaps([1, 9], [[1.0], [9.0]], 4)[:, 0], [1, 2, 3, 4])
 
 

@@ -89,7 +89,7 @@ def test_lost_server_gets_the_rest_from_the_next_run(tmp_path, server, capfd):
 
 
 @pytest.mark.slow
-def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
+def test_ui_of_a_store_answers_on_loopback(tmp_path):
     tracker = open_tracker(Store(tmp_path))
     tracker.end_run(tracker.start_study("r", "s"))
     argv, url = ui_command(locate(Store(tmp_path)), free_port())
@@ -116,7 +116,7 @@ def test_ui_without_runs_raises(tmp_path):
         ui_command(locate(Store(tmp_path, "http://example.org:5000")))
 
 
-def test_the_ui_takes_a_free_port(tmp_path):
+def test_ui_takes_a_free_port(tmp_path):
     (tmp_path / "mlflow.db").touch()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

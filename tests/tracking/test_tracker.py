@@ -92,7 +92,7 @@ def test_unknown_database_schema_is_read_by_mlflow(tmp_path):
     assert query_tagged_runs(tmp_path / "rubbish.db") is None
 
 
-def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
+def test_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
     tracker = open_tracker(Store(store))
     parent = tracker.start_study("r", "s")
     first = tracker.log_record(record(value=0.5), None, parent)
@@ -157,7 +157,7 @@ def test_reading_an_empty_store_writes_nothing(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
+def test_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
     tracker = open_tracker(Store(store))
     tracker.log_record(record(), None, tracker.start_study("r", "s"))
     moved = tmp_path / "moved"

@@ -42,7 +42,7 @@ def curve(client, run, name):
     return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
 
 
-def test_a_training_is_a_run_with_curves_params_metrics_and_files(store, report):
+def test_training_is_a_run_with_curves_params_metrics_and_files(store, report):
     run = begun(store)
     client, [seen] = runs_of(store)
     assert seen.info.status == "RUNNING", "seen while it is at work"
@@ -75,7 +75,7 @@ def test_killed_training_resumes_and_fills_gaps(store, report):
     assert curve(client, whole, "all/value") == [(1, 0.4), (2, 0.5)]
 
 
-def test_a_kill_before_all_params_were_sent_loses_none(store):
+def test_kill_before_all_params_were_sent_loses_none(store):
     run = begun(store)
     with sqlite3.connect(store / "mlflow.db") as connection:
         connection.execute("DELETE FROM params WHERE key = 'training.sam'")
@@ -84,7 +84,7 @@ def test_a_kill_before_all_params_were_sent_loses_none(store):
     assert whole.data.params["training.sam"] == "0.05" and whole.data.params["revision"] == "2"
 
 
-def test_a_finished_training_is_left_alone_unless_it_is_done_again(store, report):
+def test_finished_training_is_left_alone_unless_it_is_done_again(store, report):
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
     _, [first] = runs_of(store)
     run = begun(store)
@@ -140,7 +140,7 @@ def test_lost_server_keeps_the_training(store, report, after):
     assert whole.info.status == "FINISHED" and curve(client, whole, "all/loss") == [(1, 0.9), (2, 0.7)]
 
 
-def test_without_a_tracker_nothing_is_sent(report):
+def test_without_tracker_nothing_is_sent(report):
     run = TrainingRun(None, "mine-0123", "mine")
     run.start(SETTINGS)
     run.log_epoch("all", 1, {"loss": 0.9})

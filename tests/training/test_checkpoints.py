@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 
 def stopping(after: int, keep: str = "best") -> Selection:
-    """Ends the process of fitting when epoch `after + 1` is told, so that `after` epochs are in the checkpoint."""
+    """Ends the process when epoch `after + 1` is reported, so that `after` epochs are in the checkpoint."""
 
     def told(epoch: int, value: float) -> bool:
         if epoch == after + 1:
@@ -40,7 +40,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
+def test_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
     how, trainer = CASES[case]
     path = tmp_path / "last.ckpt"
     for after in (1, 2):
@@ -80,7 +80,7 @@ def test_killed_process_is_resumed(tmp_path):
     assert_same(fitted(None, path, **EVERYTHING), fitted(**EVERYTHING))
 
 
-def test_a_finished_fit_is_not_fitted_again(tmp_path):
+def test_finished_fit_is_not_fitted_again(tmp_path):
     done = fitted(None, tmp_path / "last.ckpt")
 
     def never(epoch, part):
@@ -89,7 +89,7 @@ def test_a_finished_fit_is_not_fitted_again(tmp_path):
     assert_same(fitted(None, tmp_path / "last.ckpt", draw=never), done)
 
 
-def test_a_fit_that_was_told_to_stop_stays_stopped(tmp_path):
+def test_fit_stopped_is_not_resumed(tmp_path):
     selection = Selection(BY_ACCURACY.batches, BY_ACCURACY.score, on_epoch=lambda epoch, value: epoch == 2)
     done = fitted(None, tmp_path / "last.ckpt", selection=selection)
     assert done.stopped and len(done.history) == 2
@@ -115,7 +115,7 @@ def test_each_epoch_is_drawn_once(tmp_path):
     [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"\x80\x04N."],
     ids=["cut", "empty", "not one"],
 )
-def test_a_damaged_checkpoint_is_named(damage, tmp_path):
+def test_damaged_checkpoint_is_named(damage, tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(None, path, selection=stopping(1))
@@ -126,7 +126,7 @@ def test_a_damaged_checkpoint_is_named(damage, tmp_path):
         fitted(None, path)
 
 
-def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
+def test_checkpoint_of_another_fit_raises(tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(None, path, selection=stopping(1))
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
         fitted(None, path, norm=False)
 
 
-def test_a_checkpoint_that_runs_code_is_not_run(tmp_path):
+def test_checkpoint_that_runs_code_is_not_run(tmp_path):
     path, trap = tmp_path / "last.ckpt", tmp_path / "trap"
 
     class Evil:

@@ -65,7 +65,7 @@ def test_resumed_processes_end_identically(whole, tmp_path):
         assert_same(results(tmp_path, rank)[1], results(whole, rank)[1])
 
 
-def test_batches_that_cannot_be_shared_equally_are_refused(tmp_path):
+def test_batches_that_cannot_be_shared_equally_raise(tmp_path):
     done = several(tmp_path, "ddp", "0", "15")
     assert done.returncode != 0 and "received [26, 22] rows in an epoch; choose a batch size that is a" in done.stderr
 

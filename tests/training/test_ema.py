@@ -34,8 +34,8 @@ def test_apply_and_restore_keep_the_weights():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_the_averages_are_validated_and_kept():
-    """The kept weights give the value that was told; the weights that learned are others."""
+def test_averages_are_validated_and_kept():
+    """The saved weights give the reported value and differ from the current weights."""
     made = model(average=0.9, dropout=0.0, selection=Selection(BY_ACCURACY.batches, BY_ACCURACY.score, "last"))
     kept = fit(made, batches)
     learned = {name: value.clone() for name, value in made.state_dict().items()}

@@ -49,7 +49,7 @@ def model(**how):
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """How often steps were made at once."""
+    """Number of calls of the fast loop."""
     from harness.training import fast_loop
 
     made, steps = [], fast_loop.fast_loop

@@ -83,7 +83,7 @@ def test_dropout_seed_defaults_to_optimizer_seed():
     assert runs[0].history != runs[2].history
 
 
-def test_the_callers_random_state_and_switches_are_left_alone():
+def test_callers_random_state_and_switches_are_left_alone():
     made = model(sharpness=0.05, average=0.9)
     torch.manual_seed(11)
     torch.use_deterministic_algorithms(True, warn_only=True)

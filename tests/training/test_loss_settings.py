@@ -120,7 +120,7 @@ def test_zeroed_rows_have_no_gradient():
         assert (gradient[~pairs[name][1]] == 0).all() and (gradient[pairs[name][1]] > 0).all()
 
 
-def test_a_zeroed_batch_without_any_label_is_finite_and_moves_nothing():
+def test_zeroed_batch_without_label_is_finite_and_moves_nothing():
     logits, targets, pairs = batch()
     none = {name: (target, torch.zeros_like(valid)) for name, (target, valid) in pairs.items()}
     total = losses.make_task_losses(MTL, targets, ZEROED)(logits, none)

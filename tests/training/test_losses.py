@@ -26,7 +26,7 @@ def batch(count=64, seed=0):
 
 @given(st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(seed):
+def test_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(seed):
     logits, targets, pairs = batch(seed=seed)
     losses.make_task_losses(MTL, targets)(logits, pairs).backward()
     for name, columns in MTL.slices().items():
@@ -36,7 +36,7 @@ def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(
 
 
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_a_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
+def test_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
     logits, targets, pairs = batch()
     loss = losses.make_task_losses(MTL, targets).losses[name]
     block, (target, valid) = logits[:, MTL.slices()[name]], pairs[name]

@@ -96,7 +96,7 @@ def test_both_passes_drop_the_same_units_and_draw_as_much_as_one():
 
 
 @pytest.mark.training
-def test_the_second_pass_sees_the_perturbed_weights_under_autocast():
+def test_second_pass_sees_the_perturbed_weights_under_autocast():
     """Autocast keeps the bfloat16 copies that it made of weights in the first pass."""
     network = Network(norm=False, dropout=0.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -194,7 +194,7 @@ def test_half_precision_is_close_to_float32(trainer, tolerance):
 
 
 @pytest.mark.training
-def test_a_loss_too_small_for_half_precision_still_perturbs():
+def test_loss_too_small_for_half_precision_still_perturbs():
     how = {"weight": 1e-7, "norm": False, "dropout": 0.0, "selection": None, "learning_rate": 2e-3}
     low, full, plain = fitted(half(), sharpness=1.0, **how), fitted(sharpness=1.0, **how), fitted(**how)
     name = "backbone.network.classifier.weight"

@@ -38,7 +38,7 @@ def test_suppressed_logging():
     assert messages == ["warning: printed"]
 
 
-def test_a_reader_that_closes_the_pipe_does_not_stop_the_work():
+def test_reader_that_closes_the_pipe_does_not_stop_the_work():
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as stream, console_logging(stream):

@@ -113,7 +113,7 @@ def test_every_module_that_moved_has_its_names():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_constant_that_was_renamed_has_its_old_value():
+def test_constant_that_was_renamed_has_its_old_value():
     assert importlib.import_module("harness.recipes.recipe").KERNELS == ("mean", "median")
 
 

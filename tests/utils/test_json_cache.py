@@ -24,7 +24,7 @@ def test_values_are_read_back(path):
     assert json.loads(path.read_text()) == {"a": [1.5, 0], "none": None}
 
 
-def test_a_file_with_a_version_holds_values_under_a_name(path):
+def test_file_with_a_version_holds_values_under_a_name(path):
     put(path, {"a": "1"}, version=1, name="digests")
     assert path.read_text() == '{\n "digests": {\n  "a": "1"\n },\n "version": 1\n}\n'
     assert JsonCache(path, version=1, name="digests").get("a") == "1"
@@ -32,7 +32,7 @@ def test_a_file_with_a_version_holds_values_under_a_name(path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"a"', '{"version": 1}', '{"version": 1, "digests": 3}'])
-def test_a_damaged_file_is_an_empty_cache(path, text):
+def test_damaged_file_is_an_empty_cache(path, text):
     path.parent.mkdir()
     path.write_text(text)
     cache = JsonCache(path, version=1, name="digests")

@@ -20,7 +20,7 @@ def full(tmp_path):
     return out
 
 
-def test_a_folder_with_something_in_it_is_refused_without_force(full, tmp_path):
+def test_folder_with_something_in_it_raises_without_force(full, tmp_path):
     with pytest.raises(InputError, match="not empty.*--force"):
         check_output_dir(full, False)
     check_output_dir(full, True)
@@ -29,7 +29,7 @@ def test_a_folder_with_something_in_it_is_refused_without_force(full, tmp_path):
     check_output_dir(tmp_path / "empty", False)
 
 
-def test_a_file_is_never_replaced(full):
+def test_file_is_never_replaced(full):
     with pytest.raises(InputError, match="is a file"):
         check_output_dir(full / "mine.txt", True)
 
@@ -78,7 +78,7 @@ def test_new_folder_replaces_the_old_one(full, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_failure_leaves_the_old_folder(full, tmp_path):
+def test_failure_leaves_the_old_folder(full, tmp_path):
     with pytest.raises(RuntimeError), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
         raise RuntimeError
@@ -86,7 +86,7 @@ def test_a_failure_leaves_the_old_folder(full, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
+def test_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(full)
     with replace_output_dir(link) as aside:

@@ -45,7 +45,7 @@ def test_entry_folders():
     assert store.mlflow_model("m-1") == Path("there/artifacts/mlflow/models/m-1/artifacts")
 
 
-def test_a_store_is_a_path_and_prints_as_one(tmp_path):
+def test_store_is_a_path_and_prints_as_one(tmp_path):
     store = Store(str(tmp_path), "http://server")
     assert os.fspath(store) == str(store) == str(tmp_path) and Path(store) == tmp_path
     assert pickle.loads(pickle.dumps(store)) == store and store.untracked == Store(tmp_path) != store

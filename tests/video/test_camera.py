@@ -46,7 +46,7 @@ def test_frames_are_rgb_numbered_and_timed(tmp_path):
     assert not capture.isOpened()
 
 
-def test_a_camera_is_paced_by_itself(tmp_path):
+def test_camera_is_paced_by_itself(tmp_path):
     camera = Camera(cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30))), "camera:0", None)
     with RealtimeSource(camera) as source:
         frames = [frame for frame in source if not time.sleep(0.01)]

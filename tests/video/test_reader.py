@@ -50,7 +50,7 @@ def test_real_clips_are_read_without_notes(clip, frames, rate, size):
     assert np.all(np.diff([frame.seconds for frame in read_frames]) > 0) and read_frames[0].seconds == 0
 
 
-def test_the_pixels_are_those_that_opencv_decodes(tmp_path):
+def test_pixels_are_those_that_opencv_decodes(tmp_path):
     cv2 = pytest.importorskip("cv2")
     path = film(tmp_path / "a.mp4", 8, 322, 240)
     capture = cv2.VideoCapture(str(path))
@@ -81,7 +81,7 @@ def test_without_time_stamps_the_rate_gives_the_time_and_a_note_says_so(tmp_path
 
 
 @pytest.mark.parametrize("rotation", [0, 90, -90, 180])
-def test_rotation_named_in_the_file_is_honoured_as_opencv_does(tmp_path, rotation):
+def test_rotation_named_in_the_file_is_respected_as_opencv_does(tmp_path, rotation):
     cv2 = pytest.importorskip("cv2")
     path = film(tmp_path / "a.mp4", 3, rotation=rotation)
     there, pixels = cv2.VideoCapture(str(path)).read()
@@ -160,7 +160,7 @@ def test_truncated_video_is_read_with_a_note(tmp_path, name, codec, pix_fmt, sha
     assert f"is truncated after frame {len(frames)} ({frames[-1].seconds:.2f} s)" in source.notes[0]
 
 
-def test_a_video_whose_index_was_cut_off_is_refused_with_the_reason(tmp_path):
+def test_video_whose_index_was_cut_off_raises_with_the_reason(tmp_path):
     with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*its end is missing"):
         open_source(str(cut(film(tmp_path / "a.mp4", 50), 0.6)))
 
@@ -201,7 +201,7 @@ def test_invalid_video_is_rejected(tmp_path, name, content):
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
-def test_a_video_without_a_frame_is_refused(tmp_path, name):
+def test_video_without_frame_raises(tmp_path, name):
     with pytest.raises(InputError, match=f"{name}: (no frame of this video can be decoded|cannot be read)"):
         open_source(str(film(tmp_path / name, 0)))
 
@@ -220,7 +220,7 @@ def test_frames_are_read_lazily(tmp_path):
     assert first == [1, 2, 3] and list(again) == []
 
 
-def test_a_video_closed_while_another_thread_reads_it_ends(tmp_path):
+def test_video_closed_while_another_thread_reads_it_ends(tmp_path):
     source = open_source(str(film(tmp_path / "a.mp4", 400)))
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(frame.number for frame in source))

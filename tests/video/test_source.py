@@ -28,7 +28,7 @@ def read(path, **options):
         return list(source), source
 
 
-def test_one_image_is_one_frame_without_a_time(tmp_path):
+def test_one_image_is_one_frame_without_time(tmp_path):
     frames, source = read(photo(tmp_path / "me.png"))
     assert (source.kind, source.frames, source.rate, source.live, source.notes) == ("image", 1, None, False, [])
     assert len(frames) == 1 and frames[0].number == 1 and math.isnan(frames[0].seconds)
@@ -97,7 +97,7 @@ def test_crops_option_for_images_and_videos(tmp_path):
     assert read(film(tmp_path / "a.mp4", 3), crops=True)[1].kind == "crops"
 
 
-def test_a_broken_image_is_left_out_and_named_the_others_keep_their_numbers(tmp_path):
+def test_broken_image_is_left_out_and_named_the_others_keep_their_numbers(tmp_path):
     for name in ("1.png", "2.png", "3.png"):
         photo(tmp_path / name, 50, 40)
     (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:60])
@@ -116,7 +116,7 @@ def test_input_with_only_broken_images_raises(tmp_path):
         open_source(str(tmp_path / "many" / "1.png"))
 
 
-def test_a_crop_of_frame_zero_is_refused_as_in_a_data_set(tmp_path):
+def test_crop_of_frame_zero_raises_as_in_a_data_set(tmp_path):
     photo(tmp_path / "00000.jpg", 64, 64)
     with pytest.raises(InputError, match="frame numbers start at 1"):
         open_source(str(tmp_path))

@@ -69,14 +69,14 @@ def test_uneven_rates(tmp_path, rate):
     assert len(frames) == 6 and source.rate == pytest.approx(rate, rel=1e-3)
 
 
-def test_a_frame_of_another_size_is_fitted_in(tmp_path):
+def test_frame_of_another_size_is_fitted_in(tmp_path):
     frames, _ = read(write(tmp_path / "out.mp4", [picture(0, 64, 48), picture(1, 48, 96), picture(2, 128, 96)]))
     assert {frame.size for frame in frames} == {(64, 48)}
     assert frames[1].pixels[24, 4].max() < 20 and colour_at(frames[1].pixels, 0.45, 0.8) == "red"
     assert colour_at(frames[2].pixels, 0.8, 0.8) == "green"
 
 
-def test_the_same_frames_give_the_same_bytes(tmp_path):
+def test_same_frames_give_the_same_bytes(tmp_path):
     pictures = [picture(number, 64, 48) for number in range(5)]
     assert write(tmp_path / "a.mp4", pictures).read_bytes() == write(tmp_path / "b.mp4", pictures).read_bytes()
 
@@ -90,7 +90,7 @@ def test_failed_write_keeps_the_old_file(tmp_path):
     assert path.read_bytes() == before and [entry.name for entry in tmp_path.iterdir()] == ["out.mp4"]
 
 
-def test_a_video_without_a_frame_is_not_written(tmp_path):
+def test_video_without_frame_is_not_written(tmp_path):
     with pytest.raises(FramelightError, match="out.mp4: no frame was written"):
         write(tmp_path / "out.mp4", [])
     assert list(tmp_path.iterdir()) == []

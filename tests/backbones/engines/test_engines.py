@@ -92,7 +92,7 @@ def test_imported_onnx_network_runs_unchanged(foreign, tmp_path, name, count):
 @pytest.mark.parametrize("precision, least", [("float32", 0.999999), ("bf16", 0.99)])
 @pytest.mark.parametrize("count", [1, BATCH, 2 * BATCH + 1])
 def test_device_engine_steps(backbone, precision, least, count):
-    """On the CPU: what it copies where and cuts off; its graph needs a GPU."""
+    """Copies and padding on the CPU; the CUDA graph needs a GPU."""
     engine = CudaEngine(backbone, BATCH, precision, device="cpu")
     pixels = random_pixels(backbone.spec.preprocessing, count)
     ours, theirs = engine(pixels), expected(backbone, pixels)

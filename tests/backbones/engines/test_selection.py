@@ -20,7 +20,7 @@ LITTLE, SOME = 8_000_000, 10_000_000
 
 @pytest.fixture
 def own_cache(cache, tmp_path):
-    """A copy of the shared one, to be altered."""
+    """A copy of the shared fixture that tests may modify."""
     return shutil.copytree(cache, tmp_path / "cache")
 
 

@@ -141,7 +141,7 @@ def test_partial_and_reduce_are_forbidden(marker, tmp_path):
 
 
 def raw(marker):
-    """Pickles that no pickler writes, and what is said of them."""
+    """Handwritten pickles, and their error messages."""
     shell = touch(marker).encode()
     linear = b"ctorch.nn.modules.linear\nLinear\n"
     doubled = b"]" + b"2\x86" * 60
@@ -273,7 +273,7 @@ def test_other_pickle_protocols_are_rejected(tmp_path):
 
 
 def test_hostile_files_execute_code_with_plain_pickle(marker):
-    """So that the raw pickles above are what they claim to be."""
+    """The raw pickles above really execute code with plain pickle."""
     for case in ("global, protocol 0", "inst", "obj"):
         with suppress(Exception):
             pickle.loads(raw(marker)[case][0])

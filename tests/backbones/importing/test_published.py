@@ -30,7 +30,7 @@ def imported(tmp_path):
 
 
 def assert_same(network, path):
-    """The import computes what the file's network computed where it was written."""
+    """The imported network reproduces the outputs recorded by the release that wrote the file."""
     expected, size = computed(path), network.spec.input_size
     with torch.inference_mode():
         embedding, scores = network(pictures(size))

@@ -72,7 +72,7 @@ def test_timm_weights_keep_timm_preprocessing(entries, tmp_path, logged):
 
 
 @pytest.mark.parametrize("named", [None, "tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k", "efficientnet_b0"])
-def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entries, tmp_path, logged):
+def test_identity_weights_without_classifier_give_embeddings_alone(named, entries, tmp_path, logged):
     """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
     network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
     torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
@@ -98,8 +98,8 @@ def test_project_networks_without_classifier(name, size, entries, tmp_path):
     assert_equal(loaded, network, size)
 
 
-def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged):
-    """Its best epoch's network; heads and losses are beside it."""
+def test_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged):
+    """The network of the best epoch, next to heads and losses."""
     pixels = torch.randn(24, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
     values = iter((0.2, 0.9, 0.5))
@@ -123,7 +123,7 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged)
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
-def test_a_checkpoint_with_hyperparameters(state, entries, tmp_path):
+def test_checkpoint_with_hyperparameters(state, entries, tmp_path):
     """What Lightning and people put beside the weights: dictionaries of its own, numpy numbers, paths, partials."""
     beside = {
         "hyper_parameters": AttributeDict(lr=np.float32(1e-3), rates=np.float64(2), path=Path("a")),

@@ -51,7 +51,7 @@ def test_integer_tensors_are_rejected(state, entries, tmp_path):
     assert not entries.exists()
 
 
-def test_files_without_any_tensor(entries, tmp_path):
+def test_files_without_tensor(entries, tmp_path):
     save_file({}, tmp_path / "none.safetensors")
     torch.save(nn.Sequential(nn.ReLU()), tmp_path / "none.pt")
     for name in ("none.safetensors", "none.pt"):

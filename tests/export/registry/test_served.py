@@ -74,7 +74,7 @@ def asked(address, crops, key="instances"):
         return {name: np.array(value) for name, value in json.load(answer)["predictions"].items()}
 
 
-def test_the_champion_answers_over_http(store, tmp_path):
+def test_champion_answers_over_http(store, tmp_path):
     runs = keep(store, "best", 0.7)
     track(store, runs)
     out = write_export(tmp_path / "out")

@@ -99,7 +99,7 @@ def test_panel_is_stable_under_box_jitter():
     assert len(seen) == 1
 
 
-def test_a_panel_follows_its_face_and_stays_on_its_side():
+def test_panel_follows_its_face_and_stays_on_its_side():
     places, choices, lefts = PanelLayout(1280, 720, 20), set(), []
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for x in range(100, 700, 5):
@@ -191,7 +191,7 @@ def test_crops_have_their_panel_in_a_strip():
     assert not changed(image[40:290, 40:290]).any() and renderer.places.last[1].level == 0
 
 
-def test_a_frame_of_another_size_is_fitted_in_with_its_boxes():
+def test_frame_of_another_size_is_fitted_in_with_its_boxes():
     renderer = Renderer(a_reading([(230, 90, 180, 180)], frames=3))
     image = renderer(grey(1, (360, 360)))
     assert image.shape == (360, 640, 3)
@@ -227,7 +227,7 @@ def test_text_width_grows_with_length():
     assert text_mask("Anger", 24).shape[0] > text_mask("Anger", 12).shape[0] and text_mask("Anger", 12).max() > 200
 
 
-def test_the_video_has_every_frame_at_its_time(tmp_path):
+def test_video_has_every_frame_at_its_time(tmp_path):
     import av
 
     reading = a_reading([(100, 60, 100, 110)], frames=12, size=(321, 241), without=(5, 6))

@@ -60,7 +60,7 @@ def test_missing_and_extra_videos(made, lists):
         ("nan", "expression is 'nan', not an integer"),
     ],
 )
-def test_a_faulty_line_is_named(made, lists, line, message):
+def test_faulty_line_is_named(made, lists, line, message):
     write(made / "video3.txt", HEADERS[EXPR], "0", line, "3")
     assert only(made, lists).startswith(f"video3.txt:3: {message}")
 
@@ -71,7 +71,7 @@ def test_valence_and_arousal_are_finite_and_in_range(tmp_path, line):
     assert "video1.txt:3: " in only(tmp_path / "sub", write(tmp_path / "list.txt", "video1"))
 
 
-def test_a_wrong_header_is_named(made, lists):
+def test_wrong_header_is_named(made, lists):
     write(made / "video3.txt", "Neutral,Anger", "0")
     assert only(made, lists).startswith("video3.txt:1: the header is 'Neutral,Anger'")
 
@@ -128,7 +128,7 @@ FRAMES = ("image_location,valence,arousal", "b/00001.jpg,", "b/00002.jpg,", "a/0
         (("b/00001.jpg,0,0", "b/00002.jpg,0", "a/00001.jpg,0,0"), ":3: 2 columns, but 3 are needed"),
     ],
 )
-def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
+def test_file_of_frames_against_its_list(tmp_path, rows, message):
     listed = write(tmp_path / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAMES)
     write(tmp_path / "sub" / "predictions.txt", "image_location,valence,arousal", *rows)
     if message is None:
@@ -146,7 +146,7 @@ def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
         ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
     ],
 )
-def test_frames_must_be_complete_without_a_list(tmp_path, frames, message):
+def test_frames_must_be_complete_without_list(tmp_path, frames, message):
     listed = write(tmp_path / "Expression_Classification_Challenge_test_set_release.txt", "b")
     write(
         tmp_path / "sub" / "predictions.txt",
@@ -159,7 +159,7 @@ def test_frames_must_be_complete_without_a_list(tmp_path, frames, message):
         assert only(tmp_path / "sub", listed) == message
 
 
-def test_a_multi_task_file_keeps_duplicates(tmp_path):
+def test_multi_task_file_keeps_duplicates(tmp_path):
     header, cells = "image,valence,arousal,expression,aus", "0,0,3" + ",1" * 12
     images = ("a/00001.jpg", "b/00001.jpg", "a/00001.jpg")
     listed = write(tmp_path / "list.txt", header, *images)

@@ -38,7 +38,7 @@ def test_frames_as_opencv_counts_them(tmp_path):
         assert frame_count(path) == int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
 
 
-def test_a_container_without_a_count_is_read_by_its_duration(tmp_path):
+def test_container_without_count_is_read_by_its_duration(tmp_path):
     path = film(tmp_path / "video1.mkv", 60)
     with av.open(str(path)) as container:
         assert container.streams.video[0].frames == 0
@@ -51,7 +51,7 @@ def test_invalid_video_is_named(tmp_path):
         frame_count(tmp_path / "video1.mp4")
 
 
-def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
+def test_videos_are_found_in_batches_and_by_the_name_without_side(tmp_path):
     film(tmp_path / "batch1" / "30-30-1920x1080.mp4", 2)
     film(tmp_path / "batch2" / "video2_left.avi", 2)
     (tmp_path / "notes.txt").write_text("no video")
@@ -64,7 +64,7 @@ def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
         find_videos(tmp_path)
 
 
-def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_path):
+def test_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_path):
     videos = {"a": film(tmp_path / "a.mp4", 10), "b": film(tmp_path / "b.mp4", 10)}
     known = sources({"a": 14}, videos, {"c_left": 9, "d": 8, "e": 7})
     last = {"a": 11, "b": 11, "b_right": 3, "c_left": 8, "d": 12, "e": 0, "f": 6}
@@ -91,12 +91,12 @@ def test_one_extra_crop_is_accepted_but_not_two(tmp_path):
         count_lines(("a",), {"a": 13}, sources({"a": 5}))
 
 
-def test_video_without_any_source_raises():
+def test_video_without_source_raises():
     with pytest.raises(InputError, match="'a' has no crop, no video file and no number of frames.*--frames"):
         count_lines(("a",), {"a": 0}, sources())
 
 
-def test_a_frames_file_with_and_without_a_header(tmp_path):
+def test_frames_file_with_and_without_header(tmp_path):
     path = tmp_path / "frames.csv"
     for header in ("", "video,frames\n"):
         path.write_text(f"{header}video1,1506\n\n10-60-1280x720_right, 12\n")
@@ -115,7 +115,7 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
         ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' exceed"),
     ],
 )
-def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
+def test_faulty_frames_file_raises_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_line_counts(tmp_path / "frames.csv")

@@ -71,7 +71,7 @@ def test_file_length_does_not_change_outputs():
     assert (whole[last:] == whole[last - 1]).all()
 
 
-def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
+def test_video_without_crop_has_the_mean_output_of_all_crops():
     kept = random_videos(np.random.default_rng(1), [9, 0, 4])
     found = outputs_at(all_frames("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, SmoothingParams("median", 2, "linear"))
     np.testing.assert_allclose(found[5:8], np.tile(kept.outputs.mean(axis=0), (3, 1)), rtol=1e-6)
@@ -87,7 +87,7 @@ def test_crop_with_high_number_needs_no_memory():
     assert found.shape == (12, 8)
 
 
-def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
+def test_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
     outputs = np.array([[0.1, 0.05, 0.05, 0.1, 0.5, 0.1, 0.05, 0.05], [0.0, 0.9, 0.1, 0, 0, 0, 0, 0]])
     assert decode_predictions(get_task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
     au = np.full((1, 12), 0.5)

@@ -87,7 +87,7 @@ def test_different_file_score_raises(trial):
         round_trip(expr, labels, kept, rows, least, meant, "dropped", None)
 
 
-def test_a_labelled_frame_without_a_line_is_named(trial):
+def test_labeled_frame_without_line_is_named(trial):
     expr, labels, kept, _, _ = trial
     rows = all_frames("expr", {"v0": 10, "v1": 6})
     meant = {"expr": np.zeros(len(rows), np.int64)}

@@ -33,7 +33,7 @@ def test_intervals_match_the_board_with_fewer_replicates():
 
 
 def test_ratio_interval_equals_score_interval():
-    """Accuracy is a ratio of sums too, and has an interval of its own."""
+    """Accuracy is also a ratio of sums and has an interval."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
     board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
@@ -49,7 +49,7 @@ def test_fewer_than_two_units_have_no_interval():
     assert np.isnan(ratio_interval(part[:1], whole[:1])).all()
 
 
-def test_an_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path):
+def test_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path):
     drawn = {}
     for noise in (0.0, 6.0):
         draw_f1(tmp_path / "f1.png", ScoredRun(*scored_run(noise=noise, largest=0)))

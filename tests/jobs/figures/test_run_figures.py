@@ -46,7 +46,7 @@ def test_stills_have_neither_traces_nor_smoothing(tmp_path, name):
     assert {path.stem for path in drawn} == HELD[name] - {"traces", "smoothing"}
 
 
-def test_a_single_radius_has_no_curve(tmp_path):
+def test_single_radius_has_no_curve(tmp_path):
     assert "smoothing.png" not in {path.name for path in plot_run(tmp_path, *scored_run(largest=0))}
 
 
@@ -70,7 +70,7 @@ def test_constant_outputs_and_absent_classes_do_not_warn(tmp_path):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
+def test_video_without_label_of_one_output_is_drawn(tmp_path):
     targets = targets_of(np.random.default_rng(0), get_task("mtl"), 80)
     targets["expr"][:40] = -1
     targets["va"][40:] = -5
@@ -114,7 +114,7 @@ def test_import_does_not_import_matplotlib():
 
 
 def test_names_are_drawn_without_math_text(tmp_path):
-    """A dollar sign is no formula, and a long name does not run out of the picture."""
+    """A dollar sign does not start a formula, and a long name does not exceed the figure."""
     drawn = []
     for name in ("plain", "a$b$\\frac", "long" * 30):
         draw_expression_confusion(

@@ -73,7 +73,7 @@ def gradient(count=256, size=64):
 
 
 def windows(crop, size=32):
-    """Left, right, top, bottom of each random crop as shares of the picture."""
+    """Left, right, top and bottom of each random crop, relative to the image."""
     found = augment(gradient(), torch.Generator().manual_seed(0), 0.0, flip=False, crop=crop, size=size)
     step_x, step_y = (found[:, 0, 0, 17] - found[:, 0, 0, 16]) * size, (found[:, 1, 17, 0] - found[:, 1, 16, 0]) * size
     middle = (found[:, :2, 15, 15] + found[:, :2, 16, 16]) / 2

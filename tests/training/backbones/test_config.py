@@ -52,7 +52,7 @@ from harness.utils.errors import InputError
         (Hardware, {"memory_gb": -1.0}),
     ],
 )
-def test_impossible_settings_are_refused_in_one_line_that_names_them(kind, bad):
+def test_impossible_settings_are_rejected_in_one_line(kind, bad):
     with pytest.raises(InputError, match=next(iter(bad))) as refused:
         kind(**bad)
     assert "\n" not in str(refused.value)

@@ -28,7 +28,7 @@ def pixels(path):
 
 
 def share(picture, colour):
-    """Share of the picture in exactly that colour, in [0, 1] floats."""
+    """Share of the pixels with exactly this color, in [0, 1] floats."""
     wanted = np.round(255 * np.array(colour)).astype(int)
     return float((np.abs(picture - wanted) <= 1).all(axis=-1).mean())
 
@@ -74,7 +74,7 @@ def test_no_errors_give_no_figure(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
+def test_names_that_look_like_formulas_are_drawn_verbatim(tmp_path):
     draw_confusion(tmp_path / "c.png", np.eye(2, dtype=int), ("$x_", "a_very_long_class_name_of_someone"), "$_$")
     draw_errors(
         tmp_path / "e.png", [Mistake(Path("a"), "$x_", "$\\frac")], lambda path: np.zeros((9, 4, 3), np.uint8), "100 $"

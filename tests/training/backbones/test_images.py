@@ -55,7 +55,7 @@ def test_unreadable_images_are_cached(tmp_path, logged):
     assert first.stills.images == second.stills.images and logged[0] == logged[1]
 
 
-def test_a_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path, logged):
+def test_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train").take(np.arange(4))
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     for path in stills.images:

@@ -61,13 +61,13 @@ def test_shards_share_every_batch(stills):
         assert batch[0::2].tolist() == left.tolist() and batch[1::2].tolist() == right.tolist()
 
 
-def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
+def test_batches_that_processes_cannot_share_equally_raise_before_the_first(stills):
     source = loader(load_images(stills, SPEC, keep=False))
     with pytest.raises(InputError, match="batches of 8 images cannot be shared equally by 3 processes; choose"):
         next(source(0, Shard(0, 3)))
 
 
-def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
+def test_epoch_is_whole_steps_of_other_rows_each_time(stills):
     pictures = load_images(stills, SPEC)
     source = loader(pictures, rows=np.arange(60))
     epochs = [torch.cat(flat(source(epoch, Shard()))[1]).tolist() for epoch in (0, 0, 1)]

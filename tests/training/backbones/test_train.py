@@ -26,7 +26,7 @@ def annotated(tmp_path_factory):
 
 
 def outputs(name, checkpoints, stills):
-    """Embeddings and scores of a checkpoint, and the pictures it saw, by the backbone's own means."""
+    """Embeddings and scores of a checkpoint and its input images, computed with the backbone API."""
     backbone = backbones.load(name, checkpoints)
     pictures = load_images(stills, backbone.spec.preprocessing)
     with torch.no_grad():
@@ -79,7 +79,7 @@ def test_epochs_are_logged_and_reported(trained):
 
 
 @pytest.mark.training
-def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
+def test_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
     result = trained[0]
     card = json.loads((result.folder / "card.json").read_text())
     assert card["name"] == "drawn" and tuple(card["classes"]) == EXPRESSIONS
@@ -109,7 +109,7 @@ def test_only_the_checkpoint_remains(trained):
     assert [path.name for path in trained[0].folder.parent.iterdir()] == ["drawn-0"]
 
 
-def test_the_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
+def test_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
     short = dataclasses.replace(SHORT, augmentation=Augmentation(0.5))
     hashes = [
         weights(train(table, tmp_path / name, config))
@@ -249,7 +249,7 @@ def test_result_does_not_depend_on_previous_threads(table, tmp_path):
 
 
 @pytest.mark.training
-def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
+def test_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
     """At so high a rate the macro F1 goes up and down; of several seeds one does not end at its best."""
     lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
     for seed in range(10):

@@ -113,7 +113,7 @@ def test_partly_removed_working_folder_is_accepted(table, tmp_path):
     assert weights(train(table, tmp_path / "b", config, work=work)) == first
 
 
-def test_splits_of_other_classes_are_refused(table, tmp_path):
+def test_splits_of_other_classes_raise(table, tmp_path):
     other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
     with pytest.raises(InputError, match="both need the same classes in the same order"):
         train_stills(SHORT, table.stills("train"), other, tmp_path / "out")

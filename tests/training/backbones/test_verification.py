@@ -49,7 +49,7 @@ def test_ties_equal_scikit_learn(drawn, far):
     assert tar_at_far(positive, scores, far) == pytest.approx(curve[1][curve[0] <= far + 1e-9].max())
 
 
-def test_perfect_embeddings_verify_everyone():
+def test_perfect_embeddings_verify_all():
     subject = np.repeat(np.arange(4), 3)
     found = verify(np.eye(4)[subject], subject)
     assert (found.auc, found.tar, found.nearest) == (1, 1, 1)
@@ -61,7 +61,7 @@ def test_pairs_of_one_kind_raise(subject):
         verify(np.random.default_rng(0).normal(size=(3, 4)), np.array(subject))
 
 
-def test_a_sample_is_even_over_subjects_with_two_images_or_more():
+def test_sample_is_even_over_subjects_with_two_images_or_more():
     subject = np.array([0] * 20 + [1] * 3 + [2] + [3] * 5)
     rows = sample_rows(subject, 10, seed=0)
     assert np.bincount(subject[rows], minlength=4).tolist() == [4, 3, 0, 3]

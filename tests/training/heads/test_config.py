@@ -60,6 +60,6 @@ def test_heads_come_back_from_json():
         (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va does not have"),
     ],
 )
-def test_impossible_heads_are_refused(make, message):
+def test_impossible_heads_raise(make, message):
     with pytest.raises(InputError, match=message):
         make()

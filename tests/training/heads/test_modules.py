@@ -57,6 +57,6 @@ def test_unknown_head_suggests_name():
         {"keep": "first"},
     ],
 )
-def test_impossible_settings_are_refused(bad):
+def test_impossible_settings_raise(bad):
     with pytest.raises(InputError, match=next(k for k in reversed(bad))):
         HeadConfig(**bad)

@@ -35,7 +35,7 @@ def test_blockwise_moments_are_bitwise_equal(rows, width):
 
 
 @pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-np.inf, np.inf]])
-def test_the_first_row_that_is_not_finite_is_named(bad, recwarn):
+def test_first_row_that_is_not_finite_is_named(bad, recwarn):
     features = np.zeros((BLOCK_ROWS + 900, 4), np.float32)
     features[BLOCK_ROWS + 500 : BLOCK_ROWS + 500 + len(bad), 2] = bad
     labels = labels_of({"expr": np.zeros(len(features), np.int64)}, videos=2)

@@ -77,7 +77,7 @@ def test_every_head_learns_every_task(name, kind):
         assert (block >= low).all() and (block <= 1).all()
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
+def test_same_seed_gives_the_same_bits_and_another_seed_does_not():
     first, again, other = train(seed=5), train(seed=5), train(seed=6)
     assert all(np.array_equal(value, again.state[name]) for name, value in first.state.items())
     assert first.history == again.history
@@ -93,7 +93,7 @@ def test_epochs_are_drawn_in_order():
 
 
 @pytest.mark.training
-def test_the_kept_weights_are_those_of_the_best_epoch():
+def test_kept_weights_are_those_of_the_best_epoch():
     """At so high a rate the selection value goes up and down; of several seeds one does not end at its best."""
     config = HeadConfig(epochs=8, learning_rate=1.0, schedule="constant")
     for seed in range(20):
@@ -129,7 +129,7 @@ def test_on_epoch_gets_values_and_can_stop():
 
 
 @pytest.mark.training
-def test_rows_without_a_crop_are_not_learned_from():
+def test_rows_without_crop_are_not_learned_from():
     spoiled = tuple(range(0, 1500, 3))
 
     def spoil(features, targets):
@@ -141,7 +141,7 @@ def test_rows_without_a_crop_are_not_learned_from():
 
 
 @pytest.mark.training
-def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
+def test_scale_of_a_column_does_not_matter_when_inputs_are_standardized():
     def blow_up(features, targets):
         features[:, 5] = 1e4 * features[:, 5] - 3e5
 
@@ -150,7 +150,7 @@ def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
 
 
 @pytest.mark.training
-def test_a_constant_column_is_harmless():
+def test_constant_column_is_harmless():
     def flatten(features, targets):
         features[:, 2] = 0.1
 
@@ -178,7 +178,7 @@ def test_diverging_loss_raises():
         train(tasks.get_task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
 
 
-def test_one_class_only_and_no_label_at_all_are_refused():
+def test_one_class_only_and_no_label_at_all_raise():
     with pytest.raises(InputError, match="every training row is Happiness"):
         train(change=lambda f, t: t["expr"].__setitem__(slice(None), 4))
     with pytest.raises(InputError, match="none of the 1500 annotated rows has both a crop and a expr label"):
@@ -198,7 +198,7 @@ def test_blockwise_prediction_equals_prediction_at_once():
         predict(trained, features)
 
 
-def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
+def test_saved_head_comes_back_bit_for_bit(tmp_path):
     trained, features = train(tasks.get_task("mtl"), HeadConfig("multitask", epochs=2)), problem(50)[0]
     trained.save(tmp_path)
     back = load(tmp_path)
@@ -212,7 +212,7 @@ def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["head.json", "head.safetensors"]
 
 
-def test_damaged_and_missing_heads_are_refused(tmp_path):
+def test_damaged_and_missing_heads_raise(tmp_path):
     with pytest.raises(InputError, match="no trained head in"):
         load(tmp_path)
     train(config=HeadConfig(epochs=1)).save(tmp_path)

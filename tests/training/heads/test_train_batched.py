@@ -20,7 +20,7 @@ OWN = (
     dict(l2=1e-3, learning_rate=1e-2, epochs=1, schedule="cosine", keep="last"),
     dict(l2=1e-4, learning_rate=3e-2, epochs=4, schedule="constant", keep="best"),
 )
-"""What each head of a group has of its own."""
+"""Settings that may differ between the heads of a group."""
 PUBLISHED = dict(
     class_weights="published",
     standardise=False,
@@ -152,7 +152,7 @@ def test_heads_stop_independently():
 
 
 @pytest.mark.training
-def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
+def test_given_number_of_epochs_is_trained_on_the_schedule_of_all():
     task = tasks.get_task("au")
     given, wanted = rows(task, select=False), configs(*OWN, kind="logistic_regression")
     found = train_heads(task, [HeadTrainingSpec(config, epochs=2) for config in wanted], *given, seed=1)
@@ -182,7 +182,7 @@ def test_data_is_read_once_per_epoch():
     assert matrix.epochs == [0, 1, 2, 3]
 
 
-def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
+def test_same_arguments_give_the_same_bits_and_heads_can_be_saved(tmp_path):
     task = tasks.get_task("mtl")
     given, wanted = rows(task), [HeadTrainingSpec(c) for c in configs(*OWN, kind="multitask", hidden=8)]
     first, again = (train_heads(task, wanted, *given, seed=4) for _ in range(2))

@@ -34,7 +34,7 @@ def test_first_labels_take_precedence():
     assert labels[29] in boxes and written < 30
 
 
-def test_a_point_without_a_label_keeps_its_place_free():
+def test_point_without_label_keeps_its_place_free():
     written, boxes, _ = drawn([(0.5, 0.5), (0.52, 0.5)], ["left", ""], radius=10)
     assert written == 1 and boxes.keys() == {"left"}
     assert drawn([], [])[0] == 0

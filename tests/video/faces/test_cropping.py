@@ -31,7 +31,7 @@ def test_pixels_outside_the_frame_repeat_the_border(box, rows, columns):
     assert np.array_equal(crop(RAMP, np.array(box), Margin(1.0)), RAMP[rows[:, None], columns])
 
 
-def test_a_crop_has_the_side_asked_for_and_shows_the_same():
+def test_crop_has_the_side_asked_for_and_shows_the_same():
     for side in (112, 20):
         small = crop(RAMP, np.array([30, 20, 60, 60]), Margin(1.0), side)
         assert small.shape == (side, side, 3) and small.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_shrinking_averages():
     assert np.abs(crop(stripes, np.array([0, 0, 80, 80]), Margin(1.0), 20).astype(int) - 100).max() <= 1
 
 
-def test_a_crop_is_a_copy_in_one_piece():
+def test_crop_is_a_copy_in_one_piece():
     found = crop(RAMP, np.array([30, 20, 40, 40]), Margin(1.0))
     assert found.flags.c_contiguous and not np.shares_memory(found, RAMP)
 

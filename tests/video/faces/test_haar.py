@@ -16,13 +16,13 @@ def near(*boxes, hint=0):
 
 
 def assert_at(box, x, y, side):
-    """A face's box lies around (x, y), and is about as large as its drawing."""
+    """The box of a face is centered at (x, y) and about as large as the drawing."""
     assert np.hypot(box[0] + box[2] / 2 - x, box[1] + box[3] / 2 - y) < 0.2 * side
     assert 0.6 * side < box[2] < 1.1 * side
 
 
 @pytest.mark.parametrize("size, face", [((640, 360), 60), ((321, 241), 150), ((1920, 1080), 400), ((240, 426), 40)])
-def test_a_face_is_found_where_it_is(haar, size, face):
+def test_face_is_found_where_it_is(haar, size, face):
     x, y = size[0] * 0.6, size[1] * 0.5
     faces = haar(face_scenes.frame(*size, [(0, x, y, face)]))
     assert len(faces) == 1
@@ -47,7 +47,7 @@ def test_eight_faces_at_once(haar):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (30, 200), (320, 240)])
-def test_a_frame_without_a_face_has_none(haar, size):
+def test_frame_without_face_has_none(haar, size):
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     for pixels in (noise, face_scenes.frame(*size, [])):
         faces = haar(pixels)
@@ -100,7 +100,7 @@ def test_faces_smaller_than_asked_for_are_left_out():
     assert_at(large.boxes[0], 450, 180, 200)
 
 
-def test_the_same_frame_gives_the_same_faces(haar):
+def test_same_frame_gives_the_same_faces(haar):
     pixels = face_scenes.frame(640, 360, [(0, 200, 180, 120), (2, 480, 180, 100)])
     for arguments in ((), (near([420, 130, 100, 100]), 4)):
         first, second = haar(pixels, *arguments), open_detector("haar")(pixels, *arguments)

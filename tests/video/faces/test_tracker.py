@@ -50,7 +50,7 @@ def test_returning_face_is_matched_by_appearance():
     assert tracker.update(32, faces((210, 200), (290, 200)), looks(1, 0, seed=99)).tolist() == [2, 1]
 
 
-def test_a_short_gap_keeps_the_id_and_a_long_one_does_not():
+def test_short_gap_keeps_the_id_and_a_long_one_does_not():
     for gap, expected in ((24, 1), (40, 2)):
         tracker = FaceTracker(25)
         for number in range(1, 11):

@@ -65,7 +65,7 @@ def test_user_model_finds_faces(model):
     assert len(open_detector(model, 64)(pixels)) == 0
 
 
-def test_the_model_itself_is_in_the_identity(model, tmp_path):
+def test_model_itself_is_in_the_identity(model, tmp_path):
     other = write_model(tmp_path / "other.onnx")
     assert open_detector(model).identity == open_detector(other).identity
     with open(other, "ab") as file:
