@@ -137,7 +137,7 @@ _MOVED: import_hooks.Moved = {
     "harness.recipes.settings": _RECIPE_NAMES,
     "harness.streaming": {"harness.smoothing.streaming": ("Streaming=StreamingFilter",)},
 }
-"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
+"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
 import_hooks.install(_MOVED)
 if __name__ != "harness":

@@ -14,4 +14,4 @@ def main(arguments: argparse.Namespace) -> None:
 
     argv, url = ui_command(locate(arguments.store), arguments.port)
     print(f"MLflow UI of {arguments.store} at {url} (press Ctrl-C to stop)", file=sys.stderr, flush=True)
-    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})  # noqa: S606 - a shell has nothing to add
+    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})  # noqa: S606 - no shell is needed

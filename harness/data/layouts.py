@@ -92,7 +92,7 @@ class VideoLayout(Dataset, DatasetLayout):
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return lines of the summary as (label, text): which parts were found and where."""
+        """Return lines of the summary as (label, text): the detected parts and their location."""
 
 
 class ImageLayout(DatasetLayout):
@@ -137,7 +137,7 @@ class ImageLayout(DatasetLayout):
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return lines of the summary as (label, text): which parts were found and where."""
+        """Return lines of the summary as (label, text): the detected parts and their location."""
 
     def validate_split(self, split: str) -> str:
         """Return `split`; raise InputError if there is no split of that name."""

@@ -1,4 +1,4 @@
-"""Model card of an export, `card.json`: how to use the files, where they come from and how well they score."""
+"""Model card of an export, `card.json`: use of the files, provenance and scores."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX):
         records = records_of_dataset(records, dataset, store)

@@ -238,7 +238,7 @@ def _draw_plot(path: Path, rows: list[CostRow]) -> None:
 
 
 def _macs_by_run(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
-    """Return the MACs of each run's backbone, by run id; None where they cannot be counted."""
+    """Return the MACs of each run's backbone, by run id; None if they cannot be counted."""
     features, macs_by_entry = FeatureStore(store.features), dict[str, int | None]()
     macs: dict[str, int | None] = {}
     for group in groups:

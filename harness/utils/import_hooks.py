@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Moved = dict[str, dict[str, tuple[str, ...]]]
-"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
+"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:

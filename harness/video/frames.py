@@ -13,7 +13,7 @@ import numpy as np
 from harness.utils.errors import InputError
 
 DEFAULT_RATE = 25.0
-"""Frames per second where the rate is unknown."""
+"""Frames per second that are assumed if the rate is unknown."""
 
 
 @dataclass(frozen=True, eq=False)

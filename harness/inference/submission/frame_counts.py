@@ -134,10 +134,10 @@ def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
 
 
 def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
-    if (given := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
-        return _checked_count(name, given, "frames file", last, f"the frames file has {given:,} lines for it")
-    if (listed := sources.listed.get(name)) is not None:
-        return _checked_count(name, listed, "list of frames", last, f"the list of frames has {listed:,} lines for it")
+    if (lines := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
+        return _checked_count(name, lines, "frames file", last, f"the frames file has {lines:,} lines for it")
+    if (lines := sources.listed.get(name)) is not None:
+        return _checked_count(name, lines, "list of frames", last, f"the list of frames has {lines:,} lines for it")
     path = video_path(name, sources.videos)
     if path is not None:
         frames = frame_count(path)
@@ -156,7 +156,7 @@ def _checked_count(name: str, lines: int, source: str, last: int, reason: str) -
     extra = max(0, last - lines)
     if extra > MAX_EXTRA_CROPS:
         raise InputError(
-            f"video '{name}': {reason}, but its last crop is of frame {last:,}; crops and count belong to different "
+            f"video '{name}': {reason}, but its last crop is frame {last:,}; crops and count belong to different "
             "videos: correct the count, or remove the crops of the other video"
         )
     return LineCount(lines, source, extra)

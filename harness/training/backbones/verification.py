@@ -118,9 +118,9 @@ def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     paired = np.bincount(subject, minlength=1) >= 2
     if paired.sum() > most // 2:
-        drawn = random.permutation(np.flatnonzero(paired))[: most // 2]
+        subset = random.permutation(np.flatnonzero(paired))[: most // 2]
         paired[:] = False
-        paired[drawn] = True
+        paired[subset] = True
     rows = np.flatnonzero(paired[subject])
     order = rows[np.lexsort((random.random(len(rows)), subject[rows]))]
     start = np.searchsorted(subject[order], subject[order])
