@@ -115,7 +115,7 @@ def test_emotiefflib_frames_of_a_video_are_counted_one_short(tmp_path):
         ["video1_left", "annotated"], {"video1_left": 13, "annotated": 3}, LineSources({}, videos, {"annotated": 7})
     )
     assert (found["video1_left"].lines, found["annotated"].lines) == (13, 7)
-    with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is of frame 40"):
+    with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is frame 40"):
         count_lines(["video1"], {"video1": 40}, LineSources({}, videos, {}))
 
 

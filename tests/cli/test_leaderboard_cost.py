@@ -92,7 +92,7 @@ def test_empty_plot_raises_before_writing(capsys, finished, store, tmp_path):
     code, _, err = shown(capsys, "--cost", "--store", store, "--task", "au", "--plot", tmp_path / "cost.png")
     assert code == 2 and "framelight export RUN" in err and not (tmp_path / "cost.png").exists()
     code, _, err = shown(capsys, "--cost", "--store", store, "--plot", tmp_path)
-    assert code == 2 and "is a folder; name a file in it" in err
+    assert code == 2 and "is a folder; give a file name in it" in err
     code, out, _ = shown(capsys, "--cost", "--store", tmp_path / "none")
     assert code == 0 and "framelight run quickstart" in out
 

@@ -102,7 +102,7 @@ def test_malformed_label_raises_and_others_are_read(tmp_path, label, words):
         (b"\x93NUMPY\x01\x00\x10\x00{'descr': object", "its .npy header cannot be read"),
         (b"\x93NUMPY\x01\x00\x02\x00{}", "its .npy header cannot be read"),
         (b"\x93NUMPY\x01\x00\xd0\x07" + b"(" * 2000, "its .npy header cannot be read"),
-        (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file is of version 9"),
+        (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file has version 9"),
     ],
 )
 def test_invalid_npy_file_raises(tmp_path, content, words):

@@ -84,7 +84,7 @@ def test_best_is_held_out_and_neither_baseline_nor_oracle():
 
 
 def test_best_needs_a_single_board():
-    with pytest.raises(InputError, match=r"2 datasets have a board.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
+    with pytest.raises(InputError, match=r"2 datasets have a leaderboard.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
         found("best:expr", [*RECORDS, record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")])
     with pytest.raises(InputError, match="no run of task au is finished"):
         found("best:au")
@@ -99,5 +99,5 @@ def test_best_next_to_a_run_uses_its_data():
     ]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
         assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
-    with pytest.raises(InputError, match="2 datasets have a board"):
+    with pytest.raises(InputError, match="2 datasets have a leaderboard"):
         find_pair([*RECORDS, *faces], "best:expr", "best:expr")

@@ -85,7 +85,7 @@ def test_one_extra_crop_is_accepted_but_not_two(tmp_path):
     film(tmp_path / "a.mp4", 10)
     found = count_lines(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
     assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
-    with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
+    with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is frame 13"):
         count_lines(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
     with pytest.raises(InputError, match="video 'a'.*frames file has 5 lines for it.*frame 13"):
         count_lines(("a",), {"a": 13}, sources({"a": 5}))
