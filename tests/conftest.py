@@ -57,13 +57,13 @@ def logged():
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
-    """Videos in the ABAW3 layout, drawn by this project; shared by all processes, not to be changed."""
+    """Synthetic videos in the ABAW3 layout, shared by all test processes; do not change it."""
     return build_once(tmp_path_factory, "data", lambda folder: small_run.make_set(folder / "small")) / "small"
 
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory):
-    """A store whose database exists, to copy from: creating one takes more than a second."""
+    """A store with an empty database to copy, because creating one takes more than a second."""
     from harness.tracking import open_tracker
     from harness.utils.store import Store
 
@@ -77,6 +77,6 @@ def recipe_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(small_set, tmp_path_factory):
-    """A store in which the small recipe has run with two workers, and what it printed."""
+    """A store in which the small recipe has run with two workers, and its output."""
     recipe = small_run.write_recipe(tmp_path_factory.mktemp("recipe"))
     return copy_of_command(tmp_path_factory, "finished", "run", recipe, "--data", small_set, "--jobs", 2)

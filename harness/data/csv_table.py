@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.annotations import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
+from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
 from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
@@ -120,7 +120,7 @@ def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarr
     Returns
     -------
     targets : array
-        As in `Labels.targets`; empty and malformed cells have no label.
+        Labels as in `Labels.targets`; empty and malformed cells have no label.
     faults : tuple of Problem
     """
     if output == "expr":

@@ -20,7 +20,8 @@ from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.features.chunk_locks import ChunkLocks
 from harness.features.engine_choice import EngineSelector
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     dataset : Dataset
         The data set.
     backbone : Backbone or BackboneInfo
-        With the result of `backbones.get_info`, torch is imported only if something has to be computed.
+        A `BackboneInfo` from `backbones.get_info` avoids the import of torch if all features exist.
     store : FeatureStore
-        Where the entry is looked up and written.
+        Store of the entry.
     dtype : {"float16", "float32"}
         Precision of the stored features.
     progress : callable, optional

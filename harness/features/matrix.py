@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features import DEFAULT_MEMORY
+from harness.features.entry import PARTS, FeatureEntry, feature_parts
 from harness.features.row_reader import NoiseRows, RowReader, concatenate_columns, noise, to_float32
-from harness.features.store import PARTS, FeatureEntry, feature_parts
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
@@ -20,7 +20,7 @@ BUFFER_BLOCKS = 32
 FEATURE_KINDS = (*PARTS, "noise")
 
 
-# Reading the next buffer in a second thread does not pay: handing over the interpreter lock costs what it saves.
+# Reading the next buffer in a second thread is not faster: switching the interpreter lock costs as much as it saves.
 class FeatureMatrix:
     """Float32 features of the labeled rows that have a crop.
 

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from harness.features.store import FeatureEntry, StoredArray, feature_parts
+from harness.features.entry import FeatureEntry, feature_parts
+from harness.features.stored_array import StoredArray
 
 NOISE_WIDTH = 64
 """Columns of the features `noise`."""
@@ -119,7 +120,7 @@ class RowReader:
         rows : int array of shape (B,)
             Rows to read, out of the N.
         places : int array of shape (B,)
-            Where each row goes in the arrays.
+            Position of each row in the arrays.
         """
         sequence, position = self._sequence[rows], self._position[rows]
         step = np.diff(position)

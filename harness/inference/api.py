@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
+from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
@@ -15,7 +16,7 @@ from harness.utils.store import Store
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
-    from harness.inference.submission.submit import Submission
+    from harness.inference.submission.write import Submission
 
 
 MISSING = ("filled", "empty")
@@ -60,11 +61,11 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     live : bool
         Read a video as from a camera: paced by its clock and smoothed from the past alone. Always so for a camera.
     seed : int, optional
-        Which seed of each run. Default: its first.
+        Seed of each run. Default: its first.
     render : bool
         Write the annotated video, too.
     force : bool
-        Replace what is in `out`.
+        Replace the content of `out`.
     crops : bool, optional
         Whether every image is one face already. Default: decided by the images.
     detector : str
@@ -74,27 +75,27 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     margin : float, optional
         Side of a crop in sides of the detected box, 0.5 to 4. Default: as the run's training crops have it.
     missing : {"filled", "empty"}
-        What frames without a face get.
+        Outputs of frames without a face: interpolated or empty.
     kernel, radius : str and int, optional
         Smoothing filter. Default: what the run selected.
     seconds : float, optional
         Stop after so much of the input.
     engine : str
-        What runs the backbone. Default: the fastest.
+        Inference engine of the backbone. Default: the fastest.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
     Returns
     -------
     PredictSummary or LiveSummary
-        With `files` and, as a DataFrame, `table`.
+        Result with `files` and, as a DataFrame, `table`.
 
     Raises
     ------
     InputError
-        For an input, run or option that cannot be used, and for an `out` that is not empty.
+        If the input, a run or an option cannot be used, or `out` is not empty.
     FramelightError
-        Where files of a run are missing or were altered.
+        If files of a run are missing or modified.
 
     Examples
     --------
@@ -104,12 +105,13 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     (2, True)
     """
     from harness.inference import predict as prediction
+    from harness.inference.predict_options import PredictOptions
 
     require_choice("missing", missing, MISSING)
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
-    options = prediction.PredictOptions(
+    options = PredictOptions(
         str(input),
         names,
         Path(out),
@@ -165,11 +167,11 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     frames : path, optional
         Lines of `video,frames`: the number of frames of each video.
     videos : path, optional
-        Where the video files are. Default: `videos` in `data`.
+        Folder of the video files. Default: `videos` in `data`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Which seed of the run. Default: its first.
+        Seed of the run. Default: its first.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -181,8 +183,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        For a run or data set that cannot be used, numbers of frames that do not fit the crops, and an `out` that is not
-        empty.
+        If the run or data set cannot be used, numbers of frames do not match the crops, or `out` is not empty.
 
     Examples
     --------
@@ -192,19 +193,19 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     """
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
-    from harness.inference.submission import submit as submission
+    from harness.inference.submission import write as writing
     from harness.inference.submission.frame_sources import FrameCountSources
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
     store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
-    submission.check_submission_dir(out, data)
+    writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX):
         records = records_of_dataset(records, dataset, store)
     chosen = find_finished_run(records, run, seed, store)
     places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
-    return submission.submit(chosen, dataset, split, format, places, out)
+    return writing.submit(chosen, dataset, split, format, places, out)

@@ -13,13 +13,13 @@ from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.inference.forward import LoadedRun
-    from harness.leaderboard.runs import FinishedRun
+    from harness.leaderboard.finished_run import FinishedRun
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import Detector
 
@@ -74,9 +74,9 @@ def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
     Raises
     ------
     InputError
-        For a run or model that does not exist or reads no images.
+        If a run or model does not exist or reads no images.
     FramelightError
-        For a model whose files are missing or have changed.
+        If files of a model are missing or have changed.
     """
     stored: dict[tuple[str, str, str, str], list[StoredRun]] = {}
     exported: list[ForwardPass] = []

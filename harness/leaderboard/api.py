@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
-from harness.utils.public_api import as_tuple, framelight_errors
+from harness.utils.public_api import framelight_errors
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -61,9 +60,9 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        For a recipe, setting or data set that cannot be used.
+        If the recipe, a setting or the data set cannot be used.
     FramelightError
-        Where the store cannot be written, the tracking server does not answer, or a worker process dies.
+        If the store cannot be written, the tracking server does not answer, or a worker process dies.
 
     Examples
     --------
@@ -75,23 +74,10 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     ['expr']
     """
     from harness.leaderboard.recipe_result import RecipeResult
-    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
-    from harness.runner.run import run as run_recipe
+    from harness.runner.start import start_recipe
 
-    if isinstance(recipe, BackboneRecipe):
-        raise InputError(
-            f"'{recipe.name}' trains a backbone; run it with framelight train-backbone, or list its training "
-            "in the field `trained` of a Recipe"
-        )
-    if jobs is not None and jobs < 1:
-        raise InputError(f"jobs is {jobs}; at least one is needed")
     store = Store.default(store, tracking_uri)
-    if not isinstance(recipe, Recipe):
-        recipe = find_recipe(str(recipe))
-    recipe = apply_settings(recipe, list(as_tuple(settings)))
-    store.require_folder()
-    outcome = run_recipe(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)
-    return RecipeResult(outcome, store)
+    return RecipeResult(start_recipe(recipe, data, store, settings, jobs, force), store)
 
 
 def leaderboard(
@@ -113,14 +99,14 @@ def leaderboard(
     pandas.DataFrame
         One row for each configuration, with the columns of `framelight leaderboard --format json` (`rank`, `run_id`,
         `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), boards one after
-        another, best first. Empty where nothing was tracked.
+        another, best first. Empty if there are no runs.
 
     Raises
     ------
     InputError
-        For an unknown task, and where the store is a file.
+        If the task is unknown, or the store is a file.
     FramelightError
-        Where the tracking server does not answer.
+        If the tracking server does not answer.
 
     Examples
     --------
@@ -158,7 +144,7 @@ def find_run(
     seed : int, optional
         Default: its first.
     data : path, optional
-        Where its data set is by now, for `labels`. Default: where it was when it was last opened.
+        Current folder of the data set, for `labels`. Default: the folder from which it was last opened.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -170,9 +156,9 @@ def find_run(
     Raises
     ------
     InputError
-        For a run or seed that there is none of, and where its files are not in the store.
+        If the run or seed does not exist, or its files are not in the store.
     FramelightError
-        Where the run was made by another version.
+        If another version of Framelight ran the job.
 
     Examples
     --------
@@ -209,7 +195,8 @@ def compare(
     Parameters
     ----------
     first, second : str
-        Runs, as `find_run` takes them. `best:TASK` beside a run is the best one on the data of that run.
+        Runs, see `find_run`. If one of them is a run and the other `best:TASK`, the latter is the best run on the
+        same data.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     tracking_uri : str, optional
@@ -220,12 +207,12 @@ def compare(
     Comparison
         `metric` (both scores, and the paired difference with interval and p-value), `parts` (the same for other
         metrics), `for_first` and `for_second` (the most influential videos), `differing` (settings) and `detectable`
-        (the minimum detectable difference). As text it is what the command prints.
+        (the minimum detectable difference). Its `str` is the output of the command.
 
     Raises
     ------
     InputError
-        For a run that there is none of, the same run twice, and runs that are not scored on the same labels.
+        If a run does not exist, both are the same, or they are not scored on the same labels.
 
     Examples
     --------
@@ -239,7 +226,7 @@ def compare(
     store = Store.default(store, tracking_uri)
     if not store.has_runs:
         raise InputError(
-            f"nothing was tracked in {store}; name the store of the runs with --store, "
+            f"no runs are tracked in {store}; pass the store of the runs with --store, "
             "or start with: framelight run quickstart"
         )
     sides = find_pair(tracked_records(store), first, second)

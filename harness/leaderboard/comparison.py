@@ -10,9 +10,11 @@ import numpy as np
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
 from harness.leaderboard.rows import leaderboard_rows
-from harness.metrics.paired_tests import all_paired_tests, holm_bonferroni, jackknife_influence
+from harness.metrics.multiple_tests import holm_bonferroni
+from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
 from harness.metrics.pooled import PooledStatistics
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.pooled_scores import score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking.records import FLAGS, Record
 from harness.utils.errors import InputError
 from harness.utils.hashing import flatten
@@ -24,7 +26,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run. A single seed of each is paired whatever its number.
+        The finished seeds of each run. A single seed of each is paired even if the seeds differ.
 
     Returns
     -------
@@ -34,7 +36,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Raises
     ------
     InputError
-        For the same run twice, and for runs without a seed in common.
+        If both runs are the same, or have no seed in common.
     """
     if first[0].job_id == second[0].job_id and len(first) == len(second):
         raise InputError(
@@ -149,7 +151,7 @@ def compare_records(
     ----------
     first, second : sequence of Record
         The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both have are paired; a
-        single seed of each is compared whatever its number.
+        single seed of each is compared even if the seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
 
@@ -161,8 +163,8 @@ def compare_records(
     Raises
     ------
     InputError
-        For the same run twice, for runs without a seed in common, and for runs that differ in task, data, split,
-        coverage or treatment of missing crops.
+        If both runs are the same, have no seed in common, or differ in task, data, split, coverage or treatment of
+        missing crops.
     """
     pairs = pair_seeds(first, second)
     check_comparable(pairs)

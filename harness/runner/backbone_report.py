@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.data.stills import Stills
     from harness.runner.backbone_recipe import BackboneRecipe
-    from harness.training.backbones.train import TrainedStills
+    from harness.training.backbones.trained_stills import TrainedStills
 
 CARD, HISTORY = "card.json", "history.json"
 
@@ -51,7 +51,7 @@ def write_report(
     Parameters
     ----------
     store : Store
-        Where the report is written.
+        Store of the report.
     trained : TrainedStills
         Result of the training.
     splits : (Stills, Stills or None)
@@ -94,7 +94,7 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
     Parameters
     ----------
     store : Store
-        Where the report is.
+        Store of the report.
     folder : Path
         Folder of the trained backbone.
 

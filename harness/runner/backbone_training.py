@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.data.layouts import ImageLayout
     from harness.data.stills import Stills
     from harness.tracking.tracker import Tracker
-    from harness.training.backbones.train import TrainedStills
+    from harness.training.backbones.trained_stills import TrainedStills
 
     Splits = tuple[Stills, Stills | None]
 
@@ -100,7 +100,7 @@ def train_backbone(
     data : Path or None
         Data set to train on; None for the synthetic images of the recipe.
     store : Store
-        Where the backbone is written.
+        Store of the backbone.
     tracker : Tracker, optional
         Tracks the training.
     force : bool

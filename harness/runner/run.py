@@ -17,7 +17,8 @@ from zipfile import is_zipfile
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedInputs, prepare_inputs
+from harness.runner.preparation import prepare_inputs
+from harness.runner.prepared_inputs import PreparedInputs
 from harness.runner.recipe import Recipe
 from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker
@@ -75,7 +76,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
     data : Path or None
         Folder of the data set; None for the synthetic videos of the recipe.
     store : Store
-        Where everything is stored.
+        Store of all results.
     workers : int
         Number of jobs that run at the same time.
     force : bool
@@ -84,7 +85,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
     Returns
     -------
     RunResult
-        What was computed, and which jobs failed.
+        Numbers of jobs, and records of the failed ones.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Small exports with a real ONNX file, for tests of what MLflow does with them."""
+"""Small exports with a real ONNX file, for tests of the MLflow registry."""
 
 import json
 
@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.export.registry.registry import CARD, EXAMPLE, FILE
+from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE
 from harness.tracking import open_tracker
 from harness.utils.store import Store
 
@@ -38,7 +38,7 @@ def write_export(folder, seed=0, side=None, record=None):
 
 
 def track(store, records, uri=None):
-    """Log jobs whose folders lie in the store."""
+    """Log jobs whose folders are in the store."""
     tracker = open_tracker(Store(store, uri))
     study = tracker.start_study("small", "s")
     for record in records:

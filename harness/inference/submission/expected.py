@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.affwild2 import AffWild2
-from harness.data.annotations import has_image_column, read_test_list
+from harness.data.image_rows import has_image_column, read_test_list
 from harness.data.registry import open_dataset
 from harness.inference.submission.file_format import IMAGE_COLUMN
 from harness.inference.submission.frame_counts import count_lines
@@ -63,7 +63,7 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     Raises
     ------
     InputError
-        For a list or data set that cannot be read or has no such list.
+        If the list or data set cannot be read, or the data set has no such list.
     """
     if not against.exists():
         raise InputError(f"{against} does not exist; pass a test list or the folder of a data set")

@@ -11,8 +11,9 @@ from harness.data.dataset import Labels
 from harness.inference.submission.files import Decoded
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import EXPRESSIONS, Task
-from harness.metrics.unit_statistics import compute_statistics, score
+from harness.metrics.unit_statistics import compute_statistics
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
@@ -45,7 +46,7 @@ class RoundTrip:
     Attributes
     ----------
     metric : str
-        Of the task.
+        Metric of the task.
     files, memory : float
         Its value from the files and from memory.
     record : float or None
@@ -91,11 +92,11 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     ----------
     task : Task
     labels : Labels
-        Of the split.
+        Labels of the split.
     predictions : Predictions
         Outputs before smoothing.
     rows : Rows
-        Of the submission.
+        Rows of the submission.
     read_back, decoded : mapping of str to ndarray
         Predictions from the files and from memory, by output.
     missing : {"filled", "dropped"}
@@ -106,7 +107,7 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     Raises
     ------
     InputError
-        For a labeled frame without a line.
+        If a labeled frame has no line.
     FramelightError
         If scores differ.
     """
