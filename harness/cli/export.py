@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.utils.text import align_columns
+from harness.utils.text import align_columns, format_count, format_megabytes
 
 if TYPE_CHECKING:
     from harness.export.api import ExportResult
@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
-    macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
+    macs = "MACs not counted" if first.macs is None else f"{format_count(first.macs)} MACs per crop"
     head = [
         f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
         f"{record.head}; {first.parameters:,} parameters, {macs}",
@@ -54,7 +54,7 @@ def _format_row(one: ExportRecord) -> tuple[str, ...]:
     assert one.value is not None and one.run_value is not None
     return (
         one.file,
-        f"{one.size / 1e6:.2f}",
+        format_megabytes(one.size),
         _format_latency(one, "1"),
         _format_latency(one, "2"),
         f"{one.memory:.0f}",

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.utils.text import plural
+from harness.utils.text import format_percent, plural
 
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
@@ -56,7 +56,7 @@ def _prediction_lines(reading: PredictionResult, film: bool) -> Iterator[str]:
 
     frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
     faces = len(np.unique(reading.face)) if film else len(reading.face)
-    share = f", in {seen:,} of them ({100 * seen / frames:.1f} %)" if frames else ""
+    share = f", in {seen:,} of them ({format_percent(seen / frames)})" if frames else ""
     yield f"{reading.source}: {plural(frames, 'frame')}, {plural(faces, 'face')}{share}"
     for one in reading.outputs:
         window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
@@ -79,6 +79,6 @@ def _speed_lines(done: PredictSummary) -> Iterator[str]:
 def _live_lines(watched: LiveSummary) -> Iterator[str]:
     yield (
         f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
-        f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})"
+        f"{watched.median:.0f} ms from a frame to its numbers (median; 95th percentile {watched.p95:.0f} ms)"
     )
     yield from watched.delays

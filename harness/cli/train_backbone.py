@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     logger.info(
         "it was trained before; --force trains it again"
         if outcome.cached
-        else f"trained in {time.monotonic() - began:.0f} s"
+        else f"trained in {format_duration(time.monotonic() - began)}"
     )
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is whole in {outcome.folder}")

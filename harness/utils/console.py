@@ -4,12 +4,37 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 LOGGERS = ("harness", "backbones")
+MAX_WIDTH = 140
+"""Characters of a line of text at most, however wide the terminal is."""
+FILE_WIDTH = 100
+"""Characters of a line of text that is not printed on a terminal."""
+
+
+def terminal_size(plain: bool = False) -> tuple[int, bool]:
+    """Return the width of lines of text, and whether standard output is a terminal.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        The text is written to a file, not to standard output.
+
+    Returns
+    -------
+    width : int
+        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal.
+    is_terminal : bool
+        Whether the text is printed on a terminal.
+    """
+    if plain or not sys.stdout.isatty():
+        return FILE_WIDTH, False
+    return min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH), True
 
 
 class ConsoleHandler(logging.Handler):

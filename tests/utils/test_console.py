@@ -3,8 +3,12 @@
 import io
 import logging
 import os
+import pty
+import sys
 
-from harness.utils.console import console_logging, suppress_logging
+import pytest
+
+from harness.utils.console import console_logging, suppress_logging, terminal_size
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -36,6 +40,23 @@ def test_nothing_is_logged_where_it_is_suppressed():
             LOGGER.warning("suppressed")
         LOGGER.warning("printed")
     assert messages == ["warning: printed"]
+
+
+@pytest.mark.parametrize("columns, width", [("60", 60), ("120", 120), ("300", 140)])
+def test_text_is_as_wide_as_the_terminal_up_to_a_limit(monkeypatch, columns, width):
+    main_end, end = pty.openpty()
+    with os.fdopen(end, "w") as terminal:
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert terminal_size() == (width, True) and terminal_size(plain=True) == (100, False)
+    os.close(main_end)
+
+
+def test_without_a_terminal_text_is_100_characters_wide(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "60")
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert terminal_size() == (100, False)
 
 
 def test_a_reader_that_closes_the_pipe_does_not_stop_the_work():
