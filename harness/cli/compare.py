@@ -11,7 +11,8 @@ from harness.utils.console import terminal_size
 def main(arguments: argparse.Namespace) -> None:
     """Print the comparison of two runs."""
     comparison = compare(arguments.first, arguments.second, arguments.store)
-    from harness.leaderboard.comparison_result import format_comparison, to_json
+    from harness.leaderboard.comparison_json import to_json
+    from harness.leaderboard.comparison_text import format_comparison
 
     if arguments.format == "json":
         print(to_json(comparison))
