@@ -7,8 +7,10 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
+
+from backbones.quiet_loggers import quiet_loggers
 
 LOGGERS = ("harness", "backbones")
 MAX_WIDTH = 140
@@ -83,15 +85,6 @@ def console_logging(stream: TextIO | None = None) -> Iterator[None]:
             logger.setLevel(level)
 
 
-@contextmanager
-def suppress_logging() -> Iterator[None]:
-    """Suppress log messages of the project while the context lasts."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before):
-            logger.setLevel(level)
+def suppress_logging() -> AbstractContextManager[None]:
+    """Suppress log messages of the project, and of nothing else, while the context lasts; see `quiet_loggers`."""
+    return quiet_loggers(LOGGERS)

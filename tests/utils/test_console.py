@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from backbones.engines.onnx_engine import suppress_exporter_output
+from backbones.quiet_loggers import quiet_loggers
 from harness.utils.console import console_logging, suppress_logging, terminal_size
 from tests.helpers.logs import captured_logs
 
@@ -40,6 +42,34 @@ def test_nothing_is_logged_where_it_is_suppressed():
             LOGGER.warning("suppressed")
         LOGGER.warning("printed")
     assert messages == ["warning: printed"]
+
+
+def test_overlapping_suppressions_end_with_the_levels_of_before():
+    harness = logging.getLogger("harness")
+    before = harness.level
+    first, second = suppress_logging(), suppress_logging()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not LOGGER.isEnabledFor(logging.CRITICAL)
+    second.__exit__(None, None, None)
+    assert harness.level == before and LOGGER.isEnabledFor(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("names", [("harness",), ("root",)])
+def test_other_loggers_stay_heard(caplog, names):
+    with quiet_loggers(names, logging.WARNING):
+        logging.getLogger("of.a.user").warning("heard")
+        logging.getLogger(None if names == ("root",) else "harness.some").warning("not heard")
+        logging.getLogger(None if names == ("root",) else "harness.some").error("an error")
+    assert caplog.messages == ["heard", "an error"] and not logging.getLogger().filters
+
+
+def test_an_export_does_not_silence_other_loggers(caplog):
+    with suppress_exporter_output():
+        logging.getLogger("of.a.user").warning("heard")
+        logging.getLogger("torch.onnx").warning("not heard")
+    assert caplog.messages == ["heard"]
 
 
 @pytest.mark.parametrize("columns, width", [("60", 60), ("120", 120), ("300", 140)])
