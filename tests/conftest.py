@@ -27,7 +27,7 @@ def logged():
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
-    """Videos in the ABAW3 layout, drawn by this project."""
+    """Synthetic videos in the ABAW3 layout."""
     return small_run.make_set(tmp_path_factory.mktemp("data") / "small")
 
 
@@ -38,7 +38,7 @@ def recipe_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(small_set, tmp_path_factory):
-    """A store in which the small recipe has run, and what it printed."""
+    """A store in which the small recipe has run, and its output."""
     folder = tmp_path_factory.mktemp("finished")
     recipe = small_run.write_recipe(folder)
     done = small_run.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)

@@ -1,4 +1,4 @@
-"""What the commands' arguments share. Imports nothing heavy, so that --help is quick."""
+"""Arguments that several commands share. Imports nothing heavy, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HelpFormatter(argparse.HelpFormatter):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
+    """Parser with optional subcommands: `backbones import` next to `backbones NAME`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"formatter_class": HelpFormatter, **options})
@@ -40,7 +40,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse what is known, by the parser of the first word where it has one."""
+        """Parse known arguments, with the parser of a subcommand if the first word names one."""
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
         return super().parse_known_args(args, namespace)

@@ -1,6 +1,6 @@
 """Arguments of the commands that prepare and run experiments.
 
-Imports nothing heavy, so that `--help` is quick.
+Imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parser of the command line. Imports nothing heavy, so that `--help` is quick."""
+"""Parser of the command line. Imports nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from harness.cli import experiment_arguments, result_arguments
 from harness.cli.arguments import CommandParser
 
 DESCRIPTION = (
-    "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read "
-    "faces best for what they cost."
+    "Benchmark harness for frame-level facial affect analysis: compares backbones, features, heads and smoothing by "
+    "accuracy and cost."
 )
 EXAMPLES = """\
 examples:
@@ -47,11 +47,11 @@ ADD_COMMANDS = (
     experiment_arguments.add_bench,
     experiment_arguments.add_completion,
 )
-"""In the order of `framelight --help`."""
+"""Functions that add the commands, in the order of `framelight --help`."""
 
 
 class VersionAction(argparse.Action):
-    """Print the version, which is looked up only then, and exit."""
+    """Print the version and exit; the version is looked up only when needed."""
 
     def __call__(
         self,
@@ -60,7 +60,7 @@ class VersionAction(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Print it."""
+        """Print the version."""
         from importlib.metadata import version
 
         print(f"framelight {version('framelight')}")

@@ -66,12 +66,12 @@ def _recipe_needs(recipe: Recipe) -> str:
     trained = {backbone.name for backbone in recipe.trained}
     available = {*trained, *backbones.names()}
     missing = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
-    needs = "nothing: renders its own videos" if recipe.synthetic else "--data DIR"
+    needs = "no data (it renders synthetic videos)" if recipe.synthetic else "--data DIR"
     if missing:
         needs += f", and the imported weights {', '.join(missing)}"
     return f"Needs {needs}." + (f" Trains {plural(len(trained), 'backbone')} first." if trained else "")
 
 
 def _backbone_needs(recipe: BackboneRecipe) -> str:
-    needs = "nothing: renders its own stills; --data DIR for yours" if recipe.stills else "--data DIR"
+    needs = "no data (it renders synthetic images; use --data DIR for yours)" if recipe.stills else "--data DIR"
     return f"Needs {needs}. Trains {recipe.training.backbone}."

@@ -1,6 +1,6 @@
 """Arguments of the commands that compare, show, export and apply finished runs.
 
-Imports nothing heavy, so that `--help` is quick.
+Imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations

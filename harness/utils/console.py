@@ -55,7 +55,7 @@ class ConsoleHandler(logging.Handler):
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a message; discard it where the pipe is closed."""
+        """Print a message; discard it if the pipe is closed."""
         stream = self.stream or sys.stderr
         try:
             print(self.format(record), file=stream, flush=True)

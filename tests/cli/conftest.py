@@ -1,4 +1,4 @@
-"""A backbone that the command has trained once, for all tests that look at it."""
+"""Fixture: a backbone that the command has trained once for all tests."""
 
 import shutil
 
@@ -25,7 +25,7 @@ def drawn(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(table, drawn, tmp_path_factory):
-    """A store in which the recipe was trained without interruption, and what the command said."""
+    """A store in which the recipe was trained without interruption, and the output of the command."""
     store = tmp_path_factory.mktemp("trained") / "store"
     done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Releases of other people's libraries, installed beside this environment, whose real files the tests import."""
+"""Old releases of other libraries, installed in separate folders, whose real files are imported."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Releases:
         self.folder = folder
 
     def file(self, release: str, name: str) -> Path:
-        """A file that the release wrote; `computed` tells what its network gives.
+        """A file that the release wrote; `computed` has the outputs of its network.
 
         The test is skipped where no package index can be reached.
         """

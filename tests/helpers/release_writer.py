@@ -75,7 +75,7 @@ def timm_network(model, classes, size, form):
 
 
 def computed(network, size):
-    """What goes into the last linear layer, and what comes out of the network."""
+    """Inputs of the last linear layer, and outputs of the network."""
     seen = []
     last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
     hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
@@ -86,7 +86,7 @@ def computed(network, size):
 
 
 def mobilefacenet(form):
-    """EmotiEffLib applies `fc` to what its MobileFaceNet gives."""
+    """EmotiEffLib applies `fc` to the output of its MobileFaceNet."""
     from mobilefacenet import MobileFaceNet
 
     network, last = settle(MobileFaceNet()), settle(nn.Linear(512, 10))

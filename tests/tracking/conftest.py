@@ -8,7 +8,7 @@ from harness.utils.store import Store
 
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory):
-    """A store whose database is made, to copy from: making one takes more than a second."""
+    """A store with an empty database to copy, because creating one takes more than a second."""
     store = tmp_path_factory.mktemp("fresh") / "store"
     open_tracker(Store(store))
     return store
