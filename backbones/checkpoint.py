@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MODEL, ONNX_MODEL = "model.safetensors", "model.onnx"
 
 
-def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> Path:
+def save_checkpoint(
+    folder: Path, backbone: Backbone, card: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+) -> Path:
     """Write a checkpoint folder atomically; an existing one is replaced.
 
     Parameters
@@ -35,6 +37,8 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
         Further metadata as JSON types, such as `name` (by default the name of the folder), `data`, `data_digest`,
         `parent`, `metrics`, `licence` and `source`. Architecture, preprocessing, classes, widths, cost and the weights
         hash are taken from the backbone and cannot be overridden.
+    files : mapping of str to bytes, optional
+        Further files by name.
 
     Returns
     -------
@@ -63,6 +67,8 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     text = json.dumps(_build_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
     with atomic_write_dir(folder) as tmp_path:
         _write_model(tmp_path, backbone)
+        for name, content in (files or {}).items():
+            (tmp_path / name).write_bytes(content)
         (tmp_path / CARD).write_text(text, encoding="utf-8")
     return folder
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from harness.data.learned_images import CARD_KEY, IMAGE_HASHES, hash_learned_images, read_learned_images
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
 from harness.training.backbones.input_checks import (
     check_device,
@@ -153,9 +154,23 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     }
     card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
-        backbones.save_checkpoint(folder, backbone.eval(), card)
+        file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
+        backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
+
+
+def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
+    """Hash the training images, and add those of the backbone that the training started from."""
+    from backbones.card import read_card
+    from backbones.references import resolve
+
+    source = resolve(session.config.backbone, checkpoints)
+    parent = source.folder if source.kind == "checkpoint" else None
+    unknown = "" if source.kind == "random" else weights
+    if parent is not None and read_learned_images(parent) is not None:
+        unknown = str((read_card(parent).get(CARD_KEY) or {}).get("unknown", ""))
+    return hash_learned_images(session.train.stills, session.config.margin, session.workers, parent, unknown)
 
 
 def _train_stages(session: Session, folder: Path) -> TrainedStills:
