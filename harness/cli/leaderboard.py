@@ -32,7 +32,13 @@ def main(arguments: argparse.Namespace) -> None:
     elif arguments.cost:
         text = format_cost(store, arguments.plot, task, form, plain)
     else:
-        rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
+        rows = board_rows(
+            store,
+            task,
+            published=arguments.published,
+            interval=arguments.interval,
+            verify_all=arguments.out is not None,
+        )
         text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
     if arguments.out is None:
         print(text)

@@ -15,6 +15,7 @@ from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import wrap_sentence
+from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.records import Record
@@ -43,13 +44,14 @@ def format_published_costs(markdown: bool = False, width: int = 100) -> str:
     return "\n".join([wrap_sentence(COSTS_TITLE, width), "", *ruled_table([COSTS_HEADER, *rows])])
 
 
-def board_rows(
+def board_rows(  # noqa: PLR0913 - one keyword for each option of the commands
     store: Store,
     task: str | None = None,
     boards: set[tuple[str, str]] | None = None,
     from_store: bool = False,
     published: bool = False,
     interval: str = "studentized",
+    verify_all: bool = False,
 ) -> list[LeaderboardRow]:
     """Build the leaderboard rows of the tracked runs.
 
@@ -67,6 +69,9 @@ def board_rows(
         Add published figures, of the tasks of `boards` if given.
     interval : str, default="studentized"
         Method of the intervals, one of `harness.metrics.intervals.METHODS`.
+    verify_all : bool, default=False
+        Hash every file of the runs, as a board that is published requires, not only those whose size or modification
+        time changed.
 
     Returns
     -------
@@ -78,7 +83,11 @@ def board_rows(
         records = [record for record in records if (record.task, record.data_digest) in boards]
     if published:
         records = _add_published_figures(records, {task for task, _ in boards} if boards is not None else set(TASKS))
-    return leaderboard_rows(records, task, _open_significance_cache(store.untracked if from_store else store, interval))
+    significance = _open_significance_cache(store.untracked if from_store else store, interval)
+    verifier = RunVerifier(store, significance, verify_all)
+    rows = leaderboard_rows(records, task, significance, verifier.verify)
+    verifier.save()
+    return rows
 
 
 def format_leaderboard(
@@ -111,8 +120,9 @@ def format_leaderboard(
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
     """Format each configuration under both protocols; without any, suggest the command that runs the other one."""
-    records = tracked_records(store)
-    rows = optimism_rows(records, task, _open_significance_cache(store))
+    significance = _open_significance_cache(store)
+    records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
+    rows = optimism_rows(records, task, significance)
     if not rows and format in ("table", "md"):
         return _suggest_other_protocol(store, [record for record in records if task in (None, record.task)])
     return render_optimism(rows, format, terminal_size(plain)[0]).rstrip("\n")
@@ -145,7 +155,7 @@ def format_causal(
     from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
 
-    records = tracked_records(store)
+    records = RunVerifier(store, _open_significance_cache(store)).keep_unaltered(tracked_records(store), task)
     with Progress("replaying with causal filters", "job") as progress:
         replays = get_causal_replays(records, store, data, progress, task)
     paths = {record.job_id: replay_folder(store, job_id).statistics for job_id, record in replays.items()}

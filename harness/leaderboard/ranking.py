@@ -9,6 +9,8 @@ from harness.leaderboard.significance import PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
 """A difference is significant if its p-value is at most this."""
+UNRANKED = frozenset({"uses_labels", "altered"})
+"""Flags of rows that are not ranked, and are never the best row that others are tested against."""
 CompareRows = Callable[[LeaderboardRow, LeaderboardRow], PairedDifference | None]
 """Computes the paired difference of two rows; None if they cannot be tested."""
 
@@ -29,7 +31,7 @@ def rank_rows(board_rows: list[LeaderboardRow], compare: CompareRows | None) -> 
     Returns
     -------
     list of LeaderboardRow
-        Ranked rows by value, then rows that use labels, published figures and rows without a value.
+        Ranked rows by value, then rows that use labels or were altered, published figures and rows without a value.
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
@@ -43,9 +45,10 @@ def rank_rows(board_rows: list[LeaderboardRow], compare: CompareRows | None) -> 
 
 
 def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
-    """Order ranked rows, rows that use labels, published figures and rows without a value; the best first."""
+    """Order ranked rows, rows that use labels or were altered, published figures and rows without a value."""
     value = row.value
-    part = 3 if value is None else 2 if row.kind == "published" else 1 if "uses_labels" in row.flags else 0
+    unranked = not UNRANKED.isdisjoint(row.flags)
+    part = 3 if value is None else 2 if row.kind == "published" else 1 if unranked else 0
     return part, 0.0 if value is None else -value, row.run_id
 
 

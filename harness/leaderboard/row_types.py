@@ -40,7 +40,7 @@ class BoardRow:
     kind : {"run", "baseline", "published"}
         Origin of the result.
     flags : list of str
-        See `harness.tracking.records.FLAGS`.
+        See `harness.tracking.records.FLAGS`; also `altered` and `other_code`, which depend on the store and the board.
     backbone, weights, features, head : str
         Display names.
     random_weights : bool
@@ -126,6 +126,14 @@ class LeaderboardRow(BoardRow):
         Whether no test is possible although other rows of the board were tested.
     detectable : float or None
         Minimum difference to the best that the test detects with 80% power.
+    verified : bool or None
+        Whether the files of all seeds are those that their jobs wrote, and give the value; False if this is not known
+        or there are `problems`. None for published figures.
+    problems : list of str
+        Altered files and scores, with what to do; such a row has the flag `altered` and no rank.
+    code : str or None
+        Hash of the code that made it, `mixed` if seeds differ, None if it was not recorded. Rows that differ from most
+        rows of the board have the flag `other_code`.
     """
 
     kernel: str | None
@@ -149,3 +157,6 @@ class LeaderboardRow(BoardRow):
     p_value: float | None = None
     untested: bool = False
     detectable: float | None = None
+    verified: bool | None = None
+    problems: list[str] = field(default_factory=list)
+    code: str | None = None

@@ -210,6 +210,14 @@ class SignificanceCache:
             )
         return self._loaded(path)
 
+    def find_statistics(self, job: Record) -> tuple[Path, str] | None:
+        """Return the file of a finished job's statistics and its SHA-256; None if it is missing or damaged."""
+        return next(iter(self._find_statistics([job])), None)
+
+    def load(self, path: Path) -> JobStatistics:
+        """Load a file of statistics, or return it from memory; raise FramelightError if it cannot be read."""
+        return self._loaded(path)
+
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """Return the file of each job and its SHA-256; empty if one is missing."""
         files = []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_near_duplicates, warn_scores_leak_targets
+from harness.data.learned_images import warn_learned_crops
+from harness.data.splits import REPORTED
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
@@ -69,9 +72,17 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     warn_near_duplicates(dataset, labels, images, store)
     references = _resolve_references(recipe, store, tracker)
     _check_score_features(recipe, references, store)
-    prepared = tuple(_prepare_backbone(recipe, reference, dataset, images, store) for reference in references)
+    folders = _entry_folders(references, store)
+    seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
+    prepared = tuple(
+        replace(
+            _prepare_backbone(recipe, reference, dataset, images, store),
+            seen_tasks=tuple(leak.task for leak in seen if (leak.backbone, leak.split) == (reference[0], REPORTED)),
+        )
+        for reference in references
+    )
     warn_scores_leak_targets(_feature_combinations(recipe, prepared))
-    warn_backbone_selected_on_validation(_read_cards(references, store), root, store.digests)
+    warn_backbone_selected_on_validation(_read_cards(folders), root, store.digests)
     return PreparedInputs(root.resolve(), store.untracked.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -125,13 +136,19 @@ def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | 
     return result.folder.name
 
 
-def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
-    """Read the model cards of the backbones that have one, by label."""
-    import backbones
-    from backbones.checkpoint_folders import entries_by_name
+def _entry_folders(references: list[tuple[str, str]], store: Store) -> dict[str, Path]:
+    """Return the folders of the trained and imported backbones, by label."""
+    from backbones.references import resolve
 
-    folders = entries_by_name(store.backbones)
-    return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
+    sources = {label: resolve(reference, store.backbones) for label, reference in references}
+    return {label: source.folder for label, source in sources.items() if source.kind == "checkpoint"}
+
+
+def _read_cards(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Read the model cards of trained and imported backbones, by label."""
+    import backbones
+
+    return {label: backbones.read_card(folder) for label, folder in folders.items()}
 
 
 def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:

@@ -28,6 +28,8 @@ class PreparedBackbone:
         Key of the feature entry.
     score_labels : tuple of str
         Names of the score columns; empty if they have none or the weights are random.
+    seen_tasks : tuple of str
+        Tasks of whose reported split the backbone learned crops.
     """
 
     label: str
@@ -37,6 +39,7 @@ class PreparedBackbone:
     parameters: int
     entry: str
     score_labels: tuple[str, ...] = ()
+    seen_tasks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
