@@ -83,7 +83,8 @@ def board_rows(  # noqa: PLR0913 - one keyword for each option of the commands
         records = [record for record in records if (record.task, record.data_digest) in boards]
     if published:
         records = _add_published_figures(records, {task for task, _ in boards} if boards is not None else set(TASKS))
-    significance = _open_significance_cache(store.untracked if from_store else store, interval)
+    store = store.untracked if from_store else store
+    significance = _open_significance_cache(store, interval)
     verifier = RunVerifier(store, significance, verify_all)
     rows = leaderboard_rows(records, task, significance, verifier.verify)
     verifier.save()

@@ -49,7 +49,7 @@ class RunVerifier:
 
     def __init__(self, store: Store, significance: SignificanceCache, full: bool = False) -> None:
         self._store, self._significance, self._full = store, significance, full
-        self._is_own_database = remote_job_files(store) is None
+        self._is_own_database = store.tracking_uri is None or remote_job_files(store) is None
         self._scores = JsonCache(store.significance / "verified.json", CACHE_VERSION)
 
     def verify(self, jobs: Sequence[Record]) -> Verification:

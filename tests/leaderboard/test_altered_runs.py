@@ -16,6 +16,8 @@ from harness.jobs.predictions import Predictions
 from harness.leaderboard.boards import board_rows, format_causal, format_leaderboard
 from harness.leaderboard.finished_run import find_finished_run
 from harness.leaderboard.run_summary import format_run, summarize_run
+from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
 from harness.tracking.records import from_json, to_json
@@ -130,6 +132,16 @@ def test_a_tracked_record_that_is_not_the_stored_one_is_found_before_it_is_publi
     planted_record(store, record, flags=())
     assert row_of(store, record).problems == []
     assert "differs from" in row_of(store, record, verify_all=True).problems[0]
+
+
+def test_a_record_that_another_store_logged_is_not_compared_with_these_files(store, tmp_path):
+    """Stores that share a database may run the same job, with scores that differ by processor."""
+    record = record_of(store)
+    other = dataclasses.replace(record, metrics={**record.metrics, "P_EXPR": record.metrics["P_EXPR"] + 0.001})
+    shared = dataclasses.replace(store, tracking_uri=f"sqlite:///{tmp_path / 'shared.db'}")
+    for verifying, problems in ((shared, 0), (store, 1)):
+        verification = RunVerifier(verifying, SignificanceCache(verifying)).verify([other])
+        assert not verification.verified and len(verification.problems) == problems
 
 
 def test_stores_of_earlier_versions_are_read_and_not_verified(store):
