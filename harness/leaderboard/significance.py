@@ -123,7 +123,7 @@ class SignificanceCache:
         def compute() -> dict[str, Any]:
             from harness.metrics.intervals import confidence_interval
 
-            statistics = self._load_aligned(files)
+            statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
                 return {"low": None, "high": None}
             interval = confidence_interval(statistics, jobs[0].metric, self.method)
@@ -163,7 +163,7 @@ class SignificanceCache:
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import is_underpowered, minimum_detectable_effect, paired_permutation_test
 
-            statistics = self._load_aligned(files)
+            statistics = self._load_aligned(files, pairs[0])
             if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
                 return {}
             test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
@@ -207,7 +207,7 @@ class SignificanceCache:
                 f"{' nor on the tracking server' if self._fetch is not None else ''}; "
                 "name the store of the job with --store, or run its recipe again"
             )
-        return self._loaded(path)
+        return self._loaded(path, job.task)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """Return the file of each job and its SHA-256; empty if one is missing."""
@@ -249,11 +249,15 @@ class SignificanceCache:
         if job_id in self._extra_paths:
             return self._extra_paths[job_id]
         path = self._job_path(job_id)
-        return path if path.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
+        return path if path.is_file() else self._store.fetched_statistics(job_id)
 
-    def _load_aligned(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
-        """Load statistics with their units in the same order; None if units differ."""
-        loaded = [self._loaded(path) for path, _ in files]
+    def _load_aligned(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
+        """Load statistics for the metric of a job, with their units in the same order; None if units differ."""
+        from harness.metrics.unit_statistics import score
+
+        loaded = [self._loaded(path, job.task) for path, _ in files]
+        if job.metric not in score(loaded[0][1]).metrics:
+            raise FramelightError(f"{files[0][0]}: no statistics of {job.metric}; {RERUN_HINT}")
         units = sorted(loaded[0][0])
         if any(sorted(names) != units for names, _ in loaded):
             return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from harness.utils.escaping import escape_text
+
 GAP = "  "
 """Space between columns."""
 
@@ -20,7 +22,7 @@ def plural(number: int, noun: str, spec: str = ",") -> str:
 
 
 def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
-    """Pad the cells of each column to one width.
+    """Pad the cells of each column to one width; characters that are not printable are escaped.
 
     Parameters
     ----------
@@ -40,6 +42,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     ['name  size', 'a       12']
     """
     left_columns = range(left) if isinstance(left, int) else left
+    rows = [list(map(escape_text, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         GAP.join(
@@ -52,6 +55,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
 
 def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:
     """Align columns, see `align_columns`, and insert a rule after the first `header` rows."""
+    rows = [list(map(escape_text, row)) for row in rows]
     lines = align_columns(rows, left)
     width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
     return [*lines[:header], "-" * width, *lines[header:]]

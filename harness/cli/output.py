@@ -1,0 +1,17 @@
+"""Standard output of commands, with control characters of names escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.utils.escaping import escape_lines, escape_text
+
+
+def print_text(text: str) -> None:
+    """Print a formatted text of several lines, in which names are escaped; see `escape_lines`."""
+    print(escape_lines(text))
+
+
+def print_lines(lines: Iterable[object]) -> None:
+    """Print texts, each on one line."""
+    print("\n".join(escape_text(str(line)) for line in lines))
