@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.store import FeatureEntry
+from harness.features.entry import FeatureEntry
 from harness.utils.npz import read_arrays
 
 FramesBySequence = Mapping[str, np.ndarray]
