@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.cli.output import print_text
 from harness.utils.console import console_logging
+from harness.utils.escaping import escape_text
 from harness.utils.store import Store
 from harness.utils.text import align_columns
 
@@ -27,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
     folder = backbones_dir(arguments.store)
     cache = arguments.store.backbone_info if arguments.store.root.is_dir() else None
     if arguments.name:
-        print(_format_details(backbones.describe(arguments.name, folder, cache)))
+        print_text(_format_details(backbones.describe(arguments.name, folder, cache)))
         return
     lines: list[tuple[str, ...]] = [COLUMNS]
     faults: list[str] = []
@@ -36,10 +38,10 @@ def main(arguments: argparse.Namespace) -> None:
             lines.append(_format_row(backbones.describe(name, folder, cache)))
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
-    print("\n".join(align_columns(lines, LEFT_ALIGNED)))
-    print(
+    print_text("\n".join(align_columns(lines, LEFT_ALIGNED)))
+    print_text(
         f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
-        f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}."
+        f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {escape_text(str(folder))}."
     )
     for fault in faults:
         logger.warning(fault)
@@ -91,7 +93,7 @@ def _format_details(about: dict[str, Any]) -> str:
     }
     lines = list(_iter_fields({**shown, **{key: value for key, value in card.items() if key not in shown}}))
     width = max(len(key) for key, _ in lines)
-    return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+    return "\n".join(escape_text(f"{key:<{width}}  {value}") for key, value in lines)
 
 
 def _iter_fields(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
@@ -120,7 +122,7 @@ def import_weights(arguments: argparse.Namespace) -> None:
         folder = backbones.import_file(
             arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
         )
-    print(
+    print_text(
         f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
         f"--store {arguments.store}, or name it in a recipe."
     )

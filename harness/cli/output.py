@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from typing import TextIO
 
 from harness.utils.escaping import escape_lines, escape_text
 
@@ -15,3 +17,8 @@ def print_text(text: str) -> None:
 def print_lines(lines: Iterable[object]) -> None:
     """Print texts, each on one line."""
     print("\n".join(escape_text(str(line)) for line in lines))
+
+
+def print_line(text: str, file: TextIO | None = None) -> None:
+    """Print a text on one line, by default to standard output."""
+    print(escape_text(text), file=file or sys.stdout)

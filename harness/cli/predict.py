@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.cli.output import print_lines
 from harness.utils.text import plural
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
         if isinstance(done, LiveSummary)
         else [*_prediction_lines(done.result, done.is_video), *_speed_lines(done)]
     )
-    print("\n".join([*lines, *map(str, done.files)]))
+    print_lines([*lines, *done.files])
 
 
 def _prediction_lines(reading: PredictionResult, film: bool) -> Iterator[str]:

@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Iterable
 
+from harness.cli.output import print_text
 from harness.leaderboard.api import run
 from harness.leaderboard.boards import board_rows, format_leaderboard, list_best_figures
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
+from harness.utils.escaping import escape_text
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ def main(arguments: argparse.Namespace) -> int:
         if outcome.lost
         else [record for record in tracked_records(store) if (record.task, record.data_digest) in outcome.boards]
     )
-    print(
+    print_text(
         format_leaderboard(
             board_rows(
                 store.untracked if outcome.lost else store,
@@ -49,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     if outcome.lost:
         logger.warning(outcome.lost)
     if pictures := list_best_figures(store, found):
-        logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
+        logger.info("\n".join(["pictures of the best run of each board:", *map(escape_text, pictures)]))
     for record in outcome.failures:
         logger.info(
             f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness.leaderboard.board import Board, Boards
+from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.columns import (
     format_count,
     format_interval,
@@ -126,6 +126,7 @@ MORE_NOTE = "All columns, with 95th percentiles, memory and MACs: --format md, c
 
 def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
     """Format the rows of `harness.leaderboard.cost.cost_rows`; see `Boards.render`."""
+    rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 

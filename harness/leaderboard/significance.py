@@ -254,7 +254,7 @@ class SignificanceCache:
 
     def _load_aligned(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
         """Load statistics for the metric of a job, with their units in the same order; None if units differ."""
-        from harness.metrics.unit_statistics import score
+        from harness.metrics.pooled_scores import score
 
         loaded = [self._loaded(path, job.task) for path, _ in files]
         if job.metric not in score(loaded[0][1]).metrics:

@@ -11,8 +11,8 @@ BOLD, RESET = "\033[1m", "\033[0m"
 """The only terminal sequences that commands print, around whole lines."""
 _MARKDOWN = re.compile(r"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])")
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@]")
 Value = TypeVar("Value")
 
 
@@ -94,7 +94,7 @@ def escape_csv(text: str) -> str:
     ("'=1+1", '-0.5', 'a=b')
     """
     escaped = escape_text(text)
-    return f"'{escaped}" if _FORMULA.match(text) and not _is_number(text) else escaped
+    return f"'{escaped}" if _FORMULA.match(escaped) and not _is_number(text) else escaped
 
 
 def unescape_csv(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from harness.utils.escaping import escape_text
 ID_RULE = "letters, digits and . _ -, at most 128 characters, beginning with a letter or digit"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DRIVE = re.compile(r"[A-Za-z]:")
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+"""How Python represents the bytes of a name that are not UTF-8."""
 MAX_NAME_BYTES = 240
 """Bytes of a file name at most; file systems allow 255, and suffixes are appended."""
 
@@ -35,15 +38,14 @@ def is_file_name(value: Any) -> bool:
     >>> is_file_name("10-60-1280x720_right"), is_file_name("a/b"), is_file_name(".."), is_file_name("C:b")
     (True, False, False, False)
     """
-    return (
-        isinstance(value, str)
-        and value.isprintable()
-        and value.strip() == value != ""
-        and not value.startswith(".")
-        and not set(value) & {"/", "\\"}
-        and not _DRIVE.match(value)
-        and len(value.encode()) <= MAX_NAME_BYTES
-    )
+    if not isinstance(value, str) or value == "" or value.startswith("."):
+        return False
+    if set(value) & {"/", "\\"} or _DRIVE.match(value) or not _UNDECODABLE.sub("", value).isprintable():
+        return False
+    try:
+        return len(os.fsencode(value)) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        return False
 
 
 def path_in(folder: Path, name: str, what: str = "entry") -> Path:

@@ -83,5 +83,5 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: 
     | a | 12 |
     """
     rule = ["---:" if index in right else "---" for index in range(len(header))]
-    cells = ([cell.strip().replace("|", "\\|") for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *cells])
+    names, *cells = ([escape_text(cell.strip()).replace("|", "\\|") for cell in row] for row in [header, *rows])
+    return "\n".join(f"| {' | '.join(line)} |" for line in [names, rule, *cells])
