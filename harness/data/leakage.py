@@ -18,6 +18,7 @@ from harness.utils.errors import InputError
 from harness.utils.escaping import escape_csv, unescape_csv
 from harness.utils.files import atomic_write, write_text
 from harness.utils.hashing import content_hash
+from harness.utils.npz import read_arrays
 from harness.utils.parallel import run_module_in_subprocess
 from harness.utils.store import Store
 
@@ -199,7 +200,8 @@ def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
     from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
-    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as cached:
+    with suppress(OSError, ValueError, KeyError):
+        cached = read_arrays(path)
         return CropHashes(tuple(cached["names"].tolist()), cached["ends"], cached["hashes"], cached["shows"])
     with Progress("hashing crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)

@@ -8,7 +8,6 @@ numpy is imported only if a result is not in the cache.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import time
@@ -26,6 +25,8 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
+from harness.utils.json_checks import is_number, optional
+from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -278,8 +279,8 @@ class SignificanceCache:
     def _get_or_compute(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
-            cached = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS:
+            cached = read_json(path)
+            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS and all(map(_is_number, cached.values())):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -293,6 +294,9 @@ class SignificanceCache:
         if not self._reported and self._elapsed > PATIENCE_S:
             logger.info("computing confidence intervals and paired tests; results are cached in the store")
             self._reported = True
+
+
+_is_number = optional(is_number)
 
 
 def _finite_or_none(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 BOLD, RESET = "\033[1m", "\033[0m"
 """The only terminal sequences that commands print, around whole lines."""
 _MARKDOWN = re.compile(r"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])")
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;"}
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 _FORMULA = re.compile(r"'*[=+\-@]")
 _ESCAPED_FORMULA = re.compile(r"'+[=+\-@]")
 Value = TypeVar("Value")

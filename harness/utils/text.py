@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from harness.utils.escaping import escape_text
 
+_UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 GAP = "  "
 """Space between columns."""
 
@@ -83,5 +85,5 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: 
     | a | 12 |
     """
     rule = ["---:" if index in right else "---" for index in range(len(header))]
-    names, *cells = ([escape_text(cell.strip()).replace("|", "\\|") for cell in row] for row in [header, *rows])
+    names, *cells = ([_UNESCAPED_PIPE.sub(r"\|", escape_text(cell.strip())) for cell in row] for row in [header, *rows])
     return "\n".join(f"| {' | '.join(line)} |" for line in [names, rule, *cells])

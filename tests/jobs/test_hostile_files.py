@@ -8,7 +8,7 @@ import pytest
 from harness.inference.load_runs import LoadOptions, open_runs
 from harness.jobs.frozen_selection import verify_model_files, verify_predictions
 from harness.jobs.job_folder import JobFolder
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
