@@ -32,7 +32,7 @@ class _Case:
     rows, selection_rows : int
         Number of rows to fit, and of rows that select the epoch.
     timed_every : int
-        Of the heads trained one after another, every n-th is timed.
+        Of the heads trained one after another, only every n-th is timed.
     flops_per_row : int
         Floating-point operations of one forward pass and one gradient, per column of the features.
     target : float

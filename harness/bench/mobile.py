@@ -58,7 +58,7 @@ class MobileRow:
         Multiply-accumulate operations of one crop, None if they cannot be counted.
     format, precision : str
     size : int
-        Of the file in bytes.
+        Size of the file in bytes.
     cost : MeasuredCost
     """
 

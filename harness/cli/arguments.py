@@ -1,4 +1,4 @@
-"""What the commands' arguments share. Imports nothing heavy, so that --help is quick."""
+"""Helpers for the arguments of commands. Imports nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.utils.store import Store
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that hands what follows certain first words to others: `backbones import`, beside `backbones NAME`."""
+    """Parser with optional subcommands: `backbones import` next to `backbones NAME`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -21,7 +21,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse what is known, by the parser of the first word where it has one."""
+        """Parse the known arguments, with the parser of the subcommand if the first one names it."""
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
         return super().parse_known_args(args, namespace)
@@ -31,7 +31,7 @@ Commands = argparse._SubParsersAction
 
 
 def add_command(commands: Commands, name: str, module: str, help: str) -> CommandParser:
-    """Add a command whose function is `main` of a module of `harness.cli`, or the one after a dot."""
+    """Add a command that calls `main` of a module of `harness.cli`, or the function that is named after a dot."""
     command = commands.add_parser(name, help=help, description=help)
     command.set_defaults(module=module)
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -45,14 +45,14 @@ def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
         type=Path,
         default=Store.default().root,
         metavar="DIR",
-        help="where results are kept (default: $FRAMELIGHT_STORE or framelight-store)",
+        help="folder of the results (default: $FRAMELIGHT_STORE or framelight-store)",
     )
     if tracking:
         command.add_argument(
             "--tracking-uri",
             default=Store.default().tracking_uri,
             metavar="URI",
-            help="an MLflow server instead of the store's own database",
+            help="MLflow server to use instead of the database in the store",
         )
 
 
@@ -63,7 +63,7 @@ def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
         type=positive_int,
         default=os.cpu_count() or 1,
         metavar="N",
-        help=f"{what} (default: the number of cores)",
+        help=f"{what} (default: number of CPU cores)",
     )
 
 
@@ -75,15 +75,15 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="change a field of the recipe, as often as needed",
+        help="set a field of the recipe; can be repeated",
     )
 
 
 def positive_int(text: str) -> int:
-    """Parse a whole number of at least 1."""
+    """Parse an integer of at least 1."""
     value = int(text) if text.lstrip("+-").isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError("expects a whole number of at least 1")
+        raise argparse.ArgumentTypeError("expects an integer of at least 1")
     return value
 
 

@@ -40,15 +40,16 @@ def main(arguments: argparse.Namespace) -> None:
             faults.append(f"{name}: {error}")
     print_text("\n".join(align_columns(lines, LEFT_ALIGNED)))
     print_text(
-        f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
-        f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {escape_text(str(folder))}."
+        "\nMACs are those of one face crop (-: not known for ONNX files); sizes are those of float32 "
+        "weights or of the ONNX file. Every timm model is a backbone as well: timm:NAME. Trained and imported backbones "
+        f"are in {escape_text(str(folder))}."
     )
     for fault in faults:
         logger.warning(fault)
 
 
 def backbones_dir(store: Store) -> Path:
-    """Where the store keeps backbones; InputError where it cannot keep any."""
+    """Return the folder of trained and imported backbones; raise InputError if the store is not a folder."""
     store.require_folder()
     return store.backbones
 
@@ -96,10 +97,10 @@ def _format_details(about: dict[str, Any]) -> str:
     return "\n".join(escape_text(f"{key:<{width}}  {value}") for key, value in lines)
 
 
-def _iter_fields(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """One for each figure, parts of parts by dotted names; what there is nothing to say of is left out."""
+def _iter_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten nested fields to dotted names; empty values are left out."""
     for key, value in fields.items():
-        name = f"{above}{key.replace('_', ' ')}"
+        name = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, dict):
             yield from _iter_fields(value, f"{name}.")
         elif value not in (None, [], ""):
@@ -115,7 +116,7 @@ def _format_value(value: Any) -> str:
 
 
 def import_weights(arguments: argparse.Namespace) -> None:
-    """Import a file of weights as a backbone."""
+    """Import a weights file as a backbone."""
     import backbones
 
     with console_logging(sys.stdout):
@@ -123,6 +124,6 @@ def import_weights(arguments: argparse.Namespace) -> None:
             arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
         )
     print_text(
-        f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
-        f"--store {arguments.store}, or name it in a recipe."
+        f"\n{arguments.name} is in {folder}.\nTo use it, run framelight extract --backbone {arguments.name} --data DIR "
+        f"--store {arguments.store}, or list it in a recipe."
     )

@@ -1,6 +1,6 @@
 """Arguments of the commands that prepare and run experiments.
 
-Imports nothing heavy, so that `--help` is quick.
+Imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 def add_run(commands: Commands) -> None:
     """Add `framelight run`."""
     command = add_command(
-        commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not rerun"
+        commands, "run", "run", "run a recipe and print its leaderboard; finished jobs are not run again"
     )
-    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
-    command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
+    command.add_argument("recipe", metavar="RECIPE", help="name of a recipe (see experiments/) or a Python file")
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder of the data set (default: the synthetic one of the recipe)"
+    )
     add_store(command, tracking=True)
     add_settings(command)
-    add_jobs(command, "jobs at a time")
+    add_jobs(command, "number of parallel jobs")
     command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
 
 
 def add_recipes(commands: Commands) -> None:
     """Add `framelight recipes`."""
-    add_command(
-        commands, "recipes", "recipes", "list the recipes: what each compares, what it needs, how many jobs it has"
-    )
+    add_command(commands, "recipes", "recipes", "list the recipes with their summary, required data and number of jobs")
 
 
 def add_completion(commands: Commands) -> None:
@@ -41,7 +41,7 @@ def add_completion(commands: Commands) -> None:
         commands,
         "completion",
         "completion",
-        "print the completion script of a shell: source <(framelight completion bash)",
+        "print the completion script for a shell: source <(framelight completion bash)",
     )
     command.add_argument("shell", choices=("bash", "zsh"))
 
@@ -52,18 +52,18 @@ def add_train_backbone(commands: Commands) -> None:
         commands,
         "train-backbone",
         "train_backbone",
-        "train a backbone on stills, for use in recipes; rerunning an interrupted command resumes from the last epoch",
+        "train a backbone on still images for use in recipes; rerunning an interrupted command resumes it",
     )
-    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
+    command.add_argument("recipe", metavar="RECIPE", help="name of a recipe (see experiments/) or a Python file")
     command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="VGGFace2, AffectNet or an image table; without it the recipe's synthetic stills",
+        help="VGGFace2, AffectNet or an image table (default: the synthetic images of the recipe)",
     )
     add_store(command, tracking=True)
     add_settings(command)
-    command.add_argument("--force", action="store_true", help="train again what has been trained")
+    command.add_argument("--force", action="store_true", help="train the backbone again even if it is in the store")
 
 
 def add_extract(commands: Commands) -> None:
@@ -74,55 +74,60 @@ def add_extract(commands: Commands) -> None:
         "--backbone",
         required=True,
         metavar="NAME",
-        help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)",
+        help="NAME or NAME@WEIGHTS; WEIGHTS is random, pretrained, a timm tag or a checkpoint folder",
     )
     add_store(command)
     command.add_argument(
-        "--precision", choices=("float16", "float32"), default="float16", help="what is stored (default: float16)"
+        "--precision",
+        choices=("float16", "float32"),
+        default="float16",
+        help="dtype of the stored features (default: float16)",
     )
     command.add_argument(
         "--engine",
         default="",
         metavar="NAME",
-        help="what runs the network: torch, torch channels-last, onnxruntime, openvino or "
-        "cuda (default: the fastest here, by measurement)",
+        help="inference engine: torch, torch channels-last, onnxruntime, openvino or cuda "
+        "(default: the fastest on this machine, by measurement)",
     )
     command.add_argument(
         "--compute",
         choices=("float32", "bf16", "fp16"),
         default="float32",
-        help="what it computes in (default: float32); the difference of a reduced one is printed",
+        help="dtype of the computation (default: float32); for the others the difference to float32 is printed",
     )
-    add_jobs(command, "threads")
+    add_jobs(command, "number of threads")
 
 
 def add_data(commands: Commands) -> None:
     """Add `framelight data`."""
-    command = commands.add_parser("data", help="make or check a data set")
+    command = commands.add_parser("data", help="create or check a data set")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = add_command(actions, "make", "data.make", "write the synthetic set: videos in the ABAW3 layout, and stills")
+    make = add_command(
+        actions, "make", "data.make", "create a synthetic data set: videos in the ABAW3 layout and still images"
+    )
     make.add_argument("folder", type=Path, metavar="DIR")
     make.add_argument("--videos", type=positive_int, default=40, metavar="N")
-    make.add_argument(
-        "--frames", type=positive_int, default=150, metavar="N", help="frames of each video (default: 150)"
-    )
-    make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
+    make.add_argument("--frames", type=positive_int, default=150, metavar="N", help="frames per video (default: 150)")
+    make.add_argument("--stills", type=int, default=3000, metavar="N", help="number of still images (default: 3000)")
     make.add_argument("--seed", type=int, default=0, metavar="N")
-    add_jobs(make, "processes")
-    check = add_command(actions, "check", "data.check", "recognise a data set, count it, list every problem")
+    add_jobs(make, "number of processes")
+    check = add_command(
+        actions, "check", "data.check", "detect the layout of a data set, count its contents and list all problems"
+    )
     check.add_argument("folder", type=Path, metavar="DIR")
     check.add_argument(
         "--against",
         type=Path,
         metavar="LIST",
-        help="DIR is a submission: check it against this test list, or the lists of this data set",
+        help="check DIR as a submission for this test list, or for the test lists of this data set",
     )
 
 
 def add_backbones(commands: Commands) -> None:
     """Add `framelight backbones`."""
-    command = add_command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
-    command.epilog = "framelight backbones import FILE --name NAME makes a file of weights a backbone (-h says more)"
+    command = add_command(commands, "backbones", "backbones", "list the backbones with their cost, or show one of them")
+    command.epilog = "framelight backbones import FILE --name NAME imports a weights file as a backbone (see its -h)"
     command.add_argument("name", nargs="?", metavar="NAME")
     add_store(command)
     command.subcommands["import"] = import_parser()
@@ -132,22 +137,22 @@ def import_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight backbones import`."""
     command = argparse.ArgumentParser(
         "framelight backbones import",
-        description="make a file of weights a backbone: a network or state dict of torch.save (HSEmotion, EmotiEffLib, "
-        "VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; nothing in it is run",
+        description="import a weights file as a backbone: a network or state dict saved by torch.save (HSEmotion, "
+        "EmotiEffLib, VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; no code in it is executed",
     )
     command.set_defaults(module="backbones.import_weights")
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
+    command.add_argument("--name", required=True, metavar="NAME", help="name of the backbone in recipes")
     command.add_argument(
-        "--architecture", metavar="ARCH", help="a backbone's name or timm's; without it, it is found by the tensors"
+        "--architecture", metavar="ARCH", help="name of a backbone or a timm model (default: inferred from the tensors)"
     )
     command.add_argument(
         "--classes",
         type=comma_separated,
         metavar="A,B,...",
-        help="names of the score columns (default: the published orders for 7 to 10 columns; none for "
-        "VGGFace, whose columns are people)",
+        help="names of the score columns (default: the published order for 7 to 10 columns; none for "
+        "VGGFace, whose columns are identities)",
     )
     add_store(command)
     return command
@@ -155,9 +160,9 @@ def import_parser() -> argparse.ArgumentParser:
 
 def add_ui(commands: Commands) -> None:
     """Add `framelight ui`."""
-    command = add_command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
+    command = add_command(commands, "ui", "ui", "start the MLflow UI of the store on localhost")
     add_store(command, tracking=True)
-    command.add_argument("--port", type=positive_int, metavar="N", help="default: the first free one from 5000")
+    command.add_argument("--port", type=positive_int, metavar="N", help="port (default: the first free one from 5000)")
 
 
 def add_bench(commands: Commands) -> None:
@@ -166,16 +171,19 @@ def add_bench(commands: Commands) -> None:
         commands,
         "bench",
         "bench",
-        "run benchmarks and compare each with its requirement; exit code 1 if one is not reached",
+        "run benchmarks and compare them with their requirements; the exit code is 1 if one is missed",
     )
     command.add_argument(
         "name",
         nargs="?",
         metavar="NAME",
-        help="one part alone; `scale`, which writes 7 GB for a "
-        "while, and `mobile`, what exported backbones cost, are measured only by their names",
+        help="name of one benchmark (default: all but `scale`, which temporarily writes 7 GB, and "
+        "`mobile`, the cost of "
+        "exported backbones)",
     )
     command.add_argument("--format", choices=("table", "md", "json"), default="table")
-    command.add_argument("--save", action="store_true", help="append the figures to this machine's curves in MLflow")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="draw what `scale` measures, as PNG")
+    command.add_argument(
+        "--save", action="store_true", help="log the results to MLflow as a new step of this machine's run"
+    )
+    command.add_argument("--plot", type=Path, metavar="FILE", help="plot the results of `scale` as PNG")
     add_store(command, tracking=True)

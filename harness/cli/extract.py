@@ -8,7 +8,7 @@ from harness.cli.output import print_line
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Extract features and print where they are."""
+    """Extract features and print their location."""
     from harness.data.registry import open_dataset
     from harness.runner.feature_preparation import ExtractionOptions, get_or_extract_features
 

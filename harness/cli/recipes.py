@@ -13,7 +13,7 @@ WIDTH = 80
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print each recipe with its command, what it does, what it needs and how many jobs it has."""
+    """Print each recipe with its command, summary, its required data and the number of its jobs."""
     print("framelight run NAME\n")
     for name in recipe_names(Recipe):
         print(_format_recipe(name, find_recipe(name)), end="\n\n")
@@ -42,16 +42,16 @@ def _recipe_facts(recipe: Recipe) -> str:
             count *= len(axis)
         jobs += count
     trained = {backbone.name for backbone in recipe.trained}
-    known = {*trained, *backbones.names()}
-    missing = [name for name in recipe.all_backbones() if name.partition("@")[0] not in known]
-    needs = "nothing: renders its own videos" if recipe.synthetic else "--data DIR"
+    available = {*trained, *backbones.names()}
+    missing = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
+    needs = "no data (it renders synthetic videos)" if recipe.synthetic else "--data DIR"
     if missing:
         needs += f", and the imported weights {', '.join(missing)}"
-    work = f"{recipe.search.trials} trials a grid" if recipe.search else f"{jobs} jobs"
+    work = f"{recipe.search.trials} trials per grid" if recipe.search else f"{jobs} jobs"
     first = f"Trains {plural(len(trained), 'backbone')} first. " if trained else ""
     return f"Needs {needs}. {first}{work[0].upper()}{work[1:]} and the baselines."
 
 
 def _backbone_facts(recipe: BackboneRecipe) -> str:
-    needs = "nothing: renders its own stills; --data DIR for yours" if recipe.stills else "--data DIR"
+    needs = "no data (it renders synthetic images; use --data DIR for yours)" if recipe.stills else "--data DIR"
     return f"Needs {needs}. Trains {recipe.training.backbone}."

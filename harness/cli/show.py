@@ -16,7 +16,7 @@ def main(arguments: argparse.Namespace) -> None:
     store = arguments.store
     store.require_folder()
     if not store.has_runs:
-        raise InputError(f"nothing was tracked in {store}; start with: framelight run quickstart --store {store}")
+        raise InputError(f"no runs are tracked in {store}; start with: framelight run quickstart --store {store}")
     summary = summarize_run(store, arguments.run)
     if arguments.format == "json":
         print(json.dumps(summary.as_dict(), indent=1, allow_nan=False))

@@ -70,14 +70,20 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     folder : Path
         Folder of the export.
     precision : str, optional
-        Which file to run. Default: the first, which is float32 if there is one.
+        Precision of the file to run. Default: the first, which is float32 if there is one.
     threads : int
 
     Raises
     ------
     InputError
+    <<<<<<< HEAD
         For a folder that is no export, a precision without a file, a format whose package is not installed, and a file
         that is missing or has changed.
+    =======
+        If the folder is not an export, has no file of the precision, or has a format whose package is not installed.
+    FramelightError
+        If the card is invalid, or a file is missing or has changed.
+    >>>>>>> main
     """
     folder = Path(folder)
     card = read_card(folder)

@@ -45,7 +45,7 @@ class MeasuredCost:
     Attributes
     ----------
     latency : dict of int to Latency
-        By number of threads.
+        Latency by number of threads.
     memory : float
         Peak resident memory in MiB of a process that loads the file and runs it with the first number of threads,
         including interpreter and libraries.

@@ -60,9 +60,9 @@ def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibr
     Parameters
     ----------
     model : ModelProto
-        From `backbone_graph`.
+        Result of `backbone_graph`.
     preprocessing : Preprocessing
-        Of the backbone.
+        Preprocessing of the backbone.
     calibration : ndarray of shape (M, S, S, 3)
         uint8 crops, M >= 1.
 

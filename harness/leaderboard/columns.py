@@ -31,7 +31,7 @@ MARKS = {
     "n": "not tested against the best (scored on different frames, or its statistics are missing)",
     "p": "published result, not ranked",
 }
-"""Meaning of each mark beside a rank; `{units}` is "videos" or "subjects"."""
+"""Meaning of each mark next to a rank; `{units}` is "videos" or "subjects"."""
 
 
 class RankedRow(Protocol):

@@ -121,7 +121,7 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     Raises
     ------
     InputError
-        For a run that does not exist, and where its statistics are missing.
+        If the run does not exist, or its statistics are missing.
     """
     records = tuple(find_records(tracked_records(store), run))
     cache = SignificanceCache(store, remote_job_files(store))

@@ -3,7 +3,7 @@
 Units (videos, subjects) are few and unequal, and a mean F1 over classes that occur in few of them is biased; quantiles
 of resampled scores double that bias. The studentized bootstrap (Efron and Tibshirani 1993, ch. 12.5) resamples the
 error divided by its standard error instead. Standard errors of draws come from the infinitesimal jackknife; the
-standard error of the score comes from the jackknife, which is more conservative where the metric is not linear in its
+standard error of the score comes from the jackknife, which is more conservative if the metric is not linear in its
 counts.
 
 The quantity of interest is a weighted sum over S sets of statistics: weights are 1 / S for the mean score of S seeds,

@@ -22,7 +22,7 @@ METHODS = ("studentized", "percentile", "bca")
 """Methods to compute an interval; see `confidence_interval`."""
 DEFAULT_METHOD = "studentized"
 """The method of every board and record. On simulated sets of 8 to 300 videos its 95% intervals cover the true value 93
-to 96% of the time; percentile intervals do so 25 to 94% of the time, least often where few videos show rare classes.
+to 96% of the time; percentile intervals do so 25 to 94% of the time, least often if few videos show rare classes.
 """
 CONFIDENCE_LEVEL = 0.95
 REPLICATES = 10_000
@@ -79,7 +79,7 @@ def confidence_interval(
     Raises
     ------
     InputError
-        For an unknown metric or method, and for statistics of different units or tasks.
+        If the metric or method is unknown, or the statistics are of different units or tasks.
 
     References
     ----------

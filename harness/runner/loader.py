@@ -33,7 +33,7 @@ class Kind:
     command : str
         Command that runs it.
     does : str
-        What the command does.
+        Description of the command.
     example : str
         Name of a recipe that serves as an example.
     """

@@ -31,7 +31,7 @@ class ConsoleHandler(logging.Handler):
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a message; discard it where the pipe is closed."""
+        """Print a message; discard it if the pipe is closed."""
         stream, text = self.stream or sys.stderr, self.format(record)
         if record.levelno >= logging.WARNING:
             if text in self._warnings:

@@ -34,7 +34,7 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
     folder = out.resolve()
     if Path.cwd().is_relative_to(folder):
         raise InputError(f"--out {out} is or contains the current folder; choose a new folder")
-    # unlike Path.exists, os.path.exists does not raise where a folder may not be entered
+    # unlike Path.exists, os.path.exists does not raise if a folder may not be entered
     parent = next(path for path in folder.parents if os.path.exists(path))  # noqa: PTH110 - see above
     if not parent.is_dir():
         raise InputError(f"--out {out} cannot be created: {parent} is a file; choose another folder")

@@ -1,4 +1,4 @@
-"""Checkpoint folders: what is written comes back, and what was tampered with does not."""
+"""Checkpoint folders: round trip and verification."""
 
 import json
 import os
@@ -18,7 +18,7 @@ CLASSES = ("Neutral", "Anger", "Other")
 
 @pytest.fixture
 def saved(tmp_path):
-    """A trained entry called `mine` in tmp_path, and the backbone it was made from."""
+    """A trained entry called `mine` in tmp_path, and its parent backbone."""
     network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
     backbones.save_checkpoint(
         tmp_path / "mine-0123",
@@ -49,7 +49,7 @@ def test_round_trip(saved):
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-def test_the_card_says_all_that_is_needed(saved):
+def test_card_is_complete(saved):
     checkpoints, network = saved
     card = backbones.read_card(checkpoints / "mine-0123")
     assert card["architecture"] == "tiny_mobilenet" and card["classes"] == list(CLASSES)
@@ -59,7 +59,7 @@ def test_the_card_says_all_that_is_needed(saved):
     assert set(backbones.entries(checkpoints)) == {"mine-0123"}
 
 
-def test_a_name_that_two_cards_claim_answers_for_neither(saved):
+def test_name_of_two_cards_is_ambiguous(saved):
     checkpoints, network = saved
     backbones.save_checkpoint(checkpoints / "mine-4567", network, {"name": "mine"})
     with pytest.raises(BackboneError, match="did you mean mine-"):
@@ -67,7 +67,7 @@ def test_a_name_that_two_cards_claim_answers_for_neither(saved):
     assert backbones.load("mine-4567", checkpoints).weights_hash == network.weights_hash
 
 
-def test_one_broken_card_does_not_hide_the_others(saved):
+def test_broken_card_does_not_hide_others(saved):
     checkpoints, _ = saved
     (checkpoints / "broken").mkdir()
     (checkpoints / "broken" / "card.json").write_text("{half")
@@ -76,7 +76,7 @@ def test_one_broken_card_does_not_hide_the_others(saved):
         backbones.load("broken", checkpoints)
 
 
-def test_peek_reads_the_card_alone(saved):
+def test_get_info_reads_only_the_card(saved):
     checkpoints, network = saved
     info = backbones.get_info("mine", checkpoints)
     (checkpoints / "mine-0123" / "model.safetensors").unlink()
@@ -85,12 +85,12 @@ def test_peek_reads_the_card_alone(saved):
         backbones.load(info.reference, info.checkpoints)
 
 
-def test_peek_and_load_tell_the_same(saved):
+def test_get_info_agrees_with_load(saved):
     checkpoints, _ = saved
     assert backbones.get_info("mine", checkpoints) == backbones.load("mine", checkpoints).info()
 
 
-def test_its_preprocessing_is_the_card_s(saved):
+def test_preprocessing_comes_from_the_card(saved):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "card.json"
     card = card_of(path.parent)
@@ -100,7 +100,7 @@ def test_its_preprocessing_is_the_card_s(saved):
 
 
 @pytest.mark.parametrize("change", [{"mean": [0.5]}, {"std": [0, 1, 1]}, {"input_size": "64"}, {"crop": True}])
-def test_pixels_that_a_card_cannot_mean_are_said_with_the_file(saved, change):
+def test_invalid_preprocessing_in_card_names_the_file(saved, change):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "card.json"
     card = card_of(path.parent)
@@ -118,7 +118,7 @@ def test_saving_again_replaces(saved):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_while_it_is_replaced_there_is_always_one(saved):
+def test_checkpoint_is_replaced_atomically(saved):
     """Whatever moment a kill picks, a whole checkpoint is at the path."""
     checkpoints, _ = saved
     path, done, absent = checkpoints / "mine-0123", threading.Event(), []
@@ -141,7 +141,7 @@ def test_while_it_is_replaced_there_is_always_one(saved):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_what_was_there_stays_when_the_new_one_fails(saved):
+def test_failed_save_keeps_the_old_checkpoint(saved):
     checkpoints, network = saved
     with pytest.raises(WriteError, match="cannot write.*mine-0123"), atomic_write_dir(checkpoints / "mine-0123"):
         raise OSError("no space left")
@@ -150,7 +150,7 @@ def test_what_was_there_stays_when_the_new_one_fails(saved):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
+def test_replacing_without_rename_exchange(saved, monkeypatch, broken):
     checkpoints, network = saved
     path, rename = checkpoints / "mine-0123", os.rename
     monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
@@ -173,7 +173,7 @@ def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_a_folder_that_a_killed_process_had_moved_away_is_cleaned_up(saved, monkeypatch):
+def test_folder_left_by_killed_process_is_removed(saved, monkeypatch):
     """Where names cannot be exchanged, a kill between the two renames leaves the old folder under a temporary name."""
     checkpoints, _ = saved
     path, rename = checkpoints / "mine-0123", os.rename
@@ -198,7 +198,7 @@ def test_a_folder_that_a_killed_process_had_moved_away_is_cleaned_up(saved, monk
     assert not list(checkpoints.iterdir())
 
 
-def test_an_altered_file_is_refused(saved):
+def test_modified_file_is_rejected(saved):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "model.safetensors"
     data = bytearray(path.read_bytes())
@@ -211,7 +211,7 @@ def test_an_altered_file_is_refused(saved):
         backbones.load("mine", checkpoints)
 
 
-def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
+def test_other_architecture_lists_mismatched_tensors(saved):
     checkpoints, _ = saved
     with pytest.raises(BackboneError, match=r"weights of tiny_resnet: \d+ tensors.*body\.0\.0\.weight: 24x1x3x3"):
         backbones.load("tiny_resnet@mine", checkpoints)
@@ -224,19 +224,19 @@ def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
 @pytest.mark.parametrize(
     "text, message", [("{half", "cannot be read"), ("{}", "lacks name, architecture"), ("[]", "lacks")]
 )
-def test_a_card_that_is_not_one(saved, text, message):
+def test_invalid_card_raises(saved, text, message):
     checkpoints, _ = saved
     (checkpoints / "mine-0123" / "card.json").write_text(text)
     with pytest.raises(BackboneError, match=message):
         backbones.load(str(checkpoints / "mine-0123"))
 
 
-def test_unknown_names_know_the_entries(saved):
+def test_unknown_name_suggests_entries(saved):
     with pytest.raises(BackboneError, match="did you mean mine"):
         backbones.load("mne", saved[0])
 
 
-def test_a_card_of_a_later_format(saved):
+def test_later_card_format_is_rejected(saved):
     path = saved[0] / "mine-0123" / "card.json"
     path.write_text(json.dumps({**card_of(path.parent), "format": 99}))
     with pytest.raises(BackboneError, match="upgrade"):

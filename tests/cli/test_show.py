@@ -15,7 +15,7 @@ def best(store, capsys):
     return next(row for row in json.loads(capsys.readouterr().out) if row["kind"] == "run")
 
 
-def test_a_run_is_shown_with_all_that_the_board_says_of_it(finished, capsys):
+def test_show_has_all_values_of_the_board(finished, capsys):
     store, _ = finished
     row = best(store, capsys)
     assert main(["show", row["run_id"][:6], "--store", str(store), "--format", "json"]) == 0
@@ -27,7 +27,7 @@ def test_a_run_is_shown_with_all_that_the_board_says_of_it(finished, capsys):
     assert all(seed["mlflow_run"] for seed in shown["seeds"].values())
 
 
-def test_its_text_has_every_class_and_the_folders_of_its_files(finished, capsys):
+def test_show_prints_classes_and_folders(finished, capsys):
     store, _ = finished
     row = best(store, capsys)
     assert main(["show", f"best:{row['task']}", "--store", str(store)]) == 0
@@ -40,23 +40,23 @@ def test_its_text_has_every_class_and_the_folders_of_its_files(finished, capsys)
     assert max(len(line) for line in text.splitlines() if "/" not in line) <= 100
 
 
-def test_what_there_is_not_cannot_be_shown(finished, tmp_path, capsys):
+def test_unknown_run_cannot_be_shown(finished, tmp_path, capsys):
     store, _ = finished
     assert main(["show", "zzz", "--store", str(store)]) == 2
     assert "zzz" in capsys.readouterr().err
     assert main(["show", "best:expr", "--store", str(tmp_path / "empty")]) == 2
-    assert "nothing was tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
+    assert "no runs are tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
 
 
-def test_recipes_are_listed_with_what_they_need(capsys):
+def test_recipes_are_listed_with_requirements(capsys):
     assert main(["recipes"]) == 0
     text = capsys.readouterr().out
     assert all(f"\n  {name}\n" in text for name in recipe_names())
-    assert "Needs nothing: renders its own videos. Trains 2 backbones first." in text
+    assert "Needs no data (it renders synthetic videos). Trains 2 backbones first." in text
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_the_version_is_printed(capsys):
+def test_version_is_printed(capsys):
     with pytest.raises(SystemExit) as done:
         main(["--version"])
     assert done.value.code == 0 and capsys.readouterr().out.startswith("framelight 0.")

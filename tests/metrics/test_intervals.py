@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say, on videos whose frames depend on each other."""
+"""Coverage of confidence intervals on simulated videos with dependent frames."""
 
 import functools
 
@@ -36,18 +36,18 @@ def coverage(task, simulations, videos, method=DEFAULT_METHOD, units=lambda foun
 
 
 @pytest.mark.parametrize("task", GENERATORS)
-def test_95_percent_intervals_of_70_videos_hold_the_truth_in_93_to_97_percent(task):
+def test_coverage_with_70_videos(task):
     assert 0.93 <= coverage(task, SIMULATIONS, VIDEOS) <= 0.97
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", GENERATORS)
 @pytest.mark.parametrize("videos", [12, 30, 200])
-def test_of_few_and_of_many_videos_they_hold_it_too(task, videos):
+def test_coverage_with_few_and_many_videos(task, videos):
     assert 0.91 <= coverage(task, 300, videos) <= 0.98
 
 
-def test_percentiles_miss_what_few_videos_show():
+def test_percentile_intervals_undercover_with_few_videos():
     """Why they are not the method of the boards."""
     assert coverage("au", 100, VIDEOS, "percentile") < 0.88
     assert coverage("expr", 100, 12, "percentile") < 0.85
@@ -63,7 +63,7 @@ def episodes_as_units(confusion):
     return apart[None]
 
 
-def test_intervals_over_frames_fail():
+def test_intervals_over_frames_undercover():
     assert coverage("expr", 60, VIDEOS, units=episodes_as_units) < 0.6
 
 
@@ -71,7 +71,7 @@ def test_intervals_over_frames_fail():
     "seeds, spread",
     [(3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow), pytest.param(3, 0.0, marks=pytest.mark.slow)],
 )
-def test_intervals_of_a_mean_over_seeds_hold_what_other_seeds_would_give(seeds, spread):
+def test_coverage_for_mean_over_seeds(seeds, spread):
     def made(rng, videos, systems):
         return statistics("expr", GENERATORS["expr"](rng, videos, systems, apart=0.3, seed_spread=spread))
 
@@ -83,7 +83,7 @@ def test_intervals_of_a_mean_over_seeds_hold_what_other_seeds_would_give(seeds, 
     assert 0.91 <= np.mean([one.low <= truth <= one.high for one in ends]) <= 0.98
 
 
-def test_what_seeds_differ_in_on_all_videos_widens_the_interval():
+def test_seed_variance_widens_the_interval():
     rng = np.random.default_rng(0)
     arrays = GENERATORS["expr"](rng, 60)[0]
     better = arrays.copy()
@@ -112,7 +112,7 @@ def test_every_metric_of_every_task_has_an_interval_around_it(name, method):
 
 
 @pytest.mark.parametrize("task", GENERATORS)
-def test_methods_agree_where_videos_are_many(task):
+def test_methods_agree_with_many_videos(task):
     found = statistics(task, GENERATORS[task](np.random.default_rng(0), 5000))
     ends = np.array(
         [
@@ -132,7 +132,7 @@ def test_one_unit_gives_no_interval_and_units_without_rows_do_not_count():
     assert confidence_interval([nothing], "P_EXPR").low is None
 
 
-def test_a_score_that_never_varies_has_an_interval_of_no_width():
+def test_constant_score_has_zero_width_interval():
     outputs, targets, unit = rows_of("va", n=200)
     constant = compute_statistics("va", np.full_like(outputs, 0.1), targets, unit, 7)
     assert (confidence_interval([constant], "P_VA").low, confidence_interval([constant], "P_VA").high) == (0, 0)

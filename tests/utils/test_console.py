@@ -1,4 +1,4 @@
-"""What commands print of the messages that the project logs."""
+"""Log messages as commands print them."""
 
 import io
 import logging
@@ -20,7 +20,7 @@ def test_messages_go_to_stderr_and_warnings_are_marked(capsys):
     assert out == "" and err == "100% done\nwarning: a crop is missing\nimported\n"
 
 
-def test_an_inner_context_prints_elsewhere_and_the_outer_one_is_restored(capsys):
+def test_nested_contexts(capsys):
     stream = io.StringIO()
     with console_logging():
         with console_logging(stream):
@@ -30,7 +30,7 @@ def test_an_inner_context_prints_elsewhere_and_the_outer_one_is_restored(capsys)
     assert not logging.getLogger("harness").handlers and logging.getLogger("harness").propagate
 
 
-def test_nothing_is_logged_where_it_is_suppressed():
+def test_suppressed_logging():
     with captured_logs() as messages:
         with suppress_logging():
             LOGGER.warning("suppressed")
@@ -38,7 +38,7 @@ def test_nothing_is_logged_where_it_is_suppressed():
     assert messages == ["warning: printed"]
 
 
-def test_a_reader_that_closes_the_pipe_does_not_stop_the_work():
+def test_reader_that_closes_the_pipe_does_not_stop_the_work():
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as stream, console_logging(stream):
