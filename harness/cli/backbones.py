@@ -40,8 +40,8 @@ def main(arguments: argparse.Namespace) -> None:
             faults.append(f"{name}: {error}")
     print_text("\n".join(align_columns(lines, LEFT_ALIGNED)))
     print_text(
-        "\nMACs are those of one face crop (-: not known for ONNX files); sizes are those of float32 "
-        "weights or of the ONNX file. Every timm model is a backbone as well: timm:NAME. Trained and imported backbones "
+        "\nMACs are those of one face crop (-: not known for ONNX files); sizes are those of float32 weights "
+        "or of the ONNX file. Every timm model is a backbone as well: timm:NAME. Trained and imported backbones "
         f"are in {escape_text(str(folder))}."
     )
     for fault in faults:

@@ -21,4 +21,4 @@ def print_lines(lines: Iterable[object]) -> None:
 
 def print_line(text: str, file: TextIO | None = None) -> None:
     """Print a text on one line, by default to standard output."""
-    print(escape_text(text), file=file or sys.stdout)
+    print(escape_text(text), file=file or sys.stdout, flush=True)

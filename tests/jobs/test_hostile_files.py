@@ -31,7 +31,7 @@ def used(store, run):
     """What `predict` and `export` read of a run."""
     found = find_finished_run(tracked_records(store), run.record.job_id, None, store)
     found.load_predictions()
-    open_runs([run.record.job_id], LoadOptions(store, engine="eager"))
+    open_runs([run.record.job_id], LoadOptions(store, engine="torch"))
 
 
 @pytest.mark.parametrize("name", FILES)
