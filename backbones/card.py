@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import restore_displaced
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError, printable
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
@@ -62,6 +63,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
     """
     path = Path(folder) / CARD
+    if not path.parent.exists():
+        restore_displaced(path.parent.parent, path.parent.name)
     try:
         card = _parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

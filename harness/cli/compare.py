@@ -6,6 +6,7 @@ import argparse
 
 from harness.cli.output import print_text
 from harness.leaderboard.api import compare
+from harness.utils.console import terminal_size
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -17,4 +18,4 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         print(to_json(comparison))
     else:
-        print_text(format_comparison(comparison))
+        print_text(format_comparison(comparison, terminal_size()[0]))

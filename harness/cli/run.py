@@ -13,6 +13,7 @@ from harness.leaderboard.boards import board_rows, format_leaderboard, list_best
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
 from harness.utils.escaping import escape_text
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +46,8 @@ def main(arguments: argparse.Namespace) -> int:
         )
     )
     logger.info(
-        f"{outcome.computed} jobs run, {outcome.cached} already finished, in {time.monotonic() - start:.0f} s; "
-        f"results in {store}"
+        f"{outcome.computed} jobs run, {outcome.cached} already finished, in "
+        f"{format_duration(time.monotonic() - start)}; results in {store}"
     )
     if outcome.lost:
         logger.warning(outcome.lost)

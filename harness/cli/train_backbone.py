@@ -11,6 +11,7 @@ from typing import Any
 from harness.cli.output import print_text
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
 from harness.utils.escaping import escape_text
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
     logger.info(
         "the backbone was trained already; use --force to train it again"
         if outcome.cached
-        else f"trained in {time.monotonic() - start:.0f} s"
+        else f"trained in {format_duration(time.monotonic() - start)}"
     )
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is complete in {outcome.folder}")
