@@ -50,7 +50,7 @@ def make(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
     print(
-        f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
+        f"{arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
         f"{arguments.stills} stills in {arguments.folder / 'stills'}",
         file=sys.stderr,
     )
