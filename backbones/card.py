@@ -9,6 +9,7 @@ from typing import Any
 
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
+from backbones.regular_files import read_regular_text
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
 
 CARD = "card.json"
@@ -17,6 +18,9 @@ ONNX_ENGINE = "onnxruntime"
 """Value of `engine` in the card of a model that runs through ONNX Runtime; other cards have no such key."""
 
 FORMAT = 1
+
+MAX_CARD_BYTES = 2**24
+"""Largest size of a card."""
 
 REQUIRED_KEYS = (
     "name",
@@ -60,7 +64,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     path = Path(folder) / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(read_regular_text(path, limit=MAX_CARD_BYTES))
     except FileNotFoundError as error:
         raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
     except (OSError, ValueError) as error:

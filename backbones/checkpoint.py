@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.card import CARD, FORMAT, ONNX_ENGINE
 from backbones.errors import BackboneError
+from backbones.regular_files import open_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -170,7 +171,9 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}", "import the model again") from error
     _verify_hash(path, digest, card)
-    read_graph(path).require_single_file(path)
+    graph = read_graph(path)
+    graph.require_single_file(path)
+    graph.require_no_loops(path)
     try:
         ports = Ports(**card["ports"])
     except (KeyError, TypeError) as error:
@@ -183,7 +186,7 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
 
 def hash_file(path: Path) -> str:
     """Return the SHA-256 hex digest of a file; raises OSError if it cannot be read."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -21,6 +21,7 @@ from backbones.importing.matching import Match, match_architecture, strip_prefix
 from backbones.importing.torch_files import WeightsFile, read_torch_file
 from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
+from backbones.regular_files import open_regular
 from backbones.spec import BackboneSpec, Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def _import_onnx_file(
 def _read_weights_file(path: Path) -> tuple[WeightsFile, str]:
     """Return the content of a file and a description of its format."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(9)
         size = path.stat().st_size
     except OSError as error:

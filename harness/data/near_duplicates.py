@@ -18,8 +18,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.dataset import Dataset, Sequence
 from harness.data.hamming import hamming_neighbors
+from harness.data.image_decoding import require_size
 from harness.utils.errors import InputError
 
 THUMBNAIL_SIZE = (9, 8)
@@ -233,14 +235,16 @@ class _HashIndex:
 
 
 def _open_grayscale(path: Path) -> Image.Image:
-    with Image.open(path) as image:
+    with open_regular(path) as file, Image.open(file) as image:
+        require_size(path, *image.size)
         return image.convert("L")
 
 
 def _read_thumbnail(path: Path) -> np.ndarray | None:
     """Decode a thumbnail, uint8 (8, 9), no larger than needed; None if the image is corrupt."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
+            require_size(path, *image.size)
             image.draft("L", MIN_DECODED_SIZE)
             return np.asarray(image.convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX))
     except MemoryError:

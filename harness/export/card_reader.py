@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.card import CARD
+from backbones.card import CARD, MAX_CARD_BYTES
+from backbones.regular_files import read_regular_text
 from backbones.spec import Preprocessing
 from harness.export.formats import Format, require_runtime
 from harness.metrics.tasks import Task, get_task
@@ -87,7 +88,7 @@ def read_card(folder: Path) -> ExportCard:
     """
     path = Path(folder) / CARD
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = json.loads(read_regular_text(path, limit=MAX_CARD_BYTES))
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export wrote"

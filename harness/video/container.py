@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.regular_files import require_regular
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ MICROSECONDS = 1_000_000
 MP4 = "mp4"
 TEXT_FORMAT = "tty"
 """FFmpeg's format of any text file, which it would render as terminal output."""
+
+
+def open_av(path: Path) -> InputContainer:
+    """Open a regular file with FFmpeg, without network access; metadata in other encodings than UTF-8 is no error."""
+    import av
+
+    require_regular(path)
+    return av.open(str(path.resolve()), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
 
 
 def open_container(path: Path, name: str) -> InputContainer:
@@ -39,7 +48,7 @@ def open_container(path: Path, name: str) -> InputContainer:
     import av
 
     try:
-        container = av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
+        container = open_av(path)
     except OSError as error:
         raise InputError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except av.FFmpegError as error:
