@@ -101,7 +101,9 @@ class PickleScan:
         try:
             for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
                 if count > MAX_OPCODES:
-                    raise MalformedPickleError(f"it has more than {MAX_OPCODES:,} pickle opcodes, too many for a weights file")
+                    raise MalformedPickleError(
+                        f"it has more than {MAX_OPCODES:,} pickle opcodes, too many for a weights file"
+                    )
                 self._apply_opcode(opcode, argument)
         except MalformedPickleError:
             if not self.refused:
