@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.card import CARD, FORMAT, ONNX_ENGINE
 from backbones.errors import BackboneError
-from backbones.regular_files import open_regular
+from backbones.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,10 +129,11 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
 
     path = Path(folder) / MODEL
     try:
+        require_regular(path)
         state = load_file(path)
     except FileNotFoundError as error:
         raise BackboneError(f"no weights at {path}", "save the checkpoint again") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BackboneError(
             f"{path} cannot be read: {error}", "restore the file or save the checkpoint again"
         ) from error
@@ -176,7 +177,8 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     graph.require_no_loops(path)
     try:
         ports = Ports(**card["ports"])
-    except (KeyError, TypeError) as error:
+        ports.validate()
+    except (KeyError, TypeError, ValueError) as error:
         raise BackboneError(
             f"{Path(folder) / CARD} does not name the outputs of the model: {error}", "import the model again"
         ) from error

@@ -23,6 +23,7 @@ from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
 from backbones.regular_files import open_regular
 from backbones.spec import BackboneSpec, Preprocessing
+from backbones.state_dict import require_readable_dtypes
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def import_file(
         return _import_onnx_file(path, name, Path(checkpoints), architecture, classes)
     weights, file_format = _read_weights_file(path)
     _require_tensors(weights.state, path)
+    require_readable_dtypes(weights.state, path)
     state, _ = strip_prefixes(weights.state)
     _require_finite(state, path)
     if vggface_files.is_vggface(state) and architecture in (None, catalogue.VGGFACE.name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from harness.utils.errors import InputError
@@ -15,7 +16,7 @@ def check(arguments: argparse.Namespace) -> int:
     from harness.data.check import check_dataset, render
     from harness.inference.submission.file_format import NOTE
 
-    if (arguments.folder / NOTE).is_file():
+    if os.path.isfile(arguments.folder / NOTE):  # noqa: PTH113 - Path.is_file raises for names that are too long
         raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
     print(render(report))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.card import CARD, MAX_CARD_BYTES
+from backbones.errors import printable
 from backbones.regular_files import read_regular_text
 from backbones.spec import Preprocessing
 from harness.export.formats import Format, require_runtime
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
 
 KIND, VERSION = "framelight export", 1
+MAX_SCALE = 100
+"""Limit of the margin, in sides of the detected box."""
 
 
 @dataclass(frozen=True)
@@ -93,25 +96,29 @@ def read_card(folder: Path) -> ExportCard:
         raise InputError(
             f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export wrote"
         ) from error
+    except RecursionError as error:
+        raise FramelightError(
+            f"{path} cannot be read (it is nested too deeply); export the run again with --force"
+        ) from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); export the run again with --force") from error
     if not isinstance(card, dict) or card.get("kind") != KIND or not card.get("files"):
         raise InputError(f"{path} is not the card of an export; pass a folder that framelight export wrote")
     if card.get("version") != VERSION:
         raise InputError(
-            f"{path} has format version {card.get('version')}, but this Framelight reads version {VERSION}; "
-            "export the run again"
+            f"{path} has format version {printable(repr(card.get('version')), 40)}, but this Framelight reads version "
+            f"{VERSION}; export the run again"
         )
     form = require_runtime(str(card.get("format")))
     try:
         return _parse_card(card, form)
-    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
-        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
+        reason = printable(f"{error} is missing" if isinstance(error, KeyError) else str(error))
         raise FramelightError(f"{path} is invalid ({reason}); export the run again with --force") from error
 
 
 def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
-    task, run, margin = get_task(card["task"]), card["run"], card["margin"]
+    task, run, margin = get_task(_text(card, "task")), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
         raise ValueError(f"its columns differ from those of task {task.name}")
     missing = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]
@@ -125,18 +132,19 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
         Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
         _parse_smoothing(card["smoothing"], card["thresholds"], task),
         None if causal is None else _parse_smoothing(causal, causal["thresholds"], task),
-        None if margin is None else Margin(*(float(margin[name]) for name in ("scale", "dx", "dy"))),
+        None if margin is None else _parse_margin(margin),
         {file.precision: file for file in files},
     )
 
 
 def _parse_smoothing(entry: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
-    params = SmoothingParams(entry["kernel"], entry["radius"], entry["gaps"], _parse_thresholds(thresholds, task))
+    kernel, gaps = _text(entry, "kernel"), _text(entry, "gaps")
+    params = SmoothingParams(kernel, entry["radius"], gaps, _parse_thresholds(thresholds, task))
     if params.kernel not in KERNELS:
         raise unknown_name_error("kernel", params.kernel, KERNELS)
     if params.gaps not in GAPS:
         raise unknown_name_error("gaps", params.gaps, GAPS)
-    if not isinstance(params.radius, int) or not 0 <= params.radius <= MAX_RADIUS:
+    if type(params.radius) is not int or not 0 <= params.radius <= MAX_RADIUS:
         raise ValueError(f"radius {params.radius!r} is not an integer from 0 to {MAX_RADIUS}")
     return params
 
@@ -147,12 +155,30 @@ def _parse_thresholds(values: Any, task: Task) -> tuple[float, ...] | None:
     width = sum(len(output.columns) for output in task.outputs if output.name == "au")
     if len(values) != width:
         raise ValueError(f"{len(values)} thresholds for {width} action units")
+    if not all(type(value) in (int, float) and 0 <= value <= 1 for value in values):
+        raise ValueError(f"thresholds {values!r} are not numbers from 0 to 1")
     return tuple(map(float, values))
+
+
+def _parse_margin(entry: Mapping[str, Any]) -> Margin:
+    scale, dx, dy = (float(entry[name]) for name in ("scale", "dx", "dy"))
+    if not (0 < scale < MAX_SCALE and abs(dx) < MAX_SCALE and abs(dy) < MAX_SCALE):
+        raise ValueError(f"margin {entry!r} is not a plausible one")
+    return Margin(scale, dx, dy)
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry[key]
+    if not isinstance(value, str):
+        raise TypeError(f"{key} is {value!r}, not text")
+    return value
 
 
 def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
     """Raise ValueError for names that lead out of the folder and for files without hashes."""
-    file = ExportedFile(str(entry["precision"]), entry["file"], dict(entry["parts"]))
+    file = ExportedFile(_text(entry, "precision"), _text(entry, "file"), dict(entry["parts"]))
+    if not all(isinstance(digest, str) for digest in file.parts.values()):
+        raise ValueError(f"hashes of {file.name!r} are not text")
     in_folder = all(Path(name).name == name for name in file.parts)
     if not in_folder or {part.name for part in form.parts(Path(file.name))} != set(file.parts):
         raise ValueError(f"parts of {file.name!r} are missing or have no hash")

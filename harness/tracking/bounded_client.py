@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -138,6 +139,15 @@ def call_when_unlocked(call: Callable[[], Result], database: Path) -> Result:
 def is_lock_error(error: BaseException) -> bool:
     """Return whether an error says that a sqlite file is locked."""
     return "database is locked" in str(error) or "database table is locked" in str(error)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, says that there is no room."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def lock_holders(path: Path) -> list[str]:

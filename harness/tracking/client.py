@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from harness.tracking.bounded_client import DeadlineError, bounded_client
+from harness.tracking.bounded_client import DeadlineError, bounded_client, is_disk_full
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
@@ -68,15 +67,6 @@ def health_check(client: MlflowClient) -> str:
         return first_line(error)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that caused it, says that there is no room."""
-    while error is not None:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def first_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.regular_files import require_regular
+from harness.data.image_decoding import MAX_PIXELS
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     Raises
     ------
     InputError
-        If the file has no video stream.
+        If the file has no video stream, or its frames are too large.
     """
     from av.stream import Disposition
 
@@ -88,6 +89,11 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         )
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
+    if stream.width * stream.height > MAX_PIXELS:
+        raise InputError(
+            f"{name}: has frames of {stream.width:,} x {stream.height:,} pixels; videos of at most {MAX_PIXELS:,} pixels "
+            "are read, so scale it down"
+        )
     stream.thread_type = "AUTO"
     return stream
 

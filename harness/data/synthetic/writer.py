@@ -26,8 +26,8 @@ ProgressCallback = Callable[[int, int], None]
 
 def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
     """Return whether a folder is this very data set; raise InputError if it has other content."""
-    if root.exists() and not root.is_dir():
-        raise InputError(f"{root} is a file; choose a new folder for the synthetic data set")
+    if (root.is_symlink() or root.exists()) and not root.is_dir():
+        raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic data set")
     if not root.is_dir() or not any(root.iterdir()):
         return False
     if not holds_request(root, NOTE, _request(parameters)):
