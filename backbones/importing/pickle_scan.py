@@ -21,7 +21,7 @@ from backbones.importing.allowed_globals import (
 )
 
 MAX_OPCODES, MAX_CALLS, MAX_DEPTH, MAX_ITEMS = 5_000_000, 100_000, 64, 1_000_000
-"""Limits of memory and time; a pickled network of 1,000 layers has about 400,000 opcodes and 20,000 calls."""
+"""Limits of memory and time; a pickled EfficientNet-B4 of 653 layers has 92,000 opcodes and 11,000 calls."""
 SUPPORTED_OPCODES = {
     *("APPEND", "APPENDS", "BINFLOAT", "BINGET", "BININT", "BININT1", "BININT2", "BINPERSID", "BINPUT", "BINUNICODE"),
     *("BUILD", "EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "EMPTY_TUPLE", "GLOBAL", "LONG1", "LONG_BINGET", "LONG_BINPUT"),

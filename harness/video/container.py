@@ -91,8 +91,8 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     stream = best if best in streams else streams[0]
     if stream.width * stream.height > MAX_PIXELS:
         raise InputError(
-            f"{name}: has frames of {stream.width:,} x {stream.height:,} pixels; videos of at most {MAX_PIXELS:,} pixels "
-            "are read, so scale it down"
+            f"{name}: has frames of {stream.width:,} x {stream.height:,} pixels; videos of at most {MAX_PIXELS:,} "
+            "pixels are read, so scale it down"
         )
     stream.thread_type = "AUTO"
     return stream
