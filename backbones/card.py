@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import restore_displaced
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError, printable
 from backbones.regular_files import read_regular_text
@@ -18,47 +19,25 @@ ONNX_ENGINE = "onnxruntime"
 """Value of `engine` in the card of a model that runs through ONNX Runtime; other cards have no such key."""
 
 FORMAT = 1
-
-SAVE_AGAIN = "save the checkpoint again"
+MAX_TEXT = 4096
+"""Characters of a text at most."""
+MAX_SIZE_MB = 1e9
 MAX_CARD_BYTES = 2**24
 """Largest size of a card."""
 
-MAX_NUMBER = 2**53
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable()
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_NUMBER
-
-
-def _is_size(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MAX_NUMBER
-
-
-FIELD_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "name": (lambda value: _is_text(value) and value != "", "text"),
-    "architecture": (lambda value: _is_text(value) and value != "", "text"),
-    "preprocessing": (lambda value: isinstance(value, dict), "an object"),
-    "classes": (lambda value: isinstance(value, list) and all(map(_is_text, value)), "a list of names"),
-    "embedding_width": (lambda value: _is_count(value) and value > 0, "a number of columns"),
-    "score_width": (_is_count, "a number of columns"),
-    "parameters": (_is_count, "a count"),
-    "macs": (lambda value: value is None or _is_count(value), "a count or null"),
-    "size_mb": (_is_size, "a size in MB"),
-    "weights_hash": (lambda value: _is_text(value) and value != "", "a hash"),
-    "licence": (lambda value: isinstance(value, str), "text"),
-}
-"""Check and description of the value of each required key."""
-OPTIONAL_RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "format": (_is_count, "a version"),
-    "source": (lambda value: isinstance(value, str), "text"),
-    "engine": (lambda value: value is None or _is_text(value), "text or null"),
-    "ports": (lambda value: isinstance(value, dict), "an object"),
-}
-REQUIRED_KEYS = tuple(FIELD_RULES)
+REQUIRED_KEYS = (
+    "name",
+    "architecture",
+    "preprocessing",
+    "classes",
+    "embedding_width",
+    "score_width",
+    "parameters",
+    "macs",
+    "size_mb",
+    "weights_hash",
+    "licence",
+)
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -87,39 +66,77 @@ def read_card(folder: Path) -> dict[str, Any]:
     backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
     """
     path = Path(folder) / CARD
+    if not path.parent.exists():
+        restore_displaced(path.parent.parent, path.parent.name)
     try:
-        card = json.loads(read_regular_text(path, limit=MAX_CARD_BYTES))
+        card = _parse_json(read_regular_text(path, limit=MAX_CARD_BYTES))
     except FileNotFoundError as error:
         raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
-    except RecursionError as error:
-        raise BackboneError(f"{path} cannot be read: it is nested too deeply", SAVE_AGAIN) from error
     except (OSError, ValueError) as error:
-        raise BackboneError(f"{path} cannot be read: {error}", SAVE_AGAIN) from error
+        raise BackboneError(f"{path} cannot be read: {error}", "save the checkpoint again") from error
     missing_keys = [key for key in REQUIRED_KEYS if not isinstance(card, dict) or key not in card]
     if missing_keys:
-        raise BackboneError(f"{path} lacks {', '.join(missing_keys)}", SAVE_AGAIN)
-    _check_fields(card, path)
-    if card.get("format", FORMAT) > FORMAT:
+        raise BackboneError(f"{path} lacks {', '.join(missing_keys)}", "save the checkpoint again")
+    version = card.get("format", FORMAT)
+    if not _is_count(version) or version > FORMAT:
         raise BackboneError(
-            f"{path} has format {card['format']}, but this version reads formats up to {FORMAT}", "upgrade framelight"
+            f"{path} has format {printable(repr(version), 40)}, but this version reads formats up to {FORMAT}",
+            "upgrade framelight",
         )
+    faults = [f"{name} is not {expected}" for name, (check, expected) in CHECKS.items() if not check(card.get(name))]
+    if not faults and card["classes"] and len(card["classes"]) != card["score_width"]:
+        faults = [f"it names {len(card['classes'])} classes for {card['score_width']} score columns"]
+    if faults:
+        raise BackboneError(f"{path}: {'; '.join(faults)}", "correct the file, or save the checkpoint again")
     try:
         Preprocessing.from_dict(card["preprocessing"])
+        if card.get("engine") is None:
+            constructor(card["architecture"])
     except BackboneError as error:
-        raise BackboneError(f"{path}: {error.message}", f"correct the file, or {SAVE_AGAIN}") from error
+        raise BackboneError(
+            f"{path}: {printable(error.message)}", "correct the file, or save the checkpoint again"
+        ) from error
     return dict(card)
 
 
-def _check_fields(card: Mapping[str, Any], path: Path) -> None:
-    for key, (is_valid, description) in {**FIELD_RULES, **OPTIONAL_RULES}.items():
-        if key in card and not is_valid(card[key]):
-            shown = printable(repr(card[key]), 60)
-            raise BackboneError(f"{path}: {key} is {shown}, not {description}", f"correct the file, or {SAVE_AGAIN}")
-    if card["classes"] and len(card["classes"]) != card["score_width"]:
-        raise BackboneError(
-            f"{path}: {len(card['classes'])} classes for {card['score_width']} score columns",
-            f"correct the file, or {SAVE_AGAIN}",
-        )
+def _parse_json(text: str) -> Any:
+    """Parse JSON; raise ValueError for text that is not JSON or is nested too deeply."""
+    try:
+        value = json.loads(text)
+        json.dumps(value)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= MAX_SIZE_MB
+
+
+def _are_classes(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("name", "architecture", "weights_hash", "licence"), (_is_text, "text")),
+    **dict.fromkeys(("score_width", "parameters"), (_is_count, "a whole number")),
+    "embedding_width": (lambda value: _is_count(value) and value > 0, "a positive whole number"),
+    "macs": (lambda value: value is None or _is_count(value), "a whole number or null"),
+    "size_mb": (_is_size, "a size"),
+    "classes": (_are_classes, "a list of names"),
+    "preprocessing": (lambda value: isinstance(value, dict), "an object"),
+    "engine": (lambda value: value is None or _is_text(value), "text"),
+    "source": (lambda value: value is None or _is_text(value), "text"),
+}
+"""Check of fields of a card, and what they must be."""
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 
-def open_regular(path: Path | str) -> io.BufferedReader:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading, without waiting.
 
     Parameters
@@ -66,7 +66,7 @@ def read_regular_text(path: Path | str, encoding: str = "utf-8", limit: int | No
     return read_regular(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _require_regular(mode: int, path: Path | str) -> None:
+def _require_regular(mode: int, path: str | os.PathLike[str]) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):

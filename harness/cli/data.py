@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from harness.cli.output import print_line, print_text
 from harness.utils.errors import InputError
 
 
@@ -19,7 +20,7 @@ def check(arguments: argparse.Namespace) -> int:
     if os.path.isfile(arguments.folder / NOTE):  # noqa: PTH113 - Path.is_file raises for names that are too long
         raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
-    print(render(report))
+    print_text(render(report))
     return 2 if report.errors else 0
 
 
@@ -27,7 +28,7 @@ def _check_submission_files(arguments: argparse.Namespace) -> int:
     from harness.inference.submission.check import check_submission, render
 
     report = check_submission(arguments.folder, arguments.against)
-    print(render(report))
+    print_text(render(report))
     return 2 if report.errors else 0
 
 
@@ -50,7 +51,7 @@ def make(arguments: argparse.Namespace) -> None:
             workers=arguments.jobs,
             progress=progress,
         )
-    print(
+    print_line(
         f"{arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
         f"{arguments.stills} stills in {arguments.folder / 'stills'}",
         file=sys.stderr,

