@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.card import CARD, FORMAT, ONNX_ENGINE
 from backbones.errors import BackboneError
+from backbones.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -134,10 +135,11 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
 
     path = Path(folder) / MODEL
     try:
+        require_regular(path)
         state = load_file(path)
     except FileNotFoundError as error:
         raise BackboneError(f"no weights at {path}", "save the checkpoint again") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BackboneError(
             f"{path} cannot be read: {error}", "restore the file or save the checkpoint again"
         ) from error
@@ -176,10 +178,13 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}", "import the model again") from error
     _verify_hash(path, digest, card)
-    read_graph(path).require_single_file(path)
+    graph = read_graph(path)
+    graph.require_single_file(path)
+    graph.require_no_loops(path)
     try:
         ports = Ports(**card["ports"])
-    except (KeyError, TypeError) as error:
+        ports.validate()
+    except (KeyError, TypeError, ValueError) as error:
         raise BackboneError(
             f"{Path(folder) / CARD} does not name the outputs of the model: {error}", "import the model again"
         ) from error
@@ -189,7 +194,7 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
 
 def hash_file(path: Path) -> str:
     """Return the SHA-256 hex digest of a file; raises OSError if it cannot be read."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

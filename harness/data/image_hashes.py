@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.boxes import box_slices
+from harness.data.image_decoding import require_size
 
 ROW_THUMBNAIL, COLUMN_THUMBNAIL = (9, 8), (8, 9)
 """Width and height of the thumbnails whose neighbors in rows and in columns are compared."""
@@ -117,8 +119,9 @@ def _reverse_bytes(hashes: np.ndarray) -> np.ndarray:
 def _read_thumbnails(path: Path, box: np.ndarray | None, margin: tuple[float, float]) -> Thumbnails | None:
     """Decode both thumbnails, no larger than needed; None if the image is corrupt or its box is invalid."""
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             width, height = image.size
+            require_size(path, width, height)
             x, y = (slice(0, width), slice(0, height)) if box is None else box_slices((width, height), box, margin)
             share = (x.stop - x.start) / width, (y.stop - y.start) / height
             image.draft("L", (round(MIN_DECODED_SIZE[0] / share[0]), round(MIN_DECODED_SIZE[1] / share[1])))

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.dataset import Dataset, Sequence
 from harness.data.hamming import hamming_neighbors
+from harness.data.image_decoding import require_size
 from harness.data.image_hashes import ImageHashes, concatenate, hash_images
 from harness.utils.errors import InputError
 
@@ -234,5 +236,6 @@ class _HashIndex:
 
 
 def _open_grayscale(path: Path) -> Image.Image:
-    with Image.open(path) as image:
+    with open_regular(path) as file, Image.open(file) as image:
+        require_size(path, *image.size)
         return image.convert("L")

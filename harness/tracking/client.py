@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from harness.tracking.bounded_client import DeadlineError, bounded_client, is_disk_full
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 
 
 PAGE_SIZE = 1000
+MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
+"""Bounds of a search, for servers whose pages never end."""
 
 
 def paginate(search: Any) -> list[Any]:
-    """Collect all pages of an MLflow search, called with `max_results` and `page_token`."""
+    """Collect all pages of an MLflow search, called with `max_results` and `page_token`.
+
+    Raises
+    ------
+    FramelightError
+        If a page token is repeated, or the pages have no end within the bounds.
+    """
     results: list[Any] = []
+    tokens: set[str] = set()
     token = None
     while True:
         page = search(max_results=PAGE_SIZE, page_token=token)
@@ -33,6 +43,13 @@ def paginate(search: Any) -> list[Any]:
         token = page.token
         if not token:
             return results
+        if token in tokens:
+            raise FramelightError("the search repeats a page, so it has no end")
+        tokens.add(token)
+        if len(tokens) >= MAX_PAGES or len(results) > MAX_RESULTS:
+            raise FramelightError(
+                f"the search has more than {MAX_RESULTS:,} results or {MAX_PAGES:,} pages, the most that are read"
+            )
 
 
 HEALTH_CHECK_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -145,7 +162,7 @@ class Connection:
         with self.guard(FramelightError), nullcontext() if reading_only else lock_location(location):
             if location.database is not None:
                 _create_database(location.database)
-            self.client = MlflowClient(location.uri)
+            self.client = bounded_client(location)
             if location.server:
                 self._check_server()
             self.experiment = "" if reading_only else get_or_create_experiment(self.client, location, experiment)
@@ -173,6 +190,9 @@ class Connection:
             )
         try:
             yield
+        except DeadlineError as error:
+            self._lost = True
+            raise kind(str(error)) from error
         except FramelightError:
             raise
         except Exception as error:
@@ -181,10 +201,12 @@ class Connection:
             advice = (
                 "results stay in the store and the next run sends them"
                 if kind is TrackingUnavailableError
-                else "check that it is writable, that the disk is not full and that this version of MLflow created it, "
-                "or choose another location"
+                else "check that it is writable and that this version of MLflow created it, or choose another location"
             )
-            raise kind(f"tracking at {self.location.uri} {what} ({first_line(error)}); {advice}") from error
+            reason = first_line(error)
+            if is_disk_full(error):
+                reason, advice = "the disk is full", f"free some space and run the command again; {advice}"
+            raise kind(f"tracking at {self.location.uri} {what} ({reason}); {advice}") from error
 
     def _check_server(self) -> None:
         cause = health_check(self.client)

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +55,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     data: Mapping[str, Any] | None = None,
     licence: str = "",
     on_epoch: StageCallback | None = None,
+    on_complete: Callable[[TrainedStills], object] | None = None,
 ) -> TrainedStills:
     """Train a backbone on still images and write its checkpoint.
 
@@ -87,6 +88,9 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         `on_epoch(stage, epoch, metrics)` is called after each epoch with the stage (`identities-head`,
         `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
         `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
+    on_complete : callable, optional
+        Called with the result when `folder` is complete, before `work` is removed: if it is interrupted, the same call
+        resumes from the finished stages and calls it again.
 
     Returns
     -------
@@ -156,6 +160,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     if writes:
         file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
         backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
+        if on_complete is not None:
+            on_complete(trained)
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
 
