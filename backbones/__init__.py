@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from backbones.card import read_card
 from backbones.catalogue import names, spec
-from backbones.checkpoint import entries, read_card, save_checkpoint
+from backbones.checkpoint import save_checkpoint
+from backbones.checkpoint_folders import entries
 from backbones.errors import BackboneError
 from backbones.metadata import describe, get_info
 from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing

@@ -18,9 +18,11 @@ from torch import nn
 
 from backbones import catalogue, checkpoint
 from backbones.backbone import Backbone
+from backbones.card import is_onnx, read_card, spec_from_card
 from backbones.errors import BackboneError
 from backbones.references import WeightsSource, resolve
 from backbones.spec import TIMM_SOURCE, BackboneSpec
+from backbones.state_dict import load_weights
 
 SEED = 0
 
@@ -129,15 +131,15 @@ def load(reference: str, checkpoints: Path | None = None) -> Backbone:
 
 
 def _load_checkpoint(source: WeightsSource, checkpoints: Path | None) -> Backbone:
-    card = checkpoint.read_card(source.folder)
-    if checkpoint.is_onnx(card):
+    card = read_card(source.folder)
+    if is_onnx(card):
         return _load_onnx(source, card, checkpoints)
     state = checkpoint.read_state(source.folder, card)
-    spec = checkpoint.spec_from_card(card)
+    spec = spec_from_card(card)
     if source.name:
         spec = replace(spec, name=source.name, constructor=catalogue.constructor(source.name))
     network = _construct_preserving_rng(spec, int(card["score_width"]))
-    checkpoint.load_weights(network, state, str(source.folder), spec.name)
+    load_weights(network, state, str(source.folder), spec.name)
     name = str(card["name"])
     return Backbone(
         network, spec, f"checkpoint {name}", source.reference, name, spec.score_labels, False, checkpoints
@@ -151,7 +153,7 @@ def _load_onnx(source: WeightsSource, card: Mapping[str, Any], checkpoints: Path
             f"{source.reference}: {name} runs through ONNX Runtime and cannot be loaded into {source.name}",
             f"use {source.reference.partition('@')[2]} alone",
         )
-    spec = checkpoint.spec_from_card(card)
+    spec = spec_from_card(card)
     return Backbone(
         checkpoint.read_onnx(source.folder, card),
         spec,

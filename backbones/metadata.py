@@ -15,7 +15,8 @@ from typing import Any
 
 from backbones import catalogue
 from backbones.atomic_files import atomic_write
-from backbones.checkpoint import entries_by_name, info_from_card, read_card
+from backbones.card import info_from_card, read_card
+from backbones.checkpoint_folders import entries_by_name
 from backbones.engines.cache import read_facts
 from backbones.errors import BackboneError
 from backbones.references import resolve

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backbones import catalogue
-from backbones.checkpoint import entries_by_name, is_checkpoint
+from backbones.checkpoint_folders import entries_by_name, is_checkpoint
 from backbones.errors import BackboneError, unknown_name_error
 
 

@@ -97,14 +97,56 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 _CALLABLE_PACKAGES = ("export", "leaderboard")
 
-import_hooks.install()
+_RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
+"""Classes of the previous version by their new names."""
+
+_RECIPE_NAMES: dict[str, tuple[str, ...]] = {
+    "harness.runner.recipe": (
+        *("COMPUTE", "FEATURES", "Grid", "MISSING", "MOST_SEEDS", "PRUNERS", "Recipe", "Search", "THRESHOLDS"),
+    ),
+    "harness.runner.backbone_recipe": ("BackboneRecipe", "MEANT", "NAME", "TrainedBackbone"),
+    "harness.runner.loader": ("KINDS", "Kind", "find_recipe", "recipe_names"),
+    "harness.runner.overrides": ("apply_settings",),
+    "harness.data.protocol": ("PROTOCOLS", "Protocol"),
+    "harness.data.synthetic.settings": ("SyntheticStills", "SyntheticVideos"),
+    "harness.smoothing.candidates": ("KERNELS=DEFAULT_KERNELS", "Smoothing=SmoothingGrid"),
+}
+_HEAD_NAMES: dict[str, tuple[str, ...]] = {
+    "harness.training.heads.config": (
+        *("CLASS_WEIGHTS", "HeadConfig", "INVALID", "KEEP", "KINDS", "OUTPUTS", "Part=HeadOverride", "SCHEDULES"),
+        *("TASK_WEIGHTS", "VA_LOSSES"),
+    )
+}
+_BACKBONE_NAMES: dict[str, tuple[str, ...]] = {
+    "harness.training.backbones.config": (
+        *("ACCELERATORS", "Augmentation", "Hardware", "PRECISIONS", "REVISION", "STRATEGIES", "StillsConfig"),
+    ),
+    "harness.training.backbones.stage_config": (
+        *("ALSO", "Expressions", "Identities", "KEEPS", "SAMPLINGS", "SHAPES", "Schedule"),
+    ),
+}
+_MOVED: import_hooks.Moved = {
+    "harness.heads": {},
+    "harness.heads.config": _HEAD_NAMES,
+    "harness.pretraining": {},
+    "harness.pretraining.config": _BACKBONE_NAMES,
+    "harness.recipes": _RECIPE_NAMES,
+    "harness.recipes.backbone": _RECIPE_NAMES,
+    "harness.recipes.finding": _RECIPE_NAMES,
+    "harness.recipes.recipe": _RECIPE_NAMES,
+    "harness.recipes.settings": _RECIPE_NAMES,
+    "harness.streaming": {"harness.smoothing.streaming": ("Streaming=StreamingFilter",)},
+}
+"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
+
+import_hooks.install(_MOVED)
 if __name__ != "harness":
     __path__ = []  # as `framelight`: a second copy of a module would define every class twice
 
 
 def __getattr__(name: str) -> Any:
-    if name in import_hooks.RENAMED:
-        new = import_hooks.RENAMED[name]
+    if name in _RENAMED:
+        new = _RENAMED[name]
         import_hooks.warn_deprecated(f"{__name__}.{name}", f"it is now {new}")
         return __getattr__(new)
     if name in _MODULE_OF:

@@ -17,7 +17,7 @@ from harness.features.store import entry_key
 from harness.runner import find_recipe, recipe_names
 from harness.runner.backbone_training import REVISION as TRAINING_REVISION
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.runner.search_space import SearchSpace
 from harness.utils.hashing import content_hash, to_jsonable
 from harness.utils.store import Store

@@ -29,11 +29,12 @@ from harness.jobs.replay import Replay
 from harness.jobs.selection import PostprocessingChoice
 from harness.leaderboard.rows import board_key, leaderboard_rows
 from harness.metrics import ccc, p_au
+from harness.metrics.pooled_scores import score
 from harness.metrics.scores import UndefinedMetricWarning
 from harness.metrics.tasks import get_task, softmax
-from harness.metrics.unit_statistics import compute_statistics, score
+from harness.metrics.unit_statistics import compute_statistics
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record

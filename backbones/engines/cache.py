@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from backbones.atomic_files import atomic_write, atomic_write_dir
-from backbones.checkpoint import CARD, hash_file
+from backbones.card import CARD
+from backbones.checkpoint import hash_file
 
 
 def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:

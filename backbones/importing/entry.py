@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.card import read_card
 from backbones.catalogue import SPECS
-from backbones.checkpoint import entries, entries_by_card, hash_file, read_card, save_checkpoint
+from backbones.checkpoint import hash_file, save_checkpoint
+from backbones.checkpoint_folders import entries, entries_by_card
 from backbones.errors import BackboneError
 
 if TYPE_CHECKING:

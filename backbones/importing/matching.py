@@ -8,12 +8,12 @@ from pathlib import Path
 
 from torch import Tensor
 
-from backbones.checkpoint import check_state_dict
 from backbones.errors import BackboneError
 from backbones.importing import architectures
 from backbones.importing.architectures import ArchitectureSpec
 from backbones.importing.layer_settings import find_differences, unexpected_classifier_layer
 from backbones.importing.torch_files import WeightsFile
+from backbones.state_dict import check_state_dict
 
 PREFIXES = ("module.", "_orig_mod.", "backbone.network.", "backbone.", "model.", "network.", "net.", "encoder.")
 """Prefixes that wrappers add to the names of all tensors: DataParallel, torch.compile, this project and users' code."""

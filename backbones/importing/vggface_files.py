@@ -16,8 +16,8 @@ from torch import Tensor
 
 from backbones.backbone import Backbone
 from backbones.catalogue import VGGFACE
-from backbones.checkpoint import check_state_dict
 from backbones.importing.class_names import resolve_score_labels
+from backbones.state_dict import check_state_dict
 from backbones.vggface import WIDTHS, VGGFace
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from harness.bench.figure import Measurement
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
-    from harness.features.store import FeatureEntry
+    from harness.features.entry import FeatureEntry
 
 SMALL, LARGE, WIDTH, SEQUENCE = 50_000, 200_000, 1280, 10_000
 

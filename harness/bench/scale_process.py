@@ -22,8 +22,9 @@ from harness.jobs.head_model import HeadModel, NetworkSpec
 from harness.jobs.job_folder import HEAD_NAME, JobFolder
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.runner.executors import THREADS_PER_JOB
 from harness.tracking import open_tracker
 from harness.tracking.records import Record

@@ -20,7 +20,7 @@ from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.jobs.job import Job
-    from harness.runner.preparation import PreparedInputs
+    from harness.runner.prepared_inputs import PreparedInputs
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import score
 from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)

@@ -17,7 +17,8 @@ from harness.jobs.job import Job
 from harness.runner import Grid, Recipe, Search, SmoothingGrid, SyntheticVideos
 from harness.runner.executors import local_executor
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedInputs, prepare_inputs
+from harness.runner.preparation import prepare_inputs
+from harness.runner.prepared_inputs import PreparedInputs
 from harness.runner.search import GridSearch
 from harness.tracking import open_tracker
 from harness.tracking.records import Record

@@ -8,7 +8,7 @@ import argparse
 def main(arguments: argparse.Namespace) -> None:
     """Extract features and print where they are."""
     from harness.data.registry import open_dataset
-    from harness.runner.preparation import ExtractionOptions, get_or_extract_features
+    from harness.runner.feature_preparation import ExtractionOptions, get_or_extract_features
 
     dataset = open_dataset(arguments.data)
     options = ExtractionOptions(arguments.precision, arguments.compute, arguments.engine, arguments.jobs)

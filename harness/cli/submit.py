@@ -10,7 +10,7 @@ from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.inference.submission.round_trip import RoundTrip
-    from harness.inference.submission.submit import Submission
+    from harness.inference.submission.write import Submission
 
 MAX_NAMES = 3
 """Videos that a line names before it counts the rest."""

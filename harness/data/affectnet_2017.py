@@ -11,7 +11,7 @@ import numpy as np
 
 from backbones.spec import AFFECTNET
 from harness.data import affectnet_labels, image_files
-from harness.data.annotations import Rule
+from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers

@@ -13,7 +13,7 @@ import numpy as np
 
 from backbones.spec import AFFECTNET
 from harness.data import affectnet_labels, image_files
-from harness.data.annotations import Rule
+from harness.data.annotation_formats import Rule
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.npy_scalars import NpyScalarReader
 from harness.data.problems import ERROR, WARNING, Problem

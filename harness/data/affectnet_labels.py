@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from backbones.spec import AFFECTNET
-from harness.data.annotations import Rule
+from harness.data.annotation_formats import Rule
 
 CODES = ("Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt")
 NO_EXPRESSION = "labelled as none, uncertain or no face"

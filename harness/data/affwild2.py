@@ -14,15 +14,10 @@ import numpy as np
 
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_paths import CROP_PATTERN, source_video
-from harness.data.annotations import (
-    frame_faults,
-    multitask_faults,
-    read_frames,
-    read_image_rows,
-    read_multitask,
-    read_test_videos,
-)
+from harness.data.annotation_faults import frame_faults, multitask_faults
+from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
+from harness.data.image_rows import read_image_rows, read_test_videos
 from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from harness.data.affwild2_paths import CROP_PATTERN, FRAME_ZERO, AffWild2Folders, source_video
-from harness.data.annotations import has_image_column, read_image_rows, read_text
+from harness.data.annotation_formats import read_text
 from harness.data.dataset import Sequence
+from harness.data.image_rows import has_image_column, read_image_rows
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
 from harness.utils.text import plural

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.annotations import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
+from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
 from harness.data.problems import ERROR, Problem
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError

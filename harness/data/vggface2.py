@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from harness.data import image_files
-from harness.data.annotations import Rule
+from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers

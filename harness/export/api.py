@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
@@ -114,10 +114,10 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     check_output_dir(out, force, store.root, *filter(None, [data]))
     form = require_writer(format)
     chosen = find_finished_run(tracked_records(store), run, seed, store)
-    from harness.export import export as exporting
+    from harness.export import model_files
 
-    options = exporting.ExportOptions(form, as_tuple(precisions), embedding, calibration)
-    result = ExportResult(out, chosen.record, tuple(exporting.export(chosen, options, data, out)))
+    options = model_files.ExportOptions(form, as_tuple(precisions), embedding, calibration)
+    result = ExportResult(out, chosen.record, tuple(model_files.export(chosen, options, data, out)))
     if log_model:
         log_to_mlflow(result, store)
     return result

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.card import CARD
 from backbones.checkpoint import hash_file
 from backbones.resizing import resize_batch
-from harness.export.card import CARD, ExportCard, ExportedFile, read_card
+from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
 from harness.utils.errors import FramelightError, unknown_name_error
 

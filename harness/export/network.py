@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from backbones.backbone import Backbone
     from harness.jobs.base_model import JobModel
     from harness.jobs.head_model import HeadModel
-    from harness.leaderboard.runs import FinishedRun
+    from harness.leaderboard.finished_run import FinishedRun
 
 OUTPUTS, EMBEDDING = "outputs", "embedding"
 """Names of the arrays that an exported file returns."""

@@ -17,9 +17,10 @@ from harness.export.formats import Model
 from harness.export.network import OUTPUTS
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import Task, get_task
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 

@@ -19,7 +19,7 @@ from harness.utils.locks import entry_lock
 if TYPE_CHECKING:
     from backbones import Backbone
     from backbones.engines.engine import Engine
-    from harness.features.store import FeatureEntry
+    from harness.features.entry import FeatureEntry
 
 logger = logging.getLogger(__name__)
 

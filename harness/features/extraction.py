@@ -20,7 +20,8 @@ from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.features.chunk_locks import ChunkLocks
 from harness.features.engine_choice import EngineSelector
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:

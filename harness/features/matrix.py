@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features import DEFAULT_MEMORY
+from harness.features.entry import PARTS, FeatureEntry, feature_parts
 from harness.features.row_reader import NoiseRows, RowReader, concatenate_columns, noise, to_float32
-from harness.features.store import PARTS, FeatureEntry, feature_parts
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from harness.features.store import FeatureEntry, StoredArray, feature_parts
+from harness.features.entry import FeatureEntry, feature_parts
+from harness.features.stored_array import StoredArray
 
 NOISE_WIDTH = 64
 """Columns of the features `noise`."""

@@ -8,15 +8,13 @@
 from __future__ import annotations
 
 import json
-import mmap
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.features.entry import FeatureEntry
+from harness.features.stored_array import save_array
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
 from harness.utils.hashing import content_hash
@@ -25,60 +23,10 @@ from harness.utils.store import DIGESTS
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
 
-
-class StoredArray:
-    """Memory-mapped .npy file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    width : int
-        Expected number of columns.
-    dtype : str
-        Expected type.
-
-    Attributes
-    ----------
-    rows : ndarray of shape (T, width)
-        The array, read from disk on access.
-
-    Raises
-    ------
-    ValueError, OSError
-        If the file cannot be read, is truncated, or has another shape or type.
-    """
-
-    def __init__(self, path: Path, width: int, dtype: str) -> None:
-        with path.open("rb") as file:
-            if np.lib.format.read_magic(file) != (1, 0):
-                raise ValueError("not an array of this store")
-            shape, fortran_order, stored_dtype = np.lib.format.read_array_header_1_0(file)
-            if shape[1:] != (width,) or fortran_order or stored_dtype != dtype:
-                order = " in Fortran order" if fortran_order else ""
-                raise ValueError(
-                    f"has shape {list(shape)} and type {stored_dtype}{order}, expected [T, {width}] and {dtype}"
-                )
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            start, count = file.tell(), shape[0] * width
-        if start + count * stored_dtype.itemsize > len(self._map):
-            raise ValueError(f"is truncated before row {shape[0]}")
-        self.rows = np.frombuffer(self._map, stored_dtype, count, start).reshape(shape)
-
-    def release(self) -> None:
-        """Remove the pages that were read from the memory of this process; the system's page cache keeps them."""
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
-
-
-Opened = TypeVar("Opened")
-
 FORMAT_VERSION = 2
 """Version of the key and of entry.json; increased when the meaning of either changes."""
 
 PRECISIONS = ("float16", "float32")
-PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+scores": ("embeddings", "scores")}
-"""Stored arrays of each kind of features."""
 
 
 def entry_key(
@@ -132,76 +80,6 @@ def entry_key(
         },
         16,
     )
-
-
-@dataclass(frozen=True)
-class FeatureEntry:
-    """Features of all crops of a data set by one backbone.
-
-    Attributes
-    ----------
-    path : Path
-        Folder of the entry.
-    key : str
-        See `entry_key`.
-    backbone : dict
-        Reference, label, weights, preprocessing and score labels of the backbone.
-    data_digest : str
-        Digest of the images.
-    dtype : {"float16", "float32"}
-        Precision of the stored features.
-    widths : dict of str to int
-        Numbers of columns of `embeddings` and `scores`.
-    sequences : dict of str to int
-        Number of stored crops of each sequence.
-    corrupt : tuple of dict
-        Crops that could not be decoded, with `sequence`, `frame`, `image` and `reason`. They are treated as missing.
-    compute : str
-        Precision of the forward passes.
-    engine : str
-        Name of the inference engine; "" if unknown.
-    """
-
-    path: Path
-    key: str
-    backbone: dict[str, Any]
-    data_digest: str
-    dtype: str
-    widths: dict[str, int]
-    sequences: dict[str, int]
-    corrupt: tuple[dict[str, Any], ...]
-    compute: str = "float32"
-    engine: str = ""
-
-    def width(self, features: str) -> int:
-        """Return the number of columns of `embeddings`, `scores` or `embeddings+scores`."""
-        return sum(self.widths[part] for part in feature_parts(features))
-
-    def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
-        """Return memory maps [T, D], one for each part of `features`; the rows match `frames(sequence)`."""
-        return tuple(self._memory_map(sequence, part) for part in feature_parts(features))
-
-    def open(self, sequence: str, part: str) -> StoredArray:
-        """Open `embeddings` or `scores` [T, D] of a sequence; the rows match `frames(sequence)`."""
-        return self._open_array(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
-
-    def frames(self, sequence: str) -> np.ndarray:
-        """Return the frame numbers of a sequence, ascending, as an int32 [T] memory map."""
-        return self._memory_map(sequence, "frames")
-
-    def _memory_map(self, sequence: str, part: str) -> np.ndarray:
-        return self._open_array(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
-
-    def _open_array(self, opener: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
-        if sequence not in self.sequences:
-            raise unknown_name_error("sequence", sequence, self.sequences)
-        path = self.path / sequence / f"{part}.npy"
-        try:
-            return opener(path)
-        except (OSError, ValueError) as error:
-            raise FramelightError(
-                f"{path} cannot be read ({error}); remove {self.path} and run the command again"
-            ) from error
 
 
 class FeatureStore:
@@ -286,7 +164,7 @@ class FeatureStore:
         """
         with atomic_write_dir(self.sequence_path(key, sequence)) as temp_dir:
             for name, array in arrays.items():
-                _save_array(temp_dir / f"{name}.npy", array)
+                save_array(temp_dir / f"{name}.npy", array)
             if corrupt:
                 write_json(temp_dir / "corrupt.json", corrupt)
 
@@ -316,17 +194,3 @@ class FeatureStore:
     def _read_corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
         path = self.sequence_path(key, sequence) / "corrupt.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def feature_parts(features: str) -> tuple[str, ...]:
-    """Return the stored arrays of `embeddings`, `scores` or `embeddings+scores`; raise InputError for other names."""
-    if features not in PARTS:
-        raise unknown_name_error("features", features, PARTS)
-    return PARTS[features]
-
-
-def _save_array(path: Path, array: np.ndarray) -> None:
-    """Write an .npy file like `numpy.save`, which would hide the cause of a full disk."""
-    with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-        file.write(np.ascontiguousarray(array).data)

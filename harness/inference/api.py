@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.leaderboard.runs import BEST_PREFIX, find_finished_run, records_of_dataset
+from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
@@ -15,7 +16,7 @@ from harness.utils.store import Store
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
-    from harness.inference.submission.submit import Submission
+    from harness.inference.submission.write import Submission
 
 
 MISSING = ("filled", "empty")
@@ -104,12 +105,13 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     (2, True)
     """
     from harness.inference import predict as prediction
+    from harness.inference.predict_options import PredictOptions
 
     require_choice("missing", missing, MISSING)
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
-    options = prediction.PredictOptions(
+    options = PredictOptions(
         str(input),
         names,
         Path(out),
@@ -192,13 +194,13 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     """
     from harness.data.affwild2 import AffWild2
     from harness.data.registry import open_dataset
-    from harness.inference.submission import submit as submission
+    from harness.inference.submission import write as writing
     from harness.inference.submission.frame_sources import FrameCountSources
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
     store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
-    submission.check_submission_dir(out, data)
+    writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
@@ -207,4 +209,4 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
         records = records_of_dataset(records, dataset, store)
     chosen = find_finished_run(records, run, seed, store)
     places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
-    return submission.submit(chosen, dataset, split, format, places, out)
+    return writing.submit(chosen, dataset, split, format, places, out)

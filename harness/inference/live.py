@@ -17,7 +17,9 @@ import numpy as np
 from harness.inference.face_stage import SIDE
 from harness.inference.live_buffer import RowArrays, append_rows, pack_rows
 from harness.inference.live_smoothing import LiveRow, LiveSmoother
-from harness.inference.predict import PredictOptions, PredictSession, check_options, open_session, write_files
+from harness.inference.predict_files import write_files
+from harness.inference.predict_options import PredictOptions, check_options
+from harness.inference.predict_session import PredictSession, open_session
 from harness.inference.result import Outputs, PredictionResult
 from harness.smoothing.kernels import mean_lag
 from harness.utils.errors import InputError

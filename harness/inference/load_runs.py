@@ -13,13 +13,13 @@ from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.inference.forward import LoadedRun
-    from harness.leaderboard.runs import FinishedRun
+    from harness.leaderboard.finished_run import FinishedRun
     from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import Detector
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.features.entry import FeatureEntry
 from harness.features.matrix import iter_sequence
-from harness.features.store import FeatureEntry
 from harness.jobs.predictions import Predictions, collect_predictions, frames_with_features
 from harness.metrics.tasks import Task
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.store import FeatureEntry
+from harness.features.entry import FeatureEntry
 from harness.jobs.base_model import JobModel
 from harness.jobs.predictions import FramesBySequence, Predictions, collect_predictions
 from harness.metrics.tasks import EXPRESSIONS, TASKS, Output, Task, softmax

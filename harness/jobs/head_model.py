@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
+from harness.features.entry import FeatureEntry
 from harness.features.matrix import FeatureMatrix
 from harness.features.row_reader import NOISE_WIDTH
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.store import FeatureStore
 from harness.jobs.base_model import JobModel
 from harness.jobs.job import Configuration, Job
 from harness.jobs.job_folder import JobFolder

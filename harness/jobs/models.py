@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.jobs.base_model import JobModel
 from harness.jobs.baselines import ZeroShotModel
 from harness.jobs.job import LABELS, Configuration, Job

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.data.dataset import Labels
-from harness.features.store import FeatureEntry
+from harness.features.entry import FeatureEntry
 
 FramesBySequence = Mapping[str, np.ndarray]
 """Frame numbers of the crops of each sequence, ascending int32 [n]."""

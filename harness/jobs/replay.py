@@ -9,8 +9,9 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
+from harness.metrics.pooled_scores import Score, score
 from harness.metrics.tasks import Task
-from harness.metrics.unit_statistics import Score, SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.smoothing.curves import LabeledRows, statistics_by_radius
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import MAX_RADIUS, smooth_many_radii

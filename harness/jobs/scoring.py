@@ -11,8 +11,9 @@ from harness.jobs.job import Configuration, Job
 from harness.jobs.replay import Replay
 from harness.jobs.selection import PostprocessingChoice
 from harness.metrics.intervals import confidence_interval
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import Task
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking.records import Record
 from harness.utils.hashing import to_jsonable
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.jobs.replay import Replay
-from harness.metrics.unit_statistics import best_thresholds
+from harness.metrics.thresholds import best_thresholds
 from harness.smoothing.candidates import SmoothingGrid
 
 

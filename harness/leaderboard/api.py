@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
-from harness.utils.public_api import as_tuple, framelight_errors
+from harness.utils.public_api import framelight_errors
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -75,23 +74,10 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     ['expr']
     """
     from harness.leaderboard.recipe_result import RecipeResult
-    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
-    from harness.runner.run import run as run_recipe
+    from harness.runner.start import start_recipe
 
-    if isinstance(recipe, BackboneRecipe):
-        raise InputError(
-            f"'{recipe.name}' trains a backbone; run it with framelight train-backbone, or list its training "
-            "in the field `trained` of a Recipe"
-        )
-    if jobs is not None and jobs < 1:
-        raise InputError(f"jobs is {jobs}; at least one is needed")
     store = Store.default(store, tracking_uri)
-    if not isinstance(recipe, Recipe):
-        recipe = find_recipe(str(recipe))
-    recipe = apply_settings(recipe, list(as_tuple(settings)))
-    store.require_folder()
-    outcome = run_recipe(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)
-    return RecipeResult(outcome, store)
+    return RecipeResult(start_recipe(recipe, data, store, settings, jobs, force), store)
 
 
 def leaderboard(

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.jobs.job_folder import JobFolder
-from harness.leaderboard.causal import causal_rows, render_causal
+from harness.leaderboard.causal import causal_rows
+from harness.leaderboard.causal_text import render_causal
 from harness.leaderboard.optimism import optimism_rows, render_optimism
 from harness.leaderboard.published import add_published_rows, published_costs
 from harness.leaderboard.render import render

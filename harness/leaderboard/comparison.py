@@ -10,9 +10,11 @@ import numpy as np
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
 from harness.leaderboard.rows import leaderboard_rows
-from harness.metrics.paired_tests import all_paired_tests, holm_bonferroni, jackknife_influence
+from harness.metrics.multiple_tests import holm_bonferroni
+from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
 from harness.metrics.pooled import PooledStatistics
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.pooled_scores import score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking.records import FLAGS, Record
 from harness.utils.errors import InputError
 from harness.utils.hashing import flatten

@@ -57,7 +57,7 @@ def _test_against_best(best: LeaderboardRow, others: Sequence[LeaderboardRow], c
         if difference is not None and difference.p is not None:
             tested.append((row, difference, difference.p))
     if tested:
-        from harness.metrics.paired_tests import holm_bonferroni
+        from harness.metrics.multiple_tests import holm_bonferroni
 
         adjusted = holm_bonferroni([p for _, _, p in tested])
         for (row, difference, _), p in zip(tested, adjusted):

@@ -13,8 +13,8 @@ from harness.leaderboard.columns import format_smoothing
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.intervals import Interval, confidence_interval
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
-from harness.metrics.unit_statistics import score
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import FLAGS, Record

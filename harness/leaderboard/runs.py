@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.splits import REPORTED, TRAINING
-from harness.jobs.frozen_selection import verify_model_files, verify_predictions
-from harness.jobs.job import Configuration, parse_configuration
-from harness.jobs.job_folder import JobFolder
-from harness.jobs.predictions import Predictions
 from harness.leaderboard.rows import finished_records, group_by_configuration, mean_score
 from harness.metrics.tasks import get_task
-from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
-from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.store import Store
 
-logger = logging.getLogger(__name__)
-
 BEST_PREFIX = "best:"
+
 MAX_CANDIDATES_SHOWN = 8
 """Candidate runs listed in an error."""
+
 _JOB_ID = re.compile(r"(?P<run>.+)-s(?P<seed>\d+)")
 
 
@@ -176,61 +167,6 @@ def _format_candidates(records: Sequence[Record]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class FinishedRun:
-    """A finished job whose files are in a store.
-
-    Attributes
-    ----------
-    record : Record
-        The record of the job.
-    configuration : Configuration
-        Its configuration.
-    store : Store
-        The store.
-    """
-
-    record: Record
-    configuration: Configuration
-    store: Store
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the job."""
-        return self.store.job(self.record.job_id)
-
-    @property
-    def filter(self) -> SmoothingParams:
-        """The selected smoothing and thresholds."""
-        record = self.record
-        return SmoothingParams(record.kernel, record.radius, self.configuration.smoothing.gaps, record.thresholds)
-
-    def load_predictions(self) -> Predictions:
-        """Load the predictions on the reported split.
-
-        Raises
-        ------
-        FramelightError
-            If the file is missing, was changed or cannot be read.
-        """
-        path = JobFolder(self.folder).reported
-        verify_predictions(self.folder, self.record.job_id, self.rerun_hint)
-        try:
-            return Predictions.load(path)
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
-            raise FramelightError(f"{path} cannot be read ({error}); {self.rerun_hint}") from error
-
-    @property
-    def rerun_hint(self) -> str:
-        """How to run the job again, for an error message."""
-        return f"run it again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} --force"
-
-    @property
-    def optimistic(self) -> bool:
-        """Whether the run was selected on the labels that it is scored on."""
-        return self.configuration.protocol.name == "published"
-
-
 def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
     """Select the records on exactly the images and annotations of `dataset`; all records if there is none."""
     fingerprint = DatasetFingerprint(dataset, store.digests)
@@ -264,52 +200,3 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
             f"run {records[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, sorted(by_seed)))}"
         )
     return by_seed[min(by_seed) if seed is None else seed]
-
-
-def find_finished_run(records: Sequence[Record], text: str, seed: int | None, store: Store) -> FinishedRun:
-    """Find one seed of a run that can predict, and verify the files of its model.
-
-    Parameters
-    ----------
-    records : sequence of Record
-        Records in any order.
-    text : str
-        A run; see `find_records`.
-    seed : int or None
-        None: the first.
-    store : Store
-        The store of the run.
-
-    Returns
-    -------
-    FinishedRun
-        The job.
-
-    Raises
-    ------
-    InputError
-        For a run that cannot predict, a missing seed, and a model that is not in this store.
-    FramelightError
-        If a file of the model is missing or was changed.
-    """
-    record = select_seed(find_records(records, text), seed)
-    if record.kind == "published":
-        raise InputError(f"{text} is a published figure without a model; name another run")
-    if "uses_labels" in record.flags:
-        raise InputError(
-            f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos, which new images "
-            "do not have; name another run"
-        )
-    folder = store.job(record.job_id)
-    if not folder.is_dir():
-        raise InputError(
-            f"the model of run {record.job_id} is not in {store} ({folder} is missing); name the store of the run "
-            "with --store DIR"
-        )
-    run = FinishedRun(record, parse_configuration(record), store)
-    if not verify_model_files(folder, record.job_id, run.rerun_hint):
-        logger.info(
-            f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
-            "be verified"
-        )
-    return run

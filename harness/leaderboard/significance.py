@@ -161,7 +161,8 @@ class SignificanceCache:
             return None
 
         def compute() -> dict[str, Any]:
-            from harness.metrics.paired_tests import is_underpowered, minimum_detectable_effect, paired_permutation_test
+            from harness.metrics.paired_tests import paired_permutation_test
+            from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
             statistics = self._load_aligned(files)
             if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):

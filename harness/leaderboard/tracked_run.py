@@ -13,7 +13,7 @@ from harness.jobs.job_folder import JobFolder
 from harness.jobs.labels import load_reported_labels
 from harness.jobs.tables import labels_table, predictions_table
 from harness.leaderboard.dataset_folders import DatasetFolders
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.tasks import get_task
 from harness.tracking import remote_job_files

@@ -59,7 +59,7 @@ def confidence_interval(
     seeds : sequence of SufficientStatistics
         Statistics of each seed, of the same units.
     metric : str
-        Name of a metric of the task, such as `P_EXPR` or `F1/Fear`; see `harness.metrics.unit_statistics.score`.
+        Name of a metric of the task, such as `P_EXPR` or `F1/Fear`; see `harness.metrics.pooled_scores.score`.
     method : {"studentized", "percentile", "bca"}, default="studentized"
         `studentized`: see `harness.metrics.bootstrap`. `percentile`: quantiles of the resampled scores. `bca`:
         quantiles corrected for bias and acceleration (Efron 1987), with the acceleration from the jackknife over units.

@@ -21,6 +21,7 @@ from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.parallel import limit_blas_threads
 
 PERMUTATIONS = 10_000
+
 TOLERANCE = 1e-9
 """Differences closer than this are considered equal, since they differ by rounding."""
 
@@ -63,7 +64,7 @@ def paired_permutation_test(
     first, second : sequence of SufficientStatistics
         Statistics of each seed of the two runs, equally many, of the same units.
     metric : str
-        Name of a metric of the task; see `harness.metrics.unit_statistics.score`.
+        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
     permutations : int, default=10000
         Number of permutations, and of bootstrap draws for the interval.
     seed : int, default=0
@@ -166,88 +167,6 @@ def jackknife_influence(
     influence = np.zeros(runs.pooled.has_rows.shape)
     influence[runs.pooled.has_rows] = runs.mean_differences()[metric] - without
     return influence
-
-
-def holm_bonferroni(p: Sequence[float]) -> list[float]:
-    """Adjust p-values for multiple comparisons by the Holm-Bonferroni method.
-
-    The i-th smallest of m p-values is multiplied by ``m - i + 1``; the results are made monotone and limited to 1.
-
-    Parameters
-    ----------
-    p : sequence of float
-        Unadjusted p-values.
-
-    Returns
-    -------
-    list of float
-        Adjusted p-values in the order given.
-
-    References
-    ----------
-    Holm (1979), A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6(2).
-
-    Examples
-    --------
-    >>> holm_bonferroni([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p, dtype=np.float64)
-    order = np.argsort(values, kind="stable")
-    adjusted = np.empty(len(values))
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
-    return adjusted.tolist()
-
-
-def minimum_detectable_effect(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
-    """Compute the smallest true difference that a two-sided test detects with a given power.
-
-    ``(z(1 - level / 2) + z(power)) * deviation``, with z the quantiles of the normal distribution.
-
-    Parameters
-    ----------
-    deviation : float
-        Standard deviation of the difference under the null hypothesis; see `PairedTestResult`.
-    level : float, default=0.05
-        Significance level of the test.
-    power : float, default=0.8
-        Probability that the test rejects.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(minimum_detectable_effect(0.02), 3)
-    0.056
-    """
-    from scipy.special import ndtri
-
-    return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
-
-
-def is_underpowered(units: int, level: float = 0.05) -> bool:
-    """Return whether no difference can reach a p-value of `level` with so few units.
-
-    The smallest p-value of a permutation test is ``2 ** (1 - units)``, since exchanging all units at once gives a
-    difference of the same size.
-
-    Parameters
-    ----------
-    units : int
-    level : float, default=0.05
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> is_underpowered(5), is_underpowered(6)
-    (True, False)
-    """
-    return 2.0 ** (1 - units) > level
 
 
 class _PairedRuns:

@@ -2,7 +2,7 @@
 
 A score is undefined for a class or action unit that occurs neither in the labels nor in the predictions (F1), if either
 column is constant (CCC), and for no frames at all. Undefined scores count as 0 and are named: the functions here issue
-an `UndefinedMetricWarning`, `harness.metrics.unit_statistics.score` lists them in `Score.undefined`, records and boards
+an `UndefinedMetricWarning`, `harness.metrics.pooled_scores.score` lists them in `Score.undefined`, records and boards
 in their field `undefined`. Resampled and permuted sets of videos follow the same rule. Denominators are fixed (8
 expressions, 12 action units), so that such a class contributes 0 to the mean. Moments are population moments (Lin
 1989). Rows with an invalid label, see `harness.metrics.tasks`, are ignored.
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.metrics.counts import concordance, confusion_counts, expression_f1, f1, moments
-from harness.metrics.tasks import ACTION_UNITS, AFFECTS, AU, EXPR, EXPRESSIONS, VA, Output
+from harness.metrics.score_inputs import select_valid, validate_expressions, validate_pair
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS, AU, EXPRESSIONS, VA
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> ccc([0.0, 0.5, 1.0], [0.0, 0.5, 1.0])
     1.0
     """
-    value, defined = _ccc_and_defined(*_validate_pair(y_true, y_pred, ()))
+    value, defined = _ccc_and_defined(*validate_pair(y_true, y_pred, ()))
     _warn_undefined([] if defined else ["CCC"])
     return value
 
@@ -108,8 +109,8 @@ def p_va(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> round(p_va([[0.0, 0.2], [0.5, 0.4], [1.0, 0.6]], [[0.0, 0.2], [0.5, 0.4], [0.5, 0.6]]), 3)
     0.833
     """
-    valid_rows = _select_valid(VA, *_validate_pair(y_true, y_pred, (2,), finite=False))
-    labels, predictions = _validate_pair(*valid_rows, (2,))
+    valid_rows = select_valid(VA, *validate_pair(y_true, y_pred, (2,), finite=False))
+    labels, predictions = validate_pair(*valid_rows, (2,))
     scores = [_ccc_and_defined(labels[:, i], predictions[:, i]) for i in range(2)]
     _warn_undefined(f"CCC of {name}" for name, (_, defined) in zip(AFFECTS, scores) if not defined)
     return float(np.mean([value for value, _ in scores]))
@@ -148,7 +149,7 @@ def p_expr(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> round(p_expr([0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3, 4, 5, 6, 6]), 3)
     0.833
     """
-    labels, predictions = _validate_expressions(y_true, y_pred)
+    labels, predictions = validate_expressions(y_true, y_pred)
     values, defined = expression_f1(confusion_counts(labels * 8 + predictions, 1)[0])
     _warn_undefined(f"F1 of {name}" for name, is_defined in zip(EXPRESSIONS, defined) if not is_defined)
     return float(values.mean())
@@ -177,7 +178,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> accuracy([0, 1, 2, -1], [0, 1, 3, 4])
     0.6666666666666666
     """
-    labels, predictions = _validate_expressions(y_true, y_pred)
+    labels, predictions = validate_expressions(y_true, y_pred)
     _warn_undefined([] if len(labels) else ["accuracy"])
     return float((labels == predictions).mean()) if len(labels) else 0.0
 
@@ -215,7 +216,7 @@ def p_au(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     >>> round(p_au([[1] * 12, [0] * 12], [[1] * 12, [1] + [0] * 11]), 3)
     0.972
     """
-    labels, predictions = _select_valid(AU, *_validate_pair(y_true, y_pred, (12,), finite=False))
+    labels, predictions = select_valid(AU, *validate_pair(y_true, y_pred, (12,), finite=False))
     for name, values in (("labels", labels), ("predictions", predictions)):
         if not np.isin(values, (0, 1)).all():
             raise InputError(f"{name} of action units must be 0 or 1; convert probabilities with Task.decode")
@@ -266,41 +267,6 @@ def p_mtl(y_true: Mapping[str, ArrayLike], y_pred: Mapping[str, ArrayLike]) -> f
 def _ccc_and_defined(y_true: np.ndarray, y_pred: np.ndarray) -> tuple[float, bool]:
     value, defined = concordance(moments(y_true, y_pred))
     return float(value), bool(defined)
-
-
-def _validate_expressions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the classes of rows with a valid label as int64."""
-    labels, predictions = _select_valid(EXPR, *_validate_pair(y_true, y_pred, (), finite=False))
-    for name, values in (("labels", labels), ("predictions", predictions)):
-        invalid = values[~np.isin(values, range(8))]
-        if len(invalid):
-            raise InputError(f"{name} of expressions must be the class numbers 0 to 7; found {invalid[0]:g}")
-    return labels.astype(np.int64), predictions.astype(np.int64)
-
-
-def _select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    rows = output.valid(y_true)
-    return y_true[rows], y_pred[rows]
-
-
-def _validate_pair(
-    y_true: ArrayLike, y_pred: ArrayLike, width: tuple[int, ...], finite: bool = True
-) -> tuple[np.ndarray, np.ndarray]:
-    """Convert both arrays to float64 [N, *width]; raise `InputError` if one has another shape or is not finite."""
-    pair = []
-    for name, array in (("labels", y_true), ("predictions", y_pred)):
-        values = np.asarray(array, dtype=np.float64)
-        values = values.reshape(0, *width) if values.size == 0 else values
-        if values.shape[1:] != width or values.ndim != 1 + len(width):
-            expected = ", ".join(["N", *map(str, width)])
-            raise InputError(f"{name} have shape {list(values.shape)}; expected [{expected}]")
-        if finite and not np.isfinite(values).all():
-            row = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))[0]
-            raise InputError(f"{name} contain NaN or infinity, first in row {row}; remove or correct such rows")
-        pair.append(values)
-    if len(pair[0]) != len(pair[1]):
-        raise InputError(f"{len(pair[0])} labels but {len(pair[1])} predictions; give one prediction for each label")
-    return pair[0], pair[1]
 
 
 def _warn_undefined(undefined: Iterable[str]) -> None:

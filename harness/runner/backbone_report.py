@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from harness.data.stills import Stills
     from harness.runner.backbone_recipe import BackboneRecipe
-    from harness.training.backbones.train import TrainedStills
+    from harness.training.backbones.trained_stills import TrainedStills
 
 CARD, HISTORY = "card.json", "history.json"
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from harness.data.layouts import ImageLayout
     from harness.data.stills import Stills
     from harness.tracking.tracker import Tracker
-    from harness.training.backbones.train import TrainedStills
+    from harness.training.backbones.trained_stills import TrainedStills
 
     Splits = tuple[Stills, Stills | None]
 

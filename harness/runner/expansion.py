@@ -11,7 +11,7 @@ from harness.data.leakage import scores_leak_targets
 from harness.data.protocol import Protocol
 from harness.jobs.baselines import expression_columns
 from harness.jobs.job import LABELS, Configuration, Job
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.runner.recipe import Grid, Recipe
 from harness.smoothing.candidates import SmoothingGrid
 from harness.training.heads.config import HeadConfig

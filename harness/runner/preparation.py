@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,81 +16,17 @@ from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
 from harness.runner.backbone_training import train_backbone
+from harness.runner.feature_preparation import ExtractionOptions, get_backbone_info, get_or_extract_features
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from backbones import BackboneInfo
-    from harness.features.store import FeatureEntry
     from harness.tracking.tracker import Tracker
 
 logger = logging.getLogger(__name__)
-
-MAX_CORRUPT_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class PreparedBackbone:
-    """A backbone whose features are in the store.
-
-    Attributes
-    ----------
-    label : str
-        Name in tables.
-    weights : str
-        Name of the weights.
-    weights_hash : str
-        Hash of the weights.
-    is_random : bool
-        Whether the weights are random.
-    parameters : int
-        Number of parameters.
-    entry : str
-        Key of the feature entry.
-    score_labels : tuple of str
-        Names of the score columns; empty if they have none or the weights are random.
-    """
-
-    label: str
-    weights: str
-    weights_hash: str
-    is_random: bool
-    parameters: int
-    entry: str
-    score_labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PreparedInputs:
-    """Inputs of the jobs of a recipe.
-
-    Attributes
-    ----------
-    root : Path
-        Absolute folder of the data set.
-    store : Store
-        The store, with absolute paths and without a tracking URI.
-    dataset : str
-        Name of the data set.
-    temporal : bool
-        Whether the data set has videos rather than still images.
-    images : str
-        Digest of all crops.
-    labels : dict of str to str
-        Digest of the annotations, by task.
-    backbones : tuple of PreparedBackbone
-        In the order of `Recipe.all_backbones`.
-    """
-
-    root: Path
-    store: Store
-    dataset: str
-    temporal: bool
-    images: str
-    labels: dict[str, str]
-    backbones: tuple[PreparedBackbone, ...]
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
@@ -160,7 +95,7 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
     import backbones
-    from backbones.checkpoint import entries_by_card
+    from backbones.checkpoint_folders import entries_by_card
 
     available = {
         *backbones.names(),
@@ -172,7 +107,7 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     if not unknown:
         return
     try:
-        _get_backbone_info(unknown[0], store)
+        get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
         others = f" (also missing: {', '.join(unknown[1:])})" if unknown[1:] else ""
         raise InputError(
@@ -193,7 +128,7 @@ def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | 
 def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
     """Read the model cards of the backbones that have one, by label."""
     import backbones
-    from backbones.checkpoint import entries_by_name
+    from backbones.checkpoint_folders import entries_by_name
 
     folders = entries_by_name(store.backbones)
     return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
@@ -210,7 +145,7 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
     without = [
         label
         for label, reference in references
-        if label in needed and not _get_backbone_info(reference, store).score_width
+        if label in needed and not get_backbone_info(reference, store).score_width
     ]
     if without:
         raise InputError(
@@ -229,12 +164,6 @@ def _feature_combinations(
             yield grid.task, features, labels[name].label, labels[name].score_labels
 
 
-def _get_backbone_info(reference: str, store: Store) -> BackboneInfo:
-    import backbones
-
-    return backbones.get_info(reference, store.backbones, store.backbone_info)
-
-
 def _prepare_backbone(
     recipe: Recipe, named: tuple[str, str], dataset: Dataset, images: str, store: Store
 ) -> PreparedBackbone:
@@ -250,78 +179,3 @@ def _prepare_backbone(
         entry.key,
         () if info.is_random else tuple(info.score_labels),
     )
-
-
-@dataclass(frozen=True)
-class ExtractionOptions:
-    """How features are computed and stored.
-
-    Attributes
-    ----------
-    precision : {"float16", "float32"}
-        Precision of the stored features.
-    compute : {"float32", "bf16", "fp16"}
-        Precision of the forward passes.
-    engine : str
-        Name of the inference engine; "" selects the fastest.
-    threads : int or None
-        Number of worker threads; None for all cores.
-    """
-
-    precision: str
-    compute: str = "float32"
-    engine: str = ""
-    threads: int | None = None
-
-
-def get_or_extract_features(
-    label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions, images: str | None = None
-) -> tuple[FeatureEntry, BackboneInfo]:
-    """Return the features of a data set by one backbone; extract them if the store has none.
-
-    Parameters
-    ----------
-    label : str
-        Name of the backbone in messages.
-    reference : str
-        The backbone, see `backbones.load`.
-    dataset : Dataset
-        The data set.
-    store : Store
-        Where the features are.
-    options : ExtractionOptions
-        Precision, engine and threads.
-    images : str, optional
-        Digest of the images. Default: it is computed.
-
-    Returns
-    -------
-    entry : FeatureEntry
-        The complete entry.
-    info : BackboneInfo
-        The backbone.
-    """
-    from harness.features.engine_choice import EngineSelector
-    from harness.features.extraction import extract
-    from harness.features.store import FeatureStore
-    from harness.utils.progress import Progress
-
-    feature_store = FeatureStore(store.features)
-    images = images or DatasetFingerprint(dataset, store.digests).images
-    info = _get_backbone_info(reference, store)
-    selector = EngineSelector(store.engines, options.engine, options.compute)
-    if feature_store.find(info, images, options.precision, options.compute) is None:
-        logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
-    with Progress("frames", unit="frame") as progress:
-        entry = extract(dataset, info, feature_store, options.precision, progress, options.threads, images, selector)
-    _warn_corrupt_images(entry)
-    return entry, info
-
-
-def _warn_corrupt_images(entry: FeatureEntry) -> None:
-    for fault in entry.corrupt[:MAX_CORRUPT_SHOWN]:
-        logger.warning(f"{fault['image']}: {fault['reason']}; treated as a missing crop")
-    if len(entry.corrupt) > MAX_CORRUPT_SHOWN:
-        logger.warning(
-            f"{len(entry.corrupt) - MAX_CORRUPT_SHOWN} more corrupt images, listed in {entry.path}/entry.json"
-        )

@@ -17,7 +17,8 @@ from zipfile import is_zipfile
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedInputs, prepare_inputs
+from harness.runner.preparation import prepare_inputs
+from harness.runner.prepared_inputs import PreparedInputs
 from harness.runner.recipe import Recipe
 from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker

@@ -18,46 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
-"""Classes of the previous version by their new names."""
-
-_RECIPE_NAMES: dict[str, tuple[str, ...]] = {
-    "harness.runner.recipe": (
-        *("COMPUTE", "FEATURES", "Grid", "MISSING", "MOST_SEEDS", "PRUNERS", "Recipe", "Search", "THRESHOLDS"),
-    ),
-    "harness.runner.backbone_recipe": ("BackboneRecipe", "MEANT", "NAME", "TrainedBackbone"),
-    "harness.runner.loader": ("KINDS", "Kind", "find_recipe", "recipe_names"),
-    "harness.runner.overrides": ("apply_settings",),
-    "harness.data.protocol": ("PROTOCOLS", "Protocol"),
-    "harness.data.synthetic.settings": ("SyntheticStills", "SyntheticVideos"),
-    "harness.smoothing.candidates": ("KERNELS=DEFAULT_KERNELS", "Smoothing=SmoothingGrid"),
-}
-_HEAD_NAMES: dict[str, tuple[str, ...]] = {
-    "harness.training.heads.config": (
-        *("CLASS_WEIGHTS", "HeadConfig", "INVALID", "KEEP", "KINDS", "OUTPUTS", "Part=HeadOverride", "SCHEDULES"),
-        *("TASK_WEIGHTS", "VA_LOSSES"),
-    )
-}
-_BACKBONE_NAMES: dict[str, tuple[str, ...]] = {
-    "harness.training.backbones.config": (
-        *("ACCELERATORS", "Augmentation", "Hardware", "PRECISIONS", "REVISION", "STRATEGIES", "StillsConfig"),
-    ),
-    "harness.training.backbones.stage_config": (
-        *("ALSO", "Expressions", "Identities", "KEEPS", "SAMPLINGS", "SHAPES", "Schedule"),
-    ),
-}
-MOVED: dict[str, dict[str, tuple[str, ...]]] = {
-    "harness.heads": {},
-    "harness.heads.config": _HEAD_NAMES,
-    "harness.pretraining": {},
-    "harness.pretraining.config": _BACKBONE_NAMES,
-    "harness.recipes": _RECIPE_NAMES,
-    "harness.recipes.backbone": _RECIPE_NAMES,
-    "harness.recipes.finding": _RECIPE_NAMES,
-    "harness.recipes.recipe": _RECIPE_NAMES,
-    "harness.recipes.settings": _RECIPE_NAMES,
-    "harness.streaming": {"harness.smoothing.streaming": ("Streaming=StreamingFilter",)},
-}
+Moved = dict[str, dict[str, tuple[str, ...]]]
 """For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
 
 
@@ -71,13 +32,22 @@ def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
 
 
 class DeprecatedModule(ModuleType):
-    """Module of the previous version, which looks each name up in its new module."""
+    """Module of the previous version, which looks each name up in its new module.
 
-    def __init__(self, name: str) -> None:
+    Parameters
+    ----------
+    name : str
+        Its old name.
+    names : dict of str to tuple of str
+        Names by new module, as `name` or `name=new_name`.
+    """
+
+    def __init__(self, name: str, names: dict[str, tuple[str, ...]]) -> None:
         super().__init__(name)
+        self._modules = tuple(names)
         self._names = {
             entry.partition("=")[0]: (module, entry.rpartition("=")[2])
-            for module, entries in MOVED[name].items()
+            for module, entries in names.items()
             for entry in entries
         }
         self.__all__ = sorted(self._names)
@@ -85,7 +55,7 @@ class DeprecatedModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
-        modules = {module: import_module(module) for module in MOVED[self.__name__]}  # importing resets what was warned
+        modules = {module: import_module(module) for module in self._modules}  # importing resets what was warned
         module, new = self._names[name]
         # The same text for every name, so that a statement with several names warns once.
         renamed = ", ".join(f"{old} is now {new}" for old, (_, new) in self._names.items() if old != new)
@@ -94,17 +64,26 @@ class DeprecatedModule(ModuleType):
 
 
 class ImportHooks:
-    """Finder and loader of the modules in `MOVED` and of `framelight.__main__`.
+    """Finder and loader of moved modules and of `framelight.__main__`.
 
     Other modules below `framelight` are refused with a message that names the module of `harness`.
+
+    Parameters
+    ----------
+    moved : Moved
+        The modules of the previous version.
     """
 
-    @staticmethod
-    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def __init__(self, moved: Moved) -> None:
+        self.moved = moved
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Find a module of the previous version; None leaves the name to the other finders."""
-        if name in MOVED:
-            is_package = any(other.startswith(f"{name}.") for other in MOVED)
-            return ModuleSpec(name, ImportHooks, is_package=is_package)  # type: ignore[arg-type]
+        if name in self.moved:
+            is_package = any(other.startswith(f"{name}.") for other in self.moved)
+            return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]
         if name == "framelight.__main__":
             file = os.path.join(os.path.dirname(__file__), os.pardir, "cli", "__main__.py")  # noqa: PTH118, PTH120 - pathlib is slow to import
             return ModuleSpec(name, SourceFileLoader(name, file), origin=file)
@@ -116,17 +95,15 @@ class ImportHooks:
             )
         return None
 
-    @staticmethod
-    def create_module(spec: ModuleSpec) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Create the module that looks its names up."""
-        return DeprecatedModule(spec.name)
+        return DeprecatedModule(spec.name, self.moved[spec.name])
 
-    @staticmethod
-    def exec_module(module: ModuleType) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         """Do nothing: there is no code to run."""
 
 
-def install() -> None:
+def install(moved: Moved) -> None:
     """Install the hooks before all other finders; a second call changes nothing."""
-    if ImportHooks not in sys.meta_path:
-        sys.meta_path.insert(0, ImportHooks)
+    if not any(isinstance(finder, ImportHooks) for finder in sys.meta_path):
+        sys.meta_path.insert(0, ImportHooks(moved))

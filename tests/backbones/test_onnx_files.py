@@ -1,38 +1,18 @@
-"""ONNX files that are broken, of another kind or unclear: one message each; and which outputs are taken."""
+"""ONNX files of another kind or unclear: one message each; and which outputs are taken."""
 
-import ast
 import re
-import subprocess
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import backbones
-from backbones import BackboneError
-from backbones.importing.onnx_files import import_onnx
 from backbones.onnx_graph import is_onnx, read_graph
-from tests.helpers.logs import captured_logs
+from tests.helpers.onnx_imports import refusal, taken
 from tests.helpers.onnx_models import pooled, written
 
 SEVEN = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
-
-
-def taken(path, classes=None):
-    """The card of an import, and what was logged."""
-    with captured_logs() as messages:
-        folder = import_onnx(path, "entry", path.parent / "entries", classes)
-    return backbones.read_card(folder), "\n".join(messages)
-
-
-def refusal(path, classes=None):
-    with pytest.raises(BackboneError) as error:
-        taken(path, classes)
-    assert not (path.parent / "entries").exists() and str(path) in str(error.value) and "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -159,148 +139,6 @@ def test_values_that_are_not_finite(tmp_path):
     assert "non-finite values in embedding [192]" in refusal(path)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"no model at all, but text\n",
-        b"\x80\x02}q\x00.",
-        b"PK\x03\x04" + bytes(60),
-        b"\x08\x08",
-        b"\x08\x08\x3a\x7fcut",
-        b"\x08\x08\x3a\x03\x0a\x01\xff",
-    ],
-)
-def test_what_is_no_model(tmp_path, data, capfd):
-    path = tmp_path / "m.onnx"
-    path.write_bytes(data)
-    assert "ONNX" in refusal(path)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    assert "cannot read" in refusal(tmp_path / "none.onnx")
-
-
-def test_a_graph_that_the_runtime_refuses_is_one_message(tmp_path, capfd):
-    path = written(tmp_path / "m.onnx", "g (float[N,3,8,8] x) => (float[N,8] scores) { scores = Telepathy (x) }")
-    text = refusal(path)
-    assert "cannot open" in text and "Telepathy" in text and len(text) < 700
-    path = written(
-        tmp_path / "m.onnx",
-        "g (float[N,3,8,8] x) => (float[N,8] scores) {"
-        "shape = Constant <value = int64[2] {7, 8}> () scores = Reshape (x, shape) }",
-    )
-    assert "does not run on 1 x 3 x 8 x 8" in refusal(path)
-    assert capfd.readouterr() == ("", "")
-
-
-def external(tensor, location):
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=location)
-    return tensor
-
-
-@pytest.mark.parametrize(
-    "where", ["initializer", "constant", "branch", "sparse", "sparse constant", "function", "default of a function"]
-)
-def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
-    tensor = external(onnx.TensorProto(name="w", dims=[8], data_type=1), "/etc/hostname")
-    model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}))
-    constant = onnx.helper.make_node("Constant", [], ["w"], value=tensor)
-    if where == "initializer":
-        model.graph.initializer.append(tensor)
-    elif where == "constant":
-        model.graph.node.append(constant)
-    elif where == "branch":
-        model.graph.node.append(onnx.helper.make_node("If", ["b"], ["c"], then_branch=onnx.GraphProto(node=[constant])))
-    elif where == "sparse":
-        model.graph.sparse_initializer.append(onnx.SparseTensorProto(values=tensor))
-    elif where == "sparse constant":
-        value = onnx.SparseTensorProto(values=tensor, dims=[8])
-        model.graph.node.append(onnx.helper.make_node("Constant", [], ["w"], sparse_value=value))
-    elif where == "default of a function":
-        given = onnx.helper.make_attribute("value", tensor)
-        model.functions.append(onnx.FunctionProto(name="f", attribute_proto=[given]))
-    else:
-        model.functions.append(onnx.FunctionProto(name="f", node=[constant]))
-    onnx.save(model, tmp_path / "m.onnx")
-    assert "tensors are stored in /etc/hostname" in refusal(tmp_path / "m.onnx")
-
-
-def test_no_field_is_hidden_behind_a_number_of_more_than_32_bits(tmp_path):
-    """The protobuf reader of ONNX Runtime cuts such a number, and would find tensors that lie elsewhere in it."""
-    path = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
-    tensor = external(onnx.TensorProto(name="w", dims=[8], data_type=1), "/etc/hostname")
-    graph = onnx.GraphProto(initializer=[tensor]).SerializeToString()
-    plain, wide = b"\x3a", b"\xba\x80\x80\x80\x10"  # field 7, the graph
-    field = bytes([len(graph)]) + graph
-    assert onnx.ModelProto.FromString(plain + field).graph.initializer[0].external_data
-    path.write_bytes(path.read_bytes() + wide + field)
-    assert "is not a complete ONNX file" in refusal(path)
-
-
-HOSTILE = [
-    "a'); print(1); ('",
-    '"; touch spoiled; "',
-    "$(touch spoiled)",
-    "`touch spoiled`",
-    "a\nb; touch spoiled",
-    "\x1b[2J",
-    "a b",
-]
-
-
-def words_of(command, folder):
-    """What a shell makes of it, in `folder`."""
-    told = subprocess.run(["sh", "-c", f"printf '%s\\0' {command}"], cwd=folder, capture_output=True, check=True)
-    assert not (folder / "spoiled").exists()
-    return told.stdout.decode().split("\0")[:-1]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_what_a_user_is_told_to_run_is_one_command_whatever_the_file_calls_its_tensors(tmp_path, name):
-    model = onnx.load(pooled(tmp_path / "m.onnx", {"output": 8}))
-    for node in model.graph.node:
-        for names in (node.input, node.output):
-            names[:] = [name if given == "mean" else given for given in names]
-    onnx.save(model, tmp_path / "m.onnx")
-    said = refusal(tmp_path / "m.onnx")
-    assert said.isprintable()
-    command, flag, code = words_of(said[said.index("python -c") :], tmp_path)
-    assert (command, flag) == ("python", "-c")
-    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.keyword) and node.arg == "name"]
-    assert [call.value.value for call in calls] == [name]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_so_it_is_for_a_size_that_is_not_fixed_and_for_tensors_elsewhere(tmp_path, name):
-    model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}, "float[N,3,H,W] x"))
-    model.graph.input[0].name = name
-    model.graph.node[0].input[0] = name
-    onnx.save(model, tmp_path / "m.onnx")
-    said = refusal(tmp_path / "m.onnx")
-    words = words_of(said[said.index("python -m") :], tmp_path)
-    assert said.isprintable() and len(words) == 9 and words[3] == "--input_name" and words[-1] == "fixed.onnx"
-    model.graph.initializer.append(external(onnx.TensorProto(name="w", dims=[8], data_type=1), name))
-    path = tmp_path / f"{name.replace('/', '')}.onnx"
-    onnx.save(model, path)
-    with pytest.raises(BackboneError) as error:
-        read_graph(path).require_single_file(path)
-    command, flag, code = words_of(error.value.hint[error.value.hint.index("python -c") :], tmp_path)
-    assert (command, flag) == ("python", "-c")
-    texts = [node.value for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Constant)]
-    assert sorted(texts) == sorted([str(path), "whole.onnx"])
-
-
-def test_graphs_nested_without_end(tmp_path):
-    graph = onnx.GraphProto()
-    for _ in range(12):
-        graph = onnx.GraphProto(node=[onnx.helper.make_node("If", ["b"], ["c"], then_branch=graph)])
-    (tmp_path / "m.onnx").write_bytes(onnx.ModelProto(ir_version=8, graph=graph).SerializeToString())
-    assert "nested too deep" in refusal(tmp_path / "m.onnx")
-
-
 def test_parameters_are_counted_over_all_weights(tmp_path):
     floats = onnx.numpy_helper.from_array(np.zeros((3, 5), np.float32), "a")
     quantised = onnx.numpy_helper.from_array(np.zeros((2, 7), np.int8), "b")
@@ -326,18 +164,3 @@ def test_a_model_is_told_from_other_files_even_cut_off(tmp_path):
         path.write_bytes(content)
         assert is_onnx(path) == known
     assert not is_onnx(tmp_path / "none")
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_damaged_bytes_are_read_or_refused(tmp_path_factory, data):
-    folder = tmp_path_factory.getbasetemp()
-    path = folder / "damaged.onnx"
-    whole = bytearray(pooled(folder / "sound.onnx", {"scores": 8, "embedding": 32}).read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
-    path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    try:
-        assert read_graph(path).nodes
-    except BackboneError as error:
-        assert str(path) in str(error)

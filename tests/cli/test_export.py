@@ -12,14 +12,15 @@ import pytest
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.data.registry import open_dataset
-from harness.export.export import open_network
 from harness.export.exported_model import open_exported
+from harness.export.model_files import open_network
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, compute_outputs, crop_paths
 from harness.features.store import FeatureStore
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking import export_records, tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import backbones
-from harness.export.card import CARD, describe_file, make_card, read_card
-from harness.export.export import open_network
+from backbones.card import CARD
+from harness.export.card import describe_file, make_card
+from harness.export.card_reader import read_card
+from harness.export.model_files import open_network
 from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.metrics.tasks import TASKS
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking import tracked_records

@@ -187,7 +187,8 @@ def test_tracked_in_mlflow_as_a_parent_and_children(finished):
 
 
 def test_kept_statistics_give_the_reported_score(finished, capsys):
-    from harness.metrics.unit_statistics import SufficientStatistics, score
+    from harness.metrics.pooled_scores import score
+    from harness.metrics.unit_statistics import SufficientStatistics
 
     store, _ = finished
     for row in board(store, capsys):

@@ -23,16 +23,8 @@ def store(small_set, tmp_path_factory):
     """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
     folder = tmp_path_factory.mktemp("four")
     for text in (RECIPE, PUBLISHED, FOLDED):
-        run = [
-            "run",
-            small_run.write_recipe(folder, text),
-            "--data",
-            small_set,
-            "--store",
-            folder / "store",
-            "--jobs",
-            1,
-        ]
+        recipe = small_run.write_recipe(folder, text)
+        run = ["run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 1]
         assert main([str(word) for word in run]) == 0
     return folder / "store"
 
@@ -48,19 +40,8 @@ def submit(store, small_set, tmp_path, capsys):
     """Run the command; its exit code, what it printed, and what it said."""
 
     def run(which, *arguments, data=small_set, out="out", store=store):
-        code = main(
-            [
-                "submit",
-                which,
-                "--data",
-                str(data),
-                "--store",
-                str(store),
-                "--out",
-                str(tmp_path / out),
-                *map(str, arguments),
-            ]
-        )
+        places = ["--data", data, "--store", store, "--out", tmp_path / out]
+        code = main(["submit", which, *map(str, [*places, *arguments])])
         return code, *capsys.readouterr()
 
     return run

@@ -3,14 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.annotations import (
-    frame_faults,
-    multitask_faults,
-    read_frames,
-    read_image_rows,
-    read_multitask,
-    read_test_list,
-)
+from harness.data.annotation_faults import frame_faults, multitask_faults
+from harness.data.annotations import read_frames, read_multitask
+from harness.data.image_rows import read_image_rows, read_test_list
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import ABSENT, AU, EXPR, HEADERS, MTL_HEADER, VA, write
 

@@ -9,7 +9,7 @@ from harness import HeadConfig, Recipe
 from harness.leaderboard.published import DATASET, published_figures
 from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 

@@ -19,8 +19,8 @@ from harness.export.network import (
     torch_module,
     with_random_head,
 )
+from harness.features.entry import FeatureEntry
 from harness.features.matrix import feature_columns
-from harness.features.store import FeatureEntry
 from harness.jobs.baselines import ZeroShotModel, expression_columns, zero_shot_probabilities
 from harness.jobs.head_model import HeadModel, make_network_specs
 from harness.metrics.tasks import TASKS

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from harness.export.registry.registry import CARD, EXAMPLE, FILE
+from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE
 from harness.tracking import open_tracker
 from harness.utils.store import Store
 

@@ -10,8 +10,8 @@ from harness.data.dataset import Labels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import select_postprocessing
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import get_task
-from harness.metrics.unit_statistics import score
 from tests.helpers.records import record
 
 

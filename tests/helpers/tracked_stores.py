@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking import records
 from tests.helpers.records import record
 from tests.helpers.simulated_videos import GENERATORS

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from harness.jobs.job_folder import STATISTICS
-from harness.leaderboard.causal import causal_rows, render_causal
+from harness.leaderboard.causal import causal_rows
+from harness.leaderboard.causal_text import render_causal
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.store import Store
 from tests.helpers.job_statistics import keep

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from harness.leaderboard.comparison import compare_records
-from harness.leaderboard.comparison_result import format_comparison, to_json, verdict
+from harness.leaderboard.comparison_json import to_json
+from harness.leaderboard.comparison_text import format_comparison, verdict
 from harness.leaderboard.significance import SignificanceCache
-from harness.metrics.unit_statistics import SufficientStatistics, score
+from harness.metrics.pooled_scores import score
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking.records import FLAGS
 from harness.utils.errors import InputError
 from harness.utils.store import Store

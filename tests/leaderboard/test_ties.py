@@ -11,7 +11,7 @@ from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table import INTERVAL_METHODS
 from harness.metrics.intervals import confidence_interval
-from harness.metrics.paired_tests import holm_bonferroni
+from harness.metrics.multiple_tests import holm_bonferroni
 from harness.utils.store import Store
 from tests.helpers.job_statistics import VIDEOS, keep
 from tests.helpers.records import record

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from harness.cli import main
-from harness.leaderboard.runs import find_finished_run
+from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store

@@ -7,8 +7,9 @@ import pytest
 
 from harness.metrics import intervals
 from harness.metrics.intervals import DEFAULT_METHOD, confidence_interval
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import EPISODE, GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of

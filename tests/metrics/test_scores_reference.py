@@ -13,9 +13,10 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
 from harness.metrics.pooled import PooledStatistics
+from harness.metrics.pooled_scores import score
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
-from harness.metrics.unit_statistics import compute_statistics, score
+from harness.metrics.unit_statistics import compute_statistics
 
 CASES = 1000
 ROWS = (1, 2, 3, 5, 17, 60)

@@ -7,16 +7,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
+from harness.metrics.pooled_scores import score
 from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import TASKS, THRESHOLD_GRID
-from harness.metrics.unit_statistics import (
-    StatisticsAccumulator,
-    SufficientStatistics,
-    best_thresholds,
-    compute_statistics,
-    score,
-)
+from harness.metrics.thresholds import best_thresholds
+from harness.metrics.unit_statistics import StatisticsAccumulator, SufficientStatistics, compute_statistics
 from harness.smoothing.kernels import smooth_many_radii
 from harness.utils.errors import InputError
 from tests.helpers.pooled_statistics import bootstrap_distribution, merge_shards

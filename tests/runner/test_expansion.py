@@ -6,7 +6,7 @@ import pytest
 
 from harness import FEATURES, Grid, HeadConfig, HeadOverride, Protocol, Recipe, SmoothingGrid
 from harness.runner.expansion import JobGrid
-from harness.runner.preparation import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 

@@ -7,7 +7,6 @@ import sys
 import pytest
 
 import harness
-from harness.utils.import_hooks import MOVED, RENAMED
 
 OLD = {
     "harness.recipes": (
@@ -85,16 +84,16 @@ def test_every_name_is_the_one_that_is_used_now(path):
         with pytest.warns(DeprecationWarning, match=rf"^{path} is deprecated .*; import from harness"):
             found = getattr(module, name)
         assert name in module.__all__
-        if name in harness.__all__ or name in RENAMED:
-            assert found is getattr(harness, RENAMED.get(name, name))
+        if name in harness.__all__ or name in harness._RENAMED:
+            assert found is getattr(harness, harness._RENAMED.get(name, name))
     with pytest.raises(AttributeError, match=f"module '{path}' has no attribute 'Reciep'"):
         getattr(module, "Reciep")  # noqa: B009
 
 
-@pytest.mark.parametrize("old", RENAMED)
+@pytest.mark.parametrize("old", harness._RENAMED)
 def test_a_class_has_its_old_name_too(old):
-    with pytest.warns(DeprecationWarning, match=f"harness.{old} is deprecated .*; it is now {RENAMED[old]}$"):
-        assert getattr(harness, old) is getattr(harness, RENAMED[old])
+    with pytest.warns(DeprecationWarning, match=f"harness.{old} is deprecated .*; it is now {harness._RENAMED[old]}$"):
+        assert getattr(harness, old) is getattr(harness, harness._RENAMED[old])
 
 
 def test_a_module_tells_of_its_renamed_classes():
@@ -108,7 +107,7 @@ def test_a_name_of_the_new_module_alone_is_no_name_of_the_old_one():
 
 
 def test_every_module_that_moved_has_its_names():
-    for names in MOVED.values():
+    for names in harness._MOVED.values():
         for module, entries in names.items():
             assert all(hasattr(importlib.import_module(module), entry.rpartition("=")[2]) for entry in entries)
 

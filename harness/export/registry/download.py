@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.export.registry.registry import FILE, FOLDER, MODEL, SHA256
+from harness.export.registry.mlflow_registry import FILE, FOLDER, MODEL, SHA256
 from harness.tracking import locate
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write_dir, sha256
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.export.registry.registry import Registry, Version
+    from harness.export.registry.mlflow_registry import Registry, Version
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -50,7 +50,7 @@ def fetch_model(uri: str, store: Store) -> Path:
             f"there is no model '{uri}': {location.uri} has no tracked runs yet; pass the store that "
             "the model was exported from with --store DIR"
         )
-    from harness.export.registry.registry import Registry
+    from harness.export.registry.mlflow_registry import Registry
 
     registry = Registry(location, reading_only=True)
     version = _find_version(registry, match["name"], match["alias"], match["version"])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.export.registry.champion import reason_not_champion
-from harness.export.registry.registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
+from harness.export.registry.mlflow_registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.tracking import locate, remote_job_files, tracked_records
@@ -24,7 +24,7 @@ from harness.utils.files import sha256, write_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.export.registry.registry import ModelWriter, Registry, Version
+    from harness.export.registry.mlflow_registry import ModelWriter, Registry, Version
     from harness.tracking.mlflow_api import LoggedModel
 
 
@@ -68,7 +68,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow: the float32 ONNX file {file} does not exist; add --precision float32"]
-    from harness.export.registry.registry import Registry
+    from harness.export.registry.mlflow_registry import Registry
 
     location = locate(store)
     registry = Registry(location)

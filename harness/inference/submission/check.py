@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.annotations import frame_faults, multitask_faults, read_frames, read_multitask, read_text, split_cells
+from harness.data.annotation_faults import frame_faults, multitask_faults
+from harness.data.annotation_formats import read_text, split_cells
+from harness.data.annotations import read_frames, read_multitask
 from harness.data.check_report import format_problems, format_summary_lines
 from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
 from harness.inference.submission.expected import Expected, expected_contents

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.affwild2 import AffWild2
-from harness.data.annotations import has_image_column, read_test_list
+from harness.data.image_rows import has_image_column, read_test_list
 from harness.data.registry import open_dataset
 from harness.inference.submission.file_format import IMAGE_COLUMN
 from harness.inference.submission.frame_counts import count_lines

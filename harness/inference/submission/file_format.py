@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from harness.data.annotations import FORMATS, Rule
+from harness.data.annotation_formats import FORMATS, Rule
 from harness.metrics.tasks import EXPRESSIONS, Task
 
 MTL_FILE = "MTL_predictions.txt"

@@ -7,18 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.annotations import (
-    IMAGE_PATTERN,
-    AnnotationFormat,
-    file_faults,
-    first_fault_error,
-    parse_numbers,
-    read_frames,
-    read_multitask,
-    read_text,
-    row_fault,
-    split_cells,
-)
+from harness.data.annotation_faults import file_faults, first_fault_error, row_fault
+from harness.data.annotation_formats import IMAGE_PATTERN, AnnotationFormat, read_text, split_cells
+from harness.data.annotations import parse_numbers, read_frames, read_multitask
 from harness.data.problems import Problem
 from harness.inference.submission.file_format import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
 from harness.inference.submission.rows import Rows

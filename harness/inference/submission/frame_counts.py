@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data.affwild2_paths import source_video
-from harness.data.annotations import read_text
+from harness.data.annotation_formats import read_text
 from harness.utils.errors import InputError
 from harness.video.video_files import frame_count, video_path
 

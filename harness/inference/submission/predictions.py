@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from harness.data.dataset import Dataset
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task
 from harness.smoothing.gaps import fill_gaps
 from harness.smoothing.kernels import MAX_RADIUS, SmoothingParams, smooth
@@ -88,7 +89,7 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
     trained_on = features.entry(run.configuration.entry)
     if trained_on.data_digest == images:
         return trained_on
-    from harness.runner.preparation import ExtractionOptions, get_or_extract_features
+    from harness.runner.feature_preparation import ExtractionOptions, get_or_extract_features
 
     entry, info = get_or_extract_features(
         run.record.backbone,

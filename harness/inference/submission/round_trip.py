@@ -11,8 +11,9 @@ from harness.data.dataset import Labels
 from harness.inference.submission.files import Decoded
 from harness.inference.submission.rows import Rows
 from harness.jobs.predictions import Predictions
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import EXPRESSIONS, Task
-from harness.metrics.unit_statistics import compute_statistics, score
+from harness.metrics.unit_statistics import compute_statistics
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.annotations import ImageRows, has_image_column, read_image_rows, read_text
+from harness.data.annotation_formats import read_text
+from harness.data.image_rows import ImageRows, has_image_column, read_image_rows
 from harness.inference.submission.file_format import image_header
 from harness.utils.errors import InputError
 

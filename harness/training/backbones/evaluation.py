@@ -12,7 +12,7 @@ from harness.metrics.counts import f1
 from harness.metrics.tasks import softmax
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import iter_image_batches
-from harness.training.backbones.stages import Session
+from harness.training.backbones.session import Session
 
 MAX_ERRORS = 48
 

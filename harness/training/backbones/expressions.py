@@ -16,18 +16,18 @@ from harness.metrics import tasks
 from harness.metrics.scores import ccc, p_au
 from harness.training import losses
 from harness.training.backbones import evaluation
+from harness.training.backbones.expression_targets import ExpressionTargets
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import BalancedOrder, ShuffledOrder
+from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Expressions
-from harness.training.backbones.stages import Session, Stage, StageResult, train_stage
+from harness.training.backbones.stages import Stage, StageResult, train_stage
 from harness.utils.errors import InputError
 
 logger = logging.getLogger(__name__)
 
 NAME = "expressions"
-BASIC_EXPRESSIONS = frozenset(tasks.EXPRESSIONS[:7])
-AFFECTS = ("Valence", "Arousal")
-OUTPUTS = {"va": tasks.VA, "au": tasks.AU}
+
 OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 
@@ -98,82 +98,6 @@ def train_expressions(session: Session, config: Expressions) -> tuple[Expression
     result = train_stage(session, stage)
     selection_metrics = {f"selection_{config.keep}": result.value} if config.held_out else {}
     return _evaluate(session, label_map, image_set, selection_rows, selection_metrics), result
-
-
-@dataclass(frozen=True)
-class ExpressionTargets:
-    """Classes that are trained, and the columns of the classifier.
-
-    Attributes
-    ----------
-    classes : tuple of str
-        Classes that are trained, in the order of the labels' classes.
-    number : ndarray of int
-        New class number of each class of the labels, -1 for classes that are left out.
-    also : tuple of {"va", "au"}
-        Additional outputs for which there are labels.
-    """
-
-    classes: tuple[str, ...]
-    number: np.ndarray
-    also: tuple[str, ...]
-
-    @classmethod
-    def from_stills(cls, config: Expressions, stills: Stills) -> ExpressionTargets:
-        """Use eight classes or the seven basic ones; InputError if the labels' classes do not have them."""
-        names = stills.classes
-        classes = tuple(name for name in names if config.classes == 8 or name in BASIC_EXPRESSIONS)
-        if len(classes) != config.classes:
-            raise InputError(
-                f"expressions.classes={config.classes}, but the images' classes are {', '.join(names)}; "
-                "set expressions.classes to 7 or 8 to match them"
-            )
-        return cls(
-            classes,
-            np.array([classes.index(name) if name in classes else -1 for name in names]),
-            tuple(block for block in config.also if _label_mask(stills, block).any()),
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Names of the classifier's outputs."""
-        names = {"va": AFFECTS, "au": tasks.ACTION_UNITS}
-        return self.classes + tuple(name for block in self.also for name in names[block])
-
-    @property
-    def slices(self) -> dict[str, slice]:
-        """Columns of each block of outputs."""
-        end, slices = len(self.classes), {"expr": slice(0, len(self.classes))}
-        for block in self.also:
-            slices[block] = slice(end, end + (2 if block == "va" else 12))
-            end = slices[block].stop
-        return slices
-
-    def labels(self, stills: Stills) -> np.ndarray:
-        """Map the labels of images to int64 [N] class numbers, -1 for none."""
-        return np.where(stills.expression >= 0, self.number[stills.expression], -1)
-
-    def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the target and the bool mask of valid rows of each block."""
-        valid = self.valid(stills)
-        return {"expr": (self.labels(stills), valid["expr"])} | {
-            block: (getattr(stills, block), valid[block]) for block in self.also
-        }
-
-    def valid(self, stills: Stills) -> dict[str, np.ndarray]:
-        """Return a bool mask [N] of the images that have a label, for each block."""
-        return {"expr": self.labels(stills) >= 0} | {block: _label_mask(stills, block) for block in self.also}
-
-    def confusion_matrix(self, truth: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """Count pairs of true and predicted classes for outputs [n, columns]."""
-        count = len(self.classes)
-        return evaluation.confusion_matrix(truth, outputs[:, :count].argmax(axis=1), count)
-
-
-def _label_mask(stills: Stills, block: str) -> np.ndarray:
-    """Return a mask of the images that have the labels of an additional output."""
-    values = getattr(stills, block)
-    return np.zeros(len(stills), bool) if values is None else OUTPUTS[block].valid(values)
 
 
 def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:

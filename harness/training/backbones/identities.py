@@ -11,8 +11,9 @@ from harness.training.backbones import verification
 from harness.training.backbones.evaluation import compute_outputs
 from harness.training.backbones.images import ImageSet
 from harness.training.backbones.loader import ShuffledOrder
+from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Identities
-from harness.training.backbones.stages import Session, Stage, StageResult, train_stage
+from harness.training.backbones.stages import Stage, StageResult, train_stage
 from harness.utils.errors import InputError
 
 NAME = "identities"

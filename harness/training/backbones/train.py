@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-import os
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +23,15 @@ from harness.training.backbones.input_checks import (
     log_shared_subjects,
     select_device,
 )
+from harness.training.backbones.trained_stills import TrainedStills
+from harness.training.backbones.training_images import read_images, worker_count
 from harness.utils.console import suppress_logging
 from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
-    from backbones import Preprocessing
     from harness.data.stills import Stills
-    from harness.training.backbones.evaluation import Misclassification
-    from harness.training.backbones.images import ImageSet
-    from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Session, StageCallback
+    from harness.training.backbones.session import Session, StageCallback
 
 logger = logging.getLogger(__name__)
 
@@ -43,44 +39,6 @@ DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
 """Duration of the measurement of loading and augmentation, by whether images are in memory."""
-
-
-@dataclass(frozen=True)
-class TrainedStills:
-    """Result of a backbone training.
-
-    Attributes
-    ----------
-    folder : Path
-        The checkpoint.
-    metrics : dict of str to float
-        Metrics in the checkpoint's card.
-    seconds : float
-        Duration of the call.
-    images_per_second : float
-        Speed of training, including augmentation.
-    loading_images_per_second : float
-        Speed of decoding and augmentation alone.
-    confusion : ndarray of int64, shape (C, C), or None
-        Counts over `classes`, with true classes in rows; None without expressions. Like `errors` it is of the
-        validation images, or of the selection rows if no validation image has an expression.
-    classes : tuple of str
-    errors : tuple of Misclassification
-        The most confident first.
-    history : list of dict
-        For each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, for epochs
-        that were trained by this call, `images_per_second`.
-    """
-
-    folder: Path
-    metrics: dict[str, float]
-    seconds: float
-    images_per_second: float
-    loading_images_per_second: float
-    confusion: np.ndarray | None = None
-    classes: tuple[str, ...] = ()
-    errors: tuple[Misclassification, ...] = ()
-    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 def train_stills(  # noqa: PLR0913 - public, one keyword for each option
@@ -148,8 +106,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     """
     import backbones
     from harness.training.backbones.batch_transforms import ImageTransform
+    from harness.training.backbones.session import Session
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
-    from harness.training.backbones.stages import Session
     from harness.training.rank import is_rank_zero
 
     started, folder = time.perf_counter(), Path(folder)
@@ -169,7 +127,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
             content_hash([config, REVISION, parent_hash, digest]),
             writes,
         )
-        image_sets = _read_images(config, hardware, backbone.spec.preprocessing, stage_checkpoints, train, validation)
+        image_sets = read_images(config, hardware, backbone.spec.preprocessing, stage_checkpoints, train, validation)
         session = Session(
             config,
             hardware,
@@ -178,7 +136,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
             select_device(hardware),
             stage_checkpoints,
             *image_sets,
-            _workers(hardware),
+            worker_count(hardware),
             on_epoch,
         )
         with torch.random.fork_rng(devices=[]), torch_threads(config.threads):
@@ -198,39 +156,6 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         backbones.save_checkpoint(folder, backbone.eval(), card)
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
-
-
-def _workers(hardware: Hardware) -> int:
-    return hardware.workers or os.cpu_count() or 1
-
-
-def _read_images(
-    config: StillsConfig,
-    hardware: Hardware,
-    spec: Preprocessing,
-    work: StageCheckpoints,
-    train: Stills,
-    validation: Stills | None,
-) -> tuple[ImageSet, ImageSet, ImageSet | None]:
-    """Read the training images, enlarged and in input size, and the validation images, in memory if they fit."""
-    from harness.training.backbones.images import ImageSet, load_images
-
-    larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))
-    size = 3 * (len(train) * larger.input_size**2 + len(validation or ()) * spec.input_size**2)
-    keep = size <= hardware.memory_gb * 1e9
-    logger.info(
-        f"reading {len(train) + len(validation or ())} images"
-        + ("" if keep else f"; they need {size / 1e9:.1f} GB of memory and are decoded again in every epoch")
-    )
-
-    def load(stills: Stills, preprocessing: Preprocessing, split: str) -> ImageSet:
-        recall = partial(work.get_or_compute, f"unreadable-{split}")
-        return load_images(stills, preprocessing, config.margin, keep, _workers(hardware), recall)
-
-    train_images = load(train, larger, "train")
-    validation_images = load(validation, spec, "validation") if validation is not None and len(validation) else None
-    resized = train_images if larger == spec else ImageSet(train_images.stills, spec, config.margin)
-    return train_images, resized, validation_images
 
 
 def _train_stages(session: Session, folder: Path) -> TrainedStills:

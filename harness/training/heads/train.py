@@ -227,14 +227,15 @@ def make_selection(
     InputError
         If the matrix has no row.
     """
-    from harness.metrics import unit_statistics
+    from harness.metrics.pooled_scores import score
+    from harness.metrics.unit_statistics import StatisticsAccumulator
 
     rows = matrix.rows
     if not len(rows):
         raise InputError(
             f"cannot select the epoch of {task.name}: no selection row has a crop; check the dataset's images"
         )
-    accumulator = unit_statistics.StatisticsAccumulator(
+    accumulator = StatisticsAccumulator(
         task,
         {name: values[rows] for name, values in labels.targets.items()},
         unit=np.zeros(len(rows), np.int64),
@@ -243,7 +244,7 @@ def make_selection(
     targets = {name: (target[rows], valid[rows]) for name, (target, valid) in make_targets(task, labels).items()}
 
     def metric(name: str) -> Callable[[np.ndarray], float]:
-        return lambda logits: unit_statistics.score(accumulator(task.activate(logits))).metrics[name]
+        return lambda logits: score(accumulator(task.activate(logits))).metrics[name]
 
     def negative_loss(logits: np.ndarray) -> float:
         """Compute minus the loss of all rows together, without the l2 term."""

@@ -7,7 +7,7 @@ import pytest
 
 from harness.export.registry.download import fetch_model
 from harness.export.registry.log_model import log_exported
-from harness.export.registry.registry import CARD, EXAMPLE, FILE, MODEL, SHA256
+from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE, MODEL, SHA256
 from harness.tracking import locate
 from harness.tracking.mlflow_api import MlflowClient
 from harness.utils.errors import FramelightError, InputError

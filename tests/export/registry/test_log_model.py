@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.export.registry.log_model import log_exported, model_name
-from harness.export.registry.registry import CARD, EXAMPLE, FILE, FOLDER
+from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE, FOLDER
 from harness.tracking import locate
 from harness.tracking.mlflow_api import MlflowClient
 from harness.utils.store import Store

@@ -9,7 +9,8 @@ from harness import Expressions
 from harness.data.stills import Stills
 from harness.metrics import ccc
 from harness.metrics.tasks import EXPRESSIONS
-from harness.training.backbones.expressions import ExpressionTargets, class_weights
+from harness.training.backbones.expression_targets import ExpressionTargets
+from harness.training.backbones.expressions import class_weights
 from harness.training.losses import OneMinusCCC
 
 AFFECTNET_COUNTS = (24882, 3750, 3803, 6378, 134415, 74874, 25459, 14090)

@@ -11,23 +11,25 @@ from typing import Any
 import numpy as np
 
 import backbones
+from backbones.card import CARD
 from backbones.resizing import resize_batch
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
 from harness.export.calibration import training_crops
-from harness.export.card import CARD, describe_file, make_card, package_versions
+from harness.export.card import describe_file, make_card, package_versions
 from harness.export.example import example_script
 from harness.export.formats import Format
 from harness.export.latency import measure_cost
 from harness.export.network import ExportNetwork, make_network, require_images
 from harness.export.parity import ParityResult, check_parity, compute_outputs, crop_paths
 from harness.features.crop_margins import estimate_dataset_margin
-from harness.features.store import FeatureEntry, FeatureStore
+from harness.features.entry import FeatureEntry
+from harness.features.store import FeatureStore
 from harness.jobs import causal, job_statistics
 from harness.jobs.models import load_model
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.tracking import export_records
 from harness.tracking.export_records import ExportRecord
 from harness.utils.errors import InputError, unknown_name_error

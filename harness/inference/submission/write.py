@@ -19,7 +19,7 @@ from harness.inference.submission.predictions import decode_predictions, feature
 from harness.inference.submission.round_trip import RoundTrip, StoredResult, require_equal, round_trip
 from harness.inference.submission.rows import Rows, all_frames, read_image_list
 from harness.jobs.predictions import Predictions
-from harness.leaderboard.runs import FinishedRun
+from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task, get_task
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json

@@ -1,0 +1,139 @@
+"""Read `card.json`, the metadata of a checkpoint folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from backbones.catalogue import constructor
+from backbones.errors import BackboneError
+from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
+
+CARD = "card.json"
+
+ONNX_ENGINE = "onnxruntime"
+"""Value of `engine` in the card of a model that runs through ONNX Runtime; other cards have no such key."""
+
+FORMAT = 1
+
+REQUIRED_KEYS = (
+    "name",
+    "architecture",
+    "preprocessing",
+    "classes",
+    "embedding_width",
+    "score_width",
+    "parameters",
+    "macs",
+    "size_mb",
+    "weights_hash",
+    "licence",
+)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Read and validate the card of a checkpoint folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The checkpoint folder.
+
+    Returns
+    -------
+    dict
+        The card, with at least `REQUIRED_KEYS`.
+
+    Raises
+    ------
+    BackboneError
+        If the card is missing, damaged, incomplete or of a newer format, or its preprocessing is invalid.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbones.read_card("missing")
+    Traceback (most recent call last):
+    backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
+    """
+    path = Path(folder) / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"{path} cannot be read: {error}", "save the checkpoint again") from error
+    missing_keys = [key for key in REQUIRED_KEYS if not isinstance(card, dict) or key not in card]
+    if missing_keys:
+        raise BackboneError(f"{path} lacks {', '.join(missing_keys)}", "save the checkpoint again")
+    if card.get("format", FORMAT) > FORMAT:
+        raise BackboneError(
+            f"{path} has format {card['format']}, but this version reads formats up to {FORMAT}", "upgrade framelight"
+        )
+    try:
+        Preprocessing.from_dict(card["preprocessing"])
+    except BackboneError as error:
+        raise BackboneError(f"{path}: {error.message}", "correct the file, or save the checkpoint again") from error
+    return dict(card)
+
+
+def is_onnx(card: Mapping[str, Any]) -> bool:
+    """Return whether the model of a card runs through ONNX Runtime; raise BackboneError for an unknown engine."""
+    engine = card.get("engine")
+    if engine not in (None, ONNX_ENGINE):
+        raise BackboneError(
+            f"checkpoint {card['name']} needs the engine '{engine}', which this version does not support",
+            "upgrade framelight",
+        )
+    return bool(engine == ONNX_ENGINE)
+
+
+def spec_from_card(card: Mapping[str, Any]) -> BackboneSpec:
+    """Return the spec of a checkpoint, with the preprocessing and classes of its card."""
+    return BackboneSpec(
+        card["architecture"],
+        ONNX_CONSTRUCTOR if is_onnx(card) else constructor(card["architecture"]),
+        Preprocessing.from_dict(card["preprocessing"]),
+        tuple(card["classes"]),
+        card["licence"],
+        str(card.get("source", "")),
+        None,
+        int(card["score_width"]),
+    )
+
+
+def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | None) -> BackboneInfo:
+    """Return the metadata of a checkpoint from its card alone; the hash of the weights is not verified.
+
+    Parameters
+    ----------
+    card : mapping
+        See `read_card`.
+    reference : str
+        The reference of the backbone.
+    checkpoints : Path or None
+        The folder that `reference` refers to.
+
+    Returns
+    -------
+    BackboneInfo
+        The same metadata as after loading the backbone.
+    """
+    spec, name = spec_from_card(card), str(card["name"])
+    return BackboneInfo(
+        reference,
+        name,
+        f"checkpoint {name}",
+        card["weights_hash"],
+        False,
+        int(card["embedding_width"]),
+        int(card["score_width"]),
+        spec.score_labels,
+        int(card["parameters"]),
+        None if card["macs"] is None else int(card["macs"]),
+        float(card["size_mb"]),
+        spec,
+        checkpoints,
+    )

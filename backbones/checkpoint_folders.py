@@ -1,0 +1,55 @@
+"""Find checkpoint folders by their names and by the names in their cards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backbones.card import CARD, read_card
+from backbones.errors import BackboneError
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder contains a card."""
+    return (folder / CARD).is_file()
+
+
+def entries(checkpoints: Path | None) -> dict[str, Path]:
+    """List the trained and imported backbones without reading their cards.
+
+    Parameters
+    ----------
+    checkpoints : Path or None
+        The folder that contains them.
+
+    Returns
+    -------
+    dict of str to Path
+        Checkpoint folders by name, sorted; empty if `checkpoints` is None or not a folder.
+
+    Examples
+    --------
+    >>> import backbones
+    >>> backbones.entries(None)
+    {}
+    """
+    if checkpoints is None or not Path(checkpoints).is_dir():
+        return {}
+    folders = sorted(path for path in Path(checkpoints).iterdir() if not path.name.startswith("."))
+    return {path.name: path for path in folders if is_checkpoint(path)}
+
+
+def entries_by_name(checkpoints: Path | None) -> dict[str, Path]:
+    """Map names to entries: the names of their folders, and those in their cards that are unique."""
+    unique = {name: paths[0] for name, paths in entries_by_card(checkpoints).items() if len(paths) == 1}
+    return unique | entries(checkpoints)
+
+
+def entries_by_card(checkpoints: Path | None) -> dict[str, list[Path]]:
+    """Group entries by the names in their cards, which several trainings of one recipe share."""
+    folders: dict[str, list[Path]] = {}
+    for path in entries(checkpoints).values():
+        try:
+            folders.setdefault(str(read_card(path)["name"]), []).append(path)
+        except BackboneError:
+            continue  # reported when that entry itself is loaded
+    return folders

@@ -1,0 +1,77 @@
+"""Rows that name images as `video/frame.jpg`, and the test lists that hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.annotation_formats import IMAGE_PATTERN, read_text, split_cells
+from harness.utils.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageRows:
+    """Rows that name an image as `video/frame.jpg`.
+
+    Attributes
+    ----------
+    videos : tuple of str
+        Names of the videos, sorted.
+    index : int32 array of shape (N,)
+        Index of each row's video in `videos`.
+    frame : int32 array of shape (N,)
+        Frame number of each row.
+    """
+
+    videos: tuple[str, ...]
+    index: np.ndarray
+    frame: np.ndarray
+
+
+def read_image_rows(path: Path) -> ImageRows:
+    """Read the images named by an MTL file or its test list, without parsing labels.
+
+    Raises
+    ------
+    InputError
+        For the first line after the header that does not start with an image.
+    """
+    lines = read_text(path).rstrip().split("\n")[1:]
+    if not lines:
+        raise InputError(f"{path}: no image is listed; each line after the header must start with video/00001.jpg")
+    rows = parse_image_rows("\n".join(lines))
+    if len(rows.frame) != len(lines):
+        number = next(i for i, line in enumerate(lines, start=2) if not IMAGE_PATTERN.match(line))
+        raise InputError(
+            f"{path}:{number}: '{lines[number - 2][:60]}' does not start with an image, such as video1/00001.jpg"
+        )
+    return rows
+
+
+def read_test_list(path: Path) -> tuple[str, ...]:
+    """Read the names of the test videos of a list without a header, in file order, without duplicates."""
+    names = tuple(dict.fromkeys(line.strip() for line in read_text(path).splitlines() if line.strip()))
+    if not names:
+        raise InputError(f"{path}: the test list is empty; put one video name on each line")
+    return names
+
+
+def has_image_column(path: Path) -> bool:
+    """Return whether a test list has a header and names images: the MTL list, and lists since the fifth challenge."""
+    return split_cells(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
+
+
+def read_test_videos(path: Path) -> tuple[str, ...]:
+    """Read the videos of a test list, without duplicates: in file order, or sorted if the list names images."""
+    return read_image_rows(path).videos if has_image_column(path) else read_test_list(path)
+
+
+def parse_image_rows(body: str) -> ImageRows:
+    """Parse the images at the starts of lines; lines that name none are left out."""
+    matches = IMAGE_PATTERN.findall(body)
+    videos, frames = zip(*matches) if matches else ((), ())
+    names, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)
+    frame = np.array(frames, dtype=np.str_).astype(np.int32) if matches else np.zeros(0, np.int32)
+    return ImageRows(tuple(names.tolist()), index.astype(np.int32), frame)

@@ -1,0 +1,102 @@
+"""Files of a prediction: tables, figure, `predict.json`, image names and the annotated video."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.inference.predict_options import PredictOptions
+from harness.inference.predict_session import PredictSession
+from harness.inference.result import PredictionResult
+from harness.utils.files import atomic_write, write_json
+
+if TYPE_CHECKING:
+    from harness.smoothing.kernels import SmoothingParams
+    from harness.video.images import ImageSource
+
+NOTE, NAMES = "predict.json", "images.csv"
+
+NOTE_FORMAT = 1
+"""Version of predict.json."""
+
+
+def write_files(
+    options: PredictOptions, result: PredictionResult, session: PredictSession, folder: Path
+) -> tuple[Path, ...]:
+    """Write tables, summary figure, predict.json, the image names of a folder and the annotated video if requested.
+
+    Parameters
+    ----------
+    options : PredictOptions
+    result : PredictionResult
+    session : PredictSession
+    folder : Path
+        Where to write; it becomes `options.out`.
+
+    Returns
+    -------
+    tuple of Path
+        The files, as paths in `options.out`.
+    """
+    from harness.inference.summary_figure import write_summary
+    from harness.inference.tables import write_tables
+    from harness.video.source import open_source
+
+    write_tables(result, folder)
+    write_summary(result, folder)
+    if options.render:
+        from harness.inference.overlay.video import annotate
+
+        annotate(partial(open_source, options.input, options.crops, options.seconds), result, session.is_video, folder)
+    if session.source.kind == "images":
+        _write_names(cast("ImageSource", session.source).files, folder / NAMES)
+    write_json(folder / NOTE, predict_note(options, result, session))
+    return tuple(options.out / path.name for path in sorted(folder.iterdir()))
+
+
+def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
+    with (
+        atomic_write(path) as tmp_path,
+        tmp_path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("frame", "image"))
+        lines.writerows((number, image.name) for number, image in files)
+
+
+def predict_note(options: PredictOptions, result: PredictionResult, session: PredictSession) -> dict[str, Any]:
+    """Describe input, detector and runs as JSON values."""
+    return {
+        "format": NOTE_FORMAT,
+        "input": options.input,
+        "kind": session.source.kind,
+        "rate": result.rate,
+        "frames": len(result.frames),
+        "missing": options.missing,
+        "notes": list(session.source.notes),
+        "detector": None if session.detector is None else session.detector.identity,
+        "runs": [
+            {
+                "name": reader.name,
+                "label": reader.label,
+                "task": reader.task.name,
+                "model": reader.identity,
+                "kernel": params.kernel,
+                "radius": params.radius,
+                "gaps": params.gaps,
+                "thresholds": None if params.thresholds is None else list(params.thresholds),
+                "margin": None if not session.margins else vars(session.margins[session.margin_indices[number]]),
+            }
+            for number, forward in enumerate(session.forwards)
+            for reader, params in zip(forward.readers, _filters_of_pass(session, number))
+        ],
+    }
+
+
+def _filters_of_pass(session: PredictSession, forward: int) -> Sequence[SmoothingParams]:
+    """Get the smoothing of the runs of one forward pass."""
+    start = sum(len(previous.readers) for previous in session.forwards[:forward])
+    return session.filters[start : start + len(session.forwards[forward].readers)]

@@ -1,0 +1,51 @@
+"""Options of a prediction, and their check before anything is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.inference.smoothing_options import check_smoothing
+from harness.utils.errors import InputError
+from harness.utils.output_dir import check_output_dir
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of a prediction; see `harness.inference.api.predict`."""
+
+    input: str
+    runs: tuple[str, ...]
+    out: Path
+    store: Store
+    seed: int | None = None
+    render: bool = False
+    force: bool = False
+    crops: bool | None = None
+    detector: str = "haar"
+    smallest: int | None = None
+    margin: float | None = None
+    missing: str = "filled"
+    kernel: str | None = None
+    radius: int | None = None
+    seconds: float | None = None
+    engine: str = ""
+
+
+def check_options(options: PredictOptions, live: bool = False) -> None:
+    """Raise InputError for invalid options, before anything is opened."""
+    check_output_dir(options.out, options.force, Path(options.input), options.store.root, *map(Path, options.runs))
+    check_smoothing(options.kernel, options.radius, live)
+    if options.margin is not None and not 0.5 <= options.margin <= 4:
+        raise InputError(
+            f"--margin {options.margin:g}: the side of a crop must be from 0.5 to 4 times the side of the detected box"
+        )
+    if options.crops and (options.margin, options.smallest, options.detector) != (None, None, PredictOptions.detector):
+        raise InputError(
+            "--crops uses every image as a face crop without detection; leave out --margin, --smallest and --detector"
+        )

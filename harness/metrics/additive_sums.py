@@ -1,0 +1,33 @@
+"""Statistics in a form that adds up over units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Convert statistics [...] to a form that adds up over units, and return the center [2, 2] of the moments.
+
+    The center is the pooled mean, computed as an offset from the mean of one unit, so that a constant gives exactly 0.
+    """
+    if block != "va":
+        return values, np.zeros((2, 2))
+    n, means = values[..., :1], values[..., 1:3]
+    flat_n, flat_means = n.reshape(-1, 2, 1), means.reshape(-1, 2, 2)
+    first = flat_means[flat_n[:, 0, 0].argmax()] if len(flat_n) else np.zeros((2, 2))
+    center = first + (flat_n * (flat_means - first)).sum(axis=0) / max(flat_n[:, 0].sum(), 1)
+    offset = means - center
+    products = np.stack([offset[..., 0] ** 2, offset[..., 1] ** 2, offset.prod(axis=-1)], axis=-1)
+    return np.concatenate([n, n * offset, values[..., 3:] + n * products], axis=-1), center
+
+
+def from_additive_sums(block: str, sums: np.ndarray, center: np.ndarray) -> np.ndarray:
+    """Convert sums [..., 2, 6] about `center` to moments about their own means; other blocks are unchanged."""
+    if block != "va":
+        return sums
+    n, first, squares = sums[..., :1], sums[..., 1:3], sums[..., 3:]
+    offset = np.divide(first, n, out=np.zeros_like(first), where=n > 0)
+    products = np.stack([offset[..., 0] ** 2, offset[..., 1] ** 2, offset.prod(axis=-1)], axis=-1)
+    squares = squares - n * products
+    squares[..., :2] = np.maximum(squares[..., :2], 0)
+    return np.concatenate([n, np.where(n > 0, center + offset, 0), squares], axis=-1)

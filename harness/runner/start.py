@@ -1,0 +1,50 @@
+"""Start a recipe by name, path or object, with settings and defaults as users give them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.utils.errors import InputError
+from harness.utils.public_api import as_tuple
+
+if TYPE_CHECKING:
+    from harness.runner.recipe import Recipe
+    from harness.runner.run import RunResult
+    from harness.utils.store import Store
+
+
+def start_recipe(
+    recipe: Recipe | Path | str,
+    data: Path | str | None,
+    store: Store,
+    settings: Sequence[str] | str = (),
+    jobs: int | None = None,
+    force: bool = False,
+) -> RunResult:
+    """Find a recipe, apply the settings and run it; see `harness.run`.
+
+    Raises
+    ------
+    InputError
+        For a recipe, setting or data set that cannot be used.
+    FramelightError
+        Where the store cannot be written, the tracking server does not answer, or a worker process dies.
+    """
+    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
+    from harness.runner.run import run
+
+    if isinstance(recipe, BackboneRecipe):
+        raise InputError(
+            f"'{recipe.name}' trains a backbone; run it with framelight train-backbone, or list its training "
+            "in the field `trained` of a Recipe"
+        )
+    if jobs is not None and jobs < 1:
+        raise InputError(f"jobs is {jobs}; at least one is needed")
+    if not isinstance(recipe, Recipe):
+        recipe = find_recipe(str(recipe))
+    recipe = apply_settings(recipe, list(as_tuple(settings)))
+    store.require_folder()
+    return run(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)

@@ -1,0 +1,50 @@
+"""Result of training a backbone on still images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from harness.training.backbones.evaluation import Misclassification
+
+
+@dataclass(frozen=True)
+class TrainedStills:
+    """Result of a backbone training.
+
+    Attributes
+    ----------
+    folder : Path
+        The checkpoint.
+    metrics : dict of str to float
+        Metrics in the checkpoint's card.
+    seconds : float
+        Duration of the call.
+    images_per_second : float
+        Speed of training, including augmentation.
+    loading_images_per_second : float
+        Speed of decoding and augmentation alone.
+    confusion : ndarray of int64, shape (C, C), or None
+        Counts over `classes`, with true classes in rows; None without expressions. Like `errors` it is of the
+        validation images, or of the selection rows if no validation image has an expression.
+    classes : tuple of str
+    errors : tuple of Misclassification
+        The most confident first.
+    history : list of dict
+        For each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, for epochs
+        that were trained by this call, `images_per_second`.
+    """
+
+    folder: Path
+    metrics: dict[str, float]
+    seconds: float
+    images_per_second: float
+    loading_images_per_second: float
+    confusion: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
+    errors: tuple[Misclassification, ...] = ()
+    history: list[dict[str, Any]] = field(default_factory=list)
