@@ -113,7 +113,7 @@ def jackknife(seeds: Sequence[SufficientStatistics] | PooledStatistics, metric: 
     seeds : sequence of SufficientStatistics, or PooledStatistics
         Statistics of each seed, of the same units.
     metric : str
-        Name of a metric of the task; see `harness.metrics.unit_statistics.score`.
+        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
 
     Returns
     -------
