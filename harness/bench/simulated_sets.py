@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.metrics.pooled_scores import score
-from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS, TASKS
+from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 from harness.metrics.unit_statistics import SufficientStatistics
 
 FRAMES = np.array([177198, 16573, 10771, 9080, 95463, 78751, 31615, 165866])
@@ -83,7 +83,7 @@ def simulate(
     Returns
     -------
     list of SufficientStatistics
-        One for each seed, of the same videos; the arrays `expr`, `au` and `va` are also those of the single tasks.
+        One for each seed, of the same videos.
     """
     if seeds == 1:
         population = replace(population, seed_luck=0.0)
@@ -97,19 +97,13 @@ def simulate(
     return [SufficientStatistics("mtl", {name: array[i] for name, array in blocks.items()}) for i in range(seeds)]
 
 
-def of_task(statistics: SufficientStatistics, task: str) -> SufficientStatistics:
-    """Return the part of multi-task statistics that belongs to a task."""
-    names = [output.name for output in TASKS[task].outputs]
-    return SufficientStatistics(task, {name: statistics.arrays[name] for name in names})
-
-
 def population_values(population: Population, seeds: int) -> dict[str, float]:
-    """Compute the value of each task that very many videos give, on average over very many seeds if there are several.
+    """Compute each metric of very many videos, on average over many seeds if there are several.
 
     Returns
     -------
     dict of str to float
-        By task.
+        By metric.
     """
     seeds = POPULATION_SEEDS if seeds > 1 else 1
     generators = [np.random.default_rng([2**31, i]) for i in range(POPULATION_SETS)]
@@ -119,7 +113,7 @@ def population_values(population: Population, seeds: int) -> dict[str, float]:
     else:
         arrays = {name: np.concatenate([one[0].arrays[name] for one in sets]) for name in sets[0][0].arrays}
         found = [score(SufficientStatistics("mtl", arrays)).metrics]
-    return {task: float(np.mean([metrics[TASKS[task].metric] for metrics in found])) for task in TASKS}
+    return {name: float(np.mean([metrics[name] for metrics in found])) for name in found[0]}
 
 
 def _expressions(
@@ -161,7 +155,7 @@ def _action_units(
     total = np.broadcast_to(episodes[:, None], shape)
     prevalence = random.beta(PREVALENCE * population.occurrence, (1 - PREVALENCE) * population.occurrence, shape)
     if population.rare:
-        share = PREVALENCE[:RARE_UNITS] / RARE_SHARE
+        share = np.minimum(PREVALENCE[:RARE_UNITS] / RARE_SHARE, 0.9)
         few = (shape[0], RARE_UNITS)
         prevalence[:, :RARE_UNITS] = random.beta(share * 5, (1 - share) * 5, few) * (random.random(few) < RARE_SHARE)
     positive, odds = random.binomial(total, prevalence), np.log(PREVALENCE / (1 - PREVALENCE))

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: argparse.Namespace) -> int:
     """Run benchmarks and print their figures."""
-    from harness.bench import MOBILE, SCALE, run_benchmarks
+    from harness.bench import COVERAGE, MOBILE, SCALE, run_benchmarks
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits
     from harness.bench.report import format_cells, format_limits, render
@@ -22,6 +22,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise InputError(f"--plot draws what `framelight bench {SCALE}` measures; name that, or leave --plot out")
     if arguments.name == MOBILE:
         return _run_mobile(arguments)
+    if arguments.name == COVERAGE:
+        return _run_coverage(arguments)
     options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
     found = run_benchmarks(arguments.name, **options)
     machine = hardware_limits()
@@ -55,3 +57,19 @@ def _run_mobile(arguments: argparse.Namespace) -> int:
         if found:
             print(render(found, arguments.format))
     return 0 if found else 1
+
+
+def _run_coverage(arguments: argparse.Namespace) -> int:
+    from harness.bench.coverage import Coverage, format_coverage, measure_coverage, render
+
+    if arguments.save:
+        raise InputError("--save keeps the curves of what must be fast; leave it out and keep the table: --format json")
+    found: list[Coverage] = []
+    try:
+        for row in measure_coverage():
+            logger.info(format_coverage(row))
+            found.append(row)
+    finally:  # what was simulated before an interrupt took minutes
+        if found:
+            print(render(found, arguments.format))
+    return 0

@@ -32,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
     elif arguments.cost:
         text = format_cost(store, arguments.plot, task, form, plain)
     else:
-        rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
+        rows = board_rows(store, task, published=arguments.published)
         text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
     if arguments.out is None:
         print(text)
@@ -49,10 +49,6 @@ def _check_board_options(arguments: argparse.Namespace) -> None:
         raise InputError(f"{' and '.join(asked)} are boards of their own; ask for one at a time")
     if asked and arguments.published:
         raise InputError(f"{asked[0]} compares your own runs; leave --published out, or ask for it in a second command")
-    if asked and arguments.interval != "studentized":
-        raise InputError(
-            f"{asked[0]} shows differences, whose intervals are studentized; leave --interval {arguments.interval} out"
-        )
     for option, kind in BOARD_OPTIONS.items():
         if getattr(arguments, option) is not None and not getattr(arguments, kind):
             raise InputError(f"--{option} is of --{kind}; add it")

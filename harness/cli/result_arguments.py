@@ -30,12 +30,6 @@ def add_leaderboard(commands: Commands) -> None:
     )
     command.add_argument("--published", action="store_true", help="published figures beside the runs, without a rank")
     command.add_argument(
-        "--interval",
-        choices=("studentized", "percentile", "bca"),
-        default="studentized",
-        help="how 95 %% intervals are made (default: studentized, which holds the truth where videos are few)",
-    )
-    command.add_argument(
         "--causal",
         action="store_true",
         help="what real time costs: each run smoothed from the past alone, chosen and scored as it was offline",

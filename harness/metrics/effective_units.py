@@ -54,7 +54,8 @@ def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.n
         By metric: labeled frames of the class, and labeled plus predicted ones, the denominator of F1, averaged over
         seeds. Both are all frames for accuracy and concordances.
     """
-    rows, frames = pooled.rows.mean(axis=0), {}
+    rows = pooled.rows.mean(axis=0)
+    frames: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for block, columns in pooled.columns.items():
         part = rows[columns]
         if block == "va":
@@ -98,8 +99,8 @@ def few_units(seeds: Sequence[SufficientStatistics], fewer_than: float = FEW_UNI
     Returns
     -------
     dict of str to float
-        Effective number of units with labels of each class or action unit that has fewer than `fewer_than`, by the name
-        of its metric, such as `F1/Fear`.
+        Effective number of units with labels of each class or action unit that has fewer than `fewer_than`, to one
+        decimal, by the name of its metric, such as `F1/Fear`.
 
     Examples
     --------
@@ -110,5 +111,5 @@ def few_units(seeds: Sequence[SufficientStatistics], fewer_than: float = FEW_UNI
     (2.0, 0.0, False)
     """
     frames = frames_by_unit(PooledStatistics(seeds[:1], many_in_groups=False))
-    effective = {name: float(effective_number(labeled)) for name, (labeled, _) in frames.items()}
+    effective = {name: round(float(effective_number(labeled)), 1) for name, (labeled, _) in frames.items()}
     return {name: number for name, number in effective.items() if name.startswith("F1/") and number < fewer_than}

@@ -11,18 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import clip_to_range, combine_errors
 from harness.metrics.effective_units import effective_units
 from harness.metrics.jackknife import Jackknife
 from harness.metrics.limits import Limits, concordance_limits, share_limits
-from harness.metrics.mover import combine_limits, influence_correlation
+from harness.metrics.mover import combine_errors, combine_limits, influence_correlation
 from harness.metrics.pooled import CCC_NAMES, F1_BLOCKS, PooledStatistics
+from harness.metrics.ranges import clip_to_range
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import unknown_name_error
 from harness.utils.parallel import limit_blas_threads
 
-METHOD = "jackknife"
-"""Name of the method in records and results."""
 CONFIDENCE_LEVEL = 0.95
 
 
@@ -52,7 +50,7 @@ def confidence_interval(
     because a class is absent from some units, or found in few; the interval extends from the corrected score. Each F1
     or concordance has limits from its jackknife over units (`harness.metrics.limits`); those of a mean or sum are
     combined by MOVER with the correlation over units (`harness.metrics.mover`), and the error over seeds is added
-    likewise (`harness.metrics.bootstrap.combine_errors`).
+    likewise (`harness.metrics.mover.combine_errors`).
 
     Parameters
     ----------
@@ -75,7 +73,8 @@ def confidence_interval(
 
     Examples
     --------
-    >>> from harness.metrics.unit_statistics import compute_statistics
+    >>> from harness.metrics.ranges import clip_to_range
+    from harness.metrics.unit_statistics import compute_statistics
     >>> labels = np.arange(8).repeat(5)
     >>> predicted = np.where(np.arange(40) % 4, labels, 0)
     >>> statistics = compute_statistics("expr", np.eye(8)[predicted], {"expr": labels}, np.arange(40) % 10, units=10)
@@ -99,18 +98,46 @@ def confidence_intervals(
         if pooled.units < 2:
             return dict.fromkeys(metrics, Interval(None, None, None))
         scores = {name: Jackknife(values[name][:, 0], without[name]) for name in values}
-        return {metric: _combine_parts(pooled, scores, metric, level) for metric in metrics}
+        fixed = _never_predicted(seeds)
+        return {metric: _combine_parts(pooled, scores, fixed, metric, level) for metric in metrics}
 
 
-def _combine_parts(pooled: PooledStatistics, scores: dict[str, Jackknife], metric: str, level: float) -> Interval:
+def _combine_parts(
+    pooled: PooledStatistics, scores: dict[str, Jackknife], fixed: set[str], metric: str, level: float
+) -> Interval:
+    """Combine the limits of the parts of a metric; `fixed` parts are 0 in any units."""
     weights = _part_weights(metric)
-    parts = [scores[name].mean() for name in weights]
+    names, parts = list(weights), [scores[name].mean() for name in weights]
     stacked = Jackknife(np.array([part.values for part in parts]), np.stack([part.without for part in parts]))
-    limits = _part_limits(list(weights), stacked, effective_units(pooled, list(weights)), level)
-    ends = combine_limits(limits, np.array(list(weights.values())), influence_correlation(stacked))
+    effective = effective_units(pooled, names)
+    limits = _part_limits(names, stacked, effective, level)
+    is_free = np.array([name not in fixed for name in names])
+    limits = Limits(limits.center * is_free, limits.low * is_free, limits.high * is_free)
+    ends = combine_limits(limits, np.array(list(weights.values())), influence_correlation(stacked, effective))
     seeds, value = len(scores[metric].values), float(scores[metric].values.mean())
     low, high = combine_errors(*ends, float(scores[metric].seed_error()), seeds, level)
     return Interval(*clip_to_range(metric, min(low, value), max(high, value)), round(ends[0], 10))
+
+
+def _never_predicted(seeds: Sequence[SufficientStatistics]) -> set[str]:
+    """Return the F1 scores that are 0 in any units: classes that a constant output is not.
+
+    The output of a block is constant if each of its classes is predicted in all frames or in none.
+    """
+    found: set[str] = set()
+    for block, (_, names) in F1_BLOCKS.items():
+        if block in seeds[0].arrays:
+            shares = np.stack([_predicted_shares(block, each.total()[block]) for each in seeds])
+            if seeds[0].arrays[block].any() and np.isin(shares, (0, 1)).all():
+                found |= {f"F1/{name}" for name, share in zip(names, shares.max(axis=0)) if share == 0}
+    return found
+
+
+def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
+    """Compute the share of frames in which each class is predicted from pooled counts."""
+    predicted = total.sum(axis=0) if block == "expr" else total[:, 0] + total[:, 1]
+    rows = total.sum() if block == "expr" else total.sum(axis=1)
+    return predicted / np.maximum(rows, 1)
 
 
 def _part_weights(metric: str) -> dict[str, float]:

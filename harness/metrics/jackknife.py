@@ -90,10 +90,10 @@ class Jackknife:
         Returns
         -------
         ndarray of float64, shape (...) without the first axis
-            0 where the estimate of the variance is negative, and for a single seed.
+            0 where the estimate of the variance is negative, and for a single seed or unit.
         """
         seeds = len(self.values)
-        if seeds < 2:
+        if seeds < 2 or self.units < 2:
             return np.zeros(self.values.shape[1:])
         influence = self.influence()
         interaction = influence - influence.mean(axis=0)

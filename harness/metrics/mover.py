@@ -42,25 +42,65 @@ def combine_limits(limits: Limits, weights: np.ndarray, correlation: np.ndarray)
     return center, center - next(margins), center + next(margins)
 
 
-def influence_correlation(scores: Jackknife) -> np.ndarray:
+def influence_correlation(scores: Jackknife, effective: np.ndarray) -> np.ndarray:
     """Compute the correlation of scores over units.
 
     Parameters
     ----------
     scores : Jackknife
         Scores of shape (k,).
+    effective : ndarray of float64, shape (k,)
+        Effective number of units; 0 for a class without labels.
 
     Returns
     -------
     ndarray of float64, shape (k, k)
-        Correlation of the influences. It is 1 between scores without any variance (a class without labels, a perfect
-        score), of which the units tell nothing, and 0 between these and the others.
+        Correlation of the influences. It is 1 between classes without labels and between perfect scores: their errors
+        may have a common cause, of which the units tell nothing.
     """
     influence, error = scores.influence(), scores.standard_error()
     norm = np.linalg.norm(influence, axis=-1, keepdims=True)
-    varies = error > TINY
-    direction = np.divide(influence, norm, out=np.zeros_like(influence), where=varies[:, None])
+    direction = np.divide(influence, norm, out=np.zeros_like(influence), where=error[:, None] > TINY)
     correlation = np.clip(direction @ direction.T, -1, 1)
-    correlation[np.ix_(~varies, ~varies)] = 1
+    for alike in (effective == 0, (error <= TINY) & (scores.values > 1 - TINY)):
+        correlation[np.ix_(alike, alike)] = 1
     np.fill_diagonal(correlation, 1)
     return correlation
+
+
+def combine_errors(
+    value: float, low: float, high: float, error: float, seeds: int, level: float
+) -> tuple[float, float]:
+    """Widen an interval over units by the standard error over seeds.
+
+    The two errors are independent: the distances of the ends from the value are the root of the sum of squares of both
+    parts.
+
+    Parameters
+    ----------
+    value : float
+        Score or difference.
+    low, high : float
+        Ends of the interval over units.
+    error : float
+        Standard error over seeds; see `harness.metrics.jackknife.Jackknife.seed_error`.
+    seeds : int
+        Number of seeds; the margin over seeds is Student's t with ``seeds - 1`` degrees of freedom.
+    level : float
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    low, high : float
+
+    Examples
+    --------
+    >>> combine_errors(0.5, 0.4, 0.6, error=0.0, seeds=3, level=0.95)
+    (0.4, 0.6)
+    """
+    if error == 0:
+        return low, high
+    from scipy.special import stdtrit
+
+    margin = stdtrit(seeds - 1, (1 + level) / 2) * error
+    return float(value - np.hypot(value - low, margin)), float(value + np.hypot(high - value, margin))

@@ -165,7 +165,6 @@ def test_the_formats_agree(capsys, store):
     [
         (["--causal", "--optimism"], "--optimism and --causal are boards of their own"),
         (["--causal", "--published"], "--causal compares your own runs; leave --published out"),
-        (["--causal", "--interval", "bca"], "intervals are studentized"),
         (["--data", "here"], "--data is of --causal; add it"),
         (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
         (["--plot", "x.png"], "--plot is of --cost; add it"),

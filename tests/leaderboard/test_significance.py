@@ -26,8 +26,9 @@ def mean(jobs):
 
 def test_an_interval_holds_the_mean_over_seeds(pair):
     store, good, _ = pair
-    low, high = SignificanceCache(Store(store)).interval(good)
-    assert low < mean(good) < high and high - low < 0.3
+    found = SignificanceCache(Store(store)).interval(good)
+    assert found.low < mean(good) < found.high and found.high - found.low < 0.3
+    assert found.low < found.corrected < found.high
 
 
 def test_a_difference_is_that_of_the_means_and_its_p_tells_what_is_sure(pair):
@@ -181,8 +182,10 @@ def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
     assert len(logged) == 1, "nothing was worked out"
 
 
-@pytest.mark.parametrize("text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"other": 1}'])
-def test_a_kept_result_that_was_damaged_is_worked_out_anew(pair, text):
+@pytest.mark.parametrize(
+    "text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"low": 0.1, "high": 0.9}', '{"other": 1}']
+)
+def test_a_kept_result_that_was_damaged_or_made_by_an_older_method_is_worked_out_anew(pair, text):
     store, good, poor = pair
     made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)
     for path in (store / "artifacts" / "evidence").glob("*.json"):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from harness.metrics.jackknife import Jackknife, jackknife
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of

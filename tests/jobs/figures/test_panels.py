@@ -36,7 +36,7 @@ def test_a_share_has_the_interval_of_the_score_that_it_is():
     """Accuracy is a ratio of sums too, and has an interval of its own."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
-    board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
+    board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy")
     np.testing.assert_allclose(ratio_interval(right[:, None], rows[:, None])[:, 0], (board.low, board.high), atol=1e-6)
 
 
