@@ -63,7 +63,7 @@ class Backbone(nn.Module):
     spec : BackboneSpec
         The architecture and the preprocessing of its weights.
     weights : str
-        Where the weights come from: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
+        Source of the weights: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
     reference : str
         The reference with which `load` returns this backbone again.
     label : str

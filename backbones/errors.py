@@ -14,9 +14,9 @@ class BackboneError(ValueError):
     Parameters
     ----------
     message : str
-        What is wrong and where.
+        Description of the problem and its place.
     hint : str
-        What the user can do about it; "" if the message is enough. `str()` joins the two.
+        Advice for the user; "" if the message is enough. `str()` joins the two.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneEr
     Parameters
     ----------
     kind : str
-        What the name stands for, such as `backbone`.
+        Kind of object that the name refers to, such as `backbone`.
     name : str
         The unknown name.
     known : iterable of str

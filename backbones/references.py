@@ -49,7 +49,7 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
     Returns
     -------
     WeightsSource
-        Where the weights come from.
+        Source of the weights.
 
     Raises
     ------

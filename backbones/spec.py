@@ -124,7 +124,7 @@ class BackboneSpec:
     licence : str
         License of the weights.
     source : str
-        Where the weights come from.
+        Source of the weights.
     tag : str or None
         The timm tag of the default pretrained weights.
     score_width : int or None

@@ -37,7 +37,7 @@ def check_state_dict(
     architecture : str
         Name of the expected architecture, for the message.
     hint : str
-        What the user can do about it.
+        Advice for the user.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Benchmark harness for frame-level facial affect.
 
-What is imported from here is the public interface, for recipes, scripts and notebooks::
+Everything imported from here is the public interface for recipes, scripts and notebooks::
 
     from harness import Grid, HeadConfig, Recipe, leaderboard, run
 
@@ -137,7 +137,7 @@ _MOVED: import_hooks.Moved = {
     "harness.recipes.settings": _RECIPE_NAMES,
     "harness.streaming": {"harness.smoothing.streaming": ("Streaming=StreamingFilter",)},
 }
-"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
+"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
 import_hooks.install(_MOVED)
 if __name__ != "harness":

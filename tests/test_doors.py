@@ -1,4 +1,4 @@
-"""One module each imports mlflow, optuna and pytorch_lightning, so that the rest of the code does not know them."""
+"""mlflow, optuna and pytorch_lightning are imported by one module each."""
 
 import ast
 from pathlib import Path
@@ -30,5 +30,5 @@ def importers(library):
 
 
 @pytest.mark.parametrize("library", DOORS)
-def test_a_library_has_one_door(library):
+def test_library_is_imported_by_one_module(library):
     assert set(importers(library)) == {DOORS[library]}

@@ -1,4 +1,4 @@
-"""The examples of harness/README.md run as they are printed."""
+"""The examples of harness/README.md run as printed."""
 
 import re
 import subprocess

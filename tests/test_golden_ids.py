@@ -1,4 +1,4 @@
-"""Ids of jobs, trainings and data that stores of earlier versions hold: renaming or moving a class must keep them."""
+"""Ids of jobs, trainings and data in stores of earlier versions must not change when classes are renamed or moved."""
 
 import dataclasses
 import hashlib
@@ -98,7 +98,7 @@ def test_ids_on_shared_data(name, tmp_path):
     assert found == GOLDEN["data"][name]
 
 
-def test_a_dataclass_without_a_tag_has_no_id():
+def test_dataclass_without_tag_has_no_id():
     @dataclasses.dataclass(frozen=True)
     class Untagged:
         value: int = 0
@@ -107,7 +107,7 @@ def test_a_dataclass_without_a_tag_has_no_id():
         content_hash(Untagged())
 
 
-def test_a_subclass_in_a_recipe_has_an_id_of_its_own():
+def test_subclass_in_a_recipe_has_a_separate_id():
     @dataclasses.dataclass(frozen=True)
     class Mine(HeadConfig):
         pass

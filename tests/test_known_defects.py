@@ -1,6 +1,6 @@
 """Defects of the nearest published code, each with a test that this project does not have it.
 
-A test is named after the project and the defect; its docstring says what that code does.
+A test is named after the project and the defect; its docstring describes the defect.
 """
 
 import os
@@ -115,7 +115,7 @@ def test_emotiefflib_frames_of_a_video_are_counted_one_short(tmp_path):
         ["video1_left", "annotated"], {"video1_left": 13, "annotated": 3}, LineSources({}, videos, {"annotated": 7})
     )
     assert (found["video1_left"].lines, found["annotated"].lines) == (13, 7)
-    with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is of frame 40"):
+    with pytest.raises(InputError, match="'video1': .*video1.mp4 has 12 frames.*last crop is frame 40"):
         count_lines(["video1"], {"video1": 40}, LineSources({}, videos, {}))
 
 
@@ -137,7 +137,7 @@ def test_emotiefflib_ccc_mixes_sample_and_population_moments():
     assert abs(float(exact) * 4 / 3 - float(exact)) > 0.1, "sample covariance would show"
 
 
-def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
+def test_emotiefflib_frames_without_crop_are_dropped_silently():
     """Annotated frames without a detected face are dropped in silence."""
     kept = Predictions(("video1",), np.array([3]), np.array([1, 2, 4], np.int32), outputs("expr", 3))
     labels = Labels(
@@ -158,7 +158,7 @@ def test_emotiefflib_frames_without_a_crop_leave_the_score_unsaid():
 
 
 @pytest.mark.parametrize("name", ["expr", "va", "au", "mtl"])
-def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
+def test_prlab_means_of_shards_are_averaged_unweighted(name):
     """The running mean counts a batch before it is in, and devices of unequal share weigh alike."""
     said, wanted, unit = outputs(name, 500), targets(name, 500), np.random.default_rng(2).integers(0, 9, 500)
     whole = score(compute_statistics(name, said, wanted, unit, 9)).metrics
@@ -173,7 +173,7 @@ def test_prlab_means_of_shards_are_averaged_whatever_their_size(name):
 
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
 def test_prlab_files_cannot_be_written_and_thresholds_are_fixed(tmp_path, name):
-    """Its writer joins an array as if it were text, and action units are cut at 0.5 whatever was chosen."""
+    """Its writer joins an array like text, and thresholds of action units are fixed at 0.5."""
     lines, probable = all_frames(name, {"video1": 40, "video2_left": 2}), outputs(name, 42)
     found = decode_predictions(get_task(name), probable, SmoothingParams("mean", 7, "linear", CHOSEN))
     if name == "au":
@@ -213,7 +213,7 @@ print(sorted(name for name, held in zip(names, chosen) if held), sorted(zip(name
 """
 
 
-def test_merbench_folds_are_shuffled_without_a_seed():
+def test_merbench_folds_are_shuffled_without_seed():
     """Every run sees other folds; a split must follow from the seed and the videos' names alone."""
     said = set()
     for seed, shuffle in ((0, ""), (1, "random.shuffle(names)"), (2, "names.reverse()")):
@@ -242,7 +242,7 @@ def sealed_job(tmp_path, protocol="held-out"):
 
 
 def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
-    """Labels of the reported split stay shut until a choice lies on disk, and that choice stands."""
+    """Labels of the reported split cannot be read until the selection is on disk, and the selection cannot change."""
     job = sealed_job(tmp_path)
     choice, folder = PostprocessingChoice("mean", 3, None, 0.4, {}), tmp_path / "kept"
     kept = write(folder / "reported.npz", "predictions")
@@ -258,7 +258,7 @@ def test_merbench_test_sets_are_scored_at_every_epoch(tmp_path):
         ReportedLabels(job).open(frozen)
 
 
-def test_emotiefflib_backbones_are_known_by_parts_of_their_names(tmp_path):
+def test_emotiefflib_backbones_are_selected_by_substrings(tmp_path):
     """Class order and image size follow from "_b2_", "_7" or "mbf_" in a name; here from what the entry itself says."""
     network = backbones.build("tiny_resnet")
     order = ("Surprise", "Neutral", "Anger")

@@ -1,4 +1,4 @@
-"""Imports run downwards through the layers, those inside functions too."""
+"""Imports run downwards through the layers, including those inside functions."""
 
 import ast
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_imports_run_downwards(name):
 
 
 @pytest.mark.parametrize("name", ["metrics", "smoothing"])
-def test_the_core_needs_numpy_alone(name):
+def test_core_needs_numpy_alone(name):
     modules = {module for path in FILES if package(path) == name for _, module in imports(path)}
     ours = {module for module in modules if module.startswith("harness.")}
     libraries = {module.split(".")[0] for module in modules - ours}
@@ -81,6 +81,6 @@ def test_the_core_needs_numpy_alone(name):
 
 
 @pytest.mark.parametrize("name", ["backbones"])
-def test_backbones_knows_nothing_of_harness(name):
+def test_backbones_does_not_import_harness(name):
     for path in (HOME / name).rglob("*.py"):
         assert not [module for _, module in imports(path) if module.split(".")[0] in ("harness", "experiments")], path

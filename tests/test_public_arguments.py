@@ -21,7 +21,7 @@ from harness.utils.errors import InputError
 from harness.utils.store import Store
 
 
-def test_a_store_is_tracked_where_the_caller_says(tmp_path):
+def test_tracking_uri_argument(tmp_path):
     store = Store(tmp_path)
     assert Store.default(store) is store
     assert Store.default(store, "http://127.0.0.1:9").tracking_uri == "http://127.0.0.1:9"
@@ -37,21 +37,21 @@ def test_a_store_is_tracked_where_the_caller_says(tmp_path):
         ({"missing": "", "runs": "best:expr"}, "unknown missing ''"),
     ],
 )
-def test_predict_refuses_what_no_option_is(tmp_path, options, message):
+def test_predict_rejects_invalid_arguments(tmp_path, options, message):
     with pytest.raises(InputError, match=message):
         predict("talk.mp4", **{"runs": "best:expr", "out": tmp_path / "out", "store": tmp_path, **options})
     with pytest.raises(TypeError, match="smalest"):
         predict("talk.mp4", "best:expr", tmp_path / "out", smalest=40)
 
 
-def test_submit_refuses_what_no_format_and_no_split_is(tmp_path):
+def test_submit_rejects_invalid_arguments(tmp_path):
     with pytest.raises(InputError, match="unknown format 'frame'; did you mean frames"):
         submit("best:expr", tmp_path, tmp_path / "out", format="frame")
     with pytest.raises(InputError, match="unknown split 'valdation'; did you mean validation"):
         submit("best:expr", tmp_path, tmp_path / "out", split="valdation")
 
 
-def test_run_refuses_what_it_cannot_run(tmp_path):
+def test_run_rejects_invalid_arguments(tmp_path):
     recipe = BackboneRecipe("mine", StillsConfig("tiny_resnet@random"), stills=SyntheticStills())
     with pytest.raises(InputError, match="'mine' trains a backbone; run it with framelight train-backbone"):
         run(recipe, store=tmp_path)
@@ -61,12 +61,12 @@ def test_run_refuses_what_it_cannot_run(tmp_path):
         run("quickstart", store=tmp_path, settings="seedz=0")
 
 
-def test_export_refuses_what_it_cannot_calibrate(tmp_path):
+def test_export_rejects_invalid_calibration(tmp_path):
     with pytest.raises(InputError, match="calibration is -5; at least one training crop is needed"):
         export("best:expr", tmp_path / "out", store=tmp_path, calibration=-5)
 
 
-def test_an_error_of_a_backbone_is_one_of_framelight(tmp_path):
+def test_backbone_errors_are_framelight_errors(tmp_path):
     recipe = harness.Recipe("small", (harness.Grid("expr"),), ("tiny_mobilenet@random",))
     with pytest.raises(FramelightError):
         run(recipe, tmp_path / "nothing", tmp_path / "store")

@@ -1,4 +1,4 @@
-"""What users import: `harness`, `framelight`, and the functions that scripts and notebooks call."""
+"""The public interface: `harness`, `framelight`, and the functions for scripts and notebooks."""
 
 import ast
 import doctest
@@ -46,7 +46,7 @@ def python(code):
     return done.stdout.strip()
 
 
-def test_type_checkers_see_the_names_where_they_are():
+def test_type_checkers_see_the_public_names():
     tree = ast.parse((HOME / "harness" / "__init__.py").read_text())
     [block] = [node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
     seen = {
@@ -67,7 +67,7 @@ def functions(name):
     return value.__wrapped__ if isinstance(value, ModuleType) else value
 
 
-def test_importing_it_is_light_and_names_come_when_they_are_used():
+def test_import_is_light_and_lazy():
     assert (
         python(
             f"import sys, harness; print([m for m in {HEAVY} if m in sys.modules], set(harness.__all__) < "
@@ -85,16 +85,16 @@ def test_importing_it_is_light_and_names_come_when_they_are_used():
     assert python("from harness import *; print(Recipe.__name__, ccc([0, 1], [0, 1]))") == "Recipe 1.0"
 
 
-def test_an_unknown_name_is_an_error_of_import():
+def test_unknown_name_raises_import_error():
     with pytest.raises(ImportError, match="cannot import name 'Recipes' from 'harness'"):
         from harness import Recipes  # noqa: F401
 
 
-def test_the_version_is_that_of_the_distribution():
+def test_version_is_that_of_the_distribution():
     assert harness.__version__ == tomllib.loads((HOME / "pyproject.toml").read_text())["project"]["version"]
 
 
-def test_the_package_that_is_called_is_also_imported_from():
+def test_callable_package_can_be_imported_from():
     assert (
         python(
             "import harness.leaderboard.rows; from harness import leaderboard, export; print(callable(export), "
@@ -131,7 +131,7 @@ def test_framelight_is_installed_and_runs_as_a_module():
     assert python("import framelight, harness; print(framelight.Recipe is harness.Recipe)") == "True"
 
 
-def test_the_build_lists_every_package():
+def test_build_lists_every_package():
     settings = tomllib.loads((HOME / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = {path.parent for top in ("backbones", "experiments", "harness") for path in (HOME / top).rglob("*.py")}
     packages = {".".join(folder.relative_to(HOME).parts) for folder in folders}
@@ -147,7 +147,7 @@ def test_recipes_import_from_harness_alone():
 
 
 @pytest.mark.parametrize("name", [name for name in harness.__all__ if name != "FEATURES"])
-def test_the_examples_of_the_documentation_are_true(name, store, small_set, tmp_path):
+def test_examples_of_the_documentation_are_true(name, store, small_set, tmp_path):
     [test] = doctest.DocTestFinder(recurse=False).find(functions(name), name, globs={})
     assert test.examples, f"{name} has no example"
     test.globs = {
@@ -161,7 +161,7 @@ def test_the_examples_of_the_documentation_are_true(name, store, small_set, tmp_
     assert not runner.failures, "".join(report)
 
 
-def test_the_leaderboard_has_the_rows_of_the_command(store, capsys):
+def test_leaderboard_has_the_rows_of_the_command(store, capsys):
     main(["leaderboard", "--store", str(store), "--format", "json"])
     rows = json.loads(capsys.readouterr().out)
     board = harness.leaderboard(store)
@@ -174,7 +174,7 @@ def test_the_leaderboard_has_the_rows_of_the_command(store, capsys):
     assert only["run_id"].tolist() == [row["run_id"] for row in rows if row["task"] == "au"]
 
 
-def test_the_leaderboard_of_nothing_is_empty_and_what_cannot_be_is_an_error(tmp_path):
+def test_leaderboard_of_empty_store(tmp_path):
     assert len(harness.leaderboard(tmp_path)) == 0 and "ci_low" in harness.leaderboard(tmp_path)
     with pytest.raises(InputError, match="unknown task 'expression'; did you mean expr"):
         harness.leaderboard(tmp_path, task="expression")
@@ -183,7 +183,7 @@ def test_the_leaderboard_of_nothing_is_empty_and_what_cannot_be_is_an_error(tmp_
         harness.leaderboard(tmp_path / "file")
 
 
-def test_the_store_is_that_of_the_environment(store, monkeypatch):
+def test_store_is_that_of_the_environment(store, monkeypatch):
     monkeypatch.setenv("FRAMELIGHT_STORE", str(store))
     assert len(harness.leaderboard()) == len(harness.leaderboard(store)) > 0
     assert harness.find_run("best:au").folder.is_relative_to(store)
@@ -209,7 +209,7 @@ def test_predictions_and_labels_of_a_run_give_its_scores(store, task):
     assert len(run.predictions) == run.load_predictions().lengths.sum() and not run.predictions.isna().any(axis=None)
 
 
-def test_a_run_has_its_settings_statistics_and_figures(store):
+def test_run_has_its_settings_statistics_and_figures(store):
     run = harness.find_run("best:expr", store)
     assert run.config.group_id == run.record.group_id and run.config.head.kind == run.record.head
     assert len(run.units) == len(run.statistics.arrays["expr"]) == run.record.units
@@ -232,14 +232,14 @@ def test_labels_of_data_that_was_moved_are_read_where_it_is_now(store, small_set
         harness.find_run("best:expr", moved, data=tmp_path / "gone")
 
 
-def test_files_of_a_run_that_are_elsewhere_are_missed(store, tmp_path):
+def test_missing_files_of_a_run_raise(store, tmp_path):
     other = Path(shutil.copytree(store, tmp_path / "store"))
     shutil.rmtree(harness.find_run("best:au", other).folder)
     with pytest.raises(InputError, match="are not in .* is missing.; name the store that it ran in"):
         harness.find_run("best:au", other)
 
 
-def test_a_recipe_is_run_by_path_with_settings_and_gives_its_boards(store, small_set, tmp_path):
+def test_recipe_is_run_by_path_with_settings_and_gives_its_boards(store, small_set, tmp_path):
     again = harness.run(write_recipe(tmp_path), small_set, store, jobs=1)
     assert (again.computed, again.failures, again.lost) == (0, [], None) and again.cached > 0
     assert "already finished" in repr(again)
@@ -252,7 +252,7 @@ def test_a_recipe_is_run_by_path_with_settings_and_gives_its_boards(store, small
         harness.run("light_both", store=store)
 
 
-def test_a_comparison_prints_as_the_command_does(store, capsys):
+def test_comparison_prints_as_the_command_does(store, capsys):
     first, second = harness.leaderboard(store, "expr")["run_id"][:2]
     main(["compare", first, second, "--store", str(store)])
     assert str(harness.compare(first, second, store)) + "\n" == capsys.readouterr().out

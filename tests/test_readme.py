@@ -1,4 +1,4 @@
-"""The pages keep what they promise: commands parse, settings exist, links lead somewhere."""
+"""Pages: commands parse, settings exist and links resolve."""
 
 import re
 import subprocess
@@ -91,11 +91,11 @@ def test_every_page_is_linked_from_the_readme():
     assert {page for page in PAGES if page.name == "README.md" and page.parent != HOME} <= linked
 
 
-def test_the_readme_is_short():
+def test_readme_is_short():
     assert len(README.splitlines()) <= MOST_LINES
 
 
-def test_the_first_screen_shows_the_leaderboard_and_the_two_commands():
+def test_first_screen_shows_the_leaderboard_and_the_two_commands():
     first = README[: README.index("## On your data")]
     assert "P_EXPR" in first and "framelight run quickstart" in first and "python -m pytest" in first
     board = README[: README.index("<!-- leaderboard -->")]
@@ -103,7 +103,7 @@ def test_the_first_screen_shows_the_leaderboard_and_the_two_commands():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
-def test_a_printed_board_names_its_processor(page):
+def test_printed_board_names_its_processor(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"^-{20,}$", text, flags=re.M) or "AMD EPYC" in text
 
@@ -120,7 +120,7 @@ def test_no_placeholder_is_left(page):
     assert not re.search(r"^[A-Z]{5,}$|@@|TODO|FIXME", text, flags=re.M)
 
 
-def test_what_is_imported_elsewhere_is_light():
+def test_standalone_imports_are_light():
     code = re.search(r"```python\n(.*?)```", README, flags=re.S)[1]
     core = "\n".join(line for line in code.splitlines() if "metrics" in line or "smoothing" in line)
     core += "\nimport sys; print([m for m in ('torch', 'mlflow', 'optuna', 'pandas') if m in sys.modules])"

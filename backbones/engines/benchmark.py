@@ -93,7 +93,7 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
     seconds : float
         Approximate duration of a turn; one batch per worker may take longer.
     keep : float
-        Engines below this fraction of the fastest throughput in the first round are not measured further.
+        Engines that reach less than this fraction of the highest throughput in the first round are dropped.
     limit : float
         Seconds after which no further round starts, once `MIN_ROUNDS` rounds are complete.
 
@@ -119,7 +119,7 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
 def _calls_per_turn(pool: BenchmarkThreadPool, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
     """Return the number of batches per worker in one turn."""
     crops = len(pixels) * pool.workers
-    once = crops / pool.throughput(engine, pixels, 1)
-    if once > seconds:
+    seconds_per_call = crops / pool.throughput(engine, pixels, 1)
+    if seconds_per_call > seconds:
         return 1
     return int(np.clip(round(seconds * pool.throughput(engine, pixels, 2) / crops), 1, MAX_CALLS))

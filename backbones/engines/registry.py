@@ -1,4 +1,4 @@
-"""Registry of the engines, and checks of which can run a backbone on this machine."""
+"""Registry of engines, and checks whether they can run a backbone on this machine."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class EngineSpec:
     Attributes
     ----------
     precisions : tuple of str
-        Those of `PRECISIONS` that it supports.
+        Supported precisions, a subset of `PRECISIONS`.
     preparation : float or None
         Approximate seconds to export or compile a network; None if the engine is never selected automatically.
     open : callable
         Maps (backbone, cache, batch, precision) to an `Engine`.
     absent : callable
-        Returns what to do to make the engine available, or "" if it is available.
+        Returns how to make the engine available, or "" if it is available.
     foreign : bool
         Whether it can run a network imported from an ONNX file.
     """
@@ -161,4 +161,4 @@ ENGINES = {
     "torch": EngineSpec(("float32", "bf16"), None, _torch_opener(False), _no_hint),
 }
 PREFERENCE = tuple(ENGINES)
-"""Of engines that are about equally fast, the first is selected, so that the selection is reproducible."""
+"""Order of the engines. Of those with about the same throughput the first is selected, so that the choice is stable."""

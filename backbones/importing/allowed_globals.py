@@ -51,9 +51,9 @@ class MalformedPickleError(ValueError):
     Parameters
     ----------
     message : str
-        What is wrong.
+        Description of the problem.
     hint : str
-        What the user can do about it.
+        Advice for the user.
     """
 
     def __init__(self, message: str, hint: str = "download the file again, or save it as safetensors") -> None:

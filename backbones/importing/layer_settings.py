@@ -1,6 +1,6 @@
 """Compare the layer settings of a pickled network with the current implementation of the same architecture.
 
-Equal names and shapes of the tensors do not imply that two networks compute the same.
+Two networks with equal names and shapes of tensors may still compute different outputs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
     Returns
     -------
     list of str
-        One description per difference; empty if the networks compute the same.
+        One description per difference; empty if the networks are equivalent.
     """
     differences = []
     for path, module in network.named_modules():
@@ -75,7 +75,7 @@ def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
 
 
 def unexpected_classifier_layer(tree: ModuleTree, classifier: str) -> str | None:
-    """Find a layer of the classifier, such as a softmax, that makes its outputs something other than logits.
+    """Find a layer of the classifier that is not linear, such as a softmax, so that its outputs are not logits.
 
     Parameters
     ----------
@@ -126,6 +126,6 @@ def _format_setting(value: Any) -> str:
 
 
 def _activation_names(kinds: Mapping[str, str]) -> set[str]:
-    named = (kind.lower().replace("_", "") for kind in kinds.values())
-    plain = (name if name in ACTIVATIONS else name.removesuffix("me").removesuffix("jit") for name in named)
-    return {ACTIVATIONS[name] for name in plain if name in ACTIVATIONS}
+    lowercase = (kind.lower().replace("_", "") for kind in kinds.values())
+    names = (name if name in ACTIVATIONS else name.removesuffix("me").removesuffix("jit") for name in lowercase)
+    return {ACTIVATIONS[name] for name in names if name in ACTIVATIONS}

@@ -56,7 +56,7 @@ def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
     Raises
     ------
     InputError
-        For an unknown name, before anything runs.
+        If the name is unknown; raised before anything runs.
     """
     if name is not None and name not in (*NAMES, SCALE):
         raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE, COVERAGE))

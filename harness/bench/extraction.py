@@ -68,7 +68,7 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
     Parameters
     ----------
     name : str
-        Of the backbone.
+        Name of the backbone.
     paths : list of Path
         Crops.
     folder : Path

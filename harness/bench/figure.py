@@ -24,7 +24,7 @@ class Measurement:
     what : str
         Description of the workload.
     value : float
-        In `unit`.
+        Measured value in `unit`.
     unit : str
     rival : str
         Description of the baseline, "" without one.
@@ -89,7 +89,7 @@ def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: i
     ----------
     contestants : mapping of str to callable
     rounds : int
-        Without the warm-up round.
+        Number of rounds, without the warm-up round.
     """
     elapsed: dict[str, list[float]] = {name: [] for name in contestants}
     for round in range(rounds + 1):

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.utils.console import console_logging
+from harness.leaderboard.table_layout import wrap_sentence
+from harness.utils.console import console_logging, terminal_size
 from harness.utils.store import Store
-from harness.utils.text import align_columns
+from harness.utils.text import align_columns, format_count
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +38,19 @@ def main(arguments: argparse.Namespace) -> None:
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
     print("\n".join(align_columns(lines, LEFT_ALIGNED)))
-    print(
-        f"\nMACs are of one face crop, sizes of float32 weights or of an ONNX file, whose MACs are not known (-). "
-        f"Any timm model is a backbone too: timm:NAME. Trained and imported entries are in {folder}."
-    )
+    print()
+    for note in (
+        "MACs: of one face crop, unknown (-) for an ONNX file; size: of float32 weights or of the ONNX file",
+        "any timm model is a backbone too: timm:NAME",
+        f"trained and imported backbones are in {folder}",
+    ):
+        print(wrap_sentence(note, terminal_size()[0]))
     for fault in faults:
         logger.warning(fault)
 
 
 def backbones_dir(store: Store) -> Path:
-    """Where the store keeps backbones; InputError where it cannot keep any."""
+    """Return the folder of trained and imported backbones; raise InputError if the store is not a folder."""
     store.require_folder()
     return store.backbones
 
@@ -55,8 +59,8 @@ def _format_row(about: dict[str, Any]) -> tuple[str, ...]:
     return (
         about["name"],
         str(about["input_size"]),
-        _format_count(about["parameters"]),
-        _format_count(about["macs"]),
+        format_count(about["parameters"]),
+        format_count(about["macs"]),
         str(about["embedding_width"]),
         f"{about['size_mb']:.1f} MB",
         _weights_origin(about),
@@ -68,15 +72,6 @@ def _weights_origin(about: dict[str, Any]) -> str:
     """Where the weights are from: the file of an imported entry, else what results call them."""
     file = about.get("card", {}).get("imported_from")
     return f"imported {file}" if file else about["weights"]
-
-
-def _format_count(number: float | None) -> str:
-    if number is None:
-        return "-"
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.2f} {unit}"
-    return str(number)
 
 
 def _format_details(about: dict[str, Any]) -> str:
@@ -94,10 +89,10 @@ def _format_details(about: dict[str, Any]) -> str:
     return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
 
 
-def _iter_fields(fields: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """One for each figure, parts of parts by dotted names; what there is nothing to say of is left out."""
+def _iter_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Flatten nested fields to dotted names; empty values are left out."""
     for key, value in fields.items():
-        name = f"{above}{key.replace('_', ' ')}"
+        name = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, dict):
             yield from _iter_fields(value, f"{name}.")
         elif value not in (None, [], ""):
@@ -113,7 +108,7 @@ def _format_value(value: Any) -> str:
 
 
 def import_weights(arguments: argparse.Namespace) -> None:
-    """Import a file of weights as a backbone."""
+    """Import a weights file as a backbone."""
     import backbones
 
     with console_logging(sys.stdout):
@@ -121,6 +116,6 @@ def import_weights(arguments: argparse.Namespace) -> None:
             arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
         )
     print(
-        f"\n{arguments.name} is in {folder}.\nUse it: framelight extract --backbone {arguments.name} --data DIR "
-        f"--store {arguments.store}, or name it in a recipe."
+        f"\n{arguments.name} is in {folder}.\nTo use it, run framelight extract --backbone {arguments.name} --data DIR "
+        f"--store {arguments.store}, or list it in a recipe."
     )

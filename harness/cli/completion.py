@@ -1,4 +1,4 @@
-"""`framelight completion`: completion scripts for shells, made from the parser itself."""
+"""`framelight completion`: completion scripts for shells, generated from the parser."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def main(arguments: argparse.Namespace) -> None:
 
 def bash_script() -> str:
     """Return the completion script for bash: commands, their options and choices, names of recipes."""
-    action = next(one for one in build_parser()._actions if isinstance(one, argparse._SubParsersAction))
+    action = next(action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     cases = []
     for name, parser in action.choices.items():
-        words = {word for one in parser._actions for word in (*one.option_strings, *(one.choices or ()))}
+        words = {word for option in parser._actions for word in (*option.option_strings, *(option.choices or ()))}
         if name in ("run", "train-backbone"):
             words |= set(recipe_names())
         cases.append(f'      {name}) words="{" ".join(sorted(words))}" ;;')

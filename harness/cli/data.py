@@ -9,16 +9,14 @@ from harness.utils.errors import InputError
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print what a data set or submission holds, and its problems."""
+    """Print a summary of a data set or submission, and its problems."""
     if arguments.against is not None:
         return _check_submission_files(arguments)
     from harness.data.check import check_dataset, render
     from harness.inference.submission.file_format import NOTE
 
     if (arguments.folder / NOTE).is_file():
-        raise InputError(
-            f"{arguments.folder} is a submission; name what it answers with --against LIST, a test list or its data set"
-        )
+        raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
     print(render(report))
     return 2 if report.errors else 0

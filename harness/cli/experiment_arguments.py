@@ -1,6 +1,6 @@
 """Arguments of the commands that prepare and run experiments.
 
-Imports nothing heavy, so that `--help` is quick.
+Imports nothing heavy, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -9,7 +9,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import add_command, add_jobs, add_settings, add_store, comma_separated, positive_int
+from harness.cli.arguments import (
+    CommandParser,
+    add_command,
+    comma_separated,
+    debug,
+    jobs,
+    positive_int,
+    settings,
+    shared_arguments,
+    store,
+)
 
 if TYPE_CHECKING:
     from harness.cli.arguments import Commands
@@ -18,20 +28,23 @@ if TYPE_CHECKING:
 def add_run(commands: Commands) -> None:
     """Add `framelight run`."""
     command = add_command(
-        commands, "run", "run", "run a recipe and print its leaderboard; what is finished is not rerun"
+        commands,
+        "run",
+        "run",
+        "run a recipe and print its leaderboard; finished jobs are not repeated",
+        [_recipe(), settings(), jobs("parallel jobs"), store(tracking=True)],
     )
-    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
-    command.add_argument("--data", type=Path, metavar="DIR", help="a data set; without it the recipe's synthetic one")
-    add_store(command, tracking=True)
-    add_settings(command)
-    add_jobs(command, "jobs at a time")
-    command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
+    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset (default: the recipe's synthetic one)")
+    command.add_argument("--force", action="store_true", help="repeat finished jobs (not the trials of a search)")
 
 
 def add_recipes(commands: Commands) -> None:
     """Add `framelight recipes`."""
     add_command(
-        commands, "recipes", "recipes", "list the recipes: what each compares, what it needs, how many jobs it has"
+        commands,
+        "recipes",
+        "recipes",
+        "list the recipes: what each compares and needs, its number of jobs, about how long it takes",
     )
 
 
@@ -52,112 +65,130 @@ def add_train_backbone(commands: Commands) -> None:
         commands,
         "train-backbone",
         "train_backbone",
-        "train a backbone on stills, for use in recipes; rerunning an interrupted command resumes from the last epoch",
+        "train a backbone on still images, for use in recipes; an interrupted training is resumed at its last epoch",
+        [_recipe(), settings(), store(tracking=True)],
     )
-    command.add_argument("recipe", metavar="RECIPE", help="a name (see experiments/) or a Python file")
     command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="VGGFace2, AffectNet or an image table; without it the recipe's synthetic stills",
+        help="VGGFace2, AffectNet or an image table (default: the recipe's synthetic images)",
     )
-    add_store(command, tracking=True)
-    add_settings(command)
-    command.add_argument("--force", action="store_true", help="train again what has been trained")
+    command.add_argument("--force", action="store_true", help="train again if the backbone exists")
 
 
 def add_extract(commands: Commands) -> None:
     """Add `framelight extract`."""
-    command = add_command(commands, "extract", "extract", "extract and store the features of a data set")
-    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command = add_command(
+        commands,
+        "extract",
+        "extract",
+        "extract the features of a dataset with a backbone and store them",
+        [jobs("threads"), store()],
+    )
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset")
     command.add_argument(
         "--backbone",
         required=True,
         metavar="NAME",
         help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)",
     )
-    add_store(command)
     command.add_argument(
-        "--precision", choices=("float16", "float32"), default="float16", help="what is stored (default: float16)"
+        "--precision",
+        choices=("float16", "float32"),
+        default="float16",
+        help="precision of the stored features (default: float16)",
     )
     command.add_argument(
         "--engine",
         default="",
         metavar="NAME",
-        help="what runs the network: torch, torch channels-last, onnxruntime, openvino or "
-        "cuda (default: the fastest here, by measurement)",
+        help="engine of the network: torch, torch channels-last, onnxruntime, openvino or cuda (default: the fastest "
+        "measured here)",
     )
     command.add_argument(
         "--compute",
         choices=("float32", "bf16", "fp16"),
         default="float32",
-        help="what it computes in (default: float32); the difference of a reduced one is printed",
+        help="precision of the network (default: float32); for the others the difference is printed",
     )
-    add_jobs(command, "threads")
 
 
 def add_data(commands: Commands) -> None:
     """Add `framelight data`."""
-    command = commands.add_parser("data", help="make or check a data set")
+    command = commands.add_parser("data", help="generate or check a dataset")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
-    make = add_command(actions, "make", "data.make", "write the synthetic set: videos in the ABAW3 layout, and stills")
-    make.add_argument("folder", type=Path, metavar="DIR")
-    make.add_argument("--videos", type=positive_int, default=40, metavar="N")
+    make = add_command(
+        actions,
+        "make",
+        "data.make",
+        "generate the synthetic dataset: videos in the ABAW3 layout, and still images",
+        [jobs("processes")],
+    )
+    make.add_argument("folder", type=Path, metavar="DIR", help="output folder")
+    make.add_argument("--videos", type=positive_int, default=40, metavar="N", help="number of videos (default: 40)")
     make.add_argument(
         "--frames", type=positive_int, default=150, metavar="N", help="frames of each video (default: 150)"
     )
-    make.add_argument("--stills", type=int, default=3000, metavar="N", help="stills with identities (default: 3000)")
-    make.add_argument("--seed", type=int, default=0, metavar="N")
-    add_jobs(make, "processes")
-    check = add_command(actions, "check", "data.check", "recognise a data set, count it, list every problem")
-    check.add_argument("folder", type=Path, metavar="DIR")
+    make.add_argument(
+        "--stills", type=int, default=3000, metavar="N", help="still images with identities (default: 3000)"
+    )
+    make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
+    check = add_command(
+        actions, "check", "data.check", "detect the layout of a dataset, count its content and list every problem"
+    )
+    check.add_argument("folder", type=Path, metavar="DIR", help="a dataset, or a submission with --against")
     check.add_argument(
         "--against",
         type=Path,
         metavar="LIST",
-        help="DIR is a submission: check it against this test list, or the lists of this data set",
+        help="check a submission against this test list, or against the lists of this dataset",
     )
 
 
 def add_backbones(commands: Commands) -> None:
     """Add `framelight backbones`."""
-    command = add_command(commands, "backbones", "backbones", "list backbones with their cost, or show one")
-    command.epilog = "framelight backbones import FILE --name NAME makes a file of weights a backbone (-h says more)"
-    command.add_argument("name", nargs="?", metavar="NAME")
-    add_store(command)
+    command = add_command(
+        commands, "backbones", "backbones", "list the backbones with their cost, or describe one", [store()]
+    )
+    command.epilog = "to import weights: framelight backbones import FILE --name NAME (see its --help)"
+    command.add_argument("name", nargs="?", metavar="NAME", help="a backbone (default: list all)")
     command.subcommands["import"] = import_parser()
 
 
 def import_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight backbones import`."""
-    command = argparse.ArgumentParser(
+    command = CommandParser(
         "framelight backbones import",
-        description="make a file of weights a backbone: a network or state dict of torch.save (HSEmotion, EmotiEffLib, "
-        "VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; nothing in it is run",
+        description="import a file of weights as a backbone: a network or state dict of torch.save (HSEmotion, "
+        "EmotiEffLib, VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; code in the file is not "
+        "executed",
+        parents=[store(), debug()],
     )
     command.set_defaults(module="backbones.import_weights")
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    command.add_argument("file", type=Path, metavar="FILE")
-    command.add_argument("--name", required=True, metavar="NAME", help="what recipes call it")
+    command.add_argument("file", type=Path, metavar="FILE", help="the file of weights")
+    command.add_argument("--name", required=True, metavar="NAME", help="name of the backbone in recipes")
     command.add_argument(
-        "--architecture", metavar="ARCH", help="a backbone's name or timm's; without it, it is found by the tensors"
+        "--architecture",
+        metavar="ARCH",
+        help="name of a backbone or timm model (default: determined from names and shapes of the tensors)",
     )
     command.add_argument(
         "--classes",
         type=comma_separated,
         metavar="A,B,...",
-        help="names of the score columns (default: the published orders for 7 to 10 columns; none for "
-        "VGGFace, whose columns are people)",
+        help="names of the scores (default: the published order of 7 to 10 scores; none for VGGFace, whose scores are "
+        "people)",
     )
-    add_store(command)
     return command
 
 
 def add_ui(commands: Commands) -> None:
     """Add `framelight ui`."""
-    command = add_command(commands, "ui", "ui", "open MLflow's UI on the store, on loopback")
-    add_store(command, tracking=True)
-    command.add_argument("--port", type=positive_int, metavar="N", help="default: the first free one from 5000")
+    command = add_command(
+        commands, "ui", "ui", "open the MLflow UI of the store on the loopback interface", [store(tracking=True)]
+    )
+    command.add_argument("--port", type=positive_int, metavar="N", help="port (default: the first free one from 5000)")
 
 
 def add_bench(commands: Commands) -> None:
@@ -166,16 +197,24 @@ def add_bench(commands: Commands) -> None:
         commands,
         "bench",
         "bench",
-        "run benchmarks and compare each with its requirement; exit code 1 if one is not reached",
+        "run benchmarks and compare each with its requirement; exit code 1 if one is not met",
+        [store(tracking=True)],
     )
     command.add_argument(
         "name",
         nargs="?",
         metavar="NAME",
-        help="one part alone; `scale`, which writes 7 GB for a while, `mobile`, what exported backbones cost, and "
-        "`coverage`, how often 95 %% intervals cover the true value, are measured only by their names",
+        help="a single benchmark; only if named: `scale`, which temporarily writes 7 GB, `mobile`, the cost of "
+        "exported backbones, and `coverage`, how often 95%% CIs include the true score (default: all others)",
     )
-    command.add_argument("--format", choices=("table", "md", "json"), default="table")
-    command.add_argument("--save", action="store_true", help="append the figures to this machine's curves in MLflow")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="draw what `scale` measures, as PNG")
-    add_store(command, tracking=True)
+    command.add_argument(
+        "--format", choices=("table", "md", "json"), default="table", help="format of the text (default: table)"
+    )
+    command.add_argument("--save", action="store_true", help="append the results to this machine's history in MLflow")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw the results of `scale`, as PNG")
+
+
+def _recipe() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("recipe", metavar="RECIPE", help="a name, see framelight recipes, or a Python file")
+    return parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.utils.text import align_columns
+from harness.utils.text import align_columns, format_count, format_megabytes
 
 if TYPE_CHECKING:
     from harness.export.api import ExportResult
@@ -15,7 +15,7 @@ HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory M
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Export a run and print what its files cost."""
+    """Export a run and print the cost of its files."""
     from harness.export.api import export, log_to_mlflow
 
     result = export(
@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
-    macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs a crop"
+    macs = "MACs not counted" if first.macs is None else f"{format_count(first.macs)} MACs per crop"
     head = [
         f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
         f"{record.head}; {first.parameters:,} parameters, {macs}",
@@ -50,21 +50,21 @@ def _summary_lines(result: ExportResult) -> list[str]:
     return head + align_columns(rows)
 
 
-def _format_row(one: ExportRecord) -> tuple[str, ...]:
-    assert one.value is not None and one.run_value is not None
+def _format_row(export: ExportRecord) -> tuple[str, ...]:
+    assert export.value is not None and export.run_value is not None
     return (
-        one.file,
-        f"{one.size / 1e6:.2f}",
-        _format_latency(one, "1"),
-        _format_latency(one, "2"),
-        f"{one.memory:.0f}",
-        f"{one.largest:.1g}",
-        f"{one.agreement:.2%}",
-        f"{one.value:.6f}",
-        f"{one.value - one.run_value:+.6f}",
+        export.file,
+        format_megabytes(export.size),
+        _format_latency(export, "1"),
+        _format_latency(export, "2"),
+        f"{export.memory:.0f}",
+        f"{export.largest:.1g}",
+        f"{export.agreement:.2%}",
+        f"{export.value:.6f}",
+        f"{export.value - export.run_value:+.6f}",
     )
 
 
-def _format_latency(one: ExportRecord, threads: str) -> str:
-    found = one.latency[threads]
-    return f"{found['median']:.2f} ({found['p95']:.2f})"
+def _format_latency(export: ExportRecord, threads: str) -> str:
+    latency = export.latency[threads]
+    return f"{latency['median']:.2f} ({latency['p95']:.2f})"

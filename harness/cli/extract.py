@@ -6,7 +6,7 @@ import argparse
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Extract features and print where they are."""
+    """Extract features and print their location."""
     from harness.data.registry import open_dataset
     from harness.runner.feature_preparation import ExtractionOptions, get_or_extract_features
 

@@ -13,9 +13,9 @@ from harness.utils.files import write_text
 logger = logging.getLogger(__name__)
 
 BOARD_KINDS = ("optimism", "causal", "cost")
-"""Boards beside the usual one."""
+"""Options that show another board than the leaderboard."""
 BOARD_OPTIONS = {"data": "causal", "plot": "cost"}
-"""Options that only one of them has."""
+"""Options that need one of them."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -38,24 +38,26 @@ def main(arguments: argparse.Namespace) -> None:
         print(text)
     else:
         if arguments.out.is_dir():
-            raise InputError(f"--out {arguments.out} is a folder; name a file in it")
+            raise InputError(f"--out {arguments.out} is a folder; give a file name in it")
         write_text(arguments.out, text + "\n")
 
 
 def _check_board_options(arguments: argparse.Namespace) -> None:
-    """Boards of differences compare own runs, each in its own way."""
-    asked = [f"--{name}" for name in BOARD_KINDS if getattr(arguments, name)]
-    if len(asked) > 1:
-        raise InputError(f"{' and '.join(asked)} are boards of their own; ask for one at a time")
-    if asked and arguments.published:
-        raise InputError(f"{asked[0]} compares your own runs; leave --published out, or ask for it in a second command")
+    """Raise InputError for options that cannot be combined."""
+    boards = [f"--{name}" for name in BOARD_KINDS if getattr(arguments, name)]
+    if len(boards) > 1:
+        raise InputError(f"{' and '.join(boards)} cannot be combined; use one of them")
+    if boards and arguments.published:
+        raise InputError(
+            f"{boards[0]} compares tracked runs only; leave out --published, or use it in a separate command"
+        )
     for option, kind in BOARD_OPTIONS.items():
         if getattr(arguments, option) is not None and not getattr(arguments, kind):
-            raise InputError(f"--{option} is of --{kind}; add it")
+            raise InputError(f"--{option} needs --{kind}; add it")
 
 
 def _warn_if_empty(arguments: argparse.Namespace) -> None:
     store = arguments.store
     store.require_folder()
     if not store.has_runs:
-        logger.info(f"nothing was tracked in {store} yet; start with: framelight run quickstart --store {store}")
+        logger.info(f"no runs are tracked in {store} yet; start with: framelight run quickstart --store {store}")

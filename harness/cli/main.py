@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 done, 1 the work failed, 2 the command or its input is wrong, 130 interrupted."""
+    """Run a command; return 0 for success, 1 for failure, 2 for wrong usage or input, 130 if interrupted."""
     arguments = build_parser().parse_args(argv)
     if hasattr(arguments, "store"):
         arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
         with console_logging():
             return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
     except KeyboardInterrupt:
-        return _print_error("interrupted; finished work is kept, run the same command again to resume", INTERRUPTED)
+        return _print_error("interrupted; finished work is saved, run the same command again to resume", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

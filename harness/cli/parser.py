@@ -1,4 +1,4 @@
-"""The parser of the command line. Imports nothing heavy, so that `--help` is quick."""
+"""Parser of the command line. Imports nothing heavy, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ from harness.cli import experiment_arguments, result_arguments
 from harness.cli.arguments import CommandParser
 
 DESCRIPTION = (
-    "Benchmark harness for frame-level facial affect: which backbone, features, head and smoothing read "
-    "faces best for what they cost."
+    "Benchmark harness for frame-level facial affect analysis: compares backbones, features, heads and smoothing by "
+    "accuracy and cost."
 )
 EXAMPLES = """\
 examples:
-  framelight run quickstart                       synthetic faces, no download, ends with a leaderboard
-  framelight run abaw3_expr --data DIR            your videos in the ABAW3 layout
-  framelight run abaw3_va --data DIR --set seeds=0,1,2 --set protocol=published
-  framelight train-backbone light_both            a light backbone of your own: add --data DIR for your faces
-  framelight show best:expr                       everything about the best run
-  framelight leaderboard --task expr --format csv --out expr.csv
+  framelight run quickstart
+      synthetic faces, no download; ends with a leaderboard
+  framelight run abaw3_expr --data DIR
+      your videos in the ABAW3 layout
+  framelight run abaw3_va --data DIR --set seeds=0,1,2
+      three trainings of each configuration
+  framelight train-backbone light_both
+      a small backbone; add --data DIR for your own faces
+  framelight show best:expr
+      everything about the best run
+  framelight leaderboard --format csv --out results.csv
+      all boards as a file
 """
 
 
@@ -41,11 +47,11 @@ ADD_COMMANDS = (
     experiment_arguments.add_bench,
     experiment_arguments.add_completion,
 )
-"""In the order of `framelight --help`."""
+"""Functions that add the commands, in the order of `framelight --help`."""
 
 
 class VersionAction(argparse.Action):
-    """Print the version, which is looked up only then, and exit."""
+    """Print the version and exit; the version is looked up only when needed."""
 
     def __call__(
         self,
@@ -54,7 +60,7 @@ class VersionAction(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Print it."""
+        """Print the version."""
         from importlib.metadata import version
 
         print(f"framelight {version('framelight')}")
@@ -63,9 +69,7 @@ class VersionAction(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight` with all its commands."""
-    top = CommandParser(
-        "framelight", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = CommandParser("framelight", description=DESCRIPTION, epilog=EXAMPLES)
     top.add_argument("--version", action=VersionAction, nargs=0, help="print the version")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in ADD_COMMANDS:

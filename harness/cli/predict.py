@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.utils.text import plural
+from harness.utils.text import format_percent, plural
 
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
@@ -22,7 +22,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.inference.api import predict
     from harness.inference.live import LiveSummary
 
-    done = predict(
+    summary = predict(
         arguments.input,
         arguments.runs,
         arguments.out,
@@ -41,44 +41,42 @@ def main(arguments: argparse.Namespace) -> None:
         seconds=arguments.seconds,
         engine=arguments.engine,
     )
-    for note in done.notes:
+    for note in summary.notes:
         logger.info(f"note: {note}")
     lines = (
-        [*_prediction_lines(done.result, True), *_live_lines(done)]
-        if isinstance(done, LiveSummary)
-        else [*_prediction_lines(done.result, done.is_video), *_speed_lines(done)]
+        [*_prediction_lines(summary.result, True), *_live_lines(summary)]
+        if isinstance(summary, LiveSummary)
+        else [*_prediction_lines(summary.result, summary.is_video), *_speed_lines(summary)]
     )
-    print("\n".join([*lines, *map(str, done.files)]))
+    print("\n".join([*lines, *map(str, summary.files)]))
 
 
-def _prediction_lines(reading: PredictionResult, film: bool) -> Iterator[str]:
+def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]:
     import numpy as np
 
-    frames, seen = len(reading.frames), len(np.unique(reading.frame[reading.found]))
-    faces = len(np.unique(reading.face)) if film else len(reading.face)
-    share = f", in {seen:,} of them ({100 * seen / frames:.1f} %)" if frames else ""
-    yield f"{reading.source}: {plural(frames, 'frame')}, {plural(faces, 'face')}{share}"
-    for one in reading.outputs:
-        window = f"{one.kernel} of radius {one.radius}" if one.kernel != "none" else "no smoothing"
-        yield f"run {one.name}: {one.task.name}, {one.label}, {window}"
-    if not seen:
-        logger.info(
-            "note: no face was found; --smallest finds smaller ones, --crops reads images that are faces already"
-        )
+    frames, with_face = len(result.frames), len(np.unique(result.frame[result.found]))
+    faces = len(np.unique(result.face)) if is_video else len(result.face)
+    share = f", found in {plural(with_face, 'frame')} ({format_percent(with_face / frames)})" if frames else ""
+    yield f"{result.source}: {plural(frames, 'frame')}, {plural(faces, 'face')}{share}"
+    for outputs in result.outputs:
+        window = f"{outputs.kernel} of radius {outputs.radius}" if outputs.kernel != "none" else "no smoothing"
+        yield f"run {outputs.name}: {outputs.task.name}, {outputs.label}, {window}"
+    if not with_face:
+        logger.info("note: no face was found; detect smaller faces with --smallest, or use --crops for face crops")
 
 
-def _speed_lines(done: PredictSummary) -> Iterator[str]:
-    if not done.frames:
+def _speed_lines(summary: PredictSummary) -> Iterator[str]:
+    if not summary.frames:
         return
-    speed, rate = done.frames / max(done.seconds, 1e-9), done.result.rate
-    beside = f", {speed / rate:.1f} x the video's own {rate:.4g}" if rate else ""
-    earlier = f"; {done.frames_before:,} were read before" if done.frames_before else ""
-    yield f"{speed:.1f} frames a second{beside}{earlier}"
+    speed, rate = summary.frames / max(summary.seconds, 1e-9), summary.result.rate
+    relative = f" ({speed / rate:.1f}x real time at {rate:.4g} frames per second)" if rate else ""
+    resumed = f"; {plural(summary.frames_before, 'frame')} from an earlier call" if summary.frames_before else ""
+    yield f"{speed:.1f} frames per second{relative}{resumed}"
 
 
-def _live_lines(watched: LiveSummary) -> Iterator[str]:
+def _live_lines(summary: LiveSummary) -> Iterator[str]:
     yield (
-        f"{watched.frames / max(watched.seconds, 1e-9):.1f} frames a second, {watched.dropped:,} dropped; "
-        f"{watched.median:.0f} ms from a frame to its numbers (median; 95 %: {watched.p95:.0f})"
+        f"{summary.frames / max(summary.seconds, 1e-9):.1f} frames per second, {summary.dropped:,} dropped; "
+        f"latency {summary.median:.0f} ms (95th percentile: {summary.p95:.0f} ms)"
     )
-    yield from watched.delays
+    yield from summary.delays

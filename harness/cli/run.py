@@ -11,13 +11,14 @@ from harness.leaderboard.api import run
 from harness.leaderboard.boards import board_rows, format_leaderboard, list_best_figures
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
 
 def main(arguments: argparse.Namespace) -> int:
     """Run a recipe and print its leaderboards."""
-    began = time.monotonic()
+    start = time.monotonic()
     result = run(
         arguments.recipe,
         arguments.data,
@@ -27,7 +28,7 @@ def main(arguments: argparse.Namespace) -> int:
         force=arguments.force,
     )
     outcome, store = result.run_result, result.store
-    found = (
+    records = (
         []
         if outcome.lost
         else [record for record in tracked_records(store) if (record.task, record.data_digest) in outcome.boards]
@@ -38,18 +39,18 @@ def main(arguments: argparse.Namespace) -> int:
                 store.untracked if outcome.lost else store,
                 boards=outcome.boards,
                 from_store=outcome.lost is not None,
-                published=_is_comparable_to_published(found),
+                published=_is_comparable_to_published(records),
             )
         )
     )
     logger.info(
-        f"{outcome.computed} jobs run, {outcome.cached} already finished, in {time.monotonic() - began:.0f} s; "
-        f"results in {store}"
+        f"{outcome.computed} jobs run, {outcome.cached} already finished, in "
+        f"{format_duration(time.monotonic() - start)}; results in {store}"
     )
     if outcome.lost:
         logger.warning(outcome.lost)
-    if pictures := list_best_figures(store, found):
-        logger.info("\n".join(["pictures of the best run of each board:", *pictures]))
+    if figures := list_best_figures(store, records):
+        logger.info("\n".join(["figures of the best run of each leaderboard:", *figures]))
     for record in outcome.failures:
         logger.info(
             f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
@@ -58,8 +59,8 @@ def main(arguments: argparse.Namespace) -> int:
     return 1 if outcome.failures or outcome.lost else 0
 
 
-def _is_comparable_to_published(found: Iterable[Record]) -> bool:
-    """Whether a board is of the data and the protocol of the published figures, which are then shown on it."""
+def _is_comparable_to_published(records: Iterable[Record]) -> bool:
+    """Whether records have the data and the protocol of published results, which are then shown next to them."""
     from harness.leaderboard.published import ANNOTATED_ROWS
 
-    return any(record.protocol == "published" and record.annotated == ANNOTATED_ROWS[record.task] for record in found)
+    return any(record.protocol == "published" and record.annotated == ANNOTATED_ROWS[record.task] for record in records)

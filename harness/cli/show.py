@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from harness.utils.console import terminal_size
 from harness.utils.errors import InputError
 
 
@@ -15,9 +16,9 @@ def main(arguments: argparse.Namespace) -> None:
     store = arguments.store
     store.require_folder()
     if not store.has_runs:
-        raise InputError(f"nothing was tracked in {store}; start with: framelight run quickstart --store {store}")
+        raise InputError(f"no runs are tracked in {store}; start with: framelight run quickstart --store {store}")
     summary = summarize_run(store, arguments.run)
     if arguments.format == "json":
         print(json.dumps(summary.as_dict(), indent=1, allow_nan=False))
     else:
-        print(format_run(summary))
+        print(format_run(summary, terminal_size()[0]))

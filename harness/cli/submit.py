@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from harness.inference.submission.write import Submission
 
 MAX_NAMES = 3
-"""Videos that a line names before it counts the rest."""
+"""Maximum number of names in a line; the others are counted."""
 SOURCES = {
     "frames file": "the frames file",
     "list of frames": "the list of frames",
-    "video file": "the video file (its frames and one more)",
+    "video file": "the video file (number of frames plus one)",
     "annotation": "the annotation",
     "last crop": "the last crop",
 }
@@ -27,7 +27,7 @@ def main(arguments: argparse.Namespace) -> None:
     """Write submission files and print their scores."""
     from harness.inference.api import submit
 
-    done = submit(
+    submission = submit(
         arguments.run,
         arguments.data,
         arguments.out,
@@ -38,48 +38,48 @@ def main(arguments: argparse.Namespace) -> None:
         store=arguments.store,
         seed=arguments.seed,
     )
-    print("\n".join(_summary_lines(done)))
+    print("\n".join(_summary_lines(submission)))
 
 
-def _summary_lines(done: Submission) -> list[str]:
-    note = done.note
+def _summary_lines(submission: Submission) -> list[str]:
+    note = submission.note
     window = f"{note['kernel']} of radius {note['radius']}" if note["radius"] else "no smoothing"
-    mark = ", optimistic: it was chosen on the labels it was scored on" if note["optimistic"] else ""
-    said = [
-        f"{done.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
+    mark = ", optimistic: selected on the labels that it is scored on" if note["optimistic"] else ""
+    lines = [
+        f"{submission.folder}: {plural(note['files'], 'file')}, {note['rows']:,} predictions of task {note['task']}, "
         f"{note['split']} split of {note['dataset']}",
         f"run {note['job_id']}: {note['backbone']}, {note['features']}, {note['head']}, {window}, "
         f"{note['protocol']}{mark}",
     ]
     if note["list"]:
-        said.append(f"rows: the images of {note['list']}, in its order")
+        lines.append(f"rows: the images in {note['list']}, in that order")
     if note["frame_counts"]:
         counted = ", ".join(
-            f"{plural(videos, 'video')} by {SOURCES[source]}" for source, videos in note["frame_counts"].items()
+            f"{plural(videos, 'video')} from {SOURCES[source]}" for source, videos in note["frame_counts"].items()
         )
-        said.append(f"lines: {counted}")
+        lines.append(f"frame counts: {counted}")
     if note["past_the_end"]:
-        said.append(f"a crop past the last line, which takes part in smoothing alone: {_shorten(note['past_the_end'])}")
+        lines.append(f"crops after the last line, used only for smoothing: {_shorten(note['past_the_end'])}")
     if note["without_crop"]:
-        said.append(f"no crop, so the mean output of all crops: {_shorten(note['without_crop'])}")
-    return [*said, _round_trip_line(done.round_trip)]
+        lines.append(f"videos without crops, which get the mean output of all crops: {_shorten(note['without_crop'])}")
+    return [*lines, _round_trip_line(submission.round_trip)]
 
 
 def _round_trip_line(trip: RoundTrip | None) -> str:
     if trip is None:
-        return "round trip: the files read back are the predictions in memory"
-    known = "the run itself was scored on another split or data"
+        return "round trip: the written files equal the predictions in memory"
+    recorded = "the run was scored on another split or data set"
     if trip.record is not None:
-        known = f"{trip.record:.6f} in the run's record"
+        recorded = f"{trip.record:.6f} in the record of the run"
         if trip.moved:
-            known += f" (outputs here differ by up to {trip.moved:.1g}, by rounding)"
+            recorded += f" (outputs differ by up to {trip.moved:.1g} due to rounding)"
     return (
-        f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {known}; "
+        f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {recorded}; "
         f"{trip.frames:,} frames"
     )
 
 
 def _shorten(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - MAX_NAMES:,} more (all in submission.json)" if len(listed) > MAX_NAMES else ""
-    return ", ".join(listed[:MAX_NAMES]) + more
+    names = list(names)
+    more = f" and {len(names) - MAX_NAMES:,} more (all in submission.json)" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
-SELECTION_NOTES = {"validation": "the validation split, which its figures are of too: as published, and optimistic"}
-"""What is said of a card's `selection`, where that is worth a warning."""
+SELECTION_NOTES = {
+    "validation": "the validation split, which is also the scored one: as published, so the scores are optimistic"
+}
+"""Descriptions of `selection` in a card that need a warning."""
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Train a backbone and print its figures."""
+    """Train a backbone and print its scores."""
     recipe = apply_settings(find_recipe(arguments.recipe, BackboneRecipe), arguments.settings)
     arguments.store.require_folder()
     import backbones
@@ -25,23 +28,23 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking import open_tracker
     from harness.training import rank
 
-    began, first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
-    tracker = open_tracker(arguments.store) if first else None
+    start, is_first = time.monotonic(), rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
+    tracker = open_tracker(arguments.store) if is_first else None
     outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
-    if not first:
+    if not is_first:
         return
     print(_summary(backbones.read_card(outcome.folder), outcome.folder))
     logger.info(
-        "it was trained before; --force trains it again"
+        "the backbone was trained already; use --force to train it again"
         if outcome.cached
-        else f"trained in {time.monotonic() - began:.0f} s"
+        else f"trained in {format_duration(time.monotonic() - start)}"
     )
     if outcome.lost:
-        logger.warning(f"{outcome.lost}; the backbone is whole in {outcome.folder}")
+        logger.warning(f"{outcome.lost}; the backbone is complete in {outcome.folder}")
 
 
 def _summary(card: dict[str, Any], folder: Path) -> str:
-    """Format what was trained on which data, its figures and how to use it."""
+    """Format the architecture, the training data, the scores and the use of a backbone."""
     name = _short_name(card, folder)
     classes = card["classes"]
     shown = {
@@ -59,14 +62,14 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """Return the short name, or the entry's where several share it."""
+    """Return the name in the card, or the name of the entry if several share it."""
     import backbones
 
     try:
-        known = backbones.get_info(card["name"], folder.parent)
+        info = backbones.get_info(card["name"], folder.parent)
     except backbones.BackboneError:
         return folder.name
-    return card["name"] if known.weights_hash == card["weights_hash"] else folder.name
+    return card["name"] if info.weights_hash == card["weights_hash"] else folder.name
 
 
 def _format_number(value: Any) -> str:

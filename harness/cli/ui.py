@@ -13,5 +13,5 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.tracking.ui import ENVIRONMENT, ui_command
 
     argv, url = ui_command(locate(arguments.store), arguments.port)
-    print(f"MLflow UI of {arguments.store} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
-    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})  # noqa: S606 - a shell has nothing to add
+    print(f"MLflow UI of {arguments.store} at {url} (press Ctrl-C to stop)", file=sys.stderr, flush=True)
+    os.execvpe(argv[0], argv, {**os.environ, **ENVIRONMENT})  # noqa: S606 - no shell is needed

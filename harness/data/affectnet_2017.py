@@ -53,7 +53,7 @@ class CsvImageList:
     valid : bool array of shape (N,)
         Whether the row has no malformed cell.
     faults : tuple of Problem
-        In line order.
+        Faults in the order of lines.
     """
 
     table: Table

@@ -41,7 +41,7 @@ class FolderImageList:
     names : tuple of str
         File names of the images.
     labels : float64 array of shape (N, 3)
-        Expression code, valence and arousal; NaN where the file is absent or malformed.
+        Expression code, valence and arousal; NaN if the file is missing or malformed.
     unused : tuple of str
         Names, without suffix, that have annotation files but no image.
     faults : tuple of Problem
@@ -205,7 +205,7 @@ def _read_annotations(annotations: Path, stems: list[str]) -> tuple[np.ndarray, 
 
 
 def _read_labels(reader: NpyScalarReader, annotations: Path, stem: str, faults: list[Problem]) -> list[float]:
-    """Read code, valence and arousal of one image; NaN where the file is absent or malformed."""
+    """Read code, valence and arousal of one image; NaN if the file is missing or malformed."""
     labels: list[float] = []
     for suffix, (name, rule) in LABELS.items():
         value = np.nan

@@ -45,8 +45,8 @@ class Rule:
         except ValueError:
             value = None
         if value is None:
-            kind = "whole number" if self.number is int else "number"
-            return f"{column} is '{cell.strip()}', not a {kind}; write {self.says}"
+            kind = "an integer" if self.number is int else "a number"
+            return f"{column} is '{cell.strip()}', not {kind}; write {self.says}"
         return None if self.ok(np.asarray(value)) else f"{column} is {cell.strip()}; it must be {self.says}"
 
 

@@ -43,7 +43,7 @@ def read_frames(path: Path, task: str, formats: Mapping[str, AnnotationFormat] =
     Raises
     ------
     InputError
-        For the first malformed line; the message names file and line.
+        If a line is malformed; the message names file and line of the first one.
     """
     layout, text = formats[task], read_text(path)
     values = None
@@ -68,14 +68,14 @@ def read_multitask(
     Returns
     -------
     rows : ImageRows
-        In file order, duplicates included.
+        Rows in file order, duplicates included.
     targets : dict of str to array
         `va`, `expr` and `au`, as in `Labels.targets`.
 
     Raises
     ------
     InputError
-        For the first malformed line; the message names file and line.
+        If a line is malformed; the message names file and line of the first one.
     """
     text = read_text(path)
     header, _, body = text.rstrip().partition("\n")

@@ -120,7 +120,7 @@ def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarr
     Returns
     -------
     targets : array
-        As in `Labels.targets`; empty and malformed cells have no label.
+        Labels as in `Labels.targets`; empty and malformed cells have no label.
     faults : tuple of Problem
     """
     if output == "expr":

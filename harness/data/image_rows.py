@@ -36,7 +36,7 @@ def read_image_rows(path: Path) -> ImageRows:
     Raises
     ------
     InputError
-        For the first line after the header that does not start with an image.
+        If a line after the header does not start with an image.
     """
     lines = read_text(path).rstrip().split("\n")[1:]
     if not lines:

@@ -186,7 +186,7 @@ class ImageTable(VideoLayout):
         Raises
         ------
         InputError
-            For the first malformed label.
+            If a label is malformed.
         """
         self._validate_split(split, problems)
         rows = np.flatnonzero((self.split == split) & self.image_exists)

@@ -59,7 +59,7 @@ class VideoLayout(Dataset, DatasetLayout):
     Attributes
     ----------
     noun : str
-        What a unit is called in messages: `video` or `subject`.
+        Name of a unit in messages, `video` or `subject`.
     """
 
     noun: ClassVar[str]
@@ -92,7 +92,7 @@ class VideoLayout(Dataset, DatasetLayout):
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return lines of the summary as (label, text): which parts were found and where."""
+        """Return lines of the summary as (label, text): the detected parts and their location."""
 
 
 class ImageLayout(DatasetLayout):
@@ -124,7 +124,7 @@ class ImageLayout(DatasetLayout):
         Raises
         ------
         InputError
-            For the first malformed label or box (the message names file and line), and if no image exists.
+            If a label or box is malformed (the message names file and line), or if no image exists.
         """
 
     @abstractmethod
@@ -137,7 +137,7 @@ class ImageLayout(DatasetLayout):
 
     @abstractmethod
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return lines of the summary as (label, text): which parts were found and where."""
+        """Return lines of the summary as (label, text): the detected parts and their location."""
 
     def validate_split(self, split: str) -> str:
         """Return `split`; raise InputError if there is no split of that name."""

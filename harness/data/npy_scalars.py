@@ -59,7 +59,7 @@ def _data_offset(data: bytes) -> int:
     if not data.startswith(MAGIC) or len(data) < 12:
         raise ValueError("not a .npy file" if data else "the file is empty")
     if data[6] not in HEADER_OFFSETS:
-        raise ValueError(f"the .npy file is of version {data[6]}, which is not supported")
+        raise ValueError(f"the .npy file has version {data[6]}, which is not supported")
     text = HEADER_OFFSETS[data[6]]
     start = text + int.from_bytes(data[8:text], "little")
     if start > len(data):

@@ -99,7 +99,7 @@ class DatasetReport(ProblemReport):
     layout : str
         Description of the layout.
     noun : str
-        What a unit is called: `video` or `subject`.
+        Name of a unit, `video` or `subject`.
     temporal : bool
         Whether consecutive frames are consecutive in time.
     summary : tuple of (str, str)

@@ -35,7 +35,7 @@ class Split:
 
 
 def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split, ...]:
-    """Divide the training split as the protocol `held-out` does.
+    """Divide the training split according to the protocol `held-out`.
 
     Returns
     -------
@@ -58,8 +58,8 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     Returns
     -------
     int64 array of shape (V, K)
-        For each of V units and each output of the task: the valid rows, then those of every class, action unit or
-        quadrant of valence and arousal.
+        Counts for each of V units: for each output of the task the number of valid rows, then the rows of every class,
+        action unit or quadrant of valence and arousal.
     """
     columns = []
     for output in task.outputs:
@@ -87,14 +87,14 @@ def labels_fingerprint(dataset: Dataset, task: str) -> str:
 
 def _select_rows(labels: Labels, rows: np.ndarray) -> Labels:
     """Select rows and drop the names of sequences without any."""
-    taken = labels.take(np.flatnonzero(rows))
-    used, sequence = np.unique(taken.sequence, return_inverse=True)
+    subset = labels.take(np.flatnonzero(rows))
+    used, sequence = np.unique(subset.sequence, return_inverse=True)
     return Labels(
         tuple(labels.sequences[i] for i in used),
         sequence.astype(np.int32),
-        taken.frame,
-        taken.units,
-        taken.unit,
-        taken.groups,
-        taken.targets,
+        subset.frame,
+        subset.units,
+        subset.unit,
+        subset.groups,
+        subset.targets,
     )

@@ -75,13 +75,13 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     calibration : int
         Training crops that set the ranges of int8.
     data : path, optional
-        Where the data set of the run is by now. Default: where it was when it was last opened.
+        Current folder of the data set of the run. Default: the folder from which it was last opened.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Which seed of the run. Default: its first.
+        Seed of the run. Default: its first.
     force : bool
-        Replace what is in `out`.
+        Replace the content of `out`.
     log_model : bool
         Log the float32 ONNX file as a model of MLflow.
     tracking_uri : str, optional
@@ -94,10 +94,10 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        For a run that there is none of or that reads no images, for an unknown format or precision, a format that
-        cannot be written here, and an `out` that is not empty.
+        If the run does not exist or reads no images, the format or a precision is unknown, the format cannot be
+        written here, or `out` is not empty.
     FramelightError
-        Where a file cannot be written or run, or does not give the outputs of the run.
+        If a file cannot be written or run, or does not reproduce the outputs of the run.
 
     Examples
     --------

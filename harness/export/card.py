@@ -1,4 +1,4 @@
-"""Model card of an export, `card.json`: how to use the files, where they come from and how well they score."""
+"""Model card of an export, `card.json`: use of the files, provenance and scores."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     run : FinishedRun
         The exported run.
     network : ExportNetwork
-        With heads.
+        Network with heads.
     form : Format
     embedding : bool
         Whether the files return the embedding too.

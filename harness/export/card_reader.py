@@ -32,9 +32,9 @@ class ExportedFile:
     Attributes
     ----------
     precision : str
-        Of its weights.
+        Precision of the weights.
     name : str
-        In the folder of the export.
+        Name of the file in the folder of the export.
     parts : mapping of str to str
         SHA-256 by name of each file that it consists of.
     """
@@ -62,7 +62,7 @@ class ExportCard:
     margin : Margin or None
         Margin of the training crops, if it could be estimated.
     files : mapping of str to ExportedFile
-        By precision, at least one.
+        Files by precision, at least one.
     """
 
     run: Mapping[str, Any]

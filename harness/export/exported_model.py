@@ -70,15 +70,15 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     folder : Path
         Folder of the export.
     precision : str, optional
-        Which file to run. Default: the first, which is float32 if there is one.
+        Precision of the file to run. Default: the first, which is float32 if there is one.
     threads : int
 
     Raises
     ------
     InputError
-        For a folder that is no export, a precision without a file and a format whose package is not installed.
+        If the folder is not an export, has no file of the precision, or has a format whose package is not installed.
     FramelightError
-        For an invalid card, and a file that is missing or has changed.
+        If the card is invalid, or a file is missing or has changed.
     """
     folder = Path(folder)
     card = read_card(folder)

@@ -29,7 +29,7 @@ class Format(Protocol):
     Attributes
     ----------
     name : str
-        As in `--format`.
+        Value of `--format`.
     precisions : tuple of str
         Supported precisions, float32 first.
     suffix : str

@@ -87,13 +87,13 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     Returns
     -------
     list of ExportRecord
-        In the order of the format's precisions.
+        Records in the order of the precisions of the format.
 
     Raises
     ------
     InputError
-        For a run that reads no images, a data set that is missing or has changed, and a network that the format
-        cannot represent.
+        If the run reads no images, the data set is missing or has changed, or the format cannot represent the
+        network.
     FramelightError
         If a file cannot be written or run.
     """

@@ -35,7 +35,7 @@ class ZeroShot(nn.Module):
     Parameters
     ----------
     columns : ndarray of shape (K, 8)
-        From `harness.jobs.baselines.expression_columns`.
+        Result of `harness.jobs.baselines.expression_columns`.
     """
 
     emotions: Tensor

@@ -29,7 +29,7 @@ class NodeWriter:
     Attributes
     ----------
     prefix : str
-        Of the nodes' names.
+        Prefix of the names of nodes.
     nodes : list of NodeProto
     """
 

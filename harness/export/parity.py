@@ -45,7 +45,7 @@ class ParityResult:
         The task's metric with the run's smoothing and thresholds.
     units : tuple of str
     statistics : SufficientStatistics
-        Of the metric, by unit.
+        Statistics of the metric for each unit.
     """
 
     crops: int
@@ -71,10 +71,10 @@ def compute_outputs(
     model : callable
         The file, opened.
     preprocessing : Preprocessing
-        Of the backbone.
+        Preprocessing of the backbone.
     crops : list of Path
     cache : Path
-        Folder of this file's outputs; what it contains is not computed again.
+        Folder of this file's outputs; outputs that it contains are not computed again.
     width : int
         Number of output columns.
     progress : callable
@@ -88,7 +88,7 @@ def compute_outputs(
     Raises
     ------
     FramelightError
-        For a crop that cannot be read, and outputs that are not finite.
+        If a crop cannot be read, or outputs are not finite.
     """
     chunks = [np.zeros((0, width), np.float32)]
     with ThreadPoolExecutor(1) as executor:
@@ -165,9 +165,9 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
     predictions : Predictions
         Saved by the run, n rows.
     dataset : Dataset
-        With the labels of the reported split.
+        Data set with the labels of the reported split.
     outputs : ndarray of shape (n, C)
-        Of the exported file, in the order of the predictions.
+        Outputs of the exported file, in the order of the predictions.
     """
     task, params, configuration = get_task(run.configuration.task), run.filter, run.configuration
     exported = Predictions(predictions.sequences, predictions.lengths, predictions.frames, outputs)
@@ -196,12 +196,12 @@ def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds
     outputs, reference : ndarray of shape (n, C)
         Not smoothed.
     thresholds : float or ndarray
-        For action units.
+        Thresholds of action units.
 
     Returns
     -------
     float
-        From 0 to 1; 1 for no crops.
+        Ratio from 0 to 1; 1 if there are no crops.
     """
     first, second = task.decode(outputs, thresholds), task.decode(reference, thresholds)
     equal = {name: first[name] == second[name] for name in first}

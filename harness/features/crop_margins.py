@@ -71,7 +71,7 @@ def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin |
 
 
 def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Margin | None:
-    """Return the crop margin of the data set with a given digest, from the cache of the store where it is there.
+    """Return the crop margin of the data set with a given digest, cached in the store.
 
     Parameters
     ----------

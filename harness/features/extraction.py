@@ -53,9 +53,9 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     dataset : Dataset
         The data set.
     backbone : Backbone or BackboneInfo
-        With the result of `backbones.get_info`, torch is imported only if something has to be computed.
+        A `BackboneInfo` from `backbones.get_info` avoids the import of torch if all features exist.
     store : FeatureStore
-        Where the entry is looked up and written.
+        Store of the entry.
     dtype : {"float16", "float32"}
         Precision of the stored features.
     progress : callable, optional

@@ -20,7 +20,7 @@ BUFFER_BLOCKS = 32
 FEATURE_KINDS = (*PARTS, "noise")
 
 
-# Reading the next buffer in a second thread does not pay: handing over the interpreter lock costs what it saves.
+# Reading the next buffer in a second thread is not faster: switching the interpreter lock costs as much as it saves.
 class FeatureMatrix:
     """Float32 features of the labeled rows that have a crop.
 

@@ -120,7 +120,7 @@ class RowReader:
         rows : int array of shape (B,)
             Rows to read, out of the N.
         places : int array of shape (B,)
-            Where each row goes in the arrays.
+            Position of each row in the arrays.
         """
         sequence, position = self._sequence[rows], self._position[rows]
         step = np.diff(position)

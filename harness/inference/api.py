@@ -61,11 +61,11 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     live : bool
         Read a video as from a camera: paced by its clock and smoothed from the past alone. Always so for a camera.
     seed : int, optional
-        Which seed of each run. Default: its first.
+        Seed of each run. Default: its first.
     render : bool
         Write the annotated video, too.
     force : bool
-        Replace what is in `out`.
+        Replace the content of `out`.
     crops : bool, optional
         Whether every image is one face already. Default: decided by the images.
     detector : str
@@ -75,27 +75,27 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     margin : float, optional
         Side of a crop in sides of the detected box, 0.5 to 4. Default: as the run's training crops have it.
     missing : {"filled", "empty"}
-        What frames without a face get.
+        Outputs of frames without a face: interpolated or empty.
     kernel, radius : str and int, optional
         Smoothing filter. Default: what the run selected.
     seconds : float, optional
         Stop after so much of the input.
     engine : str
-        What runs the backbone. Default: the fastest.
+        Inference engine of the backbone. Default: the fastest.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
     Returns
     -------
     PredictSummary or LiveSummary
-        With `files` and, as a DataFrame, `table`.
+        Result with `files` and, as a DataFrame, `table`.
 
     Raises
     ------
     InputError
-        For an input, run or option that cannot be used, and for an `out` that is not empty.
+        If the input, a run or an option cannot be used, or `out` is not empty.
     FramelightError
-        Where files of a run are missing or were altered.
+        If files of a run are missing or modified.
 
     Examples
     --------
@@ -167,11 +167,11 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     frames : path, optional
         Lines of `video,frames`: the number of frames of each video.
     videos : path, optional
-        Where the video files are. Default: `videos` in `data`.
+        Folder of the video files. Default: `videos` in `data`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Which seed of the run. Default: its first.
+        Seed of the run. Default: its first.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -183,8 +183,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        For a run or data set that cannot be used, numbers of frames that do not fit the crops, and an `out` that is not
-        empty.
+        If the run or data set cannot be used, numbers of frames do not match the crops, or `out` is not empty.
 
     Examples
     --------
@@ -203,7 +202,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: a submission is of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX):
         records = records_of_dataset(records, dataset, store)

@@ -23,7 +23,7 @@ class InputInfo:
     Attributes
     ----------
     source : str
-        As the user named it.
+        Name of the source, as the user gave it.
     rate : float or None
         Frames per second, None for images.
     is_video : bool

@@ -27,7 +27,7 @@ class FrameFaces:
     Attributes
     ----------
     number : int
-        Of the frame.
+        Number of the frame.
     seconds : float
     size : tuple of int
         Width and height of the frame in pixels.

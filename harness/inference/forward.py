@@ -33,7 +33,7 @@ class LoadedRun:
     filter : SmoothingParams
         Smoothing that the run selected.
     identity : str
-        Of everything that its outputs depend on.
+        Hash of everything that the outputs depend on.
     causal : SmoothingParams or None
         Smoothing for real time, if the run selected one.
     images : str

@@ -51,7 +51,7 @@ class LiveSummary:
     files : tuple of Path
         Files written.
     seconds : float
-        From the first to the last frame.
+        Seconds from the first to the last frame.
     frames : int
         Number of frames processed.
     dropped : int
@@ -90,7 +90,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
     Raises
     ------
     InputError
-        For an input, run or option that is not valid.
+        If the input, a run or an option is not valid.
     """
     from harness.video.realtime import RealtimeSource
     from harness.video.source import open_source

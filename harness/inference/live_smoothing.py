@@ -25,7 +25,7 @@ class LiveRow:
     ----------
     frame : int
     id : int
-        From the tracker.
+        Id of the face in the tracker.
     found : bool
         Whether the face was found in this frame.
     box : ndarray of shape (4,)

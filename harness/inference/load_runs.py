@@ -74,9 +74,9 @@ def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
     Raises
     ------
     InputError
-        For a run or model that does not exist or reads no images.
+        If a run or model does not exist or reads no images.
     FramelightError
-        For a model whose files are missing or have changed.
+        If files of a model are missing or have changed.
     """
     stored: dict[tuple[str, str, str, str], list[StoredRun]] = {}
     exported: list[ForwardPass] = []

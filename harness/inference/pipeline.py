@@ -35,7 +35,7 @@ class PredictPipeline:
     face_stage : FaceStage
     forwards : sequence of ForwardPass
     margins : sequence of int
-        For each forward pass, the index of the margin whose crops it reads.
+        Index of the margin whose crops each forward pass reads.
     size : int
         Frames per chunk.
     progress : callable

@@ -78,9 +78,9 @@ def predict(options: PredictOptions) -> PredictSummary:
     Raises
     ------
     InputError
-        For an input, run or option that is not valid.
+        If the input, a run or an option is not valid.
     FramelightError
-        For a model whose files are missing or have changed.
+        If files of a model are missing or have changed.
     """
     from harness.video.source import open_source
 

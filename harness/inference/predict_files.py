@@ -34,7 +34,7 @@ def write_files(
     result : PredictionResult
     session : PredictSession
     folder : Path
-        Where to write; it becomes `options.out`.
+        Folder to write to; it is renamed to `options.out`.
 
     Returns
     -------

@@ -32,7 +32,7 @@ class PredictSession:
     margins : sequence of Margin
         Distinct crop margins.
     margin_indices : sequence of int
-        For each forward pass, the index of its margin.
+        Index of the margin of each forward pass.
     detector : Detector or None
     readers : tuple of LoadedRun
         The runs of all forward passes.

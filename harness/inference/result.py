@@ -23,11 +23,11 @@ class Outputs:
     smoothed : ndarray of shape (N, C)
         float64 after the filter, NaN where gaps were not filled.
     kernel : str
-        Of the filter.
+        Kernel of the filter.
     radius : int
-        Of the filter, in frames.
+        Radius of the filter in frames.
     thresholds : tuple of float or None
-        Of the action units, None for 0.5.
+        Thresholds of the action units; None for 0.5.
     label : str
         Backbone, features and head.
     """

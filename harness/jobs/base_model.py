@@ -22,7 +22,7 @@ class JobModel(ABC):
     Attributes
     ----------
     task : Task
-        What the model predicts.
+        Task of the model.
     entry : FeatureEntry
         The features that `predict` reads.
     summary : dict

@@ -47,7 +47,7 @@ def load_filter(store: Store, job_id: str) -> SmoothingParams | None:
     Parameters
     ----------
     store : Store
-        Where the replay is.
+        Store of the replay.
     job_id : str
         Id of the job.
 
@@ -68,7 +68,7 @@ def load_record(store: Store, record: Record) -> Record | None:
     Parameters
     ----------
     store : Store
-        Where the replay is.
+        Store of the replay.
     record : Record
         Record of the job.
 
@@ -94,7 +94,7 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     Parameters
     ----------
     store : Store
-        Where the job is.
+        Store of the job.
     record : Record
         Record of the job.
     root : Path

@@ -97,7 +97,7 @@ def freeze_selection(
     Returns
     -------
     SelectionRecord
-        What was written.
+        The written record.
     """
     selection = SelectionRecord(
         folder,
@@ -121,7 +121,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     job_id : str
         Id of the job.
     hint : str
-        What the user can do, for the error message.
+        Advice for the user, appended to the error message.
 
     Returns
     -------
@@ -172,6 +172,6 @@ def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:
         raise FramelightError(f"{path} cannot be read ({error.strerror}); {hint}") from error
     if actual != expected:
         raise FramelightError(
-            f"{path} was altered since the run was made (its SHA-256 begins with {actual[:12]}, expected "
+            f"{path} was modified after the run was finished (its SHA-256 begins with {actual[:12]}, expected "
             f"{expected[:12]}); it is part of {what}: {hint}"
         )

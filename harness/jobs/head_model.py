@@ -35,7 +35,7 @@ class NetworkSpec:
     name : str
         Name of its files, see `JobFolder.network_name`.
     task : Task
-        What the network predicts.
+        Task of the network.
     features : str
         Features that it uses.
     head : HeadConfig

@@ -78,7 +78,7 @@ class Job(DisplayLabels):
     Attributes
     ----------
     configuration : Configuration
-        What the result depends on.
+        Settings that the result depends on.
     seed : int
         Seed of the training.
     backbone_parameters : int
@@ -88,7 +88,7 @@ class Job(DisplayLabels):
     labels : str
         Digest of the annotations of the task in both splits.
     store : Store
-        Where results are written.
+        Store of the results.
     entry : str
         Key of the feature entry whose frames are used.
     pictures : bool

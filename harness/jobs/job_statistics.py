@@ -1,4 +1,4 @@
-"""Files with the sufficient statistics of each unit, which jobs and exports write."""
+"""Read and write the sufficient statistics of units, which jobs and exports store as .npz files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ CACHE_SIZE = 4
 
 @dataclass(frozen=True, eq=False)
 class TrainingLabels:
-    """What a job may know before its selection is written.
+    """Labels that a job may use before its selection is written.
 
     Attributes
     ----------

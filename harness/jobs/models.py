@@ -44,10 +44,10 @@ def fit_model(
         Rows that select the epoch; may be None with `epochs`.
     on_epoch : callable, optional
         Called after each epoch with its number, from 1, and the metric on the selection rows. If it returns True, the
-        training ends as pruned. A model of several networks does not call it.
+        training is pruned. A model of several networks does not call it.
     epochs : mapping of str to int, optional
-        Train each network for this number of epochs, on the learning-rate schedule of its configured length, and use
-        the last weights.
+        Train each network for this number of epochs and use the last weights. The learning-rate schedule is that of
+        the configured number of epochs.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
     folder : Path
         Folder of the job.
     entry : FeatureEntry
-        Features of any images, by the backbone of the job.
+        Features of the images to predict, extracted with the backbone of the job.
     configuration : Configuration
         Configuration of the job.
 
@@ -133,7 +133,7 @@ class ConstantModel(JobModel):
     task : Task
         The task.
     entry : FeatureEntry
-        The features, which are used for their frames only.
+        Features; only their frame numbers are used.
     constant : float32 ndarray of shape (C,)
         The outputs.
     """
@@ -171,7 +171,7 @@ def _make_untrained_model(
 
 
 def _load_constant(folder: Path) -> np.ndarray:
-    """Load the constant that predicted the reported split: of all training rows if the protocol refits."""
+    """Load the constant that predicts the reported split; with refitting, that of all training rows."""
     summary = _read_summary(folder)
     return np.array(summary.get("refit", summary)["constant"], dtype=np.float32)
 

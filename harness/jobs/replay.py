@@ -125,8 +125,8 @@ class Replay:
         """Gap-free sequences, and the row of each scored label in their concatenation.
 
         A sequence ends at its last crop, or after the last window with a scored row, as a single crop with a high frame
-        number would otherwise create millions of frames. With `missing` filled, the last frame of all has the mean
-        output of all crops, for rows of sequences without crops.
+        number would otherwise create millions of frames. If `missing` is filled, one frame with the mean output of all
+        crops is appended for the rows of sequences without crops.
         """
         predictions = self._predictions
         if not self.temporal:

@@ -43,7 +43,8 @@ NO_POSTPROCESSING = PostprocessingChoice("none", 0, None, None, {})
 def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: str = "chosen") -> PostprocessingChoice:
     """Select the thresholds of unsmoothed outputs, then the kernel and radius with the best metric.
 
-    Of several radii with the best metric, the smallest is selected. The order is that of the paper (Savchenko 2022).
+    Of several radii with the best metric, the smallest is selected. Thresholds come first, as in the paper (Savchenko
+    2022).
 
     Parameters
     ----------
@@ -61,8 +62,8 @@ def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: 
     """
     selected = _select_thresholds(replay) if thresholds == "chosen" else None
     radii = smoothing.radii() if replay.temporal else range(1)
-    applied = 0.5 if selected is None else np.array(selected)
-    curves = {kernel: replay.metric_curve(kernel, radii, applied) for kernel in smoothing.kernels}
+    fixed = 0.5 if selected is None else np.array(selected)
+    curves = {kernel: replay.metric_curve(kernel, radii, fixed) for kernel in smoothing.kernels}
     value, radius, kernel = max(
         ((value, -radius, kernel) for kernel, values in curves.items() for radius, value in zip(radii, values)),
         key=lambda candidate: (candidate[0], candidate[1], -smoothing.kernels.index(candidate[2])),

@@ -34,8 +34,8 @@ def train_job(
     """Train the models of a job, unless its predictions exist, and save the predictions unless it is pruned.
 
     One model is fitted for each split; the selection rows of the split select its epoch and get its predictions. The
-    first model also predicts the reported split. If the protocol refits, a model fitted on all training rows does
-    instead, trained for the median of the selected epochs on the same learning-rate schedule.
+    first model also predicts the reported split. If the protocol refits, a model of all training rows predicts it
+    instead, trained for the median of the selected epochs with the same learning-rate schedule.
 
     Parameters
     ----------
@@ -74,8 +74,8 @@ def train_jobs(
 ) -> dict[str, dict[str, Any]]:
     """Train the models of a group of jobs (see `harness.runner.scheduler`), like `train_job`.
 
-    Predictions are saved at the end. A training of a group whose loss or outputs are not finite saves nothing; when it
-    is trained alone, it raises an error.
+    Predictions are saved at the end, except those of jobs whose loss or outputs are not finite. Such a job raises an
+    error when it is trained alone.
 
     Parameters
     ----------
@@ -90,7 +90,9 @@ def train_jobs(
         Summaries of the pruned trainings, by training id.
     """
     with ExitStack() as locks:
-        for job in sorted(jobs, key=lambda job: job.predictions):  # jobs that share a training may run at once
+        for job in sorted(
+            jobs, key=lambda job: job.predictions
+        ):  # in one order, as other processes may lock the same trainings
             locks.enter_context(entry_lock(job.predictions))
         # training code does not get the folder of the labels
         runs = [
@@ -116,12 +118,12 @@ class _TrainingProgress:
 
     @property
     def pruning_callback(self) -> OnEpoch | None:
-        """Callback of the next model; only that of the first split reports its epochs."""
+        """Callback of the next model; only the model of the first split reports its epochs."""
         return None if self.models else self.on_epoch
 
     @property
     def fitted(self) -> list[JobModel]:
-        """The models that are finite."""
+        """Models whose loss and outputs are finite."""
         return [model for model in self.models if model is not None]
 
     @property

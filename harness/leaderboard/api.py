@@ -60,9 +60,9 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        For a recipe, setting or data set that cannot be used.
+        If the recipe, a setting or the data set cannot be used.
     FramelightError
-        Where the store cannot be written, the tracking server does not answer, or a worker process dies.
+        If the store cannot be written, the tracking server does not answer, or a worker process dies.
 
     Examples
     --------
@@ -99,14 +99,14 @@ def leaderboard(
     pandas.DataFrame
         One row for each configuration, with the columns of `framelight leaderboard --format json` (`rank`, `run_id`,
         `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), boards one after
-        another, best first. Empty where nothing was tracked.
+        another, best first. Empty if there are no runs.
 
     Raises
     ------
     InputError
-        For an unknown task, and where the store is a file.
+        If the task is unknown, or the store is a file.
     FramelightError
-        Where the tracking server does not answer.
+        If the tracking server does not answer.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def find_run(
     seed : int, optional
         Default: its first.
     data : path, optional
-        Where its data set is by now, for `labels`. Default: where it was when it was last opened.
+        Current folder of the data set, for `labels`. Default: the folder from which it was last opened.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -156,9 +156,9 @@ def find_run(
     Raises
     ------
     InputError
-        For a run or seed that there is none of, and where its files are not in the store.
+        If the run or seed does not exist, or its files are not in the store.
     FramelightError
-        Where the run was made by another version.
+        If another version of Framelight ran the job.
 
     Examples
     --------
@@ -195,7 +195,8 @@ def compare(
     Parameters
     ----------
     first, second : str
-        Runs, as `find_run` takes them. `best:TASK` beside a run is the best one on the data of that run.
+        Runs, see `find_run`. If one of them is a run and the other `best:TASK`, the latter is the best run on the
+        same data.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     tracking_uri : str, optional
@@ -206,12 +207,12 @@ def compare(
     Comparison
         `metric` (both scores, and the paired difference with interval and p-value), `parts` (the same for other
         metrics), `for_first` and `for_second` (the most influential videos), `differing` (settings) and `detectable`
-        (the minimum detectable difference). As text it is what the command prints.
+        (the minimum detectable difference). Its `str` is the output of the command.
 
     Raises
     ------
     InputError
-        For a run that there is none of, the same run twice, and runs that are not scored on the same labels.
+        If a run does not exist, both are the same, or they are not scored on the same labels.
 
     Examples
     --------
@@ -225,7 +226,7 @@ def compare(
     store = Store.default(store, tracking_uri)
     if not store.has_runs:
         raise InputError(
-            f"nothing was tracked in {store}; name the store of the runs with --store, "
+            f"no runs are tracked in {store}; pass the store of the runs with --store, "
             "or start with: framelight run quickstart"
         )
     sides = find_pair(tracked_records(store), first, second)

@@ -146,7 +146,7 @@ class Boards:
         Raises
         ------
         InputError
-            For an unknown format.
+            If the format is unknown.
         """
         if form not in FORMATS:
             raise unknown_name_error("format", form, FORMATS)

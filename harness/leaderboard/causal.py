@@ -17,7 +17,7 @@ from harness.leaderboard.rows import (
 from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0
-"""Frames per second where the dataset does not say: the rate of nearly all videos of the challenges."""
+"""Frames per second if the data set does not specify them: the rate of nearly all challenge videos."""
 
 
 @dataclass(kw_only=True)

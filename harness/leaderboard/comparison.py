@@ -26,7 +26,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run. A single seed of each is paired whatever its number.
+        The finished seeds of each run. A single seed of each is paired even if the seeds differ.
 
     Returns
     -------
@@ -36,7 +36,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Raises
     ------
     InputError
-        For the same run twice, and for runs without a seed in common.
+        If both runs are the same, or have no seed in common.
     """
     if first[0].job_id == second[0].job_id and len(first) == len(second):
         raise InputError(
@@ -151,7 +151,7 @@ def compare_records(
     ----------
     first, second : sequence of Record
         The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both have are paired; a
-        single seed of each is compared whatever its number.
+        single seed of each is compared even if the seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
 
@@ -163,8 +163,8 @@ def compare_records(
     Raises
     ------
     InputError
-        For the same run twice, for runs without a seed in common, and for runs that differ in task, data, split,
-        coverage or treatment of missing crops.
+        If both runs are the same, have no seed in common, or differ in task, data, split, coverage or treatment of
+        missing crops.
     """
     pairs = pair_seeds(first, second)
     check_comparable(pairs)

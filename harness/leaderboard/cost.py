@@ -39,8 +39,8 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     Returns
     -------
     list of bool
-        For each point, whether no other one has a value at least as high for a cost at least as low, one of them
-        better. Equal points are on the front together.
+        Whether a point is on the Pareto front: no other one has a value at least as high and a cost at least as low,
+        one of them strictly better. Equal points are on the front together.
     """
     best: float | None = None
     on_front = [False] * len(points)
@@ -205,7 +205,7 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
         If `plot` is a folder, or there is nothing to draw.
     """
     if plot is not None and plot.is_dir():
-        raise InputError(f"--plot {plot} is a folder; name a file in it, such as cost.png")
+        raise InputError(f"--plot {plot} is a folder; give a file name in it, such as cost.png")
     records, exported = tracked_records(store), list(read_exports(store))
     cache = SignificanceCache(store, remote_job_files(store), paths=statistics_paths(store, exported))
     rows = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, cache)
@@ -237,7 +237,7 @@ def _draw_plot(path: Path, rows: list[CostRow]) -> None:
 
 
 def _macs_by_run(store: Store, groups: Iterable[list[Record]]) -> dict[str, int | None]:
-    """Return the MACs of each run's backbone, by run id; None where they cannot be counted."""
+    """Return the MACs of each run's backbone, by run id; None if they cannot be counted."""
     features, macs_by_entry = FeatureStore(store.features), dict[str, int | None]()
     macs: dict[str, int | None] = {}
     for group in groups:

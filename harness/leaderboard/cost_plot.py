@@ -105,7 +105,7 @@ def _plot_board(axes: Axes, points: list[Point], colors: dict[str, str], heading
     areas = [max(MIN_AREA, MAX_AREA * point.size / largest) for point in points]
     _connect_files(axes, points, colors)
     labels = _point_labels(points)
-    for point, area, label in sorted(zip(points, areas, labels), key=lambda drawn: -drawn[1]):
+    for point, area, label in sorted(zip(points, areas, labels), key=lambda item: -item[1]):
         _plot_file(axes, point, area, colors[point.row.backbone])
         if label is not None:
             _plot_interval(axes, point, colors[point.row.backbone])
@@ -210,7 +210,7 @@ def _backbone_colors(points: list[Point]) -> dict[str, str]:
 def _point_labels(points: list[Point]) -> list[str | None]:
     """Label one file of each run, preferably on the Pareto front; None for the others.
 
-    A label names head, features and format where they differ on the board.
+    A label names head, features and format if they differ on the board.
     """
     rows = _rows(points)
     differing = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in rows}) > 1]

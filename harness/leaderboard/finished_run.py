@@ -98,17 +98,17 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     Raises
     ------
     InputError
-        For a run that cannot predict, a missing seed, and a model that is not in this store.
+        If the run cannot predict, the seed is missing, or the model is not in this store.
     FramelightError
         If a file of the model is missing or was changed.
     """
     record = select_seed(find_records(records, text), seed)
     if record.kind == "published":
-        raise InputError(f"{text} is a published figure without a model; name another run")
+        raise InputError(f"{text} is a published result without a model; choose another run")
     if "uses_labels" in record.flags:
         raise InputError(
             f"run {record.group_id} ({record.backbone}) predicts from the labels of the videos, which new images "
-            "do not have; name another run"
+            "do not have; choose another run"
         )
     folder = store.job(record.job_id)
     if not folder.is_dir():

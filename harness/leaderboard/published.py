@@ -162,7 +162,7 @@ def add_published_rows(
     dataset: str,
     split: str = "validation",
 ) -> list[Record]:
-    """Add published figures to runs, on the same board where they are comparable.
+    """Add published results to runs, on the same board if they are comparable.
 
     A board that has the split and protocol of a figure, and runs with as many labeled rows, gets the figure under the
     board's dataset name and digest. Figures without such a board keep their own.

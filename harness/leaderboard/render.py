@@ -65,7 +65,7 @@ def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100
     Raises
     ------
     InputError
-        For an unknown format.
+        If the format is unknown.
     """
     run_length = unique_prefix(row.run_id for row in rows if row.kind != "published")
     return Boards(

@@ -128,11 +128,11 @@ class LeaderboardRow(BoardRow):
     rank : int or None
         Place on the board; None for rows that are not ranked.
     tied_with_best : bool or None
-        Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test could be made.
+        Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test is possible.
     p_value : float or None
         Paired permutation test against the best row, Holm-adjusted over the board.
     untested : bool
-        Whether no test could be made although other rows of the board were tested.
+        Whether no test is possible although other rows of the board were tested.
     detectable : float or None
         Minimum difference to the best that the test detects with 80% power.
     """

@@ -41,12 +41,12 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     Raises
     ------
     InputError
-        For an unknown run, an ambiguous prefix, a run without a finished seed, a task without a run, and `best:TASK` if
-        several datasets have a board of the task.
+        If the run is unknown or its prefix ambiguous, it has no finished seed, the task has no run, or several data
+        sets have a leaderboard of the task of `best:TASK`.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
-        raise InputError(f"no run '{text}': nothing was tracked in this store; start with: framelight run quickstart")
+        raise InputError(f"no run '{text}': no runs are tracked in this store; start with: framelight run quickstart")
     if text.startswith(BEST_PREFIX):
         return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
     job_id = _JOB_ID.fullmatch(text)
@@ -144,7 +144,7 @@ def _best_run_id(records: Sequence[Record], name: str) -> str:
     if len(best) > 1:
         ordered = sorted(best.values(), key=lambda run: (datasets[(*_board_key(run), run.protocol)], *_board_key(run)))
         raise InputError(
-            f"{BEST_PREFIX}{name} is ambiguous: {len(best)} datasets have a board of this task; name a run. "
+            f"{BEST_PREFIX}{name} is ambiguous: {len(best)} datasets have a leaderboard of this task; choose a run. "
             "The best of each:\n"
             + _format_candidates([next(r for r in records if r.group_id == run.group_id) for run in ordered])
         )

@@ -27,9 +27,9 @@ def concordance(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     values : ndarray of float64, shape (...)
-        Between -1 and 1; 0 where undefined.
+        Between -1 and 1; 0 if undefined.
     defined : ndarray of bool, shape (...)
-        False where the labels or the predictions are constant.
+        False if the labels or the predictions are constant.
 
     Examples
     --------
@@ -55,9 +55,9 @@ def f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> tuple[np.ndarray, np.n
     Returns
     -------
     values : ndarray of float64, shape (...)
-        Between 0 and 1; 0 where undefined.
+        Between 0 and 1; 0 if undefined.
     defined : ndarray of bool, shape (...)
-        False where all three counts are 0.
+        False if all three counts are 0.
 
     Examples
     --------

@@ -69,7 +69,7 @@ def confidence_interval(
     Raises
     ------
     InputError
-        For an unknown metric, and for statistics of different units or tasks.
+        If the metric is unknown, or the statistics are of different units or tasks.
 
     Examples
     --------

@@ -83,7 +83,7 @@ def paired_permutation_test(
     Raises
     ------
     InputError
-        For an unknown metric, and as `all_paired_tests` does.
+        If the metric is unknown, or for the reasons of `all_paired_tests`.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def all_paired_tests(
     Returns
     -------
     dict of str to PairedTestResult
-        By metric, the primary metric of the task first.
+        Results by metric, the primary metric of the task first.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def jackknife_influence(
     Raises
     ------
     InputError
-        For an unknown metric, and as `all_paired_tests` does.
+        If the metric is unknown, or for the reasons of `all_paired_tests`.
     """
     runs = _PairedRuns(first, second, many_in_groups=False)
     runs.require_metric(metric)

@@ -45,7 +45,7 @@ class PooledStatistics:
     rows : ndarray of float64, shape (S, K, V)
         Columns of the units with rows, or of groups of them.
     has_rows : ndarray of bool
-        Which units of the statistics have rows with a valid label.
+        Whether each unit of the statistics has rows with a valid label.
     units : int
         Number of units with rows, before any grouping.
     task : str
@@ -227,7 +227,7 @@ class PooledStatistics:
         return start + columns, np.concatenate([slope, denominator_slope, denominator_slope], axis=1)
 
     def _concordance_gradients(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Compute the derivatives [S, 6, R] of a CCC with respect to its six columns; 0 where it is undefined."""
+        """Compute the derivatives [S, 6, R] of a CCC with respect to its six columns; 0 if it is undefined."""
         n, true, pred, ss_true, ss_pred, _ = np.moveaxis(part[:, 6 * which : 6 * which + 6], 1, 0)
         count = np.maximum(n, 1)
         centers_apart = self.center[which, 0] - self.center[which, 1]

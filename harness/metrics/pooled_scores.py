@@ -19,7 +19,7 @@ class Score:
     Attributes
     ----------
     metrics : dict of str to float
-        By name, the primary metric of the task first: `P_MTL`; `P_VA`, `CCC_V`, `CCC_A`; `P_EXPR`, `accuracy`,
+        Scores by name, the primary metric of the task first: `P_MTL`; `P_VA`, `CCC_V`, `CCC_A`; `P_EXPR`, `accuracy`,
         `F1/Neutral` and so on; `P_AU`, `F1/AU1` and so on.
     undefined : tuple of str
         Names of the metrics that were undefined and counted as 0; see `harness.metrics.scores`.

@@ -59,7 +59,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        For columns of different length, and for NaN or infinity.
+        If the columns have different lengths or contain NaN or infinity.
 
     References
     ----------
@@ -96,7 +96,7 @@ def p_va(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        For arrays of other shapes, and for NaN or infinity in a row with a valid label.
+        If an array has another shape, or a row with a valid label contains NaN or infinity.
 
     References
     ----------
@@ -136,7 +136,7 @@ def p_expr(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        For columns of different length, and for values that are no class.
+        If the columns have different lengths or contain values that are not classes.
 
     References
     ----------
@@ -171,7 +171,7 @@ def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        For columns of different length, and for values that are no class.
+        If the columns have different lengths or contain values that are not classes.
 
     Examples
     --------
@@ -203,7 +203,7 @@ def p_au(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        For arrays of other shapes, and for values other than 0 and 1.
+        If an array has another shape or contains values other than 0 and 1.
 
     References
     ----------

@@ -63,7 +63,7 @@ class SufficientStatistics:
         Returns
         -------
         ndarray of int64, shape (blocks, V)
-            By output block and unit.
+            Counts by output block and unit.
         """
         return np.stack(
             [
@@ -100,7 +100,7 @@ class StatisticsAccumulator:
     Raises
     ------
     InputError
-        For an unknown task, and for labels or units of the wrong shape or range.
+        If the task is unknown, or labels or units have a wrong shape or range.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ def compute_statistics(
     Raises
     ------
     InputError
-        For an unknown task, arrays of the wrong shape or range, and NaN or infinity in a row with a valid label.
+        If the task is unknown, an array has a wrong shape or range, or a row with a valid label is not finite.
 
     Examples
     --------

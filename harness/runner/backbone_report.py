@@ -51,7 +51,7 @@ def write_report(
     Parameters
     ----------
     store : Store
-        Where the report is written.
+        Store of the report.
     trained : TrainedStills
         Result of the training.
     splits : (Stills, Stills or None)
@@ -94,7 +94,7 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
     Parameters
     ----------
     store : Store
-        Where the report is.
+        Store of the report.
     folder : Path
         Folder of the trained backbone.
 

@@ -100,7 +100,7 @@ def train_backbone(
     data : Path or None
         Data set to train on; None for the synthetic images of the recipe.
     store : Store
-        Where the backbone is written.
+        Store of the backbone.
     tracker : Tracker, optional
         Tracks the training.
     force : bool

@@ -62,7 +62,7 @@ def get_or_extract_features(
     dataset : Dataset
         The data set.
     store : Store
-        Where the features are.
+        Store of the features.
     options : ExtractionOptions
         Precision, engine and threads.
     images : str, optional

@@ -33,7 +33,7 @@ class Kind:
     command : str
         Command that runs it.
     does : str
-        What the command does.
+        Description of the command.
     example : str
         Name of a recipe that serves as an example.
     """
@@ -55,6 +55,13 @@ def recipe_names(kind: type | None = None) -> list[str]:
 
     names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
     return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
+
+
+def recipe_minutes(name: str) -> float | None:
+    """Return about how many minutes a recipe of `experiments` takes, see `MINUTES` there; None if not measured."""
+    from experiments._durations import MINUTES
+
+    return MINUTES.get(name)
 
 
 def find_recipe(

@@ -172,5 +172,5 @@ def _parse_scalar(hint: Any, text: str, setting: str) -> Any:
     try:
         return hint(text)
     except ValueError:
-        kind = {int: "a whole number", float: "a number"}.get(hint, hint.__name__)
+        kind = {int: "an integer", float: "a number"}.get(hint, hint.__name__)
         raise InputError(f"--set {setting}: expects {kind}, not '{text}'") from None

@@ -39,7 +39,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     data : Path or None
         Folder of the data set; None for the synthetic videos of the recipe.
     store : Store
-        Where everything is stored.
+        Store of all results.
     tracker : Tracker, optional
         Tracks the training of backbones.
 

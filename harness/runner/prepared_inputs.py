@@ -58,7 +58,7 @@ class PreparedInputs:
     labels : dict of str to str
         Digest of the annotations, by task.
     backbones : tuple of PreparedBackbone
-        In the order of `Recipe.all_backbones`.
+        Backbones in the order of `Recipe.all_backbones`.
     """
 
     root: Path

@@ -251,7 +251,7 @@ class Recipe:
     def __post_init__(self) -> None:
         require(
             all(0 <= seed < MOST_SEEDS for seed in self.seeds),
-            f"seeds {', '.join(map(str, self.seeds))}: a seed must be a whole number from 0 to {MOST_SEEDS - 1}",
+            f"seeds {', '.join(map(str, self.seeds))}: a seed must be an integer from 0 to {MOST_SEEDS - 1}",
         )
         require(self.memory >= 1, f"memory is {self.memory} MiB; it must be at least 1")
         for name, choices in (

@@ -76,7 +76,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
     data : Path or None
         Folder of the data set; None for the synthetic videos of the recipe.
     store : Store
-        Where everything is stored.
+        Store of all results.
     workers : int
         Number of jobs that run at the same time.
     force : bool
@@ -85,7 +85,7 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
     Returns
     -------
     RunResult
-        What was computed, and which jobs failed.
+        Numbers of jobs, and records of the failed ones.
 
     Raises
     ------

@@ -103,7 +103,7 @@ class JobScheduler:
     workers : int
         Number of its workers.
     jobs : mapping of Job to PruningClient or None
-        The jobs, and where they report their epochs.
+        The jobs, and the address to which they report epochs.
     trained : callable
         Returns whether a job has its predictions already.
     begin : callable

@@ -52,7 +52,7 @@ class GridSearch:
     grid : Grid
         The grid.
     store : Store
-        Where the study is stored.
+        Store of the study.
     """
 
     def __init__(self, expansion: JobGrid, grid: Grid, store: Store) -> None:

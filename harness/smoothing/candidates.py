@@ -32,7 +32,7 @@ class SmoothingGrid:
     Raises
     ------
     InputError
-        For an unknown kernel or gap-filling method, and for radii out of range.
+        If a kernel or the gap-filling method is unknown, or a radius is out of range.
 
     Examples
     --------

@@ -73,7 +73,7 @@ def statistics_by_radius(
     Raises
     ------
     InputError
-        As `harness.smoothing.kernels.smooth_many_radii` and `harness.metrics.unit_statistics.StatisticsAccumulator` do.
+        See `harness.smoothing.kernels.smooth_many_radii` and `harness.metrics.unit_statistics.StatisticsAccumulator`.
 
     Examples
     --------

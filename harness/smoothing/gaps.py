@@ -45,7 +45,8 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     Raises
     ------
     InputError
-        For an unknown method, no crops, frame numbers that do not ascend from 1 or later, and NaN or infinity.
+        If the method is unknown, there are no crops, frame numbers do not ascend from 1 or later, or values are not
+        finite.
 
     References
     ----------

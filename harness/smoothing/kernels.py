@@ -57,7 +57,7 @@ def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
     Raises
     ------
     InputError
-        For an unknown kernel, a radius out of range, and NaN or infinity.
+        If the kernel is unknown, the radius is out of range, or values are not finite.
 
     References
     ----------
@@ -245,7 +245,7 @@ def validate_matrix(values: ArrayLike, what: str) -> np.ndarray:
     Raises
     ------
     InputError
-        For arrays of other dimensions, and for NaN or infinity. Messages call the values `what`.
+        If an array has other dimensions or contains NaN or infinity. Messages call the values `what`.
     """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2:
@@ -260,7 +260,7 @@ def _validate_radii(radii: Sequence[int] | Iterable[int]) -> list[int]:
     try:
         integers = [operator.index(radius) for radius in radii]
     except TypeError:
-        raise InputError("a radius must be a whole number of frames") from None
+        raise InputError("a radius must be an integer number of frames") from None
     if not all(0 <= radius <= MAX_RADIUS for radius in integers):
         raise InputError(f"a radius must be from 0 to {MAX_RADIUS} frames; got {integers}")
     if any(after <= before for before, after in zip(integers, integers[1:])):
@@ -277,7 +277,7 @@ class SmoothingParams:
     kernel : str
         Smoothing kernel; see `smooth`.
     radius : int
-        In frames.
+        Radius in frames.
     gaps : str
         Method of `harness.smoothing.gaps.fill_gaps`.
     thresholds : tuple of 12 float, optional

@@ -25,12 +25,12 @@ class StreamingFilter:
     kernel : {"none", "trailing_mean", "trailing_median", "exponential"}
         See `smooth`.
     radius : int
-        In frames, from 0 to 250.
+        Radius in frames, from 0 to 250.
 
     Raises
     ------
     InputError
-        For an unknown kernel, a kernel that needs later frames, and a radius out of range.
+        If the kernel is unknown or needs later frames, or the radius is out of range.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class StreamingFilter:
         Raises
         ------
         InputError
-            For NaN or infinity, which would never leave the filter.
+            If a value is NaN or infinite; it would never leave the filter.
         """
         if outputs is None:
             self._missed += self._last is None

@@ -71,7 +71,7 @@ def tracked_records(store: Store) -> list[Record]:
     Returns
     -------
     list of Record
-        Records without curve, environment and duration; empty if nothing was tracked.
+        Records without curve, environment and duration; empty if there are no runs.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str],
     Raises
     ------
     FramelightError
-        Where a tracking server does not answer.
+        If a tracking server does not answer.
     """
     from harness.tracking.reader import read_runs
     from harness.tracking.serialization import JOB_TAG

@@ -115,7 +115,7 @@ def writer_id(location: Location) -> str:
 
 
 def source_tags(location: Location) -> dict[str, str]:
-    """Return the tags that identify who logged a run; standard MLflow tags where they exist."""
+    """Return the tags that identify who logged a run; standard MLflow tags if they exist."""
     return {
         "mlflow.source.name": "framelight",
         "mlflow.source.type": "LOCAL",

@@ -22,8 +22,8 @@ KINDS = ("run", "baseline", "published", "trial")
 """Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and not on a leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
 FLAGS = {
-    "uses_labels": "uses labels of the reported split",
-    "own_scores": "features include the backbone's scores for the predicted labels",
+    "uses_labels": "uses the labels of the reported split",
+    "own_scores": "features include the backbone's own predictions of the targets",
 }
 """Caveats of a result, and their explanation."""
 _TUPLE_FIELDS = ("thresholds", "expected_seeds", "undefined", "flags")
@@ -117,7 +117,7 @@ class Record(DisplayLabels):
     units : int
         Number of scored units.
     unit : {"video", "subject"}
-        What a unit is.
+        Kind of unit.
     ci_low, ci_high : float, optional
         95% CI of this seed, resampling units.
     config : mapping

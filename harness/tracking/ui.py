@@ -33,7 +33,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
     Raises
     ------
     InputError
-        If the location is a server, nothing was tracked there, or the port is not free.
+        If the location is a server, it has no runs, or the port is not free.
     """
     if location.server:
         raise InputError(f"{location.uri} is a server with its own UI; open this address in a browser")

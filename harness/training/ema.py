@@ -20,7 +20,7 @@ class ExponentialMovingAverage:
     module : nn.Module
         Its current state initializes the averages.
     decay : float
-        From 0 to below 1.
+        Decay in [0, 1).
 
     Attributes
     ----------

@@ -29,7 +29,7 @@ class FrameNetwork(nn.Module):
     Raises
     ------
     InputError
-        For unknown features.
+        If the features are unknown.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Packages that share their name with a function of the public API."""
+"""Packages with the same name as a function of the public API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 class CallablePackage(ModuleType):
     """Package that is called like the function of the same name in its module `api`.
 
-    The import system puts the package `harness.leaderboard` in the place of any function of that name.
+    `harness.leaderboard` is both a package and a public function. An import of the package replaces an attribute with
+    that name, so the package itself has to be callable.
     """
 
     @property
@@ -21,7 +22,7 @@ class CallablePackage(ModuleType):
 
     @property
     def __wrapped__(self) -> Any:
-        """Function that a call is passed to."""
+        """Function that calls are forwarded to."""
         return getattr(import_module(f"{self.__name__}.api"), self.__name__.rpartition(".")[2])
 
     def __reduce__(self) -> tuple[Any, ...]:

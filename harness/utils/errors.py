@@ -39,7 +39,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     Parameters
     ----------
     kind : str
-        What is named, such as `kernel`.
+        Kind of object that the name refers to, such as `kernel`.
     name : str
         The unknown name.
     known : iterable of str

@@ -26,7 +26,7 @@ def to_jsonable(value: Any) -> Any:
     Raises
     ------
     TypeError
-        For a dataclass without a `hash_tag`, and for other types.
+        If a dataclass has no `hash_tag`, or a value has another type.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: to_jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 Moved = dict[str, dict[str, tuple[str, ...]]]
-"""For each module of the previous version, where its names are now, as `name` or `name=new_name`."""
+"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
@@ -55,7 +55,7 @@ class DeprecatedModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
-        modules = {module: import_module(module) for module in self._modules}  # importing resets what was warned
+        modules = {module: import_module(module) for module in self._modules}  # imports reset shown warnings
         module, new = self._names[name]
         # The same text for every name, so that a statement with several names warns once.
         renamed = ", ".join(f"{old} is now {new}" for old, (_, new) in self._names.items() if old != new)

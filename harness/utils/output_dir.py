@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from backbones.atomic_files import restore_displaced
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
 def check_output_dir(out: Path, force: bool, *read: Path) -> None:
     """Check that a folder can be written without losing anything.
+
+    Content that a killed process has displaced while it replaced the folder is put back first.
 
     Parameters
     ----------
@@ -29,12 +32,13 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
         If `out` is a file, contains the current folder, cannot be created, or is not empty (unless `force`), or if
         replacing it would remove something that is read.
     """
+    restore_displaced(out.parent, out.name)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; choose a folder")
     folder = out.resolve()
     if Path.cwd().is_relative_to(folder):
         raise InputError(f"--out {out} is or contains the current folder; choose a new folder")
-    # unlike Path.exists, os.path.exists does not raise where a folder may not be entered
+    # unlike Path.exists, os.path.exists does not raise if a folder may not be entered
     parent = next(path for path in folder.parents if os.path.exists(path))  # noqa: PTH110 - see above
     if not parent.is_dir():
         raise InputError(f"--out {out} cannot be created: {parent} is a file; choose another folder")

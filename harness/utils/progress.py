@@ -19,7 +19,7 @@ class Progress:
     title : str
         Shown before the bar.
     unit : str, default="it"
-        What is counted.
+        Unit of the progress.
     """
 
     def __init__(self, title: str, unit: str = "it") -> None:

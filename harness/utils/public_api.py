@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 def framelight_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Raise errors of `backbones` as FramelightError, or InputError where the input is wrong.
+    """Raise errors of `backbones` as FramelightError, or InputError if the input is wrong.
 
-    `backbones` does not know `harness`, so its errors have a base class of their own.
+    `backbones` does not know `harness`, so its errors have a separate base class.
     """
 
     @functools.wraps(function)

@@ -69,7 +69,7 @@ class Store:
     studies = RelativePath(f"{ARTIFACTS}/studies")
     """Locks of Optuna studies."""
     exports = RelativePath(f"{ARTIFACTS}/exports")
-    """What is known of exported files, a folder for each job."""
+    """Records of exported files, one folder per job."""
     models = RelativePath(f"{ARTIFACTS}/models")
     """Models downloaded from a registry."""
     leaks = RelativePath(f"{ARTIFACTS}/leaks")
@@ -120,7 +120,7 @@ class Store:
         return bool(self.tracking_uri) or self.mlflow_database.is_file()
 
     def require_folder(self) -> None:
-        """Raise InputError where the root is a file."""
+        """Raise InputError if the root is a file."""
         if self.root.exists() and not self.root.is_dir():
             raise InputError(f"--store {self} is a file; a store is a folder")
 

@@ -15,7 +15,7 @@ class ValidatedSettings:
     Attributes
     ----------
     _what : str
-        What the settings are for, named in messages.
+        Purpose of the settings, for messages.
     """
 
     _what = "backbone training"
@@ -34,7 +34,7 @@ class ValidatedSettings:
     def _validate_integer(self, name: str, least: int) -> None:
         value = getattr(self, name)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self._raise_invalid(name, f"a whole number of at least {least}")
+            self._raise_invalid(name, f"an integer of at least {least}")
 
     def _validate_fraction(self, name: str) -> None:
         """Require a number from 0 to below 1."""
@@ -60,7 +60,7 @@ def require_distinct(values: tuple, name: str, where: str) -> None:
     ----------
     values : tuple
     name, where : str
-        What the values are and which setting has them, named in the message.
+        Kind of the values, and name of the setting, for the message.
     """
     require(len(values) > 0, f"{where} has no {name}; give at least one")
     require(len(set(values)) == len(values), f"{where} lists the same {name} twice; remove one")

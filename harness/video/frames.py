@@ -13,7 +13,7 @@ import numpy as np
 from harness.utils.errors import InputError
 
 DEFAULT_RATE = 25.0
-"""Frames per second where the rate is unknown."""
+"""Frames per second that are assumed if the rate is unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Frame:
     Attributes
     ----------
     number : int
-        From 1; for a crop, the frame number in its file name.
+        Number of the frame, from 1; for a crop, the frame number in its file name.
     seconds : float
         Time since the start of the input; NaN if it has no time.
     pixels : ndarray of uint8, shape (height, width, 3)
@@ -49,7 +49,7 @@ class Source(Protocol):
     Attributes
     ----------
     name : str
-        As given by the user.
+        Name as the user gave it.
     kind : {"video", "image", "images", "crops", "camera"}
         `crops`: every frame is already the crop of a face.
     frames : int or None

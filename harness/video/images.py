@@ -24,7 +24,7 @@ class ImageSource:
     """Image files as frames without time.
 
     Photos are rotated upright by their EXIF orientation, crops are not. Files that cannot be read are skipped and
-    mentioned in `notes`. See `harness.video.frames.Source` for the other attributes.
+    listed in `notes`. See `harness.video.frames.Source` for the other attributes.
 
     Parameters
     ----------
@@ -32,12 +32,12 @@ class ImageSource:
         Frame number and file, ascending.
     kind : {"image", "images", "crops"}
     name : str
-        As given by the user.
+        Name of the source, as the user gave it.
 
     Attributes
     ----------
     files : tuple of (int, Path)
-        `numbered`.
+        The argument `numbered`.
 
     Raises
     ------
@@ -91,5 +91,5 @@ def _exif_orientation(path: Path) -> Orientation:
     try:
         with Image.open(path) as image:
             return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION, 1), UPRIGHT)
-    except Exception:  # damaged EXIF data raise a dozen kinds of errors; the image is then left as it is
+    except Exception:  # damaged EXIF data raises many types of errors; the image is then not rotated
         return UPRIGHT

@@ -28,7 +28,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
     Returns
     -------
     dict of str to Path
-        By file name without ending.
+        Video files by name without extension.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The named backbones: what they are, what they cost, and what references mean."""
+"""Specifications, costs and references of the named backbones."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ WIDTHS = {
 }
 
 
-def test_names_are_light_to_list():
+def test_listing_names_does_not_import_torch():
     script = "import sys, backbones; print(*backbones.names()); print('torch' in sys.modules, 'timm' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     names, loaded = result.stdout.splitlines()
@@ -64,7 +64,7 @@ def test_macs_by_hand():
     assert spent.parameters == 8 * 28 + 8 * 10 + 10 * 129 and spent.size_mb == round(spent.parameters * 4e-6, 3)
 
 
-def test_random_weights_are_the_same_everywhere_and_disturb_nothing():
+def test_random_weights_are_reproducible_without_side_effects():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -76,7 +76,7 @@ def test_random_weights_are_the_same_everywhere_and_disturb_nothing():
     assert one.weights_hash != backbones.load("tiny_mobilenet").weights_hash
 
 
-def test_a_backbone_gives_embeddings_and_scores():
+def test_backbone_returns_embeddings_and_scores():
     for name, size, width in (("tiny_resnet", 64, 128), ("mobilenet_v3@random", 224, 1280)):
         network = backbones.load(name)
         pixels = torch.randn(2, 3, size, size)
@@ -94,7 +94,7 @@ def test_any_timm_model():
         backbones.load("timm:resnt18")
 
 
-def test_training_changes_the_hash_and_classes_can_be_replaced():
+def test_training_changes_the_hash():
     network = backbones.build("tiny_mobilenet", ("anna", "berta", "carla"), seed=3)
     before = network.weights_hash
     network.train()
@@ -120,12 +120,12 @@ def test_training_changes_the_hash_and_classes_can_be_replaced():
         ("", "unknown backbone"),
     ],
 )
-def test_references_that_mean_nothing(reference, message):
+def test_invalid_references_raise(reference, message):
     with pytest.raises(BackboneError, match=message):
         backbones.load(reference)
 
 
-def test_unreachable_hub_is_said_at_once(monkeypatch, tmp_path):
+def test_unreachable_hub_raises_immediately(monkeypatch, tmp_path):
     import timm  # noqa: F401  (its import is not what is timed)
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
@@ -139,7 +139,7 @@ def test_unreachable_hub_is_said_at_once(monkeypatch, tmp_path):
     assert time.monotonic() - start < 5
 
 
-def test_peek_agrees_with_load_and_then_needs_no_torch(tmp_path):
+def test_get_info_agrees_with_load_and_then_needs_no_torch(tmp_path):
     cache = tmp_path / "hashes.json"
     assert backbones.get_info("tiny_resnet", None, cache) == backbones.load("tiny_resnet").info()
     script = (
@@ -153,7 +153,7 @@ def test_peek_agrees_with_load_and_then_needs_no_torch(tmp_path):
     assert backbones.get_info("tiny_resnet", None, cache) == info
 
 
-def test_preparation_follows_the_spec():
+def test_prepare_applies_the_spec():
     image = np.random.default_rng(0).integers(0, 256, (112, 96, 3), dtype=np.uint8)
     for name in ("efficientnet_b0", "vggface", "tiny_resnet", "mobilenet_v1"):
         given = backbones.spec(name).preprocessing
@@ -174,14 +174,14 @@ def test_vggface_subtracts_its_mean_from_0_to_255():
     )
 
 
-def test_preprocessing_refuses_what_it_does_not_know():
+def test_invalid_preprocessing_raises():
     with pytest.raises(BackboneError, match="bicubic"):
         Preprocessing(64, "cubic")
     with pytest.raises(BackboneError, match="square"):
         Preprocessing(64, resize="crop")
 
 
-def test_hash_sees_names_shapes_types_and_values():
+def test_hash_depends_on_names_shapes_types_and_values():
     base = {"a": torch.arange(6.0).reshape(2, 3)}
     others = [{"b": base["a"]}, {"a": base["a"].reshape(3, 2)}, {"a": base["a"].double()}, {"a": base["a"] + 1}]
     assert len({hash_weights(state) for state in [base, *others]}) == 5

@@ -1,8 +1,12 @@
-"""Checkpoint folders: what is written comes back, and what was tampered with does not."""
+"""Checkpoint folders: round trip and verification."""
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,7 +22,7 @@ CLASSES = ("Neutral", "Anger", "Other")
 
 @pytest.fixture
 def saved(tmp_path):
-    """A trained entry called `mine` in tmp_path, and the backbone it was made from."""
+    """A trained entry called `mine` in tmp_path, and its parent backbone."""
     network = backbones.build("tiny_mobilenet", CLASSES, seed=4)
     backbones.save_checkpoint(
         tmp_path / "mine-0123",
@@ -49,7 +53,7 @@ def test_round_trip(saved):
             torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
-def test_the_card_says_all_that_is_needed(saved):
+def test_card_is_complete(saved):
     checkpoints, network = saved
     card = backbones.read_card(checkpoints / "mine-0123")
     assert card["architecture"] == "tiny_mobilenet" and card["classes"] == list(CLASSES)
@@ -59,7 +63,7 @@ def test_the_card_says_all_that_is_needed(saved):
     assert set(backbones.entries(checkpoints)) == {"mine-0123"}
 
 
-def test_a_name_that_two_cards_claim_answers_for_neither(saved):
+def test_name_of_two_cards_is_ambiguous(saved):
     checkpoints, network = saved
     backbones.save_checkpoint(checkpoints / "mine-4567", network, {"name": "mine"})
     with pytest.raises(BackboneError, match="did you mean mine-"):
@@ -67,7 +71,7 @@ def test_a_name_that_two_cards_claim_answers_for_neither(saved):
     assert backbones.load("mine-4567", checkpoints).weights_hash == network.weights_hash
 
 
-def test_one_broken_card_does_not_hide_the_others(saved):
+def test_broken_card_does_not_hide_others(saved):
     checkpoints, _ = saved
     (checkpoints / "broken").mkdir()
     (checkpoints / "broken" / "card.json").write_text("{half")
@@ -76,7 +80,7 @@ def test_one_broken_card_does_not_hide_the_others(saved):
         backbones.load("broken", checkpoints)
 
 
-def test_peek_reads_the_card_alone(saved):
+def test_get_info_reads_only_the_card(saved):
     checkpoints, network = saved
     info = backbones.get_info("mine", checkpoints)
     (checkpoints / "mine-0123" / "model.safetensors").unlink()
@@ -85,12 +89,12 @@ def test_peek_reads_the_card_alone(saved):
         backbones.load(info.reference, info.checkpoints)
 
 
-def test_peek_and_load_tell_the_same(saved):
+def test_get_info_agrees_with_load(saved):
     checkpoints, _ = saved
     assert backbones.get_info("mine", checkpoints) == backbones.load("mine", checkpoints).info()
 
 
-def test_its_preprocessing_is_the_card_s(saved):
+def test_preprocessing_comes_from_the_card(saved):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "card.json"
     card = card_of(path.parent)
@@ -100,7 +104,7 @@ def test_its_preprocessing_is_the_card_s(saved):
 
 
 @pytest.mark.parametrize("change", [{"mean": [0.5]}, {"std": [0, 1, 1]}, {"input_size": "64"}, {"crop": True}])
-def test_pixels_that_a_card_cannot_mean_are_said_with_the_file(saved, change):
+def test_invalid_preprocessing_in_card_names_the_file(saved, change):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "card.json"
     card = card_of(path.parent)
@@ -118,7 +122,7 @@ def test_saving_again_replaces(saved):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_while_it_is_replaced_there_is_always_one(saved):
+def test_checkpoint_is_replaced_atomically(saved):
     """Whatever moment a kill picks, a whole checkpoint is at the path."""
     checkpoints, _ = saved
     path, done, absent = checkpoints / "mine-0123", threading.Event(), []
@@ -141,7 +145,7 @@ def test_while_it_is_replaced_there_is_always_one(saved):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_what_was_there_stays_when_the_new_one_fails(saved):
+def test_failed_save_keeps_the_old_checkpoint(saved):
     checkpoints, network = saved
     with pytest.raises(WriteError, match="cannot write.*mine-0123"), atomic_write_dir(checkpoints / "mine-0123"):
         raise OSError("no space left")
@@ -150,13 +154,13 @@ def test_what_was_there_stays_when_the_new_one_fails(saved):
 
 
 @pytest.mark.parametrize("broken", [False, True])
-def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
+def test_replacing_without_rename_exchange(saved, monkeypatch, broken):
     checkpoints, network = saved
     path, rename = checkpoints / "mine-0123", os.rename
     monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
 
     def failing(source, target):
-        if not source.name.endswith(".old.aside") and target == path:
+        if source.parent == path.parent and target == path:
             raise OSError("the disk went away")
         rename(source, target)
 
@@ -173,32 +177,88 @@ def test_replacing_where_names_cannot_be_exchanged(saved, monkeypatch, broken):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_a_folder_that_a_killed_process_had_moved_away_is_cleaned_up(saved, monkeypatch):
-    """Where names cannot be exchanged, a kill between the two renames leaves the old folder under a temporary name."""
-    checkpoints, _ = saved
-    path, rename = checkpoints / "mine-0123", os.rename
-    os.utime(path, (0, 0))
-    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda first, second: False)
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import backbones.atomic_files as atomic_files
+path, rename = Path(sys.argv[1]), os.rename
+atomic_files._try_atomic_exchange = lambda first, second: False
+def killed(source, target):
+    if Path(target) == path:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(source, target)
+os.rename = killed
+with atomic_files.atomic_write_dir(path) as temp_dir:
+    (temp_dir / "card.json").write_text("{}")
+"""
 
-    def killed(source, target):
-        if target == path:
-            raise KeyboardInterrupt
+
+@pytest.fixture
+def displaced(saved):
+    """Checkpoints after a kill between the two renames, where names cannot be exchanged."""
+    checkpoints, network = saved
+    path = checkpoints / "mine-0123"
+    killed = subprocess.run([sys.executable, "-c", KILLED, path], timeout=60, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL and not path.exists(), killed.stderr
+    return checkpoints, network
+
+
+def test_the_only_copy_of_a_checkpoint_is_found_after_a_kill(displaced):
+    checkpoints, network = displaced
+    assert list(backbones.entries(checkpoints)) == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
+
+
+def test_the_only_copy_of_a_checkpoint_is_found_by_its_folder_after_a_kill(displaced):
+    checkpoints, network = displaced
+    assert backbones.load(f"tiny_mobilenet@{checkpoints / 'mine-0123'}").weights_hash == network.weights_hash
+
+
+def test_the_only_copy_of_a_checkpoint_is_put_back_instead_of_removed(displaced):
+    checkpoints, network = displaced
+    remove_stale_temp_files(checkpoints)
+    assert not (checkpoints / "mine-0123").exists(), "a process that is running is about to replace it"
+    for path in checkpoints.iterdir():
+        os.utime(path, (0, 0))
+    remove_stale_temp_files(checkpoints)
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
+
+
+def test_a_displaced_checkpoint_is_removed_where_it_has_been_replaced(displaced):
+    checkpoints, _ = displaced
+    other = backbones.build("tiny_mobilenet", CLASSES, seed=5)
+    os.rename(next(checkpoints.glob(".mine-0123.*.displaced.aside")), checkpoints.parent / "hidden")
+    backbones.save_checkpoint(checkpoints / "mine-0123", other, {"name": "mine"})
+    os.rename(checkpoints.parent / "hidden", checkpoints / ".mine-0123.x.displaced.aside")
+    for path in checkpoints.glob(".*"):
+        os.utime(path, (0, 0))
+    remove_stale_temp_files(checkpoints)
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+
+
+def test_readers_that_put_a_folder_back_do_not_disturb_its_replacement(saved, monkeypatch):
+    checkpoints, _ = saved
+    path, rename, times = checkpoints / "mine-0123", os.rename, []
+    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
+
+    def with_reader(source, target):
+        if Path(target) == path and Path(source).parent == checkpoints and len(times) < 3:
+            times.append(1)
+            monkeypatch.setattr("os.rename", rename)
+            assert list(backbones.entries(checkpoints)) == ["mine-0123"]
+            monkeypatch.setattr("os.rename", with_reader)
         rename(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("os.rename", killed)
-        with atomic_write_dir(path):
-            pass
-    (leftover,) = checkpoints.iterdir()
-    assert leftover.name.startswith(".mine-0123.") and leftover.name.endswith(".aside")
-    remove_stale_temp_files(checkpoints)
-    assert leftover.exists(), "a process that is running may be about to restore it"
-    os.utime(leftover, (0, 0))
-    remove_stale_temp_files(checkpoints)
-    assert not list(checkpoints.iterdir())
+    monkeypatch.setattr("os.rename", with_reader)
+    other = backbones.build("tiny_mobilenet", CLASSES, seed=5)
+    backbones.save_checkpoint(path, other, {"name": "mine"})
+    assert len(times) == 3 and backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_an_altered_file_is_refused(saved):
+def test_modified_file_is_rejected(saved):
     checkpoints, _ = saved
     path = checkpoints / "mine-0123" / "model.safetensors"
     data = bytearray(path.read_bytes())
@@ -211,7 +271,7 @@ def test_an_altered_file_is_refused(saved):
         backbones.load("mine", checkpoints)
 
 
-def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
+def test_other_architecture_lists_mismatched_tensors(saved):
     checkpoints, _ = saved
     with pytest.raises(BackboneError, match=r"weights of tiny_resnet: \d+ tensors.*body\.0\.0\.weight: 24x1x3x3"):
         backbones.load("tiny_resnet@mine", checkpoints)
@@ -224,19 +284,19 @@ def test_another_architecture_names_the_tensors_that_do_not_fit(saved):
 @pytest.mark.parametrize(
     "text, message", [("{half", "cannot be read"), ("{}", "lacks name, architecture"), ("[]", "lacks")]
 )
-def test_a_card_that_is_not_one(saved, text, message):
+def test_invalid_card_raises(saved, text, message):
     checkpoints, _ = saved
     (checkpoints / "mine-0123" / "card.json").write_text(text)
     with pytest.raises(BackboneError, match=message):
         backbones.load(str(checkpoints / "mine-0123"))
 
 
-def test_unknown_names_know_the_entries(saved):
+def test_unknown_name_suggests_entries(saved):
     with pytest.raises(BackboneError, match="did you mean mine"):
         backbones.load("mne", saved[0])
 
 
-def test_a_card_of_a_later_format(saved):
+def test_later_card_format_is_rejected(saved):
     path = saved[0] / "mine-0123" / "card.json"
     path.write_text(json.dumps({**card_of(path.parent), "format": 99}))
     with pytest.raises(BackboneError, match="upgrade"):

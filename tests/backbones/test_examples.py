@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the public functions of `backbones` are correct."""
+"""Doctests of the public functions of `backbones`."""
 
 import doctest
 import inspect
@@ -9,7 +9,7 @@ import backbones
 
 
 @pytest.mark.parametrize("name", [name for name in backbones.__all__ if inspect.isfunction(getattr(backbones, name))])
-def test_the_example_is_correct(name, tmp_path, monkeypatch):
+def test_example_is_correct(name, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (example,) = doctest.DocTestFinder(recurse=False).find(getattr(backbones, name), name, globs={})
     report = []

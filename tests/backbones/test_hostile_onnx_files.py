@@ -26,18 +26,18 @@ from tests.helpers.onnx_models import pooled, written
         b"\x08\x08\x3a\x03\x0a\x01\xff",
     ],
 )
-def test_what_is_no_model(tmp_path, data, capfd):
+def test_invalid_model_raises(tmp_path, data, capfd):
     path = tmp_path / "m.onnx"
     path.write_bytes(data)
     assert "ONNX" in refusal(path)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_file_raises(tmp_path):
     assert "cannot read" in refusal(tmp_path / "none.onnx")
 
 
-def test_a_graph_that_the_runtime_refuses_is_one_message(tmp_path, capfd):
+def test_graph_rejected_by_runtime_raises(tmp_path, capfd):
     path = written(tmp_path / "m.onnx", "g (float[N,3,8,8] x) => (float[N,8] scores) { scores = Telepathy (x) }")
     text = refusal(path)
     assert "cannot open" in text and "Telepathy" in text and len(text) < 700
@@ -59,7 +59,7 @@ def external(tensor, location):
 @pytest.mark.parametrize(
     "where", ["initializer", "constant", "branch", "sparse", "sparse constant", "function", "default of a function"]
 )
-def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
+def test_external_files_are_never_opened(tmp_path, where):
     tensor = external(onnx.TensorProto(name="w", dims=[8], data_type=1), "/etc/hostname")
     model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}))
     constant = onnx.helper.make_node("Constant", [], ["w"], value=tensor)
@@ -83,7 +83,7 @@ def test_no_other_file_is_opened_wherever_the_graph_names_it(tmp_path, where):
     assert "tensors are stored in /etc/hostname" in refusal(tmp_path / "m.onnx")
 
 
-def test_no_field_is_hidden_behind_a_number_of_more_than_32_bits(tmp_path):
+def test_large_field_numbers_do_not_hide_fields(tmp_path):
     """The protobuf reader of ONNX Runtime cuts such a number, and would find tensors that lie elsewhere in it."""
     path = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
     tensor = external(onnx.TensorProto(name="w", dims=[8], data_type=1), "/etc/hostname")
@@ -114,7 +114,7 @@ def words_of(command, folder):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_a_user_is_told_to_run_is_one_command_whatever_the_file_calls_its_tensors(tmp_path, name):
+def test_suggested_command_is_shell_quoted(tmp_path, name):
     model = onnx.load(pooled(tmp_path / "m.onnx", {"output": 8}))
     for node in model.graph.node:
         for names in (node.input, node.output):
@@ -129,7 +129,7 @@ def test_what_a_user_is_told_to_run_is_one_command_whatever_the_file_calls_its_t
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_so_it_is_for_a_size_that_is_not_fixed_and_for_tensors_elsewhere(tmp_path, name):
+def test_suggested_commands_for_size_and_tensors_are_shell_quoted(tmp_path, name):
     model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}, "float[N,3,H,W] x"))
     model.graph.input[0].name = name
     model.graph.node[0].input[0] = name
@@ -148,7 +148,7 @@ def test_so_it_is_for_a_size_that_is_not_fixed_and_for_tensors_elsewhere(tmp_pat
     assert sorted(texts) == sorted([str(path), "whole.onnx"])
 
 
-def test_graphs_nested_without_end(tmp_path):
+def test_deeply_nested_graphs_are_rejected(tmp_path):
     graph = onnx.GraphProto()
     for _ in range(12):
         graph = onnx.GraphProto(node=[onnx.helper.make_node("If", ["b"], ["c"], then_branch=graph)])
@@ -158,7 +158,7 @@ def test_graphs_nested_without_end(tmp_path):
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_damaged_bytes_are_read_or_refused(tmp_path_factory, data):
+def test_damaged_files_raise_backbone_error_or_load(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
     path = folder / "damaged.onnx"
     whole = bytearray(pooled(folder / "sound.onnx", {"scores": 8, "embedding": 32}).read_bytes())

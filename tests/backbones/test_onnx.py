@@ -1,4 +1,4 @@
-"""ONNX models as backbones: what the exporter writes gives what the network gives; entries are whole and guarded."""
+"""ONNX models as backbones: outputs, entries and verification."""
 
 import json
 import shlex
@@ -30,7 +30,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def program(network):
-    """Both outputs, any number of pictures."""
+    """Both outputs, with a dynamic batch size."""
     return export(Both(network), 2, ["embedding", "scores"], dynamic=True)
 
 
@@ -64,11 +64,11 @@ def assert_same_outputs(backbone, network, count):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_its_outputs_are_the_network_s(entries, network, count):
+def test_outputs_match_the_network(entries, network, count):
     assert_same_outputs(backbones.load("mine", entries), network, count)
 
 
-def test_its_card_and_what_is_said_of_it(both, entries, network, tmp_path):
+def test_card_and_log_of_an_import(both, entries, network, tmp_path):
     card = backbones.read_card(entries / "mine")
     assert sorted(path.name for path in (entries / "mine").iterdir()) == ["card.json", "model.onnx"]
     assert (entries / "mine" / "model.onnx").read_bytes() == both.read_bytes()
@@ -84,7 +84,7 @@ def test_its_card_and_what_is_said_of_it(both, entries, network, tmp_path):
     assert backbones.describe("mine", entries)["macs"] is None
 
 
-def test_it_is_listed_and_shown(both, tmp_path, capsys):
+def test_imported_model_is_listed_and_shown(both, tmp_path, capsys):
     store = tmp_path / "store"
     import_onnx(both, "mine", Store(store).backbones, None)
     assert main(["backbones", "--store", str(store)]) == 0
@@ -95,14 +95,14 @@ def test_it_is_listed_and_shown(both, tmp_path, capsys):
     assert "onnxruntime" in shown and "not known" in shown
 
 
-def test_what_was_taken_for_what_is_said(both, tmp_path, logged):
+def test_chosen_outputs_are_reported(both, tmp_path, logged):
     import_onnx(both, "mine", tmp_path, None)
     text = "\n".join(logged)
     assert "embedding: embedding [96]; scores: scores [8]: Anger, Contempt" in text
     assert f"{SIZE} x {SIZE} RGB" in text and "0.485" in text and "probabilities" not in text
 
 
-def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network, tmp_path):
+def test_advice_for_scores_only_model_works(scores_only, network, tmp_path):
     with pytest.raises(BackboneError, match=r"an output for scores only \(output \[8\]\)") as error:
         import_onnx(scores_only, "mine", tmp_path, None)
     command = error.value.hint[error.value.hint.index("python -c") :]
@@ -113,7 +113,7 @@ def test_scores_only_is_said_with_what_to_do_and_that_works(scores_only, network
     assert_same_outputs(backbone, network, 3)
 
 
-def test_a_model_whose_tensors_lie_elsewhere_is_refused_with_what_to_do(program, network, tmp_path):
+def test_advice_for_external_tensors_works(program, network, tmp_path):
     program.save(tmp_path / "split.onnx", external_data=True)
     with pytest.raises(BackboneError, match="tensors are stored in split.onnx.data") as error:
         import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None)
@@ -123,7 +123,7 @@ def test_a_model_whose_tensors_lie_elsewhere_is_refused_with_what_to_do(program,
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
 
 
-def test_a_size_that_is_not_fixed_is_asked_for_and_the_answer_works(both, network, tmp_path):
+def test_advice_for_dynamic_size_works(both, network, tmp_path):
     model = onnx.load(both)
     for axis, name in ((2, "height"), (3, "width")):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
@@ -136,7 +136,7 @@ def test_a_size_that_is_not_fixed_is_asked_for_and_the_answer_works(both, networ
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
 
 
-def test_features_are_extracted_on_one_thread_a_worker(entries, tmp_path, monkeypatch):
+def test_extraction_uses_one_thread_per_worker(entries, tmp_path, monkeypatch):
     crops = write_crops(tmp_path / "set", {"a": range(1, 200), "b": [1, 2]})
     threads, opened = torch.get_num_threads(), []
     opening = onnx_network.open_session
@@ -157,7 +157,7 @@ def test_features_are_extracted_on_one_thread_a_worker(entries, tmp_path, monkey
     np.testing.assert_allclose(entry.read("b", "embeddings")[0][1], expected, rtol=2e-3, atol=2e-3)
 
 
-def test_it_cannot_be_trained_and_stays_as_it_was(entries):
+def test_onnx_backbone_cannot_be_trained(entries):
     backbone = backbones.load("mine", entries)
     assert not backbone.trainable and backbones.load("tiny_resnet@random").trainable
     for attempt in (backbone.train, lambda: backbone.set_classes(("yes", "no")), backbone.network.train):
@@ -167,12 +167,12 @@ def test_it_cannot_be_trained_and_stays_as_it_was(entries):
     assert backbone(torch.zeros(1, 3, SIZE, SIZE))[1].shape == (1, 8)
 
 
-def test_it_is_no_other_architecture(entries):
+def test_onnx_weights_do_not_load_into_another_architecture(entries):
     with pytest.raises(BackboneError, match="runs through ONNX Runtime.*use mine alone"):
         backbones.load("tiny_resnet@mine", entries)
 
 
-def test_an_altered_or_absent_model_is_refused(entries):
+def test_modified_or_missing_model_is_rejected(entries):
     path = entries / "mine" / "model.onnx"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -187,14 +187,14 @@ def test_an_altered_or_absent_model_is_refused(entries):
     "changes, message",
     [({"engine": "tensorrt"}, "engine 'tensorrt'.*upgrade"), ({"ports": {"input": "x"}}, "does not name the outputs")],
 )
-def test_a_card_that_is_not_understood(entries, changes, message):
+def test_unsupported_card_is_rejected(entries, changes, message):
     path = entries / "mine" / "card.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
     with pytest.raises(BackboneError, match=message):
         backbones.load("mine", entries)
 
 
-def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path):
+def test_importing_again_needs_the_same_weights(both, entries, tmp_path):
     before = (entries / "mine" / "card.json").stat().st_mtime_ns
     assert import_onnx(both, "mine", entries, None) == entries / "mine"
     assert (entries / "mine" / "card.json").stat().st_mtime_ns == before
@@ -204,7 +204,7 @@ def test_the_same_weights_again_are_no_error_others_are(both, entries, tmp_path)
     assert [path.name for path in entries.iterdir()] == ["mine"]
 
 
-def test_peeking_and_listing_import_neither_torch_nor_the_runtime(entries):
+def test_get_info_and_listing_need_neither_torch_nor_runtime(entries):
     script = (
         "import sys, pathlib, backbones; i = backbones.get_info('mine', pathlib.Path(sys.argv[1]));"
         "print(i.macs, 'torch' in sys.modules, 'onnxruntime' in sys.modules)"

@@ -1,4 +1,4 @@
-"""ONNX files of another kind or unclear: one message each; and which outputs are taken."""
+"""Invalid or ambiguous ONNX files, and the choice of outputs."""
 
 import re
 
@@ -25,7 +25,7 @@ SEVEN = ("Anger", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surpris
         ({"out": 10, "feat": 16}, "feat", "out"),
     ],
 )
-def test_outputs_are_known_by_width_then_by_name(tmp_path, outputs, embedding, scores):
+def test_outputs_are_identified_by_width_then_name(tmp_path, outputs, embedding, scores):
     card, said = taken(pooled(tmp_path / "m.onnx", outputs))
     assert (card["ports"]["embedding"], card["ports"]["scores"]) == (embedding, scores)
     assert f"embedding: {embedding} [{outputs[embedding]}]; scores: {scores} [{outputs[scores]}]" in said
@@ -41,12 +41,12 @@ def test_outputs_are_known_by_width_then_by_name(tmp_path, outputs, embedding, s
         (10, backbones.AFFECTNET + ("Valence", "Arousal")),
     ],
 )
-def test_classes_of_published_models_go_by_their_number(tmp_path, width, classes):
+def test_published_class_names_depend_on_their_number(tmp_path, width, classes):
     card, said = taken(pooled(tmp_path / "m.onnx", {"scores": width, "embedding": 32}))
     assert tuple(card["classes"]) == classes and ", ".join(classes) in said
 
 
-def test_classes_that_were_named(tmp_path):
+def test_given_class_names(tmp_path):
     path = pooled(tmp_path / "m.onnx", {"scores": 3, "embedding": 32, "other": 8})
     assert taken(path, ("bored", "awake", "gone"))[0]["classes"] == ["bored", "awake", "gone"]
     card, said = taken(pooled(tmp_path / "unnamed" / "m.onnx", {"scores": 3, "embedding": 32}))
@@ -71,7 +71,7 @@ def test_classes_that_were_named(tmp_path):
         ({"features": 1280}, None, r"no output for scores: its outputs are features \[1280\], and none has 7 or 8"),
     ],
 )
-def test_outputs_that_are_unclear_or_missing(tmp_path, outputs, classes, message):
+def test_ambiguous_or_missing_outputs_raise(tmp_path, outputs, classes, message):
     assert re.search(message, refusal(pooled(tmp_path / "m.onnx", outputs), classes))
 
 
@@ -87,7 +87,7 @@ def test_outputs_that_are_unclear_or_missing(tmp_path, outputs, classes, message
         ("float[60000,3,200,200] x", "more than 67,108,864 pixels"),
     ],
 )
-def test_inputs_that_are_no_face_crops(tmp_path, pixels, message):
+def test_invalid_inputs_raise(tmp_path, pixels, message):
     kind = "float16" if "float16" in pixels else "float"
     path = written(
         tmp_path / "m.onnx", f"g ({pixels}) => ({kind}[N,3] scores) {{ flat = Flatten (x) scores = Identity (flat) }}"
@@ -95,7 +95,7 @@ def test_inputs_that_are_no_face_crops(tmp_path, pixels, message):
     assert message in refusal(path)
 
 
-def test_probabilities_are_told_from_logits(tmp_path):
+def test_probabilities_are_distinguished_from_logits(tmp_path):
     path = written(
         tmp_path / "m.onnx",
         "g (float[N,3,8,8] x) => (float[N,192] embedding, float[N,8] scores) {"
@@ -106,7 +106,7 @@ def test_probabilities_are_told_from_logits(tmp_path):
 
 
 @pytest.mark.parametrize("declared, batch", [("N", 1), ("1", 1), ("4", 4)])
-def test_a_graph_of_a_fixed_batch_takes_any_number_of_crops(tmp_path, declared, batch):
+def test_graph_of_a_fixed_batch_takes_any_number_of_crops(tmp_path, declared, batch):
     """Also one that says it takes any number and does not; a pooled map [N, D, 1, 1] is an embedding."""
     path = written(
         tmp_path / "m.onnx",
@@ -124,7 +124,7 @@ def test_a_graph_of_a_fixed_batch_takes_any_number_of_crops(tmp_path, declared, 
     assert [part.shape for part in empty] == [(0, 24), (0, 8)]
 
 
-def test_mobilefacenet_has_pixels_of_its_own(tmp_path):
+def test_mobilefacenet_preprocessing(tmp_path):
     card, _ = taken(pooled(tmp_path / "mbf_va_mtl.onnx", {"scores": 10, "embedding": 32}))
     assert card["preprocessing"]["mean"] == card["preprocessing"]["std"] == [0.5, 0.5, 0.5]
 
@@ -149,7 +149,7 @@ def test_parameters_are_counted_over_all_weights(tmp_path):
     assert read_graph(tmp_path / "m.onnx").parameters == 15 + 14 + 2  # and one number for each of the two matrices
 
 
-def test_a_model_is_told_from_other_files_even_cut_off(tmp_path):
+def test_truncated_model_is_recognized_as_onnx(tmp_path):
     path = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
     assert is_onnx(path)
     data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Crops resized together have, byte for byte, the pixels that Pillow gives each of them."""
+"""Batched resizing equals Pillow byte for byte."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SIDES = st.integers(1, 130)
 
 
 def drawn(height, width, count=2, seed=0):
-    """Noise: every grey level beside every other."""
+    """Noise with all gray levels next to each other."""
     return list(np.random.default_rng(seed).integers(0, 256, (count, height, width, 3), dtype=np.uint8))
 
 
@@ -27,13 +27,13 @@ def check(images, preprocessing):
 
 @settings(max_examples=60, deadline=None)
 @given(SIDES, SIDES, SIDES, st.sampled_from(["bilinear", "bicubic", "nearest", "lanczos"]), st.integers(0, 9))
-def test_any_size_becomes_what_pillow_makes_of_it(height, width, size, interpolation, seed):
+def test_resizing_equals_pillow(height, width, size, interpolation, seed):
     check(drawn(height, width, seed=seed), Preprocessing(size, interpolation))
 
 
 @pytest.mark.parametrize("size", [1, 16, 64, 112, 224, 260])
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_every_side_that_divides_well(size, interpolation):
+def test_integer_ratios_equal_pillow(size, interpolation):
     """Sides near simple fractions of the size, where torch takes over from Pillow and back."""
     near = {max(1, size * part // 8 + off) for part in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16) for off in (-1, 0, 1)}
     for side in sorted(near):
@@ -45,7 +45,7 @@ def test_crops_of_several_sizes_keep_their_order():
     check([images[i] for i in (0, 4, 2, 6, 1, 5, 3, 7)], Preprocessing(224))
 
 
-def test_torch_does_112_to_224_and_would_not_do_112_to_64(monkeypatch):
+def test_torch_resize_equals_pillow_only_for_upscaling(monkeypatch):
     """The first is what aligned crops need; the second would change features that stores keep."""
     called = []
 
@@ -63,7 +63,7 @@ def test_torch_does_112_to_224_and_would_not_do_112_to_64(monkeypatch):
     assert (other != resize_batch(images, Preprocessing(64))).any()
 
 
-def test_normalised_into_given_memory_is_the_same():
+def test_normalizing_into_given_memory():
     preprocessing, images = Preprocessing(20, mean=(0.1, 0.2, 0.3)), np.stack(drawn(20, 20))
     memory = np.full((5, 20, 20, 3), 7, np.float32)
     pixels = normalize(images, preprocessing, memory[:2])

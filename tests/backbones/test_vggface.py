@@ -1,4 +1,4 @@
-"""VGG-16 faces: both layouts that circulate give the network they were made from; others are told what does not fit.
+"""Both layouts of VGG-16 face weights, and errors of other files.
 
 Most states here are of expanded scalars: the right names and shapes, and no memory.
 """
@@ -62,7 +62,7 @@ def file(original, tmp_path_factory):
     path.unlink()
 
 
-def test_the_torchvision_layout_gives_torchvision_s_outputs(original):
+def test_torchvision_layout_outputs(original):
     state = original.state_dict()
     assert is_vggface(state)
     backbone = build_vggface(state, "faces.pth")
@@ -77,7 +77,7 @@ def test_the_torchvision_layout_gives_torchvision_s_outputs(original):
     assert backbone.spec.preprocessing.value_range == 255 and not backbone.training and backbone.trainable
 
 
-def test_both_layouts_are_the_same_backbone(original):
+def test_both_layouts_are_equal(original):
     state = original.state_dict()
     one, other = build_vggface(state, "a.pth"), build_vggface(dag(state), "b.pth")
     assert is_vggface(dag(state)) and set(one.network.state_dict()) == set(dag(state))
@@ -85,7 +85,7 @@ def test_both_layouts_are_the_same_backbone(original):
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in one.network.state_dict().items())
 
 
-def test_a_file_is_read_by_reference(original, file):
+def test_file_is_read_by_reference(original, file):
     backbone = backbones.load(f"vggface@{file}")
     assert backbone.weights == "file faces.pth" and backbone.score_width == 5 and not backbone.is_random
     theirs = original.state_dict()["classifier.6.weight"].half().float()
@@ -99,7 +99,7 @@ def test_classes_name_the_columns():
         build_vggface(flat(), "a.pth", ("anna", "berta"))
 
 
-def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
+def test_assumed_preprocessing_is_reported(logged):
     """torchvision's own weights, which want other pixels, have its names too."""
     log_assumed_pixels(dag(flat()))
     assert not logged
@@ -124,7 +124,7 @@ def test_it_is_said_where_the_layout_alone_tells_the_pixels(logged):
         ),
     ],
 )
-def test_what_does_not_fit_is_named_as_the_file_names_it(layout, changes, wrong):
+def test_mismatches_use_the_names_of_the_file(layout, changes, wrong):
     state = layout(flat(**changes))
     assert is_vggface(state)
     with pytest.raises(BackboneError) as error:
@@ -148,11 +148,11 @@ def test_surplus_tensors_and_other_depths_are_named():
 
 
 @pytest.mark.parametrize("names", [["conv_stem.weight", "classifier.weight"], ["features.0.0.weight"], []])
-def test_other_networks_are_none_of_these(names):
+def test_other_vgg_networks_are_rejected(names):
     assert not is_vggface({name: torch.zeros(1) for name in names})
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     with pytest.raises(BackboneError, match="none.pth"):
         backbones.load(f"vggface@{tmp_path / 'none.pth'}")
     torch.save({"fc6.weight": torch.arange(4.0), "fc6.bias": torch.zeros(1)}, tmp_path / "w.pth")

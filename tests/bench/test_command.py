@@ -10,7 +10,7 @@ from harness.cli import main
 from harness.utils.errors import InputError
 
 
-def test_a_part_is_measured_by_its_name(capsys):
+def test_single_benchmark_by_name(capsys):
     assert main(["bench", "startup", "--format", "json"]) == 0
     out, told = capsys.readouterr()
     [figure] = json.loads(out)["figures"]
@@ -22,7 +22,7 @@ def test_a_part_is_measured_by_its_name(capsys):
     "arguments, message",
     [
         (["smothing"], "unknown benchmark 'smothing'; did you mean smoothing"),
-        (["startup", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
+        (["startup", "--plot", "x.png"], "--plot needs the benchmark scale"),
     ],
 )
 def test_wrong_input_is_named(capsys, arguments, message):
@@ -30,7 +30,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-def test_an_unknown_name_is_refused_before_anything_is_measured():
+def test_unknown_name_raises_before_measuring():
     with pytest.raises(InputError, match="unknown benchmark 'scael'; did you mean scale"):
         run_benchmarks("scael")
 
@@ -41,7 +41,7 @@ def test_every_benchmark_is_a_function_of_a_module():
         assert callable(getattr(import_module(f"harness.bench.{module}"), function))
 
 
-def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
+def test_interrupted_results_are_printed(capsys, monkeypatch):
     def measured(name):
         yield Measurement("quick", "done", 1.0, "s", limit=2.0)
         raise KeyboardInterrupt
@@ -51,14 +51,14 @@ def test_what_was_measured_before_an_interrupt_is_printed(capsys, monkeypatch):
     assert "1 of 1 requirements reached" in capsys.readouterr().out
 
 
-def test_a_failure_before_anything_was_measured_prints_no_table(capsys, tmp_path):
+def test_failure_without_results_prints_no_table(capsys, tmp_path):
     (tmp_path / "store").write_text("not a folder")
     assert main(["bench", "scale", "--store", str(tmp_path / "store")]) == 1
     out, told = capsys.readouterr()
     assert out == "" and f"cannot write {tmp_path / 'store'}" in told
 
 
-def test_ceilings_are_measured_once():
+def test_hardware_limits_are_measured_once():
     found = hardware_limits()
     assert found is hardware_limits() and found.cores >= 1
     assert found.copy_bytes_per_s_one > 1e8 and found.flops_per_s_one > 1e8

@@ -1,4 +1,4 @@
-"""The benchmarks of extraction: the rival does the same work, and rows come out of it."""
+"""Benchmarks of feature extraction and of their reference."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ def paths(tmp_path_factory):
     return render_crops(tmp_path_factory.mktemp("crops"))
 
 
-def test_crops_are_listed_as_often_as_asked_for(paths, tmp_path):
+def test_crops_are_repeated(paths, tmp_path):
     crops = BenchmarkCrops(tmp_path, paths[:5], FRAMES + 7)
     assert [len(sequence.images) for sequence in crops.sequences.values()] == [FRAMES, 7]
     assert crops.paths[:6] == [*paths[:5], paths[0]]
 
 
-def test_the_notebooks_loop_gives_the_features_that_extraction_stores(paths, tmp_path):
+def test_notebook_loop_equals_extraction(paths, tmp_path):
     tiny, crops = backbones.load("tiny_resnet@random"), BenchmarkCrops(tmp_path, paths, 110)
     entry = extract(crops, tiny, FeatureStore(tmp_path), "float32", images="x")
     embeddings, scores = _run_notebook_loop(tiny, crops.paths)
@@ -31,7 +31,7 @@ def test_the_notebooks_loop_gives_the_features_that_extraction_stores(paths, tmp
 
 
 @pytest.mark.benchmark
-def test_a_row_says_what_the_steps_before_the_network_take(paths, tmp_path, monkeypatch):
+def test_row_has_preprocessing_times(paths, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "PASS_SECONDS", 0.1)
     monkeypatch.setattr(extraction, "AFFWILD2_CROPS", 1)
     figure = extraction.measure_backbone("tiny_mobilenet", paths, tmp_path)

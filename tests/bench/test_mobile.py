@@ -1,4 +1,4 @@
-"""The table of exported backbones: measured for the smallest, and written of costs that were measured once."""
+"""Cost table of exported backbones, measured for the smallest one and rendered from recorded costs."""
 
 import json
 
@@ -25,7 +25,7 @@ TABLE = [
 ]
 
 
-def test_ours_and_beside_them_what_was_published():
+def test_table_has_measured_and_published_costs():
     lines = render(TABLE).splitlines()
     assert lines[0] == "Cost of one face crop on this machine: Zen, 2 cores"
     tiny, first, second = lines[4:7]
@@ -68,7 +68,7 @@ def test_markdown_repeats_the_backbone_in_every_row():
     assert [line.split("|")[1].strip() for line in table[2:]] == [row.backbone for row in TABLE]
 
 
-def test_json_has_both_apart():
+def test_json_separates_measured_and_published():
     found = json.loads(render(TABLE, "json"))
     assert found["rows"][1]["counterpart"] == "enet_b0_8_best_vgaf" and found["rows"][0]["counterpart"] is None
     assert found["rows"][1]["cost"]["latency"]["1"]["median"] == 12.34
@@ -82,7 +82,7 @@ def test_json_has_both_apart():
     } in found["published"]["costs"]
 
 
-def test_an_unknown_format_is_refused():
+def test_unknown_format_raises():
     with pytest.raises(InputError, match="unknown format 'markdwn'"):
         render(TABLE, "markdwn")
 
@@ -90,8 +90,8 @@ def test_an_unknown_format_is_refused():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["mobile", "--plot", "x.png"], "--plot draws what `framelight bench scale` measures"),
-        (["mobile", "--save"], "--save keeps the curves of what must be fast"),
+        (["mobile", "--plot", "x.png"], "--plot needs the benchmark scale"),
+        (["mobile", "--save"], "--save does not support the benchmark mobile"),
         (["mobil"], "unknown benchmark 'mobil'; did you mean mobile"),
     ],
 )
@@ -101,7 +101,7 @@ def test_wrong_input_is_named(capsys, arguments, message):
 
 
 @pytest.mark.slow
-def test_the_smallest_backbone_is_measured_in_every_precision(logged):
+def test_smallest_backbone_is_measured_in_every_precision(logged):
     found = list(measure_rows(("tiny_mobilenet",), ("onnx",)))
     assert [row.precision for row in found] == ["float32", "float16", "int8"]
     assert found[0].size > found[1].size > found[2].size

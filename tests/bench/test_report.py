@@ -4,8 +4,9 @@ import pytest
 
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import HardwareLimits
-from harness.bench.report import format_number, render
+from harness.bench.report import render
 from harness.utils.errors import InputError
+from harness.utils.text import format_three_digits
 
 MACHINE = HardwareLimits(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
@@ -26,7 +27,7 @@ FIGURES = [
 ]
 
 
-def test_the_table_says_what_was_reached_and_what_was_missed():
+def test_table_marks_reached_and_missed():
     lines = render(FIGURES, MACHINE, "Zen").splitlines()
     assert lines[0] == (
         "Zen, 2 cores. Measured limits: copying 30.0 GB/s, read plus written (one thread 27.0); "
@@ -54,7 +55,7 @@ def test_json_has_every_field():
     assert found["figures"][0]["ratio"] == 400.9 and found["figures"][1]["limit"] == 0.5
 
 
-def test_another_format_is_refused():
+def test_another_format_raises():
     with pytest.raises(InputError, match="unknown format 'jsn'; did you mean json"):
         render(FIGURES, MACHINE, "Zen", "jsn")
 
@@ -63,11 +64,11 @@ def test_another_format_is_refused():
     "value, text",
     [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,234"), (2_660_000, "2,660,000")],
 )
-def test_three_digits_count(value, text):
-    assert format_number(value) == text
+def test_numbers_have_three_digits(value, text):
+    assert format_three_digits(value) == text
 
 
-def test_the_floor_is_the_slower_of_moving_and_computing():
+def test_lower_bound_is_maximum_of_memory_and_compute():
     assert MACHINE.roofline_seconds(moved=30e9) == 1.0 and MACHINE.roofline_seconds(moved=27e9, threads=1) == 1.0
     assert (
         MACHINE.roofline_seconds(moved=30e9, flops=384e9) == 2.0

@@ -1,4 +1,4 @@
-"""Figures saved in a real MLflow database and read back through MLflow itself."""
+"""Benchmark results in a real MLflow database."""
 
 from harness.bench.figure import Measurement
 from harness.bench.save import EXPERIMENT, log_measurements, metrics_by_name
@@ -7,7 +7,7 @@ from harness.tracking.environment import environment
 from harness.utils.store import Store
 
 
-def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
+def test_each_save_adds_a_step(tmp_path):
     from mlflow.tracking import MlflowClient
 
     slow = Measurement("smoothing mean", "all radii", 3.0, "s", "loop", 300.0, 100.0, least=200.0)
@@ -29,7 +29,7 @@ def test_every_save_is_one_more_point_of_the_machines_curves(tmp_path):
     assert tracked_records(Store(tmp_path)) == [] and open_tracker(Store(tmp_path)).finished_job_ids() == set()
 
 
-def test_names_of_curves_are_names_that_mlflow_takes():
+def test_metric_names_are_valid_in_mlflow():
     odd = Measurement("16 mlp jobs (GPU), 5×", "", 1.0, "s")
     assert metrics_by_name([odd]) == {"16 mlp jobs _GPU__ 5_/value": 1.0, "16 mlp jobs _GPU__ 5_/reached": 1.0}
     assert metrics_by_name([Measurement("a", "", float("nan"), "s")]) == {"a/reached": 1.0}

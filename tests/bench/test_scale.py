@@ -14,12 +14,12 @@ def scaled(frames, head, peak=1.5):
     return ScaleResult(frames, {"head": head, "record": head / 10}, int(peak * 2**30))
 
 
-def test_the_exponent_is_the_slope_of_log_time():
+def test_exponent_is_the_slope_of_log_time():
     assert growth_exponent([scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]) == pytest.approx(1)
     assert growth_exponent([scaled(n, n**1.3) for n in (10_000, 30_000, 1_000_000)]) == pytest.approx(1.3)
 
 
-def test_growth_that_is_too_steep_and_memory_that_is_too_much_are_missed():
+def test_steep_growth_and_high_memory_miss_the_requirement():
     fine = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
     assert [one.reached for one in growth_measurements(fine)] == [True] * 3
     steep = [*fine, scaled(2_000_000, 200.0, peak=3.2)]
@@ -30,7 +30,7 @@ def test_growth_that_is_too_steep_and_memory_that_is_too_much_are_missed():
     }
 
 
-def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
+def test_smaller_entries_are_prefixes(tmp_path):
     write_features(tmp_path, (SEQUENCE, 2 * SEQUENCE))
     small, large = (FeatureStore(tmp_path).entry(entry_key(n * SEQUENCE)) for n in (1, 2))
     assert list(small.sequences) == ["video0000"] and list(large.sequences) == ["video0000", "video0001"]
@@ -43,14 +43,14 @@ def test_smaller_entries_are_the_beginning_of_the_largest(tmp_path):
         )
 
 
-def test_a_disk_without_room_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+def test_full_disk_raises_before_writing(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "SPARE_BYTES", 1 << 60)
     with pytest.raises(FramelightError, match="GB are needed temporarily; free some space, or choose another store"):
         next(measure(tmp_path / "store"))
     assert list((tmp_path / "store").iterdir()) == []
 
 
-def test_the_picture_is_the_same_bytes_each_time(tmp_path):
+def test_figure_is_deterministic(tmp_path):
     measured = [scaled(n, 3e-5 * n) for n in (10_000, 100_000, 1_000_000)]
     for name in ("one.png", "two.png"):
         plot_scaling(tmp_path / name, measured)
@@ -66,6 +66,6 @@ def test_two_sizes_are_measured_drawn_and_removed(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_size_that_cannot_be_worked_on_is_named(tmp_path):
+def test_failed_size_is_named(tmp_path):
     with pytest.raises(FramelightError, match="the job with 5,000 frames failed .*no complete feature entry"):
         scale._run_in_subprocess(tmp_path, SEQUENCE)

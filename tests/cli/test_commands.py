@@ -40,7 +40,7 @@ def test_help_imports_nothing_heavy():
     "arguments",
     [["run"], ["fly"], ["leaderboard", "--format", "xml"], ["data", "make"], [], ["run", "x", "--jobs", "0"]],
 )
-def test_a_wrong_command_line_is_exit_code_2(arguments, capsys):
+def test_wrong_command_line_is_exit_code_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
@@ -64,7 +64,7 @@ def test_data_check_ends_with_2_on_an_error(small_set, tmp_path, capsys):
     assert f"{path.name}:2" in capsys.readouterr().out
 
 
-def test_extract_twice_does_the_work_once(small_set, tmp_path, capsys):
+def test_extract_twice_computes_once(small_set, tmp_path, capsys):
     arguments = [
         "extract",
         "--data",
@@ -97,7 +97,7 @@ def test_backbones_lists_all_and_shows_one(tmp_path, capsys):
     assert "did you mean efficientnet_b" in capsys.readouterr().err
 
 
-def test_a_timm_model_runs_as_a_backbone(small_set, tmp_path, capsys):
+def test_timm_model_runs_as_a_backbone(small_set, tmp_path, capsys):
     assert (
         main(["extract", "--data", str(small_set), "--backbone", "timm:test_resnet@random", "--store", str(tmp_path)])
         == 0

@@ -30,7 +30,7 @@ def tracked(tmp_path_factory):
     return store
 
 
-def test_compare_prints_what_where_and_how_sure(tracked, capsys):
+def test_compare_prints_difference_and_confidence(tracked, capsys):
     assert main(["compare", "aaaa1", "aaaa2", "--store", str(tracked)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Expression on rendered; validation split; 40 videos; seeds 0, 1"
@@ -43,7 +43,7 @@ def test_compare_prints_what_where_and_how_sure(tracked, capsys):
     assert lines[-1].startswith("A is better than B by 0.") and max(map(len, lines)) <= 100
 
 
-def test_the_json_says_the_same(tracked, capsys):
+def test_json_says_the_same(tracked, capsys):
     assert main(["compare", "best:expr", "aaaa2222bbbb", "--store", str(tracked), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["first"]["run_id"] == "aaaa1111bbbb" and found["seeds"] == [[0, 0], [1, 1]]
@@ -53,7 +53,7 @@ def test_the_json_says_the_same(tracked, capsys):
     assert found["verdict"].startswith("A is better")
 
 
-def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
+def test_moved_store_compares_as_before(tracked, tmp_path, capsys):
     shutil.copytree(tracked, tmp_path / "moved")
     outputs = []
     for store in (tracked, tmp_path / "moved"):
@@ -72,15 +72,15 @@ def test_a_moved_store_compares_as_before(tracked, tmp_path, capsys):
         (("best:au", "aaaa1"), "no run of task au"),
     ],
 )
-def test_what_cannot_be_compared_is_exit_code_2(tracked, capsys, runs, told):
+def test_incomparable_runs_exit_with_2(tracked, capsys, runs, told):
     assert main(["compare", *runs, "--store", str(tracked)]) == 2
     said = capsys.readouterr()
     assert told in said.err and not said.out and "Traceback" not in said.err
 
 
-def test_an_empty_store_is_exit_code_2(tmp_path, capsys):
+def test_empty_store_is_exit_code_2(tmp_path, capsys):
     assert main(["compare", "a", "b", "--store", str(tmp_path)]) == 2
-    assert "nothing was tracked" in capsys.readouterr().err
+    assert "no runs are tracked" in capsys.readouterr().err
 
 
 def test_compare_needs_neither_torch_nor_mlflow(tracked):

@@ -1,4 +1,4 @@
-"""`framelight export`: on runs of a small store."""
+"""`framelight export` on runs of a small store."""
 
 import json
 import shutil
@@ -68,8 +68,7 @@ def others(finished, small_set, tmp_path_factory):
     """A copy of the small store with runs of the other tasks, that of MTL with a network for each output."""
     store = Path(shutil.copytree(finished[0], tmp_path_factory.mktemp("others") / "store"))
     recipe = small_run.write_recipe(store.parent, OTHERS)
-    done = small_run.framelight("run", recipe, "--data", small_set, "--store", store)
-    assert done.returncode == 0, done.stderr
+    assert main(["run", str(recipe), "--data", str(small_set), "--store", str(store), "--jobs", "1"]) == 0
     return store
 
 
@@ -87,7 +86,7 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
     return np.mean([share.mean() for share in shares]) + 1e-9
 
 
-def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(exported, readers, best, small_set):
+def test_file_scores_like_the_run_and_costs_are_stored(exported, readers, best, small_set):
     (known,) = export_records.read_exports(Store(readers))
     record, kept = best.record, best.load_predictions()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
@@ -103,7 +102,7 @@ def test_the_file_scores_as_the_run_does_and_the_store_knows_what_it_costs(expor
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
 
 
-def test_the_card_says_what_a_stranger_must_know(exported, best):
+def test_card_is_self_contained(exported, best):
     card, record = json.loads((exported / "card.json").read_text()), best.record
     assert card["outputs"]["blocks"][0]["columns"][0] == "Neutral" and card["thresholds"] is None
     assert card["input"] == {**card["input"], "dtype": "uint8", "layout": "NHWC", "colours": "RGB", "any_size": True}
@@ -113,7 +112,7 @@ def test_the_card_says_what_a_stranger_must_know(exported, best):
     assert [file["file"] for file in card["files"]] == ["model-float32.onnx"]
 
 
-def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
+def test_crop_margin_equals_that_of_the_run(readers, best, tmp_path):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     images = FeatureStore(store / "features").entry(best.configuration.entry).data_digest
     write_json(Store(store).crop_margins, {f"{images}, {open_detector('haar').identity}": [1.3, 0.1, 0.2]})
@@ -122,7 +121,7 @@ def test_its_crops_are_cut_as_those_of_its_run(readers, best, tmp_path):
     assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2}
 
 
-def test_the_folder_opens_as_a_model(exported, best, small_set):
+def test_export_folder_opens_as_model(exported, best, small_set):
     model, kept = open_exported(exported), best.load_predictions()
     paths = crop_paths(kept, open_dataset(small_set))[:70]
     found = model([decode_image(path) for path in paths])
@@ -133,7 +132,7 @@ def test_the_folder_opens_as_a_model(exported, best, small_set):
         open_exported(exported, "int8")
 
 
-def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp_path):
+def test_example_runs_without_framelight(exported, best, small_set, tmp_path):
     text = (exported / "example.py").read_text()
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
     crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
@@ -153,7 +152,7 @@ def test_the_example_runs_where_framelight_is_not(exported, best, small_set, tmp
 
 
 @pytest.mark.parametrize("task", ("va", "au", "mtl"))
-def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_path):
+def test_every_task_predicts_like_the_run(task, others, small_set, tmp_path):
     chosen = find_finished_run(
         [one for one in tracked_records(Store(others)) if one.recipe == "others"], f"best:{task}", None, Store(others)
     )
@@ -188,13 +187,13 @@ def test_every_task_is_predicted_as_the_run_did(task, others, small_set, tmp_pat
     assert own.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-6)
 
 
-def test_what_is_in_the_folder_stays_without_force(exported, readers, capsys):
+def test_folder_is_kept_without_force(exported, readers, capsys):
     before = (exported / "card.json").read_bytes()
     assert export(readers, "best:expr", exported) == 2
     assert "not empty" in capsys.readouterr().err and (exported / "card.json").read_bytes() == before
 
 
-def test_an_altered_or_absent_file_is_refused(exported, tmp_path):
+def test_modified_or_missing_file_is_rejected(exported, tmp_path):
     folder = Path(shutil.copytree(exported, tmp_path / "copy"))
     (folder / "model-float32.onnx").write_bytes(b"other")
     with pytest.raises(FramelightError, match="does not match its hash.*--force"):
@@ -216,7 +215,7 @@ def refused(capsys, store, run, out, *more, code=2):
     return capsys.readouterr().err
 
 
-def test_runs_that_cannot_be_exported_say_why(readers, small_set, tmp_path, capsys):
+def test_unexportable_runs_raise(readers, small_set, tmp_path, capsys):
     records = {record.backbone: record for record in tracked_records(Store(readers)) if record.kind == "baseline"}
     constant = next(record for name, record in records.items() if record.features == "none")
     out = tmp_path / "out"
@@ -226,7 +225,7 @@ def test_runs_that_cannot_be_exported_say_why(readers, small_set, tmp_path, caps
     assert "unknown run 'zzzz'" in refused(capsys, readers, "zzzz", out)
 
 
-def test_data_that_is_gone_or_other_is_named(readers, small_set, tmp_path, capsys):
+def test_missing_or_other_data_raises(readers, small_set, tmp_path, capsys):
     store, out = Path(shutil.copytree(readers, tmp_path / "store")), tmp_path / "out"
     altered = Path(shutil.copytree(small_set, tmp_path / "altered"))
     next(altered.rglob("*.jpg")).unlink()
@@ -236,7 +235,7 @@ def test_data_that_is_gone_or_other_is_named(readers, small_set, tmp_path, capsy
     assert "not at" in refused(capsys, store, "best:expr", out, "--data", tmp_path / "nowhere")
 
 
-def test_an_altered_model_is_not_exported(readers, best, tmp_path, capsys):
+def test_modified_model_is_not_exported(readers, best, tmp_path, capsys):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     model = store / best.folder.relative_to(readers) / "head.safetensors"
     model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\1")
@@ -244,7 +243,7 @@ def test_an_altered_model_is_not_exported(readers, best, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_the_example_runs_in_an_environment_of_its_own(exported, best, small_set, tmp_path):
+def test_example_runs_in_a_separate_environment(exported, best, small_set, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)

@@ -1,4 +1,4 @@
-"""Kills and rivals: nothing is lost, and the board comes out the same."""
+"""Interrupted and concurrent commands lose nothing and give the same leaderboard."""
 
 import random
 import re
@@ -41,7 +41,7 @@ def killed_when(arguments, reached):
 
 
 @pytest.mark.slow
-def test_killed_at_each_stage_the_board_is_the_same(finished, small_set, recipe_file, tmp_path):
+def test_board_is_identical_after_kill_at_any_stage(finished, small_set, recipe_file, tmp_path):
     """One store: killed when the database is there, in extraction, at the first head and in the middle of the jobs."""
     store = tmp_path / "store"
 
@@ -79,7 +79,7 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
 
 
 def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
-    """A killed parent leaves no process of its own behind."""
+    """A killed parent leaves no child process behind."""
     mark = str(tmp_path / "store")
     process = subprocess.Popen(
         small_run.command(
@@ -112,7 +112,7 @@ def processes(session):
 
 
 @pytest.mark.slow
-def test_two_recipes_side_by_side_on_a_fresh_store_lose_nothing(small_set, tmp_path):
+def test_concurrent_recipes_on_new_store_lose_nothing(small_set, tmp_path):
     store, commands = tmp_path / "store", []
     for name in ("first", "second"):
         (tmp_path / name).mkdir()

@@ -1,4 +1,4 @@
-"""`framelight leaderboard --causal` on a store in which a recipe has run."""
+"""`framelight leaderboard --causal` on a store with finished runs."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def causal(capsys, store, *arguments):
     return {row["run_id"]: row for row in json.loads(out)}, err
 
 
-def test_a_replay_is_what_a_run_with_causal_kernels_would_have_been(capsys, store, small_set, recipe_file):
+def test_replay_equals_run_with_causal_kernels(capsys, store, small_set, recipe_file):
     found, said = causal(capsys, store)
     assert not said
     _, out, _ = shown(capsys, "--store", store, "--format", "json")
@@ -71,13 +71,13 @@ def test_a_replay_is_what_a_run_with_causal_kernels_would_have_been(capsys, stor
             }
 
 
-def test_the_board_itself_and_its_records_stay_as_they_are(capsys, store):
+def test_records_are_not_modified(capsys, store):
     before = shown(capsys, "--store", store)[1], sorted(path for path in (store / "artifacts/jobs").rglob("*"))
     causal(capsys, store)
     assert (shown(capsys, "--store", store)[1], sorted((store / "artifacts/jobs").rglob("*"))) == before
 
 
-def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
+def test_cached_replay_needs_no_labels(capsys, store):
     first = shown(capsys, "--causal", "--store", store)
     (Store(store).dataset_locations).unlink()
     assert shown(capsys, "--causal", "--store", store) == first
@@ -85,7 +85,7 @@ def test_what_was_replayed_needs_no_labels_and_says_the_same(capsys, store):
     assert all(len(line) <= 100 for line in first[1].splitlines())
 
 
-def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
+def test_selected_filter_of_a_job(capsys, store):
     job = next(
         path.parent.name
         for path in (store / "artifacts/jobs").glob("*/record.json")
@@ -100,7 +100,7 @@ def test_the_filter_chosen_for_a_job_can_be_asked_for(capsys, store):
     assert load_filter(Store(store), job) is None
 
 
-def test_other_predictions_are_replayed_again(capsys, store):
+def test_changed_predictions_are_replayed_again(capsys, store):
     """As after `run --force` on another machine: what was frozen no longer is what was replayed."""
     before, _ = causal(capsys, store)
     run = next(iter(before))
@@ -111,7 +111,7 @@ def test_other_predictions_are_replayed_again(capsys, store):
     assert causal(capsys, store)[0] == before and path.read_text() == frozen
 
 
-def test_data_that_is_gone_or_changed_is_said_and_can_be_named(capsys, store, small_set, tmp_path):
+def test_missing_or_changed_data_can_be_passed(capsys, store, small_set, tmp_path):
     (Store(store).dataset_locations).unlink()
     code, out, err = shown(capsys, "--causal", "--store", store)
     assert code == 0 and "nothing to replay" in out
@@ -135,7 +135,7 @@ def _images(store):
     return json.loads(next((store / "features").glob("*/entry.json")).read_text())["data_digest"]
 
 
-def test_predictions_that_were_altered_or_are_gone_leave_their_job_out(capsys, store):
+def test_modified_or_missing_predictions_exclude_the_job(capsys, store):
     runs = [
         path.parent for path in sorted((store / "artifacts/jobs").glob("*/record.json")) if read(path).kind == "run"
     ]
@@ -145,11 +145,11 @@ def test_predictions_that_were_altered_or_are_gone_leave_their_job_out(capsys, s
     shutil.rmtree(trainings[(runs[1] / "training.json").stat().st_ino])
     found, err = causal(capsys, store)
     assert not found.keys() & {run.name.removesuffix("-s0") for run in runs[:2]}
-    assert f"{runs[0] / 'reported.npz'} was altered" in err and "the predictions of this run" in err
+    assert f"{runs[0] / 'reported.npz'} was modified" in err and "the predictions of this run" in err
     assert err.count("--force") == 2 and err.count("1 job left out") == 2
 
 
-def test_the_formats_agree(capsys, store):
+def test_formats_agree(capsys, store):
     rows, _ = causal(capsys, store)
     _, out, _ = shown(capsys, "--causal", "--store", store, "--format", "csv")
     listed = list(csv.DictReader(io.StringIO(out)))
@@ -163,25 +163,25 @@ def test_the_formats_agree(capsys, store):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--causal", "--optimism"], "--optimism and --causal are boards of their own"),
-        (["--causal", "--published"], "--causal compares your own runs; leave --published out"),
-        (["--data", "here"], "--data is of --causal; add it"),
+        (["--causal", "--optimism"], "--optimism and --causal cannot be combined"),
+        (["--causal", "--published"], "--causal compares tracked runs only; leave out --published"),
+        (["--data", "here"], "--data needs --causal; add it"),
         (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
-        (["--plot", "x.png"], "--plot is of --cost; add it"),
+        (["--plot", "x.png"], "--plot needs --cost; add it"),
     ],
 )
-def test_a_wrong_question_is_answered_with_what_to_ask(capsys, finished, arguments, message):
+def test_wrong_options_exit_with_2(capsys, finished, arguments, message):
     code, _, err = shown(capsys, "--store", finished[0], *arguments)
     assert code == 2 and message in err
 
 
-def test_a_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
+def test_store_without_runs_has_nothing_to_replay(capsys, tmp_path):
     code, out, _ = shown(capsys, "--causal", "--store", tmp_path / "none")
     assert code == 0 and "nothing to replay" in out
     assert not (tmp_path / "none").exists()
 
 
-def test_stills_have_no_time_to_pass(capsys, tmp_path):
+def test_stills_are_not_replayed(capsys, tmp_path):
     from tests.helpers.tracked_stores import better, put, simulated
 
     (statistics,) = simulated("expr", 1, videos=4)

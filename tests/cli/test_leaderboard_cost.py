@@ -1,4 +1,4 @@
-"""`framelight leaderboard --cost` on a store with runs, one of them exported."""
+"""`framelight leaderboard --cost` on a store with an exported run."""
 
 import csv
 import io
@@ -43,7 +43,7 @@ def shown(capsys, *arguments):
     return code, said.out, said.err
 
 
-def test_accuracy_and_cost_stand_on_one_row(capsys, store):
+def test_row_has_accuracy_and_cost(capsys, store):
     code, out, _ = shown(capsys, "--cost", "--store", store, "--format", "json")
     assert code == 0
     rows = json.loads(out)
@@ -67,7 +67,7 @@ def test_accuracy_and_cost_stand_on_one_row(capsys, store):
     assert all(one["macs"] > 1e6 and one["parameters"] > 1e4 for one in others.values())
 
 
-def test_the_table_says_what_was_measured_where_and_how_to_measure_more(capsys, store):
+def test_table_names_device_and_command(capsys, store):
     _, out, _ = shown(capsys, "--cost", "--store", store)
     (known,) = read_exports(Store(store))
     assert f"Measured on {known.device}." in out and "Pareto front" in out and "onnx float32" in out
@@ -79,7 +79,7 @@ def test_the_table_says_what_was_measured_where_and_how_to_measure_more(capsys, 
     assert "### Expression on small" in text and "| ms, 1 thread |" in text
 
 
-def test_the_picture_is_drawn(capsys, store, tmp_path):
+def test_plot_is_written(capsys, store, tmp_path):
     code, _, err = shown(capsys, "--cost", "--store", store, "--plot", tmp_path / "deep" / "cost.png")
     assert code == 0 and f"drawn: {tmp_path / 'deep' / 'cost.png'}" in err
     from PIL import Image
@@ -88,16 +88,16 @@ def test_the_picture_is_drawn(capsys, store, tmp_path):
         assert drawn.format == "PNG" and min(drawn.size) > 500
 
 
-def test_nothing_to_draw_is_said_before_a_file_is_written(capsys, finished, store, tmp_path):
+def test_empty_plot_raises_before_writing(capsys, finished, store, tmp_path):
     code, _, err = shown(capsys, "--cost", "--store", store, "--task", "au", "--plot", tmp_path / "cost.png")
     assert code == 2 and "framelight export RUN" in err and not (tmp_path / "cost.png").exists()
     code, _, err = shown(capsys, "--cost", "--store", store, "--plot", tmp_path)
-    assert code == 2 and "is a folder; name a file in it" in err
+    assert code == 2 and "is a folder; give a file name in it" in err
     code, out, _ = shown(capsys, "--cost", "--store", tmp_path / "none")
     assert code == 0 and "framelight run quickstart" in out
 
 
-def test_a_document_that_cannot_be_read_is_no_export(capsys, store, tmp_path):
+def test_unreadable_export_record_is_ignored(capsys, store, tmp_path):
     subprocess.run(["cp", "-a", store, tmp_path / "store"], check=True)
     path = next((tmp_path / "store/artifacts/exports").glob("*/*.json"))
     path.write_text("{")
@@ -108,7 +108,7 @@ def test_a_document_that_cannot_be_read_is_no_export(capsys, store, tmp_path):
     assert shown(capsys, "--cost", "--store", tmp_path / "store")[0] == 0
 
 
-def test_a_file_whose_statistics_are_damaged_has_a_score_without_an_interval(capsys, store, tmp_path):
+def test_file_whose_statistics_are_damaged_has_a_score_without_interval(capsys, store, tmp_path):
     subprocess.run(["cp", "-a", store, tmp_path / "store"], check=True)
     path = next((tmp_path / "store/artifacts/exports").glob("*/*.npz"))
     path.unlink()

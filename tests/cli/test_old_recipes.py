@@ -1,4 +1,4 @@
-"""Recipe files that were written for the previous version."""
+"""Recipe files written for the previous version."""
 
 from harness import BackboneRecipe, StillsConfig
 from harness.runner import find_recipe
@@ -27,7 +27,7 @@ recipe = BackboneRecipe("mine", StillsConfig(), Hardware(), None)
 """
 
 
-def test_one_runs_with_a_warning_and_its_jobs_are_those_of_the_new_recipe(finished, small_set, tmp_path):
+def test_old_recipe_runs_the_same_jobs_with_a_warning(finished, small_set, tmp_path):
     store, _ = finished
     path = write_recipe(tmp_path, RECIPE)
     done = framelight("run", path, "--data", small_set, "--store", store, "--jobs", 2)
@@ -41,7 +41,7 @@ def test_one_runs_with_a_warning_and_its_jobs_are_those_of_the_new_recipe(finish
     ]
 
 
-def test_one_that_trains_a_backbone_is_read_too(tmp_path):
+def test_old_backbone_recipe_is_read(tmp_path):
     path = write_recipe(tmp_path, BACKBONE)
     with captured_logs() as messages:
         assert find_recipe(str(path), BackboneRecipe).training == StillsConfig()
@@ -51,5 +51,5 @@ def test_one_that_trains_a_backbone_is_read_too(tmp_path):
     ]
 
 
-def test_a_new_recipe_warns_of_nothing(finished):
+def test_new_recipe_does_not_warn(finished):
     assert "deprecated" not in finished[1].stderr

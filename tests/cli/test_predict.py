@@ -1,4 +1,4 @@
-"""`framelight predict` on folders of crops, images and films: what it writes, and what it does with what was there."""
+"""`framelight predict` on folders of crops, images and videos."""
 
 import json
 import shutil
@@ -38,7 +38,7 @@ def crops(small_set):
     raise AssertionError("no validation video misses a crop")
 
 
-def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, crops, tmp_path, capsys):
+def test_crops_give_the_predictions_of_the_runs(readers, crops, tmp_path, capsys):
     """Two runs in one pass: each its own kept predictions before the filter, and as they were scored after it."""
     assert predict(readers, crops, tmp_path / "out", runs=BOTH) == 0
     written = rows(tmp_path / "out")
@@ -54,7 +54,7 @@ def test_a_folder_of_crops_gives_what_the_runs_predicted_of_that_video(readers, 
         assert numbers(tmp_path / "out", *columns) == pytest.approx(smoothed, abs=1e-5)
     said = capsys.readouterr()
     assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
-    assert "frames a second\n" in said.out, "frames without a crop were not read before"
+    assert "frames per second\n" in said.out, "frames without a crop were not read before"
     assert "taken as face crops; use --detect to detect faces in them" in said.err
 
 
@@ -64,7 +64,7 @@ def test_runs_on_one_backbone_share_its_pass(readers):
     assert len(open_runs(("best:expr", "best:expr"), LoadOptions(Store(readers)))[0].readers) == 1
 
 
-def test_gaps_are_left_empty_where_that_is_wanted(readers, crops, tmp_path):
+def test_missing_empty_leaves_gaps_empty(readers, crops, tmp_path):
     predict(readers, crops, tmp_path / "filled")
     predict(readers, crops, tmp_path / "empty", "--missing", "empty")
     filled, empty = (numbers(tmp_path / name, "found", *EXPRESSIONS) for name in ("filled", "empty"))
@@ -74,7 +74,7 @@ def test_gaps_are_left_empty_where_that_is_wanted(readers, crops, tmp_path):
     assert all(row["expression"] == "" for row, one in zip(rows(tmp_path / "empty"), lost) if one)
 
 
-def test_another_filter_may_be_named(readers, crops, tmp_path, capsys):
+def test_filter_options_override_the_run(readers, crops, tmp_path, capsys):
     assert predict(readers, crops, tmp_path / "out", "--kernel", "median", "--radius", 4) == 0
     frames, outputs = kept(readers, runs_of(tmp_path / "out")[0]["name"], crops.name)
     smoothed = smooth(fill_gaps(frames, outputs, frames[-1]), "median", 4)
@@ -82,7 +82,7 @@ def test_another_filter_may_be_named(readers, crops, tmp_path, capsys):
     assert "median of radius 4" in capsys.readouterr().out
 
 
-def test_the_note_says_where_everything_comes_from(readers, crops, tmp_path):
+def test_note_has_the_provenance(readers, crops, tmp_path):
     predict(readers, crops, tmp_path / "out")
     note = json.loads((tmp_path / "out" / "predict.json").read_text())
     assert note["input"] == str(crops) and note["kind"] == "crops"
@@ -108,7 +108,7 @@ def test_nothing_is_overwritten_without_force(readers, crops, tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
 
 
-def test_the_input_is_never_overwritten(readers, crops, tmp_path, capsys):
+def test_input_is_never_overwritten(readers, crops, tmp_path, capsys):
     mine = shutil.copytree(crops, tmp_path / "out" / "crops")
     assert predict(readers, mine, tmp_path / "out", "--force") == 2
     assert "which is read" in capsys.readouterr().err and len(list(mine.iterdir())) == len(list(crops.iterdir()))
@@ -122,7 +122,7 @@ def altered(store, folder, change):
     return copy
 
 
-def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, capsys):
+def test_missing_or_modified_model_is_rejected(readers, crops, tmp_path, capsys):
     gone = altered(readers, tmp_path / "gone", lambda path: path.unlink())
     assert predict(gone, crops, tmp_path / "out") == 1
     said = capsys.readouterr().err
@@ -135,19 +135,19 @@ def test_a_model_that_is_gone_or_altered_is_refused(readers, crops, tmp_path, ca
 
     changed = altered(readers, tmp_path / "changed", flip)
     assert predict(changed, crops, tmp_path / "out") == 1
-    assert "head.safetensors was altered since the run was made" in capsys.readouterr().err
+    assert "head.safetensors was modified after the run was finished" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     "which, said", [("best:nothing", "unknown task"), ("zzzzzz", "unknown run"), ("no/such/folder", "unknown run")]
 )
-def test_a_run_that_there_is_not_is_refused(readers, crops, tmp_path, capsys, which, said):
+def test_unknown_run_is_rejected(readers, crops, tmp_path, capsys, which, said):
     assert predict(readers, crops, tmp_path / "out", runs=(which,)) == 2
     assert said in capsys.readouterr().err
 
 
-def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, capsys):
+def test_baseline_from_labels_is_rejected(readers, crops, tmp_path, capsys):
     jobs = (readers / "artifacts" / "jobs").glob("*/record.json")
     noise = next(one for one in (json.loads(path.read_text()) for path in jobs) if one["features"] == "noise")
     assert predict(readers, crops, tmp_path / "out", runs=(noise["group_id"],)) == 2
@@ -170,7 +170,7 @@ def test_a_baseline_that_looks_at_no_image_is_refused(readers, crops, tmp_path, 
         (("--seconds", "1"), "no time"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, arguments, said):
+def test_invalid_options_are_rejected(readers, crops, tmp_path, capsys, arguments, said):
     assert (
         predict(readers, crops, tmp_path / "out", *(() if "--detector" not in arguments else ("--detect",)), *arguments)
         == 2
@@ -179,7 +179,7 @@ def test_settings_that_cannot_be_are_refused(readers, crops, tmp_path, capsys, a
     assert not list(tmp_path.glob(".out*")) and not (tmp_path / "out").exists()
 
 
-def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, capsys):
+def test_interrupted_prediction_resumes_with_the_same_result(readers, tmp_path, capsys):
     source, out = film(tmp_path / "long.mp4", 1300), tmp_path / "out"
     killed = subprocess.Popen(
         small_run.command("predict", source, "--run", "best:expr", "--store", readers, "--crops", "--out", out),
@@ -194,14 +194,12 @@ def test_a_killed_run_is_gone_on_from_and_writes_the_same(readers, tmp_path, cap
     assert not out.exists()
     before = len(list(partial.glob("*.npz")))
     assert predict(readers, source, out, "--crops") == 0
-    assert f"{256 * before:,} were read before" in capsys.readouterr().out and not partial.exists()
+    assert f"{256 * before:,} frames from an earlier call" in capsys.readouterr().out and not partial.exists()
     assert predict(readers, source, tmp_path / "whole", "--crops") == 0
     assert (out / "predictions.csv").read_bytes() == (tmp_path / "whole" / "predictions.csv").read_bytes()
 
 
-def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(
-    readers, crops, tmp_path, capsys, monkeypatch
-):
+def test_chunks_survive_if_out_is_inside_the_crops(readers, crops, tmp_path, capsys, monkeypatch):
     """It fails when it writes, and is not read again: what lies beside the crops is no part of the input."""
     source = tmp_path / "crops"
     shutil.copytree(crops, source)
@@ -212,10 +210,10 @@ def test_what_was_read_is_kept_where_the_folder_to_make_lies_among_the_crops(
         assert predict(readers, source, source / "out") != 0
     assert "full" in capsys.readouterr().err and not (source / "out").exists()
     assert predict(readers, source, source / "out") == 0
-    assert "frames a second" not in capsys.readouterr().out and rows(source / "out")
+    assert "frames per second" not in capsys.readouterr().out and rows(source / "out")
 
 
-def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tmp_path, capsys):
+def test_folder_created_meanwhile_is_kept(readers, crops, tmp_path, capsys):
     out, codes, said = tmp_path / "out", [], ""
     with entry_lock(partial_folder(out) / "pieces"):
         other = threading.Thread(target=lambda: codes.append(predict(readers, crops, out)))
@@ -233,7 +231,7 @@ def test_a_folder_that_was_made_while_it_waited_is_left_alone(readers, crops, tm
     assert not partial_folder(out).exists()
 
 
-def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
+def test_other_command_does_not_resume(readers, crops, tmp_path):
     from harness.inference.chunks import ChunkStore
 
     ChunkStore(tmp_path / "out", {"of": "another work"})
@@ -241,7 +239,7 @@ def test_another_command_does_not_go_on_from_it(readers, crops, tmp_path):
     assert rows(tmp_path / "out") and not (tmp_path / ".out.partial").exists()
 
 
-def test_a_filter_of_its_own_is_the_default():
+def test_selected_filter_is_the_default():
     from harness.inference.forward import LoadedRun
     from harness.inference.smoothing_options import smoothing_of
     from harness.metrics.tasks import get_task

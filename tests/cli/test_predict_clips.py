@@ -1,4 +1,4 @@
-"""`framelight predict` on real clips: every face found, and nobody taken for somebody else."""
+"""`framelight predict` on real clips."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def seen(out):
 
 
 @pytest.mark.parametrize("talker", TALKERS)
-def test_a_talker_is_found_in_95_of_100_frames_as_one_person(readers, tmp_path, talker):
+def test_speaker_is_found_in_95_percent_of_frames(readers, tmp_path, talker):
     assert predict(readers, shared_data() / "clips" / f"grid_{talker}.mpg", tmp_path / "out") == 0
     found = seen(tmp_path / "out")
     assert len(np.unique(found[:, 0])) >= 0.95 * 75 and set(found[:, 1]) == {1}
@@ -48,7 +48,7 @@ def test_eight_faces_at_once(readers, tmp_path, capsys):
 
 
 def _montage(paths, folder):
-    """A picture of eight people in which a detector finds each when alone."""
+    """An image of eight people, each of which the detector finds separately."""
     from harness.video.faces.detector import open_detector
 
     detector, size = open_detector("haar"), 160
@@ -68,7 +68,7 @@ def _montage(paths, folder):
 
 
 @pytest.mark.slow
-def test_a_smile_is_happier_and_more_pleasant_than_the_neutral_ends(tmp_path):
+def test_smile_has_higher_happiness_and_valence(tmp_path):
     """A backbone trained on real faces as a user trains it; the head for valence learns from rendered faces."""
     data, store, out = shared_data(), tmp_path / "store", tmp_path / "out"
     trained = ["train-backbone", "light_both", "--data", data / "faces", "--store", store]

@@ -47,7 +47,7 @@ def crops(small_set):
     return sorted((small_set / "cropped_aligned").iterdir())[0]
 
 
-def test_an_export_reads_as_its_run_does_with_its_filter_and_margin(readers, exported, crops, tmp_path):
+def test_export_predicts_like_its_run(readers, exported, crops, tmp_path):
     assert predict(readers, crops, tmp_path / "run") == 0
     assert predict(tmp_path / "nowhere", crops, tmp_path / "file", runs=(exported,)) == 0
     (run,) = runs_of(tmp_path / "run")
@@ -61,14 +61,14 @@ def test_an_export_reads_as_its_run_does_with_its_filter_and_margin(readers, exp
         )
 
 
-def test_faces_are_cut_as_the_card_says(readers, exported, tmp_path):
+def test_faces_are_cropped_with_the_margin_of_the_card(readers, exported, tmp_path):
     from tests.helpers.video_files import film
 
     assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", runs=(exported,)) == 0
     assert runs_of(tmp_path / "out")[0]["margin"] == {"scale": 1.2, "dx": 0.1, "dy": 0.05}
 
 
-def test_an_export_that_was_altered_or_is_none_is_refused(readers, exported, crops, tmp_path, capsys):
+def test_modified_or_invalid_export_is_rejected(readers, exported, crops, tmp_path, capsys):
     data = bytearray((exported / "model-float32.onnx").read_bytes())
     data[-1] ^= 1
     (exported / "model-float32.onnx").write_bytes(data)
@@ -80,7 +80,7 @@ def test_an_export_that_was_altered_or_is_none_is_refused(readers, exported, cro
     assert not (tmp_path / "out").exists()
 
 
-def test_the_run_and_its_export_may_be_read_side_by_side(readers, exported, crops, tmp_path):
+def test_run_and_export_in_one_call(readers, exported, crops, tmp_path):
     assert predict(readers, crops, tmp_path / "out", runs=("best:expr", exported)) == 0
     names = [run["name"] for run in json.loads((tmp_path / "out" / "predict.json").read_text())["runs"]]
     own, file = (numbers(tmp_path / "out", *(f"{name}.{column}" for column in PROBABILITIES["expr"])) for name in names)
@@ -114,7 +114,7 @@ def rewritten(folder, place, value):
         (("margin",), {}, "'scale' is missing"),
     ],
 )
-def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
+def test_invalid_card_is_rejected(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
     error = capsys.readouterr().err
@@ -130,13 +130,13 @@ def test_a_card_that_makes_no_sense_is_refused_and_said(readers, exported, crops
         (("format",), "onxx", "did you mean onnx"),
     ],
 )
-def test_a_card_of_something_else_is_refused_and_said(readers, exported, crops, tmp_path, capsys, place, value, said):
+def test_other_card_is_rejected(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
     assert said in capsys.readouterr().err
 
 
-def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(exported, monkeypatch):
+def test_missing_runtime_is_named(exported, monkeypatch):
     monkeypatch.setattr("harness.export.formats.find_spec", lambda name: name != "onnxruntime")
     with pytest.raises(InputError, match="cannot be run here because a package is missing: pip install onnxruntime"):
         read_card(exported)
@@ -144,7 +144,7 @@ def test_a_file_whose_runtime_is_absent_names_that_and_not_what_writes_it(export
     assert read_card(exported).form is FORMAT
 
 
-def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, tmp_path, capsys):
+def test_file_with_other_outputs_is_rejected(readers, exported, crops, tmp_path, capsys):
     other = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["va"])
     path = FORMAT.write(other, exported, "float32", np.zeros((0, other.size, other.size, 3), np.uint8))
     rewritten(exported, ("files", 0), describe_file(FORMAT, path, "float32"))
@@ -152,7 +152,7 @@ def test_a_file_that_gives_something_else_is_refused(readers, exported, crops, t
     assert "returns no outputs with the 8 columns of task expr" in capsys.readouterr().err
 
 
-def test_thresholds_of_real_time_are_kept_beside_those_of_a_film(readers, tmp_path):
+def test_causal_thresholds_are_stored_separately(readers, tmp_path):
     chosen = find_finished_run(tracked_records(Store(readers)), "best:au", None, Store(readers))
     network, _ = open_network(chosen)
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))

@@ -1,4 +1,4 @@
-"""`framelight predict` on every kind of input that goes wrong or is odd: its message, or what is read of it."""
+"""`framelight predict` on invalid and unusual inputs."""
 
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ from tests.video.test_camera import NOWHERE
 
 @pytest.fixture
 def read(readers, tmp_path, capsys):
-    """Predict an input; exit code, what was printed and what was said. Every frame is taken as a face, if wanted."""
+    """Predict on an input and return exit code, stdout and stderr; optionally every frame is a face crop."""
 
     def run(source, *arguments, crops=True):
         code = predict(readers, source, tmp_path / "out", *(("--crops",) if crops else ()), *arguments)
@@ -27,7 +27,7 @@ def frames_of(out):
     return [int(row["frame"]) for row in rows(out / "out")]
 
 
-def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp_path):
+def test_truncated_video_is_read_up_to_the_damage(read, tmp_path):
     code, printed, said = read(cut(film(tmp_path / "a.mkv", 100, codec="mpeg4", keys=5), 0.6))
     frames = frames_of(tmp_path)
     assert code == 0 and 30 < len(frames) < 90 and frames == list(range(1, len(frames) + 1))
@@ -44,24 +44,24 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_said(read, tmp
         (lambda folder: (folder / "empty").mkdir() or folder / "empty", "contains no images"),
     ],
 )
-def test_what_is_no_video_is_refused(read, tmp_path, make, said):
+def test_invalid_video_is_rejected(read, tmp_path, make, said):
     code, _, message = read(make(tmp_path))
     assert code == 2 and said in message and len(message.splitlines()) == 1
     assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".out*"))
 
 
-def test_a_missing_camera_is_refused(read, tmp_path):
+def test_missing_camera_raises(read, tmp_path):
     code, _, said = read(f"camera:{NOWHERE}", crops=False)
     assert code == 2 and said.startswith(f"framelight: camera:{NOWHERE}: there is no such camera")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_camera_cannot_be_rendered(read):
+def test_render_with_camera_raises(read):
     code, _, said = read(f"camera:{NOWHERE}", "--render", crops=False)
     assert code == 2 and "which a camera does not allow" in said
 
 
-def test_a_video_that_changes_its_size_is_read_and_rendered_whole(read, tmp_path):
+def test_video_with_changing_size_is_rendered(read, tmp_path):
     both = tmp_path / "both.h264"
     both.write_bytes(film(tmp_path / "a.h264", 10).read_bytes() + film(tmp_path / "b.h264", 7, 32, 80).read_bytes())
     code, _, said = read(both, "--render")
@@ -78,14 +78,14 @@ def pictures(path):
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_one_frame_is_enough(read, tmp_path):
+def test_video_of_one_frame(read, tmp_path):
     code, printed, _ = read(film(tmp_path / "a.mp4", 1), "--render")
-    assert code == 0 and "1 frame, 1 face, in 1 of them (100.0 %)" in printed and frames_of(tmp_path) == [1]
+    assert code == 0 and "1 frame, 1 face, found in 1 frame (100.0%)" in printed and frames_of(tmp_path) == [1]
 
 
-def test_without_a_face_every_frame_has_an_empty_row(read, tmp_path):
+def test_without_face_every_frame_has_an_empty_row(read, tmp_path):
     code, printed, said = read(film(tmp_path / "a.mp4", 12, 320, 240), "--render", crops=False)
-    assert code == 0 and "12 frames, 0 faces, in 0 of them" in printed and "no face was found" in said
+    assert code == 0 and "12 frames, 0 faces, found in 0 frames" in printed and "no face was found" in said
     written = rows(tmp_path / "out")
     assert frames_of(tmp_path) == list(range(1, 13))
     assert all(row["face"] == row["expression"] == row["x"] == "" and row["found"] == "0" for row in written)
@@ -119,7 +119,7 @@ def test_times_of_a_variable_frame_rate_are_kept(read, tmp_path):
     assert code == 0 and numbers(tmp_path / "out", "time")[:, 0] == pytest.approx([time / 1000 for time in times])
 
 
-def test_images_stand_for_themselves_and_broken_ones_are_named(read, tmp_path):
+def test_images_are_separate_and_broken_ones_listed(read, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, size in (("a.png", (200, 100)), ("c.png", (90, 120))):
@@ -130,7 +130,7 @@ def test_images_stand_for_themselves_and_broken_ones_are_named(read, tmp_path):
     assert frames_of(tmp_path) == [1, 3]
 
 
-def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
+def test_faces_of_each_image_in_a_folder(read, tmp_path):
     """As many as are told apart in a film, where a face has to be seen more than once."""
     folder, many = tmp_path / "photos", (1, 2, 0, 1, 1)
     folder.mkdir()
@@ -153,6 +153,6 @@ def test_in_every_image_of_a_folder_its_own_faces_are_found(read, tmp_path):
     ]
 
 
-def test_only_the_first_seconds_are_read(read, tmp_path):
+def test_seconds_limits_the_input(read, tmp_path):
     code, _, _ = read(film(tmp_path / "a.mp4", 50), "--seconds", 0.5)
     assert code == 0 and frames_of(tmp_path) == list(range(1, 14))

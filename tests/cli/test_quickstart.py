@@ -1,4 +1,4 @@
-"""The main job as a newcomer runs it."""
+"""The quickstart recipe as a new user runs it."""
 
 import json
 import time
@@ -11,7 +11,7 @@ LIMIT_S, AGAIN_S = 360, 30
 
 
 @pytest.mark.slow
-def test_quickstart_beats_its_baselines_in_its_time(tmp_path):
+def test_quickstart_beats_baselines_within_time_limit(tmp_path):
     began = time.monotonic()
     first = small_run.framelight("run", "quickstart", cwd=tmp_path)
     assert first.returncode == 0, first.stderr

@@ -1,4 +1,4 @@
-"""An MLflow server that dies while a recipe runs: results stay in the store, the next run sends them."""
+"""An MLflow server is lost during a run: results stay in the store and the next run sends them."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def arguments(recipe, data, store, server, *more):
     return ("run", recipe, "--data", data, "--store", store, "--jobs", 1, "--tracking-uri", server.uri, *more)
 
 
-def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
+def test_results_are_stored_and_sent_by_the_next_run(finished, server, small_set, recipe_file, tmp_path):
     store = tmp_path / "store"
     slow_jobs = ("--set", "grids.heads.epochs=60")
     process = subprocess.Popen(
@@ -40,7 +40,7 @@ def test_results_are_kept_and_sent_by_the_next_run(finished, server, small_set, 
     assert again.stdout == board
 
 
-def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
+def test_leaderboard_reads_what_others_logged_to_the_server(server, small_set, recipe_file, tmp_path):
     for name in ("mine", "theirs"):
         features = "embeddings" if name == "mine" else "scores"
         done = small_run.framelight(
@@ -54,7 +54,7 @@ def test_a_leaderboard_reads_what_others_logged_to_the_server(server, small_set,
     assert ",embeddings," in board.stdout and ",scores," in board.stdout
 
 
-def test_an_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp_path):
+def test_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp_path):
     from mlflow.tracking import MlflowClient
 
     store = tmp_path / "store"

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from experiments._durations import MINUTES
 from harness.cli import main
 from harness.metrics.tasks import EXPRESSIONS
-from harness.runner import recipe_names
+from harness.runner import BackboneRecipe, Recipe, recipe_names
 
 
 def best(store, capsys):
@@ -15,7 +16,7 @@ def best(store, capsys):
     return next(row for row in json.loads(capsys.readouterr().out) if row["kind"] == "run")
 
 
-def test_a_run_is_shown_with_all_that_the_board_says_of_it(finished, capsys):
+def test_show_has_all_values_of_the_board(finished, capsys):
     store, _ = finished
     row = best(store, capsys)
     assert main(["show", row["run_id"][:6], "--store", str(store), "--format", "json"]) == 0
@@ -31,7 +32,7 @@ def test_a_run_is_shown_with_all_that_the_board_says_of_it(finished, capsys):
     assert all(seed["mlflow_run"] for seed in shown["seeds"].values())
 
 
-def test_its_text_has_every_class_and_the_folders_of_its_files(finished, capsys):
+def test_show_prints_classes_and_folders(finished, capsys):
     store, _ = finished
     row = best(store, capsys)
     assert main(["show", f"best:{row['task']}", "--store", str(store)]) == 0
@@ -44,23 +45,37 @@ def test_its_text_has_every_class_and_the_folders_of_its_files(finished, capsys)
     assert max(len(line) for line in text.splitlines() if "/" not in line) <= 100
 
 
-def test_what_there_is_not_cannot_be_shown(finished, tmp_path, capsys):
+def test_unknown_run_cannot_be_shown(finished, tmp_path, capsys):
     store, _ = finished
     assert main(["show", "zzz", "--store", str(store)]) == 2
     assert "zzz" in capsys.readouterr().err
     assert main(["show", "best:expr", "--store", str(tmp_path / "empty")]) == 2
-    assert "nothing was tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
+    assert "no runs are tracked" in capsys.readouterr().err and not (tmp_path / "empty").exists()
 
 
-def test_recipes_are_listed_with_what_they_need(capsys):
+def test_recipes_are_listed_with_requirements(capsys):
     assert main(["recipes"]) == 0
     text = capsys.readouterr().out
-    assert all(f"\n  {name}\n" in text for name in recipe_names())
-    assert "Needs nothing: renders its own videos. Trains 2 backbones first." in text
-    assert max(map(len, text.splitlines())) <= 80
+    lines = [line.split() for line in text.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert [line[0] for line in lines] == [*recipe_names(Recipe), *recipe_names(BackboneRecipe)]
+    jobs = {line[0]: int(line[1]) for line in lines[: len(recipe_names(Recipe))]}
+    assert jobs["quickstart"] == 54 and jobs["abaw3_au"] == 12
+    assert "Needs no data (it renders synthetic videos). Trains 2 backbones first." in text
+    assert max(map(len, text.splitlines())) <= 100
 
 
-def test_the_version_is_printed(capsys):
+def test_recipes_are_listed_with_the_measured_times(monkeypatch, capsys):
+    assert set(MINUTES) == set(recipe_names()) and all(time is None or time > 0 for time in MINUTES.values())
+    monkeypatch.setitem(MINUTES, "quickstart", 2.5)
+    monkeypatch.setitem(MINUTES, "vggface2_identities", 90.0)
+    monkeypatch.setitem(MINUTES, "abaw3_va", None)
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    ends = {line.split()[0]: line.rsplit("  ", 1)[1].strip() for line in lines if line[2:3].strip() and "  " in line}
+    assert (ends["quickstart"], ends["vggface2_identities"], ends["abaw3_va"]) == ("~2.5 min", "~90 min", "-")
+
+
+def test_version_is_printed(capsys):
     with pytest.raises(SystemExit) as done:
         main(["--version"])
     assert done.value.code == 0 and capsys.readouterr().out.startswith("framelight 0.")

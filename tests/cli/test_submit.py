@@ -1,4 +1,4 @@
-"""`framelight submit` on real runs: every task, both forms, and what it refuses."""
+"""`framelight submit` on real runs: every task, both formats, and errors."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def data(small_set, tmp_path):
 
 @pytest.fixture
 def submit(store, small_set, tmp_path, capsys):
-    """Run the command; its exit code, what it printed, and what it said."""
+    """Run the command and return exit code, stdout and stderr."""
 
     def run(which, *arguments, data=small_set, out="out", store=store):
         places = ["--data", data, "--store", store, "--out", tmp_path / out]
@@ -57,7 +57,7 @@ def names_in(data):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, store, tmp_path, task):
+def test_labeled_split_scores_like_the_record(submit, store, tmp_path, task):
     code, printed, _ = submit(f"best:{task}", "--split", "validation", "--seed", 1)
     note = json.loads((tmp_path / "out" / "submission.json").read_text())
     record = kept(store, job_id=note["job_id"])[0]
@@ -69,9 +69,9 @@ def test_a_labelled_split_scores_from_the_files_what_the_record_says(submit, sto
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_path, capsys, task):
+def test_submission_for_test_lists_passes_the_check(submit, small_set, tmp_path, capsys, task):
     code, printed, _ = submit(f"best:{task}")
-    assert code == 0 and "the files read back are the predictions in memory" in printed
+    assert code == 0 and "the written files equal the predictions in memory" in printed
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(small_set)]) == 0
     assert "no problems found" in capsys.readouterr().out
     found = {path.name for path in (tmp_path / "out").iterdir()}
@@ -79,7 +79,7 @@ def test_the_test_lists_are_answered_and_pass_the_check(submit, small_set, tmp_p
     assert found == files | {"submission.json"}
 
 
-def test_the_note_says_where_everything_comes_from(submit, store, tmp_path):
+def test_note_has_the_provenance(submit, store, tmp_path):
     submit("best:au", "--split", "validation")
     note = json.loads((tmp_path / "out" / "submission.json").read_text())
     record = kept(store, job_id=note["job_id"])[0]
@@ -90,14 +90,14 @@ def test_the_note_says_where_everything_comes_from(submit, store, tmp_path):
     assert sum(note["lines"].values()) == note["rows"]
 
 
-def test_a_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp_path):
+def test_run_of_the_published_protocol_is_marked_optimistic(submit, store, tmp_path):
     run = kept(store, task="expr", protocol="published", kind="run")[0]["group_id"]
     code, printed, _ = submit(run)
     assert code == 0 and "published, optimistic" in printed
     assert json.loads((tmp_path / "out" / "submission.json").read_text())["optimistic"] is True
 
 
-def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path):
+def test_line_count_is_frame_count_plus_one(submit, data, tmp_path):
     first, second = names_in(data)
     film(data / "videos" / f"{first}.mp4", 40)
     frames = tmp_path / "frames.csv"
@@ -109,7 +109,7 @@ def test_lines_are_those_of_the_video_files_and_one_more(submit, data, tmp_path)
     assert lines[first][0] == "valence,arousal" and lines[first][-1] == lines[first][-2]
 
 
-def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tmp_path):
+def test_frames_file_without_these_videos_is_rejected(submit, data, tmp_path):
     """Not read and forgotten: its lines would be the last crop's."""
     first, frames = names_in(data)[0], tmp_path / "frames.csv"
     frames.write_text(f"{first}.mp4,44\n")
@@ -118,7 +118,7 @@ def test_a_frames_file_that_names_none_of_the_videos_is_refused(submit, data, tm
     assert not (tmp_path / "out").exists()
 
 
-def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(submit, data, tmp_path):
+def test_too_small_count_raises_before_writing(submit, data, tmp_path):
     first = names_in(data)[0]
     film(data / "videos" / f"{first}.mp4", 9)
     code, _, said = submit("best:au", data=data)
@@ -126,7 +126,7 @@ def test_a_count_that_the_crops_outrun_is_refused_before_anything_is_written(sub
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp_path, capsys):
+def test_list_of_frames_gives_one_file_in_order(submit, data, tmp_path, capsys):
     first, second = names_in(data)
     images = [f"{second}/{frame:05d}.jpg" for frame in range(1, 41)] + [f"{first}/00003.jpg", f"{first}/00002.jpg"]
     listed = data / "test_set" / "CVPR_5th_ABAW_EXPR_test_set_sample.txt"
@@ -135,7 +135,7 @@ def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp
     listed.write_text("\n".join([header, *(f"{image}," for image in images)]) + "\n")
     code, printed, _ = submit("best:expr", "--format", "frames", data=data)
     text = (tmp_path / "out" / "predictions.txt").read_text().splitlines()
-    assert code == 0 and text[0] == header and f"rows: the images of {listed.name}, in its order" in printed
+    assert code == 0 and text[0] == header and f"rows: the images in {listed.name}, in that order" in printed
     assert [line.split(",")[0] for line in text[1:]] == images
     assert main(["data", "check", str(tmp_path / "out"), "--against", str(listed)]) == 0
     (tmp_path / "out" / "predictions.txt").write_text("\n".join(text[:-1]) + "\n")
@@ -143,7 +143,7 @@ def test_a_list_of_frames_is_answered_by_one_file_in_its_order(submit, data, tmp
     assert f"1 images are missing, first {first}/00002.jpg" in capsys.readouterr().out
 
 
-def test_other_images_are_extracted_and_a_video_without_crops_is_said(submit, store, data, tmp_path):
+def test_new_images_are_extracted(submit, store, data, tmp_path):
     copied = shutil.copytree(store, tmp_path / "store")
     first, second = names_in(data)
     shutil.rmtree(data / "cropped_aligned" / first)
@@ -151,14 +151,14 @@ def test_other_images_are_extracted_and_a_video_without_crops_is_said(submit, st
     frames.write_text(f"{first},12\n")
     code, printed, said = submit("best:expr", "--frames", frames, data=data, store=copied)
     assert code == 0 and "extracting the features" in said
-    assert f"no crop, so the mean output of all crops: {first}" in printed
+    assert f"videos without crops, which get the mean output of all crops: {first}" in printed
     lines = (tmp_path / "out" / f"{first}.txt").read_text().splitlines()[1:]
     assert len(lines) == 12 and len(set(lines)) == 1
     code, printed, _ = submit("best:expr", "--split", "validation", data=data, store=copied, out="again")
     assert code == 0 and "another split or data" in printed
 
 
-def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
+def test_same_command_writes_the_same_bytes(submit, tmp_path):
     submit("best:au", out="one")
     submit("best:au", out="two")
     for path in (tmp_path / "one").iterdir():
@@ -167,7 +167,7 @@ def test_the_same_command_writes_the_same_bytes(submit, tmp_path):
 
 @pytest.mark.parametrize("form", ["challenge", "frames"])
 @pytest.mark.parametrize("recipe", ["four", "one", "folded"])
-def test_every_result_of_every_protocol_comes_back_from_its_files(submit, store, tmp_path, recipe, form):
+def test_round_trip_of_every_protocol(submit, store, tmp_path, recipe, form):
     """Constants and random features too; by folds, refitted and with frames without a crop scored."""
     found = [record for record in kept(store, recipe=recipe) if "uses_labels" not in record["flags"]]
     assert {record["kind"] for record in found} == {"run", "baseline"}
@@ -180,14 +180,14 @@ def test_every_result_of_every_protocol_comes_back_from_its_files(submit, store,
         assert trip["record"] == record["metrics"][record["metric"]] == pytest.approx(trip["files"], abs=1e-6)
 
 
-def test_a_baseline_that_reads_labels_is_refused(submit, store):
+def test_baseline_that_reads_labels_raises(submit, store):
     reading = [record for record in kept(store, kind="baseline") if "uses_labels" in record["flags"]]
     assert reading
     code, _, said = submit(reading[0]["group_id"])
     assert code == 2 and "predicts from the labels" in said
 
 
-def test_what_is_refused(submit, store, data, tmp_path):
+def test_invalid_input_is_rejected(submit, store, data, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "kept.txt").write_text("mine")
     assert submit("best:expr")[::2] == (
@@ -207,14 +207,14 @@ def test_what_is_refused(submit, store, data, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_an_out_within_the_data_is_refused(submit, data, tmp_path):
+def test_out_inside_data_is_rejected(submit, data, tmp_path):
     for out in ("data/cropped_aligned/mine", "data/mine", "data"):
         code, _, said = submit("best:expr", data=data, out=out)
         assert code == 2 and "is inside the data folder" in said
     assert not (data / "mine").exists() and not (data / "cropped_aligned" / "mine").exists()
 
 
-def test_a_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
+def test_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
     path = film(data / "videos" / f"{names_in(data)[0]}.mp4", 40)
     path.write_bytes(path.read_bytes()[:200])
     code, _, said = submit("best:expr", data=data)
@@ -222,7 +222,7 @@ def test_a_video_file_that_cannot_be_read_is_named(submit, data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_path, capsys):
+def test_submission_without_annotations(submit, data, tmp_path, capsys):
     shutil.rmtree(data / "Third ABAW Annotations")
     assert main(["data", "check", str(data)]) == 0
     printed = capsys.readouterr().out
@@ -234,7 +234,7 @@ def test_crops_and_test_lists_without_annotations_are_enough(submit, data, tmp_p
     assert code == 2 and "no annotations of task 'expr'; available: none" in said
 
 
-def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(submit, store, small_set, tmp_path):
+def test_killed_command_leaves_no_folder(submit, store, small_set, tmp_path):
     out = tmp_path / "out"
     stopped = (
         "import os, signal; from harness.inference.submission import files; from harness.cli import main\n"
@@ -250,7 +250,7 @@ def test_a_killed_command_leaves_no_folder_and_the_next_takes_away_what_it_left(
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_place_that_cannot_be_written_to_is_said(submit):
+def test_unwritable_folder_raises(submit):
     code, _, said = submit("best:expr", out="/sys/framelight")
     assert code == 1 and "cannot write /sys/framelight" in said and "--out" in said
 
@@ -263,17 +263,17 @@ def test_damaged_predictions_of_the_run_are_named(submit, store, tmp_path, size)
         path.unlink()
         path.write_bytes(content)
     code, _, said = submit("best:expr", "--split", "validation", store=copied)
-    assert code == 1 and "reported.npz was altered" in said and not (tmp_path / "out").exists()
+    assert code == 1 and "reported.npz was modified" in said and not (tmp_path / "out").exists()
 
 
-def test_a_run_whose_model_is_elsewhere_is_refused(submit, store, tmp_path):
+def test_missing_model_is_rejected(submit, store, tmp_path):
     copied = shutil.copytree(store, tmp_path / "store")
     shutil.rmtree(copied / "artifacts" / "jobs")
     code, _, said = submit("best:expr", store=copied)
     assert code == 2 and "is not in" in said and "--store" in said
 
 
-def test_best_is_of_the_board_of_the_data_that_is_given(store, small_set, data, submit, tmp_path):
+def test_best_is_resolved_on_the_given_data(store, small_set, data, submit, tmp_path):
     copied = shutil.copytree(store, tmp_path / "copied")
     labels = next((data / "Third ABAW Annotations/EXPR_Classification_Challenge/Train_Set").iterdir())
     labels.write_text(labels.read_text().rstrip("\n") + "\n0\n")

@@ -1,4 +1,4 @@
-"""`framelight train-backbone`, from the command to the entry that recipes use."""
+"""`framelight train-backbone`, up to the entry that recipes use."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from tests.helpers.backbone_recipes import (
 )
 
 
-def test_the_card_is_told_and_every_epoch(trained):
+def test_card_and_epochs_are_printed(trained):
     store, done = trained
     card = card_of(store)
     assert re.search(r"^backbone +drawn: tiny_mobilenet from random", done.stdout, re.M)
@@ -37,12 +37,12 @@ def test_the_card_is_told_and_every_epoch(trained):
     assert card["data"]["name"] == "faces" and card["name"] == "drawn"
 
 
-def test_nothing_of_the_work_stays(trained):
+def test_work_folder_is_removed(trained):
     left = {path.name for path in (trained[0] / "artifacts/backbones").iterdir()} - {entry_of(trained[0]).name}
     assert all(name.endswith(".lock") for name in left)
 
 
-def test_the_run_in_mlflow_holds_curves_params_metrics_and_pictures(trained, tmp_path):
+def test_run_in_mlflow_holds_curves_params_metrics_and_pictures(trained, tmp_path):
     store, _ = trained
     client, run = require_whole_run(store)
     card = card_of(store)
@@ -59,29 +59,29 @@ def test_the_run_in_mlflow_holds_curves_params_metrics_and_pictures(trained, tmp
             assert picture.format == "PNG" and min(picture.size) > 100
 
 
-def test_done_is_said_at_once(trained, drawn, table, capsys):
+def test_finished_training_returns_immediately(trained, drawn, table, capsys):
     store, done = trained
     before = {path: path.stat().st_mtime_ns for path in entry_of(store).iterdir()}
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(store)]) == 0
     again = capsys.readouterr()
     assert again.out == done.stdout
-    assert "was trained before" in again.err and "epoch" not in again.err
+    assert "was trained already" in again.err and "epoch" not in again.err
     assert before == {path: path.stat().st_mtime_ns for path in entry_of(store).iterdir()}
     assert len(tracked(store)[1]) == 1
 
 
-def test_a_folder_that_is_no_entry_is_not_taken_for_one(copied, drawn, table, capsys):
+def test_folder_without_entry_is_ignored(copied, drawn, table, capsys):
     (entry_of(copied) / "card.json").unlink()
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied)]) == 0
-    assert "was trained before" not in capsys.readouterr().err and card_of(copied)["name"] == "drawn"
+    assert "was trained already" not in capsys.readouterr().err and card_of(copied)["name"] == "drawn"
 
 
-def test_a_store_that_was_moved_knows_its_trainings(copied, drawn, table):
+def test_moved_store_finds_its_trainings(copied, drawn, table):
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied)]) == 0
     assert len(tracked(copied)[1]) == 1
 
 
-def test_a_broken_entry_hides_no_other(copied, capsys):
+def test_broken_entry_does_not_hide_others(copied, capsys):
     (copied / "artifacts/backbones/broken").mkdir()
     (copied / "artifacts/backbones/broken/card.json").write_text("{half")
     assert main(["backbones", "--store", str(copied)]) == 0
@@ -90,7 +90,7 @@ def test_a_broken_entry_hides_no_other(copied, capsys):
     assert "warning: broken: " in told.err and "cannot be read" in told.err
 
 
-def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
+def test_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
     assert main(["backbones", "--store", str(copied)]) == 0
     assert f"\n{entry_of(copied).name} " in capsys.readouterr().out
     assert (
@@ -120,7 +120,7 @@ def test_the_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, 
     assert {row["backbone"] for row in rows} == {"drawn"} and len(rows) == 2
 
 
-def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
+def test_fine_tuned_backbone_names_its_parent(copied, drawn, table, capsys):
     assert (
         main(
             [
@@ -145,13 +145,13 @@ def test_what_is_trained_further_names_its_parent(copied, drawn, table, capsys):
         == 0
     )
     told = capsys.readouterr().out
-    assert "further: tiny_mobilenet from checkpoint drawn" in told and "as published, and optimistic" in told
+    assert "further: tiny_mobilenet from checkpoint drawn" in told and "so the scores are optimistic" in told
     card = backbones.read_card(next((copied / "artifacts/backbones").glob("further-*")))
     assert card["parent_hash"] == card_of_named(copied, "drawn")["weights_hash"]
 
 
 def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
-    """End the command once the first epoch of `stage` is kept; what it said."""
+    """End the command after the first saved epoch of `stage` and return its messages."""
     process = subprocess.Popen(
         small_run.command("train-backbone", recipe, "--data", table, "--store", store),
         stdout=subprocess.DEVNULL,
@@ -167,7 +167,7 @@ def killed_at(store, recipe, table, stage, how=signal.SIGKILL):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stages", [("expressions-all",), ("identities-all", "expressions-head", "expressions-all")])
-def test_killed_and_run_again_gives_the_same_weights_and_one_run(trained, drawn, table, tmp_path, stages):
+def test_resumed_training_has_the_same_weights_and_one_run(trained, drawn, table, tmp_path, stages):
     store = tmp_path / "store"
     for stage in stages:
         killed_at(store, drawn, table, stage)
@@ -180,7 +180,7 @@ def test_killed_and_run_again_gives_the_same_weights_and_one_run(trained, drawn,
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_said_tracked_and_taken_up_again(trained, drawn, table, tmp_path):
+def test_interrupted_training_is_tracked_and_resumed(trained, drawn, table, tmp_path):
     store = tmp_path / "store"
     said, code = killed_at(store, drawn, table, "expressions-all", signal.SIGINT)
     assert code == 130 and "interrupted; finished work is kept" in said and "Traceback" not in said
@@ -192,7 +192,7 @@ def test_ctrl_c_is_said_tracked_and_taken_up_again(trained, drawn, table, tmp_pa
     assert require_whole_run(store)[1].info.run_id == run.info.run_id
 
 
-def test_forced_it_is_trained_again_to_the_same_weights(copied, drawn, table, capsys):
+def test_force_trains_again_to_the_same_weights(copied, drawn, table, capsys):
     [before] = tracked(copied)[1]
     weights, written = card_of(copied)["weights_hash"], (entry_of(copied) / "card.json").stat().st_mtime_ns
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied), "--force"]) == 0
@@ -203,7 +203,7 @@ def test_forced_it_is_trained_again_to_the_same_weights(copied, drawn, table, ca
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(server, drawn, table, trained, tmp_path):
+def test_lost_server_warns_and_next_command_sends(server, drawn, table, trained, tmp_path):
     store = tmp_path / "store"
     arguments = ("train-backbone", drawn, "--data", table, "--store", store, "--tracking-uri", server.uri)
     process = subprocess.Popen(small_run.command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -219,7 +219,7 @@ def test_a_server_that_dies_is_a_warning_and_the_next_command_sends_the_rest(ser
     )
     server.start()
     again = small_run.framelight(*arguments)
-    assert again.returncode == 0 and "warning" not in again.stderr and "was trained before" in again.stderr
+    assert again.returncode == 0 and "warning" not in again.stderr and "was trained already" in again.stderr
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(server.uri)

@@ -1,4 +1,4 @@
-"""What `framelight train-backbone` refuses, or cannot finish, with a message of its own."""
+"""Errors of `framelight train-backbone`."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.helpers.backbone_recipes import entry_of, entry_of_name, said, tracke
 from tests.helpers.drawn_stills import draw
 
 
-def test_each_wrong_input_has_its_own_message(capsys, drawn, table, tmp_path):
+def test_wrong_input_messages(capsys, drawn, table, tmp_path):
     store = ("--store", tmp_path / "store")
     assert "use: framelight train-backbone light_both" in said(capsys, "run", "light_both", *store)
     assert "use: framelight run quickstart" in said(capsys, "train-backbone", "quickstart", *store)
@@ -30,12 +30,12 @@ def test_each_wrong_input_has_its_own_message(capsys, drawn, table, tmp_path):
     assert "is a file" in said(capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "file")
 
 
-def test_a_parent_that_was_not_trained_yet_is_said_with_the_way_to_it(capsys, table, tmp_path):
+def test_untrained_parent_raises_with_command(capsys, table, tmp_path):
     message = said(capsys, "train-backbone", "affectnet_expressions", "--data", table, "--store", tmp_path / "store")
     assert "framelight train-backbone vggface2_identities" in message and "--set backbone=efficientnet_b0" in message
 
 
-def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, table):
+def test_ambiguous_parent_raises(capsys, copied, table):
     for letter in "ab":
         folder = entry_of(copied) if letter == "a" else copied / "artifacts/backbones/light_both-a"
         shutil.copytree(folder, copied / f"artifacts/backbones/light_both-{letter}")
@@ -55,7 +55,7 @@ def test_a_parent_of_which_there_are_several_is_to_be_chosen(capsys, copied, tab
     assert "2 of that name" in message and "--set backbone=light_both-a (or light_both-b)" in message
 
 
-def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, table, tmp_path):
+def test_untrainable_parent_raises_before_work(capsys, drawn, table, tmp_path):
     from backbones.importing.onnx_files import import_onnx
     from tests.helpers.onnx_models import pooled
 
@@ -68,7 +68,7 @@ def test_a_parent_that_cannot_be_trained_is_said_before_any_work(capsys, drawn, 
     assert not (tmp_path / "store/features/digests.json").exists()
 
 
-def test_a_parent_used_otherwise_is_another_parent(copied, drawn, table, capsys):
+def test_parent_with_other_settings_is_another_parent(copied, drawn, table, capsys):
     """The same weights with other pixels teach otherwise."""
     further = (
         "train-backbone",
@@ -101,7 +101,7 @@ def test_a_parent_used_otherwise_is_another_parent(copied, drawn, table, capsys)
     assert "mine alone; faces's terms" in {card["licence"] for card in cards}
 
 
-def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
+def test_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, drawn, table, tmp_path):
     shutil.copytree(table, tmp_path / "faces")
     labels = tmp_path / "faces/labels.csv"
     lines = labels.read_text().splitlines()
@@ -124,7 +124,7 @@ def test_a_malformed_label_is_named_with_its_line_and_the_run_says_why(capsys, d
     )
 
 
-def test_stills_that_cannot_teach_fail_the_run_and_not_silently(capsys, drawn, tmp_path):
+def test_untrainable_stills_fail_the_run(capsys, drawn, tmp_path):
     root = draw(tmp_path / "strangers", each=2).root
     message = said(capsys, "train-backbone", drawn, "--data", root, "--store", tmp_path / "store")
     assert "identities" in message
@@ -132,7 +132,7 @@ def test_stills_that_cannot_teach_fail_the_run_and_not_silently(capsys, drawn, t
     assert run.info.status == "FAILED" and "InputError" in run.data.tags["mlflow.note.content"]
 
 
-def test_a_name_that_an_imported_backbone_has_is_refused_before_any_work(drawn, table, tmp_path, capsys):
+def test_name_of_imported_backbone_raises_before_work(drawn, table, tmp_path, capsys):
     entries = tmp_path / "store/artifacts/backbones"
     torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
     backbones.import_file(tmp_path / "weights.pt", "drawn", entries)
@@ -141,7 +141,7 @@ def test_a_name_that_an_imported_backbone_has_is_refused_before_any_work(drawn, 
     assert [path.name for path in entries.iterdir() if not path.name.startswith(".")] == ["drawn"]
 
 
-def test_several_entries_of_one_name_are_told_apart(copied, drawn, table, capsys):
+def test_entries_with_the_same_name_are_distinguished(copied, drawn, table, capsys):
     assert (
         main(["train-backbone", str(drawn), "--data", str(table), "--store", str(copied), "--set", "training.seed=1"])
         == 0

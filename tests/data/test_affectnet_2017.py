@@ -11,7 +11,7 @@ from tests.helpers.still_folders import HEADER, IMAGES, LISTS, affectnet_2017, r
 IN_CODE_ORDER = ["Neutral", "Happiness", "Sadness", "Surprise", "Fear", "Disgust", "Anger", "Contempt"]
 
 
-def test_codes_become_the_classes_of_the_backbones(tmp_path):
+def test_codes_map_to_backbone_classes(tmp_path):
     source = open_stills(affectnet_2017(tmp_path))
     assert isinstance(source, AffectNet2017) and source.splits() == ("train", "validation")
     stills = source.stills("train")
@@ -23,7 +23,7 @@ def test_codes_become_the_classes_of_the_backbones(tmp_path):
     assert source.stills("validation").images[0].name == "v0.jpg"
 
 
-def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(tmp_path):
+def test_images_without_expression_and_missing_ones_are_left_out_and_counted(tmp_path):
     rows = [
         row_2017("1/a.jpg", 8),
         row_2017("1/b.jpg", 9, -2, -2),
@@ -43,7 +43,7 @@ def test_images_without_an_expression_and_missing_ones_are_left_out_and_counted(
 
 
 @pytest.mark.parametrize("box", ["NULL,NULL,NULL,NULL", ",,,", "1,2,0,8", "1,2,10,-8", "nan,2,3,4"])
-def test_a_row_without_a_box_has_none(tmp_path, box):
+def test_row_without_box(tmp_path, box):
     affectnet_2017(tmp_path, train=[row_2017("1/a.jpg", 3, box=box), row_2017("1/b.jpg", 4, box="-3,2.5,10,8")])
     source = open_stills(tmp_path)
     boxes = source.stills("train").boxes
@@ -52,7 +52,7 @@ def test_a_row_without_a_box_has_none(tmp_path, box):
     assert problem.kind == "no box" and problem.line == 2
 
 
-def test_a_list_may_lack_its_header_or_have_a_mark_more_columns_and_windows_line_ends(tmp_path):
+def test_list_variants(tmp_path):
     affectnet_2017(tmp_path, header="")
     assert len(open_stills(tmp_path).stills("train")) == 8
     rows = [HEADER + ",note", row_2017("1/t1.jpg", 1) + ',"two\nlines"', row_2017("2/t2.jpg", 2) + ",x"]
@@ -68,14 +68,14 @@ def test_a_list_may_lack_its_header_or_have_a_mark_more_columns_and_windows_line
     ("row", "words"),
     [
         (row_2017("1/b.jpg", 11), "expression is 11; it must be a code from 0 to 10"),
-        (row_2017("1/b.jpg", "happy"), "expression is 'happy', not a whole number"),
+        (row_2017("1/b.jpg", "happy"), "expression is 'happy', not an integer"),
         (row_2017("1/b.jpg", 1, 1.5), "valence is 1.5; it must be a number from -1 to 1, or -2"),
         (row_2017("1/b.jpg", 1, 0, -1.5), "arousal is -1.5"),
         (row_2017("1/b.jpg", 1, box="x,1,2,3"), "face_x is 'x', not a number"),
         ("1/b.jpg,1,2,3", "4 columns, but 9 are needed"),
     ],
 )
-def test_a_malformed_row_is_named_and_the_rest_can_still_be_read(tmp_path, row, words):
+def test_malformed_row_raises_and_others_are_read(tmp_path, row, words):
     affectnet_2017(tmp_path, train=[row_2017("1/a.jpg", 1), row, row_2017("1/c.jpg", 2)])
     source, path = open_stills(tmp_path), tmp_path / LISTS / "training.csv"
     with pytest.raises(InputError) as caught:
@@ -86,7 +86,7 @@ def test_a_malformed_row_is_named_and_the_rest_can_still_be_read(tmp_path, row, 
     assert [problem.line for problem in problems] == [3]
 
 
-def test_lists_beside_the_images_and_one_split_alone_are_read(tmp_path):
+def test_lists_next_to_images_and_single_split(tmp_path):
     affectnet_2017(tmp_path)
     (tmp_path / LISTS / "training.csv").rename(tmp_path / "training.csv")
     (tmp_path / LISTS / "validation.csv").unlink()
@@ -97,7 +97,7 @@ def test_lists_beside_the_images_and_one_split_alone_are_read(tmp_path):
     assert source.summary() == (("lists", "training.csv"), ("image folder", f"Manually_Annotated/{IMAGES}"))
 
 
-def test_no_image_at_all_is_refused(tmp_path):
+def test_folder_without_images_raises(tmp_path):
     affectnet_2017(tmp_path)
     for path in (tmp_path / IMAGES).rglob("*.jpg"):
         path.unlink()
@@ -105,14 +105,14 @@ def test_no_image_at_all_is_refused(tmp_path):
         open_stills(tmp_path).stills("train")
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path):
+def test_missing_column_raises(tmp_path):
     path = affectnet_2017(tmp_path) / LISTS / "training.csv"
     write(path, HEADER.replace("arousal", "energy"), row_2017("1/a.jpg", 1))
     with pytest.raises(InputError, match=r"training\.csv:1: no column arousal; the columns are subDirectory_filePath"):
         open_stills(tmp_path).stills("train")
 
 
-def test_images_listed_twice_are_said_and_images_in_both_lists_are_an_error(tmp_path):
+def test_duplicate_images_are_reported(tmp_path):
     row = row_2017("1/a.jpg", 1)
     affectnet_2017(tmp_path, train=[row, row_2017("1/b.jpg", 2), row], validation=[row_2017("1/v.jpg", 2), row])
     found = {problem.kind: problem for problem in open_stills(tmp_path).find_problems()}

@@ -26,7 +26,7 @@ class Bomb:
         return os.mkdir, (str(self.path),)
 
 
-def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tmp_path):
+def test_codes_map_to_backbone_classes_in_image_order(tmp_path):
     source = open_stills(affectnet_2021(tmp_path))
     assert isinstance(source, AffectNet2021) and source.splits() == ("train", "validation")
     stills = source.stills("train")
@@ -54,7 +54,7 @@ def test_codes_become_the_classes_of_the_backbones_in_the_order_of_the_images(tm
         np.float32(3),
     ],
 )
-def test_a_code_is_read_in_any_kind_of_npy(tmp_path, code):
+def test_codes_of_any_npy_dtype(tmp_path, code):
     image(tmp_path / "train_set/images/0.jpg")
     npy(tmp_path / "train_set", 0, exp=code, val=np.float64(-2), aro=np.array("-2.0"))
     stills = open_stills(tmp_path).stills("train")
@@ -62,7 +62,7 @@ def test_a_code_is_read_in_any_kind_of_npy(tmp_path, code):
 
 
 @pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
-def test_every_version_of_the_format_is_read(tmp_path, version):
+def test_every_npy_version_is_read(tmp_path, version):
     image(tmp_path / "train_set/images/0.jpg")
     npy(tmp_path / "train_set", 0, val=np.array("0.5"), aro=np.array("0"))
     with open(tmp_path / "train_set/annotations/0_exp.npy", "wb") as file:
@@ -83,7 +83,7 @@ def test_every_version_of_the_format_is_read(tmp_path, version):
         (dict(aro=np.array(np.nan)), "2_aro.npy: arousal is nan"),
     ],
 )
-def test_a_malformed_label_is_named_and_the_rest_can_still_be_read(tmp_path, label, words):
+def test_malformed_label_raises_and_others_are_read(tmp_path, label, words):
     npy(affectnet_2021(tmp_path) / "train_set", 2, **label)
     source = open_stills(tmp_path)
     with pytest.raises(InputError) as caught:
@@ -102,17 +102,17 @@ def test_a_malformed_label_is_named_and_the_rest_can_still_be_read(tmp_path, lab
         (b"\x93NUMPY\x01\x00\x10\x00{'descr': object", "its .npy header cannot be read"),
         (b"\x93NUMPY\x01\x00\x02\x00{}", "its .npy header cannot be read"),
         (b"\x93NUMPY\x01\x00\xd0\x07" + b"(" * 2000, "its .npy header cannot be read"),
-        (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file is of version 9"),
+        (b"\x93NUMPY\x09\x00\x02\x00\x00\x00{}    ", "the .npy file has version 9"),
     ],
 )
-def test_what_is_no_npy_file_is_named(tmp_path, content, words):
+def test_invalid_npy_file_raises(tmp_path, content, words):
     (affectnet_2021(tmp_path) / "train_set/annotations/4_exp.npy").write_bytes(content)
     with pytest.raises(InputError, match=f"4_exp.npy: {words}"):
         open_stills(tmp_path).stills("train")
 
 
 @pytest.mark.parametrize("place", [-4, -8, -16])
-def test_bytes_that_are_no_text_are_named(tmp_path, place):
+def test_undecodable_text_raises(tmp_path, place):
     path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
     whole = path.read_bytes()
     path.write_bytes(whole[:place] + b"\xff\xff\xff\x7f" + whole[len(whole) + place + 4 :])
@@ -120,7 +120,7 @@ def test_bytes_that_are_no_text_are_named(tmp_path, place):
         open_stills(tmp_path).stills("train")
 
 
-def test_a_value_cut_short_is_named(tmp_path):
+def test_truncated_value_raises(tmp_path):
     path = affectnet_2021(tmp_path) / "train_set/annotations/4_val.npy"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="4_val.npy: the .npy file is truncated"):
@@ -129,7 +129,7 @@ def test_a_value_cut_short_is_named(tmp_path):
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 131), st.binary(min_size=1, max_size=8), st.integers(0, 140))
-def test_a_damaged_file_is_a_number_or_a_reason(tmp_path, place, damage, length):
+def test_damaged_file_gives_a_number_or_an_error(tmp_path, place, damage, length):
     path = tmp_path / "0_exp.npy"
     np.save(path, np.array("3"))
     whole = path.read_bytes()
@@ -140,7 +140,7 @@ def test_a_damaged_file_is_a_number_or_a_reason(tmp_path, place, damage, length)
         assert str(error).startswith(("it holds", "its .npy", "the .npy", "the file is empty", "not a .npy"))
 
 
-def test_a_pickle_is_never_run(tmp_path):
+def test_pickled_npy_is_never_loaded(tmp_path):
     path = affectnet_2021(tmp_path / "data") / "train_set/annotations/4_exp.npy"
     bomb = np.empty((), object)
     bomb[()] = Bomb(tmp_path / "boom")
@@ -173,7 +173,7 @@ def test_absent_files_are_left_out_and_counted(tmp_path):
     ]
 
 
-def test_train_alone_is_enough_and_no_image_is_refused(tmp_path):
+def test_train_split_is_sufficient(tmp_path):
     affectnet_2021(tmp_path)
     (tmp_path / "val_set/annotations").rename(tmp_path / "elsewhere")
     source = open_stills(tmp_path)

@@ -21,7 +21,7 @@ from tests.helpers.data_folders import (
 from tests.helpers.shared_data import shared_data
 
 
-def test_a_folder_in_the_challenge_layout_is_recognised(tmp_path):
+def test_challenge_layout_is_detected(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "faces"))
     assert isinstance(dataset, AffWild2) and dataset.temporal and dataset.name == "faces"
     assert dataset.tasks() == ("expr", "va", "au", "mtl")
@@ -57,13 +57,13 @@ def test_partly_invalid_labels_are_kept_as_written(tmp_path):
     ],
 )
 @pytest.mark.parametrize("folder", ["cropped", "cropped_aligned"])
-def test_folders_may_be_named_and_nested_as_teams_do(tmp_path, annotations, folder):
+def test_nested_and_renamed_folders(tmp_path, annotations, folder):
     dataset = open_dataset(small_abaw3(tmp_path, annotations, folder))
     assert len(dataset.labels("mtl", "train")) == 4
     assert dataset.sequences["video2"].images[0] == tmp_path / folder / "video2/00001.jpg"
 
 
-def test_cropped_goes_before_cropped_aligned(tmp_path):
+def test_cropped_takes_precedence_over_cropped_aligned(tmp_path):
     small_abaw3(tmp_path)
     crops(tmp_path, "video2", [1], folder="cropped_aligned")
     assert len(open_dataset(tmp_path).sequences["video2"].frames) == 5
@@ -86,7 +86,7 @@ def test_annotations_may_be_longer_than_the_crops(tmp_path):
     assert labels.frame[-1] == 7 and len(labels) == 12
 
 
-def test_a_video_without_crops_is_a_sequence_of_no_frames(tmp_path):
+def test_video_without_crops_is_a_sequence_of_no_frames(tmp_path):
     small_abaw3(tmp_path)
     shutil.rmtree(tmp_path / "cropped/video3")
     sequence = open_dataset(tmp_path).sequences["video3"]
@@ -120,7 +120,7 @@ FRAME_LIST = ("image_location,valence,arousal", "video9/00001.jpg,", "video9/000
 
 
 @pytest.mark.parametrize("place", ["", "test_set"])
-def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, place):
+def test_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, place):
     small_abaw3(tmp_path)
     path = write(tmp_path / place / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAME_LIST)
     dataset = open_dataset(tmp_path)
@@ -134,20 +134,20 @@ def test_a_list_of_frames_as_since_the_fifth_challenge_is_a_test_list(tmp_path, 
     )
 
 
-def test_a_list_of_videos_goes_before_a_list_of_frames(tmp_path):
+def test_list_of_videos_takes_precedence_over_list_of_frames(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / "CVPR_5th_ABAW_EXPR_test_set_sample.txt", "image_location,Neutral", "video9/00001.jpg,")
     write(tmp_path / TEST_LISTS["expr"], "video7", "video6")
     assert open_dataset(tmp_path).sequence_names("expr", "test") == ("video7", "video6")
 
 
-def test_the_multi_task_list_of_the_fourth_challenge(tmp_path):
+def test_multi_task_list_of_the_fourth_challenge(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / "MTL_Challenge_test_set_release.txt", MTL_HEADER, "video9/00001.jpg")
     assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
 
 
-def test_members_need_no_label(tmp_path):
+def test_sequence_names_include_unlabeled_videos(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["nonsense"])
     dataset = open_dataset(tmp_path)
@@ -156,7 +156,7 @@ def test_members_need_no_label(tmp_path):
         dataset.labels("expr", "train")
 
 
-def test_the_labels_digest_follows_the_bytes_of_its_split_alone(tmp_path):
+def test_labels_fingerprint_depends_on_its_split_only(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path))
     before = {split: dataset.labels_digest("expr", split) for split in ("train", "validation")}
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", [0, 1, 4, -1, 6])
@@ -164,7 +164,7 @@ def test_the_labels_digest_follows_the_bytes_of_its_split_alone(tmp_path):
     assert dataset.labels_digest("expr", "validation") == before["validation"]
 
 
-def test_unknown_folders_tasks_and_splits_are_told(tmp_path):
+def test_unknown_folders_tasks_and_splits_raise(tmp_path):
     with pytest.raises(InputError, match="no such data folder: .*nowhere"):
         open_dataset(tmp_path / "nowhere")
     with pytest.raises(InputError, match="not in a supported layout. Supported: Aff-Wild2.*; an image table"):
@@ -179,14 +179,14 @@ def test_unknown_folders_tasks_and_splits_are_told(tmp_path):
         open_dataset(tmp_path).labels("au", "train")
 
 
-def test_annotations_without_any_crops_folder(tmp_path):
+def test_annotations_without_crops_folder(tmp_path):
     small_abaw3(tmp_path)
     shutil.rmtree(tmp_path / "cropped")
     with pytest.raises(InputError, match="annotations but no face crops; unpack them as"):
         open_dataset(tmp_path)
 
 
-def test_an_empty_split_has_no_rows(tmp_path):
+def test_empty_split_has_no_rows(tmp_path):
     small_abaw3(tmp_path)
     for path in (tmp_path / ANNOTATIONS / EXPR / "Validation_Set").iterdir():
         path.unlink()
@@ -194,7 +194,7 @@ def test_an_empty_split_has_no_rows(tmp_path):
     assert len(labels) == 0 and labels.units == () and labels.targets["expr"].dtype == np.int64
 
 
-def test_the_rendered_set():
+def test_synthetic_set():
     dataset = open_dataset(shared_data() / "rendered")
     assert len(dataset.sequences) == 48
     assert [len(dataset.sequence_names("va", split)) for split in ("train", "validation", "test")] == [28, 12, 8]
@@ -221,6 +221,6 @@ def test_crops_and_a_test_list_are_a_data_set_without_labels(tmp_path, name):
         dataset.labels("expr", "train")
 
 
-def test_test_lists_without_crops_are_not(tmp_path):
+def test_test_lists_without_crops_are_not_a_data_set(tmp_path):
     write(tmp_path / TEST_LISTS["expr"], "video9")
     assert not is_dataset(tmp_path)

@@ -19,13 +19,13 @@ def test_reads_expressions_va_and_action_units(tmp_path):
     assert au.dtype == np.int8 and au.tolist() == [[0] * 12, [-1] + [1] * 11]
 
 
-def test_byte_order_mark_windows_line_ends_spaces_and_trailing_blank_lines_do_no_harm(tmp_path):
+def test_byte_order_mark_line_ends_and_blank_lines_are_accepted(tmp_path):
     path = tmp_path / "v.txt"
     path.write_bytes(b"\xef\xbb\xbfvalence, arousal\r\n 0.5, -0.5 \r\n0,1\r\n\r\n")
     assert read_frames(path, "va").tolist() == [[0.5, -0.5], [0, 1]]
 
 
-def test_the_header_is_skipped_exactly_once(tmp_path):
+def test_header_is_skipped_exactly_once(tmp_path):
     path = write(tmp_path / "e.txt", HEADERS[EXPR], HEADERS[EXPR], "1")
     with pytest.raises(InputError, match=r"e\.txt:2: 8 columns"):
         read_frames(path, "expr")
@@ -46,14 +46,14 @@ def test_the_header_is_skipped_exactly_once(tmp_path):
         ("va", [HEADERS[VA], "0,1_0"], 2, "arousal is '1_0', not a number"),
         ("expr", [HEADERS[EXPR], "7", "8"], 3, "expression is 8; it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "-2"], 2, "expression is -2; it must be"),
-        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not a whole number"),
+        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not an integer"),
         ("expr", [HEADERS[EXPR], "9" * 40], 2, "it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "1", "", "2"], 3, "the line is blank"),
         ("au", [HEADERS[AU], ABSENT, "0,2" + ",0" * 10], 3, "AU2 is 2; it must be 0, 1, or -1"),
         ("au", [HEADERS[AU], "0,1"], 2, "2 columns, but 12 are needed"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
+def test_malformed_line_is_named(tmp_path, task, lines, line, words):
     path = write(tmp_path / "video9.txt", *lines)
     with pytest.raises(InputError) as caught:
         read_frames(path, task)
@@ -69,7 +69,7 @@ def test_a_malformed_line_is_named(tmp_path, task, lines, line, words):
         (b"\xff\xd8\xff\xe0", "not a text file"),
     ],
 )
-def test_an_empty_or_binary_annotation_is_refused(tmp_path, content, words):
+def test_empty_or_binary_annotation_raises(tmp_path, content, words):
     path = tmp_path / "video1.txt"
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
@@ -109,7 +109,7 @@ def test_multitask_rows_keep_order_duplicates_and_five_digit_frames(tmp_path):
         (f"video1/00001.jpg,0,x,1,{ABSENT}", "arousal is 'x', not a number"),
     ],
 )
-def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
+def test_malformed_multitask_row_is_named(tmp_path, row, words):
     path = write(tmp_path / "train_set.txt", MTL_HEADER, f"video1/00001.jpg,0,0,1,{ABSENT}", row)
     with pytest.raises(InputError) as caught:
         read_multitask(path)
@@ -117,7 +117,7 @@ def test_a_malformed_multitask_row_is_named(tmp_path, row, words):
     assert [fault.line for fault in multitask_faults(path)] == [3]
 
 
-def test_columns_that_only_add_up_over_two_rows_are_refused(tmp_path):
+def test_columns_that_only_add_up_over_two_rows_raise(tmp_path):
     path = write(
         tmp_path / "train_set.txt",
         MTL_HEADER,
@@ -143,7 +143,7 @@ NUMBERS = st.one_of(st.integers(-1000, 1000).map(lambda n: n / 1000), st.just(-5
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=30))
-def test_whatever_is_written_is_read_back(tmp_path_factory, rows):
+def test_annotations_round_trip(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("va") / "v.txt"
     write(path, HEADERS[VA], *(f"{v},{a}" for v, a in rows))
     assert np.array_equal(read_frames(path, "va"), np.array(rows, dtype=np.float32))
@@ -153,7 +153,7 @@ CELLS = st.text(alphabet="-0123456789,. x\t_e+", max_size=6)
 
 
 @given(st.lists(CELLS, min_size=1, max_size=6))
-def test_fast_and_slow_pass_agree_on_what_is_sound(tmp_path_factory, lines):
+def test_fast_and_slow_parser_agree(tmp_path_factory, lines):
     path = write(tmp_path_factory.mktemp("any") / "e.txt", HEADERS[EXPR], *lines)
     faults = list(frame_faults(path, "expr"))
     if faults:
@@ -164,7 +164,7 @@ def test_fast_and_slow_pass_agree_on_what_is_sound(tmp_path_factory, lines):
 
 
 @pytest.mark.benchmark
-def test_millions_of_lines_take_seconds(tmp_path):
+def test_parsing_speed(tmp_path):
     import time
 
     path = write(tmp_path / "a.txt", HEADERS[AU], *[ABSENT] * 1_000_000)

@@ -22,17 +22,17 @@ def bounds(crop):
     return crop[0, 0, 0], crop[-1, -1, 0], crop[0, 0, 1], crop[-1, -1, 1]
 
 
-def test_a_box_is_cut_out():
+def test_crop_equals_box():
     crop = crop_to_box(grid(20, 30), np.array([4, 2, 10, 12], np.float32))
     assert crop.shape == (10, 6, 3) and bounds(crop) == (2, 11, 4, 9)
 
 
-def test_the_margin_is_a_share_of_each_side():
+def test_margin_is_a_share_of_each_side():
     crop = crop_to_box(grid(100, 100), np.array([40, 50, 60, 60], np.float32), (0.25, 0.5))
     assert bounds(crop) == (45, 64, 35, 64)
 
 
-def test_what_lies_beyond_the_border_is_cut_off():
+def test_box_is_clipped_at_the_border():
     assert bounds(crop_to_box(grid(20, 30), np.array([-5, 10, 8, 400], np.float32))) == (10, 19, 0, 7)
     assert crop_to_box(grid(20, 30), np.array([0, 0, 30, 20], np.float32), (1, 1)).shape == (20, 30, 3)
 
@@ -53,7 +53,7 @@ def test_no_box_is_the_whole_image():
         ((4, 2, np.inf, 12), "is not finite"),
     ],
 )
-def test_a_box_that_leaves_nothing_is_refused_with_a_reason(box, words):
+def test_empty_box_raises(box, words):
     with pytest.raises(ValueError, match=f"^its face box .*{words}"):
         crop_to_box(grid(20, 30), np.array(box, np.float32))
 
@@ -79,7 +79,7 @@ def test_every_crop_lies_in_the_image_and_in_its_box(drawn, margin):
 
 
 @given(SIDES, SIDES, st.data())
-def test_a_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
+def test_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
     left, top = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
     right, bottom = data.draw(st.integers(left + 1, width)), data.draw(st.integers(top + 1, height))
     image = grid(height, width)
@@ -89,12 +89,12 @@ def test_a_whole_numbered_box_inside_the_image_is_a_slice(height, width, data):
 
 
 @given(overlapping(), MARGINS)
-def test_a_margin_never_takes_pixels_away(drawn, margin):
+def test_margin_never_shrinks_the_crop(drawn, margin):
     plain, wider = crop_to_box(*drawn), crop_to_box(*drawn, margin)
     assert {tuple(p) for p in plain.reshape(-1, 3)} <= {tuple(p) for p in wider.reshape(-1, 3)}
 
 
-def test_corners_of_boxes_without_a_size_are_none():
+def test_zero_size_boxes_have_no_corners():
     x, width = np.array([1, 1, np.nan, 1]), np.array([10, 0, 10, -3])
     found = box_corners(x, np.full(4, 2), width, np.full(4, 5))
     assert found[0].tolist() == [1, 2, 11, 7] and np.isnan(found[1:]).all() and found.dtype == np.float32

@@ -33,7 +33,7 @@ def counts(report, task, split):
     return next(one for one in report.counts if (one.task, one.split) == (task, split))
 
 
-def test_a_sound_folder_has_no_error_and_its_counts_add_up(tmp_path):
+def test_valid_folder_has_no_errors(tmp_path):
     report = check_dataset(small_abaw3(tmp_path))
     expr, va, au = (counts(report, task, "train") for task in ("expr", "va", "au"))
     assert report.errors == () and report.images == report.crops == 20 and report.sequences == 4
@@ -77,7 +77,7 @@ def test_malformed_annotations_are_errors(tmp_path, challenge, content, words):
     assert len(report.errors) == 1 and words in report.errors[0].message
 
 
-def test_a_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path):
+def test_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path):
     small_abaw3(tmp_path)
     write(tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt", MTL_HEADER, "video2,0,0", f"v/1.jpg,0,0,9,{ABSENT}")
     write(tmp_path / TEST_LISTS["expr"], "")
@@ -87,7 +87,7 @@ def test_a_malformed_multitask_file_and_test_list_do_not_hide_the_rest(tmp_path)
     assert counts(report, "expr", "train").rows == 10
 
 
-def test_a_video_without_crops_is_a_warning_said_once(tmp_path):
+def test_video_without_crops_is_one_warning(tmp_path):
     shutil.rmtree(small_abaw3(tmp_path) / "cropped/video2")
     write(tmp_path / TEST_LISTS["expr"], "video8", "video9")
     crops(tmp_path, "video8", [1])
@@ -117,7 +117,7 @@ def test_duplicate_multitask_rows_are_a_warning(tmp_path):
     assert problem.line == 3 and problem.severity == "warning" and "on line 2" in problem.message
 
 
-def test_a_video_in_two_splits_is_an_error(tmp_path):
+def test_video_in_two_splits_is_an_error(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Validation_Set", "video1_left", [0, 1, 2, 3, 4])
     annotate(tmp_path, VA, "Validation_Set", "video1_right", ["0,0"])
@@ -178,12 +178,12 @@ def test_broken_images_are_named_and_count_as_missing(tmp_path, content, words):
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGBA")])
-def test_whole_images_of_any_mode_pass(tmp_path, kind, mode):
+def test_intact_images_of_any_mode_pass(tmp_path, kind, mode):
     (small_abaw3(tmp_path) / "cropped/video2/00002.jpg").write_bytes(image_bytes(kind, mode))
     assert check_dataset(tmp_path).crops == 20
 
 
-def test_a_table_with_faults_of_every_kind(tmp_path):
+def test_table_with_faults_of_every_kind(tmp_path):
     root = table(
         tmp_path,
         "image,expression,subject,split,AU1,valence",
@@ -219,7 +219,7 @@ def test_folders_that_cannot_be_opened(tmp_path):
         check_dataset(tmp_path)
 
 
-def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
+def test_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
     small_abaw3(tmp_path)
     annotate(tmp_path, EXPR, "Train_Set", "video1_left", ["x"] * 50)
     report = check_dataset(tmp_path)
@@ -238,7 +238,7 @@ def test_the_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
         ([3, 3, -1, 3, 3], "only one class, Fear, among its 8 valid expression labels"),
     ],
 )
-def test_labels_that_cannot_be_trained_on_are_refused(tmp_path, expressions, words):
+def test_untrainable_labels_raise(tmp_path, expressions, words):
     small_abaw3(tmp_path)
     for video in ("7-30-640x480", "video1_left"):
         annotate(tmp_path, EXPR, "Train_Set", video, expressions)
@@ -246,7 +246,7 @@ def test_labels_that_cannot_be_trained_on_are_refused(tmp_path, expressions, wor
         check_labels_nonempty(open_dataset(tmp_path).labels("expr", "train"), "expr", "here")
 
 
-def test_an_empty_split_is_refused_and_a_sound_one_is_not(tmp_path):
+def test_empty_split_raises(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path))
     for task in dataset.tasks():
         check_labels_nonempty(dataset.labels(task, "train"), task, "here")
@@ -255,14 +255,14 @@ def test_an_empty_split_is_refused_and_a_sound_one_is_not(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "errors"), [("rendered", 0), ("faces", 0)])
-def test_the_shared_sets_have_no_error(name, errors):
+def test_shared_data_has_no_errors(name, errors):
     report = check_dataset(shared_data() / name)
     assert len(report.errors) == errors
     assert {(p.kind) for p in report.warnings} <= {"absent class", "duplicate row", "extra lines"}
     assert all(len(line) <= 100 for line in render(report).splitlines())
 
 
-def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
+def test_folder_of_test_videos_alone_is_no_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9", "video8")
     report = check_dataset(tmp_path)
@@ -274,7 +274,7 @@ def test_a_folder_of_test_videos_alone_is_no_error(tmp_path):
     )
 
 
-def test_a_folder_whose_annotations_are_empty_is_an_error(tmp_path):
+def test_folder_whose_annotations_are_empty_is_an_error(tmp_path):
     crops(tmp_path, "video9", range(1, 4))
     write(tmp_path / TEST_LISTS["expr"], "video9")
     (tmp_path / ANNOTATIONS / EXPR / "Train_Set").mkdir(parents=True)

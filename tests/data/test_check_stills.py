@@ -43,7 +43,7 @@ def test_every_malformed_row_is_listed_and_the_rest_counted(tmp_path):
     assert any("Anger, Contempt" in p.message for p in report.warnings if p.kind == "absent class")
 
 
-def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_path):
+def test_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_path):
     affectnet_2017(tmp_path, validation=[row_2017("v/1.jpg", 1)])
     (tmp_path / IMAGES / "3/t3.jpg").write_bytes(b"\xff\xd8\xff half")
     (tmp_path / IMAGES / "v/1.jpg").unlink()
@@ -55,7 +55,7 @@ def test_a_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_pat
     assert [p.kind for p in report.errors] == ["split"] and "none of the 1 images" in report.errors[0].message
 
 
-def test_a_table_of_subjects_alone_is_checked_as_stills(tmp_path):
+def test_table_of_subjects_alone_is_checked_as_stills(tmp_path):
     rows = ("1.jpg,ann,train", "2.jpg,ann,train", "3.jpg,bob,train", "4.jpg,cleo,val", "5.jpg,cleo,val")
     report = check_dataset(table(tmp_path, "image,subject,split", *rows))
     assert report.problems == () and counts(report, "train").subjects == 2
@@ -64,13 +64,13 @@ def test_a_table_of_subjects_alone_is_checked_as_stills(tmp_path):
     assert kinds == ["missing image", "no label", "split"]
 
 
-def test_the_report_fits_a_terminal(tmp_path):
+def test_report_fits_a_terminal(tmp_path):
     for make in (vggface2, affectnet_2017, affectnet_2021):
         lines = render(check_dataset(make(tmp_path / make.__name__))).splitlines()
         assert all(len(line) <= 100 or str(tmp_path) in line for line in lines)
 
 
-def test_the_command_says_so_by_its_exit_code(tmp_path, capsys):
+def test_command_exit_code(tmp_path, capsys):
     assert main(["data", "check", str(affectnet_2017(tmp_path))]) == 0
     assert "AffectNet of 2017" in capsys.readouterr().out
     write(tmp_path / LISTS / "training.csv", "nothing")

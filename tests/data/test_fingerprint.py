@@ -15,7 +15,7 @@ def digests(path):
     return json.loads(path.read_text())["digests"]
 
 
-def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):
+def test_digest_depends_on_content_only(tmp_path):
     here, there = (open_dataset(small_abaw3(tmp_path / name)) for name in ("here", "there"))
     assert dataset_digest(here) == dataset_digest(there)
     crops(tmp_path / "there", "video2", [3], shade=121)
@@ -23,7 +23,7 @@ def test_the_digest_is_of_the_content_wherever_it_lies(tmp_path):
     assert dataset_digest(here, names=["video3"]) == dataset_digest(there, names=["video3"])
 
 
-def test_a_removed_or_renamed_crop_changes_the_digest(tmp_path):
+def test_removed_or_renamed_crop_changes_the_digest(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path))
     found = {dataset_digest(dataset)}
     (tmp_path / "cropped/video2/00005.jpg").rename(tmp_path / "cropped/video2/00006.jpg")
@@ -44,7 +44,7 @@ def test_unchanged_images_are_not_read_again(tmp_path):
     assert sequence_digest(dataset.sequences["video2"], digest_cache(path)) == "from the cache"
 
 
-def test_a_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
+def test_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
     cache, path = tmp_path / "digests.json", tmp_path / "data/cropped/video2/00001.jpg"
     before, stat = dataset_digest(dataset, cache), path.stat()
@@ -57,7 +57,7 @@ def test_a_changed_image_of_the_same_size_and_date_is_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 1}', '{"version": 1, "digests": [1]}'])
-def test_a_broken_cache_file_only_costs_a_second_reading(tmp_path, content):
+def test_broken_cache_file_is_ignored(tmp_path, content):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
     cache = tmp_path / "digests.json"
     cache.write_text(content)
@@ -65,7 +65,7 @@ def test_a_broken_cache_file_only_costs_a_second_reading(tmp_path, content):
     assert len(digests(cache)) == 4
 
 
-def test_two_writers_keep_each_others_entries(tmp_path):
+def test_concurrent_writers_keep_all_entries(tmp_path):
     dataset = open_dataset(small_abaw3(tmp_path / "data"))
     one, two = digest_cache(tmp_path / "digests.json"), digest_cache(tmp_path / "digests.json")
     sequence_digest(dataset.sequences["video2"], one)
@@ -75,7 +75,7 @@ def test_two_writers_keep_each_others_entries(tmp_path):
     assert len(digests(tmp_path / "digests.json")) == 2
 
 
-def test_a_vanished_image_is_named(tmp_path):
+def test_missing_image_raises(tmp_path):
     sequence = open_dataset(small_abaw3(tmp_path)).sequences["video2"]
     sequence.images[0].unlink()
     with pytest.raises(InputError, match=r"00001\.jpg: cannot be read"):
@@ -88,7 +88,7 @@ def test_progress_counts_sequences(tmp_path):
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_a_record_matches_the_very_images_and_annotations_it_was_made_on(tmp_path):
+def test_record_matches_only_its_images_and_annotations(tmp_path):
     roots = small_abaw3(tmp_path / "here"), small_abaw3(tmp_path / "there")
     first, second = (DatasetFingerprint(open_dataset(root)) for root in roots)
     own = record(task="expr", data_digest=data_digest(first.images, first.labels("expr")))

@@ -1,4 +1,4 @@
-"""Near pairs of hashes are those that a comparison of all with all finds."""
+"""Near pairs of hashes equal those of a brute-force comparison."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ def brute(first, second):
 
 
 @pytest.mark.parametrize("chunk", [1 << 22, 7])
-def test_pairs_are_those_of_all_with_all(monkeypatch, chunk):
+def test_pairs_equal_brute_force(monkeypatch, chunk):
     """Hashes of few bits, so that many are near; and copies of others with up to three bits turned."""
     monkeypatch.setattr(hamming, "CHUNK", chunk)
     random = np.random.default_rng(0)
@@ -29,13 +29,13 @@ def test_pairs_are_those_of_all_with_all(monkeypatch, chunk):
     assert np.array_equal(hamming_neighbors(first, second), expected)
 
 
-def test_every_pair_of_turned_bits_is_found():
+def test_pairs_with_flipped_bits_are_found():
     one, turns = np.array([0x0123456789ABCDEF], np.uint64), np.uint64(1) << np.arange(64, dtype=np.uint64)
     others = np.unique(one ^ turns[:, None] ^ turns[None])
     assert len(others) == 1 + 64 * 63 // 2
     assert len(hamming_neighbors(one, others)) == len(others)
 
 
-def test_nothing_is_near_nothing():
+def test_empty_input_has_no_pairs():
     none = np.zeros(0, np.uint64)
     assert hamming_neighbors(none, np.array([1], np.uint64)).shape == hamming_neighbors(none, none).shape == (0, 2)

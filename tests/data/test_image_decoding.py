@@ -1,4 +1,4 @@
-"""What is decoded, and what is refused and why."""
+"""Decoding of images, and errors of invalid ones."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ def saved(path, image, **options):
     return path
 
 
-def test_colour_jpeg_is_what_pillow_reads(tmp_path, picture):
+def test_color_jpeg_equals_pillow(tmp_path, picture):
     path = saved(tmp_path / "a.jpg", Image.fromarray(picture), quality=95)
     np.testing.assert_array_equal(decode_image(path), np.asarray(Image.open(path).convert("RGB")))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_grey_is_repeated_over_the_channels(tmp_path, picture, suffix):
+def test_gray_is_repeated_over_channels(tmp_path, picture, suffix):
     path = saved(tmp_path / f"a.{suffix}", Image.fromarray(picture[..., 0]))
     image = decode_image(path)
     assert image.shape == (32, 40, 3) and image.dtype == np.uint8
@@ -43,7 +43,7 @@ def test_cmyk_jpeg_is_converted(tmp_path, picture):
     np.testing.assert_allclose(decode_image(path).astype(int), picture.astype(int), atol=12)
 
 
-def test_palette_and_16_bit_grey(tmp_path, picture):
+def test_palette_and_16_bit_gray(tmp_path, picture):
     palette = saved(tmp_path / "p.png", Image.fromarray(picture).quantize(64))
     assert np.abs(decode_image(palette).astype(int) - picture).mean() < 16
     deep = saved(tmp_path / "d.png", Image.fromarray(picture[..., 0].astype(np.uint16) * 257))
@@ -73,7 +73,7 @@ def test_truncated_jpeg_and_png(tmp_path, picture):
         (b"\xff\xd8\xff\xe0 not a jpeg at all", "not an image|decoded|truncated"),
     ],
 )
-def test_what_is_no_image_says_so(tmp_path, content, reason):
+def test_invalid_image_raises(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
     with pytest.raises(CorruptImageError, match=reason) as error:
@@ -81,7 +81,7 @@ def test_what_is_no_image_says_so(tmp_path, content, reason):
     assert error.value.path == path and str(path) in str(error.value)
 
 
-def test_an_absent_file_and_a_folder(tmp_path):
+def test_missing_file_and_folder_raise(tmp_path):
     with pytest.raises(CorruptImageError, match="No such file"):
         decode_image(tmp_path / "none.jpg")
     with pytest.raises(CorruptImageError, match="directory"):

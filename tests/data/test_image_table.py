@@ -24,7 +24,7 @@ def small(root, **options):
     )
 
 
-def test_names_map_to_the_eight_classes_whatever_their_case(tmp_path):
+def test_class_names_ignore_case(tmp_path):
     dataset = open_dataset(small(tmp_path / "stills"))
     assert isinstance(dataset, ImageTable) and not dataset.temporal and dataset.name == "stills"
     assert dataset.tasks() == ("expr",)
@@ -37,7 +37,7 @@ def test_val_means_validation_and_an_empty_cell_is_not_annotated(tmp_path):
     assert labels.frame.tolist() == [4, 5] and labels.sequence.tolist() == [0, 0]
 
 
-def test_the_csv_itself_may_be_named(tmp_path):
+def test_csv_file_is_accepted(tmp_path):
     root = small(tmp_path / "stills")
     assert open_dataset(root / "labels.csv").name == "stills"
     (root / "labels.csv").rename(root / "mine.csv")
@@ -57,7 +57,7 @@ def test_sequences_are_blocks_of_512_rows_in_table_order(tmp_path):
     assert len(labels) == 1030 and labels.frame[512] == 1 and labels.sequence[512] == 1
 
 
-def test_without_a_split_column_subjects_are_split_by_the_seed(tmp_path):
+def test_without_split_column_subjects_are_split_by_the_seed(tmp_path):
     rows = [f"{n}.jpg,{'neutral' if n % 2 else 'anger'},s{n // 3}" for n in range(60)]
     root = table(tmp_path, "image,expression,subject", *rows)
 
@@ -70,12 +70,12 @@ def test_without_a_split_column_subjects_are_split_by_the_seed(tmp_path):
     assert open_dataset(root, 0).labels_digest("expr", "train") != open_dataset(root, 1).labels_digest("expr", "train")
 
 
-def test_without_a_subject_column_each_image_is_its_own_unit(tmp_path):
+def test_without_subject_column_each_image_is_its_unit(tmp_path):
     root = table(tmp_path, "image,expression,split", "1.jpg,anger,train", "2.jpg,fear,train")
     assert open_dataset(root).labels("expr", "train").units == ("1.jpg", "2.jpg")
 
 
-def test_valence_arousal_and_action_units_are_read_where_present(tmp_path):
+def test_valence_arousal_and_action_units_are_optional(tmp_path):
     zeros = ",".join("0" * 12)
     root = table(
         tmp_path,
@@ -145,7 +145,7 @@ def test_subjects_alone_make_stills_but_no_task(tmp_path):
         ("", [], "the table is empty"),
     ],
 )
-def test_a_table_without_its_columns_is_refused(tmp_path, header, rows, words):
+def test_table_without_its_columns_raises(tmp_path, header, rows, words):
     with pytest.raises(InputError, match=words):
         open_dataset(table(tmp_path, header, *rows, images=False))
 
@@ -162,7 +162,7 @@ def test_a_table_without_its_columns_is_refused(tmp_path, header, rows, words):
         (f"image,expression,split,{AUS}", f"2.jpg,anger,train,0,0,7{',0' * 9}", "au", "AU4 is 7; it must be 0, 1"),
     ],
 )
-def test_a_malformed_row_is_named(tmp_path, header, row, task, words):
+def test_malformed_row_is_named(tmp_path, header, row, task, words):
     sound = ",".join(["1.jpg", "fear", "train", *["0"] * (header.count(",") - 2)])
     dataset = open_dataset(table(tmp_path, header, sound, row))
     with pytest.raises(InputError) as caught:
@@ -177,7 +177,7 @@ def test_line_numbers_count_blank_and_quoted_lines(tmp_path):
         open_dataset(root).labels("expr", "train")
 
 
-def test_missing_images_have_no_crop_and_a_table_of_none_is_refused(tmp_path):
+def test_missing_images_have_no_crop(tmp_path):
     root = small(tmp_path)
     (root / "a/2.jpg").unlink()
     assert open_dataset(root).sequences["images-00000"].frames.tolist() == [1, 3, 4, 5, 6]
@@ -195,7 +195,7 @@ def test_unknown_task_and_split(tmp_path):
         dataset.sequence_names("expr", "tset")
 
 
-def test_the_shared_faces():
+def test_shared_faces():
     dataset = open_dataset(shared_data() / "faces")
     train, validation = (dataset.labels("expr", split) for split in ("train", "validation"))
     assert len(train) == 8927 and len(validation) == 1916

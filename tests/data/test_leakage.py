@@ -1,4 +1,4 @@
-"""What is said of answers that reach the features: identical crops in two splits, scores of the task itself."""
+"""Warnings about leakage: duplicate crops in two splits, and features with scores of the targets."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ TASKS = ("expr", "va", "au", "mtl")
 
 
 def picture(seed, size=112, quality=90, shade=None):
-    """JPEG of a smooth random picture, no two seeds alike."""
+    """JPEG of a smooth random image that differs for each seed."""
     coarse = np.random.default_rng(seed).integers(0, 255, (7, 7, 3), dtype=np.uint8)
     image = Image.fromarray(coarse if shade is None else np.full_like(coarse, shade))
     buffer = io.BytesIO()
@@ -32,7 +32,7 @@ def picture(seed, size=112, quality=90, shade=None):
 
 @pytest.fixture
 def videos(tmp_path):
-    """Four videos of five crops, every one another picture."""
+    """Four videos of five different crops."""
     root = small_abaw3(tmp_path / "data")
     for number, path in enumerate(sorted((root / "cropped").glob("*/*.jpg"))):
         path.write_bytes(picture(number))
@@ -51,13 +51,13 @@ def crop(root, video, frame):
     return root / "cropped" / video / f"{frame:05d}.jpg"
 
 
-def test_different_pictures_are_no_leak(videos, tmp_path):
+def test_different_images_are_not_duplicates(videos, tmp_path):
     assert warned(videos, tmp_path / "store") == ([], [])
 
 
 @pytest.mark.parametrize("copy", [{}, {"quality": 50}, {"size": 224}, {"size": 80, "quality": 75}])
-def test_a_training_crop_in_the_reported_split_is_told_with_its_pair(videos, tmp_path, copy):
-    """The very file, or the same picture compressed or scaled again."""
+def test_training_crop_in_reported_split_is_reported(videos, tmp_path, copy):
+    """The same file, or the same image compressed or scaled again."""
     for seed, frame in ((201, 2), (202, 3), (203, 5)):
         crop(videos, "7-30-640x480", frame).write_bytes(picture(seed))
         crop(videos, "video3", frame).write_bytes(picture(seed, **copy))
@@ -68,7 +68,7 @@ def test_a_training_crop_in_the_reported_split_is_told_with_its_pair(videos, tmp
     assert f"{pairs[0].image} = {pairs[0].training_image}" in said[0] and "task expr, va, au, mtl" in said[0]
 
 
-def test_all_pairs_are_in_a_file(videos, tmp_path):
+def test_all_pairs_are_written_to_a_file(videos, tmp_path):
     for frame in range(1, 6):
         shutil.copyfile(crop(videos, "video1_left", frame), crop(videos, "video2", frame))
     pairs, (warning,) = warned(videos, tmp_path)
@@ -79,7 +79,7 @@ def test_all_pairs_are_in_a_file(videos, tmp_path):
         assert [row["image"] for row in csv.DictReader(file)] == [f"cropped/video2/{n:05d}.jpg" for n in range(1, 6)]
 
 
-def test_a_second_look_reads_what_the_first_one_found(videos, tmp_path, monkeypatch):
+def test_second_check_reads_cached_hashes(videos, tmp_path, monkeypatch):
     shutil.copyfile(crop(videos, "video1_left", 1), crop(videos, "video2", 4))
     first = warned(videos, tmp_path)
     monkeypatch.setattr("harness.data.near_duplicates.hash_crops", None)
@@ -95,14 +95,14 @@ def test_crops_of_a_test_list_are_compared_too(videos, tmp_path):
     assert [(pair.split, pair.tasks) for pair in pairs] == [("test", ("expr",))] and "in test" in said[0]
 
 
-def test_what_two_tasks_share_is_no_leak(videos, tmp_path):
+def test_crops_shared_by_tasks_are_not_duplicates(videos, tmp_path):
     """A video may be in the training split of one task and in the reported split of another."""
     annotations = videos / "Third ABAW Annotations" / "VA_Estimation_Challenge"
     (annotations / "Train_Set" / "video1_left.txt").rename(annotations / "Validation_Set" / "video1_left.txt")
     assert warned(videos, tmp_path) == ([], [])
 
 
-def test_black_and_tiny_crops_are_no_false_alarm(videos, tmp_path):
+def test_black_and_tiny_crops_are_ignored(videos, tmp_path):
     for number, video in enumerate(("7-30-640x480", "video1_left", "video2", "video3")):
         crop(videos, video, 1).write_bytes(picture(0, shade=0))
         crop(videos, video, 2).write_bytes(picture(number, size=2))
@@ -110,7 +110,7 @@ def test_black_and_tiny_crops_are_no_false_alarm(videos, tmp_path):
     assert warned(videos, tmp_path) == ([], [])
 
 
-def test_a_video_without_any_crop_is_passed_over(videos, tmp_path):
+def test_video_without_crops_is_skipped(videos, tmp_path):
     shutil.copyfile(crop(videos, "7-30-640x480", 2), crop(videos, "video3", 1))
     for name in ("video1_left", "video2"):
         shutil.rmtree(videos / "cropped" / name)
@@ -118,7 +118,7 @@ def test_a_video_without_any_crop_is_passed_over(videos, tmp_path):
     assert [pair.image for pair in pairs] == ["cropped/video3/00001.jpg"]
 
 
-def test_crops_of_one_hash_and_other_pixels_are_not_alike(videos, tmp_path):
+def test_equal_hash_with_different_pixels_is_not_a_duplicate(videos, tmp_path):
     """Half the contrast leaves every comparison of neighbours, and so the hash, as it was."""
     sharp = Image.open(io.BytesIO(picture(77, quality=100)))
     sharp.save(crop(videos, "video1_left", 1), quality=100)
@@ -127,7 +127,7 @@ def test_crops_of_one_hash_and_other_pixels_are_not_alike(videos, tmp_path):
 
 
 @pytest.mark.parametrize(("bits", "found"), [(0, True), (1, True), (2, True), (3, False)])
-def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, monkeypatch, bits, found):
+def test_hashes_within_two_bits_are_compared_by_pixels(videos, tmp_path, monkeypatch, bits, found):
     """The reported crop is a copy whose hash is turned in so many places; another with the very hash is none."""
     from harness.data import near_duplicates
 
@@ -152,7 +152,7 @@ def test_hashes_may_differ_in_two_bits_and_the_pixels_decide(videos, tmp_path, m
 
 
 def test_stills_are_compared_row_by_row(tmp_path):
-    """Rows of both splits lie in one block of the table."""
+    """Rows of both splits are in one block of the table."""
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n},{'validation' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     for n in range(12):
@@ -179,11 +179,11 @@ def test_stills_are_compared_row_by_row(tmp_path):
         ("expr", "labels", ("Anger",), False),
     ],
 )
-def test_scores_that_predict_the_task_are_known_by_their_names(task, features, labels, expected):
+def test_leaking_scores_are_detected_by_name(task, features, labels, expected):
     assert scores_leak_targets(task, features, labels) is expected
 
 
-def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path, logged):
+def test_run_warns_once_of_leaking_scores(videos, tmp_path, logged):
     import backbones
 
     network = backbones.build("tiny_mobilenet")
@@ -199,7 +199,7 @@ def test_a_run_says_once_which_backbones_bring_their_own_answer(videos, tmp_path
     assert [backbone.score_labels != () for backbone in prepared.backbones] == [True, False]
 
 
-def test_a_backbone_whose_epoch_the_reported_stills_chose_is_told_of(tmp_path):
+def test_backbone_selected_on_reported_split_warns(tmp_path):
     import json
 
     from harness import BackboneRecipe, Expressions, Schedule, StillsConfig

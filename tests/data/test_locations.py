@@ -6,7 +6,7 @@ from harness.data import locations
 from harness.utils.store import Store
 
 
-def test_a_data_set_in_a_store_moves_with_it_and_another_stays_where_it_is(tmp_path, monkeypatch):
+def test_data_set_inside_store_moves_with_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     drawn, named = tmp_path / "store" / "artifacts" / "drawn", tmp_path / "data"
     locations.set_location(Store(tmp_path / "store"), "a", drawn)

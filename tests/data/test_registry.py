@@ -8,7 +8,7 @@ from tests.helpers.still_folders import affectnet_2017, affectnet_2021, vggface2
 ROWS = ("1.jpg,anger,ann,train", "2.jpg,fear,ann,train", "3.jpg,,bob,val", "4.jpg,fear,bob,test")
 
 
-def test_an_image_table_gives_the_splits_it_has(tmp_path):
+def test_image_table_gives_the_splits_it_has(tmp_path):
     source = open_stills(table(tmp_path / "mine", "image,expression,subject,split", *ROWS))
     assert source.name == "mine" and source.splits() == ("train", "validation", "test")
     assert source.stills("test").subjects == ("bob",) and source.stills("validation").expression.tolist() == [-1]
@@ -20,7 +20,7 @@ def test_an_image_table_gives_the_splits_it_has(tmp_path):
         again.stills("trian")
 
 
-def test_the_seed_splits_a_table_that_has_no_splits(tmp_path):
+def test_seed_splits_a_table_that_has_no_splits(tmp_path):
     root = table(tmp_path, "image,subject", *(f"{n}.jpg,s{n // 2}" for n in range(40)))
     held = [set(open_stills(root, seed).stills("validation").subjects) for seed in (0, 0, 1)]
     assert len(held[0]) == 4 and held[0] == held[1] != held[2]
@@ -33,7 +33,7 @@ def test_two_copies_of_a_folder_have_one_digest(tmp_path, make):
     assert here.digest(tmp_path / "digests.json") == there.digest()
 
 
-def test_a_folder_in_no_layout_of_stills_is_refused(tmp_path):
+def test_unknown_stills_layout_raises(tmp_path):
     with pytest.raises(InputError, match="no such data folder: .*nowhere"):
         open_stills(tmp_path / "nowhere")
     (tmp_path / "train/empty").mkdir(parents=True)
@@ -45,6 +45,6 @@ def test_a_folder_in_no_layout_of_stills_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("make", [vggface2, affectnet_2017, affectnet_2021])
-def test_a_run_on_stills_for_backbones_is_told_what_they_are_for(tmp_path, make):
+def test_run_on_backbone_stills_raises(tmp_path, make):
     with pytest.raises(InputError, match=r"a backbone can be trained on it \(framelight train-backbone\)"):
         open_dataset(make(tmp_path))

@@ -1,4 +1,4 @@
-"""What rows are fitted and chosen on, and what of them is spread evenly."""
+"""Splits and folds, and label counts for their stratification."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def dataset(small_set):
 
 @pytest.mark.parametrize("name", ["expr", "va", "au", "mtl"])
 @pytest.mark.parametrize("protocol", [Protocol(), Protocol(folds=3)])
-def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(dataset, name, protocol):
+def test_split_partitions_rows_and_keeps_groups_together(dataset, name, protocol):
     training = dataset.labels(name, "train")
     for division in make_splits(protocol, get_task(name), training):
         assert rows(division.fit) + rows(division.selection) and sorted(
@@ -31,14 +31,14 @@ def test_a_division_has_every_training_row_on_one_side_and_no_group_on_both(data
         assert not groups[0] & groups[1]
 
 
-def test_folds_choose_on_every_training_row_once(dataset):
+def test_folds_select_on_every_row_once(dataset):
     training = dataset.labels("expr", "train")
     divisions = make_splits(Protocol(folds=4), get_task("expr"), training)
     assert len(divisions) == 4
     assert sorted(sum((rows(division.selection) for division in divisions), [])) == rows(training)
 
 
-def test_presence_counts_valid_rows_and_what_they_hold(tmp_path):
+def test_label_counts_by_unit(tmp_path):
     root = small_abaw3(tmp_path)
     annotate(root, EXPR, "Train_Set", "video1_left", [-1, -1, 7, 7, 0])
     annotate(root, VA, "Train_Set", "video1_left", ["0,0", "-0.5,0.5", "-0.5,0.5", "-5,-5", "0.5,-0.5"])

@@ -18,7 +18,7 @@ def some(folder, count=3, **known):
     return Stills(paths, **labels | known)
 
 
-def test_taken_rows_come_in_the_order_asked_for_with_all_that_is_known(tmp_path):
+def test_take_keeps_order_and_all_fields(tmp_path):
     boxes = np.arange(12, dtype=np.float32).reshape(3, 4)
     va, au = np.array([[0, 1], [-5, -5], [1, 0]], np.float32), np.eye(3, 12, dtype=np.int8)
     taken = some(tmp_path, va=va, au=au, boxes=boxes, classes=("a", "b")).take([2, 0])
@@ -32,7 +32,7 @@ def test_taken_rows_come_in_the_order_asked_for_with_all_that_is_known(tmp_path)
     assert [path.name for path in masked.images] == ["0.jpg", "2.jpg"] and masked.expression.tolist() == [-1, 1]
 
 
-def test_the_digest_is_of_what_is_learned_from_wherever_it_lies(tmp_path):
+def test_digest_depends_on_training_content_only(tmp_path):
     here, there = some(tmp_path / "here"), some(tmp_path / "there")
     boxes = np.zeros((3, 4), np.float32)
     assert here.digest() == there.digest()
@@ -50,7 +50,7 @@ def test_the_digest_is_of_what_is_learned_from_wherever_it_lies(tmp_path):
     assert here.digest() != there.digest()
 
 
-def test_the_digest_remembers_images_in_blocks_and_counts_them(tmp_path):
+def test_digest_is_cached_in_blocks(tmp_path):
     stills, steps = some(tmp_path / "images", 514), []
     first = stills.digest(tmp_path / "digests.json", lambda done, total: steps.append((done, total)))
     assert len(json.loads((tmp_path / "digests.json").read_text())["digests"]) == 2 and steps == [
@@ -60,13 +60,13 @@ def test_the_digest_remembers_images_in_blocks_and_counts_them(tmp_path):
     assert stills.digest(tmp_path / "digests.json") == first == stills.digest()
 
 
-def test_a_vanished_image_is_named(tmp_path):
+def test_missing_image_raises(tmp_path):
     stills = some(tmp_path)
     stills.images[1].unlink()
     with pytest.raises(InputError, match=r"1\.jpg: cannot be read"):
         stills.digest()
 
 
-def test_an_image_table_gives_stills_of_the_challenge_classes(tmp_path):
+def test_image_table_gives_stills_of_the_challenge_classes(tmp_path):
     stills = open_dataset(table(tmp_path, "image,expression,split", "1.jpg,anger,train")).stills("train")
     assert stills.classes[stills.expression[0]] == "Anger" and len(stills) == 1 and stills.boxes is None

@@ -28,7 +28,7 @@ def test_split_depends_on_seed_and_names_only_not_on_their_order(units, seed, fr
 
 
 @given(NAMES, st.integers(0, 1000), st.floats(0.05, 0.95))
-def test_groups_are_never_cut_and_both_sides_hold_something(names, seed, fraction):
+def test_groups_are_kept_together_and_both_sides_are_non_empty(names, seed, fraction):
     units = [name + side for name in names for side in ("_left", "_right", "")]
     groups = ["g" + name for name in names for _ in range(3)]
     held = stratified_group_split(units, groups, fraction, seed)
@@ -38,13 +38,13 @@ def test_groups_are_never_cut_and_both_sides_hold_something(names, seed, fractio
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
-def test_the_held_out_share_is_the_nearest_to_the_fraction(fraction):
+def test_held_out_share_is_the_nearest_to_the_fraction(fraction):
     units = [f"video{i}" for i in range(40)]
     for seed in range(5):
         assert stratified_group_split(units, units, fraction, seed).sum() == round(40 * fraction)
 
 
-def test_the_split_is_the_same_in_every_process_and_release():
+def test_split_is_the_same_in_every_process_and_release():
     units = [f"video{i}" for i in range(12)]
     assert np.flatnonzero(stratified_group_split(units, units, 0.25, 0)).tolist() == [5, 7, 11]
 
@@ -73,7 +73,7 @@ def test_two_subjects_of_one_video_stay_together():
         (["a", "b"], ["a", "b"], float("nan"), "between 0 and 1"),
     ],
 )
-def test_a_split_that_cannot_be_is_explained(units, groups, fraction, message):
+def test_impossible_split_raises(units, groups, fraction, message):
     with pytest.raises(InputError, match=message):
         stratified_group_split(units, groups, fraction, 0)
 
@@ -97,7 +97,7 @@ def test_rare_classes_are_on_both_sides_and_the_share_stays(seed, rare, fraction
 
 
 @given(st.integers(0, 10_000))
-def test_a_class_is_held_out_in_proportion(seed):
+def test_class_is_held_out_in_proportion(seed):
     presence = videos(np.random.default_rng(seed), rare=12)
     names = [f"video{i}" for i in range(len(presence))]
     held = stratified_group_split(names, names, 0.25, seed, presence)
@@ -106,7 +106,7 @@ def test_a_class_is_held_out_in_proportion(seed):
 
 
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
-def test_a_stratified_split_depends_on_no_order(seed, shuffler):
+def test_stratified_split_depends_on_no_order(seed, shuffler):
     presence = videos(np.random.default_rng(seed))
     names = [f"video{i}{side}" for i in range(len(presence) // 2) for side in ("_left", "_right")]
     order = list(range(len(names)))
@@ -131,7 +131,7 @@ def test_folds_are_of_one_size_and_each_has_what_enough_videos_have(seed, k):
     assert all((presence[fold == number].sum(axis=0) > 0).all() for number in range(k))
 
 
-def test_the_stratified_split_is_the_same_in_every_process_and_release():
+def test_stratified_split_is_the_same_in_every_process_and_release():
     names = [f"video{i}" for i in range(12)]
     presence = np.eye(4, dtype=int)[np.arange(12) % 4] * 10
     assert np.flatnonzero(stratified_group_split(names, names, 0.25, 0, presence)).tolist() == [0, 2, 3, 9]
@@ -144,7 +144,7 @@ def test_seeds_differ_in_stratified_splits_too():
     assert len({stratified_group_split(names, names, 0.25, seed, presence).tobytes() for seed in range(10)}) > 5
 
 
-def test_thousands_of_subjects_are_divided_in_no_time():
+def test_splitting_thousands_of_subjects_is_fast():
     random = np.random.default_rng(0)
     presence = np.eye(8, dtype=int)[random.choice(8, 50_000, p=[0.3, 0.2, 0.2, 0.1, 0.1, 0.05, 0.0499, 0.0001])]
     names = [f"subject{i}" for i in range(len(presence))]
@@ -155,11 +155,11 @@ def test_thousands_of_subjects_are_divided_in_no_time():
 
 
 @pytest.mark.parametrize("k", [0, 1, 3])
-def test_folds_that_cannot_be_are_explained(k):
+def test_impossible_folds_raise(k):
     with pytest.raises(InputError, match=f"cannot make {k} folds of 3 units in 2 groups.*protocol.folds"):
         stratified_group_kfold(["a_left", "a_right", "b"], ["a", "a", "b"], None, k, 0)
 
 
-def test_without_anything_to_stratify_by_folds_are_dealt_by_name_alone():
+def test_folds_without_labels_depend_on_names_only():
     names = [f"video{i}" for i in range(20)]
     assert np.bincount(stratified_group_kfold(names, names, None, 4, 0)).tolist() == [5, 5, 5, 5]

@@ -1,4 +1,4 @@
-"""Files in a crop folder whose number is no frame of its video."""
+"""Crop files whose number is not a frame of their video."""
 
 import shutil
 
@@ -11,7 +11,7 @@ from tests.helpers.data_folders import ABSENT, ANNOTATIONS, MTL_HEADER, crops, s
 
 
 @pytest.mark.parametrize("name", ["00000.jpg", "0.png"])
-def test_a_crop_of_frame_zero_is_refused_by_its_path(tmp_path, name):
+def test_crop_of_frame_zero_raises_by_its_path(tmp_path, name):
     small_abaw3(tmp_path)
     shutil.copy(tmp_path / "cropped/video3/00001.jpg", tmp_path / "cropped/video3" / name)
     dataset = open_dataset(tmp_path)
@@ -20,7 +20,7 @@ def test_a_crop_of_frame_zero_is_refused_by_its_path(tmp_path, name):
     assert len(dataset.sequences["video2"].frames) == 5
 
 
-def test_a_crop_of_frame_zero_is_an_error_and_the_other_videos_are_counted(tmp_path):
+def test_crop_of_frame_zero_is_an_error_and_the_other_videos_are_counted(tmp_path):
     small_abaw3(tmp_path)
     crops(tmp_path, "video3", [0])
     report = check_dataset(tmp_path)
@@ -29,7 +29,7 @@ def test_a_crop_of_frame_zero_is_an_error_and_the_other_videos_are_counted(tmp_p
     assert [one.cropped for one in report.counts if (one.task, one.split) == ("expr", "validation")] == [4]
 
 
-def test_a_crop_far_past_the_annotation_is_a_warning(tmp_path):
+def test_crop_far_past_the_annotation_is_a_warning(tmp_path):
     small_abaw3(tmp_path)
     crops(tmp_path, "video2", [900])
     crops(tmp_path, "video3", [20_220_315])
@@ -40,7 +40,7 @@ def test_a_crop_far_past_the_annotation_is_a_warning(tmp_path):
     assert "frame 20,220,315, but the annotations of 'video3' end at frame 5;" in problem.message
 
 
-def test_a_video_of_the_multitask_file_alone_is_annotated_up_to_its_last_row(tmp_path):
+def test_video_of_the_multitask_file_alone_is_annotated_up_to_its_last_row(tmp_path):
     small_abaw3(tmp_path)
     crops(tmp_path, "video5", [1, 3000])
     row = f"video5/02990.jpg,0,0,1,{ABSENT}"

@@ -1,4 +1,4 @@
-"""The built-in synthetic set: its bytes, its layout, its labels, its faces and its speed."""
+"""The synthetic data set: determinism, layout, labels, faces and speed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def made(tmp_path_factory):
     return root
 
 
-def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
+def test_same_seed_gives_same_bytes_for_any_number_of_workers(tmp_path):
     make(tmp_path / "one", **SMALL, seed=3)
     make(tmp_path / "two", **SMALL, seed=3, workers=2)
     make(tmp_path / "other", **SMALL, seed=4)
@@ -53,7 +53,7 @@ def test_same_seed_same_bytes_whatever_the_workers(tmp_path):
     assert len(shared) > 20 and all(one[name] != other[name] for name in shared)
 
 
-def test_a_video_does_not_depend_on_how_many_there_are(tmp_path):
+def test_video_does_not_depend_on_how_many_there_are(tmp_path):
     make(tmp_path / "few", **SMALL | {"stills": 0})
     make(tmp_path / "more", **SMALL | {"stills": 0, "videos": 6})
     few, more = contents(tmp_path / "few"), contents(tmp_path / "more")
@@ -116,21 +116,21 @@ def test_multi_task_files_and_test_lists(made):
     assert listed[0].startswith("image,") and all((made / "cropped_aligned" / image).is_file() for image in listed[1:])
 
 
-def test_quirks_of_the_real_set(made):
+def test_synthetic_set_has_the_quirks_of_the_real_one(made):
     folders = sorted(path.name for path in (made / "cropped_aligned").iterdir())
     assert len(folders) == 7 and {"5-30-640x480_left", "5-30-640x480_right"} <= set(folders)
     counts = [len(list((made / "cropped_aligned" / name).iterdir())) for name in folders]
     assert max(counts) <= 192 and min(counts) < 192 and sum(counts) > 1280
 
 
-def test_the_readers_find_no_error(made):
+def test_readers_find_no_errors(made):
     assert set(open_dataset(made).tasks()) == {"expr", "va", "au", "mtl"}
     assert check_dataset(made).errors == ()
     table = open_dataset(made / "stills")
     assert isinstance(table, ImageTable) and check_dataset(made / "stills").errors == ()
 
 
-def test_the_table_of_stills(made):
+def test_table_of_stills(made):
     with (made / "stills" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["image", "expression", "subject", "split", "valence", "arousal", *ACTION_UNITS]
@@ -144,7 +144,7 @@ def test_the_table_of_stills(made):
     assert all(len(own) == 1 for own in splits.values())
 
 
-def test_everyone_is_someone_else():
+def test_all_subjects_differ():
     people = [video.video_identity(0, i) for i in range(60)] + [stills.subject_identity(0, i) for i in range(150)]
     shapes = {(p.half_width, p.chin, p.eye_distance, p.mouth_width, *p.skin.tolist()) for p in people}
     assert len(shapes) == len(people)
@@ -187,7 +187,7 @@ def pictures(person, scene):
 
 @pytest.mark.parametrize("unit", ACTION_UNITS)
 @pytest.mark.parametrize("subject", [1, 8])
-def test_each_action_unit_moves_its_own_part(unit, subject):
+def test_each_action_unit_moves_its_part(unit, subject):
     person = replace(stills.subject_identity(0, subject), hair="bald", glasses="none", beard=0.0, moustache=0.0)
     person = replace(person, chin=1.36, mouth_height=0.86, brow_height=0.27, nose_length=0.5)
     scene = neutral_scene(2)
@@ -199,7 +199,7 @@ def test_each_action_unit_moves_its_own_part(unit, subject):
     assert (change > 0.1).sum() > 25
 
 
-def test_the_two_halves_of_the_brow_move_apart():
+def test_two_halves_of_the_brow_move_apart():
     person = replace(stills.subject_identity(0, 1), hair="bald", glasses="none", age=0.0)
     scene = neutral_scene(3)
     scene.action_units[1, 0] = scene.action_units[2, 1] = 1
@@ -229,13 +229,13 @@ def test_labels_are_smooth_in_time(made):
         ({"identities": 2}, "identities is 2"),
     ],
 )
-def test_numbers_too_small_are_refused(tmp_path, arguments, message):
+def test_numbers_too_small_raise(tmp_path, arguments, message):
     with pytest.raises(InputError, match=message):
         make(tmp_path / "set", **SMALL | arguments)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_in_use_is_refused(tmp_path):
+def test_non_empty_folder_is_rejected(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "mine.txt").write_text("keep")
     for write in (make, make_stills):
@@ -246,7 +246,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
     assert contents(tmp_path) == {"set/mine.txt": b"keep"}
 
 
-def test_a_broken_run_leaves_nothing(tmp_path):
+def test_failed_run_leaves_no_files(tmp_path):
     def stop(done, total):
         raise KeyboardInterrupt
 
@@ -256,7 +256,7 @@ def test_a_broken_run_leaves_nothing(tmp_path):
 
 
 @pytest.mark.benchmark
-def test_a_hundred_and_fifty_frames_a_second_on_one_core(tmp_path):
+def test_rendering_speed(tmp_path):
     start = time.process_time()
     make(tmp_path / "set", videos=4, frames=300, stills=600, identities=20)
     assert 1800 / (time.process_time() - start) > 150

@@ -1,4 +1,4 @@
-"""The check of the data runs in a process of its own; what it finds wrong is told in `test_preparation`."""
+"""Validation of the labels in a separate process; its messages are tested in `test_preparation`."""
 
 import os
 import shutil
@@ -24,13 +24,13 @@ def forbidden(path, task):
     raise AssertionError(f"{path} was read")
 
 
-def test_the_process_that_asks_reads_no_label(tmp_path, monkeypatch):
+def test_parent_process_reads_no_labels(tmp_path, monkeypatch):
     root = small_abaw3(tmp_path)
     monkeypatch.setattr(annotations, "read_frames", forbidden)
     validate_dataset(Protocol(), root, ["expr", "va", "au", "mtl"])
 
 
-def test_a_malformed_reported_label_is_refused_with_file_and_line(tmp_path, monkeypatch):
+def test_malformed_reported_label_raises_with_file_and_line(tmp_path, monkeypatch):
     root = small_abaw3(tmp_path)
     file = annotate(root, EXPR, "Validation_Set", "video2", [0, "happy", 1])
     monkeypatch.setattr(annotations, "read_frames", forbidden)
@@ -38,7 +38,7 @@ def test_a_malformed_reported_label_is_refused_with_file_and_line(tmp_path, monk
         validate_dataset(Protocol(), root, ["va", "expr"])
 
 
-def test_folds_are_judged_before_any_work(tmp_path):
+def test_invalid_folds_raise_before_work(tmp_path):
     with pytest.raises(InputError, match="cannot make 5 folds of 2 units.*protocol.folds"):
         validate_dataset(Protocol(folds=5), small_abaw3(tmp_path), ["expr"])
 
@@ -55,7 +55,7 @@ def test_folds_are_judged_before_any_work(tmp_path):
         ),
     ],
 )
-def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message):
+def test_labels_without_crop_raise(tmp_path, videos, protocol, message):
     root = small_abaw3(tmp_path)
     for video in videos:
         shutil.rmtree(root / "cropped" / video)
@@ -63,7 +63,7 @@ def test_labels_without_any_crop_are_refused(tmp_path, videos, protocol, message
         validate_dataset(protocol, root, ["expr"])
 
 
-def test_one_crop_of_a_labelled_frame_is_enough_to_begin(tmp_path):
+def test_one_labeled_crop_is_sufficient(tmp_path):
     root = small_abaw3(tmp_path)
     shutil.rmtree(root / "cropped" / "video2")
     for image in sorted((root / "cropped" / "video3").iterdir())[1:]:
@@ -71,7 +71,7 @@ def test_one_crop_of_a_labelled_frame_is_enough_to_begin(tmp_path):
     validate_dataset(Protocol(), root, ["expr"])
 
 
-def test_a_folder_of_the_users_called_harness_is_not_in_the_way(tmp_path, monkeypatch):
+def test_user_folder_named_harness_is_not_imported(tmp_path, monkeypatch):
     root = small_abaw3(tmp_path / "data")
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness" / "__init__.py").write_text("raise SystemExit('not ours')")
@@ -79,7 +79,7 @@ def test_a_folder_of_the_users_called_harness_is_not_in_the_way(tmp_path, monkey
     validate_dataset(Protocol(), root, ["expr"])
 
 
-def test_a_check_that_could_not_run_is_explained(tmp_path, monkeypatch):
+def test_failed_validation_process_raises(tmp_path, monkeypatch):
     fake = tmp_path / "python"
     fake.write_text("#!/bin/sh\necho MemoryError >&2\nexit 1\n")
     os.chmod(fake, 0o755)

@@ -25,7 +25,7 @@ def test_boxes_are_found_by_name_and_an_image_without_one_has_none(tmp_path):
     assert open_stills(vggface2(tmp_path / "bare", boxes=False)).stills("train").boxes is None
 
 
-def test_the_list_may_have_a_mark_windows_line_ends_blank_lines_and_any_order(tmp_path):
+def test_list_format_variants(tmp_path):
     path = vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv"
     rows = ("NAME_ID,X,Y,W,H", '"n000009/0011_01", 5,6,7.5,8', "", '"n000002/0003_02",1,1,2,2', "")
     path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
@@ -33,7 +33,7 @@ def test_the_list_may_have_a_mark_windows_line_ends_blank_lines_and_any_order(tm
     assert boxes[4].tolist() == [5, 6, 12.5, 14] and boxes[2].tolist() == [1, 1, 3, 3] and np.isnan(boxes[0]).all()
 
 
-def test_the_list_may_lie_under_meta(tmp_path):
+def test_list_in_meta_folder(tmp_path):
     vggface2(tmp_path)
     (tmp_path / "meta").mkdir()
     (tmp_path / "bb_landmark").rename(tmp_path / "meta/bb_landmark")
@@ -52,7 +52,7 @@ def test_the_list_may_lie_under_meta(tmp_path):
         ([], ":1: no row follows the header"),
     ],
 )
-def test_a_malformed_row_is_named(tmp_path, rows, words):
+def test_malformed_row_is_named(tmp_path, rows, words):
     path = write(vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv", "NAME_ID,X,Y,W,H", *rows)
     with pytest.raises(InputError) as caught:
         open_stills(tmp_path).stills("train")
@@ -67,14 +67,14 @@ def test_a_malformed_row_is_named(tmp_path, rows, words):
         (b"NAME_ID,X,Y,W,H\n\xff\xfe,1,2,3,4\n", ": not a text file"),
     ],
 )
-def test_a_list_that_is_none_is_refused(tmp_path, content, words):
+def test_invalid_list_raises(tmp_path, content, words):
     path = vggface2(tmp_path) / "bb_landmark/loose_bb_train.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"{path}{words}"):
         open_stills(tmp_path).stills("train")
 
 
-def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
+def test_other_files_are_skipped(tmp_path):
     write(vggface2(tmp_path) / "train/n000002/notes.txt", "mine")
     (tmp_path / "train/n000003").mkdir()
     image(tmp_path / "train/n000010/0001_01.PNG")
@@ -90,7 +90,7 @@ def test_what_is_no_image_of_an_identity_is_left_out(tmp_path):
     assert said["no image"].startswith("1 names have no image in train/ (first: n000002/0002_01")
 
 
-def test_an_identity_that_is_not_unseen_is_an_error(tmp_path):
+def test_identity_in_both_splits_is_an_error(tmp_path):
     image(vggface2(tmp_path) / "test/n000009/0001_01.jpg")
     (leak,) = [problem for problem in open_stills(tmp_path).find_problems() if problem.severity == "error"]
     assert leak.kind == "leak" and "'n000009' is in both train and test" in leak.message

@@ -1,4 +1,4 @@
-"""The recipes of the paper's tables: what they expand to, and that they hold the figures that were published."""
+"""Recipes of the paper's tables: their jobs and the published scores."""
 
 import importlib
 from pathlib import Path
@@ -37,7 +37,7 @@ def expanded(recipe):
 
 
 @pytest.mark.parametrize(("name", "count"), COUNTS.items())
-def test_a_table_has_every_combination_once(name, count):
+def test_table_has_every_combination_once(name, count):
     jobs = expanded(find_recipe(name))
     assert len(jobs) == count == len({job.job_id for job in jobs})
     assert {job.configuration.protocol.name for job in jobs} == {"published"}
@@ -54,14 +54,14 @@ def test_one_command_runs_every_table():
 
 
 @pytest.mark.parametrize("name", [*TABLES, "abaw3_tables"])
-def test_other_backbones_take_the_place_of_the_papers_everywhere(name):
+def test_set_backbones_replaces_all_backbones(name):
     recipe = apply_settings(find_recipe(name), ["backbones=mine,theirs"])
     assert {job.backbone for job in expanded(recipe)} == {"mine", "theirs"}
     assert {job.seed for job in expanded(apply_settings(recipe, ["seeds=3,4"]))} == {3, 4}
     assert {job.configuration.head.epochs for job in expanded(apply_settings(recipe, ["heads.epochs=1"]))} == {1}
 
 
-def test_the_tables_hold_the_published_figures():
+def test_tables_hold_the_published_figures():
     """Each of the author's figures on this data has a run of its own beside it."""
     jobs = [job.configuration for job in expanded(find_recipe("abaw3_tables"))]
     backbones = dict(zip((c.entry for c in jobs), (job.backbone for job in expanded(find_recipe("abaw3_tables")))))
@@ -95,7 +95,7 @@ def test_the_tables_hold_the_published_figures():
     }, "those are of later years"
 
 
-def test_the_heads_are_the_papers():
+def test_heads_match_the_paper():
     paper = importlib.import_module("experiments._paper")
     for head in (paper.EXPR_MLP, paper.EXPR_LINEAR, paper.MLP, paper.LINEAR, paper.DIRECT, paper.DENSE):
         assert (head.learning_rate, head.schedule, head.standardise) == (1e-3, "constant", False)
@@ -106,7 +106,7 @@ def test_the_heads_are_the_papers():
     assert (paper.DIRECT.invalid, paper.DIRECT.batch_size, paper.DIRECT.hidden) == ("zeroed", 256, 0)
 
 
-def test_the_separate_network_is_that_of_the_fourth_challenge():
+def test_separate_network_is_that_of_the_fourth_challenge():
     head: HeadConfig = importlib.import_module("experiments._paper").SEPARATE_SCORES
     kinds = {
         name: (
@@ -126,7 +126,7 @@ def test_the_separate_network_is_that_of_the_fourth_challenge():
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names(Recipe) if name not in ("quickstart",)])
-def test_a_recipe_says_what_it_shows_and_how_it_is_run(name):
+def test_recipe_docstring_has_summary_and_command(name):
     text = importlib.import_module(f"experiments.{name}").__doc__
     assert f"framelight run {name} --data" in text and len(text.splitlines()[0]) > 20
 
@@ -136,7 +136,7 @@ def test_no_recipe_names_backbones_in_single_grids():
     assert not [name for name in recipe_names(Recipe) if any(grid.backbones for grid in find_recipe(name).grids)]
 
 
-def test_a_table_without_its_weights_says_how_to_import_them(tmp_path):
+def test_missing_weights_raise_with_import_command(tmp_path):
     from harness.runner.preparation import prepare_inputs
 
     with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):

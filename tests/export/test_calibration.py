@@ -1,4 +1,4 @@
-"""Which crops set the ranges of int8."""
+"""Selection of the crops for int8 calibration."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ def named(video, count):
     return tuple(Path(f"{video}/{i:05}.jpg") for i in range(1, count + 1))
 
 
-def test_every_video_gives_as_many_crops_while_it_has_them():
+def test_videos_contribute_equally():
     videos = [named("long", 100), named("short", 3), named("middle", 40), ()]
     found = spread_evenly(videos, 33)
     counts = {name: sum(path.parent.name == name for path in found) for name in ("long", "short", "middle")}
@@ -22,7 +22,7 @@ def test_crops_are_spread_evenly_within_a_video():
     assert [int(path.stem) for path in found] == [13, 38, 63, 88]
 
 
-def test_there_are_never_more_than_there_are():
+def test_sample_is_limited_by_available_crops():
     assert len(spread_evenly([named("a", 2), named("b", 5)], 256)) == 7
     assert len(spread_evenly([named(f"v{i}", 9) for i in range(10)], 7)) == 7
     assert spread_evenly([], 5) == []

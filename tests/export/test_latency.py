@@ -1,4 +1,4 @@
-"""The cost of a real file, measured in processes of their own."""
+"""Latency and memory of a real file, measured in separate processes."""
 
 import os
 
@@ -28,14 +28,14 @@ def test_time_and_memory_of_one_crop(written):
     assert f"{len(os.sched_getaffinity(0))} core" in cost.device
 
 
-def test_a_file_that_cannot_be_opened_is_named(tmp_path):
+def test_file_that_cannot_be_opened_is_named(tmp_path):
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"no graph")
     with pytest.raises(FramelightError, match="the cost of .*broken.onnx could not be measured"):
         measure_cost("onnx", path, 64, threads=(1,))
 
 
-def test_calls_that_warm_up_are_not_counted():
+def test_warmup_calls_are_not_counted():
     calls = []
     found = time_calls(lambda: calls.append(0))
     assert len(calls) >= len(found) + WARM_CALLS and min(found) >= 0

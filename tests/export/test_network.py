@@ -1,4 +1,4 @@
-"""Heads as one torch module, held against the numpy functions that a run predicted with."""
+"""Heads as one torch module equal the numpy functions that a run predicted with."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,7 +74,7 @@ def separate_model(dtype):
 
 @pytest.mark.parametrize("dtype", ("float16", "float32"))
 @pytest.mark.parametrize("model_of", (separate_model, lambda dtype: ZeroShotModel(entry_of(dtype, AFFECTNET_AND_MORE))))
-def test_the_heads_of_a_run_give_what_its_model_predicts(model_of, dtype, random):
+def test_heads_match_the_model_of_the_run(model_of, dtype, random):
     model = model_of(dtype)
     arrays = {
         "embeddings": random.normal(0, 3, (60, 5)).astype(np.float32),
@@ -91,7 +91,7 @@ def test_the_heads_of_a_run_give_what_its_model_predicts(model_of, dtype, random
 
 
 @pytest.mark.parametrize("rounded", (True, False))
-def test_each_network_reads_its_own_features_rounded_as_they_were_stored(rounded, random):
+def test_each_network_reads_its_features_in_stored_precision(rounded, random):
     embeddings, scores = (torch.from_numpy(random.normal(0, 1, (7, width)).astype(np.float32)) for width in (3, 2))
     heads = Heads([("scores", nn.Identity()), ("embeddings+scores", nn.Identity())], nn.Identity(), rounded)
     found = heads(embeddings, scores).numpy()
@@ -99,7 +99,7 @@ def test_each_network_reads_its_own_features_rounded_as_they_were_stored(rounded
     np.testing.assert_array_equal(found, expected.astype(np.float16).astype(np.float32) if rounded else expected)
 
 
-def test_the_whole_normalises_by_itself(random):
+def test_network_includes_preprocessing(random):
     network = with_random_head(backbones.load("tiny_resnet@random"), TASKS["expr"])
     crops = random.integers(0, 256, (2, network.size, network.size, 3), dtype=np.uint8)
     pixels = torch.from_numpy(np.ascontiguousarray(backbones.normalize(crops, network.backbone.spec.preprocessing)))
@@ -112,7 +112,7 @@ def test_the_whole_normalises_by_itself(random):
     np.testing.assert_allclose(outputs.sum(dim=1).numpy(), 1, atol=1e-5)
 
 
-def test_a_fresh_head_is_the_same_every_time_and_counts_among_the_costs():
+def test_random_head_is_deterministic_and_counted():
     backbone = backbones.load("tiny_mobilenet@random")
     one, other = (with_random_head(backbone, TASKS["mtl"]) for _ in range(2))
     for own, second in zip(one.heads.parameters(), other.heads.parameters()):

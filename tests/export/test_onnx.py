@@ -1,4 +1,10 @@
-"""Networks as ONNX files, held against torch on the same crops."""
+"""ONNX files reproduce torch on the same crops."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +19,7 @@ from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 from tests.helpers.onnx_models import pooled
 
+HOME = Path(backbones.__file__).parents[1]
 NONE = np.zeros((0, 64, 64, 3), np.uint8)
 
 
@@ -37,7 +44,7 @@ def expected(network, crops):
         return [array.numpy() for array in torch_module(network, embedding=True)(torch.from_numpy(resized))]
 
 
-def test_a_file_gives_what_torch_gives_and_each_output_under_its_own_name(network, crops, expected, tmp_path):
+def test_outputs_match_torch_and_are_named(network, crops, expected, tmp_path):
     model = FORMAT.open(FORMAT.write(network, tmp_path, "float32", NONE, embedding=True))
     found = model(crops)
     assert list(found) == ["outputs", "valence_arousal", "expression", "action_units", "embedding"]
@@ -50,7 +57,7 @@ def test_a_file_gives_what_torch_gives_and_each_output_under_its_own_name(networ
     np.testing.assert_array_equal(model(crops[:1])["outputs"].shape, (1, 22))
 
 
-def test_without_a_head_a_file_gives_the_embedding_alone(network, crops, expected, tmp_path):
+def test_export_without_head_returns_embedding(network, crops, expected, tmp_path):
     bare = ExportNetwork(network.backbone, engines=network.engines)
     found = FORMAT.open(FORMAT.write(bare, tmp_path, "float32", NONE))(crops)
     assert list(found) == ["embedding"]
@@ -58,7 +65,7 @@ def test_without_a_head_a_file_gives_the_embedding_alone(network, crops, expecte
     assert bare.cost.parameters < network.cost.parameters and bare.cost.macs < network.cost.macs
 
 
-def test_fewer_bits_are_smaller_files_that_stay_near(network, crops, expected, tmp_path):
+def test_reduced_precision_files_are_smaller_and_close(network, crops, expected, tmp_path):
     resized = resize_batch(list(crops), network.backbone.spec.preprocessing)
     size, off = {}, {}
     for precision in FORMAT.precisions:
@@ -69,7 +76,7 @@ def test_fewer_bits_are_smaller_files_that_stay_near(network, crops, expected, t
     assert off["float32"] < 2e-6 and off["float16"] < 2e-3 and 0 < off["int8"] < 0.1
 
 
-def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
+def test_imported_onnx_backbone_is_exported(tmp_path):
     backbones.import_file(
         pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
     )
@@ -82,7 +89,7 @@ def test_a_backbone_that_came_as_onnx_is_exported_too(tmp_path):
         torch_module(made)
 
 
-def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
+def test_unknown_formats_and_unreadable_files_raise(tmp_path):
     with pytest.raises(InputError, match="did you mean onnx"):
         format_named("onxx")
     assert require_writer("onnx") is FORMAT
@@ -91,7 +98,48 @@ def test_unknown_formats_and_files_that_cannot_be_opened_say_so(tmp_path):
         FORMAT.open(tmp_path / "model.onnx")
 
 
-def test_an_absent_package_is_named(monkeypatch):
+def test_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("harness.export.onnx.find_spec", lambda name: name != "onnx")
     with pytest.raises(InputError, match="pip install onnx"):
         require_writer("onnx")
+
+
+TWO_FOLDERS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+import backbones
+from backbones.engines.onnx_engine import get_or_export_onnx
+from harness.export.formats import format_named
+from harness.export.network import with_random_head
+from harness.metrics.tasks import TASKS
+
+out, checkout = Path(sys.argv[1]), sys.argv[2]
+assert backbones.__file__.startswith(checkout), backbones.__file__
+network = replace(with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["mtl"]), engines=out / "engines")
+crops = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
+out.mkdir()
+for precision in ("float32", "float16", "int8"):
+    format_named("onnx").write(network, out, precision, crops, embedding=True)
+(out / "engine.onnx").write_bytes(get_or_export_onnx(network.backbone, network.engines).path.read_bytes())
+"""
+
+
+def test_exports_of_two_checkouts_are_equal_and_name_no_folder(tmp_path):
+    files = {}
+    for name in ("first", "second"):
+        checkout = tmp_path / name
+        for package in ("backbones", "harness"):
+            shutil.copytree(HOME / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
+        subprocess.run(
+            [sys.executable, "-P", "-c", TWO_FOLDERS, tmp_path / f"{name}-out", checkout],
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            check=True,
+        )
+        files[name] = {path.name: path.read_bytes() for path in (tmp_path / f"{name}-out").glob("*.onnx")}
+    assert len(files["first"]) == 4
+    for name, content in files["first"].items():
+        assert content == files["second"][name], name
+        for word in (bytes(tmp_path), b"pkg.torch", b"site-packages"):
+            assert word not in content, (name, word)

@@ -1,4 +1,4 @@
-"""What comes before the network in an exported graph: resizing and scaling, held against Pillow and `normalise`."""
+"""Resizing and scaling in an exported graph equal Pillow and `normalize`."""
 
 import numpy as np
 import onnx
@@ -24,7 +24,7 @@ def session(preprocessing, resizing=True):
 
 @pytest.mark.parametrize("interpolation", ("bilinear", "bicubic"))
 @pytest.mark.parametrize("size", (64, 96, 224))
-def test_crops_of_any_size_become_the_pixels_that_pillow_and_the_spec_give(interpolation, size):
+def test_preprocessing_of_any_size_equals_pillow(interpolation, size):
     preprocessing = Preprocessing(size, interpolation, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
     run, random = session(preprocessing), np.random.default_rng(0)
     for height, width in SIDES:
@@ -36,14 +36,14 @@ def test_crops_of_any_size_become_the_pixels_that_pillow_and_the_spec_give(inter
         assert np.abs(found - expected).max() < 1e-5, (height, width)
 
 
-def test_a_value_range_of_grey_levels_is_kept():
+def test_value_range_0_to_255():
     preprocessing = Preprocessing(64, value_range=255.0, mean=(91.5, 103.9, 131.1), std=(1.0, 1.0, 1.0))
     crops = np.random.default_rng(1).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     found = session(preprocessing, resizing=False).run(None, {"crops": crops})[0]
     np.testing.assert_allclose(found, normalize(crops, preprocessing), atol=1e-4)
 
 
-def test_filters_that_the_graph_does_not_have_leave_the_size_fixed():
+def test_unsupported_interpolation_fixes_the_size():
     assert can_resize(Preprocessing(64, "bicubic")) and not can_resize(Preprocessing(64, "lanczos"))
     preprocessing = Preprocessing(64, "lanczos")
     run = session(preprocessing, resizing=False)

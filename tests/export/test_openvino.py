@@ -1,4 +1,4 @@
-"""OpenVINO's files, held against the ONNX file of the same network."""
+"""OpenVINO files reproduce the ONNX file of the same network."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from harness.metrics.tasks import TASKS
 pytest.importorskip("openvino", reason="openvino is not installed")
 
 
-def test_every_precision_gives_what_the_onnx_file_gives(tmp_path):
+def test_every_precision_matches_onnx(tmp_path):
     made = with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["expr"])
     network, form = (
         ExportNetwork(made.backbone, made.heads, made.task, tmp_path / "engines"),

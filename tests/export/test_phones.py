@@ -1,4 +1,4 @@
-"""Networks as files for phones' runtimes, held against torch on the same crops."""
+"""Files for mobile runtimes reproduce torch on the same crops."""
 
 from importlib.util import find_spec
 
@@ -58,7 +58,7 @@ def written(form, network, crops, tmp_path_factory):
     }
 
 
-def test_a_file_gives_what_torch_gives(form, written, crops, expected):
+def test_file_matches_torch(form, written, crops, expected):
     given = form.open(written["float32"])(crops)
     assert set(given) == {"outputs", "embedding"}
     for name, values in given.items():
@@ -66,7 +66,7 @@ def test_a_file_gives_what_torch_gives(form, written, crops, expected):
         np.testing.assert_allclose(values, expected[name], atol=1e-5)
 
 
-def test_fewer_bits_make_a_smaller_file_that_says_nearly_the_same(form, network, written, crops, expected):
+def test_reduced_precision_file_is_smaller_and_close(form, network, written, crops, expected):
     weights = network.cost.size_mb * 1e6
     spread = expected["embedding"].std(axis=0).mean()
     for precision, path in written.items():
@@ -80,21 +80,21 @@ def test_fewer_bits_make_a_smaller_file_that_says_nearly_the_same(form, network,
         assert (away > 5e-3) == (precision == "int8"), precision
 
 
-def test_crops_of_another_size_are_refused(form, written):
+def test_crops_of_another_size_raise(form, written):
     model = form.open(written["float32"])
     with pytest.raises(FramelightError, match=r"takes crops of 64 x 64 pixels, not \[1, 112, 112, 3\]"):
         model(np.zeros((1, 112, 112, 3), np.uint8))
     assert not form.any_size(None)
 
 
-def test_a_file_that_is_none_is_refused(form, tmp_path):
+def test_invalid_file_raises(form, tmp_path):
     path = tmp_path / f"model{form.suffix}"
     path.write_bytes(b"nothing of the kind" * 20)
     with pytest.raises(FramelightError, match="cannot open .*export it again"):
         form.open(path)
 
 
-def test_a_backbone_that_came_as_onnx_is_refused(form, tmp_path):
+def test_imported_onnx_backbone_is_rejected(form, tmp_path):
     backbones.import_file(
         pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
     )
@@ -103,13 +103,13 @@ def test_a_backbone_that_came_as_onnx_is_refused(form, tmp_path):
         form.write(network, tmp_path, "float32", np.zeros((0, 8, 8, 3), np.uint8))
 
 
-def test_nothing_is_said_while_writing_and_opening(form, network, crops, tmp_path, capfd):
+def test_writing_and_opening_print_nothing(form, network, crops, tmp_path, capfd):
     form.open(form.write(network, tmp_path, "float32", crops[:0]))(crops[:1])
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", sorted(PHONES))
-def test_what_is_not_installed_is_named(name):
+def test_missing_packages_are_named(name):
     if find_spec(PHONES[name]):
         assert format_named(name).missing() == ""
         pytest.skip(f"{name} is installed here")

@@ -21,14 +21,14 @@ def cut(margin, count, detector):
     return [people[at % len(people)] for at in range(count)]
 
 
-def test_crops_tell_the_margin_they_were_cut_with(haar):
+def test_margin_is_estimated_from_crops(haar):
     margin = Margin(1.4, 0.0, 0.1)
     found = estimate_margin(cut(margin, MIN_FACES + 4, haar), haar)
     assert found.scale == pytest.approx(margin.scale, abs=0.06)
     assert (found.dx, found.dy) == pytest.approx((margin.dx, margin.dy), abs=0.04)
 
 
-def test_nothing_is_said_of_few_crops_or_of_crops_without_faces(haar):
+def test_too_few_detections_give_no_margin(haar):
     assert estimate_margin([], haar) is None
     few = [face_scenes.drawing(who) for who in range(3)]
     wall = [np.full((64, 64, 3), face_scenes.wall(), np.uint8)] * MIN_FACES

@@ -1,4 +1,4 @@
-"""Extraction: what is stored, what is skipped, and that a kill or a rival changes no byte."""
+"""Extraction: stored and skipped features; interruption and concurrency change no byte."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def whole(crops, tiny, tmp_path_factory):
     return store
 
 
-def test_features_are_those_of_the_network_on_each_crop(crops, tiny, whole):
+def test_features_equal_network_outputs(crops, tiny, whole):
     entry = whole.find(tiny, extract(crops, tiny, whole).data_digest, "float16")
     assert entry.widths == {"embeddings": 128, "scores": 8} and entry.width("embeddings+scores") == 136
     assert entry.sequences == {name: len(list(frames)) for name, frames in VIDEOS.items()}
@@ -57,7 +57,7 @@ def test_features_are_those_of_the_network_on_each_crop(crops, tiny, whole):
     assert entry.read("c", "embeddings")[0].shape == (0, 128) and len(entry.frames("c")) == 0
 
 
-def test_number_of_workers_changes_no_byte(crops, tiny, whole, tmp_path):
+def test_features_do_not_depend_on_workers(crops, tiny, whole, tmp_path):
     extract(crops, tiny, FeatureStore(tmp_path), threads=3)
     assert contents(tmp_path) | {"digests.json": b""} == contents(whole.root) | {"digests.json": b""}
 
@@ -124,7 +124,7 @@ def started(crops, store, *more):
     )
 
 
-def test_killed_and_resumed_gives_the_same_bytes(crops, tiny, whole, tmp_path):
+def test_resumed_extraction_is_bitwise_equal(crops, tiny, whole, tmp_path):
     process = started(crops, tmp_path, "step")
     while int(process.stdout.readline()) < 320:
         process.stdin.write("on\n")
@@ -143,7 +143,7 @@ def test_killed_and_resumed_gives_the_same_bytes(crops, tiny, whole, tmp_path):
     assert contents(tmp_path / key) == contents(whole.root / key)
 
 
-def test_two_at_once_give_the_same_bytes(crops, tiny, whole, tmp_path):
+def test_concurrent_extractions_are_bitwise_equal(crops, tiny, whole, tmp_path):
     both = [started(crops, tmp_path) for _ in range(2)]
     for process in both:
         process.communicate(timeout=100)
@@ -153,7 +153,7 @@ def test_two_at_once_give_the_same_bytes(crops, tiny, whole, tmp_path):
     assert not list((tmp_path / key).glob(".*"))
 
 
-def test_corrupt_crops_are_named_and_missing(tiny, tmp_path):
+def test_corrupt_crops_are_reported_and_missing(tiny, tmp_path):
     crops = write_crops(tmp_path / "set", {"a": range(1, 6), "b": [1]})
     images = tmp_path / "set"
     (images / "a" / "00002.jpg").write_bytes(b"")
@@ -170,7 +170,7 @@ def test_corrupt_crops_are_named_and_missing(tiny, tmp_path):
     assert entry.sequences == {"a": 3, "b": 0}
 
 
-def test_features_that_are_not_numbers_are_refused(crops, tmp_path):
+def test_non_finite_features_raise(crops, tmp_path):
     broken = backbones.build("tiny_mobilenet")
     with torch.no_grad():
         broken.network.classifier.bias[0] = float("nan")
@@ -179,7 +179,7 @@ def test_features_that_are_not_numbers_are_refused(crops, tmp_path):
     assert not list(tmp_path.glob("*/entry.json"))
 
 
-def test_too_large_for_float16_names_the_way_out(tmp_path):
+def test_float16_overflow_raises_with_hint(tmp_path):
     crops, large = write_crops(tmp_path / "set", {"a": [1, 2]}), backbones.build("tiny_mobilenet")
     with torch.no_grad():
         large.network.classifier.bias += 1e6
@@ -188,7 +188,7 @@ def test_too_large_for_float16_names_the_way_out(tmp_path):
     assert extract(crops, large, FeatureStore(tmp_path / "features"), "float32").sequences == {"a": 2}
 
 
-def test_a_changed_image_is_another_entry(tiny, tmp_path):
+def test_changed_image_is_another_entry(tiny, tmp_path):
     crops, store = write_crops(tmp_path / "set", {"a": [1, 2]}), FeatureStore(tmp_path / "features")
     first = extract(crops, tiny, store).key
     crops.sequences["a"].images[0].write_bytes(crops.sequences["a"].images[1].read_bytes())
@@ -205,7 +205,7 @@ def test_unknown_names_and_damaged_entries(crops, tiny, whole):
         extract(crops, tiny, whole, "float61")
 
 
-def test_a_damaged_entry_says_what_to_remove(tiny, tmp_path):
+def test_damaged_entry_raises_with_hint(tiny, tmp_path):
     crops, store = write_crops(tmp_path / "set", {"a": [1]}), FeatureStore(tmp_path / "features")
     entry = extract(crops, tiny, store)
     (entry.path / "a" / "scores.npy").write_bytes(b"short")
@@ -218,7 +218,7 @@ def test_a_damaged_entry_says_what_to_remove(tiny, tmp_path):
             store.entry(entry.key)
 
 
-def test_what_killed_runs_left_is_swept_once_it_is_old(tiny, tmp_path):
+def test_old_temporary_files_are_removed(tiny, tmp_path):
     crops, store = write_crops(tmp_path / "set", {"a": [1]}), FeatureStore(tmp_path / "features")
     folder = store.root / store.key(tiny, "0" * 16, "float16")
     for age, name in ((0, ".a.new.aside"), (7200, ".a.old.aside")):
@@ -229,13 +229,13 @@ def test_what_killed_runs_left_is_swept_once_it_is_old(tiny, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_read_only_store(crops, tiny, tmp_path):
+def test_read_only_store(crops, tiny, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(FramelightError, match="cannot write"):
         extract(crops, tiny, FeatureStore(tmp_path / "features"))
 
 
-def test_a_store_that_is_a_file(crops, tiny, tmp_path):
+def test_store_that_is_a_file(crops, tiny, tmp_path):
     (tmp_path / "features").write_text("")
     with pytest.raises(FramelightError, match="cannot write"):
         extract(crops, tiny, FeatureStore(tmp_path / "features"), images="0" * 16)

@@ -1,4 +1,4 @@
-"""By which engine features are computed: chosen, asked for, gone on with; and features in reduced precision."""
+"""Engine selection in feature extraction, and features in reduced precision."""
 
 import json
 
@@ -35,7 +35,7 @@ def recorded(entry):
 
 
 def extracted(crops, tiny, folder, note=None, **how):
-    """The entry, and what was logged; note: as a process leaves it that was killed before its first features."""
+    """The entry and the log; `note` is the metadata of a process that was killed before its first features."""
     store = FeatureStore(folder / "features")
     computing = EngineSelector(folder / "engines", **how)
     if note is not None:
@@ -50,21 +50,21 @@ def same(one, other, part="embeddings", **near):
     np.testing.assert_allclose(one.read("a", part)[0], other.read("a", part)[0], **near)
 
 
-def test_little_work_is_done_by_torch_without_measuring_or_exporting(crops, tiny, plain, tmp_path):
+def test_small_extraction_uses_torch(crops, tiny, plain, tmp_path):
     entry, said = extracted(crops, tiny, tmp_path)
     assert recorded(entry) == {"name": "torch channels-last", "precision": "float32"} and said == []
     assert not (tmp_path / "engines").exists() and entry.compute == "float32"
     same(entry, plain, rtol=0, atol=0)
 
 
-def test_an_engine_asked_for_computes_the_same_features(crops, tiny, plain, tmp_path):
+def test_requested_engine_computes_the_same_features(crops, tiny, plain, tmp_path):
     entry, _ = extracted(crops, tiny, tmp_path, name="onnxruntime")
     assert recorded(entry)["name"] == "onnxruntime"
     for part in ("embeddings", "scores"):
         same(entry, plain, part, rtol=0, atol=1e-3 * np.ptp(plain.read("a", part)[0]))
 
 
-def test_what_was_begun_with_one_engine_is_finished_with_it(crops, tiny, tmp_path):
+def test_extraction_continues_with_the_same_engine(crops, tiny, tmp_path):
     begun = {"name": "torch", "precision": "float32"}
     entry, said = extracted(crops, tiny, tmp_path, begun)
     assert recorded(entry) == begun and said == []
@@ -72,7 +72,7 @@ def test_what_was_begun_with_one_engine_is_finished_with_it(crops, tiny, tmp_pat
     assert recorded(entry) == begun and "resuming the extraction with torch, the engine" in said[0]
 
 
-def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_path):
+def test_requested_engine_is_ignored_for_cached_features(crops, tiny, tmp_path):
     extracted(crops, tiny, tmp_path)
     for name, words in (
         ("torch channels-last", []),
@@ -83,7 +83,7 @@ def test_an_engine_asked_for_too_late_is_told_who_came_before(crops, tiny, tmp_p
 
 
 @pytest.mark.parametrize("name", ["abacus", "torch compiled"])
-def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain, tmp_path, name):
+def test_missing_engine_is_replaced_with_a_message(crops, tiny, plain, tmp_path, name):
     begun = {"name": name, "precision": "float32"}
     entry, said = extracted(crops, tiny, tmp_path, begun)
     assert recorded(entry) == {"name": "torch channels-last", "precision": "float32", "begun_with": begun}
@@ -91,7 +91,7 @@ def test_an_engine_that_is_gone_is_replaced_and_that_is_said(crops, tiny, plain,
     same(entry, plain, rtol=0, atol=0)
 
 
-def test_features_of_an_engine_that_is_gone_are_used(crops, tiny, tmp_path):
+def test_features_of_missing_engine_are_reused(crops, tiny, tmp_path):
     """Stores of earlier versions have features by `torch compiled`."""
     entry, _ = extracted(crops, tiny, tmp_path)
     facts = json.loads((entry.path / "entry.json").read_text())
@@ -103,7 +103,7 @@ def test_features_of_an_engine_that_is_gone_are_used(crops, tiny, tmp_path):
 
 
 @pytest.mark.parametrize("note", ["", "[]", '{"name": 3, "precision": "float32"}', '{"precision": "float32"}', "nul"])
-def test_a_damaged_note_is_written_anew(crops, tiny, tmp_path, note):
+def test_damaged_cache_is_rewritten(crops, tiny, tmp_path, note):
     entry, _ = extracted(crops, tiny, tmp_path, note)
     assert (
         recorded(entry)["name"] == json.loads((entry.path / ENGINE_FILE).read_text())["name"] == "torch channels-last"
@@ -129,13 +129,13 @@ def test_reduced_precision_is_another_entry_with_its_difference(crops, tiny, pla
         ({"compute": "bf61"}, "unknown precision 'bf61'"),
     ],
 )
-def test_what_cannot_be_had_says_what_can(crops, tiny, tmp_path, how, message):
+def test_unavailable_precision_suggests_alternatives(crops, tiny, tmp_path, how, message):
     with pytest.raises(BackboneError, match=message):
         extracted(crops, tiny, tmp_path, **how)
     assert not [path for path in contents(tmp_path) if path.endswith("npy")]
 
 
-def test_the_command_prints_the_difference_and_refuses_unknown_engines(small_set, tmp_path, capsys):
+def test_command_prints_the_difference_and_refuses_unknown_engines(small_set, tmp_path, capsys):
     arguments = ["extract", "--data", str(small_set), "--backbone", "tiny_mobilenet@random", "--store", str(tmp_path)]
     assert main([*arguments, "--engine", "torhc"]) == 2
     assert "did you mean torch" in capsys.readouterr().err

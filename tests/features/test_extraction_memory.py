@@ -1,4 +1,4 @@
-"""What extraction holds in memory does not grow with the data set."""
+"""The memory of extraction does not grow with the data set."""
 
 import dataclasses
 import weakref
@@ -28,7 +28,7 @@ class Lazily(Mapping):
         return len(self.sequences)
 
 
-def test_paths_of_a_whole_set_are_never_in_memory_at_once(tmp_path):
+def test_paths_are_not_all_in_memory(tmp_path):
     crops, alive = write_crops(tmp_path / "set", {f"v{i}": range(1, 129) for i in range(10)}), []
     crops.sequences = Lazily(crops.sequences)
     extract(

@@ -1,4 +1,4 @@
-"""Rows of labels over stored features: who is there, in what order, and how much memory that takes."""
+"""Rows of labels over stored features: coverage, order and memory."""
 
 import itertools
 import subprocess
@@ -54,7 +54,7 @@ def test_rows_and_coverage(entry, labels):
     assert matrix.coverage == pytest.approx(5 / 9) and matrix.width == 5 and len(matrix) == 5
 
 
-def test_gather_gives_each_row_its_crop(entry, labels):
+def test_gather_returns_the_crop_of_each_row(entry, labels):
     matrix = FeatureMatrix(entry, "embeddings+scores", labels)
     values = matrix.gather(np.array([6, 1, 0, 4, 1]))
     assert values.dtype == np.float32 and values.shape == (5, 7)
@@ -94,7 +94,7 @@ def test_batches_are_one_pass_and_a_function_of_seed_and_epoch(tmp_path, memory,
     assert np.ptp(first) > 2000 and np.abs(np.diff(first)).mean() > 500
 
 
-def test_the_order_of_rows_is_that_of_kept_trainings(tmp_path):
+def test_row_order_matches_earlier_versions(tmp_path):
     """Pinned: another order would be another training under the identity of the old one."""
     matrix = FeatureMatrix(make_entry(tmp_path, {"a": 3000}), "noise", labels_of([("a", t) for t in range(1, 3001)]))
     rows = np.concatenate([rows for rows, _ in matrix.batches(256, 3, 2)])
@@ -197,7 +197,7 @@ def test_damaged_arrays_are_named_with_what_to_do(tmp_path, spoil, words, memory
     assert f"remove {entry.path} and run the command again" in str(raised.value)
 
 
-def test_every_half_is_widened_exactly():
+def test_float16_to_float32_is_exact():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)[:, None]
     with np.errstate(invalid="ignore"):
         expected = halves.astype(np.float32)
@@ -217,7 +217,7 @@ def test_whole_sequences_for_prediction(entry):
     )
 
 
-def test_noise_knows_the_frame_and_nothing_else(tmp_path, labels):
+def test_noise_depends_on_the_frame_only(tmp_path, labels):
     one = FeatureMatrix(make_entry(tmp_path / "1", {"a": 10, "b": 4}, step=2), "noise", labels)
     other = FeatureMatrix(make_entry(tmp_path / "2", {"a": 10, "b": 4}, width=9, step=2), "noise", labels)
     rows = np.array([5, 0, 1])

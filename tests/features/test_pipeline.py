@@ -1,4 +1,4 @@
-"""The two ways a pipeline runs an engine: called by every worker, or fed by one thread while workers prepare."""
+"""Concurrent engines are called by every worker, others by one thread."""
 
 import threading
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Work:
 
 
 class Watched:
-    """An engine that notes who calls it, and how many at once."""
+    """An engine that records its calling threads and their maximum number."""
 
     def __init__(self, engine):
         self.engine, self.name, self.concurrent, self.precision = engine, engine.name, engine.concurrent, "float32"
@@ -74,7 +74,7 @@ def test_batches_come_in_order_with_their_rows_and_faults(tiny, works):
     assert sorted(last.faults) == [1, 3] and "empty" in last.faults[1] and len(last.arrays["scores"]) == 3
 
 
-def test_a_device_is_fed_larger_batches_by_one_thread_and_gives_the_same(tiny, works):
+def test_device_engine_gets_larger_batches_from_one_thread(tiny, works):
     size = engine_batch_size(DEVICE_ENGINE, tiny.spec.preprocessing)
     device = Watched(CudaEngine(tiny, size, device="cpu"))
     fed = run(device, tiny, works)
@@ -84,20 +84,20 @@ def test_a_device_is_fed_larger_batches_by_one_thread_and_gives_the_same(tiny, w
         np.testing.assert_allclose(joined(fed, part), joined(ours, part), rtol=1e-3, atol=1e-4)
 
 
-def test_workers_call_an_engine_that_may_be_called_at_once(tiny, works):
+def test_concurrent_engine_is_called_by_workers(tiny, works):
     engine = Watched(TorchEngine(tiny, True))
     run(engine, tiny, works)
     assert len(engine.threads) > 1 and max(engine.sizes) == batch_size(tiny.spec.preprocessing)
 
 
-def test_memory_is_used_again(tiny, works):
+def test_buffers_are_reused(tiny, works):
     with ExtractionPipeline(TorchEngine(tiny, True), tiny, 2) as pipeline:
         list(pipeline.batches(works * 3))
         assert 1 <= pipeline.memories.qsize() <= 2
 
 
 @pytest.mark.parametrize("kind", ["concurrent", "device"])
-def test_an_error_of_the_engine_reaches_the_caller_and_torch_has_its_threads_back(tiny, works, kind):
+def test_engine_error_is_raised_and_threads_restored(tiny, works, kind):
     before = torch.get_num_threads()
     engine = TorchEngine(tiny, True) if kind == "concurrent" else CudaEngine(tiny, 64, device="cpu")
 

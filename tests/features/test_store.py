@@ -1,4 +1,4 @@
-"""Keys of feature entries: all that the arrays depend on, and nothing else."""
+"""Keys of feature entries depend on everything that determines the arrays."""
 
 import pytest
 import torch
@@ -30,7 +30,7 @@ def test_two_architectures_with_the_same_weights_are_two_entries(pair, tmp_path)
     ]
 
 
-def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
+def test_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
     store, folder = FeatureStore(tmp_path / "features"), tmp_path / "checkpoints"
     backbones.save_checkpoint(folder / "mine", pair[0], {})
     references = ("mine", f"{SAME[1]}@mine", f"{SAME[1]}@{folder / 'mine'}")
@@ -39,7 +39,7 @@ def test_an_architecture_that_overrides_a_card_is_another_entry(pair, tmp_path):
     assert keys == [store.key(backbones.load(reference, folder), "data", "float16") for reference in references]
 
 
-def test_a_key_has_every_part_in_it():
+def test_key_contains_every_part():
     whole = ("timm:a", "w", {"input_size": 64}, "d", "float16")
     others = [
         ("timm:b", *whole[1:]),

@@ -1,4 +1,4 @@
-"""A quick recipe of a backbone, and what its training leaves in a store."""
+"""A quick backbone recipe, and the files that its training writes."""
 
 import json
 

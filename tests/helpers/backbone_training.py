@@ -1,4 +1,4 @@
-"""Quick trainings on drawn stills, for tests of what they do and of what they refuse."""
+"""Quick trainings on drawn images."""
 
 import dataclasses
 

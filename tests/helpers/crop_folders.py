@@ -1,4 +1,4 @@
-"""A folder of crops, `<root>/<video>/<frame>.jpg`, as a dataset; and one to write such folders."""
+"""A data set of crops, `<root>/<video>/<frame>.jpg`, and a writer of such folders."""
 
 from pathlib import Path
 

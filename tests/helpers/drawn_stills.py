@@ -1,4 +1,4 @@
-"""Tables of stills that are quick to learn: a dark mark's place is the subject, a bright bar's the expression.
+"""Image tables that are quick to learn: a dark mark encodes the subject, a bright bar the expression.
 
 Both are places, as the small networks see contrast to the surroundings and neither colour nor brightness."""
 

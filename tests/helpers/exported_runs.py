@@ -1,4 +1,4 @@
-"""Small exports with a real ONNX file, for tests of what MLflow does with them."""
+"""Small exports with a real ONNX file, for tests of the MLflow registry."""
 
 import json
 
@@ -38,7 +38,7 @@ def write_export(folder, seed=0, side=None, record=None):
 
 
 def track(store, records, uri=None):
-    """Log jobs whose folders lie in the store."""
+    """Log jobs whose folders are in the store."""
     tracker = open_tracker(Store(store, uri))
     study = tracker.start_study("small", "s")
     for record in records:

@@ -1,4 +1,4 @@
-"""Frames with drawn faces in them, at known places."""
+"""Frames with drawn faces at known positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Features and labels that are plain arrays, for training heads without a store."""
+"""Features and labels as arrays, to train heads without a store."""
 
 from __future__ import annotations
 

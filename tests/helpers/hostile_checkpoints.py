@@ -1,4 +1,4 @@
-"""Files of torch.save made by hand, as someone would who wants to be run, or to be believed."""
+"""Handwritten torch.save files with malicious content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores with jobs that kept statistics, for tests of what is worked out from them."""
+"""Stores with jobs that have statistics."""
 
 import numpy as np
 

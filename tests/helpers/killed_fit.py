@@ -1,4 +1,4 @@
-"""A fit with everything on, in a process that kills itself when an epoch is told: `killed.py CHECKPOINT EPOCH`."""
+"""A fit with all options in a process that kills itself after an epoch: `killed.py CHECKPOINT EPOCH`."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Capture what the project logs, as commands print it."""
+"""Capture log messages as commands print them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports of ONNX files: the card and what was logged, or the one message of a refusal."""
+"""Imports of ONNX files: the card and the log, or the error message."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.helpers.logs import captured_logs
 
 
 def taken(path, classes=None):
-    """The card of an import, and what was logged."""
+    """The card and the log of an import."""
     with captured_logs() as messages:
         folder = import_onnx(path, "entry", path.parent / "entries", classes)
     return backbones.read_card(folder), "\n".join(messages)

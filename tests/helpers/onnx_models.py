@@ -1,4 +1,4 @@
-"""ONNX files for tests: a small timm network as torch's exporter writes it, and graphs of a few nodes."""
+"""ONNX files: a small timm network written by torch's exporter, and graphs of a few nodes."""
 
 import onnx
 import timm

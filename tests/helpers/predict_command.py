@@ -1,4 +1,4 @@
-"""What the tests of `framelight predict` share."""
+"""Helpers of the tests of `framelight predict`."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Made-up readings: faces that move, are lost for some frames and change their expression."""
+"""Synthetic prediction results: faces that move, disappear for some frames and change their expression."""
 
 from __future__ import annotations
 

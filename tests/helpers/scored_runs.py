@@ -1,4 +1,4 @@
-"""Scored runs on made-up outputs, and how their pictures are looked at."""
+"""Scored runs on synthetic outputs, and helpers to inspect their figures."""
 
 from __future__ import annotations
 

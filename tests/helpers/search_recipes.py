@@ -1,4 +1,4 @@
-"""A small search, and what is kept of it."""
+"""A small search, and its stored results."""
 
 import optuna
 

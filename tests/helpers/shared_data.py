@@ -1,4 +1,4 @@
-"""Where tests find data that is not in the repository."""
+"""Locations of data that is not in the repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def shared_data() -> Path:
-    """The folder `../shared/data` beside the checkout; skips the test when it is absent."""
+    """The folder `../shared/data` next to the checkout; skips the test if it is missing."""
     folder = (Path(__file__).resolve().parents[2] / "../shared/data").resolve()
     if not folder.is_dir():
         pytest.skip(f"no shared data beside the checkout: {folder} is absent")

@@ -1,4 +1,4 @@
-"""A small network, small pictures and a fit of them, for tests of fitting."""
+"""A small network, small images and their fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small synthetic set and recipe, for tests that run the whole wire."""
+"""A small synthetic data set and recipe for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -41,5 +41,5 @@ def command(*arguments: object) -> list[str]:
 
 
 def framelight(*arguments: object, timeout: float = 600, **options) -> subprocess.CompletedProcess[str]:
-    """The command as a process of its own."""
+    """Run the command in a separate process."""
     return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=timeout, **options)

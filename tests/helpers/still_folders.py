@@ -1,4 +1,4 @@
-"""Small folders of stills in the layouts of VGGFace2 and AffectNet, written as real files."""
+"""Small folders of images in the layouts of VGGFace2 and AffectNet, written as real files."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The margin of the crops that a run learned from: measured once, on real crops of a data set in its layout."""
+"""Crop margins estimated from the training crops of a run."""
 
 import json
 
@@ -21,7 +21,7 @@ WIDE = Margin(1.4, 0.0, 0.1)
 
 
 class Counting:
-    """The default detector, and how many pictures it was shown."""
+    """The default detector, with the number of images it has processed."""
 
     def __init__(self):
         self.detector, self.shown = open_detector("haar"), 0
@@ -56,7 +56,7 @@ def reader(images="", margin=None):
 
 
 @pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
-def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, each, logged):
+def test_margin_is_estimated_once(tmp_path, detector, videos, each, logged):
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     first = crop_margins([reader(images)], seen, Store(tmp_path), None)
@@ -70,7 +70,7 @@ def test_it_is_that_of_the_crops_and_measured_once(tmp_path, detector, videos, e
     assert seen.shown == min(MAX_CROPS, videos * each)
 
 
-def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, logged):
+def test_missing_or_changed_crops_give_no_margin(tmp_path, detector, logged):
     images = make_set(tmp_path / "data", detector, 2, 12)
     assert crop_margins([reader(images)], detector, Store(tmp_path), None) == [DEFAULT_MARGIN]
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
@@ -80,14 +80,14 @@ def test_crops_that_are_gone_or_were_changed_tell_nothing(tmp_path, detector, lo
     assert not (Store(tmp_path).crop_margins).exists()
 
 
-def test_what_is_known_or_given_is_not_looked_up(tmp_path, detector):
+def test_known_or_given_margin_is_not_estimated(tmp_path, detector):
     own, seen = Margin(1.2, 0.1, 0.05), Counting()
     assert crop_margins([reader(margin=own)], seen, Store(tmp_path), None) == [own]
     assert crop_margins([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
     assert seen.shown == 0
 
 
-def test_a_damaged_note_is_written_anew(tmp_path, detector):
+def test_damaged_cache_is_rewritten(tmp_path, detector):
     images = make_set(tmp_path / "data", detector, 4, 8)
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     note = Store(tmp_path).crop_margins

@@ -1,4 +1,4 @@
-"""Rows of a live video as arrays: what is joined bit by bit is what came, in few arrays however long it lasts."""
+"""Rows of a live video in a few growing arrays."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def rows(count):
 
 
 @pytest.mark.parametrize("step", [1, 7, 400, 2500])
-def test_what_is_joined_bit_by_bit_is_what_came(step):
+def test_appended_rows_equal_the_input(step):
     made, blocks = rows(2500), []
     for start in range(0, len(made), step):
         blocks = append_rows(blocks, pack_rows(made[start : start + step], WIDTHS))
@@ -38,7 +38,7 @@ def test_what_is_joined_bit_by_bit_is_what_came(step):
     assert np.array_equal(np.isnan(whole.raw[0]).all(axis=1), ~whole.found) and whole.raw[1].dtype == np.float32
 
 
-def test_nobody_came():
+def test_no_rows():
     nobody = append_rows([], pack_rows([], WIDTHS))
     assert len(nobody) == 1 and len(nobody[0]) == 0 and nobody[0].boxes.shape == (0, 4)
     assert [own.shape for own in nobody[0].smoothed] == [(0, 8), (0, 2)] and nobody[0].until_last_found().shape == (0,)
@@ -53,6 +53,6 @@ def test_rows_end_with_the_frame_in_which_a_face_was_last_found():
     assert kept.frame[kept.id == 3].max() == 3 < kept.frame.max()
 
 
-def test_a_face_that_was_never_found_has_no_row():
+def test_face_that_was_never_found_has_no_row():
     row = rows(1)[0]
     assert not row.found and not pack_rows([row], WIDTHS).until_last_found().any()

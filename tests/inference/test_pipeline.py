@@ -1,4 +1,4 @@
-"""The stages of predict: the same chunks wherever a run had stopped, and errors where chunks are taken."""
+"""Stages of prediction: resumed runs give the same chunks, and errors reach the consumer."""
 
 import json
 
@@ -33,7 +33,7 @@ def equal(one, other):
     )
 
 
-def test_an_interrupted_run_tracks_faces_as_an_uninterrupted_one():
+def test_interrupted_run_tracks_faces_as_an_uninterrupted_one():
     """Boxes, scores and ids depend on where the tracker expects a face, and so on all frames before."""
     path = str(shared_data() / "clips" / "intel_head-pose-female-and-male.gif")
     with open_source(path, seconds=2.2) as source:
@@ -74,7 +74,7 @@ def test_separate_images_are_replayed_too(tmp_path):
     assert face_stage.confirmed_tracks() == {1: 1, 2: 2}
 
 
-def test_chunks_are_stored_and_found_again(tmp_path):
+def test_chunks_are_stored_and_loaded(tmp_path):
     with open_source(str(film(tmp_path / "a.mp4", 20)), crops=True) as source:
         computed = chunks(source, PrecroppedFaces(1))
     assert [len(chunk.frames) for chunk in computed] == [8, 8, 4]
@@ -97,7 +97,7 @@ def test_chunks_of_an_older_version_are_removed(tmp_path):
     assert not list(again.folder.glob("*.npz")) and not list(again.chunks())
 
 
-def test_what_fails_in_a_stage_is_raised_where_chunks_are_taken():
+def test_stage_error_is_raised_in_the_consumer():
     def frames():
         raise InputError("no more")
         yield
@@ -106,7 +106,7 @@ def test_what_fails_in_a_stage_is_raised_where_chunks_are_taken():
         chunks(frames(), PrecroppedFaces(1))
 
 
-def test_a_thread_ends_with_its_context_however_much_was_left():
+def test_thread_ends_with_its_context():
     made = []
 
     def endless():

@@ -30,7 +30,7 @@ def test_every_output_has_its_panels(tmp_path):
     assert heights[("mtl",)] == heights[("expr", "va", "au")] > max(heights[(one,)] for one in ("expr", "va", "au"))
 
 
-def test_where_a_face_was_not_seen_is_marked(tmp_path):
+def test_missing_faces_are_marked(tmp_path):
     shares = []
     for lost in ((), [(1, 11, 20)], [(1, 11, 30)]):
         path = drawn(tmp_path, [BOX], frames=40, tasks=("va",), lost=lost)
@@ -40,7 +40,7 @@ def test_where_a_face_was_not_seen_is_marked(tmp_path):
     assert shares == pytest.approx([0, 0.25, 0.5], abs=0.01)
 
 
-def test_what_was_left_empty_is_white(tmp_path):
+def test_empty_frames_are_white(tmp_path):
     colours = {}
     for missing in ("filled", "empty"):
         path = drawn(tmp_path, [BOX], frames=40, tasks=("expr",), lost=[(1, 11, 30)], missing=missing)
@@ -61,7 +61,7 @@ def test_probabilities_that_do_not_sum_to_1_are_not_filled_up_with_the_last_expr
     assert shares == pytest.approx({1.0: 1, 0.5: 1}, abs=0.3)
 
 
-def test_of_many_faces_those_longest_in_view_are_shown(tmp_path):
+def test_most_frequent_faces_are_shown(tmp_path):
     two, eight = (len(pixels(drawn(tmp_path, [BOX] * count, frames=20))) for count in (2, 8))
     assert eight == two, "a picture has an end"
     assert len(pixels(drawn(tmp_path, [BOX] * 8, frames=20, tasks=("va",)))) > eight
@@ -80,12 +80,12 @@ def test_one_picture_no_face_a_face_never_seen_and_a_long_video(tmp_path, option
     assert pixels(drawn(tmp_path, [BOX], **options)).min() < 100
 
 
-def test_a_name_in_letters_that_the_font_lacks_warns_of_nothing(tmp_path, recwarn):
+def test_missing_glyphs_do_not_warn(tmp_path, recwarn):
     assert write_summary(dataclasses.replace(a_reading([BOX], frames=3), source="顔.mp4"), tmp_path).exists()
     assert not recwarn.list
 
 
-def test_the_same_reading_is_the_same_picture(tmp_path):
+def test_figure_is_deterministic(tmp_path):
     first = drawn(tmp_path / "a", [BOX], frames=30).read_bytes()
     assert drawn(tmp_path / "b", [BOX], frames=30).read_bytes() == first
 

@@ -45,7 +45,7 @@ def test_columns_are_those_of_the_outputs_then_the_same_raw():
     ]
 
 
-def test_outputs_that_two_runs_give_are_told_apart_by_the_run():
+def test_columns_of_two_runs_have_the_run_in_their_name():
     reading = a_reading(TWO, frames=3, tasks=("mtl", "expr"))
     rows = table(reading)
     names = [one.name for one in reading.outputs]
@@ -57,7 +57,7 @@ def test_outputs_that_two_runs_give_are_told_apart_by_the_run():
         assert rows[f"{name}.expression"].tolist() == [EXPRESSIONS[best] for best in block.argmax(axis=1)]
 
 
-def test_the_values_are_the_readings_own_and_decided_by_the_runs_thresholds():
+def test_values_and_decisions_match_the_result():
     thresholds = tuple(np.linspace(0.1, 0.9, 12))
     reading = a_reading(TWO, frames=20, lost=[(1, 5, 9)], thresholds=thresholds)
     rows, one = table(reading), reading.outputs[0]
@@ -76,7 +76,7 @@ def test_the_values_are_the_readings_own_and_decided_by_the_runs_thresholds():
     assert rows.loc[lost, ["expression", "p_Anger", "AU1", "x"]].notna().all(axis=None), "filled, and marked"
 
 
-def test_what_was_left_empty_is_empty_in_the_file(tmp_path):
+def test_empty_frames_have_empty_cells(tmp_path):
     write_tables(a_reading(TWO, frames=8, lost=[(2, 1, 8)], missing="empty"), tmp_path)
     rows = pd.read_csv(tmp_path / CSV)
     never = rows[rows["face"] == 2]
@@ -84,7 +84,7 @@ def test_what_was_left_empty_is_empty_in_the_file(tmp_path):
     assert "nan" not in (tmp_path / CSV).read_text().lower()
 
 
-def test_both_files_hold_the_same_and_the_parquet_file_says_of_what(tmp_path):
+def test_csv_and_parquet_are_equal(tmp_path):
     reading = a_reading(TWO, frames=30, lost=[(1, 3, 9)], without=(20, 21), tasks=("expr", "au"))
     assert write_tables(reading, tmp_path) == (tmp_path / CSV, tmp_path / PARQUET)
     rows, kept, typed = table(reading), pd.read_csv(tmp_path / CSV), pd.read_parquet(tmp_path / PARQUET)
@@ -100,18 +100,18 @@ def test_both_files_hold_the_same_and_the_parquet_file_says_of_what(tmp_path):
     assert [(tmp_path / name).read_bytes() for name in (CSV, PARQUET)] == before
 
 
-def test_types_do_not_depend_on_what_was_found():
+def test_dtypes_do_not_depend_on_the_faces():
     some, none = (table(a_reading(TWO, frames=4, without=without)) for without in ((), (1, 2, 3, 4)))
     assert len(none) == 4 and none.dtypes.tolist() == some.dtypes.tolist()
 
 
-def test_numbers_have_no_noise_behind_them(tmp_path):
+def test_numbers_are_rounded(tmp_path):
     write_tables(a_reading(TWO, frames=40, rate=30000 / 1001), tmp_path)
     cells = [cell for line in (tmp_path / CSV).read_text().splitlines()[1:] for cell in line.split(",")]
     assert max(sum(c.isdigit() for c in cell.split("e")[0].lstrip("0.-")) for cell in cells) <= 10
 
 
-def test_a_table_can_be_written_piece_by_piece():
+def test_table_is_written_in_chunks():
     reading = a_reading(TWO, frames=6)
     rows = table(reading)
     first, last = rows[rows["frame"] <= 2], rows[rows["frame"] > 2]

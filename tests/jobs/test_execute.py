@@ -1,4 +1,4 @@
-"""Jobs of a small recipe on a small set, in this process: what they read, and what their records say."""
+"""Jobs of a small recipe in this process: inputs and records."""
 
 import dataclasses
 import os
@@ -40,7 +40,7 @@ def job_of(prepared, kind, **changes):
     return dataclasses.replace(job, **changes)
 
 
-def test_a_run_has_both_curves_and_the_names_of_the_contract(prepared):
+def test_record_has_both_curves_and_documented_names(prepared):
     record = run_job(job_of(prepared, "run"))
     listed = {name for name, _, _ in metrics(record)}
     assert set(record.curve["mean"]) == {"radius", "selected", "reported"}
@@ -49,7 +49,7 @@ def test_a_run_has_both_curves_and_the_names_of_the_contract(prepared):
     assert record.metrics["P_EXPR"] == pytest.approx(at_chosen, abs=1e-12)
 
 
-def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
+def test_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
     record = run_job(job_of(prepared, "trial"))
     assert record.split == "selection" and record.selection["P_EXPR"] == pytest.approx(record.metrics["P_EXPR"])
     assert all(set(columns) == {"radius", "selected"} for columns in record.curve.values())
@@ -58,14 +58,14 @@ def test_a_trial_logs_nothing_under_a_name_of_the_reported_split(prepared):
     assert {"selection/P_EXPR", "selection/ci_low", "curve/median/selection/P_EXPR"} <= set(listed)
 
 
-def test_kept_statistics_have_a_row_for_each_video(prepared):
+def test_stored_statistics_have_a_row_per_video(prepared):
     job = job_of(prepared, "run")
     record = run_job(job)
     with np.load(job.folder / "statistics.npz") as kept:
         assert kept["expr"].shape == (record.units, 8, 8) and kept["expr"].sum() == record.scored
 
 
-def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
+def test_figures_are_drawn_for_the_first_seed_only(prepared):
     expansion = JobGrid(dataclasses.replace(RECIPE, seeds=(3, 4)), prepared)
     first, second = (
         expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed) for seed in (3, 4)
@@ -76,7 +76,7 @@ def test_pictures_are_drawn_of_the_first_seed_of_a_run_alone(prepared):
     assert not list(first.folder.parent.glob("*-s5/pictures"))
 
 
-def test_the_previous_label_is_scored_without_a_choice_and_marked(prepared):
+def test_previous_label_is_scored_and_flagged(prepared):
     (job,) = (job for job in JobGrid(RECIPE, prepared).jobs() if job.configuration.features == "labels")
     record = run_job(job)
     assert record.flags == ("uses_labels",) and record.selection == {} and record.kernel == "none"
@@ -111,7 +111,7 @@ def test_thresholds_may_stay_at_half(small_set, tmp_path):
     assert found["half"].unsmoothed["P_AU"] != found["chosen"].unsmoothed["P_AU"]
 
 
-def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp_path):
+def test_annotations_that_changed_while_the_recipe_ran_raise(prepared, tmp_path):
     shutil.copytree(prepared.root, tmp_path / "data")
     job = job_of(prepared, "run", data=tmp_path / "data")
     file = next(iter(open_dataset(job.data).annotation_files("expr", "train")))
@@ -121,7 +121,7 @@ def test_annotations_that_changed_while_the_recipe_ran_are_refused(prepared, tmp
         run_job(job)
 
 
-def test_git_is_asked_once_by_a_process_that_runs_many_jobs(prepared, tmp_path, monkeypatch):
+def test_git_is_called_once_per_process(prepared, tmp_path, monkeypatch):
     (tmp_path / "git").write_text(f'#!/bin/sh\necho asked >> {tmp_path}/log\nexec {shutil.which("git")} "$@"\n')
     (tmp_path / "git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")

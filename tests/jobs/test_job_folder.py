@@ -1,4 +1,4 @@
-"""The names of a job's files, and that what is written is read back."""
+"""Names of the files of a job, and their round trip."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_files_keep_their_names(tmp_path, name):
     assert getattr(JobFolder(tmp_path), name) == tmp_path / NAMES[name]
 
 
-def test_what_is_written_is_read_back(tmp_path):
+def test_files_round_trip(tmp_path):
     folder, outputs = JobFolder(tmp_path), np.arange(8, dtype=np.float32).reshape(2, 4)
     assert not folder.has_record()
     folder.write_record(record())
@@ -44,7 +44,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert (Predictions.load(folder.reported).outputs == -outputs).all()
 
 
-def test_the_model_is_its_networks_and_the_summary(tmp_path):
+def test_model_is_its_networks_and_the_summary(tmp_path):
     for name in (*NAMES.values(), "head_va.json", "head_va.safetensors", "head_au.json"):
         (tmp_path / name).touch()
     names = [path.name for path in JobFolder(tmp_path).model]

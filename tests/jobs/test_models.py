@@ -1,4 +1,4 @@
-"""Models of jobs: fitted, kept, and used again on the features of other images."""
+"""Models of jobs: fitted, saved, and applied to features of other images."""
 
 import dataclasses
 import json
@@ -79,7 +79,7 @@ JOBS = {
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_kept_model_predicts_what_the_fitted_one_did(name, prepared, data, tmp_path):
+def test_loaded_model_predicts_like_the_fitted_one(name, prepared, data, tmp_path):
     task, features, head = JOBS[name]
     job = job_of(prepared, task, features, head)
     model, entry = fitted(job, data), FeatureStore(job.store.features).entry(job.entry)
@@ -113,7 +113,7 @@ def expected_outputs(name, model, columns):
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_outputs_are_those_of_the_networks_written_out(name, prepared, data):
+def test_outputs_equal_explicit_network_outputs(name, prepared, data):
     """To the bit, of stored features and of a backbone's arrays, which are rounded as features are stored."""
     task, features, head = JOBS[name]
     job = job_of(prepared, task, features, head)
@@ -141,7 +141,7 @@ def test_outputs_are_those_of_the_networks_written_out(name, prepared, data):
         )
 
 
-def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
+def test_separate_model_concatenates_its_networks(prepared, data):
     whole = fitted(job_of(prepared, "mtl", "embeddings+scores", SEPARATE), data)
     assert whole.summary["epochs"].keys() == {"head_va", "head_expr", "head_au"}
     assert {name: len(history) for name, history in whole.summary["histories"].items()} == {
@@ -164,7 +164,7 @@ def test_a_separate_model_is_its_networks_side_by_side(prepared, data):
         np.testing.assert_array_equal(said[:, slices[output]], single.predict(sequences).outputs)
 
 
-def test_what_chose_an_epoch_can_be_trained_again_without_selection_rows(prepared, data):
+def test_refit_without_selection_rows(prepared, data):
     job = job_of(prepared, "mtl", "embeddings+scores", SEPARATE)
     first = fitted(job, data)
     epochs = {"head_va": 2, "head_expr": 1, "head_au": 2}
@@ -173,13 +173,13 @@ def test_what_chose_an_epoch_can_be_trained_again_without_selection_rows(prepare
     assert first.summary["histories"]["head_au"][0]["loss"] == again.summary["histories"]["head_au"][0]["loss"]
 
 
-def test_the_median_epoch_of_two_is_their_mean_rounded_down():
+def test_median_epoch_of_two_is_their_mean_rounded_down():
     folds = [{"epochs": {"a": 2, "b": 9}}, {"epochs": {"a": 5, "b": 1}}, {"epochs": {"a": 3, "b": 1}}]
     assert median_epochs(folds) == {"a": 3, "b": 1} and median_epochs(folds[:2]) == {"a": 3, "b": 5}
     assert median_epochs([{"epochs": {}}] * 2) == {}
 
 
-def test_what_cannot_be_loaded_is_said(prepared, data, tmp_path):
+def test_unloadable_models_raise(prepared, data, tmp_path):
     job = job_of(prepared, "expr", "embeddings", LINEAR)
     entry = FeatureStore(job.store.features).entry(job.entry)
     folder = kept(fitted(job, data), tmp_path / "job")

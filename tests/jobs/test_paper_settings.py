@@ -1,4 +1,4 @@
-"""The switches of the paper from the command line, on a real set with frames that have no crop."""
+"""Settings of the paper from the command line, on a data set with missing crops."""
 
 import json
 
@@ -55,13 +55,13 @@ def rows(tmp_path_factory):
     return {row["run_id"]: row for row in json.loads(out.read_text())}, runs, store
 
 
-def test_every_switch_makes_a_row_of_its_own(rows):
+def test_every_setting_has_a_separate_row(rows):
     listed, runs, _ = rows
     assert set(listed) == set(runs.values()) and len(set(runs.values())) == len(SWITCHES)
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-def test_a_switch_is_in_the_record_and_changes_nothing_else(rows, switch):
+def test_setting_is_recorded(rows, switch):
     _, runs, store = rows
     plain, found = (
         json.loads((store / "artifacts/jobs" / f"{runs[name]}-s0/record.json").read_text())["config"]
@@ -83,7 +83,7 @@ def outcome(store, run):
 
 
 @pytest.mark.training
-def test_a_switch_changes_what_is_learned_predicted_or_scored(rows):
+def test_setting_changes_training_prediction_or_score(rows):
     """Two switches may end at the same score, not at the same losses, curves and scores."""
     listed, runs, store = rows
     assert len({outcome(store, run) for run in runs.values()}) == len(runs)

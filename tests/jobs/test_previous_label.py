@@ -63,7 +63,7 @@ def test_every_block_holds_its_latest_valid_label_of_an_earlier_frame(seed):
     assert said.frames.tolist() == [frame for own in frames.values() for frame in own]
 
 
-def test_the_label_of_a_frame_itself_is_never_repeated_on_it():
+def test_label_of_a_frame_itself_is_never_repeated_on_it():
     names = ("v",)
     labels = Labels(
         names,

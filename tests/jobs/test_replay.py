@@ -1,4 +1,4 @@
-"""Kept predictions, smoothed and scored again; what the selection split chooses."""
+"""Replay of saved predictions, and selection of the postprocessing."""
 
 import tracemalloc
 
@@ -49,7 +49,7 @@ def random_expr(random, videos=3, length=30, missing=0.3):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["mean", "median"]), st.integers(0, 9))
-def test_a_replayed_score_equals_the_long_way(seed, kernel, radius):
+def test_replayed_score_equals_reference(seed, kernel, radius):
     random = np.random.default_rng(seed)
     crops, outputs, frames, targets = random_expr(random)
     replay = Replay(get_task("expr"), predicted(crops, outputs), labelled("expr", frames, targets), temporal=True)
@@ -79,7 +79,7 @@ def test_crops_beyond_the_reach_of_any_window_change_no_score(seed, kernel, radi
     assert replay.statistics(kernel, radius, 0.5).arrays["expr"].sum(axis=0).tolist() == counted.tolist()
 
 
-def test_a_stray_crop_of_a_high_number_costs_no_memory():
+def test_stray_crop_of_a_high_number_costs_no_memory():
     crops, outputs = [np.array([1, 2, 3, 20_220_315]), np.array([1, 3])], [np.eye(8)[:4], np.eye(8)[:2]]
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.array([0, 0, 1])])
     tracemalloc.start()
@@ -89,7 +89,7 @@ def test_a_stray_crop_of_a_high_number_costs_no_memory():
     tracemalloc.stop()
 
 
-def test_coverage_counts_annotated_frames_without_a_crop():
+def test_coverage_counts_annotated_frames_without_crop():
     labels = labelled("expr", [np.arange(1, 11)], [np.array([0, 1, 2, 3, 4, 5, 6, 7, -1, -1])])
     replay = Replay(
         get_task("expr"), predicted([np.array([1, 2, 3, 4, 9])], [np.eye(8)[[0, 1, 2, 3, 0]]]), labels, True
@@ -97,7 +97,7 @@ def test_coverage_counts_annotated_frames_without_a_crop():
     assert (replay.annotated, replay.scored, replay.coverage) == (8, 4, 0.5)
 
 
-def test_an_annotated_video_without_any_crop_lowers_coverage_only():
+def test_annotated_video_without_crop_lowers_coverage_only():
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
     none = np.zeros(0, np.int32)
     replay = Replay(
@@ -135,7 +135,7 @@ def test_filled_rows_are_scored_as_the_dense_sequence_has_them(seed, kernel, rad
     )
 
 
-def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
+def test_video_without_crop_is_filled_with_the_mean_of_all():
     labels = labelled("expr", [np.arange(1, 4), np.arange(1, 4)], [np.arange(3), np.arange(3)])
     crops, none = np.eye(8)[[0, 0, 1]], np.zeros(0, np.int32)
     for kept in (predicted([np.arange(1, 4), none], [crops, np.zeros((0, 8))]), predicted([np.arange(1, 4)], [crops])):
@@ -145,7 +145,7 @@ def test_a_video_without_any_crop_is_filled_with_the_mean_of_all():
         np.testing.assert_array_equal(replay.raw_outputs()[:3], crops)
 
 
-def test_stills_without_a_crop_are_never_filled():
+def test_stills_without_crop_are_never_filled():
     labels = labelled("expr", [np.arange(1, 5)], [np.arange(4)])
     kept = predicted([np.array([1, 3])], [np.eye(8)[:2]])
     replay = Replay(get_task("expr"), kept, labels, temporal=False, missing="filled")
@@ -192,7 +192,7 @@ def test_stills_are_not_smoothed():
     assert replay.metric_curve("mean", [0], 0.5) == replay.metric_curve("mean", [5], 0.5)
 
 
-def test_choice_is_the_smallest_best_radius():
+def test_selection_prefers_the_smallest_best_radius():
     outputs = np.zeros((20, 2))
     outputs[:, 0] = np.sin(np.arange(20)) * 0.5
     labels = labelled("va", [np.arange(1, 21)], [np.stack([outputs[:, 0], np.zeros(20)], 1).astype(np.float32)])
@@ -204,7 +204,7 @@ def test_choice_is_the_smallest_best_radius():
     assert choice.value == pytest.approx(p_va(labels.targets["va"], outputs.astype(np.float32)))
 
 
-def test_choice_finds_the_smoothing_that_helps():
+def test_selection_finds_the_best_smoothing():
     random = np.random.default_rng(1)
     truth = np.repeat([0, 4, 2, 6], 50)
     outputs = np.eye(8)[truth] * 0.4 + random.random((200, 8)) * 0.9
@@ -216,7 +216,7 @@ def test_choice_finds_the_smoothing_that_helps():
     assert choice.value > choice.curves["mean"][0] + 0.1
 
 
-def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
+def test_thresholds_are_selected_before_smoothing():
     random = np.random.default_rng(2)
     truth = (random.random((300, 12)) < 0.3).astype(np.int8)
     truth[:, 9] = 0
@@ -229,7 +229,7 @@ def test_thresholds_are_chosen_before_smoothing_and_absent_units_keep_half():
     assert choice.value > p_au(truth, (outputs >= 0.5).astype(np.int8))
 
 
-def test_predictions_survive_the_disk(tmp_path):
+def test_predictions_round_trip(tmp_path):
     crops, outputs, *_ = random_expr(np.random.default_rng(3))
     kept = predicted(crops, outputs)
     kept.save(tmp_path / "p.npz")

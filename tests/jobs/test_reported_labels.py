@@ -1,4 +1,4 @@
-"""The labels of the reported split are out of reach until the choice is on disk."""
+"""The labels of the reported split cannot be read before the selection is saved."""
 
 import ast
 import dataclasses
@@ -42,7 +42,7 @@ def job_of(prepared, protocol=HELD_OUT):
     return JobGrid(dataclasses.replace(RECIPE, protocol=protocol), prepared).jobs()[-1]
 
 
-def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
+def test_saved_selection_gives_access_to_labels(prepared, tmp_path):
     job = job_of(prepared)
     labels = ReportedLabels(job).open(freeze_selection(tmp_path, job.job_id, 1, CHOICE, None))
     kept = json.loads((tmp_path / "choice.json").read_text())
@@ -59,7 +59,7 @@ def test_a_frozen_choice_opens_the_labels(prepared, tmp_path):
     }
 
 
-def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
+def test_unsaved_selection_gives_no_access(prepared, tmp_path):
     job, other = job_of(prepared), job_of(prepared, Protocol(seed=5))
     frozen = freeze_selection(tmp_path, job.job_id, 1, CHOICE, None)
     with pytest.raises(FramelightError, match="cannot be read before"):
@@ -74,7 +74,7 @@ def test_what_is_not_frozen_on_disk_opens_nothing(prepared, tmp_path):
         ReportedLabels(job).open(frozen)
 
 
-def test_only_the_published_protocol_may_choose_on_reported_labels(prepared):
+def test_only_published_protocol_selects_on_reported_labels(prepared):
     assert len(ReportedLabels(job_of(prepared, Protocol("published"))).open_for_selection()) > 0
     for protocol in (Protocol(), Protocol(folds=3)):
         with pytest.raises(
@@ -83,7 +83,7 @@ def test_only_the_published_protocol_may_choose_on_reported_labels(prepared):
             ReportedLabels(job_of(prepared, protocol)).open_for_selection()
 
 
-def test_annotations_that_vanish_are_explained(prepared, tmp_path):
+def test_missing_annotations_raise(prepared, tmp_path):
     shutil.copytree(prepared.root, tmp_path / "data")
     job = dataclasses.replace(job_of(prepared), data=tmp_path / "data")
     sealed, frozen = ReportedLabels(job), freeze_selection(tmp_path, job.job_id, 1, CHOICE, None)
@@ -93,7 +93,7 @@ def test_annotations_that_vanish_are_explained(prepared, tmp_path):
         sealed.open(frozen)
 
 
-def test_the_choice_is_of_the_predictions_that_are_scored(prepared):
+def test_selection_matches_the_scored_predictions(prepared):
     job = job_of(prepared)
     record = run_job(job)
     kept = json.loads((job.folder / "choice.json").read_text())
@@ -107,7 +107,7 @@ def test_the_choice_is_of_the_predictions_that_are_scored(prepared):
     }
 
 
-def test_whatever_trains_is_not_told_where_the_labels_lie(prepared, monkeypatch):
+def test_training_code_gets_no_path_of_labels(prepared, monkeypatch):
     fit_model, told = training.fit_model, []
 
     def watched(job, task, fit, *others, **more):
@@ -165,7 +165,7 @@ def is_module(name):
         return False
 
 
-def test_code_that_trains_chooses_or_searches_has_no_reader_of_labels():
+def test_training_code_imports_no_label_reader():
     waiting, met = (
         [*CHOOSING[:6], "harness.training.heads.train", "harness.training.trainer", "harness.runner.search"],
         set(),

@@ -1,4 +1,4 @@
-"""Whole recipes, of every protocol, task and layout: no reported label is read before the choice is on disk."""
+"""Whole recipes of every protocol, task and layout read no reported label before the selection is saved."""
 
 import dataclasses
 import json
@@ -129,7 +129,7 @@ def run(recipe, data, store):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, stills, store, poisoned, name):
+def test_no_reported_label_is_read_before_the_selection_is_saved(small_set, stills, store, poisoned, name):
     recipe, data = RECIPES[name], stills if name == "stills" else small_set
     before = set(store.glob("artifacts/jobs/*"))
     scored = [
@@ -143,7 +143,7 @@ def test_no_reported_label_is_read_before_the_choice_is_on_disk(small_set, still
 
 
 @pytest.mark.parametrize("name", ["fraction", "together", "mtl", "stills"])
-def test_the_published_protocol_is_the_one_that_the_poison_reaches(small_set, stills, store, poisoned, name):
+def test_only_published_protocol_reads_poisoned_labels(small_set, stills, store, poisoned, name):
     recipe = dataclasses.replace(RECIPES[name], protocol=Protocol("published"), baselines=False)
     with pytest.raises(AssertionError, match="was read before a choice"):
         run(recipe, stills if name == "stills" else small_set, store)
@@ -179,7 +179,7 @@ def reversed_stills(stills, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_other_reported_labels_change_scores_and_nothing_that_is_chosen(
+def test_reported_labels_change_scores_but_not_selections(
     small_set, reversed_set, stills, reversed_stills, store, name
 ):
     recipe, found = RECIPES[name], {}

@@ -1,4 +1,4 @@
-"""Jobs that are alike train together: the same predictions as alone, whole ones, and failures that stay alone."""
+"""Jobs trained together have the same predictions as alone, and failures stay separate."""
 
 import dataclasses
 import json
@@ -80,7 +80,7 @@ def shape(found):
     return [[(job.configuration.head.kind, job.seed) for job in group] for group in found]
 
 
-def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(prepared):
+def test_group_is_of_one_seed_and_of_heads_that_differ_in_few_settings(prepared):
     assert shape(group_jobs(jobs_of(prepared))) == [
         [("logistic_regression", 0)] * 3,
         [("logistic_regression", 1)] * 3,
@@ -89,7 +89,7 @@ def test_a_group_is_of_one_seed_and_of_heads_that_differ_in_their_own_settings(p
     ]
 
 
-def test_what_is_different_besides_keeps_jobs_apart(prepared):
+def test_other_differences_separate_groups(prepared):
     for other in (dict(batch_size=64), dict(standardise=False), dict(va_loss="mse"), dict(kind="multitask")):
         heads = (LINEAR[0], dataclasses.replace(LINEAR[1], **other))
         assert group_jobs(linear(prepared, grids=(Grid("va", ("embeddings",), heads),))) == []
@@ -98,7 +98,7 @@ def test_what_is_different_besides_keeps_jobs_apart(prepared):
     assert group_jobs([*linear(prepared)[:1], *linear(prepared, protocol=FOLDS)[1:2]]) == []
 
 
-def test_heads_of_several_networks_and_what_trains_no_head_are_in_no_group(prepared):
+def test_ungroupable_jobs(prepared):
     separate = tuple(HeadConfig("separate", l2=l2, parts=(HeadOverride("va"),)) for l2 in (0.0, 1e-3))
     recipe = dataclasses.replace(RECIPE, grids=(Grid("mtl", ("embeddings",), separate),), baselines=True)
     everything = dataclasses.replace(prepared, labels={**prepared.labels, "mtl": "0"})
@@ -115,7 +115,7 @@ def test_jobs_that_share_a_training_are_in_one_group_and_are_no_group_by_themsel
     assert group_jobs([job for job in jobs if job.configuration.head == LINEAR[0]]) == []
 
 
-def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_small(prepared):
+def test_group_sizes(prepared):
     for kind, most in (("logistic_regression", MAX_LINEAR_GROUP), ("mlp", MAX_HIDDEN_GROUP)):
         heads = tuple(HeadConfig(kind, l2=l2 / 100) for l2 in range(2 * most + 3))
         jobs = linear(prepared, grids=(Grid("va", ("embeddings",), heads),))
@@ -130,7 +130,7 @@ def test_groups_are_full_but_for_the_last_and_those_with_a_hidden_layer_are_smal
     [Protocol(), FOLDS, Protocol(refit=True), Protocol("published")],
     ids=["held-out", "folds", "refit", "published"],
 )
-def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
+def test_grouped_jobs_save_the_same_as_single_jobs(prepared, fresh, protocol):
     ours, alone = linear(prepared, protocol=protocol), linear(fresh, protocol=protocol)
     assert train_group(ours, [None] * len(ours)) == {}
     for job, expected in zip(ours, alone):
@@ -139,7 +139,7 @@ def test_jobs_of_a_group_keep_what_each_alone_would(prepared, fresh, protocol):
         assert record.metrics == pytest.approx(other.metrics, abs=1e-5) and record.radius == other.radius
 
 
-def test_a_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh):
+def test_schedule_trains_groups_and_gives_every_job_its_record(prepared, fresh):
     jobs = jobs_of(fresh)
     found = scheduled(jobs)
     assert set(found) == set(jobs) and {record.status for record in found.values()} == {"finished"}
@@ -162,9 +162,7 @@ def test_results_do_not_depend_on_the_workers(fresh, prepared, tmp_path):
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
 
 
-def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_had_not_been(
-    prepared, fresh, monkeypatch
-):
+def test_group_killed_while_saving_resumes_identically(prepared, fresh, monkeypatch):
     jobs, save, saved = linear(fresh), Predictions.save, []
 
     def killed(predictions, path):
@@ -186,7 +184,7 @@ def test_a_group_that_is_killed_while_it_keeps_leaves_nothing_and_ends_as_if_it_
         assert all(np.array_equal(one, expected) for one, expected in zip(kept(job)[0], kept(other)[0]))
 
 
-def test_one_that_diverges_fails_alone_with_its_own_reason(fresh, logged):
+def test_diverging_job_fails_alone(fresh, logged):
     wild = HeadConfig("logistic_regression", va_loss="mse", learning_rate=1e38, epochs=2)
     tame = tuple(dataclasses.replace(wild, learning_rate=rate) for rate in (1e-3, 1e-2))
     jobs = linear(fresh, grids=(Grid("va", ("embeddings",), (tame[0], wild, tame[1])),))
@@ -198,7 +196,7 @@ def test_one_that_diverges_fails_alone_with_its_own_reason(fresh, logged):
     assert not jobs[1].predictions.exists()
 
 
-def test_a_group_that_cannot_be_trained_is_left_to_its_jobs(fresh, logged):
+def test_failed_group_is_trained_one_by_one(fresh, logged):
     """Its place is taken, so that nothing is kept; each job then says so itself."""
     jobs = linear(fresh)
     in_the_way = fresh.store.root / "artifacts" / "predictions"
@@ -216,7 +214,7 @@ def trials(prepared):
     ]
 
 
-def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
+def test_pruned_trials_save_a_record_only(fresh):
     jobs, told = trials(fresh), []
 
     def stops(epoch, value):
@@ -231,7 +229,7 @@ def test_pruned_trials_have_a_record_and_keep_nothing(fresh):
     assert [job.predictions.is_dir() for job in jobs] == [True, False, True]
 
 
-def test_trials_that_share_a_training_are_pruned_when_all_of_them_say_so(fresh):
+def test_shared_training_is_pruned_if_all_trials_are(fresh):
     one, two, _ = trials(fresh)
     other = dataclasses.replace(
         one, configuration=dataclasses.replace(one.configuration, smoothing=SmoothingGrid(largest=1))

@@ -1,4 +1,4 @@
-"""Which model predicts what: one slice, folds, and the model that is trained again on all training videos."""
+"""Which model predicts which split: held-out part, folds, and refitting on all training videos."""
 
 import dataclasses
 import json
@@ -65,7 +65,7 @@ def outputs(predictions):
     }
 
 
-def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepared, folded):
+def test_videos_are_predicted_out_of_fold(prepared, folded):
     job, record = folded
     labels = open_dataset(prepared.root).labels("va", "train")
     kept = outputs(Predictions.load(job.folder / "selection.npz"))
@@ -76,7 +76,7 @@ def test_every_training_video_is_predicted_by_the_fold_that_never_saw_it(prepare
             assert np.array_equal(kept[name], expected)
 
 
-def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule(prepared, folded):
+def test_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule(prepared, folded):
     job, record = folded
     epochs = [fold["epoch"] for fold in summary(job)["folds"]]
     assert record.epoch == sorted(epochs)[1] and len(epochs) == 3
@@ -88,7 +88,7 @@ def test_the_reported_split_is_predicted_after_the_median_epoch_of_the_same_sche
     assert np.array_equal(again.predict(reported.sequences).outputs, reported.outputs)
 
 
-def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
+def test_refit_keeps_the_selection(prepared):
     plain, refit = job_of(prepared, Protocol()), job_of(prepared, Protocol(refit=True))
     first, second = run_job(plain), run_job(refit)
     assert plain.job_id != refit.job_id
@@ -105,7 +105,7 @@ def test_a_refit_keeps_the_choice_of_the_slice_and_changes_the_model(prepared):
     assert load(refit.folder).epoch == len(load(refit.folder).history) == first.epoch
 
 
-def test_what_is_kept_is_not_trained_again_and_gives_the_same_record(folded, monkeypatch):
+def test_saved_predictions_are_reused(folded, monkeypatch):
     job, record = folded
 
     def never(*_, **__):
@@ -117,7 +117,7 @@ def test_what_is_kept_is_not_trained_again_and_gives_the_same_record(folded, mon
     assert dataclasses.replace(again, **same) == dataclasses.replace(record, **same)
 
 
-def test_a_search_prunes_by_the_first_fold_alone(prepared):
+def test_pruning_uses_the_first_fold_only(prepared):
     asked = []
     trial = trial_of(prepared, Protocol(folds=3, seed=7))
     record = run_job(trial, lambda epoch, value: asked.append((epoch, value)))
@@ -127,7 +127,7 @@ def test_a_search_prunes_by_the_first_fold_alone(prepared):
     assert record.split == "selection" and record.units > 2, "scored on the videos of all folds"
 
 
-def test_a_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
+def test_pruned_trial_fits_no_further_fold(prepared, monkeypatch):
     fit, fitted = training.fit_model, []
 
     def counted(*arguments, **more):
@@ -162,7 +162,7 @@ def test_blocks_of_stills_are_pooled_row_by_row():
     assert found.outputs[:, 0].tolist() == [2, 1, 2, 1]
 
 
-def test_memory_for_features_changes_no_bit(prepared):
+def test_memory_setting_does_not_change_results(prepared):
     little, much = (JobGrid(dataclasses.replace(RECIPE, memory=memory), prepared).jobs() for memory in (1, 512))
     assert [job.job_id for job in little] == [job.job_id for job in much]
     assert (little[0].memory, much[0].memory) == (2**20, 2**29)

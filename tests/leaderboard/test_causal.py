@@ -1,4 +1,4 @@
-"""The price of real time, worked out from records and statistics alone."""
+"""Causal cost, computed from records and statistics only."""
 
 import dataclasses
 
@@ -30,7 +30,7 @@ def evidence(folder, replayed):
     )
 
 
-def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
+def test_causal_cost_is_paired(replayed, tmp_path):
     jobs, live = replayed
     first, second = causal_rows(jobs, live, significance=evidence(tmp_path, live))
     assert (first.run_id, first.kernel, first.radius) == ("wins", "trailing_median", 9)
@@ -42,13 +42,13 @@ def test_the_price_is_paired_over_videos_and_seeds(replayed, tmp_path):
     assert (first.rank, second.rank) == (1, 2)
 
 
-def test_without_statistics_the_price_is_there_and_its_interval_is_not(replayed):
+def test_cost_without_statistics_has_no_interval(replayed):
     row, _ = causal_rows(*replayed)
     assert row.price > 0 and row.price_low is row.price_high is row.price_p is None
     assert "drop" in render_causal([row])
 
 
-def test_seeds_that_were_not_replayed_are_in_neither_mean(replayed, tmp_path):
+def test_unreplayed_seeds_are_excluded(replayed, tmp_path):
     jobs, live = replayed
     del live["wins-s2"], live["other-s0"], live["other-s1"], live["other-s2"]
     (row,) = causal_rows(jobs, live, significance=evidence(tmp_path, live))
@@ -73,7 +73,7 @@ def test_another_frame_rate_changes_milliseconds_alone(replayed):
         assert slow.delay_ms == pytest.approx(3 * row.delay_ms) and slow.delay == row.delay
 
 
-def test_seeds_that_chose_different_kernels_are_said_to(replayed):
+def test_mixed_kernels_are_noted(replayed):
     jobs, live = replayed
     live["wins-s0"] = dataclasses.replace(live["wins-s0"], kernel="trailing_mean", radius=1)
     row = causal_rows(jobs, live)[0]
@@ -82,12 +82,12 @@ def test_seeds_that_chose_different_kernels_are_said_to(replayed):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
-def test_the_table_fits_and_says_what_the_price_is(replayed, tmp_path, width):
+def test_table_fits_and_has_the_cost(replayed, tmp_path, width):
     jobs, live = replayed
     text = render_causal(causal_rows(jobs, live, significance=evidence(tmp_path, live)), width=width)
     assert all(len(line) <= width for line in text.splitlines())
     assert "offline" in text and "drop" in text and ("150" in text or width == 60) and "assumed" in text
 
 
-def test_no_rows_are_no_text():
+def test_no_rows_give_empty_text():
     assert render_causal([]) == "\n" and render_causal([], "json") == "[]\n"

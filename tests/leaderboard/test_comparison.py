@@ -1,4 +1,4 @@
-"""Two runs on the same videos: what compare finds, and what it refuses."""
+"""Comparison of two runs on the same videos, and its errors."""
 
 import dataclasses
 import json
@@ -31,7 +31,7 @@ def compared(first, second, store):
     return compare_records(first, second, SignificanceCache(Store(store)).statistics)
 
 
-def test_a_better_run_is_found_with_what_makes_it_better(runs):
+def test_better_run_and_its_classes_are_found(runs):
     found = compared(*runs)
     one = found.metric.paired
     assert found.metric.name == "P_EXPR" and one.low > 0 and one.p < 0.01
@@ -48,7 +48,7 @@ def test_a_better_run_is_found_with_what_makes_it_better(runs):
     assert verdict(found).startswith("A is better than B by 0.") and found.notes == ()
 
 
-def test_a_test_and_an_interval_that_disagree_are_not_passed_over(runs):
+def test_disagreement_of_test_and_interval_is_noted(runs):
     found = compared(*runs)
     assert "inconclusive" not in verdict(found)
     wide = dataclasses.replace(found.metric, paired=dataclasses.replace(found.metric.paired, low=-0.2, high=0.3))
@@ -57,7 +57,27 @@ def test_a_test_and_an_interval_that_disagree_are_not_passed_over(runs):
     assert max(map(len, said)) <= 100
 
 
-def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(runs):
+@pytest.mark.parametrize(
+    "low, high, p, inconclusive",
+    [(0.1, 0.3, 0.01, False), (-0.1, 0.3, 0.2, False), (0.1, 0.3, 0.2, True), (-0.1, 0.3, 0.01, True)],
+)
+def test_every_row_whose_test_and_interval_disagree_is_marked(runs, low, high, p, inconclusive):
+    found = compared(*runs)
+    changed = [
+        dataclasses.replace(part, paired=dataclasses.replace(part.paired, low=low, high=high, p=p))
+        for part in (found.metric, *found.parts)
+    ]
+    found = dataclasses.replace(found, metric=changed[0], parts=tuple(changed[1:]))
+    assert ("treat the difference as inconclusive" in verdict(found)) == inconclusive
+    if inconclusive and p > 0.05:
+        assert "95% CI of A - B [+0.100, +0.300] excludes 0 although the test is not significant" in verdict(found)
+    text = format_comparison(found)
+    rows = [line.split() for line in text.splitlines() if line.startswith(("P_EXPR", "accuracy", "F1/"))]
+    assert len(rows) == 10 and all(("i" in row[-1]) == inconclusive for row in rows)
+    assert ("i: inconclusive" in text) == inconclusive
+
+
+def test_influential_units_are_listed_with_scores(runs):
     found = compared(*runs)
     moves = [one.influence for one in found.for_first]
     assert len(moves) == 5 and moves == sorted(moves, reverse=True) and moves[-1] > 0
@@ -71,7 +91,7 @@ def test_the_units_that_move_most_are_named_with_what_each_run_scores_on_them(ru
 
 
 @pytest.mark.parametrize("task, luck", [("va", 0.06), ("au", 0.3)])
-def test_equal_runs_are_not_told_apart_and_the_reader_learns_what_could_be(tmp_path, task, luck):
+def test_equal_runs_show_detectable_difference(tmp_path, task, luck):
     made = simulated(task, 2, apart=luck, seed=1)
     found = compared([put(tmp_path, "aaaa", 0, made[0])], [put(tmp_path, "bbbb", 0, made[1])], tmp_path)
     assert found.metric.paired.p > 0.05
@@ -81,7 +101,7 @@ def test_equal_runs_are_not_told_apart_and_the_reader_learns_what_could_be(tmp_p
 
 
 @pytest.mark.parametrize("width", [64, 80, 100])
-def test_the_text_fits_the_width(runs, width):
+def test_text_fits_the_width(runs, width):
     assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width
 
 
@@ -133,13 +153,13 @@ def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
         ({"config": {"missing": "filled"}}, "rows without a crop: dropped and filled"),
     ],
 )
-def test_runs_that_are_not_scored_on_the_same_labels_are_refused(runs, changes, told):
+def test_runs_that_are_not_scored_on_the_same_labels_raise(runs, changes, told):
     first, second, store = runs
     with pytest.raises(InputError, match=rf"aaaa and bbbb are not scored on the same labels(.|\n)*{told}"):
         compared(first, [dataclasses.replace(record, **changes) for record in second], store)
 
 
-def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
+def test_other_videos_or_rows_raise_even_where_the_totals_agree(runs):
     first, second, store = runs
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
     names, found = SignificanceCache(Store(store)).statistics(second[0])
@@ -153,7 +173,7 @@ def test_other_videos_or_rows_are_refused_even_where_the_totals_agree(runs):
         compared(first, second, store)
 
 
-def test_statistics_that_are_elsewhere_or_broken_are_named(runs):
+def test_missing_or_broken_statistics_raise(runs):
     first, second, store = runs
     path = store / "artifacts/jobs" / second[1].job_id / "statistics.npz"
     path.write_bytes(b"no")
@@ -164,7 +184,7 @@ def test_statistics_that_are_elsewhere_or_broken_are_named(runs):
         compared(first, second, store)
 
 
-def test_what_a_reader_must_know_is_said(tmp_path):
+def test_caveats_are_printed(tmp_path):
     made = simulated("expr", 2, videos=4)
     units = VIDEOS[:4]
     first = put(tmp_path, "aaaa", 0, made[0], units, protocol="published", flags=("own_scores",))
@@ -187,7 +207,7 @@ def test_undefined_parts_are_marked(tmp_path):
     assert "u: undefined in some seed, counted as 0" in format_comparison(found)
 
 
-def test_a_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
+def test_multi_task_run_has_every_part_and_no_value_of_a_video_alone(tmp_path):
     sides = []
     for seed in range(2):
         arrays = {name: simulated(name, 1, seed=seed)[0].arrays[name] for name in ("va", "expr", "au")}

@@ -1,4 +1,4 @@
-"""Exported files beside each other, worked out from documents and statistics alone."""
+"""Cost of exported files, computed from records and statistics only."""
 
 import csv
 import dataclasses
@@ -82,7 +82,7 @@ def listed(store):
     return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, significance=cache)
 
 
-def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
+def test_each_file_has_its_score_and_each_run_without_one_its_own(store):
     rows = listed(store)
     assert [(row.run_id, row.seed, row.precision) for row in rows] == [
         ("wins", 0, "float32"),
@@ -99,7 +99,7 @@ def test_each_file_has_its_own_score_and_each_run_without_one_its_own(store):
     assert (whole.latency_1, whole.p95_2, whole.size, whole.macs) == (0.70, 0.54, 1_820_000, 20_900_000)
 
 
-def test_what_is_slower_and_worse_is_not_on_the_front(store):
+def test_dominated_files_are_not_on_the_front(store):
     path, jobs, files = store
     write(Store(path), exported(jobs[0], "float16", 0.3))
     marked = {(row.run_id, row.precision): row.pareto for row in listed(store)}
@@ -121,7 +121,7 @@ def test_times_of_two_devices_are_not_compared(store):
     assert "(1) AMD EPYC, 2 cores; (2) Cortex-A78, 8 cores" in text
 
 
-def test_a_file_that_was_not_scored_or_timed_is_listed_and_on_no_front(store):
+def test_incomplete_files_are_not_on_the_front(store):
     path, jobs, _ = store
     write(Store(path), exported(jobs[1], "float32", latency={}, memory=None))
     write(Store(path), dataclasses.replace(exported(jobs[1], "int8"), value=None, largest=None, agreement=None))
@@ -137,7 +137,7 @@ def test_files_of_a_run_that_is_not_tracked_here_are_left_out(store):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140, 240])
-def test_the_table_fits_and_says_what_is_what(store, width):
+def test_table_fits_and_has_a_legend(store, width):
     text = render_cost(listed(store), width=width)
     assert all(len(line) <= width for line in text.splitlines())
     assert "Measured on AMD EPYC, 2 cores." in text and "on the Pareto front" in text and "onnx int8" in text
@@ -146,7 +146,7 @@ def test_the_table_fits_and_says_what_is_what(store, width):
         assert "0.70 (0.77)" in text and "0.45 (0.54)" in text and "75 MiB" in text and "20.9M" in text
 
 
-def test_the_formats_hold_the_same_figures(store):
+def test_formats_hold_the_same_figures(store):
     rows = listed(store)
     shown = json.loads(render_cost(rows, "json"))
     table = list(csv.DictReader(io.StringIO(render_cost(rows, "csv"))))
@@ -157,7 +157,7 @@ def test_the_formats_hold_the_same_figures(store):
     assert render_cost([], "json") == "[]\n"
 
 
-def test_the_picture_is_the_same_bytes_each_time(store):
+def test_figure_is_deterministic(store):
     path, jobs, _ = store
     rows = listed(store)
     for file in ("first.png", "second.png"):

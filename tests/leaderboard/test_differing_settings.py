@@ -60,11 +60,11 @@ def said(*records):
     return {row.run_id: row.distinction for row in leaderboard_rows(records)}
 
 
-def test_rows_that_look_alike_say_every_head_setting_they_differ_in():
+def test_equal_display_keys_show_differing_head_settings():
     assert said(run("a", DIRECT), run("b", SHARED)) == {"a": ["hidden=0", "lr=0.005"], "b": ["hidden=128", "lr=0.001"]}
 
 
-def test_rows_that_look_different_say_nothing():
+def test_different_display_keys_show_no_settings():
     different = [
         run("a"),
         run("b", HeadConfig("mlp", hidden=64)),
@@ -78,12 +78,12 @@ def test_rows_that_look_different_say_nothing():
     assert set(map(tuple, said(*different).values())) == {()}
 
 
-def test_only_the_rows_that_look_alike_are_told_apart():
+def test_only_equal_display_keys_show_settings():
     told = said(run("a", DIRECT), run("b", SHARED), run("c", SHARED, features="scores"))
     assert told["a"] and told["b"] and not told["c"]
 
 
-def test_without_head_settings_between_them_weights_then_smoothing_then_the_rest_tell_apart():
+def test_order_of_differing_settings():
     assert said(run("a", weights_hash="ab12cd" * 9, entry="1"), run("b", weights_hash="ef34ab" * 9, entry="2")) == {
         "a": ["weights ab12cd"],
         "b": ["weights ef34ab"],
@@ -119,13 +119,13 @@ def test_without_head_settings_between_them_weights_then_smoothing_then_the_rest
         ({}, {"protocol": Protocol(folds=5)}, (["folds=0", "refit=false"], ["folds=5", "refit=true"])),
     ],
 )
-def test_every_switch_of_the_paper_tells_rows_apart(one, other, words):
+def test_every_paper_setting_distinguishes_rows(one, other, words):
     defaults = {"head": HeadConfig("multitask")}
     told = said(run("a", **defaults | one), run("b", **defaults | other))
     assert (told["a"], told["b"]) == words
 
 
-def test_the_parts_of_separate_networks_are_said_by_output():
+def test_separate_networks_are_shown_by_output():
     head = HeadConfig(
         "separate", parts=(HeadOverride("va", features="scores"), HeadOverride("au", hidden=64, keep="last"))
     )
@@ -143,7 +143,7 @@ def fixed(group, kernel, radius, **changes):
     return run(group, smallest=radius, largest=radius, kernels=(kernel,), **shown, **changes)
 
 
-def test_a_filter_that_the_columns_show_is_not_said_again():
+def test_filter_in_columns_is_not_repeated():
     filters = [("mean", 0), ("mean", 2), ("mean", 7), ("median", 7)]
     listed = [fixed(f"run{i}", *one) for i, one in enumerate(filters)]
     assert set(map(tuple, said(*listed).values())) == {()}
@@ -154,7 +154,7 @@ def test_a_filter_that_the_columns_show_is_not_said_again():
     assert said(listed[1], fixed("b", "mean", 7, head=DIRECT))["b"] == ["hidden=0", "lr=0.005"]
 
 
-def test_what_is_left_alike_after_the_head_goes_on_to_the_next_difference():
+def test_remaining_ties_use_the_next_setting():
     assert said(run("a", DIRECT), run("b", SHARED), run("c", SHARED, largest=9)) == {
         "a": ["hidden=0", "lr=0.005"],
         "b": ["hidden=128", "lr=0.001", "r<=50"],
@@ -168,7 +168,7 @@ def test_numbers_have_the_digits_they_need():
     assert told == {"a": ["lr=0.0012346"], "b": ["lr=0.0012348"], "c": ["lr=0.05"]}
 
 
-def test_records_without_a_configuration_are_no_obstacle():
+def test_records_without_configuration_are_accepted():
     assert said(record(group="a", config={}), record(group="b", config={})) == {"a": [], "b": []}
     assert said(record(group="a", config={"head": None}), record(group="b", config={"l2": 1})) == {
         "a": [],
@@ -176,7 +176,7 @@ def test_records_without_a_configuration_are_no_obstacle():
     }
 
 
-def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
+def test_table_names_all_differences_where_there_is_room_and_the_needed_ones_where_there_is_not():
     board = leaderboard_rows(
         [
             run("a" * 12, DIRECT, 0.6, backbone="tiny_resnet_stills", features="embeddings+scores"),
@@ -190,7 +190,7 @@ def test_the_table_names_all_differences_where_there_is_room_and_the_needed_ones
     assert "multitask hidden=128 lr=0.001" in render(board, "md")
 
 
-def test_heads_with_more_differences_than_room_fit_and_the_run_still_tells_them_apart():
+def test_many_differences_are_shortened():
     grid = [
         run(f"{i:012x}", HeadConfig("multitask", hidden=h, learning_rate=lr, l2=l2, epochs=e))
         for i, (h, lr, l2, e) in enumerate(
@@ -217,7 +217,7 @@ CHOICES = st.builds(
     st.lists(st.tuples(CHOICES, st.sampled_from([0, 5, 50]), st.sampled_from(["1a", "2b"])), max_size=10, unique=True),
     st.integers(100, 200),
 )
-def test_different_configurations_never_read_the_same(choices, width):
+def test_different_configurations_have_different_labels(choices, width):
     records = [run(f"{i:012x}", head, largest=largest, entry=entry) for i, (head, largest, entry) in enumerate(choices)]
     board = leaderboard_rows(records)
     assert len({(row.head, *row.distinction) for row in board}) == len(choices)
@@ -242,7 +242,7 @@ def test_settings_are_in_json_and_csv_unrounded_and_the_head_stays_its_kind():
     assert first["head"] == "mlp" and second["settings"] == ""
 
 
-def test_a_record_read_back_gives_the_same_row():
+def test_record_read_back_gives_the_same_row():
     kept = run("a", DIRECT)
     assert render(leaderboard_rows([kept]), "csv") == render(leaderboard_rows([from_json(to_json(kept))]), "csv")
 

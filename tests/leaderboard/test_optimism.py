@@ -1,4 +1,4 @@
-"""What choosing on the reported split adds: the same configuration under both protocols."""
+"""Optimism of the published protocol: the same configuration under both protocols."""
 
 import csv
 import io
@@ -61,12 +61,12 @@ def test_each_configuration_is_paired_with_itself_under_the_other_protocol(jobs,
     assert (found.value, found.p) == (pytest.approx(gap.gap), gap.p_value)
 
 
-def test_without_statistics_the_gap_is_there_and_its_interval_is_not(jobs):
+def test_gap_without_statistics_has_no_interval(jobs):
     row = optimism_rows(jobs)[1]
     assert row.gap > 0 and row.ci_low is row.ci_high is row.p_value is None
 
 
-def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
+def test_every_held_out_variant_is_paired(tmp_path):
     jobs = [
         *run(tmp_path, "slice", 0.4),
         *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
@@ -80,19 +80,19 @@ def test_every_held_out_variant_is_paired_and_says_what_it_is(tmp_path):
     assert "held-out videos as well" not in render_optimism([listed["folds"]]), "refit: the same training videos"
 
 
-def test_another_task_or_data_set_is_no_pair(tmp_path):
+def test_other_tasks_and_data_sets_are_not_paired(tmp_path):
     jobs = [*run(tmp_path, "held", 0.4), *run(tmp_path, "open", 0.45, PUBLISHED)]
     assert optimism_rows(jobs, task="va") == [] and len(optimism_rows(jobs, task="expr")) == 1
 
 
-def test_what_repeats_labels_chooses_nothing_and_has_no_gap(tmp_path):
+def test_label_baseline_has_no_gap(tmp_path):
     oracle = {"kind": "baseline", "flags": ("uses_labels",)}
     assert (
         optimism_rows([*run(tmp_path, "held", 0.9, **oracle), *run(tmp_path, "open", 0.9, PUBLISHED, **oracle)]) == []
     )
 
 
-def test_the_table_fits_and_says_what_is_in_the_gap(jobs, tmp_path):
+def test_table_fits_and_explains_the_gap(jobs, tmp_path):
     listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
     for width in (60, 80, 100):
@@ -124,7 +124,7 @@ def test_all_four_formats_say_the_same(jobs, tmp_path):
     assert markdown.startswith("### Expression on rendered") and f"| {listed[1].gap:+.3f} |" in markdown
 
 
-def test_p_goes_after_the_filter_and_stills_have_none(tmp_path):
+def test_narrow_table_drops_p_value_after_filter(tmp_path):
     long = {"backbone": "drawn_expressions_1", "radius": 125}
     jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
     listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
@@ -155,7 +155,7 @@ def tracked(tmp_path_factory):
     return store
 
 
-def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(tracked, tmp_path, capsys):
+def test_command_prints_gap_or_missing_protocol(tracked, tmp_path, capsys):
     store = tmp_path / "store"
     shutil.copytree(tracked, store)
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
@@ -167,7 +167,7 @@ def test_the_command_prints_the_gap_and_without_pairs_what_makes_the_other_half(
     assert main(["leaderboard", "--optimism", "--published", "--store", str(store)]) == 2
 
 
-def test_the_command_sets_published_figures_beside_runs_without_a_rank(tracked, capsys):
+def test_command_adds_unranked_published_results(tracked, capsys):
     assert main(["leaderboard", "--published", "--format", "json", "--store", str(tracked)]) == 0
     listed = json.loads(capsys.readouterr().out)
     figures = [row for row in listed if row["kind"] == "published"]
@@ -178,7 +178,7 @@ def test_the_command_sets_published_figures_beside_runs_without_a_rank(tracked, 
 
 
 @pytest.mark.parametrize("form, start", [("table", "enet_b2_8 "), ("md", "| enet_b2_8 |")])
-def test_all_published_figures_end_with_what_their_networks_cost(tracked, capsys, form, start):
+def test_published_results_end_with_costs(tracked, capsys, form, start):
     asked = ["leaderboard", "--published", "--format", form, "--store", str(tracked)]
     assert main(asked) == 0
     said = capsys.readouterr().out

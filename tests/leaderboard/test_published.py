@@ -1,4 +1,4 @@
-"""The published figures: what is there, what is left out, and that they add up."""
+"""Published results: completeness, exclusions and consistent totals."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_totals():
     assert len(published_figures()) == 144
 
 
-def test_the_headline_figures_of_the_paper():
+def test_headline_figures_of_the_paper():
     submitted = {"backbone": VGAF, "kernel": "mean", "radius": 7}
     assert value(of("expr", **submitted)) == 0.40184 and value(of("va", **submitted)) == 0.49192
     assert value(of("au", backbone=VGAF, kernel="median", radius=7)) == 0.54781
@@ -68,7 +68,7 @@ def test_parts_of_a_figure_are_named_as_metrics_are():
 @pytest.mark.parametrize(
     ("task", "terms", "scale"), [("va", ("CCC_V", "CCC_A"), 0.5), ("mtl", ("P_VA", "P_EXPR", "P_AU"), 1)]
 )
-def test_totals_are_those_of_their_terms(task, terms, scale):
+def test_totals_equal_their_sums(task, terms, scale):
     """The sources print some totals from unrounded terms; a digit that was copied wrongly would be farther off."""
     whole = [r for r in published_figures() if r.task == task and set(terms) <= set(r.metrics)]
     assert len(whole) > 10
@@ -77,7 +77,7 @@ def test_totals_are_those_of_their_terms(task, terms, scale):
         assert record.metrics[record.metric] == pytest.approx(expected, abs=4e-4), record
 
 
-def test_no_figure_is_left_of_runs_trained_on_the_validation_split_or_known_from_memory():
+def test_leaking_figures_are_excluded():
     assert max(r.metrics["P_MTL"] for r in of("mtl")) < 1.2, "1.402 was trained on both splits"
     assert not of("mtl", "test") and [r.metrics["P_EXPR"] for r in of("expr", "test")] == [0.286]
     assert not of("mtl", backbone="enet_b2_7", features="embeddings+scores", config={}), "a slip of the notebook"
@@ -91,7 +91,7 @@ def test_no_figure_is_left_of_runs_trained_on_the_validation_split_or_known_from
     }
 
 
-def test_the_rows_of_the_paper_are_said_where_they_are_known():
+def test_annotated_rows_of_the_paper():
     assert all(
         (r.annotated, r.scored) == (ANNOTATED_ROWS[r.task], SCORED_ROWS[r.task]) for r in of("va", backbone=VGAF)
     )
@@ -100,12 +100,12 @@ def test_the_rows_of_the_paper_are_said_where_they_are_known():
     assert 0.98 < of("expr", backbone=VGAF)[0].coverage < 1
 
 
-def test_they_have_no_rank_on_a_board():
+def test_published_rows_are_unranked():
     listed = leaderboard_rows(published_figures(), "au")
     assert listed and all(row.rank is None and row.value for row in listed)
 
 
-def test_costs_are_of_the_networks_that_figures_name():
+def test_costs_belong_to_published_networks():
     named = {record.backbone for record in published_figures()}
     assert {cost.backbone for cost in published_costs()} - named == {"enet_b2_8_best"}
     assert {c.milliseconds for c in published_costs() if c.backbone.startswith("enet_b2")} == {191}

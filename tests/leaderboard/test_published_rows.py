@@ -1,4 +1,4 @@
-"""Published figures beside runs on the same data."""
+"""Published results next to runs on the same data."""
 
 from harness.leaderboard.published import add_published_rows
 from harness.leaderboard.rows import leaderboard_rows
@@ -33,14 +33,14 @@ def boards(*records):
     return found
 
 
-def test_figures_stand_on_the_board_of_runs_that_were_scored_on_as_many_rows():
+def test_published_rows_need_the_same_number_of_rows():
     own = record(group="own", value=0.5, protocol="published", dataset="my crops")
     assert boards(own, figure(1)) == {("my crops", "validation", "published"): ["own", "published-1"]}
     listed = leaderboard_rows(add_published_rows([own], [figure(1)], COUNTS, "Aff-Wild2"))
     assert [(row.rank, row.kind) for row in listed] == [(1, "run"), (None, "published")]
 
 
-def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them():
+def test_published_rows_are_not_mixed_with_other_boards():
     assert boards(record(group="own", protocol="published", annotated=77), figure(1)) == {
         ("rendered", "validation", "published"): ["own"],
         ("Aff-Wild2", "validation", "published"): ["published-1"],
@@ -51,7 +51,7 @@ def test_other_data_another_split_and_honest_choices_are_never_mixed_with_them()
     assert boards(own, figure(1, split="test"))[("Aff-Wild2", "test", "published")] == ["published-1"]
 
 
-def test_a_figure_stands_on_every_board_that_it_fits():
+def test_published_row_is_on_every_matching_board():
     own = [record(group=name, protocol="published", dataset=name, data_digest=name) for name in ("one", "two")]
     assert boards(*own, figure(1)) == {
         ("one", "validation", "published"): ["one", "published-1"],
@@ -67,6 +67,6 @@ def test_boards_of_figures_alone_come_after_those_of_runs():
     ]
 
 
-def test_a_test_split_is_not_called_optimistic():
+def test_test_split_is_not_called_optimistic():
     listed = leaderboard_rows([figure(1), figure(2, split="test")])
     assert {row.split: row.optimistic for row in listed} == {"validation": True, "test": False}

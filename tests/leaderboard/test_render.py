@@ -38,7 +38,7 @@ def board():
     )
 
 
-def test_the_table_says_what_a_reader_must_know(board):
+def test_table_has_all_notes(board):
     text = render(board, width=160)
     for said in (
         "Expression on rendered",
@@ -64,7 +64,7 @@ def test_the_table_says_what_a_reader_must_know(board):
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
-def test_it_fits_and_the_most_important_columns_survive(board, width):
+def test_table_fits_and_keeps_important_columns(board, width):
     lines = render(board, width=width).splitlines()
     assert max(map(len, lines)) <= width
     header = next(line for line in lines if line.startswith("rank"))
@@ -75,7 +75,7 @@ def test_it_fits_and_the_most_important_columns_survive(board, width):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(one, min_size=1, max_size=8), st.integers(80, 200))
-def test_no_line_is_wider_than_asked(records, width):
+def test_lines_fit_the_width(records, width):
     assert max(map(len, render(leaderboard_rows(records), width=width).splitlines())) <= width
 
 
@@ -86,7 +86,7 @@ def test_only_the_best_row_is_bold_and_only_when_asked(board):
 
 
 @pytest.mark.parametrize("form", ["table", "md"])
-def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
+def test_published_protocol_is_marked_optimistic_and_comes_after_the_held_out(form):
     text = render(leaderboard_rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])]), form)
     titles = [block for block in text.split("\n\n") if "Expression on" in block]
     assert len(titles) == 2 and "OPTIMISTIC" not in titles[0]
@@ -94,14 +94,14 @@ def test_the_published_protocol_is_marked_optimistic_and_comes_after_the_held_ou
 
 
 @pytest.mark.parametrize("form, say", [("json", "true"), ("csv", "true")])
-def test_machines_read_which_rows_are_optimistic(form, say):
+def test_json_marks_optimistic_rows(form, say):
     both = leaderboard_rows([*seeds("a", [0.5], protocol="published"), *seeds("b", [0.4])])
     text = render(both, form)
     read = json.loads(text) if form == "json" else list(csv.DictReader(io.StringIO(text)))
     assert [str(row["optimistic"]).lower() for row in read] == ["false", say]
 
 
-def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut():
+def test_truncated_names_stay_distinct():
     names = ("drawn_expressions_and_identities", "drawn_expressions_and_identities_1")
     text = render(
         leaderboard_rows(
@@ -116,7 +116,7 @@ def test_names_that_differ_at_their_ends_stay_apart_when_they_are_cut():
     assert len(set(cells)) == 2 and all("…" in cell for cell in cells)
 
 
-def test_the_interval_is_still_there_in_a_hundred_columns():
+def test_interval_is_shown_at_width_100():
     text = render(
         leaderboard_rows(
             seeds(
@@ -134,7 +134,7 @@ def test_the_interval_is_still_there_in_a_hundred_columns():
 
 
 @pytest.mark.parametrize("width", [80, 100])
-def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
+def test_rows_with_many_settings_keep_run_ids(width):
     """Their settings are cut alike; without the id nothing would name a row."""
     listed = leaderboard_rows(
         [
@@ -156,7 +156,7 @@ def test_rows_that_many_settings_tell_apart_keep_their_run_ids(width):
     assert all(f"{i}" * 6 in text for i in range(1, 9)), text
 
 
-def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown():
+def test_publication_notes_are_numbered():
     notes = [{"note": "crops of 224 pixels"}, {"note": "another run"}, {}]
     figures = [
         record(group=f"p{i}", kind="published", config={"source": "a notebook [4]", **note})
@@ -167,7 +167,7 @@ def test_what_a_publication_notes_is_numbered_in_the_table_and_whole_in_markdown
     assert "| crops of 224 pixels |" in markdown and "source" in markdown
 
 
-def test_two_data_sets_of_one_name_are_told_apart():
+def test_data_sets_with_the_same_name_are_distinguished():
     text = render(
         leaderboard_rows(seeds("a", [0.5], data_digest="aaaaaa111111") + seeds("b", [0.5], data_digest="bbbbbb111111"))
     )
@@ -178,7 +178,7 @@ def test_stills_are_counted_by_subject():
     assert "7 subjects" in render(leaderboard_rows(seeds("a", [0.5], units=7, unit="subject")))
 
 
-def test_json_is_the_contract_with_six_decimals(board):
+def test_json_has_documented_fields_with_six_decimals(board):
     read = json.loads(render(board, "json"))
     assert [r["rank"] for r in read] == [1, 2, 3, None]
     assert read[0]["seeds"] == [0, 1, 2] and read[1]["seeds_missing"] == [2]
@@ -193,7 +193,7 @@ def test_csv_reads_back(board):
     assert read[3]["value"] == "" and read[1]["random_weights"] == "true"
 
 
-def test_markdown_is_a_table_whatever_the_names():
+def test_markdown_is_a_table_for_any_names():
     text = render(leaderboard_rows(seeds("a", [0.5], backbone="odd|name")), "md")
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 3 and "odd\\|name" in table[2]

@@ -7,36 +7,7 @@ from hypothesis import strategies as st
 
 from harness.leaderboard.render import FORMATS, render
 from harness.leaderboard.rows import leaderboard_rows
-from tests.helpers.records import record
-
-CONTRACT = {
-    "rank",
-    "run_id",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "backbone",
-    "features",
-    "head",
-    "kernel",
-    "radius",
-    "seeds",
-    "metric",
-    "value",
-    "std",
-    "ci_low",
-    "ci_high",
-    "tied_with_best",
-    "coverage",
-    "parameters",
-    "kind",
-    "settings",
-    "optimistic",
-    "flags",
-    "p_value",
-    "detectable",
-}
+from tests.helpers.records import CONTRACT_COLUMNS, record
 
 
 def seeds(group, values, expected=None, **changes):
@@ -48,9 +19,9 @@ def failed(group, seed, **changes):
     return record(group=group, seed=seed, status="failed", metrics={}, unsmoothed={}, error="out of memory", **changes)
 
 
-def test_a_row_has_the_contract_and_the_statistics_of_its_seeds():
+def test_row_has_documented_fields_and_seed_statistics():
     [row] = leaderboard_rows(seeds("a", [0.4, 0.5, 0.7], ci_low=0.3, ci_high=0.8))
-    assert row.as_dict().keys() >= CONTRACT
+    assert row.as_dict().keys() >= CONTRACT_COLUMNS
     assert row.run_id == "a" and row.seeds == [0, 1, 2] and row.seeds_missing == []
     assert row.value == pytest.approx(1.6 / 3) and row.std == pytest.approx(statistics.stdev([0.4, 0.5, 0.7]))
     assert row.unsmoothed == pytest.approx(1.6 / 3 - 0.02)
@@ -64,19 +35,19 @@ def test_one_seed_has_no_standard_deviation_and_an_interval_needs_every_seed():
     assert leaderboard_rows(some)[0].ci_low is None
 
 
-def test_a_missing_seed_is_shown_whether_it_failed_or_never_ran():
+def test_missing_seed_is_shown_whether_it_failed_or_never_ran():
     kept = seeds("a", [0.4, 0.5], expected=(0, 1, 2, 3)) + [failed("a", 3)]
     [row] = leaderboard_rows(kept)
     assert row.seeds == [0, 1] and row.seeds_missing == [2, 3] and row.value == pytest.approx(0.45)
 
 
-def test_a_configuration_that_only_failed_is_last_and_has_no_rank():
+def test_configuration_that_only_failed_is_last_and_has_no_rank():
     board = leaderboard_rows([failed("0", 0), *seeds("z", [0.1])])
     assert [(r.run_id, r.rank, r.value) for r in board] == [("z", 1, 0.1), ("0", None, None)]
     assert board[1].seeds_missing == [0] and board[1].kernel is None
 
 
-def test_a_pruned_trial_is_no_row():
+def test_pruned_trial_has_no_row():
     assert leaderboard_rows([record(status="pruned", metrics={})]) == []
 
 
@@ -115,7 +86,7 @@ def test_seeds_that_chose_different_smoothing():
     assert row.kernel == "mean" and row.radius == 7.5
 
 
-def test_a_repeated_job_counts_once_and_its_finished_record_wins():
+def test_repeated_job_counts_once_and_its_finished_record_wins():
     first = record(seed=0, value=0.4, expected_seeds=(0, 1))
     board = leaderboard_rows(
         [first, failed("0123456789ab", 0), first, failed("0123456789ab", 1), record(seed=1, value=0.6)]
@@ -123,7 +94,7 @@ def test_a_repeated_job_counts_once_and_its_finished_record_wins():
     assert board[0].seeds == [0, 1] and board[0].value == pytest.approx(0.5) and board[0].seeds_missing == []
 
 
-def test_a_metric_that_one_seed_lacks_is_not_averaged_over_fewer():
+def test_metric_that_one_seed_lacks_is_not_averaged_over_fewer():
     pair = [record(seed=0, metrics={"P_EXPR": 0.5, "F1/Fear": 0.2}), record(seed=1, metrics={"P_EXPR": 0.5})]
     assert leaderboard_rows(pair)[0].metrics == {"P_EXPR": 0.5}
 
@@ -154,7 +125,7 @@ one = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(one, max_size=12), st.randoms())
-def test_every_format_is_the_same_bytes_in_whatever_order_records_come(records, rng: random.Random):
+def test_formats_do_not_depend_on_record_order(records, rng: random.Random):
     shuffled = records + rng.sample(records, len(records) // 2)
     rng.shuffle(shuffled)
     for form in FORMATS:

@@ -1,4 +1,4 @@
-"""What RUN means."""
+"""Resolution of RUN arguments."""
 
 import pytest
 
@@ -33,18 +33,18 @@ def found(text, records=RECORDS):
     return [one.job_id for one in find_records(records, text)]
 
 
-def test_a_run_is_all_its_finished_seeds_in_order():
+def test_run_has_finished_seeds_in_order():
     assert found("aa11", RECORDS[::-1]) == ["aa11-s0", "aa11-s1"]
     assert found("aa1") == ["aa11-s0", "aa11-s1"] and found("ab") == ["ab33-s0"]
 
 
-def test_a_job_is_one_seed_and_its_run_may_be_cut_short():
+def test_run_id_prefix_and_job_id():
     assert found("aa11-s1") == found("aa1-s1") == ["aa11-s1"]
     with pytest.raises(InputError, match="run aa11 has no finished seed 7; finished: 0, 1"):
         found("aa11-s7")
 
 
-def test_a_beginning_of_several_runs_lists_them():
+def test_ambiguous_prefix_lists_runs():
     with pytest.raises(InputError, match=r"'aa' matches 2 runs.*\n  aa11  expr on rendered, held-out: ") as told:
         found("aa")
     assert "aa22" in str(told.value)
@@ -52,39 +52,39 @@ def test_a_beginning_of_several_runs_lists_them():
         found("z", [record(f"z{i:03}") for i in range(20)])
 
 
-def test_a_run_that_is_the_beginning_of_another_is_itself():
+def test_exact_id_wins_over_prefix():
     assert found("aa11", [*RECORDS, record("aa11ff")]) == ["aa11-s0", "aa11-s1"]
 
 
-def test_unknown_runs_are_named_with_those_that_are_near():
+def test_unknown_run_suggests_similar_ids():
     with pytest.raises(InputError, match="unknown run 'aa12'; did you mean .*aa11"):
         found("aa12")
     with pytest.raises(InputError, match="unknown run 'q'; run ids are in .*framelight leaderboard"):
         found("q", [record(f"z{i:03}") for i in range(20)])
     with pytest.raises(InputError, match="unknown run ''"):
         found("")
-    with pytest.raises(InputError, match="nothing was tracked"):
+    with pytest.raises(InputError, match="no runs are tracked"):
         found("aa11", [])
 
 
-def test_a_run_without_a_finished_seed_says_why():
+def test_run_without_finished_seed_raises():
     with pytest.raises(InputError, match="run aa22 has no finished seed: OOM"):
         found("aa22")
 
 
-def test_trials_and_published_figures_are_no_runs():
+def test_trials_and_published_results_are_not_runs():
     with pytest.raises(InputError, match="unknown run 'ee77'"):
         found("ee77")
 
 
-def test_the_best_is_held_out_and_neither_baseline_nor_oracle():
+def test_best_is_held_out_and_neither_baseline_nor_oracle():
     assert found("best:expr") == ["aa11-s0", "aa11-s1"], "0.45 as ab33, whose id is the later one"
     assert found("best:expr", [*RECORDS, record("0099", 0, 0.7)]) == ["0099-s0"]
     assert found("best:va") == ["ff88-s0"], "published where nothing is held out"
 
 
-def test_best_needs_one_board():
-    with pytest.raises(InputError, match=r"2 datasets have a board.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
+def test_best_needs_a_single_board():
+    with pytest.raises(InputError, match=r"2 datasets have a leaderboard.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
         found("best:expr", [*RECORDS, record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")])
     with pytest.raises(InputError, match="no run of task au is finished"):
         found("best:au")
@@ -92,12 +92,12 @@ def test_best_needs_one_board():
         found("best:exrp")
 
 
-def test_the_best_beside_a_run_is_the_best_on_its_data():
+def test_best_next_to_a_run_uses_its_data():
     faces = [
         record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0"),
         record("0077", 0, 0.6, dataset="faces", data_digest="f0f0f0f0f0f0"),
     ]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
         assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
-    with pytest.raises(InputError, match="2 datasets have a board"):
+    with pytest.raises(InputError, match="2 datasets have a leaderboard"):
         find_pair([*RECORDS, *faces], "best:expr", "best:expr")

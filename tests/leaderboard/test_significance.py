@@ -24,14 +24,14 @@ def mean(jobs):
     return sum(job.metrics[job.metric] for job in jobs) / len(jobs)
 
 
-def test_an_interval_holds_the_mean_over_seeds(pair):
+def test_interval_contains_mean_over_seeds(pair):
     store, good, _ = pair
     found = SignificanceCache(Store(store)).interval(good)
     assert found.low < mean(good) < found.high and found.high - found.low < 0.3
     assert found.low < found.corrected < found.high
 
 
-def test_a_difference_is_that_of_the_means_and_its_p_tells_what_is_sure(pair):
+def test_difference_of_means_and_p_value(pair):
     store, good, poor = pair
     found = SignificanceCache(Store(store)).difference(good, poor)
     assert found.value == pytest.approx(mean(good) - mean(poor)) and found.low < found.value < found.high
@@ -48,7 +48,7 @@ def test_only_seeds_that_both_have_are_compared(tmp_path):
     assert SignificanceCache(Store(tmp_path)).difference(good[:1], poor) is None
 
 
-def test_what_was_not_scored_on_the_same_units_and_rows_has_no_difference(tmp_path):
+def test_different_units_or_rows_have_no_difference(tmp_path):
     good = keep(tmp_path, "a", 0.6)
     assert SignificanceCache(Store(tmp_path)).difference(good, keep(tmp_path, "b", 0.4, videos=VIDEOS[1:])) is None
     other_rows = keep(tmp_path, "c", 0.4, scored=17)
@@ -57,7 +57,7 @@ def test_what_was_not_scored_on_the_same_units_and_rows_has_no_difference(tmp_pa
     assert SignificanceCache(Store(tmp_path)).difference(good, keep(tmp_path, "d", 0.4, videos=other_names)) is None
 
 
-def test_other_rows_of_the_same_units_have_no_difference_though_their_number_is_the_same(tmp_path):
+def test_different_rows_of_same_units_have_no_difference(tmp_path):
     good, poor = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4)
     path = tmp_path / "artifacts" / "jobs" / poor[0].job_id / STATISTICS
     with np.load(path) as kept:
@@ -69,7 +69,7 @@ def test_other_rows_of_the_same_units_have_no_difference_though_their_number_is_
     assert SignificanceCache(Store(tmp_path)).difference(good[1:], poor[1:]) is not None
 
 
-def test_units_are_matched_by_name_whatever_their_order(tmp_path):
+def test_units_are_matched_by_name_in_any_order(tmp_path):
     good, poor = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4)
     turned = keep(tmp_path, "c", 0.4, order=range(len(VIDEOS) - 1, -1, -1))
     asked = SignificanceCache(Store(tmp_path))
@@ -77,7 +77,7 @@ def test_units_are_matched_by_name_whatever_their_order(tmp_path):
     assert asked.interval(turned) == asked.interval(poor)
 
 
-def test_without_statistics_of_every_seed_there_is_no_evidence(pair):
+def test_missing_statistics_give_no_interval(pair):
     store, good, poor = pair
     (store / "artifacts" / "jobs" / good[1].job_id / STATISTICS).unlink()
     assert SignificanceCache(Store(store)).interval(good) is None
@@ -89,7 +89,7 @@ def test_one_video_alone_gives_no_interval(tmp_path):
     assert SignificanceCache(Store(tmp_path)).interval(keep(tmp_path, "a", 0.6, videos=VIDEOS[:1])) is None
 
 
-def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
+def test_results_are_cached_and_need_no_numpy(pair):
     store, good, poor = pair
     first = SignificanceCache(Store(store)).difference(good, poor)
     code = (
@@ -106,7 +106,7 @@ def test_what_was_worked_out_is_kept_and_needs_no_numpy(pair):
     assert done.stdout.split() == [*map(str, (first.value, first.low, first.high, first.p)), "False"]
 
 
-def test_statistics_that_changed_are_worked_out_again(tmp_path):
+def test_changed_statistics_are_recomputed(tmp_path):
     good, poor, better = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4), keep(tmp_path, "c", 0.5)
     before = SignificanceCache(Store(tmp_path)).difference(good, poor)
     for old, new in zip(poor, better):
@@ -115,7 +115,7 @@ def test_statistics_that_changed_are_worked_out_again(tmp_path):
     assert SignificanceCache(Store(tmp_path)).difference(good, poor).value < before.value
 
 
-def test_a_copy_of_the_store_gives_the_same_evidence(pair, tmp_path):
+def test_copied_store_gives_the_same_results(pair, tmp_path):
     store, good, poor = pair
     shutil.copytree(store / "artifacts" / "jobs", tmp_path / "moved" / "artifacts" / "jobs")
     there = SignificanceCache(Store(tmp_path / "moved"))
@@ -123,7 +123,7 @@ def test_a_copy_of_the_store_gives_the_same_evidence(pair, tmp_path):
     assert there.interval(good) == SignificanceCache(Store(store)).interval(good)
 
 
-def test_a_broken_file_says_which_and_what_to_do(pair, logged):
+def test_broken_file_raises_with_hint(pair, logged):
     store, good, _ = pair
     path = store / "artifacts" / "jobs" / good[0].job_id / STATISTICS
     whole = path.read_bytes()
@@ -136,7 +136,7 @@ def test_a_broken_file_says_which_and_what_to_do(pair, logged):
             SignificanceCache(Store(store)).statistics(good[0])
 
 
-def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):
+def test_missing_statistics_are_fetched_once(pair, tmp_path):
     store, good, poor = pair
     asked = []
 
@@ -154,7 +154,7 @@ def test_what_the_store_lacks_is_fetched_once(pair, tmp_path):
     assert SignificanceCache(Store(tmp_path / "there"), lambda job_id, name, path: False).interval(good) is None
 
 
-def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_path, logged):
+def test_lost_server_keeps_the_board(pair, tmp_path, logged):
     store, good, poor = pair
     asked = []
 
@@ -171,7 +171,7 @@ def test_a_server_that_is_lost_costs_the_evidence_and_not_the_board(pair, tmp_pa
         here.statistics(poor[0])
 
 
-def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
+def test_long_computation_is_logged_once(pair, monkeypatch, logged):
     store, good, poor = pair
     monkeypatch.setattr(significance, "PATIENCE_S", 0.0)
     asked = SignificanceCache(Store(store))
@@ -185,7 +185,7 @@ def test_a_long_wait_is_explained_once(pair, monkeypatch, logged):
 @pytest.mark.parametrize(
     "text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"low": 0.1, "high": 0.9}', '{"other": 1}']
 )
-def test_a_kept_result_that_was_damaged_or_made_by_an_older_method_is_worked_out_anew(pair, text):
+def test_damaged_or_outdated_cached_result_is_recomputed(pair, text):
     store, good, poor = pair
     made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)
     for path in (store / "artifacts" / "evidence").glob("*.json"):

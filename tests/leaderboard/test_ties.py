@@ -1,4 +1,4 @@
-"""Ranks, ties and intervals from the statistics that jobs keep."""
+"""Ranks, ties and intervals from the statistics of jobs."""
 
 import json
 
@@ -26,7 +26,7 @@ def board(store, *groups):
     return leaderboard_rows([job for group in groups for job in group], significance=SignificanceCache(Store(store)))
 
 
-def test_runs_that_cannot_be_told_apart_share_the_first_rank_and_others_keep_their_place(store):
+def test_tied_runs_share_the_first_rank(store):
     best, twin, poor = keep(store, "best", 0.6), keep(store, "twin", 0.598), keep(store, "poor", 0.3)
     listed = board(store, best, twin, poor, keep(store, "last", 0.1))
     assert [row.run_id for row in listed[2:]] == ["poor", "last"]
@@ -44,12 +44,12 @@ def test_p_values_are_adjusted_for_the_whole_board(store):
     assert any(row.p_value > p for row, p in zip(listed[1:], raw))
 
 
-def test_the_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
+def test_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):
     [row] = board(store, keep(store, "a", 0.6, ci_low=0.0, ci_high=1.0))
     assert 0.1 < row.ci_low < row.value < row.ci_high < 0.9
 
 
-def test_the_row_and_the_table_say_how_the_interval_was_made(store):
+def test_interval_method_and_correction_are_shown(store):
     jobs = keep(store, "a", 0.6)
     [row] = board(store, jobs)
     made = confidence_interval([load(JobFolder(Store(store).job(job.job_id)).statistics)[1] for job in jobs], "P_EXPR")
@@ -60,7 +60,7 @@ def test_the_row_and_the_table_say_how_the_interval_was_made(store):
     assert json.loads(render([row], "json"))[0]["corrected"] == pytest.approx(made.corrected, abs=1e-6)
 
 
-def test_classes_that_rest_on_few_videos_are_named_under_the_board(store):
+def test_classes_on_few_videos_are_named_below_the_board(store):
     [row] = board(store, keep(store, "a", 0.6))
     assert row.few_units == {}
     row.few_units = {"F1/Fear": 2.24, "F1/Anger": 0.0}
@@ -69,7 +69,7 @@ def test_classes_that_rest_on_few_videos_are_named_under_the_board(store):
     assert "F1/Fear=2.24 F1/Anger=0.0" in render([row], "csv")
 
 
-def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(store):
+def test_no_ties_without_statistics(store):
     listed = board(store, [record(group="a", value=0.5, ci_low=0.4, ci_high=0.6)], [record(group="b", value=0.4)])
     assert [row.rank for row in listed] == [1, 2]
     assert all(row.tied_with_best is row.p_value is None for row in listed)
@@ -77,11 +77,11 @@ def test_without_statistics_the_records_say_what_they_can_and_nothing_is_tied(st
     assert listed[1].ci_method is None
 
 
-def test_a_run_alone_is_tied_with_itself(store):
+def test_run_alone_is_tied_with_itself(store):
     assert board(store, keep(store, "a", 0.6))[0].tied_with_best is True
 
 
-def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
+def test_label_baseline_is_unranked(store):
     oracle = keep(store, "oracle", 0.95, kind="baseline", flags=("uses_labels",))
     listed = board(store, oracle, keep(store, "a", 0.6), keep(store, "b", 0.2))
     assert [(row.run_id, row.rank) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
@@ -90,7 +90,7 @@ def test_what_reads_labels_has_no_rank_and_is_nobodys_best(store):
     assert "- bl" in text and "l: uses the labels of the reported split, not ranked" in text
 
 
-def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
+def test_untested_row_is_marked(store):
     listed = board(store, keep(store, "best", 0.6), keep(store, "poor", 0.2), keep(store, "other", 0.5, scored=1))
     assert [(row.run_id, row.tied_with_best, row.untested) for row in listed] == [
         ("best", True, False),
@@ -101,14 +101,14 @@ def test_a_row_that_cannot_be_tested_is_marked_and_not_taken_for_worse(store):
     assert "2 n" in text and "n: not tested against the best (scored on different frames" in text
 
 
-def test_features_that_hold_the_tasks_own_scores_are_marked(store):
+def test_leaking_features_are_marked(store):
     listed = board(store, keep(store, "a", 0.6, flags=("own_scores",)), keep(store, "b", 0.2))
     text = render(listed)
     assert "1 s" in text and "s: features include the backbone's own predictions of the target" in text
     assert json.loads(render(listed, "json"))[0]["flags"] == ["own_scores"]
 
 
-def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
+def test_table_marks_ties_and_detectable_difference(store):
     text = render(board(store, keep(store, "best", 0.6), keep(store, "twin", 0.598), keep(store, "poor", 0.3)))
     lines = text.splitlines()
     assert sum(line.startswith("1 =") for line in lines) == 1 and sum(line.startswith("3  ") for line in lines) == 1
@@ -122,7 +122,7 @@ def test_the_table_marks_ties_and_says_what_the_split_can_show(store):
 
 
 @pytest.mark.parametrize("videos, able", [(1, False), (5, False), (7, True)])
-def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, videos, able):
+def test_few_videos_cannot_be_significant(store, videos, able):
     listed = board(
         store, keep(store, "best", 0.9, videos=VIDEOS[:videos]), keep(store, "poor", 0.1, videos=VIDEOS[:videos])
     )
@@ -132,12 +132,12 @@ def test_a_few_videos_cannot_show_any_difference_and_the_table_says_so(store, vi
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "md"])
-def test_machines_read_p_and_what_can_be_detected(store, form):
+def test_json_has_p_value_and_detectable_difference(store, form):
     text = render(board(store, keep(store, "best", 0.6), keep(store, "poor", 0.3)), form)
     assert ("p_value" in text and "detectable" in text) if form != "md" else "| p-value |" in text
 
 
-def test_the_protocols_do_not_share_a_best(store):
+def test_protocols_have_separate_boards(store):
     listed = board(store, keep(store, "a", 0.6, protocol="published"), keep(store, "b", 0.3), keep(store, "c", 0.1))
     assert [(row.run_id, row.rank) for row in listed] == [("b", 1), ("c", 2), ("a", 1)]
 

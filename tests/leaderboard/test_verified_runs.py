@@ -1,4 +1,4 @@
-"""A run whose model or kept predictions are no longer what they were is said, by file, wherever it is used."""
+"""Modified models and predictions of a run are reported wherever they are used."""
 
 import json
 import shutil
@@ -10,7 +10,6 @@ from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
-from tests.helpers import small_run
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def altered(path):
 
 @pytest.mark.parametrize("name", ["head.safetensors", "head.json", "training.json"])
 @pytest.mark.parametrize("how", ["gone", "altered"])
-def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
+def test_missing_or_modified_model_file_raises(store, name, how):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / name
     assert find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store)).record == record
@@ -46,33 +45,34 @@ def test_a_model_file_that_is_gone_or_altered_is_named(store, name, how):
     with pytest.raises(FramelightError) as refused:
         find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
     said = str(refused.value)
-    assert said.startswith(f"{path} {'is missing' if how == 'gone' else 'was altered'}")
+    assert said.startswith(f"{path} {'is missing' if how == 'gone' else 'was modified'}")
     assert said.endswith(f"framelight run small --data DIR --store {store} --force")
 
 
-def test_what_the_message_says_mends_it(store, small_set, recipe_file, tmp_path, capsys):
+def test_advice_of_the_message_works(store, small_set, recipe_file, tmp_path, capsys):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / "head.safetensors"
     altered(path)
     submit = ["submit", record.group_id, "--data", small_set, "--store", store, "--split", "validation", "--out"]
     assert main(list(map(str, [*submit, tmp_path / "first"]))) == 1
-    assert f"{path} was altered" in capsys.readouterr().err and not (tmp_path / "first").exists()
-    done = small_run.framelight("run", recipe_file, "--data", small_set, "--store", store, "--force")
-    assert done.returncode == 0, done.stderr
+    assert f"{path} was modified" in capsys.readouterr().err and not (tmp_path / "first").exists()
+    assert (
+        main(list(map(str, ["run", recipe_file, "--data", small_set, "--store", store, "--jobs", 1, "--force"]))) == 0
+    )
     assert main(list(map(str, [*submit, tmp_path / "second"]))) == 0
 
 
 @pytest.mark.parametrize("how", ["gone", "altered"])
-def test_kept_predictions_are_checked_when_they_are_read(store, how):
+def test_stored_predictions_are_verified(store, how):
     chosen = find_finished_run(tracked_records(Store(store)), run_of(store).group_id, None, Store(store))
     assert len(chosen.load_predictions().frames)
     path = chosen.folder / "reported.npz"
     path.unlink() if how == "gone" else altered(path)
-    with pytest.raises(FramelightError, match=f"{path} {'is missing' if how == 'gone' else 'was altered'}"):
+    with pytest.raises(FramelightError, match=f"{path} {'is missing' if how == 'gone' else 'was modified'}"):
         chosen.load_predictions()
 
 
-def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):
+def test_run_without_model_hash_is_accepted_with_a_note(store, logged):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / "choice.json"
     choice = json.loads(path.read_text())
@@ -91,7 +91,7 @@ def test_a_run_that_hashed_no_model_is_taken_and_said(store, logged):
         ('{"job": "another-s0", "model": {}}', "is not the selection of job"),
     ],
 )
-def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):
+def test_foreign_selection_is_rejected(store, content, match):
     record = run_of(store)
     path = store / "artifacts" / "jobs" / record.job_id / "choice.json"
     path.unlink() if content is None else path.write_text(content)
@@ -99,11 +99,11 @@ def test_a_choice_that_is_not_the_runs_own_is_refused(store, content, match):
         find_finished_run(tracked_records(Store(store)), record.group_id, None, Store(store))
 
 
-def test_models_that_are_not_trained_are_checked_too(store):
+def test_untrained_models_are_verified(store):
     record = run_of(store, kind="baseline", features="none")
     path = store / "artifacts" / "jobs" / record.job_id / "training.json"
     assert find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store)).record == record
     path.unlink()
     path.write_text(json.dumps({"constant": [0.5] * 8}))
-    with pytest.raises(FramelightError, match=f"{path} was altered"):
+    with pytest.raises(FramelightError, match=f"{path} was modified"):
         find_finished_run(tracked_records(Store(store)), record.job_id, None, Store(store))

@@ -13,7 +13,7 @@ SETS, FIRST = 250, 500_000
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", SEEDS)
 @pytest.mark.parametrize("videos", VIDEOS)
-def test_95_percent_intervals_cover_the_population_value(videos, seeds):
+def test_coverage_of_the_population_value(videos, seeds):
     for row in measure_coverage([videos], [seeds], SETS, FIRST):
         margin = 3 * np.sqrt(0.93 * 0.07 / SETS)
         assert row.coverage >= 0.93 - margin, row
@@ -21,7 +21,7 @@ def test_95_percent_intervals_cover_the_population_value(videos, seeds):
         assert abs(row.corrected_bias) < abs(row.bias) or abs(row.bias) < 0.01, row
 
 
-def test_rare_classes_live_in_few_videos_with_their_share_of_all_frames():
+def test_rare_classes_are_in_few_videos():
     counts = simulate(Population(rare=True), np.random.default_rng(0), 20_000, 1)[0].arrays["expr"].sum(axis=2)
     for label in RARE_CLASSES:
         assert np.mean(counts[:, label] > 0) == pytest.approx(RARE_SHARE, rel=0.15)

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of metrics are true."""
+"""Doctests of the metrics."""
 
 import doctest
 import importlib

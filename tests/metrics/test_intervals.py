@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say, on videos whose frames depend on each other."""
+"""Coverage of confidence intervals on simulated videos with dependent frames."""
 
 import functools
 import time
@@ -38,7 +38,7 @@ def coverage(task, simulations, videos, units=lambda found: found):
 
 @pytest.mark.parametrize("task", GENERATORS)
 @pytest.mark.parametrize("videos", [12, VIDEOS])
-def test_95_percent_intervals_hold_the_truth(task, videos):
+def test_coverage(task, videos):
     assert 0.925 <= coverage(task, 500, videos) <= 0.99
 
 
@@ -52,11 +52,25 @@ def episodes_as_units(confusion):
     return apart[None]
 
 
-def test_intervals_over_frames_fail():
+def test_intervals_over_frames_undercover():
     assert coverage("expr", 60, VIDEOS, units=episodes_as_units) < 0.6
 
 
-def test_what_seeds_differ_in_on_all_videos_widens_the_interval():
+@pytest.mark.parametrize(
+    "seeds, spread",
+    [(3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow), pytest.param(3, 0.0, marks=pytest.mark.slow)],
+)
+def test_coverage_for_mean_over_seeds(seeds, spread):
+    def made(rng, videos, systems):
+        return statistics("expr", GENERATORS["expr"](rng, videos, systems, apart=0.3, seed_spread=spread))
+
+    many = [one for i in range(20) for one in made(np.random.default_rng(i), 4000, 10)]
+    truth = np.mean([score(one).metrics["P_EXPR"] for one in many])
+    ends = [confidence_interval(made(np.random.default_rng(i), VIDEOS, seeds), "P_EXPR") for i in range(300)]
+    assert 0.91 <= np.mean([one.low <= truth <= one.high for one in ends]) <= 0.985
+
+
+def test_seed_variance_widens_the_interval():
     rng = np.random.default_rng(0)
     arrays = GENERATORS["expr"](rng, 60)[0]
     better = arrays.copy()
@@ -85,14 +99,14 @@ def test_every_metric_of_every_task_has_an_interval_around_it(name):
 
 
 @pytest.mark.parametrize("task", GENERATORS)
-def test_of_many_videos_it_is_the_value_and_two_standard_errors(task):
+def test_interval_of_many_videos_is_two_standard_errors_wide(task):
     found, metric = statistics(task, GENERATORS[task](np.random.default_rng(0), 5000)), TASKS[task].metric
     made, errors = confidence_interval(found, metric), jackknife(found, metric).mean()
     assert made.corrected == pytest.approx(errors.values, abs=errors.standard_error() / 4)
     assert made.high - made.low == pytest.approx(2 * 1.96 * errors.standard_error(), rel=0.1)
 
 
-def test_a_class_without_labels_may_have_any_score():
+def test_class_without_labels_may_have_any_score():
     seen = GENERATORS["expr"](np.random.default_rng(0), 40)[0]
     unseen = seen.copy()
     unseen[:, 3] = 0
@@ -103,7 +117,7 @@ def test_a_class_without_labels_may_have_any_score():
     assert without.high - without.corrected > 1 / 8
 
 
-def test_a_class_in_two_videos_makes_the_interval_wide():
+def test_class_in_two_videos_has_a_wide_interval():
     arrays = GENERATORS["expr"](np.random.default_rng(1), 70)[0]
     few = arrays.copy()
     few[np.argsort(few[:, 5].sum(axis=1))[:-2], 5] = 0
@@ -112,7 +126,7 @@ def test_a_class_in_two_videos_makes_the_interval_wide():
 
 
 @pytest.mark.parametrize("videos, least", [(12, 0.779), (70, 0.958)])
-def test_a_perfect_score_of_few_videos_is_no_proof(videos, least):
+def test_perfect_score_on_few_videos_has_a_lower_limit(videos, least):
     counts = np.broadcast_to([5, 0, 0, 5], (videos, 12, 4))
     moments = np.tile([10, 0.0, 0.0, 2.0, 2.0, 2.0], (videos, 2, 1))
     moments[:, :, 1:3] = np.random.default_rng(0).normal(0, 0.3, (videos, 2, 1))
@@ -127,7 +141,7 @@ def test_a_perfect_score_of_few_videos_is_no_proof(videos, least):
 
 
 @pytest.mark.parametrize("always", [False, True])
-def test_classes_that_a_constant_output_never_predicts_have_a_score_of_0_in_any_videos(always):
+def test_classes_never_predicted_by_a_constant_output_score_0(always):
     rng = np.random.default_rng(0)
     counts = np.zeros((12, 8, 8), np.int64)
     counts[:, :, 0] = rng.integers(0, 9, (12, 8))
@@ -144,7 +158,7 @@ def test_classes_that_a_constant_output_never_predicts_have_a_score_of_0_in_any_
     assert confidence_interval([SufficientStatistics("au", {"au": units})], "F1/AU2").high > 0.2, "no longer constant"
 
 
-def test_a_constant_output_has_a_concordance_of_0_in_any_videos():
+def test_constant_output_has_a_concordance_of_0():
     outputs, targets, unit = rows_of("va", n=200)
     constant = compute_statistics("va", np.full_like(outputs, 0.1), targets, unit, 7)
     made = confidence_interval([constant], "P_VA")

@@ -1,4 +1,4 @@
-"""Paired tests reject as often as they say where nothing differs, and find what does."""
+"""Type 1 error and power of the paired tests."""
 
 import itertools
 
@@ -48,7 +48,7 @@ def false_positives(task, seeds, simulations, **luck):
 
 
 @pytest.mark.parametrize("task, apart", [("expr", 0.3), ("va", 0.06), ("au", 0.3)])
-def test_identical_systems_differ_in_5_percent_of_1000_simulations(task, apart):
+def test_type_1_error_is_5_percent(task, apart):
     rejected, held = false_positives(task, 1, 1000, apart=apart)
     assert 0.035 <= rejected <= 0.065
     assert 0.93 <= held <= 0.975
@@ -56,7 +56,7 @@ def test_identical_systems_differ_in_5_percent_of_1000_simulations(task, apart):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds, most", [(3, 0.095), (5, 0.075)])
-def test_two_trainings_of_one_recipe_are_not_told_apart_by_what_seeds_do(seeds, most, monkeypatch):
+def test_type_1_error_with_seed_variance(seeds, most, monkeypatch):
     """Seeds that matter as much as videos: three are few to know it by."""
     rejected, held = false_positives("expr", seeds, 1000, apart=0.3, seed_spread=0.3)
     assert 0.035 <= rejected <= most
@@ -66,11 +66,11 @@ def test_two_trainings_of_one_recipe_are_not_told_apart_by_what_seeds_do(seeds, 
 
 
 @pytest.mark.slow
-def test_seeds_that_differ_by_chance_alone_cost_little():
+def test_seed_noise_costs_little_power():
     assert 0.02 <= false_positives("au", 3, 500, apart=0.3)[0] <= 0.065
 
 
-def test_p_is_the_share_of_all_swaps_that_differ_as_much():
+def test_p_value_equals_exact_permutation_test():
     first, second = ([one] for one in (rows[0] for rows in two("expr", units=8)))
     held = first[0].arrays["expr"].any(axis=(1, 2))
     one, other = (side[0].arrays["expr"][held] for side in (first, second))
@@ -89,7 +89,7 @@ def test_p_is_the_share_of_all_swaps_that_differ_as_much():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_every_metric_is_compared_and_alone_as_with_the_others(name, seeds):
+def test_single_metric_equals_joint_test(name, seeds):
     first, second = two(name, seeds)
     found = all_paired_tests(first, second, permutations=300)
     scores = [[score(one).metrics for one in side] for side in (first, second)]
@@ -101,25 +101,25 @@ def test_every_metric_is_compared_and_alone_as_with_the_others(name, seeds):
     assert paired_permutation_test(first, second, TASKS[name].metric, permutations=300) == found[TASKS[name].metric]
 
 
-def test_turned_around_the_difference_changes_its_sign_alone():
+def test_swapped_runs_negate_the_difference():
     first, second = two("expr", seeds=2, shift=0.05)
     one, other = paired_permutation_test(first, second, "P_EXPR"), paired_permutation_test(second, first, "P_EXPR")
     assert one.difference == -other.difference and one.p == other.p
     assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-9)
 
 
-def test_a_better_run_is_found():
+def test_better_run_is_found():
     found = paired_permutation_test(*two("expr", shift=0.2), "P_EXPR")
     assert found.p < 0.001 and found.low > 0
 
 
-def test_a_run_beside_itself_differs_by_nothing():
+def test_identical_runs_have_zero_difference():
     first, _ = two("mtl", seeds=2)
     for one in all_paired_tests(first, first, permutations=200).values():
         assert (one.difference, one.low, one.high, one.p, one.deviation) == (0, 0, 0, 1, 0)
 
 
-def test_one_unit_shows_nothing():
+def test_single_unit_is_never_significant():
     outputs, targets, _ = rows_of("expr", n=60)
     sides = [[compute_statistics("expr", one, targets, np.zeros(60, int), 1)] for one in (outputs, outputs[::-1])]
     found = paired_permutation_test(*sides, "P_EXPR")
@@ -127,7 +127,7 @@ def test_one_unit_shows_nothing():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_influence_is_what_a_units_absence_takes_away(name):
+def test_influence_equals_leave_one_out(name):
     first, second = two(name, seeds=2, units=9)
     metric = TASKS[name].metric
     found = jackknife_influence(first, second, metric)
@@ -144,18 +144,18 @@ def test_influence_is_what_a_units_absence_takes_away(name):
         assert found[unit] == pytest.approx(apart(slice(None)) - apart(np.arange(9) != unit), abs=1e-9)
 
 
-def test_influence_names_every_unit_even_where_they_are_many():
+def test_influence_with_many_units():
     outputs, targets, _ = rows_of("expr", n=3000)
     sides = [[compute_statistics("expr", one, targets, np.arange(3000), 3000)] for one in (outputs, outputs[::-1])]
     assert jackknife_influence(*sides, "accuracy").shape == (3000,)
 
 
-def test_holm_adjusts_each_for_those_above_it():
+def test_holm_adjustment():
     assert holm_bonferroni([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm_bonferroni([0.6, 0.9]) == [1, 1] and holm_bonferroni([]) == [] and holm_bonferroni([0.03]) == [0.03]
 
 
-def test_a_difference_of_the_detectable_size_is_found_in_80_percent():
+def test_detectable_difference_has_80_percent_power():
     rng = np.random.default_rng(0)
     draws = minimum_detectable_effect(0.02) + rng.normal(0, 0.02, 100_000)
     assert np.mean(np.abs(draws) > 1.959964 * 0.02) == pytest.approx(0.8, abs=0.01)

@@ -1,4 +1,4 @@
-"""Units are drawn alike however many there are, and alike in every process."""
+"""Bootstrap weights and permutation flips are uniform and reproducible."""
 
 import subprocess
 import sys
@@ -16,20 +16,20 @@ from tests.helpers.pooled_statistics import bootstrap_distribution
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 
-def test_as_many_units_are_drawn_as_there_are_and_each_as_often_as_another():
+def test_bootstrap_draws_units_uniformly():
     drawn = np.concatenate(list(bootstrap_weights(50, 4000)))
     assert drawn.shape == (4000, 50) and (drawn.sum(axis=1) == 50).all()
     np.testing.assert_allclose(drawn.mean(axis=0), 1, atol=0.1)
     np.testing.assert_allclose(drawn.var(axis=0), 1 - 1 / 50, atol=0.15)
 
 
-def test_each_unit_is_swapped_half_of_the_time_whatever_the_others_do():
+def test_permutation_flips_are_independent():
     swapped = np.concatenate(list(permutation_flips(20, 8000)))
     assert set(np.unique(swapped)) == {0, 1}
     np.testing.assert_allclose(np.cov(swapped.T), np.eye(20) / 4, atol=0.02)
 
 
-def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
+def test_number_of_replicates(monkeypatch):
     monkeypatch.setattr(resampling, "CELLS", 1000)
     for one in (bootstrap_weights, permutation_flips):
         parts = list(one(30, 101))
@@ -38,7 +38,7 @@ def test_parts_hold_as_many_replicates_as_are_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
+def test_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, monkeypatch):
     outputs, targets, _ = rows_of(name, n=2700)
     found = compute_statistics(name, outputs, targets, np.arange(2700) % 900, 900)
     one_by_one = bootstrap_distribution([found], TASKS[name].metric, 3000)
@@ -49,7 +49,7 @@ def test_a_bootstrap_over_random_groups_has_the_spread_of_one_over_units(name, m
     assert in_groups.mean() == pytest.approx(one_by_one.mean(), abs=one_by_one.std() / 5)
 
 
-def test_groups_hold_every_unit_once():
+def test_groups_partition_the_units():
     rows = np.random.default_rng(0).integers(0, 9, (3, 5000)).astype(float)
     found = random_groups(rows)
     assert found.shape == (3, resampling.MAX_GROUPS)
@@ -57,7 +57,7 @@ def test_groups_hold_every_unit_once():
     np.testing.assert_array_equal(random_groups(np.ones((1, 5000)))[0], np.diff(np.arange(513) * 5000 // 512))
 
 
-def test_two_hundred_thousand_units_of_one_image_take_no_time():
+def test_many_units_are_fast():
     rng = np.random.default_rng(0)
     arrays = np.zeros((200_000, 8, 8), np.int64)
     arrays[np.arange(200_000), rng.integers(0, 8, 200_000), rng.integers(0, 8, 200_000)] = 1
@@ -87,7 +87,7 @@ print({name: repr(one) for name, one in all_paired_tests(sets[:1], sets[1:], 500
 """
 
 
-def test_every_process_gets_the_same_bits_however_many_threads_it_has():
+def test_results_do_not_depend_on_threads():
     told = [
         subprocess.run(
             [sys.executable, "-c", CALL],

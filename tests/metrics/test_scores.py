@@ -97,7 +97,7 @@ def test_ccc_keeps_its_precision_far_from_zero():
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1, -1 / 3])
-def test_a_constant_output_scores_zero_and_says_so(constant):
+def test_constant_output_is_undefined(constant):
     y_true = np.linspace(-1, 1, 1001)
     for pair in (
         (y_true, np.full(1001, constant)),
@@ -111,12 +111,12 @@ def test_a_constant_output_scores_zero_and_says_so(constant):
 
 
 @pytest.mark.parametrize("metric", [ccc, p_va, p_expr, p_au, accuracy])
-def test_an_empty_set_scores_zero_and_says_so(metric):
+def test_empty_set_is_undefined(metric):
     with pytest.warns(UndefinedMetricWarning):
         assert metric([], []) == 0.0
 
 
-def test_an_absent_class_counts_as_zero_in_a_fixed_denominator():
+def test_absent_class_counts_as_zero_in_a_fixed_denominator():
     present = np.array([0, 1, 2, 3])
     with pytest.warns(UndefinedMetricWarning, match="F1 of Happiness, F1 of Sadness, F1 of Surprise, F1 of Other"):
         assert p_expr(present, present) == 0.5
@@ -126,7 +126,7 @@ def test_an_absent_class_counts_as_zero_in_a_fixed_denominator():
         assert p_au(labels, labels) == 0.5
 
 
-def test_a_class_that_is_labelled_but_never_predicted_is_defined():
+def test_unpredicted_class_is_defined():
     with warnings.catch_warnings():
         warnings.simplefilter("error", UndefinedMetricWarning)
         assert p_expr(np.arange(8), np.zeros(8, dtype=int)) == pytest.approx(2 / 9 / 8)
@@ -144,19 +144,19 @@ def test_rows_with_an_invalid_label_do_not_count():
     assert p_au(np.vstack([au, [[1] * 11 + [-1]]]), au_pred) == p_au(au, au_pred[:40])
 
 
-def test_a_label_of_exactly_minus_one_is_a_valid_affect():
+def test_label_of_exactly_minus_one_is_a_valid_affect():
     y_true = np.array([[-1.0, -1.0], [0.0, 0.5], [1.0, 0.5]])
     assert p_va(y_true, y_true) == pytest.approx(1)
 
 
-def test_a_prediction_that_is_nan_where_no_label_counts_is_harmless():
+def test_nan_without_valid_label_is_ignored():
     y_true, y_pred = np.array([[0.1, 0.2], [0.5, 0.4], [-5, -5]]), np.array([[0.1, 0.2], [0.5, 0.4], [np.nan, 0]])
     assert p_va(y_true, y_pred) == pytest.approx(1)
 
 
 @settings(max_examples=30)
 @given(expressions(), st.randoms(use_true_random=False))
-def test_the_order_of_frames_does_not_matter(pair, random):
+def test_order_of_frames_does_not_matter(pair, random):
     order = list(range(len(pair[0])))
     random.shuffle(order)
     assert p_expr(pair[0][order], pair[1][order]) == p_expr(*pair)

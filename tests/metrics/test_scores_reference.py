@@ -1,4 +1,4 @@
-"""Every path to a score against independent implementations, on cases with every edge there is.
+"""All implementations of the scores against independent ones, including edge cases.
 
 Expressions and action units: scikit-learn. Concordance: exact rational arithmetic on the float32 values.
 """
@@ -124,7 +124,7 @@ def told(function, *arguments):
     return value, {name for names in listed for name in names}
 
 
-def test_1000_cases_score_as_scikit_learn_and_exact_arithmetic_say():
+def test_random_cases_equal_scikit_learn_and_exact_arithmetic():
     for number in range(CASES):
         _, made, references = case(number)
         expected = means({name: values for name, (values, _) in references.items()})
@@ -162,7 +162,7 @@ def test_statistics_of_units_sum_to_the_same_scores_and_name_the_same_as_undefin
         assert {name: value[0, 0] for name, value in resampled.items()} == pytest.approx(everything, abs=1e-7), number
 
 
-def test_a_drawn_set_of_units_is_scored_by_the_same_rule():
+def test_drawn_set_of_units_is_scored_by_the_same_rule():
     """A class that no drawn unit shows, and a unit whose output is constant, count as 0 there too."""
     for number in range(300):
         rng, (n, made, _) = np.random.default_rng([number, 2]), case(number)

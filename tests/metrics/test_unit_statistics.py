@@ -89,7 +89,7 @@ def test_arrays_have_the_documented_shapes_and_count_valid_rows_only():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_replayed_curve_counts_as_separate_collections_do(name):
+def test_curve_statistics_equal_separate_computations(name):
     outputs, targets, unit = rows_of(name, n=300, units=5)
     videos = [outputs[:120], outputs[120:125], outputs[125:]]
     rows = np.random.default_rng(1).permutation(300)[:200]
@@ -100,13 +100,13 @@ def test_a_replayed_curve_counts_as_separate_collections_do(name):
         assert_same(collector(smoothed), expected)
 
 
-def test_of_equal_outputs_the_first_class_is_predicted():
+def test_ties_predict_the_first_class():
     outputs = np.array([[0.1, 0.3, 0.3, 0, 0, 0, 0, 0.3], [0] * 8, [0, 0, 0, 0, 0, 0, 0, 1]], dtype=np.float64)
     confusion = compute_statistics("expr", outputs, {"expr": np.array([0, 0, 0])}, np.zeros(3, int), 1).arrays["expr"]
     assert confusion[0, 0].tolist() == [1, 1, 0, 0, 0, 0, 0, 1]
 
 
-def test_a_probability_at_its_threshold_counts_as_present():
+def test_probability_at_its_threshold_counts_as_present():
     outputs = np.full((1, 12), 0.3)
     assert (
         compute_statistics("au", outputs, {"au": np.ones((1, 12), int)}, [0], 1, 0.3).arrays["au"][0, :, 0].tolist()
@@ -130,7 +130,7 @@ def test_shards_of_unequal_size_merge_to_the_whole(name, shards, seed):
     assert score(merge_shards(parts)).metrics == pytest.approx(score(whole).metrics, abs=1e-10)
 
 
-def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shards():
+def test_constant_output_is_undefined_over_units_and_shards():
     targets = {"va": np.random.default_rng(0).uniform(-1, 1, (997, 2))}
     unit = np.arange(997) % 13
     outputs = np.full((997, 2), 0.1)
@@ -144,7 +144,7 @@ def test_a_constant_output_is_undefined_to_the_last_bit_even_over_units_and_shar
     assert (bootstrap_distribution([whole], "P_VA", 50, 0) == 0).all()
 
 
-def test_what_is_undefined_is_named_and_counts_as_zero():
+def test_undefined_metrics_are_listed_and_zero():
     outputs = np.eye(8)[[0, 1, 1]]
     found = score(compute_statistics("expr", outputs, {"expr": np.array([0, 1, 0])}, [0, 0, 1], 2))
     assert found.undefined == ("F1/Disgust", "F1/Fear", "F1/Happiness", "F1/Sadness", "F1/Surprise", "F1/Other")
@@ -176,7 +176,7 @@ def test_bootstrap_is_a_pure_function():
     assert (bootstrap_distribution([found], "accuracy", 100, seed=3) != whole).any()
 
 
-def test_error_bars_come_from_units_not_from_frames():
+def test_intervals_resample_units():
     unit = np.repeat(np.arange(20), 500)
     targets = {"expr": np.zeros(len(unit), dtype=int)}
     outputs = np.eye(8)[(unit % 2)]  # ten videos all right, ten all wrong
@@ -186,7 +186,7 @@ def test_error_bars_come_from_units_not_from_frames():
     assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
-def test_units_without_a_row_are_not_drawn():
+def test_units_without_row_are_not_drawn():
     outputs, targets, unit = rows_of("va", units=2)
     few = bootstrap_distribution([compute_statistics("va", outputs, targets, unit, 2)], "CCC_V", 50, seed=1)
     np.testing.assert_allclose(
@@ -196,7 +196,7 @@ def test_units_without_a_row_are_not_drawn():
 
 @settings(max_examples=12, deadline=None)
 @given(st.integers(1, 60), st.integers(0, 10**6), st.booleans())
-def test_best_thresholds_are_the_first_maximisers_of_f1(n, seed, on_grid):
+def test_best_thresholds_maximize_f1(n, seed, on_grid):
     rng = np.random.default_rng(seed)
     outputs = rng.choice([0.0, 0.05, *THRESHOLD_GRID, 1.0], (n, 12)) if on_grid else rng.random((n, 12))
     targets = rng.integers(0, 2, (n, 12))
@@ -211,7 +211,7 @@ def test_best_thresholds_are_the_first_maximisers_of_f1(n, seed, on_grid):
     assert best_thresholds(outputs, targets).tolist() == expected
 
 
-def test_no_warning_leaves_score_because_it_returns_what_was_undefined():
+def test_score_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in NAMES:

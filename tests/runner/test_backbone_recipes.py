@@ -1,4 +1,4 @@
-"""Recipes that train a backbone: the published settings, `--set` on them, and finding them by the right command."""
+"""Recipes that train a backbone: published settings, `--set`, and the right command."""
 
 import math
 from pathlib import Path
@@ -21,7 +21,7 @@ def changed(name, *settings):
     return apply_settings(recipe(name), list(settings))
 
 
-def test_every_backbone_recipe_is_there_under_its_name_and_says_how_to_run_it():
+def test_backbone_recipes_exist_with_commands():
     assert set(PUBLISHED + LIGHT) <= set(recipe_names(BackboneRecipe))
     for name in recipe_names(BackboneRecipe):
         assert recipe(name).name == name
@@ -29,14 +29,14 @@ def test_every_backbone_recipe_is_there_under_its_name_and_says_how_to_run_it():
         assert f"framelight train-backbone {name}" in said and "--data" in said
 
 
-def test_recipes_are_of_one_kind_or_the_other():
+def test_recipe_kinds():
     from harness import Recipe
 
     assert sorted(recipe_names(Recipe) + recipe_names(BackboneRecipe)) == recipe_names()
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_published_optimisation(name):
+def test_published_optimizer(name):
     """abaw3 reference: Adam in SAM, rho .05, without decay, clipping or a schedule."""
     training = recipe(name).training
     assert (training.sam, training.weight_decay, training.clip, training.average) == (0.05, 0, 0, 0)
@@ -64,7 +64,7 @@ def test_published_expressions(name, batch, also):
     assert not training.augmentation.flip and training.augmentation.strength == 0 and training.augmentation.crop == 1
 
 
-def test_the_light_recipes_are_parts_of_one():
+def test_light_recipes_share_stages():
     both, identities, expressions = (recipe(f"light_{name}").training for name in ("both", "identities", "expressions"))
     assert identities.expressions is None and expressions.identities is None
     assert both.identities == identities.identities and both.expressions == expressions.expressions
@@ -111,7 +111,7 @@ def test_set_replaces_one_field(name, setting, found):
     assert found(changed(name, setting))
 
 
-def test_a_part_that_was_off_is_switched_on_with_its_own_defaults_and_off_again():
+def test_stage_is_switched_on_and_off():
     on = changed("light_expressions", "identities.held_out=0.2")
     assert on.training.identities.held_out == 0.2 and on.training.identities.images == StillsConfig().identities.images
     assert apply_settings(on, ["training.identities=none"]) == recipe("light_expressions")
@@ -135,17 +135,17 @@ def test_a_part_that_was_off_is_switched_on_with_its_own_defaults_and_off_again(
         ("name=", "is not a valid name of a backbone"),
     ],
 )
-def test_a_wrong_setting_says_what_to_do(setting, message):
+def test_wrong_setting_raises(setting, message):
     with pytest.raises(InputError, match=message):
         changed("light_both", setting)
 
 
-def test_nothing_left_to_train_is_refused():
+def test_no_stage_raises():
     with pytest.raises(InputError, match="nothing would be trained"):
         changed("light_expressions", "expressions=none")
 
 
-def test_the_other_command_is_named():
+def test_recipe_of_other_command_raises():
     with pytest.raises(InputError, match="'light_both' trains a backbone.*use: framelight train-backbone light_both"):
         find_recipe("light_both")
     with pytest.raises(InputError, match="'quickstart' compares backbones.*use: framelight run quickstart"):
@@ -154,7 +154,7 @@ def test_the_other_command_is_named():
         recipe("afectnet_expressions")
 
 
-def test_a_recipe_file_of_either_kind(tmp_path):
+def test_recipe_file_of_either_kind(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from experiments.light_both import recipe\n")
     assert recipe(str(path)) == recipe("light_both")

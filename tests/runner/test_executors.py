@@ -1,4 +1,4 @@
-"""Where jobs run, as seen by the script or notebook that starts them."""
+"""Worker processes, started from a script or notebook."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import torch
 from harness.runner.executors import SerialExecutor
 
 
-def test_a_script_without_a_guard_is_not_run_again_by_workers(tmp_path):
+def test_workers_do_not_rerun_unguarded_script(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
@@ -18,7 +18,7 @@ def test_a_script_without_a_guard_is_not_run_again_by_workers(tmp_path):
     assert done.stdout.split() == ["started", "True"], done.stderr
 
 
-def test_the_number_of_threads_is_left_as_it_was():
+def test_number_of_threads_is_left_as_it_was():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

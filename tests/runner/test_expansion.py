@@ -1,4 +1,4 @@
-"""The jobs a recipe stands for."""
+"""Expansion of recipes into jobs."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_stills_have_no_previous_label_and_one_smoothing():
     assert [job.job_id for job in made.jobs()] == [job.job_id for job in plain.jobs()]
 
 
-def test_what_reads_labels_and_what_reads_its_own_scores_is_flagged():
+def test_label_baselines_and_leaking_scores_are_flagged():
     jobs = expansion(Grid("expr", FEATURES), Grid("va", FEATURES), Grid("mtl", ("scores",))).jobs()
     assert {job.flags for job in jobs if job.configuration.features == "labels"} == {("uses_labels",)}
     own = {
@@ -84,7 +84,7 @@ def test_what_reads_labels_and_what_reads_its_own_scores_is_flagged():
     assert all(not job.flags for job in jobs if job.configuration.kind == "baseline" and job.backbone in BACKBONES)
 
 
-def test_a_grid_has_the_recipes_backbones_or_its_own():
+def test_grid_backbones():
     jobs = expansion(
         Grid("expr"), Grid("au", backbones=("identities", "everything")), backbones=("emotions",), baselines=False
     ).jobs()
@@ -107,13 +107,13 @@ def test_several_smoothings_share_one_training():
 @pytest.mark.parametrize(
     "changes", [{"thresholds": "half"}, {"missing": "filled"}, {"smoothing": SmoothingGrid(gaps="nearest")}]
 )
-def test_what_is_done_with_outputs_shares_their_training(changes):
+def test_postprocessing_shares_a_training(changes):
     (job,) = expansion(Grid("au"), backbones=("emotions",), baselines=False).jobs()
     (other,) = expansion(Grid("au"), backbones=("emotions",), baselines=False, **changes).jobs()
     assert job.job_id != other.job_id and job.training_id == other.training_id
 
 
-def test_a_setting_that_changes_nothing_changes_no_identity():
+def test_ineffective_setting_keeps_the_id():
     for task, changes in (("expr", {"thresholds": "half"}), ("va", {"thresholds": "half"})):
         (job,) = expansion(Grid(task), backbones=("emotions",), baselines=False).jobs()
         (other,) = expansion(Grid(task), backbones=("emotions",), baselines=False, **changes).jobs()
@@ -125,7 +125,7 @@ def test_a_setting_that_changes_nothing_changes_no_identity():
     assert len(previous) == 2
 
 
-def test_pictures_are_of_runs_and_can_be_left_out():
+def test_figures_are_for_runs_and_optional():
     assert {job.configuration.kind for job in expansion(Grid("expr")).jobs() if job.pictures} == {"run"}
     assert not any(job.pictures for job in expansion(Grid("expr"), pictures=False).jobs())
 
@@ -148,6 +148,6 @@ def test_pictures_are_of_runs_and_can_be_left_out():
         (lambda: Grid("va", backbones=("a", "a")), "same backbones twice"),
     ],
 )
-def test_a_grid_that_cannot_be_is_refused(grid, message):
+def test_invalid_grid_raises(grid, message):
     with pytest.raises(InputError, match=message):
         grid()

@@ -1,4 +1,4 @@
-"""`--set` and the finding of recipes."""
+"""`--set`, and lookup of recipes."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def recipe():
     return find_recipe("quickstart")
 
 
-def test_every_recipe_of_the_contract_is_there():
+def test_documented_recipes_exist():
     contract = {"quickstart", "abaw3_expr", "abaw3_va", "abaw3_au", "abaw3_mtl", "real_faces"}
     assert contract <= set(recipe_names(Recipe))
     for name in recipe_names(Recipe):
@@ -87,7 +87,7 @@ def test_heads_are_named():
         ("heads=separate", "task expr has only one output"),
         ("gaps=publised", "did you mean published"),
         ("missing=fill", "did you mean filled"),
-        ("largest=many", "expects a whole number"),
+        ("largest=many", "expects an integer"),
         ("largest=251", "must be from 0 to 250"),
         ("smallest=9", None),
         ("protocol=publised", "did you mean published"),
@@ -109,7 +109,7 @@ def test_heads_are_named():
         ("synthetic.videos=1", "at least 4"),
     ],
 )
-def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
+def test_wrong_setting_raises(recipe, setting, message):
     if message is None:
         assert apply_settings(recipe, [setting]).smoothing.smallest == 9
         return
@@ -118,13 +118,13 @@ def test_a_wrong_setting_says_what_to_do(recipe, setting, message):
 
 
 @pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
-def test_a_slice_is_not_set_where_none_is_held_out(recipe, settings):
+def test_fraction_needs_the_held_out_protocol(recipe, settings):
     with pytest.raises(InputError, match="published selects on the reported split and has no held-out videos"):
         apply_settings(recipe, settings)
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
 
 
-def test_a_head_without_a_hidden_layer_has_no_hidden_width():
+def test_head_without_hidden_layer_has_no_hidden_width():
     one, other = HeadConfig("logistic_regression"), HeadConfig("logistic_regression", hidden=64)
     assert one == other and one.hidden == 0 and content_hash(one) == content_hash(other)
     assert HeadConfig("multitask", hidden=0) != HeadConfig("multitask", hidden=64)
@@ -132,7 +132,7 @@ def test_a_head_without_a_hidden_layer_has_no_hidden_width():
     assert [(head.kind, head.hidden) for head in widened.grids[0].heads] == [("logistic_regression", 0), ("mlp", 64)]
 
 
-def test_parts_of_a_separate_head_are_set_by_their_own_path():
+def test_parts_of_a_separate_head_are_set_by_their_path():
     recipe = find_recipe("abaw4_mtl")
     changed = apply_settings(recipe, ["heads.parts.epochs=1", "grids.heads.epochs=2"])
     heads = [head for grid in changed.grids for head in grid.heads]
@@ -154,7 +154,7 @@ def test_unknown_recipe_suggests():
         ("a = 1\nb = 1 / 0\n", ":2: ZeroDivisionError"),
     ],
 )
-def test_a_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
+def test_broken_recipe_file_is_named_with_its_line(tmp_path, text, message):
     path = tmp_path / "mine.py"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
@@ -167,7 +167,7 @@ def test_no_such_recipe_file(tmp_path):
         find_recipe(str(tmp_path / "none.py"))
 
 
-def test_a_job_holds_some_features():
+def test_default_memory():
     recipe = find_recipe("abaw3_expr")
     assert apply_settings(recipe, ["memory=512"]).memory == 512
     with pytest.raises(InputError, match="memory is 0 MiB; it must be at least 1"):

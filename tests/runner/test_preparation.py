@@ -1,4 +1,4 @@
-"""What is refused before any work, and what the entries of the store are known by."""
+"""Errors before any work, and keys of prepared inputs."""
 
 import dataclasses
 import os
@@ -45,7 +45,7 @@ def recipe(**changes):
     )
 
 
-def test_scores_of_a_backbone_without_a_classifier_are_refused_before_extraction(tmp_path):
+def test_scores_of_a_backbone_without_classifier_raise_before_extraction(tmp_path):
     import backbones
 
     network = backbones.build("tiny_mobilenet")
@@ -67,13 +67,13 @@ def warnings(root, task="expr", protocol=HELD_OUT):
     return messages
 
 
-def test_sound_data_pass_without_a_word(tmp_path):
+def test_valid_data_pass_silently(tmp_path):
     root = small_abaw3(tmp_path)
     assert [warnings(root, task) for task in ("expr", "va", "au", "mtl")] == [[]] * 4
 
 
 @pytest.mark.parametrize("protocol", [HELD_OUT, Protocol("published")])
-def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
+def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
     with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
@@ -81,14 +81,14 @@ def test_a_video_in_both_splits_is_refused_before_any_work(tmp_path, protocol):
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
 
-def test_a_subject_in_both_splits_is_refused(tmp_path):
+def test_subject_in_both_splits_raises(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
     with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
         prepare_inputs(recipe(), root, Store(tmp_path / "store"))
 
 
-def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
+def test_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
     root = small_abaw3(tmp_path)
     crops(root, "video1_right", range(1, 6))
     annotate(root, EXPR, "Validation_Set", "video1_right", [0, 1, 4])
@@ -97,7 +97,7 @@ def test_the_two_sides_of_one_video_in_two_splits_are_a_warning(tmp_path):
     assert "task 'expr': video1" in said[0] and warnings(root, "au") == []
 
 
-def test_a_selection_slice_without_a_valid_label_is_refused(tmp_path):
+def test_selection_slice_without_valid_label_raises(tmp_path):
     """Of the two training videos one has no valid action unit; the seed decides which of them is held out."""
     root = small_abaw3(tmp_path)
     annotate(root, AU, "Train_Set", "video1_left", ["-1" + ",0" * 11] * 5)
@@ -114,7 +114,7 @@ def test_a_selection_slice_without_a_valid_label_is_refused(tmp_path):
     assert warnings(root, "au", Protocol("published")) == []
 
 
-def test_one_class_is_enough_to_choose_on(tmp_path):
+def test_selection_on_one_class(tmp_path):
     root = small_abaw3(tmp_path)
     annotate(root, EXPR, "Train_Set", "video1_left", [4] * 5)
     said = []
@@ -126,7 +126,7 @@ def test_one_class_is_enough_to_choose_on(tmp_path):
     assert len(said) < 8 and all("only one class, Happiness" in text for text in said)
 
 
-def test_what_kills_left_aside_is_swept(tmp_path):
+def test_stale_temporary_files_are_removed(tmp_path):
     old = []
     for folder in ("jobs", "predictions", "synthetic", "backbones", "trainings"):
         old.append(tmp_path / "store" / "artifacts" / folder / ".entry.x.aside")
@@ -137,7 +137,7 @@ def test_what_kills_left_aside_is_swept(tmp_path):
     assert [path for path in old if path.exists()] == []
 
 
-def test_synthetic_sets_are_known_by_the_code_that_drew_them(tmp_path, monkeypatch):
+def test_synthetic_sets_depend_on_the_generator_version(tmp_path, monkeypatch):
     store, videos = Store(tmp_path), SyntheticVideos(videos=4, frames=10)
     made = [synthetic_videos(videos, store), synthetic_stills(STILLS, store)]
     assert made == [
@@ -160,12 +160,12 @@ class Silent:
         raise TrackingUnavailableError("no longer answers")
 
 
-def test_a_training_that_could_not_be_tracked_is_said(tmp_path, logged):
+def test_untracked_training_warns(tmp_path, logged):
     prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(tmp_path / "store"), Silent())
     assert "warning: no longer answers" in logged
 
 
-def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
+def test_checkpoint_keys_depend_on_all_inputs(tmp_path, monkeypatch):
     root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
 
     def trained(training=TRAINING):
@@ -181,7 +181,7 @@ def test_checkpoints_are_known_by_all_that_made_them(tmp_path, monkeypatch):
     assert trained() == 1
 
 
-def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracked_alike(tmp_path):
+def test_recipe_backbone_equals_that_of_the_command(tmp_path):
     from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
 
@@ -194,7 +194,7 @@ def test_a_recipes_own_backbone_is_the_one_that_its_command_trains_and_is_tracke
     assert tracker.start_training(alone.folder.name, "mine", {}, {}) is None, "it is finished there"
 
 
-def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
+def test_entry_is_found_without_its_stills(tmp_path):
     from harness.runner.backbone_training import train_backbone
 
     wanted = BackboneRecipe("mine", TRAINING, stills=STILLS)
@@ -204,7 +204,7 @@ def test_an_entry_is_found_without_the_stills_it_was_trained_on(tmp_path):
     assert again.cached and again.folder == folder and not (tmp_path / "artifacts" / "synthetic").exists()
 
 
-def test_a_backbone_that_is_not_there_is_named_before_any_work_with_the_command_that_imports_it(tmp_path):
+def test_missing_backbone_raises_before_work(tmp_path):
     grids = (
         Grid("expr", heads=(HeadConfig("logistic_regression"),), backbones=("enet_b2_8",)),
         Grid("au", heads=(HeadConfig("logistic_regression"),)),

@@ -1,4 +1,4 @@
-"""A worker's word with the search that started it: answered whatever happens on either side, and never waited for."""
+"""Messages between workers and the search that started them, with failures on either side."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from harness.utils.errors import FramelightError
 
 
 def within(seconds, function):
-    """What `function` returned or raised, in a thread of its own that may hang."""
+    """Return or raise the result of `function`, run in a separate thread that may hang."""
     ended = []
 
     def run():
@@ -27,14 +27,14 @@ def within(seconds, function):
     return ended[0]
 
 
-def test_a_reporter_gets_the_answer_for_its_trial():
+def test_client_gets_the_answer_for_its_trial():
     with pruning_server(lambda number, epoch, value: (number, epoch, value) == (3, 2, 0.5)) as reporter_for:
         assert reporter_for(3)(2, 0.5) is True
         assert reporter_for(3)(1, 0.5) is False
         assert reporter_for(4)(2, 0.5) is False
 
 
-def test_an_answer_that_raises_stops_no_training_and_is_raised_on_leaving():
+def test_callback_error_is_raised_at_exit():
     asked = []
 
     def answer(number, epoch, value):
@@ -50,7 +50,7 @@ def test_an_answer_that_raises_stops_no_training_and_is_raised_on_leaving():
     assert asked == [1]
 
 
-def test_what_goes_wrong_inside_comes_before_what_went_wrong_in_an_answer():
+def test_body_error_takes_precedence_over_callback_error():
     def use():
         with pruning_server(lambda *_: 1 / 0) as reporter_for:
             assert reporter_for(0)(1, 0.1) is False
@@ -59,7 +59,7 @@ def test_what_goes_wrong_inside_comes_before_what_went_wrong_in_an_answer():
     assert isinstance(within(20, use), KeyError)
 
 
-def test_a_stranger_and_a_worker_that_died_are_passed_over():
+def test_foreign_and_dead_connections_are_ignored():
     with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(0)
         with pytest.raises(Exception, match="digest"):
@@ -69,7 +69,7 @@ def test_a_stranger_and_a_worker_that_died_are_passed_over():
         assert within(20, lambda: reporter(1, 0.1)) is True
 
 
-def test_leaving_does_not_wait_for_a_worker_that_hangs():
+def test_exit_does_not_wait_for_hanging_worker():
     began = time.monotonic()
     with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(0)
@@ -78,7 +78,7 @@ def test_leaving_does_not_wait_for_a_worker_that_hangs():
     silent.close()
 
 
-def test_a_reporter_whose_search_is_gone_says_so():
+def test_client_without_server_raises():
     with pruning_server(lambda *_: True) as reporter_for:
         reporter = reporter_for(7)
     error = within(20, lambda: reporter(1, 0.1))

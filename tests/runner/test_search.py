@@ -1,4 +1,4 @@
-"""The Optuna search on real sqlite studies, chosen on the selection split only."""
+"""The Optuna search on real SQLite studies; it selects on the selection split only."""
 
 import dataclasses
 import json
@@ -41,7 +41,7 @@ def fresh(empty, searched, tmp_path):
     return store
 
 
-def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(searched, capsys):
+def test_winner_is_best_on_selection_split(searched, capsys):
     (study,) = studies(searched)
     assert len(study.get_trials()) == TRIALS
     assert main(["leaderboard", "--store", str(searched), "--format", "json"]) == 0
@@ -52,7 +52,7 @@ def test_the_winner_is_best_on_the_selection_split_and_alone_on_the_board(search
 
 
 @pytest.mark.training
-def test_pruned_trials_are_killed_runs(searched):
+def test_pruned_trials_have_status_killed(searched):
     (study,) = studies(searched)
     pruned = sum(trial.state == TrialState.PRUNED for trial in study.get_trials())
     assert pruned > 0
@@ -77,7 +77,7 @@ def test_trials_never_see_the_reported_labels(searched, fresh, recipe, small_set
     assert kept(searched, "run")[0].metrics != kept(fresh, "run")[0].metrics
 
 
-def test_another_tracker_is_sent_every_trial(searched, recipe, small_set, tmp_path, capsys):
+def test_other_tracker_gets_every_trial(searched, recipe, small_set, tmp_path, capsys):
     uri = f"sqlite:///{tmp_path / 'other.db'}"
     assert main(arguments(recipe, small_set, searched, "--tracking-uri", uri)) == 0
     assert "0 jobs run" in capsys.readouterr().err
@@ -85,7 +85,7 @@ def test_another_tracker_is_sent_every_trial(searched, recipe, small_set, tmp_pa
 
 
 @pytest.mark.training
-def test_what_another_search_pruned_is_tried_again(searched, recipe, small_set, tmp_path):
+def test_trial_pruned_by_another_search_is_repeated(searched, recipe, small_set, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(searched, store)
     assert main(arguments(recipe, small_set, store, "--set", "search.pruner=none")) == 0
@@ -97,7 +97,7 @@ def test_what_another_search_pruned_is_tried_again(searched, recipe, small_set, 
             assert sorted(trial.intermediate_values) == list(range(1, trial.params["epochs"] + 1))
 
 
-def test_a_longer_search_goes_on_and_the_order_of_backbones_is_nothing_to_it(searched, recipe, small_set, tmp_path):
+def test_longer_search_resumes(searched, recipe, small_set, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(searched, store)
     names = ["tiny_mobilenet@random", "tiny_resnet@random"]
@@ -122,14 +122,14 @@ def test_a_longer_search_goes_on_and_the_order_of_backbones_is_nothing_to_it(sea
 
 
 @pytest.mark.slow
-def test_the_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, recipe, small_set):
+def test_outcome_does_not_depend_on_the_number_of_jobs(searched, fresh, recipe, small_set):
     assert main(arguments(recipe, small_set, fresh, jobs=2)) == 0
     (here,), (there,) = studies(searched), studies(fresh)
     assert outcome(here.get_trials()) == outcome(there.get_trials())
 
 
 @pytest.mark.training
-def test_trials_of_a_batch_that_are_alike_train_together_and_end_as_they_would_alone(expansion, fresh, monkeypatch):
+def test_batched_trials_equal_single_trials(expansion, fresh, monkeypatch):
     """Linear heads alone, so that all of a batch are alike, or nearly."""
     settings = [
         "search.batch=6",
@@ -177,7 +177,7 @@ def test_failing_trials_end_the_search_and_do_not_count(fresh, recipe, small_set
     assert states == [TrialState.FAIL] * 4 + [TrialState.COMPLETE] * 4
 
 
-def test_a_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):
+def test_study_that_cannot_be_read_is_named(fresh, recipe, small_set, capsys):
     (fresh / "optuna.db").write_text("no database at all, but long enough to be taken for one" * 100)
     assert main(arguments(recipe, small_set, fresh)) == 1
     error = capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""A search that broke off anywhere goes on as if it had not."""
+"""Interrupted searches resume identically."""
 
 import dataclasses
 import signal
@@ -63,7 +63,7 @@ class Batches:
 
 
 def search(expansion, store, batches, batch=2):
-    """The trials of a search in a store of its own that has the features already."""
+    """The trials of a search in a separate store that already has the features."""
     if not store.exists():
         store.mkdir()
         (store / "features").symlink_to(expansion.prepared.store.features)
@@ -81,13 +81,13 @@ def uninterrupted(expansion, tmp_path_factory):
 
 @pytest.mark.filterwarnings("error::UserWarning:optuna")
 @pytest.mark.parametrize("epochs", [1, 5, 17])
-def test_a_search_that_broke_off_in_a_training_ends_as_if_it_had_not(uninterrupted, expansion, tmp_path, epochs):
+def test_search_interrupted_in_training_resumes_identically(uninterrupted, expansion, tmp_path, epochs):
     with pytest.raises(Killed):
         search(expansion, tmp_path / "store", Batches(epochs))
     assert outcome(search(expansion, tmp_path / "store", Batches())) == outcome(uninterrupted)
 
 
-def test_a_search_killed_while_it_told_a_batch_ends_as_if_it_had_not(expansion, tmp_path):
+def test_search_killed_while_reporting_resumes_identically(expansion, tmp_path):
     """The trial that is left meets its own batch's completed trials, which would have it pruned."""
     whole = search(expansion, tmp_path / "whole", Batches(), batch=12)
     worst = min(whole, key=lambda trial: max(trial.intermediate_values.values()))
@@ -101,7 +101,7 @@ def test_a_search_killed_while_it_told_a_batch_ends_as_if_it_had_not(expansion, 
     assert outcome(resumed) == outcome(whole) and {trial.state for trial in whole} == {TrialState.COMPLETE}
 
 
-def test_a_search_goes_on_with_batches_of_another_size(uninterrupted, expansion, tmp_path):
+def test_search_resumes_with_other_batch_size(uninterrupted, expansion, tmp_path):
     with pytest.raises(Killed):
         search(expansion, tmp_path / "store", Batches(8), batch=2)
     resumed = search(expansion, tmp_path / "store", Batches(), batch=5)
@@ -112,7 +112,7 @@ def test_a_search_goes_on_with_batches_of_another_size(uninterrupted, expansion,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_killed_search_ends_as_an_uninterrupted_one_does(recipe, small_set, tmp_path, jobs):
+def test_killed_search_resumes_identically(recipe, small_set, tmp_path, jobs):
     more = ("--set", "search.trials=14")
     assert main(arguments(recipe, small_set, tmp_path / "alone", *more, jobs=jobs)) == 0
     command = small_run.command(*arguments(recipe, small_set, tmp_path / "killed", *more, jobs=jobs))

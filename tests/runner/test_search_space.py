@@ -1,4 +1,4 @@
-"""What a search may try, and what decides whether a study goes on."""
+"""Search spaces, and the settings that identify a study."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE
 
 
-def test_what_decides_an_outcome_is_in_the_identity(expansion):
+def test_search_id_depends_on_its_settings(expansion):
     def identity(*settings):
         changed = JobGrid(apply_settings(expansion.recipe, list(settings)), expansion.prepared)
         return SearchSpace(changed, changed.recipe.grids[0]).identity()
@@ -41,7 +41,7 @@ def test_what_decides_an_outcome_is_in_the_identity(expansion):
     )
 
 
-def test_a_study_of_before_there_were_batches_goes_on(expansion):
+def test_old_study_without_batches_resumes(expansion):
     """What was not searched then has no part in the name of a study."""
     recipe, grid = expansion.recipe, expansion.recipe.grids[0]
     before = to_jsonable(dataclasses.replace(recipe.search, trials=1))
@@ -64,7 +64,7 @@ def test_a_study_of_before_there_were_batches_goes_on(expansion):
 
 
 def space_of(expansion, task, *settings):
-    """The space of the first grid, for another task, and what 40 random trials of it are."""
+    """The space of the first grid for another task, and 40 random trials of it."""
     recipe = apply_settings(expansion.recipe, [*settings, f"grids.task={task}"])
     labels = dict.fromkeys(("va", "au", "mtl"), "0")
     space = SearchSpace(JobGrid(recipe, dataclasses.replace(expansion.prepared, labels=labels)), recipe.grids[0])
@@ -73,7 +73,7 @@ def space_of(expansion, task, *settings):
     return trials, [space.job(trial, "trial", 0) for trial in trials]
 
 
-def test_gaps_and_thresholds_are_searched_where_there_is_a_choice(expansion):
+def test_gaps_and_thresholds_are_searched(expansion):
     choices = ("search.gaps=linear,nearest", "search.thresholds=chosen,half")
     trials, jobs = space_of(expansion, "au", *choices)
     said = {(job.configuration.smoothing.gaps, job.configuration.thresholds) for job in jobs}
@@ -101,12 +101,12 @@ def test_gaps_and_thresholds_are_searched_where_there_is_a_choice(expansion):
         ("search.thresholds=quarter", "quarter"),
     ],
 )
-def test_what_cannot_be_searched_is_refused(recipe, setting, says):
+def test_invalid_search_raises(recipe, setting, says):
     with pytest.raises(InputError, match=says):
         apply_settings(find_recipe(str(recipe)), [setting])
 
 
-def test_a_head_keeps_what_is_not_searched_and_multitask_may_be_direct(expansion):
+def test_unsearched_settings_are_kept(expansion):
     text = RECIPE.replace('HeadConfig("mlp"', 'HeadConfig("multitask", schedule="constant"')
     found = find_recipe(str(small_run.write_recipe(expansion.prepared.store.root, text)))
     space = SearchSpace(JobGrid(found, expansion.prepared), found.grids[0])

@@ -29,7 +29,7 @@ def labelled(name, seed=0, lengths=LENGTHS):
 @pytest.mark.parametrize("group_frames", [1, 30, 10_000])
 @pytest.mark.parametrize("kernel", ["none", "mean", "median"])
 @pytest.mark.parametrize("name", ["expr", "au", "va", "mtl"])
-def test_groups_of_videos_count_what_all_at_once_count(monkeypatch, name, kernel, group_frames):
+def test_grouped_videos_equal_all_videos(monkeypatch, name, kernel, group_frames):
     monkeypatch.setattr(curves, "GROUP_FRAMES", group_frames)
     task, videos, targets, unit, rows = labelled(name)
     radii = [0, 1, 4, 60]
@@ -45,7 +45,7 @@ def test_groups_of_videos_count_what_all_at_once_count(monkeypatch, name, kernel
             compare(one.arrays[block], values)
 
 
-def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
+def test_units_may_span_videos(monkeypatch):
     monkeypatch.setattr(curves, "GROUP_FRAMES", 1)
     task, videos, targets, _, rows = labelled("expr")
     rows = rows % 38  # of the first video alone
@@ -58,7 +58,7 @@ def test_a_unit_may_have_rows_in_several_videos_and_a_video_none(monkeypatch):
     assert found.arrays["expr"][3].sum() == 0
 
 
-def test_what_is_wrong_is_named_as_the_parts_name_it():
+def test_errors_are_those_of_the_parts():
     task, videos, targets, unit, rows = labelled("expr")
     with pytest.raises(InputError, match="unknown kernel 'medain'; did you mean median"):
         list(statistics_by_radius(LabeledRows(task, targets, unit, 6, rows), videos, "medain", [1], 0.5))

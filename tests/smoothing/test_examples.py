@@ -1,4 +1,4 @@
-"""The examples in the docstrings of smoothing are true."""
+"""Doctests of the smoothing functions."""
 
 import doctest
 import importlib

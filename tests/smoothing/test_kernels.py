@@ -40,7 +40,7 @@ def test_smooth_equals_a_plain_loop(outputs, kernel, radius):
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
-def test_the_widest_window_equals_a_plain_loop(kernel):
+def test_widest_window_equals_a_plain_loop(kernel):
     (outputs,) = videos_of([900], columns=2)
     np.testing.assert_allclose(smooth(outputs, kernel, MAX_RADIUS), plain_loop(outputs, kernel, MAX_RADIUS), atol=1e-12)
 
@@ -61,21 +61,21 @@ def test_curve_equals_smooth_of_each_video(lengths, radii, kernel):
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS][1:])
-def test_a_window_never_reaches_into_the_next_video(kernel):
+def test_window_never_reaches_into_the_next_video(kernel):
     videos = [np.zeros((5, 2)), np.ones((3, 2)), np.full((1, 2), 7.0), np.zeros((400, 2))]
     for _, smoothed in smooth_many_radii(videos, kernel, [0, 1, 4, 250]):
         np.testing.assert_allclose(smoothed, np.concatenate(videos), rtol=1e-14)
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
-def test_radius_zero_and_kernel_none_leave_outputs_as_they_are(kernel):
+def test_radius_zero_and_kernel_none_do_not_change_outputs(kernel):
     (outputs,) = videos_of([30])
     np.testing.assert_array_equal(smooth(outputs, kernel, 0), outputs)
     np.testing.assert_array_equal(smooth(outputs, "none", 20), outputs)
 
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
-def test_what_curve_yields_may_be_kept_and_changed(kernel):
+def test_yielded_arrays_are_independent(kernel):
     videos = videos_of([30, 4])
     kept = [smoothed for _, smoothed in smooth_many_radii(videos, kernel, range(4))]
     copies = [smoothed.copy() for smoothed in kept]
@@ -103,7 +103,7 @@ def test_smoothed_probabilities_still_sum_to_one(kernel):
 
 @settings(deadline=None)
 @given(st.sampled_from(["none", *CAUSAL]), st.integers(0, 40), st.integers(1, 59))
-def test_a_causal_kernel_does_not_know_what_comes_later(kernel, radius, now):
+def test_causal_kernels_ignore_later_frames(kernel, radius, now):
     (outputs,) = videos_of([60])
     later = outputs.copy()
     later[now:] = 99
@@ -113,7 +113,7 @@ def test_a_causal_kernel_does_not_know_what_comes_later(kernel, radius, now):
 
 @pytest.mark.parametrize("kernel", [*KERNELS])
 @pytest.mark.parametrize("radius", [0, 1, 7, 30])
-def test_delay_and_look_ahead_are_those_of_the_filter(kernel, radius):
+def test_mean_lag_and_required_lookahead(kernel, radius):
     """A ramp comes out late by the delay; an impulse is seen as many frames before it as the window looks ahead."""
     ramp = np.arange(1000.0)[:, None]
     lag = (ramp - smooth(ramp, kernel, radius))[-MAX_RADIUS]
@@ -124,14 +124,14 @@ def test_delay_and_look_ahead_are_those_of_the_filter(kernel, radius):
     assert moved == (first if not kernel.endswith("median") else moved) and moved >= first
 
 
-def test_gap_interpolation_weights_are_not_reversed():
+def test_gap_interpolation_weights_are_correct():
     ramp = np.stack([np.arange(1.0, 21), 100 - 3 * np.arange(1.0, 21)], axis=1)
     frames = np.array([1, 2, 3, 8, 9, 14, 20])
     np.testing.assert_allclose(fill_gaps(frames, ramp[frames - 1], 20), ramp, atol=1e-12)
 
 
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(0, 50), st.data())
-def test_filled_gaps_equal_linear_interpolation_with_held_ends(present, length, data):
+def test_filled_gaps_equal_linear_interpolation(present, length, data):
     frames = np.array(sorted(present), dtype=np.int32)
     outputs = data.draw(arrays(np.float32, (len(frames), 2), elements=VALUES))
     dense = fill_gaps(frames, outputs, length)
@@ -143,7 +143,7 @@ def test_filled_gaps_equal_linear_interpolation_with_held_ends(present, length, 
     np.testing.assert_array_equal(dense[inside - 1], outputs[: len(inside)])
 
 
-def test_published_gaps_run_backwards_and_nothing_else_differs():
+def test_published_gaps_are_reversed():
     """Savchenko 2022: crops 3 and 8 that hold 3 and 8 give 7, 6, 5, 4 between them."""
     assert fill_gaps([3, 8], [[3.0], [8.0]], 10, "published")[:, 0].tolist() == pytest.approx(
         [3, 3, 3, 7, 6, 5, 4, 8, 8, 8]
@@ -151,7 +151,7 @@ def test_published_gaps_run_backwards_and_nothing_else_differs():
 
 
 @given(st.sets(st.integers(1, 40), min_size=1, max_size=15), st.integers(1, 50))
-def test_the_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
+def test_nearest_crop_is_the_earlier_of_two_equally_near(present, length):
     frames = np.array(sorted(present))
     dense = fill_gaps(frames, frames[:, None].astype(float), length, "nearest")[:, 0]
     distance = np.abs(frames - np.arange(1, length + 1)[:, None])
@@ -165,16 +165,16 @@ def test_frames_with_a_crop_keep_their_outputs_however_gaps_are_filled(present, 
     np.testing.assert_array_equal(fill_gaps(frames, outputs, 40, method)[frames - 1], outputs)
 
 
-def test_held_gaps_know_nothing_of_the_next_crop():
+def test_forward_filled_gaps_ignore_the_next_crop():
     assert fill_gaps([3, 6], [[3.0], [6.0]], 8, "held")[:, 0].tolist() == [3, 3, 3, 3, 3, 6, 6, 6]
 
 
-def test_an_unknown_way_to_fill_gaps_is_named():
+def test_unknown_gap_method_raises():
     with pytest.raises(InputError, match="unknown gaps 'publised'; did you mean published"):
         fill_gaps([1], [[0.0]], 1, "publised")
 
 
-def test_a_crop_beyond_the_length_still_guides_the_last_gap():
+def test_crop_beyond_the_length_still_guides_the_last_gap():
     np.testing.assert_allclose(fill_gaps([1, 9], [[1.0], [9.0]], 4)[:, 0], [1, 2, 3, 4])
 
 
@@ -189,7 +189,7 @@ def test_a_crop_beyond_the_length_still_guides_the_last_gap():
         ([1, 2], [[0.0], [np.nan]], "NaN or infinity, first in row 1"),
     ],
 )
-def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
+def test_unfillable_gaps_raise(frames, outputs, message):
     with pytest.raises(InputError, match=message):
         fill_gaps(frames, outputs, 5)
     with pytest.raises(InputError, match="got length -1"):
@@ -202,7 +202,7 @@ def test_gaps_that_cannot_be_filled_are_explained(frames, outputs, message):
         ("medain", 2, np.zeros((4, 2)), "unknown kernel 'medain'; did you mean median"),
         ("mean", -1, np.zeros((4, 2)), "0 to 250"),
         ("mean", 251, np.zeros((4, 2)), "0 to 250"),
-        ("mean", 1.5, np.zeros((4, 2)), "whole number"),
+        ("mean", 1.5, np.zeros((4, 2)), "an integer"),
         ("mean", 2, np.zeros(4), r"shape \[4\]; expected \[frames, columns\]"),
         ("median", 2, np.array([[0.0], [np.nan]]), "NaN or infinity, first in row 1"),
         ("mean", 2, np.array([[np.inf], [0.0]]), "NaN or infinity, first in row 0"),

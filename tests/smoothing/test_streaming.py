@@ -26,14 +26,14 @@ def test_frame_by_frame_equals_the_whole_video_at_once(kernel, radius, present, 
 
 
 @pytest.mark.parametrize("kernel", CAUSAL)
-def test_hours_of_frames_do_not_drift(kernel):
+def test_long_streams_do_not_drift(kernel):
     outputs = np.random.default_rng(1).random((20_000, 2))
     stream = StreamingFilter(kernel, MAX_RADIUS)
     found = np.stack([stream(frame) for frame in outputs])
     np.testing.assert_allclose(found, smooth(outputs, kernel, MAX_RADIUS), atol=1e-11)
 
 
-def test_what_comes_out_and_went_in_may_be_changed():
+def test_inputs_and_outputs_are_independent():
     for kernel in ("none", *CAUSAL):
         stream, outputs = StreamingFilter(kernel, 1), np.ones(2)
         stream(outputs)[:] = 99
@@ -51,12 +51,12 @@ def test_what_comes_out_and_went_in_may_be_changed():
         ("trailing_mean", -1, "0 to 250"),
     ],
 )
-def test_a_filter_that_no_camera_can_have_is_refused(kernel, radius, message):
+def test_non_causal_filter_raises(kernel, radius, message):
     with pytest.raises(InputError, match=message):
         StreamingFilter(kernel, radius)
 
 
-def test_what_would_never_leave_the_filter_is_refused():
+def test_non_finite_values_raise():
     stream = StreamingFilter("exponential", 3)
     stream([0.5])
     with pytest.raises(InputError, match="frame 2 of the stream contains NaN"):

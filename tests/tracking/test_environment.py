@@ -61,7 +61,7 @@ def test_commit_and_dirty_flag_of_a_checkout(tmp_path):
         ("harness/ignored.py", False),
     ],
 )
-def test_a_python_file_that_no_commit_knows_makes_the_code_dirty(tmp_path, file, dirty):
+def test_python_file_that_no_commit_knows_makes_the_code_dirty(tmp_path, file, dirty):
     committed(tmp_path, "harness/code.py")
     (tmp_path / ".git" / "info" / "exclude").write_text("ignored.py\n")
     (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def test_a_python_file_that_no_commit_knows_makes_the_code_dirty(tmp_path, file,
     assert environment(tmp_path)["git_dirty"] is dirty
 
 
-def test_the_commit_is_that_of_the_code_wherever_it_is_called(tmp_path, monkeypatch):
+def test_commit_is_that_of_the_code_wherever_it_is_called(tmp_path, monkeypatch):
     other = committed(tmp_path, "mine.py")
     here = environment()
     assert here["git_commit"] == head(ROOT) and "cwd_git_commit" not in here
@@ -89,7 +89,7 @@ def test_code_installed_inside_someone_s_checkout_has_no_commit(tmp_path, monkey
     assert found["git_commit"] is None and found["git_dirty"] is None and found["cwd_git_commit"] == other
 
 
-def test_a_working_directory_that_is_gone_is_no_repository(tmp_path, monkeypatch):
+def test_working_directory_that_is_missing_is_no_repository(tmp_path, monkeypatch):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

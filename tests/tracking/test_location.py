@@ -8,7 +8,7 @@ from harness.utils.store import Store
 
 
 @pytest.mark.parametrize("name", ["runs", "my runs", "deep/er/mlruns"])
-def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, name):
+def test_folder_uri_raises_with_valid_uri(tmp_path, monkeypatch, name):
     folder = tmp_path / name
     monkeypatch.chdir(tmp_path)
     for uri in (name, str(folder), folder.as_uri(), f"{folder.as_uri()}/"):
@@ -19,6 +19,6 @@ def test_a_folder_is_refused_with_an_address_that_works(tmp_path, monkeypatch, n
         assert locate(Store(tmp_path / "store", given)).database == folder / "mlflow.db"
 
 
-def test_home_is_understood(tmp_path):
+def test_home_is_expanded(tmp_path):
     with pytest.raises(InputError, match=f"sqlite:///{Path.home()}/mlruns/mlflow.db"):
         locate(Store(tmp_path, "~/mlruns"))

@@ -46,7 +46,7 @@ def start(store, first):
     )
 
 
-def test_two_processes_on_one_fresh_store_lose_nothing_and_print_nothing(tmp_path):
+def test_concurrent_processes_on_new_store(tmp_path):
     both = [start(tmp_path / "store", first) for first in (0, 3)]
     said = [process.communicate(timeout=120) for process in both]
     assert said == [("", "")] * 2 and [process.returncode for process in both] == [0, 0]
@@ -54,7 +54,7 @@ def test_two_processes_on_one_fresh_store_lose_nothing_and_print_nothing(tmp_pat
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
+def test_repeated_after_kill_gives_the_same_board(tmp_path):
     began = time.monotonic()
     assert start(tmp_path / "whole", 0).communicate(timeout=120) == ("", "")
     taken = time.monotonic() - began
@@ -74,7 +74,7 @@ def test_killed_at_any_moment_and_repeated_gives_the_same_board(tmp_path):
     assert statuses == {"FINISHED"}
 
 
-def test_what_a_process_killed_while_making_the_database_left_is_cleared(tmp_path):
+def test_incomplete_database_is_removed(tmp_path):
     (tmp_path / ".mlflow.db.abc.aside").write_bytes(b"half")
     (tmp_path / ".mlflow.db.abc.aside-journal").write_bytes(b"half")
     open_tracker(Store(tmp_path))

@@ -16,7 +16,7 @@ scores = st.dictionaries(st.sampled_from(["CCC_V", "CCC_A", "accuracy", "F1/AU1"
 
 
 @given(scores, st.integers(0, 99), st.none() | st.lists(finite, min_size=12, max_size=12), st.text(), st.booleans())
-def test_a_record_comes_back_from_json_as_it_went(metrics, seed, thresholds, label, random):
+def test_record_round_trips_through_json(metrics, seed, thresholds, label, random):
     before = record(
         seed=seed,
         thresholds=thresholds,
@@ -36,7 +36,7 @@ def test_numpy_values_become_plain_json():
     assert text["thresholds"] == [0.5, 0.25] and text["metrics"] == {"P_EXPR": 0.5} and text["radius"] == 7
 
 
-def test_a_file_is_whole_and_read_back(tmp_path):
+def test_record_file_round_trips(tmp_path):
     path = tmp_path / "jobs" / "a" / "record.json"
     records.write(path, record())
     assert records.read(path) == record()
@@ -54,7 +54,7 @@ def test_a_file_is_whole_and_read_back(tmp_path):
         ('{"schema": 1}', "fields do not fit"),
     ],
 )
-def test_what_is_not_a_record_is_said_with_its_place(tmp_path, text, said):
+def test_invalid_record_raises_with_path(tmp_path, text, said):
     path = tmp_path / "record.json"
     path.write_text(text)
     with pytest.raises(FramelightError, match=said) as raised:
@@ -83,7 +83,7 @@ def test_unknown_field_missing_file_and_binary_rubbish_are_readable_errors(tmp_p
         {"metrics": {"accuracy": 0.5}},
     ],
 )
-def test_a_record_that_cannot_be_believed_is_refused(change):
+def test_inconsistent_record_raises(change):
     with pytest.raises(FramelightError, match="abc"):
         record(**{"group": "abc", **change})
 

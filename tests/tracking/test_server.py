@@ -1,4 +1,4 @@
-"""Tracking on a real MLflow server on loopback, and what happens when it is not there or goes away."""
+"""Tracking on a real MLflow server on localhost, and its failures."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from tests.helpers.mlflow_server import free_port, wait_for
 from tests.helpers.records import record
 
 
-def test_a_server_that_is_not_there_is_said_at_once(tmp_path):
+def test_missing_server_raises_immediately(tmp_path):
     uri = f"http://127.0.0.1:{free_port()}"
     for ask in (open_tracker, tracked_records):
         began = time.monotonic()
@@ -28,7 +28,7 @@ def test_a_server_that_is_not_there_is_said_at_once(tmp_path):
         assert time.monotonic() - began < 10
 
 
-def test_a_server_that_never_replies_is_given_up_after_seconds(tmp_path):
+def test_unresponsive_server_times_out(tmp_path):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
@@ -38,7 +38,7 @@ def test_a_server_that_never_replies_is_given_up_after_seconds(tmp_path):
         assert time.monotonic() - began < 15
 
 
-def test_something_else_that_answers_is_no_mlflow_server(tmp_path):
+def test_other_server_is_rejected(tmp_path):
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Other(BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ def test_something_else_that_answers_is_no_mlflow_server(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, server, capfd):
+def test_lost_server_gets_the_rest_from_the_next_run(tmp_path, server, capfd):
     store, folder = tmp_path / "store", tmp_path / "job"
     folder.mkdir()
     (folder / "predictions.npz").write_bytes(b"frames")
@@ -89,7 +89,7 @@ def test_a_server_that_dies_midway_gets_the_rest_from_the_next_run(tmp_path, ser
 
 
 @pytest.mark.slow
-def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
+def test_ui_of_a_store_answers_on_loopback(tmp_path):
     tracker = open_tracker(Store(tmp_path))
     tracker.end_run(tracker.start_study("r", "s"))
     argv, url = ui_command(locate(Store(tmp_path)), free_port())
@@ -109,14 +109,14 @@ def test_the_ui_of_a_store_answers_on_loopback(tmp_path):
         process.wait()
 
 
-def test_the_ui_says_why_there_is_nothing_to_open(tmp_path):
+def test_ui_without_runs_raises(tmp_path):
     with pytest.raises(InputError, match="has no tracked runs"):
         ui_command(locate(Store(tmp_path / "none")))
     with pytest.raises(InputError, match="open this address"):
         ui_command(locate(Store(tmp_path, "http://example.org:5000")))
 
 
-def test_the_ui_takes_a_free_port(tmp_path):
+def test_ui_takes_a_free_port(tmp_path):
     (tmp_path / "mlflow.db").touch()
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

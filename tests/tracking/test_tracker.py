@@ -1,4 +1,4 @@
-"""Tracking in a store's own sqlite database, read back through MLflow itself."""
+"""Tracking in the SQLite database of a store, read back through MLflow."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ def runs_of(store, condition=""):
     return client, client.search_runs(experiments, condition)
 
 
-def test_a_job_is_logged_with_all_that_a_reader_of_mlflow_looks_for(store, tmp_path):
+def test_job_is_logged_with_params_metrics_and_artifacts(store, tmp_path):
     tracker, folder = open_tracker(Store(store)), files(tmp_path)
     parent = tracker.start_study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
     run_id = tracker.log_record(
@@ -83,7 +83,7 @@ def test_records_come_back_light_and_both_ways_of_reading_agree(store):
     assert failed.data.tags["mlflow.note.content"] == "out of memory at epoch 3"
 
 
-def test_a_database_of_another_shape_is_left_to_mlflow(tmp_path):
+def test_unknown_database_schema_is_read_by_mlflow(tmp_path):
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE runs (run_uuid TEXT)")
@@ -92,7 +92,7 @@ def test_a_database_of_another_shape_is_left_to_mlflow(tmp_path):
     assert query_tagged_runs(tmp_path / "rubbish.db") is None
 
 
-def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
+def test_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
     tracker = open_tracker(Store(store))
     parent = tracker.start_study("r", "s")
     first = tracker.log_record(record(value=0.5), None, parent)
@@ -102,7 +102,7 @@ def test_a_finished_job_is_logged_once_unless_it_is_to_be_replaced(store):
     assert [r.metrics["P_EXPR"] for r in tracker.records()] == [0.7]
 
 
-def test_what_failed_before_gives_way_to_what_finished(store):
+def test_finished_job_replaces_failed_one(store):
     tracker = open_tracker(Store(store))
     parent = tracker.start_study("r", "s")
     tracker.log_record(record(status="failed", metrics={}, unsmoothed={}, error="boom"), None, parent)
@@ -110,7 +110,7 @@ def test_what_failed_before_gives_way_to_what_finished(store):
     assert [r.status for r in tracker.records()] == ["finished"]
 
 
-def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
+def test_stale_running_runs_are_removed(store):
     tracker = open_tracker(Store(store))
     parent = tracker.start_study("r", "s")
     tracker.log_record(record(), None, parent)
@@ -124,7 +124,7 @@ def test_what_a_killed_process_left_running_is_no_result_and_is_cleared(store):
     assert sorted(run.info.status for run in runs) == ["FINISHED", "RUNNING"] and len(tracker.records()) == 1
 
 
-def test_a_study_is_taken_up_again_and_can_fail(store):
+def test_study_is_resumed_and_can_fail(store):
     tracker = open_tracker(Store(store))
     parent = tracker.start_study("r", "one")
     tracker.end_run(parent, failed="2 of 3 jobs failed")
@@ -157,7 +157,7 @@ def test_reading_an_empty_store_writes_nothing(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
+def test_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
     tracker = open_tracker(Store(store))
     tracker.log_record(record(), None, tracker.start_study("r", "s"))
     moved = tmp_path / "moved"
@@ -167,7 +167,7 @@ def test_a_store_that_was_moved_keeps_its_runs_and_tracks_on(store, tmp_path):
     assert len(tracked_records(Store(moved))) == 2 and not store.exists()
 
 
-def test_places_that_cannot_be_tracked_in(tmp_path):
+def test_invalid_tracking_locations_raise(tmp_path):
     for uri in ("./mlruns", "file:///tmp/mlruns", str(tmp_path)):
         with pytest.raises(InputError, match="folder"):
             open_tracker(Store(tmp_path, uri))

@@ -1,4 +1,4 @@
-"""A backbone's training as a run in a store's own sqlite database, read back through MLflow itself."""
+"""Training runs of backbones in the SQLite database of a store, read back through MLflow."""
 
 import sqlite3
 
@@ -42,7 +42,7 @@ def curve(client, run, name):
     return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
 
 
-def test_a_training_is_a_run_with_curves_params_metrics_and_files(store, report):
+def test_training_is_a_run_with_curves_params_metrics_and_files(store, report):
     run = begun(store)
     client, [seen] = runs_of(store)
     assert seen.info.status == "RUNNING", "seen while it is at work"
@@ -62,7 +62,7 @@ def test_a_training_is_a_run_with_curves_params_metrics_and_files(store, report)
     assert (data.dataset.name, data.dataset.digest) == ("faces", "d0d0")
 
 
-def test_a_killed_training_is_taken_up_again_and_its_gaps_are_filled(store, report):
+def test_killed_training_resumes_and_fills_gaps(store, report):
     begun(store).log_epoch("all", 1, {"loss": 0.9})
     _, [killed] = runs_of(store)
     run = begun(store)
@@ -75,7 +75,7 @@ def test_a_killed_training_is_taken_up_again_and_its_gaps_are_filled(store, repo
     assert curve(client, whole, "all/value") == [(1, 0.4), (2, 0.5)]
 
 
-def test_a_kill_before_all_params_were_sent_loses_none(store):
+def test_kill_before_all_params_were_sent_loses_none(store):
     run = begun(store)
     with sqlite3.connect(store / "mlflow.db") as connection:
         connection.execute("DELETE FROM params WHERE key = 'training.sam'")
@@ -84,7 +84,7 @@ def test_a_kill_before_all_params_were_sent_loses_none(store):
     assert whole.data.params["training.sam"] == "0.05" and whole.data.params["revision"] == "2"
 
 
-def test_a_finished_training_is_left_alone_unless_it_is_done_again(store, report):
+def test_finished_training_is_left_alone_unless_it_is_done_again(store, report):
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
     _, [first] = runs_of(store)
     run = begun(store)
@@ -98,7 +98,7 @@ def test_a_finished_training_is_left_alone_unless_it_is_done_again(store, report
     assert [(r.info.run_id, r.data.metrics["value"]) for r in runs_of(store)[1]] == [(again.run_id, 0.6)]
 
 
-def test_a_failed_training_says_why_and_is_taken_up_again(store):
+def test_failed_training_is_resumed(store):
     run = begun(store)
     run.fail("interrupted")
     _, [failed] = runs_of(store)
@@ -106,7 +106,7 @@ def test_a_failed_training_says_why_and_is_taken_up_again(store):
     assert begun(store).run_id == run.run_id and runs_of(store)[1][0].info.status == "RUNNING"
 
 
-def test_trainings_are_no_results_and_results_no_trainings(store, report):
+def test_trainings_and_results_are_separate(store, report):
     tracker = open_tracker(Store(store))
     begun(store).finish(CURVE, {"value": 0.5}, ("faces", "d0d0"), report)
     assert tracked_records(Store(store)) == [] and tracker.finished_job_ids() == set() and tracker.tagged_runs() == []
@@ -129,7 +129,7 @@ class Gone:
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
-def test_a_lost_server_costs_no_training_and_the_next_command_sends_the_rest(store, report, after):
+def test_lost_server_keeps_the_training(store, report, after):
     run = TrainingRun(Gone(open_tracker(Store(store)), after), "mine-0123", "mine")
     run.start(SETTINGS)
     run.log_epoch("all", 1, {"loss": 0.9})
@@ -140,7 +140,7 @@ def test_a_lost_server_costs_no_training_and_the_next_command_sends_the_rest(sto
     assert whole.info.status == "FINISHED" and curve(client, whole, "all/loss") == [(1, 0.9), (2, 0.7)]
 
 
-def test_without_a_tracker_nothing_is_sent(report):
+def test_without_tracker_nothing_is_sent(report):
     run = TrainingRun(None, "mine-0123", "mine")
     run.start(SETTINGS)
     run.log_epoch("all", 1, {"loss": 0.9})

@@ -1,4 +1,4 @@
-"""A fit that was stopped and taken up again equals one that never was, bit for bit."""
+"""A resumed fit equals an uninterrupted one bit for bit."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ class Stopped(Exception):
 
 
 def stopping(after: int, keep: str = "best") -> Selection:
-    """Ends the process of fitting when epoch `after + 1` is told, so that `after` epochs are in the checkpoint."""
+    """Ends the process when epoch `after + 1` is reported, so that `after` epochs are in the checkpoint."""
 
     def told(epoch: int, value: float) -> bool:
         if epoch == after + 1:
@@ -40,7 +40,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
+def test_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
     how, trainer = CASES[case]
     path = tmp_path / "last.ckpt"
     for after in (1, 2):
@@ -50,7 +50,7 @@ def test_a_resumed_fit_equals_an_uninterrupted_one(case, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
+def test_grad_scaler_is_resumed(tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(half(), path, selection=stopping(1), **EVERYTHING)
@@ -59,7 +59,7 @@ def test_the_scale_of_half_precision_is_taken_up_too(tmp_path):
 
 
 @pytest.mark.training
-def test_the_best_epoch_may_lie_before_the_break(tmp_path):
+def test_best_epoch_before_the_interruption(tmp_path):
     """At so high a rate the accuracy goes up and down; of several seeds one is at its best before epoch 4."""
     for seed in range(20):
         how = {"learning_rate": 1.0, "schedule": "constant", "epochs": 5, "seed": seed}
@@ -72,7 +72,7 @@ def test_the_best_epoch_may_lie_before_the_break(tmp_path):
     assert_same(fitted(None, tmp_path / "last.ckpt", **how), whole)
 
 
-def test_a_killed_process_is_gone_on_from(tmp_path):
+def test_killed_process_is_resumed(tmp_path):
     path = tmp_path / "last.ckpt"
     killed = subprocess.run([sys.executable, "-m", "tests.helpers.killed_fit", path, "3"], timeout=120)
     assert killed.returncode == -signal.SIGKILL
@@ -80,7 +80,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     assert_same(fitted(None, path, **EVERYTHING), fitted(**EVERYTHING))
 
 
-def test_a_finished_fit_is_not_fitted_again(tmp_path):
+def test_finished_fit_is_not_fitted_again(tmp_path):
     done = fitted(None, tmp_path / "last.ckpt")
 
     def never(epoch, part):
@@ -89,7 +89,7 @@ def test_a_finished_fit_is_not_fitted_again(tmp_path):
     assert_same(fitted(None, tmp_path / "last.ckpt", draw=never), done)
 
 
-def test_a_fit_that_was_told_to_stop_stays_stopped(tmp_path):
+def test_fit_stopped_is_not_resumed(tmp_path):
     selection = Selection(BY_ACCURACY.batches, BY_ACCURACY.score, on_epoch=lambda epoch, value: epoch == 2)
     done = fitted(None, tmp_path / "last.ckpt", selection=selection)
     assert done.stopped and len(done.history) == 2
@@ -115,7 +115,7 @@ def test_each_epoch_is_drawn_once(tmp_path):
     [lambda whole: whole[: len(whole) // 2], lambda whole: b"", lambda whole: b"\x80\x04N."],
     ids=["cut", "empty", "not one"],
 )
-def test_a_damaged_checkpoint_is_named(damage, tmp_path):
+def test_damaged_checkpoint_is_named(damage, tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(None, path, selection=stopping(1))
@@ -126,7 +126,7 @@ def test_a_damaged_checkpoint_is_named(damage, tmp_path):
         fitted(None, path)
 
 
-def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
+def test_checkpoint_of_another_fit_raises(tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
         fitted(None, path, selection=stopping(1))
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
         fitted(None, path, norm=False)
 
 
-def test_a_checkpoint_that_runs_code_is_not_run(tmp_path):
+def test_checkpoint_that_runs_code_is_not_run(tmp_path):
     path, trap = tmp_path / "last.ckpt", tmp_path / "trap"
 
     class Evil:

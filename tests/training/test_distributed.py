@@ -1,4 +1,4 @@
-"""Fits on two processes of this machine."""
+"""Fits on two processes of one machine."""
 
 import os
 import subprocess
@@ -53,11 +53,11 @@ def test_every_process_ends_with_the_same_weights_statistics_and_values(whole):
         assert_same(first, second)
 
 
-def test_the_first_process_alone_is_told(whole):
+def test_only_rank_zero_is_notified(whole):
     assert (whole / "told-0").read_text() == "1\n2\n3\n4\n" and not (whole / "told-1").exists()
 
 
-def test_killed_and_started_again_they_end_as_if_they_had_not_been(whole, tmp_path):
+def test_resumed_processes_end_identically(whole, tmp_path):
     assert several(tmp_path, "ddp", "3").returncode != 0
     assert (tmp_path / "told-0").read_text() == "1\n2\n3\n" and not (tmp_path / "results-0.pt").exists()
     assert several(tmp_path, "ddp").returncode == 0
@@ -65,12 +65,12 @@ def test_killed_and_started_again_they_end_as_if_they_had_not_been(whole, tmp_pa
         assert_same(results(tmp_path, rank)[1], results(whole, rank)[1])
 
 
-def test_batches_that_cannot_be_shared_equally_are_refused(tmp_path):
+def test_batches_that_cannot_be_shared_equally_raise(tmp_path):
     done = several(tmp_path, "ddp", "0", "15")
     assert done.returncode != 0 and "received [26, 22] rows in an epoch; choose a batch size that is a" in done.stderr
 
 
-def test_spawned_processes_leave_their_result_to_the_one_that_spawned_them(whole, tmp_path):
+def test_spawned_processes_return_their_result(whole, tmp_path):
     assert several(tmp_path, "ddp_spawn").returncode == 0
     for spawned, first in zip(results(tmp_path, 0), results(whole, 0)):
         assert_same(spawned, first)

@@ -7,7 +7,7 @@ from harness.training.trainer import fit
 from tests.helpers.small_fits import ALL, BY_ACCURACY, Network, batches, fitted, model
 
 
-def test_averages_are_those_worked_out_by_hand():
+def test_averages_equal_manual_computation():
     """Decays (1 + 1) / (10 + 1) and (1 + 2) / (10 + 2) of the first two updates, then the one asked for."""
     module = nn.BatchNorm1d(1)
     average, expected = ExponentialMovingAverage(module, 0.3), 0.0
@@ -21,7 +21,7 @@ def test_averages_are_those_worked_out_by_hand():
         assert average.values["num_batches_tracked"] == update and average.values["weight"] == 1
 
 
-def test_applying_and_withdrawing_leaves_the_weights_as_they_were():
+def test_apply_and_restore_keep_the_weights():
     network = Network().to(torch.bfloat16)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     average = ExponentialMovingAverage(network, 0.9)
@@ -34,8 +34,8 @@ def test_applying_and_withdrawing_leaves_the_weights_as_they_were():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_the_averages_are_validated_and_kept():
-    """The kept weights give the value that was told; the weights that learned are others."""
+def test_averages_are_validated_and_kept():
+    """The saved weights give the reported value and differ from the current weights."""
     made = model(average=0.9, dropout=0.0, selection=Selection(BY_ACCURACY.batches, BY_ACCURACY.score, "last"))
     kept = fit(made, batches)
     learned = {name: value.clone() for name, value in made.state_dict().items()}
@@ -48,7 +48,7 @@ def test_the_averages_are_validated_and_kept():
     assert BY_ACCURACY.score(logits.numpy()) == kept.history[-1]["value"]
 
 
-def test_a_decay_of_almost_nothing_keeps_the_weights_themselves():
+def test_tiny_decay_equals_the_weights():
     last, plain = (fitted(average=average, selection=None, dropout=0.0) for average in (1e-9, 0.0))
     assert all(
         torch.allclose(value.float(), plain.state[name].float(), atol=1e-6) for name, value in last.state.items()

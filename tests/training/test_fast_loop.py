@@ -1,4 +1,4 @@
-"""Heads on features: an epoch's steps made at once are those that Lightning makes one by one."""
+"""The fast loop over features takes the same steps as Lightning."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ def model(**how):
 
 @pytest.fixture
 def at_once(monkeypatch):
-    """How often steps were made at once."""
+    """Number of calls of the fast loop."""
     from harness.training import fast_loop
 
     made, steps = [], fast_loop.fast_loop
@@ -62,7 +62,7 @@ def at_once(monkeypatch):
     "by_one, trainer",
     [({"clip": 1e9}, None), ({}, {"accumulate_grad_batches": 1, "precision": 32}), ({"sharpness": 1e-30}, None)],
 )
-def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
+def test_steps_equal_lightning(at_once, by_one, trainer):
     """A clip or a perturbation that changes no bit goes the way of one step at a time."""
     one = fit(model(), batches)
     assert len(at_once) == 4 and one.history[-1]["loss"] < 0.85 * one.history[0]["loss"]
@@ -80,7 +80,7 @@ def test_the_steps_are_those_of_lightning(at_once, by_one, trainer):
         ({}, {"precision": "bf16-mixed"}),
     ],
 )
-def test_whatever_else_is_asked_for_is_done(at_once, how, trainer):
+def test_other_options_are_supported(at_once, how, trainer):
     plain, asked = fit(model(), batches), fit(model(**how), batches, trainer)
     assert len(at_once) == 4
     assert any(not torch.equal(value, asked.state[name]) for name, value in plain.state.items())
@@ -93,7 +93,7 @@ def test_features_in_half_precision_are_learned_from_in_float32():
     assert_near(half, fit(model(), batches), 0.05)
 
 
-def test_a_fit_that_was_broken_off_goes_on_with_the_same_bits(tmp_path):
+def test_interrupted_fit_resumes_bitwise(tmp_path):
     whole, path = fit(model(), batches), tmp_path / "fit.ckpt"
 
     def broken(epoch, part):
@@ -107,7 +107,7 @@ def test_a_fit_that_was_broken_off_goes_on_with_the_same_bits(tmp_path):
 
 
 @pytest.mark.parametrize("sign, raised", [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
-def test_a_signal_is_heard_within_an_epoch(sign, raised):
+def test_signal_is_handled_within_an_epoch(sign, raised):
     seen = []
 
     def told(step):

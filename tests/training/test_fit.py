@@ -1,4 +1,4 @@
-"""What a fit does with a backbone, inputs that are prepared on the device, and the Trainer's arguments."""
+"""Fits with a backbone: input preparation on the device and arguments of the Trainer."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.helpers.small_fits import BY_ACCURACY, ROWS, assert_same, batches, fi
 
 
 @pytest.mark.training
-def test_a_fit_learns_and_tells_each_epoch():
+def test_fit_learns_and_reports_epochs():
     told = []
     selection = Selection(BY_ACCURACY.batches, BY_ACCURACY.score, on_epoch=lambda *it: bool(told.append(it)))
     done = fitted(selection=selection, epochs=6)
@@ -22,7 +22,7 @@ def test_a_fit_learns_and_tells_each_epoch():
     assert rates == sorted(rates, reverse=True) and 0 < rates[-1] < 0.1 * rates[0]
 
 
-def test_a_frozen_body_keeps_its_weights_and_statistics_and_learns_again_afterwards():
+def test_frozen_backbone_keeps_weights_and_statistics():
     made = model(frozen=True)
     before = {name: value.clone() for name, value in made.state_dict().items()}
     done = fit(made, batches)
@@ -52,7 +52,7 @@ def bytes_of(images):
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "bf16-true"])
-def test_inputs_are_prepared_on_the_device_with_draws_of_their_own_for_each_batch(precision):
+def test_inputs_are_prepared_with_batch_specific_randomness(precision):
     def draw(epoch, part):
         return ((bytes_of(images), targets) for images, targets in batches(epoch, part))
 
@@ -77,13 +77,13 @@ def test_accumulated_halves_of_batches_equal_whole_batches():
     assert all(torch.allclose(value, halves.state[name], atol=1e-5) for name, value in whole.state.items())
 
 
-def test_without_a_seed_of_its_own_dropout_follows_the_optimisations():
+def test_dropout_seed_defaults_to_optimizer_seed():
     runs = [fitted(seed=seed) for seed in (0, 0, 1)]
     assert_same(runs[0], runs[1])
     assert runs[0].history != runs[2].history
 
 
-def test_the_callers_random_state_and_switches_are_left_alone():
+def test_callers_random_state_and_switches_are_left_alone():
     made = model(sharpness=0.05, average=0.9)
     torch.manual_seed(11)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -96,7 +96,7 @@ def test_the_callers_random_state_and_switches_are_left_alone():
         torch.use_deterministic_algorithms(False)
 
 
-def test_everything_at_once_is_silent(capfd, caplog, recwarn):
+def test_fit_is_silent(capfd, caplog, recwarn):
     fitted({"precision": "bf16-mixed"}, sharpness=0.05, average=0.9, frozen=True)
     assert capfd.readouterr() == ("", "") and not caplog.records and not list(recwarn)
 
@@ -113,12 +113,12 @@ def test_outputs_that_are_not_finite_end_the_fit():
         ({"precision": "16-mixed"}, "16-mixed needs a GPU; on the CPU choose bf16-mixed"),
     ],
 )
-def test_what_this_machine_lacks_is_said_and_not_replaced(lacking, words):
+def test_missing_hardware_raises(lacking, words):
     with pytest.raises(InputError, match=words):
         fitted(lacking)
 
 
-def test_what_the_trainer_is_given():
+def test_trainer_arguments():
     how = OptimizerConfig(2, 10, 0.1, clip=3.0)
     chosen = trainer_options.make_trainer_options(how, {"precision": "bf16-mixed", "accumulate_grad_batches": 4})
     assert (
@@ -135,7 +135,7 @@ def test_what_the_trainer_is_given():
     )
 
 
-def test_only_one_of_several_processes_is_the_first(monkeypatch):
+def test_rank_zero_is_unique(monkeypatch):
     several = {"devices": 2}
     assert rank.is_rank_zero(several)
     for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"):

@@ -1,4 +1,4 @@
-"""What the settings of a head change in its losses."""
+"""Effect of head settings on the losses."""
 
 import math
 
@@ -17,7 +17,7 @@ def block(name, how, logits, targets, pairs):
     return losses.make_task_losses(MTL, targets, how).losses[name](logits[:, MTL.slices()[name]], *pairs[name])
 
 
-def test_without_class_weights_every_class_and_unit_counts_alike():
+def test_no_class_weights():
     logits, targets, pairs = batch()
     for name, weights in (("expr", torch.ones(8)), ("au", torch.ones(12, 2))):
         made = losses.make_task_losses(MTL, targets, losses.LossConfig(class_weights="none")).losses[name]
@@ -60,7 +60,7 @@ def test_label_smoothing_reaches_the_expressions():
     assert found.item() != pytest.approx(block("expr", losses.LossConfig(), logits, targets, pairs).item(), rel=1e-3)
 
 
-def test_balanced_tasks_weigh_most_rows_over_own_rows():
+def test_balanced_task_weights():
     """142,333 rows of the fourth challenge: VA 103,917, EXPR 90,645, AU 103,316 -> 1, 1.1464, 1.0058."""
     counts, rows = {"va": 103_917, "expr": 90_645, "au": 103_316}, 142_333
     targets = {
@@ -112,7 +112,7 @@ def test_zeroed_rows_are_zero_in_outputs_and_targets():
     assert squared == pytest.approx(np.square(said["va"] - np.where(mask["va"], targets["va"], 0)).mean(), rel=1e-5)
 
 
-def test_zeroed_rows_have_no_gradient_of_their_own():
+def test_zeroed_rows_have_no_gradient():
     logits, targets, pairs = batch()
     losses.make_task_losses(MTL, targets, ZEROED)(logits, pairs).backward()
     for name, columns in MTL.slices().items():
@@ -120,7 +120,7 @@ def test_zeroed_rows_have_no_gradient_of_their_own():
         assert (gradient[~pairs[name][1]] == 0).all() and (gradient[pairs[name][1]] > 0).all()
 
 
-def test_a_zeroed_batch_without_any_label_is_finite_and_moves_nothing():
+def test_zeroed_batch_without_label_is_finite_and_moves_nothing():
     logits, targets, pairs = batch()
     none = {name: (target, torch.zeros_like(valid)) for name, (target, valid) in pairs.items()}
     total = losses.make_task_losses(MTL, targets, ZEROED)(logits, none)

@@ -26,7 +26,7 @@ def batch(count=64, seed=0):
 
 @given(st.integers(0, 1000))
 @settings(max_examples=20, deadline=None)
-def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(seed):
+def test_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(seed):
     logits, targets, pairs = batch(seed=seed)
     losses.make_task_losses(MTL, targets)(logits, pairs).backward()
     for name, columns in MTL.slices().items():
@@ -36,7 +36,7 @@ def test_a_missing_label_gives_exactly_no_gradient_and_a_present_one_gives_some(
 
 
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_a_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
+def test_block_with_missing_rows_has_the_loss_of_the_valid_rows_alone(name):
     logits, targets, pairs = batch()
     loss = losses.make_task_losses(MTL, targets).losses[name]
     block, (target, valid) = logits[:, MTL.slices()[name]], pairs[name]
@@ -97,7 +97,7 @@ def test_ccc_loss_equals_the_closed_form_with_population_moments():
 
 @pytest.mark.parametrize("left", [0, 1])
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_a_batch_with_hardly_a_label_has_a_finite_loss_in_the_graph(name, left):
+def test_batch_with_few_labels_has_finite_loss(name, left):
     logits, targets, pairs = batch()
     target, _ = pairs[name]
     valid = torch.zeros(len(target), dtype=torch.bool)

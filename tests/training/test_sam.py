@@ -1,4 +1,4 @@
-"""Sharpness-aware minimisation against numbers worked out by hand, and against a loop written out in plain torch."""
+"""Sharpness-aware minimization against manual computations and an explicit loop in plain torch."""
 
 import copy
 
@@ -28,7 +28,7 @@ class Bowl(nn.Module):
         (torch.optim.Adam, {"lr": 0.1, "eps": 1.0}, (1 - 0.1 * 3.9 / (3.9 + 1), 1 - 0.1 * 5.6 / (5.6 + 1))),
     ],
 )
-def test_the_first_step_is_the_one_worked_out_by_hand(optimiser, settings, expected):
+def test_first_step_equals_manual_computation(optimiser, settings, expected):
     """rho 0.5: perturbed by 0.5 * (3, 4) / 5 = (0.3, 0.4), where the gradient is (3 * 1.3, 4 * 1.4) = (3.9, 5.6).
     Adam's first step is g / (|g| + eps)."""
     bowl = Bowl()
@@ -44,7 +44,7 @@ def test_the_first_step_is_the_one_worked_out_by_hand(optimiser, settings, expec
 
 
 @pytest.mark.parametrize("at", [0.0, float("inf")])
-def test_a_gradient_without_a_direction_perturbs_nothing(at):
+def test_zero_gradient_perturbs_nothing(at):
     bowl = Bowl()
     with torch.no_grad():
         bowl.w.fill_(at)
@@ -96,7 +96,7 @@ def test_both_passes_drop_the_same_units_and_draw_as_much_as_one():
 
 
 @pytest.mark.training
-def test_the_second_pass_sees_the_perturbed_weights_under_autocast():
+def test_second_pass_sees_the_perturbed_weights_under_autocast():
     """Autocast keeps the bfloat16 copies that it made of weights in the first pass."""
     network = Network(norm=False, dropout=0.0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -107,7 +107,7 @@ def test_the_second_pass_sees_the_perturbed_weights_under_autocast():
     assert second == fresh and second > first + 0.05
 
 
-def test_a_gradient_that_half_precision_cannot_hold_is_found_by_its_scale():
+def test_loss_scale_prevents_float16_underflow():
     network, moved = nn.Linear(4, 1, bias=False), []
     before = network.weight.detach().clone()
 
@@ -154,7 +154,7 @@ def by_hand(how, epochs, clip, size=BATCH, accumulate=1):
 
 @pytest.mark.training
 @pytest.mark.parametrize("size, accumulate", [(BATCH, 1), (BATCH // 2, 2)])
-def test_a_fit_equals_the_loop_written_out_with_clipping_accumulation_and_batch_norm(size, accumulate):
+def test_fit_equals_explicit_loop(size, accumulate):
     how = {"sharpness": 0.5, "learning_rate": 0.02, "schedule": "constant"}
     ours = fitted(
         {"accumulate_grad_batches": accumulate},
@@ -183,7 +183,7 @@ def half():
 
 @pytest.mark.training
 @pytest.mark.parametrize("trainer, tolerance", [(lambda: {"precision": "bf16-mixed"}, 0.05), (half, 0.01)])
-def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance):
+def test_half_precision_is_close_to_float32(trainer, tolerance):
     how = {"sharpness": 0.2, "clip": 1.0, "dropout": 0.0, "learning_rate": 2e-3}
     full, low = fitted(**how), fitted(trainer(), **how)
     assert_near(low, full, tolerance)
@@ -194,7 +194,7 @@ def test_in_half_precision_it_ends_near_where_it_ends_in_full(trainer, tolerance
 
 
 @pytest.mark.training
-def test_a_loss_too_small_for_half_precision_still_perturbs():
+def test_loss_too_small_for_half_precision_still_perturbs():
     how = {"weight": 1e-7, "norm": False, "dropout": 0.0, "selection": None, "learning_rate": 2e-3}
     low, full, plain = fitted(half(), sharpness=1.0, **how), fitted(sharpness=1.0, **how), fitted(**how)
     name = "backbone.network.classifier.weight"
@@ -203,11 +203,11 @@ def test_a_loss_too_small_for_half_precision_still_perturbs():
 
 
 @pytest.mark.training
-def test_the_loss_told_is_that_of_the_unperturbed_weights():
+def test_reported_loss_is_unperturbed():
     """Nothing moves at a rate of almost nothing, so that the first epoch's loss is that without SAM."""
     still = {"learning_rate": 1e-12, "epochs": 1, "dropout": 0.0}
     assert fitted(**still, sharpness=5.0).history[0]["loss"] == pytest.approx(fitted(**still).history[0]["loss"])
 
 
-def test_it_is_reproducible():
+def test_sam_is_reproducible():
     assert_same(fitted(sharpness=0.05), fitted(sharpness=0.05))

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of helpers are true."""
+"""Doctests of the helpers."""
 
 import doctest
 import importlib

@@ -6,7 +6,7 @@ import pytest
 from harness.utils.files import atomic_write, atomic_write_dir, remove_stale_temp_files
 
 
-def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):
+def test_only_old_temporary_files_are_removed(tmp_path):
     def put(name, age, folder=False):
         path = tmp_path / name
         if folder:
@@ -29,7 +29,7 @@ def test_only_what_was_left_aside_long_ago_is_swept(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b.aside", ".a.lock"}
 
 
-def test_a_link_is_swept_and_what_it_points_to_stays(tmp_path):
+def test_link_is_removed_but_not_its_target(tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "store").mkdir()
     link = tmp_path / "store" / ".a.x.aside"
@@ -39,13 +39,13 @@ def test_a_link_is_swept_and_what_it_points_to_stays(tmp_path):
     assert not link.is_symlink() and (tmp_path / "kept").is_dir()
 
 
-def test_a_folder_that_is_not_there_needs_no_sweep(tmp_path):
+def test_missing_folder_needs_no_cleanup(tmp_path):
     remove_stale_temp_files(tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("way", [atomic_write, atomic_write_dir])
-def test_what_is_written_aside_is_what_is_swept(way, tmp_path):
+def test_temporary_names_match_the_cleanup(way, tmp_path):
     with way(tmp_path / "entry") as aside:
         os.utime(aside, (time.time() - 7200,) * 2)
         remove_stale_temp_files(tmp_path)

@@ -1,4 +1,4 @@
-"""Names and paths of the previous version keep working, and say where the names are now."""
+"""Names and paths of the previous version still work, with a warning."""
 
 import importlib
 import subprocess
@@ -78,7 +78,7 @@ OLD = {
 
 
 @pytest.mark.parametrize("path", OLD)
-def test_every_name_is_the_one_that_is_used_now(path):
+def test_old_names_refer_to_new_objects(path):
     module = importlib.import_module(path)
     for name in OLD[path]:
         with pytest.warns(DeprecationWarning, match=rf"^{path} is deprecated .*; import from harness"):
@@ -91,17 +91,17 @@ def test_every_name_is_the_one_that_is_used_now(path):
 
 
 @pytest.mark.parametrize("old", harness._RENAMED)
-def test_a_class_has_its_old_name_too(old):
+def test_class_has_its_old_name(old):
     with pytest.warns(DeprecationWarning, match=f"harness.{old} is deprecated .*; it is now {harness._RENAMED[old]}$"):
         assert getattr(harness, old) is getattr(harness, harness._RENAMED[old])
 
 
-def test_a_module_tells_of_its_renamed_classes():
+def test_module_lists_renamed_classes():
     with pytest.warns(DeprecationWarning, match=r"\(Part is now HeadOverride\)"):
         importlib.import_module("harness.heads.config").HeadConfig  # noqa: B018
 
 
-def test_a_name_of_the_new_module_alone_is_no_name_of_the_old_one():
+def test_new_names_are_not_in_old_modules():
     with pytest.raises(AttributeError, match="has no attribute 'InputError'"):
         importlib.import_module("harness.recipes.recipe").InputError  # noqa: B018
 
@@ -113,7 +113,7 @@ def test_every_module_that_moved_has_its_names():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_constant_that_was_renamed_has_its_old_value():
+def test_constant_that_was_renamed_has_its_old_value():
     assert importlib.import_module("harness.recipes.recipe").KERNELS == ("mean", "median")
 
 
@@ -125,7 +125,7 @@ def test_star_import_binds_the_old_names():
 
 
 @pytest.mark.parametrize("old, new", [("curve", "smooth_many_radii"), ("delay", "mean_lag")])
-def test_functions_of_smoothing_have_their_old_names_too(old, new):
+def test_smoothing_functions_have_old_names(old, new):
     smoothing = importlib.import_module("harness.smoothing")
     with pytest.warns(DeprecationWarning, match=f"harness.smoothing.{old} is deprecated .*; it is now {new}"):
         assert getattr(smoothing, old) is getattr(smoothing, new)
@@ -145,6 +145,6 @@ def test_each_statement_warns_once_at_its_line(tmp_path):
     assert [line[0] for line in lines] == [f"{file}:{number}" for number in (2, 3, 9, 12)]
 
 
-def test_other_missing_modules_are_missing():
+def test_other_missing_modules_raise():
     with pytest.raises(ModuleNotFoundError, match="No module named 'harness.recipe'"):
         importlib.import_module("harness.recipe")

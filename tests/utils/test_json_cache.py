@@ -24,7 +24,7 @@ def test_values_are_read_back(path):
     assert json.loads(path.read_text()) == {"a": [1.5, 0], "none": None}
 
 
-def test_a_file_with_a_version_holds_values_under_a_name(path):
+def test_file_with_a_version_holds_values_under_a_name(path):
     put(path, {"a": "1"}, version=1, name="digests")
     assert path.read_text() == '{\n "digests": {\n  "a": "1"\n },\n "version": 1\n}\n'
     assert JsonCache(path, version=1, name="digests").get("a") == "1"
@@ -32,7 +32,7 @@ def test_a_file_with_a_version_holds_values_under_a_name(path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"a"', '{"version": 1}', '{"version": 1, "digests": 3}'])
-def test_a_damaged_file_is_an_empty_cache(path, text):
+def test_damaged_file_is_an_empty_cache(path, text):
     path.parent.mkdir()
     path.write_text(text)
     cache = JsonCache(path, version=1, name="digests")
@@ -41,7 +41,7 @@ def test_a_damaged_file_is_an_empty_cache(path, text):
     assert JsonCache(path, version=1, name="digests").get("a") == "1"
 
 
-def test_what_another_process_saved_meanwhile_stays(path):
+def test_concurrent_values_are_kept(path):
     first, second = JsonCache(path), JsonCache(path)
     first.set("a", 1)
     second.set("b", 2)
@@ -50,7 +50,7 @@ def test_what_another_process_saved_meanwhile_stays(path):
     assert json.loads(path.read_text()) == {"a": 1, "b": 2}
 
 
-def test_nothing_is_written_where_nothing_is_new(path):
+def test_unchanged_cache_is_not_written(path):
     JsonCache(None).save()
     JsonCache(path).save()
     assert not path.exists()

@@ -7,7 +7,7 @@ import time
 from harness.utils.locks import entry_lock
 
 
-def test_who_waits_is_told_for_what_and_goes_on_where_the_folder_went_with_the_work(tmp_path, capsys):
+def test_waiting_is_logged_and_survives_a_moved_folder(tmp_path, capsys):
     held, folder = [], tmp_path / ".talk.partial"
 
     def wait():

@@ -1,4 +1,4 @@
-"""Folders for users: whole, and never over what is there unless told so."""
+"""Output folders are written atomically and never replaced without --force."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ def full(tmp_path):
     return out
 
 
-def test_a_folder_with_something_in_it_is_refused_without_force(full, tmp_path):
+def test_folder_with_something_in_it_raises_without_force(full, tmp_path):
     with pytest.raises(InputError, match="not empty.*--force"):
         check_output_dir(full, False)
     check_output_dir(full, True)
@@ -29,12 +29,12 @@ def test_a_folder_with_something_in_it_is_refused_without_force(full, tmp_path):
     check_output_dir(tmp_path / "empty", False)
 
 
-def test_a_file_is_never_replaced(full):
+def test_file_is_never_replaced(full):
     with pytest.raises(InputError, match="is a file"):
         check_output_dir(full / "mine.txt", True)
 
 
-def test_where_no_folder_can_be_made_is_said_at_once(full, monkeypatch):
+def test_impossible_folder_raises_immediately(full, monkeypatch):
     with pytest.raises(InputError, match="mine.txt is a file; choose another folder"):
         check_output_dir(full / "mine.txt" / "deep" / "er", False)
     monkeypatch.setattr(os, "access", lambda path, mode: path != full)
@@ -43,21 +43,21 @@ def test_where_no_folder_can_be_made_is_said_at_once(full, monkeypatch):
         check_output_dir(full / "deep" / "er", True)
 
 
-def test_what_is_read_is_never_replaced(full):
+def test_input_is_never_replaced(full):
     with pytest.raises(InputError, match="which is read"):
         check_output_dir(full, True, full / "mine.txt")
     with pytest.raises(InputError, match="which is read"):
         check_output_dir(full, True, full)
 
 
-def test_a_part_of_what_is_read_is_never_replaced_but_may_be_made(full, tmp_path):
+def test_part_of_input_is_never_replaced(full, tmp_path):
     with pytest.raises(InputError, match="part of .*--force would remove"):
         check_output_dir(full, True, tmp_path)
     check_output_dir(tmp_path / "new", True, tmp_path)
 
 
 @pytest.mark.parametrize("force", (True, False))
-def test_the_folder_that_one_is_in_is_never_replaced(full, tmp_path, force, monkeypatch):
+def test_working_directory_is_never_replaced(full, tmp_path, force, monkeypatch):
     (full / "deeper").mkdir()
     for here in (full, full / "deeper"):
         monkeypatch.chdir(here)
@@ -70,7 +70,7 @@ def test_the_folder_that_one_is_in_is_never_replaced(full, tmp_path, force, monk
         check_output_dir(empty.relative_to(empty), force)
 
 
-def test_the_new_folder_takes_the_place_of_the_old_and_nothing_stays_aside(full, tmp_path):
+def test_new_folder_replaces_the_old_one(full, tmp_path):
     with replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
         assert (full / "mine.txt").is_file()
@@ -78,7 +78,7 @@ def test_the_new_folder_takes_the_place_of_the_old_and_nothing_stays_aside(full,
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_failure_leaves_the_old_folder(full, tmp_path):
+def test_failure_leaves_the_old_folder(full, tmp_path):
     with pytest.raises(RuntimeError), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
         raise RuntimeError
@@ -86,7 +86,7 @@ def test_a_failure_leaves_the_old_folder(full, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
+def test_link_to_a_folder_stays_and_its_folder_is_replaced(full, tmp_path):
     link = tmp_path / "link"
     link.symlink_to(full)
     with replace_output_dir(link) as aside:
@@ -104,13 +104,13 @@ with replace_output_dir(Path(sys.argv[1])) as aside:
 """
 
 
-def test_a_kill_while_the_old_is_cleared_away_finds_the_new_in_its_place(full):
+def test_kill_during_cleanup_keeps_the_new_folder(full):
     killed = subprocess.run([sys.executable, "-c", KILLED, full], timeout=60, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [path.name for path in full.iterdir()] == ["new.txt"]
 
 
-def test_what_a_kill_left_of_the_same_folder_goes_and_nothing_else(tmp_path):
+def test_leftovers_of_the_same_folder_are_removed(tmp_path):
     names = (".out.old.aside", ".out.young.aside", ".other.old.aside", ".outer.old.aside")
     for name in names:
         (tmp_path / name).mkdir()
@@ -121,7 +121,7 @@ def test_what_a_kill_left_of_the_same_folder_goes_and_nothing_else(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"out", *names[1:]}
 
 
-def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
+def test_failed_replacement_keeps_the_old_folder(full, monkeypatch):
     rename = os.rename
 
     def failing(source, target):
@@ -133,4 +133,13 @@ def test_what_cannot_take_the_place_leaves_the_old(full, monkeypatch):
     monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
     with pytest.raises(FramelightError, match="disk is full"), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_what_a_killed_process_displaced_is_not_replaced_without_force(full):
+    displaced = full.parent / f".{full.name}.x.displaced.aside"
+    displaced.mkdir()
+    full.rename(displaced / full.name)
+    with pytest.raises(InputError, match="not empty.*--force"):
+        check_output_dir(full, False)
     assert [path.name for path in full.iterdir()] == ["mine.txt"]

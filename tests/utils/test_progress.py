@@ -1,4 +1,4 @@
-"""Where a progress bar is shown."""
+"""When a progress bar is shown."""
 
 import subprocess
 import sys
@@ -20,9 +20,9 @@ def stderr_of(before):
     ).stderr
 
 
-def test_a_notebook_shows_a_bar_though_it_is_no_terminal():
+def test_notebook_shows_a_bar():
     assert "jobs:  50%" in stderr_of("sys.modules['ipykernel'] = types.ModuleType('ipykernel')")
 
 
-def test_a_file_gets_none():
+def test_file_output_shows_no_bar():
     assert stderr_of("") == ""

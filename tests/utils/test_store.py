@@ -1,4 +1,4 @@
-"""Where a store keeps what, which old stores must still be read by."""
+"""Locations in a store, which must stay readable in old stores."""
 
 import os
 import pickle
@@ -39,19 +39,19 @@ def test_folders_keep_their_names(name):
     assert getattr(Store("there"), name) == Path("there") / PLACES[name] and getattr(Store, name) == Path(PLACES[name])
 
 
-def test_entries_lie_in_their_folders():
+def test_entry_folders():
     store = Store("there")
     assert store.job("a-s0") == store.jobs / "a-s0" and store.predictions("b-s0") == store.all_predictions / "b-s0"
     assert store.mlflow_model("m-1") == Path("there/artifacts/mlflow/models/m-1/artifacts")
 
 
-def test_a_store_is_a_path_and_prints_as_one(tmp_path):
+def test_store_is_a_path_and_prints_as_one(tmp_path):
     store = Store(str(tmp_path), "http://server")
     assert os.fspath(store) == str(store) == str(tmp_path) and Path(store) == tmp_path
     assert pickle.loads(pickle.dumps(store)) == store and store.untracked == Store(tmp_path) != store
 
 
-def test_a_path_becomes_a_store_and_a_store_stays_as_it_is(tmp_path, monkeypatch):
+def test_store_from_path_or_store(tmp_path, monkeypatch):
     store = Store(tmp_path, "http://server")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert Store.default(store) is store and Store.default(tmp_path) == Store.default(str(tmp_path)) == Store(tmp_path)
@@ -68,7 +68,7 @@ def test_runs_are_in_the_store_or_where_the_uri_says(tmp_path):
     assert Store(tmp_path).has_runs
 
 
-def test_a_file_is_no_store(tmp_path):
+def test_store_that_is_a_file_raises(tmp_path):
     Store(tmp_path).require_folder()
     Store(tmp_path / "not there yet").require_folder()
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""Cameras. OpenCV's capture reads a video file as it reads a device, so what follows the opening is tested on one."""
+"""Cameras; OpenCV's capture reads a video file like a device, so everything after opening is tested on one."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ NOWHERE = 97
 """No machine has so many cameras."""
 
 
-def test_a_missing_camera_is_refused_readably_and_nothing_else_is_printed():
+def test_missing_camera_raises_silently():
     program = f"from harness.video.source import open_source\nopen_source('camera:{NOWHERE}')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     lines = done.stderr.splitlines()
@@ -26,13 +26,13 @@ def test_a_missing_camera_is_refused_readably_and_nothing_else_is_printed():
     assert lines[-1].startswith(f"harness.utils.errors.InputError: camera:{NOWHERE}: there is no such camera")
 
 
-def test_a_missing_camera_can_be_asked_for_again():
+def test_missing_camera_can_be_retried():
     for _ in range(2):
         with pytest.raises(InputError, match="there is no such camera"):
             open_source(f"camera:{NOWHERE}", seconds=1)
 
 
-def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(tmp_path):
+def test_frames_are_rgb_numbered_and_timed(tmp_path):
     capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 9)))
     began = time.monotonic()
     with Camera(capture, "camera:0", 25.0) as source:
@@ -46,7 +46,7 @@ def test_what_a_capture_delivers_is_rgb_numbered_and_timed_from_its_first_frame(
     assert not capture.isOpened()
 
 
-def test_a_camera_is_paced_by_itself(tmp_path):
+def test_camera_is_paced_by_itself(tmp_path):
     camera = Camera(cv2.VideoCapture(str(film(tmp_path / "a.mp4", 30))), "camera:0", None)
     with RealtimeSource(camera) as source:
         frames = [frame for frame in source if not time.sleep(0.01)]

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of video are true."""
+"""Doctests of the video functions."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""The eight ways a picture can lie, against Pillow's and FFmpeg's own."""
+"""The eight orientations of images, compared with Pillow and FFmpeg."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Frames of real video files: their pixels, their times, and what is wrong with them."""
+"""Frames of real video files: pixels, times and faults."""
 
 import threading
 from fractions import Fraction
@@ -43,14 +43,14 @@ def test_frames_are_numbered_from_1_timed_and_rgb(tmp_path):
         ("intel_head-pose-female-and-male.gif", 56, 12.5, (480, 270)),
     ],
 )
-def test_real_clips_are_read_whole_without_a_complaint(clip, frames, rate, size):
+def test_real_clips_are_read_without_notes(clip, frames, rate, size):
     read_frames, source = read(shared_data() / "clips" / clip)
     assert len(read_frames) == source.frames == frames
     assert (source.rate, source.notes, {frame.size for frame in read_frames}) == (rate, [], {size})
     assert np.all(np.diff([frame.seconds for frame in read_frames]) > 0) and read_frames[0].seconds == 0
 
 
-def test_the_pixels_are_those_that_opencv_decodes(tmp_path):
+def test_pixels_are_those_that_opencv_decodes(tmp_path):
     cv2 = pytest.importorskip("cv2")
     path = film(tmp_path / "a.mp4", 8, 322, 240)
     capture = cv2.VideoCapture(str(path))
@@ -81,7 +81,7 @@ def test_without_time_stamps_the_rate_gives_the_time_and_a_note_says_so(tmp_path
 
 
 @pytest.mark.parametrize("rotation", [0, 90, -90, 180])
-def test_rotation_named_in_the_file_is_honoured_as_opencv_does(tmp_path, rotation):
+def test_rotation_named_in_the_file_is_respected_as_opencv_does(tmp_path, rotation):
     cv2 = pytest.importorskip("cv2")
     path = film(tmp_path / "a.mp4", 3, rotation=rotation)
     there, pixels = cv2.VideoCapture(str(path)).read()
@@ -123,7 +123,7 @@ def test_odd_dimensions_and_a_single_frame(tmp_path):
     assert (source.frames, source.notes) == (1, [])
 
 
-def test_a_picture_that_changes_its_size_keeps_coming_in_its_own_size(tmp_path):
+def test_frames_keep_their_changing_size(tmp_path):
     both = tmp_path / "both.h264"
     both.write_bytes(film(tmp_path / "a.h264", 10).read_bytes() + film(tmp_path / "b.h264", 7, 32, 80).read_bytes())
     frames, source = read(both)
@@ -132,7 +132,7 @@ def test_a_picture_that_changes_its_size_keeps_coming_in_its_own_size(tmp_path):
     assert "the frame size changes at frame 11 (0.40 s), from 64x48 to 32x80 pixels" in source.notes[0]
 
 
-def test_pixels_that_are_not_square_are_made_so(tmp_path):
+def test_non_square_pixels_are_resampled(tmp_path):
     frames, _ = read(film(tmp_path / "a.mp4", 2, 64, 48, shape=Fraction(3, 2)))
     assert frames[0].size == (96, 48)
 
@@ -149,7 +149,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path):
         ("a.avi", "mpeg4", "yuv420p", 0.95),
     ],
 )
-def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path, name, codec, pix_fmt, share):
+def test_truncated_video_is_read_with_a_note(tmp_path, name, codec, pix_fmt, share):
     path = film(tmp_path / name, 100, 320, 240, codec, pix_fmt, keys=5, fast=name == "a.mp4")
     whole, _ = read(path)
     frames, source = read(cut(path, share))
@@ -160,12 +160,12 @@ def test_of_a_truncated_video_what_is_there_is_read_and_the_place_named(tmp_path
     assert f"is truncated after frame {len(frames)} ({frames[-1].seconds:.2f} s)" in source.notes[0]
 
 
-def test_a_video_whose_index_was_cut_off_is_refused_with_the_reason(tmp_path):
+def test_video_whose_index_was_cut_off_raises_with_the_reason(tmp_path):
     with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*its end is missing"):
         open_source(str(cut(film(tmp_path / "a.mp4", 50), 0.6)))
 
 
-def test_what_follows_damage_is_read_too_and_the_place_named(tmp_path):
+def test_frames_after_damage_are_read_with_a_note(tmp_path):
     path = film(tmp_path / "a.mov", 40, codec="png", pix_fmt="rgb24")
     data = bytearray(path.read_bytes())
     second = data.find(b"\x89PNG", data.find(b"\x89PNG") + 1)
@@ -176,43 +176,43 @@ def test_what_follows_damage_is_read_too_and_the_place_named(tmp_path):
     assert "1 damaged part of the file could not be decoded" in source.notes[0]
 
 
-def test_sound_beside_the_film_changes_nothing_and_may_last_longer(tmp_path):
+def test_longer_audio_track_is_ignored(tmp_path):
     frames, source = read(sound(tmp_path / "a.mp4", film_seconds=0.4))
     assert len(frames) == 10 and source.notes == []
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.m4a"])
-def test_sound_alone_is_no_video(tmp_path, name):
+def test_audio_file_raises(tmp_path, name):
     with pytest.raises(InputError, match="no video stream to read .it contains audio.; give a video"):
         open_source(str(sound(tmp_path / name)))
 
 
-def test_the_cover_of_an_album_is_no_video(tmp_path):
+def test_album_cover_raises(tmp_path):
     with pytest.raises(InputError, match="no video stream to read .it contains audio, video."):
         open_source(str(sound(tmp_path / "a.mp3", cover=True)))
 
 
 @pytest.mark.parametrize("content", [b"", b"only some words\n" * 50, b"\x00" * 5000])
 @pytest.mark.parametrize("name", ["a.mp4", "a.txt"])
-def test_what_is_no_video_is_refused(tmp_path, name, content):
+def test_invalid_video_is_rejected(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=f"{name}: (cannot be read as a video|has no video stream|no frame)"):
         open_source(str(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mkv", "a.mp4"])
-def test_a_video_without_a_frame_is_refused(tmp_path, name):
+def test_video_without_frame_raises(tmp_path, name):
     with pytest.raises(InputError, match=f"{name}: (no frame of this video can be decoded|cannot be read)"):
         open_source(str(film(tmp_path / name, 0)))
 
 
-def test_names_with_colons_and_other_signs_are_files(tmp_path, monkeypatch):
+def test_names_with_colons_are_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     film(tmp_path / "at 10:30 é.mp4", 3)
     assert len(read("at 10:30 é.mp4")[0]) == 3
 
 
-def test_frames_are_read_while_they_are_asked_for_and_reading_may_stop_early(tmp_path):
+def test_frames_are_read_lazily(tmp_path):
     with open_source(str(film(tmp_path / "a.mp4", 50))) as source:
         first = [frame.number for frame in islice(source, 3)]
         again = iter(source)
@@ -220,7 +220,7 @@ def test_frames_are_read_while_they_are_asked_for_and_reading_may_stop_early(tmp
     assert first == [1, 2, 3] and list(again) == []
 
 
-def test_a_video_closed_while_another_thread_reads_it_ends(tmp_path):
+def test_video_closed_while_another_thread_reads_it_ends(tmp_path):
     source = open_source(str(film(tmp_path / "a.mp4", 400)))
     seen = []
     reader = threading.Thread(target=lambda: seen.extend(frame.number for frame in source))
@@ -232,7 +232,7 @@ def test_a_video_closed_while_another_thread_reads_it_ends(tmp_path):
 
 
 @pytest.mark.benchmark
-def test_a_thousand_frames_a_second_at_640_by_360(tmp_path):
+def test_decoding_speed(tmp_path):
     import time
 
     path = film(tmp_path / "a.mp4", 600, 640, 360)

@@ -1,4 +1,4 @@
-"""A video played as if live: the newest frame, the others dropped. Counts and orders; no test asks for a speed."""
+"""A video played in real time: the newest frame is processed and others are dropped, without timing assertions."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tests.helpers.video_files import film
 from tests.video.test_source import photo
 
 
-def test_a_slow_reader_gets_the_newest_frames_and_the_others_are_counted(tmp_path):
+def test_slow_reader_gets_the_newest_frames_and_the_others_are_counted(tmp_path):
     with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 20, rate=50)))) as source:
         frames = []
         for frame in source:
@@ -34,7 +34,7 @@ def test_frames_come_no_sooner_than_their_time(tmp_path):
         assert frame.arrived - frames[0].arrived >= frame.seconds - frames[0].seconds - 5e-3
 
 
-def test_the_pixels_and_times_are_those_of_the_source(tmp_path):
+def test_pixels_and_times_are_those_of_the_source(tmp_path):
     path = film(tmp_path / "a.mp4", 8, rate=50)
     whole = {frame.number: frame for frame in open_source(str(path))}
     with RealtimeSource(open_source(str(path))) as source:
@@ -50,7 +50,7 @@ def test_reading_may_stop_early_and_leaves_no_thread(tmp_path):
     assert threading.active_count() == before
 
 
-def test_a_source_that_was_never_read_closes(tmp_path):
+def test_source_that_was_never_read_closes(tmp_path):
     with RealtimeSource(open_source(str(film(tmp_path / "a.mp4", 5)))):
         pass
 
@@ -63,7 +63,7 @@ class Unplugged(VideoSource):
         raise OSError("the drive is gone")
 
 
-def test_an_error_of_the_source_is_raised_where_the_frames_are_read(tmp_path):
+def test_error_of_the_source_is_raised_where_the_frames_are_read(tmp_path):
     with (
         pytest.raises(OSError, match="the drive is gone"),
         RealtimeSource(Unplugged(film(tmp_path / "a.mp4", 50))) as source,

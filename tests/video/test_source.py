@@ -1,4 +1,4 @@
-"""What the user names as input, and what is said of what cannot be read."""
+"""Inputs named by the user, and errors of those that cannot be read."""
 
 import math
 
@@ -28,7 +28,7 @@ def read(path, **options):
         return list(source), source
 
 
-def test_one_image_is_one_frame_without_a_time(tmp_path):
+def test_one_image_is_one_frame_without_time(tmp_path):
     frames, source = read(photo(tmp_path / "me.png"))
     assert (source.kind, source.frames, source.rate, source.live, source.notes) == ("image", 1, None, False, [])
     assert len(frames) == 1 and frames[0].number == 1 and math.isnan(frames[0].seconds)
@@ -36,7 +36,7 @@ def test_one_image_is_one_frame_without_a_time(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", [None, 1, 3, 6, 8])
-def test_a_photo_is_put_upright_as_its_exif_data_say(tmp_path, orientation):
+def test_photo_is_rotated_by_exif(tmp_path, orientation):
     pixels = read(photo(tmp_path / "me.jpg", orientation=orientation))[0][0].pixels
     assert pixels.shape[:2] == ((60, 40) if orientation in (6, 8) else (40, 60))
     y, x = {None: (20, 5), 1: (20, 5), 3: (20, 55), 6: (5, 20), 8: (55, 20)}[orientation]
@@ -49,7 +49,7 @@ def test_crops_are_never_turned(tmp_path):
     assert source.kind == "crops" and frames[0].pixels[30, 5, 0] > 200
 
 
-def test_a_folder_of_images_is_read_in_the_order_people_count(tmp_path):
+def test_images_are_sorted_naturally(tmp_path):
     for number in (10, 9, 1):
         photo(tmp_path / f"shot {number}.png", value=number)
     (tmp_path / "notes.txt").write_text("no image")
@@ -58,7 +58,7 @@ def test_a_folder_of_images_is_read_in_the_order_people_count(tmp_path):
     assert [(frame.number, int(frame.pixels[0, -1, 0])) for frame in frames] == [(1, 1), (2, 9), (3, 10)]
 
 
-def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_path):
+def test_data_set_folder_has_numbered_crops(tmp_path):
     for number in (3, 1, 12):
         photo(tmp_path / f"{number:05}.jpg", 112, 112)
     frames, source = read(tmp_path)
@@ -77,7 +77,7 @@ def test_a_folder_of_a_data_set_holds_crops_with_their_own_frame_numbers(tmp_pat
         (["ann.jpg", "00002.jpg"], (112, 112)),
     ],
 )
-def test_images_that_are_not_square_small_and_numbered_are_searched_for_faces(tmp_path, names, size):
+def test_other_images_are_searched_for_faces(tmp_path, names, size):
     for name in names:
         photo(tmp_path / name, *size)
     assert read(tmp_path)[1].kind == "images"
@@ -85,19 +85,19 @@ def test_images_that_are_not_square_small_and_numbered_are_searched_for_faces(tm
     assert (source.kind, [frame.number for frame in frames], source.notes) == ("crops", [1, 2], [])
 
 
-def test_crops_of_the_rendered_data_set_are_known_as_such():
+def test_synthetic_crops_are_detected_as_crops():
     folder = next((shared_data() / "rendered" / "cropped_aligned").iterdir())
     frames, source = read(folder)
     assert source.kind == "crops" and len(frames) == source.frames
     assert [frame.number for frame in frames] == sorted(int(path.stem) for path in folder.iterdir())
 
 
-def test_an_image_or_a_video_may_be_said_to_be_a_face_already(tmp_path):
+def test_crops_option_for_images_and_videos(tmp_path):
     assert read(photo(tmp_path / "a.png"), crops=True)[1].kind == "crops"
     assert read(film(tmp_path / "a.mp4", 3), crops=True)[1].kind == "crops"
 
 
-def test_a_broken_image_is_left_out_and_named_the_others_keep_their_numbers(tmp_path):
+def test_broken_image_is_left_out_and_named_the_others_keep_their_numbers(tmp_path):
     for name in ("1.png", "2.png", "3.png"):
         photo(tmp_path / name, 50, 40)
     (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:60])
@@ -106,7 +106,7 @@ def test_a_broken_image_is_left_out_and_named_the_others_keep_their_numbers(tmp_
     assert len(source.notes) == 1 and "1 of 3 images cannot be read" in source.notes[0] and "2.png" in source.notes[0]
 
 
-def test_where_every_image_is_broken_the_input_is_refused(tmp_path):
+def test_input_with_only_broken_images_raises(tmp_path):
     (tmp_path / "many").mkdir()
     for number in range(3):
         (tmp_path / "many" / f"{number}.png").write_bytes(b"nothing")
@@ -116,13 +116,13 @@ def test_where_every_image_is_broken_the_input_is_refused(tmp_path):
         open_source(str(tmp_path / "many" / "1.png"))
 
 
-def test_a_crop_of_frame_zero_is_refused_as_in_a_data_set(tmp_path):
+def test_crop_of_frame_zero_raises_as_in_a_data_set(tmp_path):
     photo(tmp_path / "00000.jpg", 64, 64)
     with pytest.raises(InputError, match="frame numbers start at 1"):
         open_source(str(tmp_path))
 
 
-def test_a_folder_without_images_is_refused_and_what_is_there_named(tmp_path):
+def test_folder_without_images_raises_with_content(tmp_path):
     with pytest.raises(InputError, match="contains no images; give a video, an image, or the folder of the images"):
         open_source(str(tmp_path))
     photo(tmp_path / "person7" / "1.png")
@@ -143,14 +143,14 @@ def test_a_folder_without_images_is_refused_and_what_is_there_named(tmp_path):
         ("camera:front", "is not the name of a camera"),
     ],
 )
-def test_an_input_that_is_not_there_is_refused(tmp_path, monkeypatch, text, said):
+def test_missing_input_raises(tmp_path, monkeypatch, text, said):
     monkeypatch.chdir(tmp_path)
     film(tmp_path / "talk.mp4", 2)
     with pytest.raises(InputError, match=said):
         open_source(text)
 
 
-def test_only_the_first_seconds_are_read(tmp_path):
+def test_seconds_limits_the_input(tmp_path):
     frames, source = read(film(tmp_path / "a.mp4", 50), seconds=0.5)
     assert len(frames) == source.frames == 13 and frames[-1].seconds < 0.5
     frames, source = read(film(tmp_path / "a.mp4", 50), seconds=60.0)
@@ -159,7 +159,7 @@ def test_only_the_first_seconds_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
-def test_a_length_that_is_none_is_refused(tmp_path, seconds):
+def test_invalid_seconds_raise(tmp_path, seconds):
     with pytest.raises(InputError, match="--seconds .*: give a number of seconds above 0"):
         open_source(str(film(tmp_path / "a.mp4", 5)), seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""Videos written: they can be read again, play in browsers, and are there whole or not at all."""
+"""Written videos can be read, play in browsers, and are complete or absent."""
 
 import math
 
@@ -58,7 +58,7 @@ def test_times_that_do_not_ascend_lose_no_frame(tmp_path):
     assert len(frames) == 5 and np.all(np.diff([frame.seconds for frame in frames]) > 0)
 
 
-def test_without_a_rate_there_are_25_frames_a_second(tmp_path):
+def test_default_rate_is_25(tmp_path):
     frames, source = read(write(tmp_path / "out.mp4", [picture(0, 64, 48)] * 4, rate=None))
     assert source.rate == 25 and frames[-1].seconds == pytest.approx(3 / 25)
 
@@ -69,19 +69,19 @@ def test_uneven_rates(tmp_path, rate):
     assert len(frames) == 6 and source.rate == pytest.approx(rate, rel=1e-3)
 
 
-def test_a_frame_of_another_size_is_fitted_in(tmp_path):
+def test_frame_of_another_size_is_fitted_in(tmp_path):
     frames, _ = read(write(tmp_path / "out.mp4", [picture(0, 64, 48), picture(1, 48, 96), picture(2, 128, 96)]))
     assert {frame.size for frame in frames} == {(64, 48)}
     assert frames[1].pixels[24, 4].max() < 20 and colour_at(frames[1].pixels, 0.45, 0.8) == "red"
     assert colour_at(frames[2].pixels, 0.8, 0.8) == "green"
 
 
-def test_the_same_frames_give_the_same_bytes(tmp_path):
+def test_same_frames_give_the_same_bytes(tmp_path):
     pictures = [picture(number, 64, 48) for number in range(5)]
     assert write(tmp_path / "a.mp4", pictures).read_bytes() == write(tmp_path / "b.mp4", pictures).read_bytes()
 
 
-def test_an_error_leaves_what_was_there_and_nothing_beside_it(tmp_path):
+def test_failed_write_keeps_the_old_file(tmp_path):
     path = write(tmp_path / "out.mp4", [picture(0, 64, 48)] * 3)
     before = path.read_bytes()
     with pytest.raises(KeyError), VideoWriter(path, 25, (64, 48)) as writer:
@@ -90,13 +90,13 @@ def test_an_error_leaves_what_was_there_and_nothing_beside_it(tmp_path):
     assert path.read_bytes() == before and [entry.name for entry in tmp_path.iterdir()] == ["out.mp4"]
 
 
-def test_a_video_without_a_frame_is_not_written(tmp_path):
+def test_video_without_frame_is_not_written(tmp_path):
     with pytest.raises(FramelightError, match="out.mp4: no frame was written"):
         write(tmp_path / "out.mp4", [])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_unwritable_path_raises(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FramelightError, match="cannot write .*out.mp4"):
         write(tmp_path / "file" / "out.mp4", [picture(0, 64, 48)])

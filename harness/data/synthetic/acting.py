@@ -79,7 +79,7 @@ class Acting:
     wide : array of shape (T,)
         Widening of the lids, from 0 to 1.
     asymmetry : array of shape (T,)
-        From -1 to 1.
+        Asymmetry of the expression, from -1 to 1.
     gaze : array of shape (T, 2)
         Offset of the pupils in face units.
     """
@@ -137,7 +137,7 @@ def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: floa
     Returns
     -------
     array of shape (12,)
-        From 0 to 1.
+        Intensities from 0 to 1.
     """
     prototype = PROTOTYPES[expression][rng.integers(len(PROTOTYPES[expression]))]
     peaks = np.array([prototype.get(name, 0.0) for name in ACTION_UNITS])

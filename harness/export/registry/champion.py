@@ -18,9 +18,9 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     Parameters
     ----------
     record : Record
-        Of the run.
+        Record of the run.
     rows : sequence of LeaderboardRow
-        Of its task, with the results of paired tests.
+        Rows of its task, with the results of paired tests.
 
     Returns
     -------

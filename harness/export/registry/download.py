@@ -34,7 +34,7 @@ def fetch_model(uri: str, store: Store) -> Path:
     Raises
     ------
     InputError
-        For an unknown model, alias or version, and a model that was not registered by Framelight.
+        If the model, alias or version is unknown, or Framelight did not register the model.
     FramelightError
         If the server does not answer, or the model's file is missing or has changed.
     """

@@ -42,7 +42,7 @@ def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     ----------
     store : Store
     record : Record
-        Of the exported run.
+        Record of the exported run.
     folder : Path
         The export, with card.json, example.py and the model file.
 

@@ -43,7 +43,7 @@ class Version:
     Attributes
     ----------
     name : str
-        Of the model.
+        Name of the model.
     number : str
     location : str
         URI of its files in MLflow.
@@ -110,11 +110,11 @@ class Registry:
         Parameters
         ----------
         name : str
-            Of the registered model.
+            Name of the registered model.
         run_id : str
             MLflow run of the job.
         tags : mapping of str to str
-            Of the version; includes `JOB_TAG` and `SHA256`.
+            Tags of the version, including `JOB_TAG` and `SHA256`.
         prepare : callable
             Writes the files of the logged model.
 

@@ -75,7 +75,7 @@ class PanelLayout:
     Parameters
     ----------
     width, height : int
-        Of the frame in pixels.
+        Size of the frame in pixels.
     size : int
         Font size.
     beside : int
@@ -97,12 +97,12 @@ class PanelLayout:
         ----------
         faces : sequence of FaceOverlay
         boxes : sequence of Area
-            Of the faces.
+            Boxes of the faces.
 
         Returns
         -------
         dict of int to Placement
-            By face number; faces that are too small or have no outputs have no panel.
+            Placement by face number; faces that are too small or have no outputs have no panel.
         """
         eligible = [
             i

@@ -43,13 +43,13 @@ class Canvas(NamedTuple):
     Attributes
     ----------
     pixels : ndarray of shape (H, W, 3)
-        Of the frame.
+        Pixels of the frame.
     left, top : int
         Position of the block in the frame.
     size : int
         Font size.
     color : str
-        Of the face.
+        Color of the face.
     """
 
     pixels: np.ndarray

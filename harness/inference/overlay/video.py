@@ -48,22 +48,22 @@ def draw_faces(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLa
     -------
     ndarray of shape (H, W, 3)
     """
-    drawn = np.array(pixels, copy=True)
+    image = np.array(pixels, copy=True)
     size = places.size
     boxes = [_clip_box(shown.box, places.beside or places.width, places.height) for shown in faces]
     placements = places.place_panels(faces, boxes)
     thick = max(2, round(size / 6))
     for shown, box in zip(faces, boxes):
         dash = 0 if shown.found else round(0.6 * size)
-        outline(drawn, (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), thick + 2, GROUND, dash)
-        outline(drawn, box, thick, face_color(shown.face), dash)
+        outline(image, (box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), thick + 2, GROUND, dash)
+        outline(image, box, thick, face_color(shown.face), dash)
     taken = [placement.area for placement in placements.values()]
     for shown, box in zip(faces, boxes):
         if shown.face in placements:
             placement = placements[shown.face]
-            paint_panel(drawn, placement.columns, shown, placement.area.left, placement.area.top, size)
-        taken.append(_draw_label(drawn, shown, box, size, shown.face not in placements, [*taken, *boxes]))
-    return drawn
+            paint_panel(image, placement.columns, shown, placement.area.left, placement.area.top, size)
+        taken.append(_draw_label(image, shown, box, size, shown.face not in placements, [*taken, *boxes]))
+    return image
 
 
 class Renderer:
@@ -130,7 +130,7 @@ def render_video(frames: Iterable[Frame], result: PredictionResult, path: Path, 
     Parameters
     ----------
     frames : iterable of Frame
-        In order.
+        Frames in ascending order.
     result : PredictionResult
     path : Path
         Written only if every frame is.
@@ -154,7 +154,7 @@ def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -
 
 
 def _draw_label(
-    drawn: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
+    image: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
 ) -> Area:
     """Draw the number of a face at its box, with `words` also its caption if there is room; return the area."""
     color = face_color(shown.face)
@@ -163,20 +163,20 @@ def _draw_label(
     first = text_mask(number, size, True).shape[1] + 2 * inset
     width = first + (text_mask(text, size).shape[1] + 2 * inset if text else 0)
     height = round(1.35 * size)
-    left = min(max(box.left, 0), drawn.shape[1] - width)
+    left = min(max(box.left, 0), image.shape[1] - width)
     areas = [
         Area(left, top, left + width, top + height)
         for top in (box.top - height, box.bottom, box.top, box.bottom - height)
-        if 0 <= top <= drawn.shape[0] - height
+        if 0 <= top <= image.shape[0] - height
     ] or [Area(left, 0, left + width, height)]
     area = min(areas, key=lambda candidate: sum(candidate.overlap(other) for other in taken))
     if text and any(area.overlap(other) for other in taken if other != box):
-        return _draw_label(drawn, shown, box, size, False, taken)
-    rounded_rectangle(drawn, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
-    rounded_rectangle(drawn, area.left, area.top, first, height, round(0.25 * size), color)
+        return _draw_label(image, shown, box, size, False, taken)
+    rounded_rectangle(image, area.left, area.top, width, height, round(0.25 * size), GROUND, 0.8)
+    rounded_rectangle(image, area.left, area.top, first, height, round(0.25 * size), color)
     middle = area.top + height / 2
-    draw_text(drawn, number, area.left + first // 2, middle, size, readable_on(color), True, "middle")
-    draw_text(drawn, text, area.left + first + inset, middle, size, "#ffffff")
+    draw_text(image, number, area.left + first // 2, middle, size, readable_on(color), True, "middle")
+    draw_text(image, text, area.left + first + inset, middle, size, "#ffffff")
     return area
 
 
@@ -194,7 +194,7 @@ def annotate(open_again: Callable[[], Source], result: PredictionResult, is_vide
         Frames that it lacks are left out.
     is_video : bool
     folder : Path
-        Where to write.
+        Folder to write to.
     """
     numbers = set(result.frames.tolist())
     with open_again() as source:
@@ -206,8 +206,8 @@ def annotate(open_again: Callable[[], Source], result: PredictionResult, is_vide
         if not single:
             (folder / PICTURES).mkdir()
         for frame in frames:
-            drawn = Renderer(_single_frame(result, frame.number, frame.size))(frame)
-            Image.fromarray(drawn).save(folder / (PICTURE if single else f"{PICTURES}/{frame.number:05}.png"))
+            image = Renderer(_single_frame(result, frame.number, frame.size))(frame)
+            Image.fromarray(image).save(folder / (PICTURE if single else f"{PICTURES}/{frame.number:05}.png"))
 
 
 def _single_frame(result: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:

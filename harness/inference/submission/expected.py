@@ -63,7 +63,7 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     Raises
     ------
     InputError
-        For a list or data set that cannot be read or has no such list.
+        If the list or data set cannot be read, or the data set has no such list.
     """
     if not against.exists():
         raise InputError(f"{against} does not exist; pass a test list or the folder of a data set")

@@ -74,7 +74,7 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
     Raises
     ------
     InputError
-        With file and line of the first fault.
+        If a file is malformed; the message names file and line of the first fault.
     """
     layout, text = PREDICTED[task], read_text(path)
     first, _, body = text.rstrip().partition("\n")

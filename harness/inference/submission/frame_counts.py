@@ -32,13 +32,13 @@ class LineSources:
     Attributes
     ----------
     given : mapping of str to int
-        From a frames file; see `read_line_counts`.
+        Numbers of lines from a frames file; see `read_line_counts`.
     videos : mapping of str to Path
         Video files.
     annotated : mapping of str to int
         Lines of the annotations of a labeled split.
     listed : mapping of str to int
-        From the organizers' list of every frame.
+        Numbers of lines in the organizers' list of all frames.
     """
 
     given: Mapping[str, int] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSour
     Raises
     ------
     InputError
-        For a video without any source, and for a count that is too small for its crops.
+        If there is no source for a video, or a count is too small for its crops.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 
@@ -102,7 +102,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
     Raises
     ------
     InputError
-        With the line at fault.
+        If a line is malformed; the message names it.
     """
     counts: dict[str, int] = {}
     for number, video, lines in _parse_line_counts(path):
@@ -134,10 +134,10 @@ def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
 
 
 def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
-    if (given := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
-        return _checked_count(name, given, "frames file", last, f"the frames file has {given:,} lines for it")
-    if (listed := sources.listed.get(name)) is not None:
-        return _checked_count(name, listed, "list of frames", last, f"the list of frames has {listed:,} lines for it")
+    if (lines := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
+        return _checked_count(name, lines, "frames file", last, f"the frames file has {lines:,} lines for it")
+    if (lines := sources.listed.get(name)) is not None:
+        return _checked_count(name, lines, "list of frames", last, f"the list of frames has {lines:,} lines for it")
     path = video_path(name, sources.videos)
     if path is not None:
         frames = frame_count(path)
@@ -156,7 +156,7 @@ def _checked_count(name: str, lines: int, source: str, last: int, reason: str) -
     extra = max(0, last - lines)
     if extra > MAX_EXTRA_CROPS:
         raise InputError(
-            f"video '{name}': {reason}, but its last crop is of frame {last:,}; crops and count belong to different "
+            f"video '{name}': {reason}, but its last crop is frame {last:,}; crops and count belong to different "
             "videos: correct the count, or remove the crops of the other video"
         )
     return LineCount(lines, source, extra)

@@ -46,7 +46,7 @@ class RoundTrip:
     Attributes
     ----------
     metric : str
-        Of the task.
+        Metric of the task.
     files, memory : float
         Its value from the files and from memory.
     record : float or None
@@ -92,11 +92,11 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     ----------
     task : Task
     labels : Labels
-        Of the split.
+        Labels of the split.
     predictions : Predictions
         Outputs before smoothing.
     rows : Rows
-        Of the submission.
+        Rows of the submission.
     read_back, decoded : mapping of str to ndarray
         Predictions from the files and from memory, by output.
     missing : {"filled", "dropped"}
@@ -107,7 +107,7 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     Raises
     ------
     InputError
-        For a labeled frame without a line.
+        If a labeled frame has no line.
     FramelightError
         If scores differ.
     """

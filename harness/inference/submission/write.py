@@ -65,8 +65,7 @@ def submit(
     Raises
     ------
     InputError
-        For a split or list that the data set lacks, an `out` that is not empty, and frame counts that do not match the
-        crops.
+        If the data set has no such split or list, `out` is not empty, or frame counts do not match the crops.
     """
     from harness.jobs.models import load_model
 

@@ -209,8 +209,8 @@ def _random_geometry(
 
 def _uniform(pixels: Tensor, random: torch.Generator, low: float, high: float, channels: int = 1) -> Tensor:
     """Draw uniform numbers of shape [B, channels, 1, 1]."""
-    drawn = torch.rand(len(pixels), channels, 1, 1, generator=random, device=random.device)
-    return drawn * (high - low) + low
+    uniform = torch.rand(len(pixels), channels, 1, 1, generator=random, device=random.device)
+    return uniform * (high - low) + low
 
 
 def _bernoulli(pixels: Tensor, random: torch.Generator, share: float) -> Tensor:

@@ -40,7 +40,7 @@ class Augmentation(ValidatedSettings):
     Raises
     ------
     InputError
-        For a number out of range.
+        If a number is out of range.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class StillsConfig(ValidatedSettings):
     Raises
     ------
     InputError
-        For a number out of range, or if both stages are skipped.
+        If a number is out of range, or both stages are skipped.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class Hardware(ValidatedSettings):
     Raises
     ------
     InputError
-        For an unknown name or a number out of range.
+        If a name is unknown or a number is out of range.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def draw_errors(
     path : Path
         Not written if there are no errors.
     errors : sequence of Misclassification
-        In the order in which they are shown.
+        Errors in the order in which they are shown.
     crop : callable
         Loads the uint8 [H, W, 3] crop of an image.
     title : str

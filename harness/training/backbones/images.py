@@ -106,8 +106,8 @@ def load_images(
     workers : int
         Number of threads.
     recall : callable, optional
-        With `keep` False, called with a function that finds the unreadable images; returns its result, which consists
-        of JSON types and may come from an earlier call.
+        If `keep` is False, called with a function that finds the unreadable images. It returns the result of that
+        function, JSON types, which may be cached from an earlier call.
 
     Returns
     -------

@@ -70,13 +70,13 @@ class BalancedOrder:
         """Return the rows of an epoch; a pure function of seed and epoch."""
         random = np.random.default_rng([self.seed, epoch])
         classes = np.unique(self.labels[self.labels >= 0])
-        drawn, remaining = [np.flatnonzero(self.labels < 0)], int((self.labels >= 0).sum())
+        rows_by_class, remaining = [np.flatnonzero(self.labels < 0)], int((self.labels >= 0).sum())
         for index, label in enumerate(classes):
             rows, count = np.flatnonzero(self.labels == label), remaining // (len(classes) - index)
             rounds = [random.permutation(rows) for _ in range(-(-count // len(rows)))]
-            drawn.append(np.concatenate(rounds)[:count])
+            rows_by_class.append(np.concatenate(rounds)[:count])
             remaining -= count
-        return random.permutation(np.concatenate(drawn))
+        return random.permutation(np.concatenate(rows_by_class))
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,7 @@ StageCallback = Callable[[str, int, dict[str, float]], None]
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """What the stages of one training share.
+    """State that the stages of a training share.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ class Schedule(ValidatedSettings):
     Raises
     ------
     InputError
-        For a number out of range, or if both numbers of epochs are 0.
+        If a number is out of range, or both numbers of epochs are 0.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class Identities(ValidatedSettings):
     Raises
     ------
     InputError
-        For a number out of range.
+        If a number is out of range.
 
     Examples
     --------
@@ -135,7 +135,7 @@ class Expressions(ValidatedSettings):
     Raises
     ------
     InputError
-        For an unknown name or a number out of range.
+        If a name is unknown or a number is out of range.
 
     Examples
     --------

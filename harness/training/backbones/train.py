@@ -76,7 +76,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     hardware : Hardware
     work : Path, optional
         Working folder. The same call resumes an interrupted training from its last epoch there. It is removed when
-        `folder` is complete. Default: a hidden folder beside `folder`.
+        `folder` is complete. Default: a hidden folder next to `folder`.
     data : mapping, optional
         Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of that of
         the images.

@@ -48,7 +48,7 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
     Raises
     ------
     ValueError
-        Without a pair of one person or without a pair of two persons.
+        If there is no pair of one person or no pair of two persons.
     """
     normalized = _normalize_rows(np.asarray(embeddings, np.float32))
     subject = np.asarray(subject)
@@ -88,7 +88,7 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
     positive : ndarray of bool, shape (n,)
     scores : ndarray of shape (n,)
     far : float
-        From 0 to 1.
+        False accept rate, from 0 to 1.
     """
     negatives = np.sort(scores[~positive])[::-1]
     allowed = int(np.floor(far * len(negatives) + 1e-9))
@@ -118,9 +118,9 @@ def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     paired = np.bincount(subject, minlength=1) >= 2
     if paired.sum() > most // 2:
-        drawn = random.permutation(np.flatnonzero(paired))[: most // 2]
+        subset = random.permutation(np.flatnonzero(paired))[: most // 2]
         paired[:] = False
-        paired[drawn] = True
+        paired[subset] = True
     rows = np.flatnonzero(paired[subject])
     order = rows[np.lexsort((random.random(len(rows)), subject[rows]))]
     start = np.searchsorted(subject[order], subject[order])

@@ -40,7 +40,7 @@ class HeadOverride:
     Raises
     ------
     InputError
-        For an unknown output.
+        If the output is unknown.
 
     Examples
     --------
@@ -105,7 +105,7 @@ class HeadConfig:
     Raises
     ------
     InputError
-        For an unknown name or a number out of range.
+        If a name is unknown or a number is out of range.
 
     Examples
     --------
@@ -178,7 +178,7 @@ class HeadConfig:
         Returns
         -------
         HeadConfig
-            Of kind `mlp` with a hidden layer and `logistic_regression` without.
+            Head of kind `mlp` with a hidden layer, else `logistic_regression`.
         """
         settings = {
             name: value for name, value in self._overrides(output).items() if name not in ("output", "features")

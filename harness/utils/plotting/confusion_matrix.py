@@ -28,12 +28,12 @@ def draw_confusion_matrix(axes: Axes, counts: np.ndarray, classes: Sequence[str]
         Counts by true class (rows) and predicted class (columns).
     classes : sequence of C str
     what : str
-        What is counted, such as `images`.
+        Unit of the counts, such as `images`.
 
     Returns
     -------
     AxesImage
-        For `add_share_colorbar`.
+        Image of the shares, an argument of `add_share_colorbar`.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)

@@ -37,7 +37,7 @@ def label_points(
     axes : Axes
         Its limits and position must be final.
     points : sequence of (float, float)
-        In data coordinates.
+        Points in data coordinates.
     labels : sequence of str
         Empty labels are skipped.
     radii : sequence of float

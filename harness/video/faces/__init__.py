@@ -1,1 +1,1 @@
-"""Detect faces in frames, track them over time and cut out crops like those that runs were trained on."""
+"""Detect faces in frames, track them over time and crop them with the margin of the training crops."""

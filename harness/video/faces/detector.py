@@ -19,7 +19,7 @@ class Detector(Protocol):
     Attributes
     ----------
     name : str
-        As given by the user.
+        Name as the user gave it.
     identity : str
         Everything that the result depends on, for cache keys.
     """
@@ -66,7 +66,7 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     Raises
     ------
     InputError
-        For any other name, and if the file is not a YuNet model.
+        If the name is unknown, or the file is not a YuNet model.
     """
     if name == HAAR:
         from harness.video.faces.haar import HaarDetector

@@ -35,7 +35,7 @@ APPEARANCE_RANGE = 3.0
 at a change that is `APPEARANCE_RANGE` times the usual one larger."""
 
 DEFAULT_RATE = 25.0
-"""Frames per second where the rate is unknown."""
+"""Frames per second that are assumed if the rate is unknown."""
 FORBIDDEN_COST = 1e6
 """Cost of a match that is not allowed."""
 

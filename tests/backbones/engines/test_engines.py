@@ -1,4 +1,4 @@
-"""Whatever engine runs it, a backbone gives what torch gives, for any number of crops and from several threads."""
+"""Every engine reproduces the outputs of torch, for any batch size and from several threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -29,7 +29,7 @@ def assert_close(ours, theirs):
 
 @pytest.mark.parametrize("count", [1, 3, BATCH])
 @pytest.mark.parametrize("name", ENGINES)
-def test_it_gives_what_torch_gives(backbone, cache, name, count):
+def test_outputs_match_torch(backbone, cache, name, count):
     engine = open_engine(name, backbone, cache, BATCH)
     pixels = random_pixels(backbone.spec.preprocessing, count)
     assert (engine.name, engine.precision, engine.concurrent) == (name, "float32", True)
@@ -38,7 +38,7 @@ def test_it_gives_what_torch_gives(backbone, cache, name, count):
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_threads_share_it_and_each_has_its_own_outputs(backbone, cache, name):
+def test_is_thread_safe(backbone, cache, name):
     engine = open_engine(name, backbone, cache, BATCH)
     pixels = random_pixels(backbone.spec.preprocessing, 6 * BATCH).reshape(6, BATCH, 3, 16, 16)
     with ThreadPoolExecutor(3) as pool:
@@ -47,7 +47,7 @@ def test_threads_share_it_and_each_has_its_own_outputs(backbone, cache, name):
         assert_close(ours, expected(backbone, batch))
 
 
-def test_channels_last_is_the_arithmetic_of_the_network_laid_out_so(backbone, cache, make):
+def test_channels_last_outputs_equal_channels_last_network(backbone, cache, make):
     pixels = random_pixels(backbone.spec.preprocessing, BATCH)
     ours = open_engine("torch channels-last", backbone, cache, BATCH)(pixels)
     other = make().to(memory_format=torch.channels_last)
@@ -57,14 +57,14 @@ def test_channels_last_is_the_arithmetic_of_the_network_laid_out_so(backbone, ca
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_the_backbone_stays_as_it_is(backbone, cache, name):
+def test_backbone_is_not_modified(backbone, cache, name):
     before = [(tensor.data_ptr(), tensor.stride()) for tensor in backbone.state_dict().values()]
     open_engine(name, backbone, cache, BATCH)(random_pixels(backbone.spec.preprocessing, 1))
     assert [(tensor.data_ptr(), tensor.stride()) for tensor in backbone.state_dict().values()] == before
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_a_network_without_a_classifier_has_scores_of_no_columns(make, tmp_path_factory, name):
+def test_network_without_classifier_has_zero_score_columns(make, tmp_path_factory, name):
     bare = make(labels=())
     engine = open_engine(name, bare, tmp_path_factory.getbasetemp() / "bare", 2)
     embeddings, scores = engine(random_pixels(bare.spec.preprocessing, 3))
@@ -72,7 +72,7 @@ def test_a_network_without_a_classifier_has_scores_of_no_columns(make, tmp_path_
 
 
 @pytest.mark.parametrize("name", ["torch", "torch channels-last", openvino])
-def test_bf16_is_near_and_not_the_same(backbone, cache, name):
+def test_bf16_is_close_but_not_equal(backbone, cache, name):
     engine = open_engine(name, backbone, cache, BATCH, "bf16")
     assert engine.precision == "bf16"
     found = engine_difference(engine, backbone)
@@ -83,7 +83,7 @@ def test_bf16_is_near_and_not_the_same(backbone, cache, name):
 
 @pytest.mark.parametrize("name", ["onnxruntime", openvino])
 @pytest.mark.parametrize("count", [1, 5])
-def test_a_network_that_came_as_onnx_runs_as_it_is(foreign, tmp_path, name, count):
+def test_imported_onnx_network_runs_unchanged(foreign, tmp_path, name, count):
     pixels = random_pixels(foreign.spec.preprocessing, count)
     assert_close(open_engine(name, foreign, tmp_path, 2)(pixels), expected(foreign, pixels))
     assert not list(tmp_path.glob("onnx-*"))
@@ -91,8 +91,8 @@ def test_a_network_that_came_as_onnx_runs_as_it_is(foreign, tmp_path, name, coun
 
 @pytest.mark.parametrize("precision, least", [("float32", 0.999999), ("bf16", 0.99)])
 @pytest.mark.parametrize("count", [1, BATCH, 2 * BATCH + 1])
-def test_the_steps_of_the_device_engine(backbone, precision, least, count):
-    """On the CPU: what it copies where and cuts off; its graph needs a GPU."""
+def test_device_engine_steps(backbone, precision, least, count):
+    """Copies and padding on the CPU; the CUDA graph needs a GPU."""
     engine = CudaEngine(backbone, BATCH, precision, device="cpu")
     pixels = random_pixels(backbone.spec.preprocessing, count)
     ours, theirs = engine(pixels), expected(backbone, pixels)

@@ -1,4 +1,4 @@
-"""Pieces of a fixed size, differences, kept facts, and the memory that torch keeps."""
+"""Batching, parity, the cache of engines, and memory reuse."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from backbones.spec import Preprocessing
 
 
 @given(st.integers(1, 40), st.integers(1, 12))
-def test_pieces_have_the_size_and_give_what_the_whole_gives(count, size):
+def test_batches_have_fixed_size_and_same_outputs(count, size):
     pixels = np.arange(count * 12, dtype=np.float32).reshape(count, 3, 2, 2)
 
     def run(piece):
@@ -28,7 +28,7 @@ def test_pieces_have_the_size_and_give_what_the_whole_gives(count, size):
     np.testing.assert_array_equal(scores, pixels[:, 0, 0])
 
 
-def test_the_worse_of_embeddings_and_scores_counts():
+def test_parity_is_the_worse_of_embeddings_and_scores():
     ours = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5]]))
     theirs = (np.float32([[1, 0], [0, 2]]), np.float32([[1, 1], [3, 5.5]]))
     found = output_difference(ours, theirs)
@@ -39,20 +39,20 @@ def test_the_worse_of_embeddings_and_scores_counts():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_outputs_that_are_not_finite_are_no_parity(value):
+def test_non_finite_outputs_have_no_parity(value):
     sound = (np.ones((2, 3), np.float32), np.float32([[1, 2], [3, 4]]))
     for broken in ((sound[0], np.float32([[1, 2], [3, value]])), (np.full((2, 3), value, np.float32), sound[1])):
         assert not output_difference(broken, sound).is_within_tolerance
 
 
-def test_constant_outputs_are_the_same_or_not():
+def test_parity_of_constant_outputs():
     zeros, ones = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
     none = np.zeros((2, 0), np.float32)
     assert output_difference((zeros, none), (zeros, none)).is_within_tolerance
     assert not output_difference((ones, none), (zeros, none)).is_within_tolerance
 
 
-def test_drawn_pixels_are_the_same_at_every_call_and_fill_the_range():
+def test_random_pixels_are_deterministic_and_cover_the_range():
     preprocessing = Preprocessing(20, value_range=255.0, mean=(0, 0, 0), std=(1, 1, 1))
     pixels = random_pixels(preprocessing, 3)
     assert pixels.shape == (3, 3, 20, 20) and pixels.dtype == np.float32
@@ -60,7 +60,7 @@ def test_drawn_pixels_are_the_same_at_every_call_and_fill_the_range():
     np.testing.assert_array_equal(pixels, random_pixels(preprocessing, 3))
 
 
-def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
+def test_cached_file_is_rebuilt_for_other_metadata(tmp_path):
     made = []
 
     def make(path):
@@ -84,7 +84,7 @@ def test_a_kept_file_is_made_again_when_it_is_of_other_facts(tmp_path):
         lambda path: path.with_name("card.json").unlink(),
     ],
 )
-def test_a_kept_file_that_is_damaged_is_made_again(tmp_path, damage):
+def test_damaged_cached_file_is_rebuilt(tmp_path, damage):
     def make(path):
         path.write_bytes(b"value 1")
 
@@ -94,14 +94,14 @@ def test_a_kept_file_that_is_damaged_is_made_again(tmp_path, damage):
     assert path.read_bytes() == b"value 1" and len(list(path.parent.iterdir())) == 2
 
 
-def test_a_file_whose_making_fails_is_not_there(tmp_path):
+def test_failed_build_leaves_no_file(tmp_path):
     with pytest.raises(ValueError):
         cached_file(tmp_path / "folder", "file", {}, lambda path: path.write_text("half") and int("x"))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '"a"', "\x00"])
-def test_facts_of_a_damaged_file_are_forgotten(tmp_path, text):
+def test_damaged_cache_is_ignored(tmp_path, text):
     path = tmp_path / "facts.json"
     path.write_text(text)
     assert read_fact(path, "a") is None
@@ -141,7 +141,7 @@ print(usual, kept, still, faults(), held - resident(), faults(700_000))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
-def test_memory_is_kept_while_something_holds_it_and_given_back_after():
+def test_memory_is_released_after_the_last_reference():
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
     usual, kept, still, after, returned, small = map(int, done.stdout.split())
     assert kept < usual / 10 and still < usual / 10 and after > usual / 2

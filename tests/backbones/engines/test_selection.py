@@ -1,4 +1,4 @@
-"""Names and what is said of those that cannot be used; what is measured, remembered and followed; what is refused."""
+"""Selection, benchmark and cache of engines, and errors of engines that cannot be used."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ LITTLE, SOME = 8_000_000, 10_000_000
 
 @pytest.fixture
 def own_cache(cache, tmp_path):
-    """A copy of the shared one, to be altered."""
+    """A copy of the shared fixture that tests may modify."""
     return shutil.copytree(cache, tmp_path / "cache")
 
 
@@ -34,7 +34,7 @@ def rewrite(path, change):
     path.write_text(json.dumps(facts))
 
 
-def test_an_unknown_engine_is_named(backbone, tmp_path):
+def test_unknown_engine_raises(backbone, tmp_path):
     with pytest.raises(BackboneError, match="unknown engine 'onnxrutime'; did you mean onnxruntime"):
         open_engine("onnxrutime", backbone, tmp_path, BATCH)
 
@@ -47,13 +47,13 @@ def test_an_unknown_engine_is_named(backbone, tmp_path):
         ("torch", "fp16", r"torch does not support fp16; use "),
     ],
 )
-def test_a_precision_that_it_does_not_have(backbone, tmp_path, name, precision, message):
+def test_unsupported_precision_raises(backbone, tmp_path, name, precision, message):
     with pytest.raises(BackboneError, match=message):
         open_engine(name, backbone, tmp_path, BATCH, precision)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_an_engine_that_is_not_there_says_what_it_needs(backbone, tmp_path):
+def test_missing_engine_names_its_requirements(backbone, tmp_path):
     with pytest.raises(BackboneError, match="cuda is not available here; it needs an NVIDIA GPU"):
         open_engine("cuda", backbone, tmp_path, BATCH)
     with pytest.raises(BackboneError, match="does not support fp16|cuda is not available"):
@@ -61,19 +61,19 @@ def test_an_engine_that_is_not_there_says_what_it_needs(backbone, tmp_path):
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or not torch.version.cuda, reason="there is a GPU, or no CUDA")
-def test_a_gpu_that_cannot_be_used_leaves_the_work_to_another_engine(backbone, tmp_path):
+def test_unusable_gpu_falls_back_to_another_engine(backbone, tmp_path):
     """What torch says of a GPU without a driver, or whose memory others fill, is no traceback."""
     with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*use another engine"):
         ENGINES["cuda"].open(backbone, tmp_path, BATCH, "float32")
 
 
 @pytest.mark.skipif(bool(find_spec("openvino")), reason="OpenVINO is installed")
-def test_openvino_says_how_it_is_installed(backbone, tmp_path):
+def test_missing_openvino_names_its_package(backbone, tmp_path):
     with pytest.raises(BackboneError, match=r"pip install 'framelight\[openvino\]'"):
         open_engine("openvino", backbone, tmp_path, BATCH)
 
 
-def test_what_needs_no_preparation_comes_first(backbone, foreign):
+def test_engines_without_preparation_come_first(backbone, foreign):
     assert available_engines(backbone)[:2] == ("torch channels-last", "onnxruntime")
     assert "torch" in available_engines(backbone, "bf16") and "onnxruntime" not in available_engines(backbone, "bf16")
     assert available_engines(foreign)[0] == "onnxruntime" and not any(
@@ -81,7 +81,7 @@ def test_what_needs_no_preparation_comes_first(backbone, foreign):
     )
 
 
-def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
+def test_imported_onnx_network_does_not_run_in_torch(foreign, tmp_path):
     with pytest.raises(
         BackboneError, match="torch cannot run mine, which was imported from an ONNX file; use onnxruntime"
     ):
@@ -89,16 +89,16 @@ def test_a_network_that_came_as_onnx_does_not_run_in_torch(foreign, tmp_path):
 
 
 @pytest.mark.parametrize("crops", [0, 1, LITTLE])
-def test_little_work_is_done_as_it_is_without_measuring(backbone, tmp_path, crops, logged):
+def test_small_extraction_skips_the_benchmark(backbone, tmp_path, crops, logged):
     assert select_engine(backbone, tmp_path / "cache", BATCH, WORKERS, crops) == "torch channels-last"
     assert not logged and not (tmp_path / "cache").exists()
 
 
-def test_a_network_that_came_as_onnx_is_run_by_onnx_runtime(foreign, tmp_path):
+def test_imported_onnx_network_runs_in_onnx_runtime(foreign, tmp_path):
     assert select_engine(foreign, tmp_path, BATCH, WORKERS, 10**9) == "onnxruntime"
 
 
-def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logged):
+def test_benchmark_result_is_cached_and_used(backbone, own_cache, logged):
     chosen = select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     [(key, found)] = json.loads((own_cache / "choices.json").read_text()).items()
     assert set(found) == {"torch channels-last", "onnxruntime"} and min(found.values()) > 0
@@ -119,7 +119,7 @@ def test_what_was_measured_is_remembered_and_followed(backbone, own_cache, logge
     assert len(logged) == 1
 
 
-def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(backbone, own_cache, logged):
+def test_cached_choice_of_a_missing_engine_is_replaced(backbone, own_cache, logged):
     """Stores of earlier versions remember `torch compiled`."""
     select_engine(backbone, own_cache, BATCH, WORKERS, SOME)
     [key] = json.loads((own_cache / "choices.json").read_text())
@@ -133,7 +133,7 @@ def test_a_choice_of_an_engine_that_is_no_longer_there_is_made_among_the_others(
     assert len(logged) == 1 and "onnxruntime" in logged[0] and "torch compiled" not in logged[0]
 
 
-def test_outputs_are_held_against_torch_once(backbone, cache):
+def test_outputs_are_compared_with_torch_once(backbone, cache):
     [(key, found)] = json.loads((cache / "parity.json").read_text()).items()
     assert key.startswith("onnxruntime, ") and found["of_range"] <= 1e-3 and found["cosine"] > 0.99999
     before = (cache / "parity.json").stat().st_mtime_ns
@@ -141,14 +141,14 @@ def test_outputs_are_held_against_torch_once(backbone, cache):
     assert (cache / "parity.json").stat().st_mtime_ns == before
 
 
-def test_a_damaged_export_is_made_again(backbone, own_cache):
+def test_damaged_export_is_rebuilt(backbone, own_cache):
     path = export_of(backbone, own_cache)
     path.write_bytes(path.read_bytes()[:-100])
     assert engine_difference(open_engine("onnxruntime", backbone, own_cache, BATCH), backbone).is_within_tolerance
     assert json.loads(path.with_name("card.json").read_text())["backbone"] == backbone_fingerprint(backbone)
 
 
-def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, own_cache, logged):
+def test_engine_with_different_outputs_is_rejected(backbone, make, own_cache, logged):
     """An export of other weights, with a card that says it is sound."""
     other = make(seed=1)
     open_engine("onnxruntime", other, own_cache, BATCH)
@@ -166,7 +166,7 @@ def test_an_engine_of_other_outputs_is_refused_and_not_chosen(backbone, make, ow
     assert len(logged) == 5 and "onnxruntime" in logged[4]
 
 
-def test_a_cache_that_cannot_be_written_is_named(backbone, tmp_path):
+def test_unwritable_cache_raises(backbone, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BackboneError, match="cannot write .*file"):
         open_engine("onnxruntime", backbone, tmp_path / "file", BATCH)

@@ -15,7 +15,7 @@ def weights(tmp_path):
     return tmp_path / "w.pt"
 
 
-def test_an_imported_entry_is_listed_shown_and_loaded(weights, tmp_path, capsys):
+def test_imported_entry_is_listed_shown_and_loaded(weights, tmp_path, capsys):
     store = ["--store", str(tmp_path / "store")]
     assert main(["backbones", "import", str(weights), "--name", "mine", "--classes", "no, yes", *store]) == 0
     said = capsys.readouterr().out
@@ -29,7 +29,7 @@ def test_an_imported_entry_is_listed_shown_and_loaded(weights, tmp_path, capsys)
     assert backbones.load("mine", tmp_path / "store" / "artifacts" / "backbones").score_labels == ("no", "yes")
 
 
-def test_what_is_wrong_ends_with_2(weights, tmp_path, capsys):
+def test_wrong_input_exits_with_2(weights, tmp_path, capsys):
     store = ["--store", str(tmp_path / "store")]
     wrong = ["--name", "mine", "--architecture", "tiny_mobilenet", *store]
     assert main(["backbones", "import", str(weights), *wrong]) == 2
@@ -41,7 +41,7 @@ def test_what_is_wrong_ends_with_2(weights, tmp_path, capsys):
     assert ended.value.code == 2 and "--name" in capsys.readouterr().err
 
 
-def test_figures_of_a_card_are_a_line_each_to_four_digits(tmp_path, capsys):
+def test_card_numbers_have_four_digits(tmp_path, capsys):
     backbones.save_checkpoint(
         tmp_path / "artifacts/backbones/mine",
         backbones.build("tiny_resnet", seed=1),
@@ -58,7 +58,7 @@ def test_figures_of_a_card_are_a_line_each_to_four_digits(tmp_path, capsys):
     assert "parent" not in shown
 
 
-def test_a_store_that_is_a_file_ends_with_2(weights, tmp_path, capsys):
+def test_store_that_is_a_file_exits_with_2(weights, tmp_path, capsys):
     (tmp_path / "file").touch()
     for command in (["backbones"], ["backbones", "mine"], ["backbones", "import", str(weights), "--name", "mine"]):
         assert main([*command, "--store", str(tmp_path / "file")]) == 2

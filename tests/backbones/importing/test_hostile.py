@@ -1,4 +1,4 @@
-"""Files that would do something when unpickled are refused by name, and nothing of them is done."""
+"""Hostile pickles are rejected with the names that they refer to, and none of their code is executed."""
 
 import functools
 import importlib
@@ -93,7 +93,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("name", PAYLOADS)
-def test_what_it_contains_is_named(name, marker, tmp_path):
+def test_forbidden_global_is_named(name, marker, tmp_path):
     path = tmp_path / "net.pt"
     in_module(PAYLOADS[name](marker), path)
     assert f"contains {name}" in refused(path, tmp_path) or f"a call of {name}" in refused(path, tmp_path)
@@ -102,7 +102,7 @@ def test_what_it_contains_is_named(name, marker, tmp_path):
 
 @pytest.mark.parametrize("name", LIVE)
 @pytest.mark.parametrize("place", PLACES)
-def test_wherever_it_is(name, place, marker, tmp_path):
+def test_forbidden_global_is_found_at_any_depth(name, place, marker, tmp_path):
     path = tmp_path / "net.pt"
     PLACES[place](PAYLOADS[name](marker), path)
     said = refused(path, tmp_path)
@@ -116,19 +116,19 @@ def test_wherever_it_is(name, place, marker, tmp_path):
     pytest.fail("the payload was none: unpickling did not run it either")
 
 
-def test_in_the_type_of_a_storage(marker, tmp_path):
+def test_forbidden_storage_type_is_named(marker, tmp_path):
     for kind, name in ((os.system, "posix.system"), (nn.Linear, "a storage of type torch.nn.modules.linear.Linear")):
         tensor = Call(torch._utils._rebuild_tensor_v2, Kept(kind, "0", 4), 0, (4,), (1,), False, OrderedDict())
         path = archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)})
         assert name in refused(path, tmp_path)
 
 
-def test_several_are_listed(marker, tmp_path):
+def test_several_forbidden_globals_are_listed(marker, tmp_path):
     torch.save({"a": Call(eval, "1"), "b": [Call(os.system, touch(marker))], "w": torch.ones(1)}, tmp_path / "net.pt")
     assert "contains builtins.eval, posix.system" in refused(tmp_path / "net.pt", tmp_path)
 
 
-def test_partial_and_reduce_of_what_was_made(marker, tmp_path):
+def test_partial_and_reduce_are_forbidden(marker, tmp_path):
     """Names may be kept, but what is kept is never called: neither a partial nor a tensor's hooks."""
     torch.save({"w": torch.ones(1), "hook": functools.partial(os.system, touch(marker))}, tmp_path / "a.pt")
     assert "posix.system" in refused(tmp_path / "a.pt", tmp_path)
@@ -141,7 +141,7 @@ def test_partial_and_reduce_of_what_was_made(marker, tmp_path):
 
 
 def raw(marker):
-    """Pickles that no pickler writes, and what is said of them."""
+    """Handwritten pickles, and their error messages."""
     shell = touch(marker).encode()
     linear = b"ctorch.nn.modules.linear\nLinear\n"
     doubled = b"]" + b"2\x86" * 60
@@ -202,7 +202,7 @@ def raw(marker):
 
 @pytest.mark.parametrize("case", raw(Path("marker")))
 @pytest.mark.parametrize("zipped", [False, True])
-def test_pickles_that_no_pickler_writes(case, zipped, marker, tmp_path):
+def test_handwritten_pickles_are_rejected(case, zipped, marker, tmp_path):
     data, expected = raw(marker)[case]
     path = tmp_path / "net.pt"
     archive(path, data) if zipped else path.write_bytes(data)
@@ -210,7 +210,7 @@ def test_pickles_that_no_pickler_writes(case, zipped, marker, tmp_path):
     assert not marker.exists()
 
 
-def test_a_tree_that_holds_itself_ends(tmp_path):
+def test_recursive_module_tree_is_rejected(tmp_path):
     network = nn.Sequential(nn.ReLU())
     network._modules["0"]._modules["again"] = network
     torch.save(network, tmp_path / "loop.pt")
@@ -222,7 +222,7 @@ def test_a_tree_that_holds_itself_ends(tmp_path):
     assert "nested too deeply or recursively" in refused(tmp_path / "doubled.pt", tmp_path)
 
 
-def test_layers_that_are_none(tmp_path):
+def test_objects_that_are_not_layers_are_rejected(tmp_path):
     network = nn.Sequential(nn.ReLU())
     network._modules["0"] = {"weight": 1}
     torch.save(network, tmp_path / "a.pt")
@@ -233,7 +233,7 @@ def test_layers_that_are_none(tmp_path):
     assert "not a tensor" in refused(tmp_path / "b.pt", tmp_path)
 
 
-def test_a_class_of_ones_own_is_named(tmp_path):
+def test_user_class_is_named(tmp_path):
     module = types.ModuleType("my_networks")
     module.Mine = type("Mine", (nn.Linear,), {"__module__": "my_networks"})
     with pytest.MonkeyPatch.context() as patch:
@@ -262,18 +262,18 @@ DOUBLED = b")" + b"q\x00h\x00\x86" * 60
         (b"]q\x00h\x00a.", "no network"),
     ],
 )
-def test_what_the_loader_of_torch_would_hash_print_or_allocate_without_end(data, expected, tmp_path):
+def test_unbounded_hash_repr_and_allocation_are_rejected(data, expected, tmp_path):
     """All in opcodes and globals that `torch.load(weights_only=True)` reads."""
     assert expected in refused(archive(tmp_path / "net.pt", b"\x80\x02" + data), tmp_path)
 
 
-def test_other_protocols_are_named(tmp_path):
+def test_other_pickle_protocols_are_rejected(tmp_path):
     torch.save({"w": torch.ones(1)}, tmp_path / "net.pt", pickle_protocol=4)
     assert "protocol 4, but only protocol 2" in refused(tmp_path / "net.pt", tmp_path)
 
 
-def test_pickle_itself_would_have_run_the_raw_ones(marker):
-    """So that the raw pickles above are what they claim to be."""
+def test_hostile_files_execute_code_with_plain_pickle(marker):
+    """The raw pickles above really execute code with plain pickle."""
     for case in ("global, protocol 0", "inst", "obj"):
         with suppress(Exception):
             pickle.loads(raw(marker)[case][0])

@@ -1,4 +1,4 @@
-"""Archives and tensors made to be believed: nothing is unpacked beyond its size, nor read beyond its storage."""
+"""Hostile archives and tensors: no read exceeds the size of the file or of a storage."""
 
 import zipfile
 from collections import OrderedDict
@@ -9,7 +9,7 @@ import torch
 from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled, refused
 
 
-def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):
+def test_compressed_archive_is_rejected(tmp_path):
     tensor = Call(
         torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 10**6), 0, (10**6,), (1,), False, OrderedDict()
     )
@@ -20,14 +20,14 @@ def test_an_archive_that_unpacks_to_more_than_it_is(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_entries_that_are_there_twice(tmp_path):
+def test_duplicate_archive_entries_are_rejected(tmp_path):
     path = archive(tmp_path / "net.pt", pickled({}), {"0": b"one"})
     with zipfile.ZipFile(path, "a") as file:
         file.writestr("archive/data/0", b"two")
     assert "overlap" in refused(path, tmp_path)
 
 
-def test_entries_whose_names_differ_in_case_alone(tmp_path):
+def test_entries_differing_only_in_case_are_rejected(tmp_path):
     """torch's reader takes the one for the other."""
     path = archive(tmp_path / "net.pt", pickled({}), {"0": b"one"})
     with zipfile.ZipFile(path, "a") as file:
@@ -36,7 +36,7 @@ def test_entries_whose_names_differ_in_case_alone(tmp_path):
 
 
 @pytest.mark.parametrize("numel", [5, 10**6])
-def test_storages_that_claim_more_than_is_there(numel, tmp_path):
+def test_oversized_storages_are_rejected(numel, tmp_path):
     tensor = Call(
         torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", numel), 0, (4,), (1,), False, OrderedDict()
     )
@@ -48,7 +48,7 @@ def test_storages_that_claim_more_than_is_there(numel, tmp_path):
 
 
 @pytest.mark.parametrize("key", ["../data.pkl", "../../../../etc/passwd", "/etc/passwd", "1", "\x1b[2J"])
-def test_storages_are_looked_for_in_the_file_alone(key, tmp_path):
+def test_storages_are_read_from_the_archive_only(key, tmp_path):
     tensor = Call(torch._utils._rebuild_tensor_v2, Kept(torch.ByteStorage, key, 4), 0, (4,), (1,), False, OrderedDict())
     said = refused(archive(tmp_path / "net.pt", pickled({"w": tensor}), {"0": bytes(16)}), tmp_path)
     assert said.isprintable() and ("is missing" in said or "bytes for 4 elements" in said)
@@ -73,7 +73,7 @@ def test_storages_are_looked_for_in_the_file_alone(key, tmp_path):
         (4, 0, (1,) * 40, (1,) * 40),
     ],
 )
-def test_tensors_beyond_their_storage(numel, offset, shape, stride, tmp_path):
+def test_tensors_beyond_their_storage_are_rejected(numel, offset, shape, stride, tmp_path):
     tensor = Call(
         torch._utils._rebuild_tensor_v2,
         Kept(torch.FloatStorage, "0", numel),
@@ -88,7 +88,7 @@ def test_tensors_beyond_their_storage(numel, offset, shape, stride, tmp_path):
     assert "an invalid call of torch._utils._rebuild_tensor_v2" in said or "cannot be read as a torch.save file" in said
 
 
-def test_numbers_of_a_tensor_that_are_none_and_without_end(tmp_path):
+def test_invalid_and_huge_tensor_arguments_are_rejected(tmp_path):
     endless = ()
     for _ in range(60):
         endless = (endless, endless)

@@ -1,4 +1,4 @@
-"""Networks pickled by the releases that published emotion weights were made with give what they gave there."""
+"""Networks pickled by old releases of the libraries reproduce their original outputs."""
 
 import hashlib
 
@@ -30,7 +30,7 @@ def imported(tmp_path):
 
 
 def assert_same(network, path):
-    """The import computes what the file's network computed where it was written."""
+    """The imported network reproduces the outputs recorded by the release that wrote the file."""
     expected, size = computed(path), network.spec.input_size
     with torch.inference_mode():
         embedding, scores = network(pictures(size))
@@ -76,7 +76,7 @@ def test_mobilefacenet_of_emotiefflib(releases, imported, file):
     assert_same(network, path)
 
 
-def test_whole_networks_in_the_format_before_torch_1_6_say_what_to_do(releases, imported):
+def test_legacy_pickled_network_raises_with_hint(releases, imported):
     with pytest.raises(
         BackboneError,
         match=r"before torch 1.6; load it with the versions that wrote it and save its "
@@ -85,7 +85,7 @@ def test_whole_networks_in_the_format_before_torch_1_6_say_what_to_do(releases, 
         imported(releases.file("timm==0.6.13", "enet_b0_8.legacy"))
 
 
-def test_the_card_says_where_it_came_from(releases, imported, tmp_path):
+def test_card_has_the_source(releases, imported, tmp_path):
     path = releases.file("timm==0.4.5", "enet_b0_8.pt")
     imported(path)
     card = backbones.read_card(tmp_path / "entries" / "mine")
@@ -94,7 +94,7 @@ def test_the_card_says_where_it_came_from(releases, imported, tmp_path):
     assert card["file_format"] == "torch module timm.models.efficientnet.EfficientNet"
 
 
-def test_what_the_tensors_do_not_tell_is_told_by_the_layers(releases, imported):
+def test_layer_settings_decide_between_equal_tensors(releases, imported):
     """EfficientNet-B0 with TensorFlow's padding has the same tensors as the one without."""
     with pytest.raises(
         BackboneError, match="has the tensors of efficientnet_b0 but different layer settings: conv_stem"
@@ -102,17 +102,17 @@ def test_what_the_tensors_do_not_tell_is_told_by_the_layers(releases, imported):
         imported(releases.file("timm==0.6.13", "padded.pt"), architecture="tf_efficientnet_b0")
 
 
-def test_another_pooling_is_refused(releases, imported):
+def test_other_pooling_is_rejected(releases, imported):
     with pytest.raises(BackboneError, match="global_pool has pool_type max where avg is expected"):
-        imported(releases.file("timm==0.9.16", "pooled.pt"))
+        imported(releases.file("timm==0.6.13", "pooled.pt"))
 
 
-def test_a_classifier_whose_output_is_no_logits_is_refused(releases, imported):
+def test_classifier_with_softmax_is_rejected(releases, imported):
     with pytest.raises(BackboneError, match="classifier of .* contains a Softmax"):
         imported(releases.file("timm==0.6.13", "softmax.pt"))
 
 
-def test_the_wrong_architecture_lists_the_first_tensors(releases, imported, tmp_path):
+def test_wrong_architecture_lists_first_mismatches(releases, imported, tmp_path):
     path = releases.file("timm==0.6.13", "small.pt")
     with pytest.raises(
         BackboneError,

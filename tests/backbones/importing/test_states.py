@@ -1,4 +1,4 @@
-"""State dicts, safetensors and Lightning checkpoints: every tensor lands."""
+"""State dicts, safetensors and Lightning checkpoints."""
 
 import argparse
 import functools
@@ -51,7 +51,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("form", WRITERS)
-def test_the_forms_of_a_state_dict(form, tiny, state, entries, tmp_path):
+def test_state_dict_variants(form, tiny, state, entries, tmp_path):
     WRITERS[form](state, tmp_path / "weights.bin")
     backbones.import_file(tmp_path / "weights.bin", "mine", entries, classes=CLASSES)
     loaded = backbones.load("mine", entries)
@@ -60,7 +60,7 @@ def test_the_forms_of_a_state_dict(form, tiny, state, entries, tmp_path):
     assert_equal(loaded, tiny)
 
 
-def test_plain_timm_weights_keep_timm_s_preprocessing(entries, tmp_path, logged):
+def test_timm_weights_keep_timm_preprocessing(entries, tmp_path, logged):
     network = timm.create_model("resnet18", num_classes=12).eval()
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "resnet18")
@@ -72,7 +72,7 @@ def test_plain_timm_weights_keep_timm_s_preprocessing(entries, tmp_path, logged)
 
 
 @pytest.mark.parametrize("named", [None, "tf_efficientnet_b0_ns", "tf_efficientnet_b0.ns_jft_in1k", "efficientnet_b0"])
-def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entries, tmp_path, logged):
+def test_identity_weights_without_classifier_give_embeddings_alone(named, entries, tmp_path, logged):
     """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
     network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
     torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
@@ -89,7 +89,7 @@ def test_identity_weights_without_a_classifier_give_embeddings_alone(named, entr
 
 
 @pytest.mark.parametrize("name, size", [("tiny_resnet", 64), ("mobilefacenet", 112)])
-def test_our_own_networks_without_a_classifier(name, size, entries, tmp_path):
+def test_project_networks_without_classifier(name, size, entries, tmp_path):
     network = backbones.build(name, ())
     torch.save(network.network.state_dict(), tmp_path / "w.pt")
     backbones.import_file(tmp_path / "w.pt", "faces", entries)
@@ -98,8 +98,8 @@ def test_our_own_networks_without_a_classifier(name, size, entries, tmp_path):
     assert_equal(loaded, network, size)
 
 
-def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged):
-    """Its best epoch's network; heads and losses are beside it."""
+def test_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged):
+    """The network of the best epoch, next to heads and losses."""
     pixels = torch.randn(24, 3, 64, 64, generator=torch.Generator().manual_seed(2))
     targets = {"class": (torch.arange(24) % 3, torch.ones(24, dtype=torch.bool))}
     values = iter((0.2, 0.9, 0.5))
@@ -123,7 +123,7 @@ def test_a_lightning_checkpoint_of_this_project(tiny, entries, tmp_path, logged)
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
-def test_a_checkpoint_with_hyperparameters(state, entries, tmp_path):
+def test_checkpoint_with_hyperparameters(state, entries, tmp_path):
     """What Lightning and people put beside the weights: dictionaries of its own, numpy numbers, paths, partials."""
     beside = {
         "hyper_parameters": AttributeDict(lr=np.float32(1e-3), rates=np.float64(2), path=Path("a")),
@@ -137,7 +137,7 @@ def test_a_checkpoint_with_hyperparameters(state, entries, tmp_path):
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
-def test_a_checkpoint_says_what_its_backbone_is(tiny, state, entries, tmp_path):
+def test_checkpoint_metadata_is_used(tiny, state, entries, tmp_path):
     about = {
         "architecture": "tiny_mobilenet",
         "classes": list(CLASSES),
@@ -166,7 +166,7 @@ def test_a_checkpoint_says_what_its_backbone_is(tiny, state, entries, tmp_path):
         ({"mean": ["0", 0.5, 0.5]}, "three numbers"),
     ],
 )
-def test_pixels_that_cannot_be_are_refused(preprocessing, message, tiny, state, entries, tmp_path):
+def test_invalid_preprocessing_is_rejected(preprocessing, message, tiny, state, entries, tmp_path):
     about = {**tiny.about(), "preprocessing": {**tiny.spec.preprocessing.as_dict(), **preprocessing}}
     torch.save(
         {
@@ -181,7 +181,7 @@ def test_pixels_that_cannot_be_are_refused(preprocessing, message, tiny, state, 
     assert not entries.exists()
 
 
-def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_path, logged):
+def test_assumed_padding_is_reported(entries, tmp_path, logged):
     for model, other in (("mobilenetv3_large_100", "tf_mobilenetv3_large_100"), ("resnet18", None)):
         save_file(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "w.safetensors")
         logged.clear()
@@ -190,7 +190,7 @@ def test_which_of_two_paddings_was_taken_is_said_whichever_it_is(entries, tmp_pa
         assert any("has the same tensors" in line for line in logged) == (other is not None)
 
 
-def test_half_precision_becomes_single(tiny, state, entries, tmp_path):
+def test_half_precision_is_converted_to_float32(tiny, state, entries, tmp_path):
     torch.save(
         {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()},
         tmp_path / "w.pt",
@@ -201,7 +201,7 @@ def test_half_precision_becomes_single(tiny, state, entries, tmp_path):
     torch.testing.assert_close(outputs(loaded), outputs(tiny), rtol=0.05, atol=0.05)
 
 
-def test_files_from_before_batches_were_counted(tiny, state, entries, tmp_path):
+def test_files_without_num_batches_tracked(tiny, state, entries, tmp_path):
     torch.save({name: tensor for name, tensor in state.items() if "num_batches" not in name}, tmp_path / "w.pt")
     backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
     assert_equal(backbones.load("mine", entries), tiny)
@@ -228,7 +228,7 @@ def test_views_and_shared_storages(tmp_path):
             assert torch.equal(found.state[name], expected) and found.state[name].dtype == expected.dtype
 
 
-def test_numbers_of_a_machine_of_the_other_byte_order(tmp_path):
+def test_big_endian_tensors(tmp_path):
     numbers = torch.arange(4.0)
     tensor = Call(
         torch._utils._rebuild_tensor_v2, Kept(torch.FloatStorage, "0", 4), 0, (2, 2), (2, 1), False, OrderedDict()

@@ -1,4 +1,4 @@
-"""Files that are not what they should be: one message each, with the first offending names, and no entry."""
+"""Invalid weights files: one error message each, and no entry."""
 
 import re
 
@@ -34,14 +34,14 @@ def altered(state, change):
     ],
 )
 @pytest.mark.parametrize("architecture", ["tiny_mobilenet", None])
-def test_tensors_that_do_not_fit_are_listed(change, message, architecture, state, entries, tmp_path):
+def test_mismatched_tensors_are_listed(change, message, architecture, state, entries, tmp_path):
     torch.save(altered(state, change), tmp_path / "w.pt")
     with pytest.raises(BackboneError, match=message):
         backbones.import_file(tmp_path / "w.pt", "mine", entries, architecture)
     assert not entries.exists()
 
 
-def test_whole_numbers_are_no_weights(state, entries, tmp_path):
+def test_integer_tensors_are_rejected(state, entries, tmp_path):
     """torch would copy them, scale and all lost."""
     weight = state["fold.0.weight"]
     for kind, name in ((torch.int8, "int8"), (torch.complex64, "complex64"), (torch.float8_e5m2, "float8_e5m2")):
@@ -51,7 +51,7 @@ def test_whole_numbers_are_no_weights(state, entries, tmp_path):
     assert not entries.exists()
 
 
-def test_files_without_any_tensor(entries, tmp_path):
+def test_files_without_tensor(entries, tmp_path):
     save_file({}, tmp_path / "none.safetensors")
     torch.save(nn.Sequential(nn.ReLU()), tmp_path / "none.pt")
     for name in ("none.safetensors", "none.pt"):
@@ -59,7 +59,7 @@ def test_files_without_any_tensor(entries, tmp_path):
             backbones.import_file(tmp_path / name, "mine", entries)
 
 
-def test_an_architecture_that_nothing_here_has(entries, tmp_path):
+def test_unknown_architecture_raises(entries, tmp_path):
     torch.save(nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2)).state_dict(), tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="or another known architecture.*--architecture ARCH"):
         backbones.import_file(tmp_path / "w.pt", "mine", entries)
@@ -103,7 +103,7 @@ def test_files_of_other_kinds(data, message, entries, tmp_path):
         backbones.import_file(tmp_path / "w.pt", "mine", entries)
 
 
-def test_more_that_holds_no_network(state, entries, tmp_path):
+def test_other_files_without_network(state, entries, tmp_path):
     for value, message in (
         ({"epoch": 3, "loss": 0.5}, "no state dict, but epoch, loss"),
         ([1, 2], "no network"),
@@ -134,7 +134,7 @@ def test_importing_again(state, entries, tmp_path):
         backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
 
 
-def test_the_same_tensors_of_another_architecture_are_another_backbone(entries, tmp_path):
+def test_same_tensors_with_other_architecture_are_another_backbone(entries, tmp_path):
     """With and without TensorFlow's padding, EfficientNet-B0 has the same tensors."""
     save_file(backbones.build("efficientnet_b0", ()).network.state_dict(), tmp_path / "w.safetensors")
     backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "tf_efficientnet_b0")
@@ -143,7 +143,7 @@ def test_the_same_tensors_of_another_architecture_are_another_backbone(entries, 
 
 
 @pytest.mark.parametrize("trainings", [1, 2])
-def test_the_name_of_a_trained_backbone_is_taken(trainings, tiny, state, entries, tmp_path):
+def test_name_of_trained_backbone_is_rejected(trainings, tiny, state, entries, tmp_path):
     for number in range(trainings):
         backbones.save_checkpoint(entries / f"mine-{number}", tiny, {"name": "mine"})
     torch.save(state, tmp_path / "w.pt")
@@ -152,7 +152,7 @@ def test_the_name_of_a_trained_backbone_is_taken(trainings, tiny, state, entries
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../up", ".hidden", "a@b", "timm:x", "vggface", "random", "import", "ä ö"])
-def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
+def test_invalid_entry_names_are_rejected(name, state, entries, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="not a valid name|a reserved name"):
         backbones.import_file(tmp_path / "w.pt", name, entries)
@@ -161,14 +161,14 @@ def test_names_that_no_entry_can_have(name, state, entries, tmp_path):
 
 @pytest.mark.parametrize("key", ["w\x1b[2J", "w" * 1000])
 @pytest.mark.parametrize("write", [torch.save, save_file])
-def test_tensors_whose_names_would_spoil_a_terminal(key, write, entries, tmp_path):
+def test_control_characters_in_tensor_names_are_escaped(key, write, entries, tmp_path):
     write({key: torch.ones(2)}, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="tensors with invalid names"):
         backbones.import_file(tmp_path / "w.pt", "mine", entries)
 
 
 @pytest.mark.parametrize("classes", [("a", "b"), ("a", "a", "b"), ("a", "", "b"), ("a", "b", "\x1b[2J")])
-def test_classes_that_do_not_name_the_columns(classes, state, entries, tmp_path):
+def test_wrong_class_names_are_rejected(classes, state, entries, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="give one class name per column"):
         backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=classes)

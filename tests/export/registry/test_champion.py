@@ -1,4 +1,4 @@
-"""Which run is the champion of its board: the one that leads it beyond the tie."""
+"""Which run is the champion of its leaderboard."""
 
 import dataclasses
 
@@ -17,18 +17,18 @@ def said(store, own, *others, **changes):
     return reason_not_champion(jobs[0], leaderboard_rows(jobs, "expr", SignificanceCache(Store(store))))
 
 
-def test_alone_or_clearly_ahead_a_run_leads(tmp_path):
+def test_single_or_significantly_better_run_is_champion(tmp_path):
     best, worse = keep(tmp_path, "best", 0.7), keep(tmp_path, "worse", 0.4)
     assert said(tmp_path, best) == "" and said(tmp_path, best, worse) == ""
 
 
-def test_one_that_is_behind_is_told_who_is_ahead(tmp_path):
+def test_worse_run_is_not_champion(tmp_path):
     best, worse = keep(tmp_path, "best", 0.7), keep(tmp_path, "worse", 0.4)
     why = said(tmp_path, worse, best)
     assert why.startswith("the best run of its leaderboard is run best with P_EXPR 0.") and "significantly" not in why
 
 
-def test_a_tie_has_no_champion_from_either_side(tmp_path):
+def test_tied_runs_are_not_champions(tmp_path):
     first, second = keep(tmp_path, "first", 0.6), keep(tmp_path, "second", 0.6, same=True)
     ahead, behind = sorted((first, second), key=lambda jobs: -leaderboard_rows(jobs, "expr", None)[0].value)
     name, other = ahead[0].group_id, behind[0].group_id
@@ -40,20 +40,20 @@ def test_a_tie_has_no_champion_from_either_side(tmp_path):
     )
 
 
-def test_a_tie_with_a_baseline_is_a_tie(tmp_path):
+def test_tie_with_baseline(tmp_path):
     own, baseline = keep(tmp_path, "own", 0.6), keep(tmp_path, "base", 0.599, kind="baseline")
     if leaderboard_rows([*own, *baseline], "expr", None)[0].kind == "baseline":
         pytest.fail("the run is meant to lead")
     assert said(tmp_path, own, baseline).endswith("not significantly different from baseline base")
 
 
-def test_a_lead_that_no_test_bears_out_is_none(tmp_path):
+def test_lead_without_test_is_not_sufficient(tmp_path):
     own = keep(tmp_path, "own", 0.7)
     unkept = [record(group="unkept", seed=seed, value=0.2, expected_seeds=(0, 1, 2)) for seed in range(3)]
     assert said(tmp_path, own, unkept).endswith("no paired test is possible with run unkept")
 
 
-def test_what_reads_labels_or_lies_on_another_board_stands_in_nobodys_way(tmp_path):
+def test_label_baselines_and_other_boards_are_ignored(tmp_path):
     own, reads = keep(tmp_path, "own", 0.5), keep(tmp_path, "reads", 0.9, kind="baseline", flags=("uses_labels",))
     elsewhere = keep(tmp_path, "elsewhere", 0.8, data_digest="another")
     published = keep(tmp_path, "published", 0.9, protocol="published")
@@ -71,7 +71,7 @@ def test_baselines_and_optimistic_runs_are_never_champions(tmp_path, changes, ma
     assert match in said(tmp_path, keep(tmp_path, "own", 0.7), **changes)
 
 
-def test_a_run_whose_record_is_not_tracked_is_on_no_board(tmp_path):
+def test_untracked_run_is_on_no_board(tmp_path):
     [other] = keep(tmp_path, "other", 0.7, seeds=(0,), videos=VIDEOS)
     listed = leaderboard_rows([other], "expr", SignificanceCache(Store(tmp_path)))
     assert reason_not_champion(record(group="unknown"), listed) == "its run is not on a leaderboard of this store"

@@ -1,4 +1,4 @@
-"""`models:/NAME@ALIAS` and `models:/NAME/VERSION` become the folder of an export again."""
+"""Models of the registry are downloaded as export folders."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ def exported(store, tmp_path):
     return runs[0], out
 
 
-def test_the_folder_of_the_export_comes_back(store, exported):
+def test_export_folder_is_restored(store, exported):
     _, out = exported
     folder = fetch_model(f"models:/{NAME}@champion", Store(store))
     assert folder == fetch_model(f"models:/{NAME}/1", Store(store)) and folder.is_relative_to(store)
@@ -36,14 +36,14 @@ def test_the_folder_of_the_export_comes_back(store, exported):
     assert (folder / FILE).read_bytes() == (out / FILE).read_bytes()
 
 
-def test_a_store_that_was_moved_takes_its_models_along(store, exported, tmp_path):
+def test_moved_store_keeps_its_models(store, exported, tmp_path):
     shutil.move(store, tmp_path / "moved")
     folder = fetch_model(f"models:/{NAME}@champion", Store(tmp_path / "moved"))
     assert folder.is_relative_to(tmp_path / "moved") and (folder / FILE).is_file()
 
 
 @pytest.mark.parametrize("how", ["is missing", "has changed"])
-def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends_it(store, exported, how):
+def test_missing_or_modified_model_file_raises_until_exported_again(store, exported, how):
     record, out = exported
     file = fetch_model(f"models:/{NAME}/1", Store(store)) / FILE
     file.unlink() if how == "is missing" else file.write_bytes(file.read_bytes() + b"\0")
@@ -68,12 +68,12 @@ def test_a_model_file_that_is_gone_or_altered_is_named_and_exporting_again_mends
         ("models:/m-0123", "is not a model URI"),
     ],
 )
-def test_a_model_that_is_not_there_is_said(store, exported, uri, match):
+def test_unknown_model_raises(store, exported, uri, match):
     with pytest.raises(InputError, match=match):
         fetch_model(uri, Store(store))
 
 
-def test_without_a_champion_versions_are_named(store, tmp_path):
+def test_missing_champion_lists_versions(store, tmp_path):
     jobs = [*keep(store, "first", 0.6), *keep(store, "second", 0.6, same=True)]
     track(store, jobs)
     log_exported(Store(store), jobs[0], write_export(tmp_path / "out"))
@@ -81,7 +81,7 @@ def test_without_a_champion_versions_are_named(store, tmp_path):
         fetch_model(f"models:/{NAME}@champion", Store(store))
 
 
-def test_a_store_without_models_says_how_one_comes_there(store, tmp_path):
+def test_store_without_models_raises_with_command(store, tmp_path):
     with pytest.raises(InputError, match="no model is registered at .*framelight export RUN"):
         fetch_model(f"models:/{NAME}@champion", Store(store))
     with pytest.raises(InputError, match="has no tracked runs yet.*--store DIR"):
@@ -89,7 +89,7 @@ def test_a_store_without_models_says_how_one_comes_there(store, tmp_path):
     assert not (tmp_path / "none").exists(), "reading makes no store"
 
 
-def test_a_model_that_others_registered_is_not_read(store):
+def test_foreign_model_is_rejected(store):
     client = MlflowClient(locate(Store(store)).uri)
     client.create_registered_model("theirs")
     client.create_model_version("theirs", str(store))
@@ -97,7 +97,7 @@ def test_a_model_that_others_registered_is_not_read(store):
         fetch_model("models:/theirs/1", Store(store))
 
 
-def test_a_tag_that_leads_out_of_the_store_removes_nothing_there(store, tmp_path):
+def test_tag_with_path_outside_store_removes_nothing(store, tmp_path):
     theirs = tmp_path / "precious"
     theirs.mkdir()
     (theirs / "mine.txt").write_text("mine")
@@ -111,7 +111,7 @@ def test_a_tag_that_leads_out_of_the_store_removes_nothing_there(store, tmp_path
 
 
 @pytest.mark.slow
-def test_a_server_gives_another_machine_the_same_folder(server, tmp_path):
+def test_download_from_server_restores_the_folder(server, tmp_path):
     runs = keep(tmp_path / "ran", "best", 0.7)
     track(tmp_path / "ran", runs, server.uri)
     out = write_export(tmp_path / "out")

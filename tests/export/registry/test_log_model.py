@@ -1,4 +1,4 @@
-"""An export as a model in MLflow, on a store's own sqlite database."""
+"""Exports as MLflow models, in the database of a store."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def best(store):
     return ahead
 
 
-def test_a_model_is_logged_to_its_own_run_with_all_that_one_needs_to_use_it(store, best, tmp_path):
+def test_model_is_logged_to_its_run(store, best, tmp_path):
     said = log_exported(Store(store), best[1], write_export(tmp_path / "out"))
     assert said == [
         f"logged to MLflow as models:/{NAME}/1, at {locate(Store(store)).uri}",
@@ -114,7 +114,7 @@ def test_mlflow_loads_it_without_framelight_and_without_torch(store, best, tmp_p
     assert np.array_equal(given["expression"], given["outputs"]) and given["example"].shape == (1, 8)
 
 
-def test_the_same_file_again_makes_no_second_version_and_another_does(store, best, tmp_path):
+def test_same_file_creates_no_second_version(store, best, tmp_path):
     out = write_export(tmp_path / "out")
     first = log_exported(Store(store), best[0], out)
     again = log_exported(Store(store), best[0], out)
@@ -125,7 +125,7 @@ def test_the_same_file_again_makes_no_second_version_and_another_does(store, bes
     assert len(versions(store)) == 2 and champion(store) == 2
 
 
-def test_a_run_that_does_not_lead_is_registered_but_no_champion(store, best, tmp_path):
+def test_non_leading_run_is_registered_without_champion(store, best, tmp_path):
     from harness.tracking import tracked_records
 
     worse = next(job for job in tracked_records(Store(store)) if job.group_id == "worse")
@@ -139,7 +139,7 @@ def test_a_run_that_does_not_lead_is_registered_but_no_champion(store, best, tmp
     assert said[1].endswith(f"models:/{NAME}@champion stays version 2") and champion(store) == 2
 
 
-def test_the_champion_is_replaced_by_who_leads_now(store, best, tmp_path):
+def test_champion_moves_to_new_leader(store, best, tmp_path):
     log_exported(Store(store), best[0], write_export(tmp_path / "best"))
     newer = keep(store, "newer", 0.9)
     track(store, newer)
@@ -172,7 +172,7 @@ log_exported(Store(store), read(job), out)
         ),
     ],
 )
-def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_path, at):
+def test_next_export_completes_a_killed_one(store, best, tmp_path, at):
     from harness.tracking.records import write
 
     out = write_export(tmp_path / "out")
@@ -188,7 +188,7 @@ def test_what_a_killed_export_left_is_made_whole_by_the_next(store, best, tmp_pa
     assert (Path(version.source) / FOLDER / FILE).read_bytes() == (out / FILE).read_bytes()
 
 
-def test_a_file_of_one_size_has_that_size_in_its_signature(store, best, tmp_path):
+def test_signature_has_fixed_input_size(store, best, tmp_path):
     import mlflow
 
     log_exported(Store(store), best[0], write_export(tmp_path / "out", side=40))
@@ -200,7 +200,7 @@ def test_a_file_of_one_size_has_that_size_in_its_signature(store, best, tmp_path
         model.predict(some_crops(side=41))
 
 
-def test_what_cannot_be_logged_is_said(store, best, tmp_path):
+def test_unloggable_model_warns(store, best, tmp_path):
     out = write_export(tmp_path / "out")
     assert log_exported(Store(store), record(group="unknown"), out) == [
         f"not logged to MLflow: job unknown-s0 is not tracked at {locate(Store(store)).uri}"
@@ -220,5 +220,5 @@ def test_what_cannot_be_logged_is_said(store, best, tmp_path):
         ("Gesichter_1.2", "framelight-expr-Gesichter_1.2"),
     ],
 )
-def test_names_of_models_can_stand_in_a_uri(dataset, name):
+def test_model_names_are_valid_in_uris(dataset, name):
     assert model_name(record(dataset=dataset)) == name

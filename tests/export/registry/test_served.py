@@ -1,4 +1,4 @@
-"""`mlflow models serve` on the champion answers HTTP with the numbers of the exported file."""
+"""`mlflow models serve` on the champion returns the outputs of the exported file."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def asked(address, crops, key="instances"):
         return {name: np.array(value) for name, value in json.load(answer)["predictions"].items()}
 
 
-def test_the_champion_answers_over_http(store, tmp_path):
+def test_champion_answers_over_http(store, tmp_path):
     runs = keep(store, "best", 0.7)
     track(store, runs)
     out = write_export(tmp_path / "out")
@@ -90,7 +90,7 @@ def test_the_champion_answers_over_http(store, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_exported_is_served_and_gives_what_it_predicted(small_set, tmp_path):
+def test_served_model_predicts_like_the_run(small_set, tmp_path):
     store, out = tmp_path / "store", tmp_path / "out"
     for arguments in (
         ["run", small_run.write_recipe(tmp_path, RECIPE), "--data", small_set],

@@ -45,7 +45,7 @@ def coloured(image, face):
         ((360, 640), (90, 180, 190, 190)),
     ],
 )
-def test_a_panel_lies_beside_the_face_and_never_on_it(size, box):
+def test_panel_is_next_to_the_face(size, box):
     renderer, images = rendered([box], size)
     image, scale = images[-1], renderer.enlarged
     assert image.shape[:2] == renderer.size[::-1] and image.dtype == np.uint8
@@ -59,7 +59,7 @@ def test_a_panel_lies_beside_the_face_and_never_on_it(size, box):
     assert renderer.places.last[1].level == 0
 
 
-def test_the_frame_that_is_given_is_not_painted_on():
+def test_input_frame_is_not_modified():
     frame = grey(1)
     Renderer(a_reading([(230, 90, 180, 180)], frames=1))(frame)
     assert (frame.pixels == GROUND).all()
@@ -67,7 +67,7 @@ def test_the_frame_that_is_given_is_not_painted_on():
     assert (frame.pixels == GROUND).all()
 
 
-def test_eight_faces_have_a_label_each_and_nothing_lies_on_another_face():
+def test_labels_of_eight_faces_do_not_cover_faces():
     renderer, images = rendered(EIGHT)
     assert all(coloured(images[-1], face) > 100 for face in range(1, 9)), "each in its own colour"
     assert len(set(FACE_COLORS)) == 8
@@ -89,7 +89,7 @@ def test_panels_cover_no_face_and_no_other_panel():
             assert not any(area.overlap(other) for other in [*areas, *chosen[:i]])
 
 
-def test_a_panel_is_at_rest_while_its_box_trembles():
+def test_panel_is_stable_under_box_jitter():
     generator = np.random.default_rng(1)
     places, seen = PanelLayout(640, 360, 12), set()
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
@@ -99,7 +99,7 @@ def test_a_panel_is_at_rest_while_its_box_trembles():
     assert len(seen) == 1
 
 
-def test_a_panel_follows_its_face_and_stays_on_its_side():
+def test_panel_follows_its_face_and_stays_on_its_side():
     places, choices, lefts = PanelLayout(1280, 720, 20), set(), []
     shown = FacesByFrame(a_reading([(230, 90, 180, 180)], frames=1))[1][0]
     for x in range(100, 700, 5):
@@ -109,7 +109,7 @@ def test_a_panel_follows_its_face_and_stays_on_its_side():
     assert len(choices) == 1 and lefts == sorted(lefts) and lefts[-1] > lefts[0] + 500
 
 
-def test_detail_that_went_at_once_comes_back_after_a_while():
+def test_detail_returns_after_a_delay():
     places = PanelLayout(640, 360, 12)
     one, other = FacesByFrame(a_reading([(100, 80, 120, 120), (240, 80, 120, 120)], frames=1))[1]
     areas = [Area(100, 80, 220, 200), Area(240, 80, 360, 200)]
@@ -120,7 +120,7 @@ def test_detail_that_went_at_once_comes_back_after_a_while():
     assert after == sorted(after, reverse=True)
 
 
-def test_a_face_that_was_not_seen_has_a_dashed_box():
+def test_interpolated_face_has_dashed_box():
     reading = a_reading([(230, 90, 180, 180)], frames=3, lost=[(1, 3, 3)])
     renderer = Renderer(reading)
     lines = []
@@ -131,7 +131,7 @@ def test_a_face_that_was_not_seen_has_a_dashed_box():
     assert lines[0] == lines[1] == 1 and 0.3 < lines[2] < 0.7
 
 
-def test_what_is_not_known_is_not_shown():
+def test_unknown_values_are_not_drawn():
     reading = a_reading([(230, 90, 180, 180)], frames=20, lost=[(1, 8, 20)], missing="empty")
     faces = FacesByFrame(reading)
     assert faces[20][0].expression is faces[20][0].trail is faces[20][0].units is None
@@ -141,7 +141,7 @@ def test_what_is_not_known_is_not_shown():
     assert changed(images[20]).mean() < 0.3 * changed(images[1]).mean()
 
 
-def test_words_for_a_face_are_those_of_the_first_run_that_gives_them():
+def test_label_comes_from_the_first_run_with_the_output():
     reading = a_reading([(230, 90, 180, 180)], frames=30, tasks=("expr", "mtl"), thresholds=(0.3,) * 12)
     first, both = (one.smoothed for one in reading.outputs)
     shown = FacesByFrame(reading)[30][0]
@@ -156,7 +156,7 @@ def test_words_for_a_face_are_those_of_the_first_run_that_gives_them():
     assert [format_signed(value) for value in (0.123, -0.456, -0.001, 0.0)] == ["+0.12", "−0.46", "0.00", "0.00"]
 
 
-def test_the_trail_is_that_of_the_last_moments_of_this_face():
+def test_trail_shows_recent_values_of_the_face():
     reading = a_reading([(100, 80, 120, 120), (350, 90, 100, 100)], frames=100, tasks=("va",), rate=10.0)
     trail = FacesByFrame(reading)[60][1].trail
     own = reading.outputs[0].smoothed[reading.face == 2]
@@ -175,14 +175,14 @@ def test_the_trail_is_that_of_the_last_moments_of_this_face():
         ((640, 360), (300, 150, 40, 40), False),
     ],
 )
-def test_a_face_that_leaves_no_room_has_its_panel_in_a_strip(size, box, strip):
+def test_large_face_has_its_panel_in_a_strip(size, box, strip):
     renderer, _ = rendered([box], size)
     assert (renderer.size[0] > renderer.picture[0]) == strip
     assert (renderer.places.last[1].area.left >= renderer.picture[0]) == strip
     assert rendered([box, box], size)[0].size == renderer.picture, "several faces share the frame"
 
 
-def test_crops_have_their_panel_in_a_strip_beside_them():
+def test_crops_have_their_panel_in_a_strip():
     renderer, _ = rendered([(0, 0, 112, 112)], (112, 112), rate=None)
     reading = a_reading([(0, 0, 112, 112)], frames=1, size=(112, 112))
     still = dataclasses.replace(reading, boxes=np.array([[0, 0, 112, 112]], dtype=np.float32))
@@ -191,7 +191,7 @@ def test_crops_have_their_panel_in_a_strip_beside_them():
     assert not changed(image[40:290, 40:290]).any() and renderer.places.last[1].level == 0
 
 
-def test_a_frame_of_another_size_is_fitted_in_with_its_boxes():
+def test_frame_of_another_size_is_fitted_in_with_its_boxes():
     renderer = Renderer(a_reading([(230, 90, 180, 180)], frames=3))
     image = renderer(grey(1, (360, 360)))
     assert image.shape == (360, 640, 3)
@@ -222,12 +222,12 @@ def test_small_frames_are_enlarged_within_bounds(size, picture):
     assert renderer.picture == renderer.size == picture and images[-1].shape == (picture[1], picture[0], 3)
 
 
-def test_words_are_as_wide_as_they_are_long():
+def test_text_width_grows_with_length():
     assert text_mask("Happiness", 12).shape[1] > text_mask("Anger", 12).shape[1] > 0
     assert text_mask("Anger", 24).shape[0] > text_mask("Anger", 12).shape[0] and text_mask("Anger", 12).max() > 200
 
 
-def test_the_video_has_every_frame_at_its_time(tmp_path):
+def test_video_has_every_frame_at_its_time(tmp_path):
     import av
 
     reading = a_reading([(100, 60, 100, 110)], frames=12, size=(321, 241), without=(5, 6))
@@ -240,7 +240,7 @@ def test_the_video_has_every_frame_at_its_time(tmp_path):
     assert np.abs(empty[:480, :640] - GROUND).max() < 12, "a frame without a face is as it was"
 
 
-def test_a_video_that_breaks_off_leaves_no_file(tmp_path):
+def test_failed_video_leaves_no_file(tmp_path):
     def broken():
         yield grey(1)
         raise RuntimeError("lost")

@@ -1,4 +1,4 @@
-"""`data check` of a submission: every fault with its file and line."""
+"""`data check` of submissions: every fault with file and line."""
 
 import json
 
@@ -35,7 +35,7 @@ def only(folder, against):
     return ": ".join(found[0])
 
 
-def test_a_sound_submission_has_no_problem(made, lists):
+def test_valid_submission_has_no_problems(made, lists):
     report = check_submission(made, lists)
     assert report.problems == () and report.predictions == 8 and report.task == "expr"
     assert "no problems found" in render(report)
@@ -57,10 +57,10 @@ def test_missing_and_extra_videos(made, lists):
         ("-1", "expression is -1; it must be a class from 0 to 7"),
         ("", "the line is blank"),
         ("1,2", "2 columns, but 1 are needed"),
-        ("nan", "expression is 'nan', not a whole number"),
+        ("nan", "expression is 'nan', not an integer"),
     ],
 )
-def test_a_faulty_line_is_named(made, lists, line, message):
+def test_faulty_line_is_named(made, lists, line, message):
     write(made / "video3.txt", HEADERS[EXPR], "0", line, "3")
     assert only(made, lists).startswith(f"video3.txt:3: {message}")
 
@@ -71,7 +71,7 @@ def test_valence_and_arousal_are_finite_and_in_range(tmp_path, line):
     assert "video1.txt:3: " in only(tmp_path / "sub", write(tmp_path / "list.txt", "video1"))
 
 
-def test_a_wrong_header_is_named(made, lists):
+def test_wrong_header_is_named(made, lists):
     write(made / "video3.txt", "Neutral,Anger", "0")
     assert only(made, lists).startswith("video3.txt:1: the header is 'Neutral,Anger'")
 
@@ -92,14 +92,14 @@ def test_lines_are_counted_against_the_video_files_of_a_data_set(made, tmp_path)
     assert only(made, data) == "video3.txt:5: 4 lines of predictions, but video 'video3' needs 5"
 
 
-def test_without_a_video_file_the_last_crop_says_the_least(made, tmp_path):
+def test_last_crop_is_the_minimum_without_video_file(made, tmp_path):
     data = with_test_list(tmp_path / "data", *LIST)
     assert said(made, data) == []  # a crop may lie one past the last line
     write(made / "video3.txt", HEADERS[EXPR], "0", "1", "2")
     assert only(made, data) == "video3.txt:4: 3 lines of predictions, but video 'video3' has a crop of frame 5"
 
 
-def test_a_labelled_split_is_checked_where_the_submission_says_it_is_of_one(tmp_path):
+def test_labeled_split_is_checked(tmp_path):
     data = small_abaw3(tmp_path / "data")
     for video in ("video2", "video3"):
         write(tmp_path / "sub" / f"{video}.txt", HEADERS[EXPR], *"01234")
@@ -128,7 +128,7 @@ FRAMES = ("image_location,valence,arousal", "b/00001.jpg,", "b/00002.jpg,", "a/0
         (("b/00001.jpg,0,0", "b/00002.jpg,0", "a/00001.jpg,0,0"), ":3: 2 columns, but 3 are needed"),
     ],
 )
-def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
+def test_file_of_frames_against_its_list(tmp_path, rows, message):
     listed = write(tmp_path / "CVPR_5th_ABAW_VA_test_set_sample.txt", *FRAMES)
     write(tmp_path / "sub" / "predictions.txt", "image_location,valence,arousal", *rows)
     if message is None:
@@ -146,7 +146,7 @@ def test_a_file_of_frames_against_its_list(tmp_path, rows, message):
         ((1, 2, 2, 3, 3), "predictions.txt:4: 2 frames of video 'b' more than once, first 2"),
     ],
 )
-def test_every_frame_comes_once_where_no_list_names_the_frames(tmp_path, frames, message):
+def test_frames_must_be_complete_without_list(tmp_path, frames, message):
     listed = write(tmp_path / "Expression_Classification_Challenge_test_set_release.txt", "b")
     write(
         tmp_path / "sub" / "predictions.txt",
@@ -159,7 +159,7 @@ def test_every_frame_comes_once_where_no_list_names_the_frames(tmp_path, frames,
         assert only(tmp_path / "sub", listed) == message
 
 
-def test_a_multi_task_file_keeps_duplicates(tmp_path):
+def test_multi_task_file_keeps_duplicates(tmp_path):
     header, cells = "image,valence,arousal,expression,aus", "0,0,3" + ",1" * 12
     images = ("a/00001.jpg", "b/00001.jpg", "a/00001.jpg")
     listed = write(tmp_path / "list.txt", header, *images)
@@ -169,7 +169,7 @@ def test_a_multi_task_file_keeps_duplicates(tmp_path):
     assert "1 images are missing, first a/00001.jpg" in only(tmp_path / "sub", listed)
 
 
-def test_a_folder_that_is_no_submission_is_refused(tmp_path, lists):
+def test_other_folder_raises(tmp_path, lists):
     folder = tmp_path / "sub"
     folder.mkdir()
     with pytest.raises(InputError, match="no .txt file"):
@@ -179,6 +179,6 @@ def test_a_folder_that_is_no_submission_is_refused(tmp_path, lists):
         check_submission(folder, lists)
 
 
-def test_a_list_that_is_not_there_is_refused(made, tmp_path):
+def test_missing_list_raises(made, tmp_path):
     with pytest.raises(InputError, match="does not exist; pass a test list"):
         check_submission(made, tmp_path / "nothing")

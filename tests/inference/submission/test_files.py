@@ -1,4 +1,4 @@
-"""What is written is read back as it was, by the parsers of the organisers' own files."""
+"""Submission files round trip through the parsers of the organizers' formats."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def predicted(random, count):
 
 @pytest.mark.parametrize("form", ["challenge", "frames"])
 @pytest.mark.parametrize("name", ["expr", "va", "au"])
-def test_every_prediction_comes_back_bit_by_bit(tmp_path, name, form):
+def test_predictions_round_trip_exactly(tmp_path, name, form):
     rows = all_frames(name, LINES)
     meant = {name: predicted(np.random.default_rng(3), len(rows))[name]}
     shape = files.shape_of(name, form)
@@ -39,7 +39,7 @@ def test_files_of_videos_keep_their_suffix_and_are_read_as_annotations_are(tmp_p
     assert lines == [",".join(ACTION_UNITS), ",".join(map(str, meant["au"][-1]))]
 
 
-def test_the_multi_task_file_keeps_the_lists_order_and_duplicates(tmp_path):
+def test_multi_task_file_keeps_the_lists_order_and_duplicates(tmp_path):
     images = ["b/00009.jpg", "a/00002.jpg", "b/00001.png", "a/00002.jpg"]
     (tmp_path / "list.txt").write_text("\n".join(["image,valence,arousal,expression,aus", *images]) + "\n")
     rows, folder = read_image_list(tmp_path / "list.txt"), tmp_path / "out"
@@ -54,7 +54,7 @@ def test_the_multi_task_file_keeps_the_lists_order_and_duplicates(tmp_path):
     require_equal(get_task("mtl"), targets, meant)
 
 
-def test_a_file_of_frames_has_the_lists_header_and_images(tmp_path):
+def test_file_of_frames_has_the_lists_header_and_images(tmp_path):
     path = tmp_path / "CVPR_5th_ABAW_VA_test_set_sample.txt"
     path.write_text("image_location,valence,arousal\nvideo1/00001.jpg,\nvideo1/00002.jpg,\nvideo2/00010.jpg,\n")
     rows = read_image_list(path)
@@ -66,7 +66,7 @@ def test_a_file_of_frames_has_the_lists_header_and_images(tmp_path):
     require_equal(get_task("va"), files.read(tmp_path, get_task("va"), "frames", rows), meant)
 
 
-def test_another_prediction_in_a_file_is_noticed(tmp_path):
+def test_changed_prediction_is_detected(tmp_path):
     rows = all_frames("expr", LINES)
     meant = {"expr": np.zeros(len(rows), np.int64)}
     files.write(tmp_path, get_task("expr"), "videos", rows, meant)

@@ -1,4 +1,4 @@
-"""How many lines the file of a video has, and what says so."""
+"""The number of lines in the file of a video, and its sources."""
 
 import av
 import numpy as np
@@ -38,20 +38,20 @@ def test_frames_as_opencv_counts_them(tmp_path):
         assert frame_count(path) == int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT))
 
 
-def test_a_container_without_a_count_is_read_by_its_duration(tmp_path):
+def test_container_without_count_is_read_by_its_duration(tmp_path):
     path = film(tmp_path / "video1.mkv", 60)
     with av.open(str(path)) as container:
         assert container.streams.video[0].frames == 0
     assert frame_count(path) == 60
 
 
-def test_what_is_no_video_is_named(tmp_path):
+def test_invalid_video_is_named(tmp_path):
     (tmp_path / "video1.mp4").write_text("nothing")
     with pytest.raises(InputError, match="video1.mp4.*--frames"):
         frame_count(tmp_path / "video1.mp4")
 
 
-def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
+def test_videos_are_found_in_batches_and_by_the_name_without_side(tmp_path):
     film(tmp_path / "batch1" / "30-30-1920x1080.mp4", 2)
     film(tmp_path / "batch2" / "video2_left.avi", 2)
     (tmp_path / "notes.txt").write_text("no video")
@@ -64,7 +64,7 @@ def test_videos_are_found_in_batches_and_by_the_name_without_a_side(tmp_path):
         find_videos(tmp_path)
 
 
-def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_path):
+def test_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_path):
     videos = {"a": film(tmp_path / "a.mp4", 10), "b": film(tmp_path / "b.mp4", 10)}
     known = sources({"a": 14}, videos, {"c_left": 9, "d": 8, "e": 7})
     last = {"a": 11, "b": 11, "b_right": 3, "c_left": 8, "d": 12, "e": 0, "f": 6}
@@ -81,22 +81,22 @@ def test_the_best_source_counts_and_a_file_has_one_line_more_than_the_video(tmp_
     assert videos_by_source(found) == {"frames file": 1, "video file": 2, "annotation": 2, "last crop": 2}
 
 
-def test_one_crop_may_lie_past_the_organisers_count_but_not_two(tmp_path):
+def test_one_extra_crop_is_accepted_but_not_two(tmp_path):
     film(tmp_path / "a.mp4", 10)
     found = count_lines(("a",), {"a": 12}, sources(videos=find_videos(tmp_path)))
     assert (found["a"].lines, found["a"].extra_crops) == (11, 1)
-    with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is of frame 13"):
+    with pytest.raises(InputError, match="video 'a'.*10 frames.*11 lines.*last crop is frame 13"):
         count_lines(("a",), {"a": 13}, sources(videos=find_videos(tmp_path)))
     with pytest.raises(InputError, match="video 'a'.*frames file has 5 lines for it.*frame 13"):
         count_lines(("a",), {"a": 13}, sources({"a": 5}))
 
 
-def test_a_video_of_which_nothing_is_known_is_an_error():
+def test_video_without_source_raises():
     with pytest.raises(InputError, match="'a' has no crop, no video file and no number of frames.*--frames"):
         count_lines(("a",), {"a": 0}, sources())
 
 
-def test_a_frames_file_with_and_without_a_header(tmp_path):
+def test_frames_file_with_and_without_header(tmp_path):
     path = tmp_path / "frames.csv"
     for header in ("", "video,frames\n"):
         path.write_text(f"{header}video1,1506\n\n10-60-1280x720_right, 12\n")
@@ -115,13 +115,13 @@ def test_a_frames_file_with_and_without_a_header(tmp_path):
         ("video1," + "9" * 5000, ":1: 9{30} frames of 'video1' exceed"),
     ],
 )
-def test_a_faulty_frames_file_is_refused_with_the_line(tmp_path, text, said):
+def test_faulty_frames_file_raises_with_the_line(tmp_path, text, said):
     (tmp_path / "frames.csv").write_text(text)
     with pytest.raises(InputError, match=said):
         read_line_counts(tmp_path / "frames.csv")
 
 
-def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
+def test_list_of_frames_takes_precedence_over_video_file(tmp_path):
     known = LineSources(videos={"a": film(tmp_path / "a.mp4", 10)}, listed={"a": 14, "b": 5})
     found = count_lines(("a", "b"), {"a": 14, "b": 6}, known)
     assert [(one.lines, one.source, one.extra_crops) for one in found.values()] == [
@@ -133,7 +133,7 @@ def test_a_list_of_every_frame_goes_before_the_video_file(tmp_path):
     assert known.knows("a_left") and known.knows("b") and not known.knows("c")
 
 
-def test_a_file_without_a_picture_is_named(tmp_path):
+def test_file_without_video_stream_is_named(tmp_path):
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:
         sound = container.add_stream("pcm_s16le", rate=8000)

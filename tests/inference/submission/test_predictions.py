@@ -1,4 +1,4 @@
-"""Predictions at every frame of a submission: filled, smoothed and decided as the run's own score was."""
+"""Predictions at every frame of a submission, postprocessed as in the run."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def random_videos(random, counts, width=8):
     return predictions(made)
 
 
-def test_gaps_of_a_ramp_are_the_ramp_and_its_ends_are_held():
+def test_gaps_are_interpolated_and_ends_repeated():
     frames = [3, 4, 9, 20]
     found = outputs_at(all_frames("va", {"v": 25}), predictions({"v": (frames, ramp(frames))}), NONE)
     np.testing.assert_allclose(found, ramp(np.clip(np.arange(1, 26), 3, 20)), atol=1e-7)
@@ -47,7 +47,7 @@ def test_gaps_of_a_ramp_are_the_ramp_and_its_ends_are_held():
 
 @pytest.mark.parametrize("gaps", GAPS)
 @pytest.mark.parametrize("kernel, radius", [("none", 0), ("mean", 7), ("median", 3), ("mean", 200)])
-def test_outputs_are_those_that_the_run_was_scored_on(kernel, radius, gaps):
+def test_outputs_equal_those_of_the_run(kernel, radius, gaps):
     random = np.random.default_rng(5)
     kept = random_videos(random, [40, 7, 60, 0])
     lines = {"v2": 80, "v0": 80, "v1": 80, "v3": 80}
@@ -62,7 +62,7 @@ def test_outputs_are_those_that_the_run_was_scored_on(kernel, radius, gaps):
     assert (found[at] == replay.smoothed_outputs(kernel, radius)).all()
 
 
-def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
+def test_file_length_does_not_change_outputs():
     kept = random_videos(np.random.default_rng(0), [50])
     chosen = SmoothingParams("mean", 9, "linear")
     whole = outputs_at(all_frames("expr", {"v0": 80}), kept, chosen)
@@ -71,7 +71,7 @@ def test_a_file_shorter_or_longer_than_the_crops_has_the_same_frames_in_it():
     assert (whole[last:] == whole[last - 1]).all()
 
 
-def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
+def test_video_without_crop_has_the_mean_output_of_all_crops():
     kept = random_videos(np.random.default_rng(1), [9, 0, 4])
     found = outputs_at(all_frames("expr", {"v0": 5, "v1": 3, "v2": 5}), kept, SmoothingParams("median", 2, "linear"))
     np.testing.assert_allclose(found[5:8], np.tile(kept.outputs.mean(axis=0), (3, 1)), rtol=1e-6)
@@ -79,7 +79,7 @@ def test_a_video_without_a_crop_has_the_mean_output_of_all_crops():
         outputs_at(all_frames("expr", {"v": 5}), predictions({"v": ([], np.zeros((0, 8)))}), NONE)
 
 
-def test_a_stray_crop_of_a_high_number_costs_nothing():
+def test_crop_with_high_number_needs_no_memory():
     frames = [*range(1, 11), 500_000_000]
     outputs = softmax(np.random.default_rng(2).normal(size=(11, 8)))
     kept = predictions({"v": (frames, outputs)})
@@ -87,7 +87,7 @@ def test_a_stray_crop_of_a_high_number_costs_nothing():
     assert found.shape == (12, 8)
 
 
-def test_the_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
+def test_expression_is_the_most_probable_and_action_units_reach_their_thresholds():
     outputs = np.array([[0.1, 0.05, 0.05, 0.1, 0.5, 0.1, 0.05, 0.05], [0.0, 0.9, 0.1, 0, 0, 0, 0, 0]])
     assert decode_predictions(get_task("expr"), outputs, NONE)["expr"].tolist() == [4, 1]
     au = np.full((1, 12), 0.5)

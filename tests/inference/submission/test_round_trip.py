@@ -1,4 +1,4 @@
-"""The round trip on a labelled split: what does not agree is an error."""
+"""The round trip on a labeled split: any difference is an error."""
 
 import dataclasses
 
@@ -46,7 +46,7 @@ def trial():
 
 
 @pytest.mark.parametrize("missing", ["dropped", "filled"])
-def test_the_files_score_what_the_run_scored(trial, missing):
+def test_files_score_like_the_run(trial, missing):
     expr, labels, kept, rows, meant = trial
     replay = Replay(expr, kept, labels, True, "linear", missing)
     value = next(replay.iter_scores("mean", [1], 0.5)).metrics["P_EXPR"]
@@ -61,7 +61,7 @@ def own(kept, value, change=0.0):
     )
 
 
-def test_a_record_of_another_value_is_an_error(trial):
+def test_different_record_value_raises(trial):
     expr, labels, kept, rows, meant = trial
     for other in (
         own(kept, 0.9, 0.05),
@@ -74,20 +74,20 @@ def test_a_record_of_another_value_is_an_error(trial):
             round_trip(expr, labels, kept, rows, meant, meant, "dropped", other)
 
 
-def test_another_processors_rounding_is_said_and_no_error(trial):
+def test_rounding_differences_are_reported(trial):
     expr, labels, kept, rows, meant = trial
     trip = round_trip(expr, labels, kept, rows, meant, meant, "dropped", own(kept, 0.9, 1e-5))
     assert trip.record == 0.9 and trip.files != 0.9 and 0 < trip.moved < 1e-4
 
 
-def test_files_that_score_otherwise_than_memory_are_an_error(trial):
+def test_different_file_score_raises(trial):
     expr, labels, kept, rows, meant = trial
     least = {"expr": (meant["expr"] + 1) % 8}
     with pytest.raises(FramelightError, match="from the files and .* from memory"):
         round_trip(expr, labels, kept, rows, least, meant, "dropped", None)
 
 
-def test_a_labelled_frame_without_a_line_is_named(trial):
+def test_labeled_frame_without_line_is_named(trial):
     expr, labels, kept, _, _ = trial
     rows = all_frames("expr", {"v0": 10, "v1": 6})
     meant = {"expr": np.zeros(len(rows), np.int64)}

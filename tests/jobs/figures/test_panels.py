@@ -1,4 +1,4 @@
-"""What single pictures show, looked at in their pixels and in the numbers they are drawn from."""
+"""Single panels of figures, checked by their pixels and data."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ BAR = "#a2d6f3"
 """Of the bars of F1 on white."""
 
 
-def test_intervals_are_those_of_the_boards_from_fewer_draws():
+def test_intervals_match_the_board_with_fewer_replicates():
     _, replay, _, statistics = scored_run("expr", units=30)
     for metric in ("P_EXPR", "F1/Anger"):
         board = confidence_interval([statistics], metric)
@@ -32,8 +32,8 @@ def test_intervals_are_those_of_the_boards_from_fewer_draws():
     )
 
 
-def test_a_share_has_the_interval_of_the_score_that_it_is():
-    """Accuracy is a ratio of sums too, and has an interval of its own."""
+def test_ratio_interval_equals_score_interval():
+    """Accuracy is also a ratio of sums and has an interval."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
     board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy")
@@ -49,7 +49,7 @@ def test_fewer_than_two_units_have_no_interval():
     assert np.isnan(ratio_interval(part[:1], whole[:1])).all()
 
 
-def test_an_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path):
+def test_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path):
     drawn = {}
     for noise in (0.0, 6.0):
         draw_f1(tmp_path / "f1.png", ScoredRun(*scored_run(noise=noise, largest=0)))
@@ -62,7 +62,7 @@ def test_an_undefined_class_is_marked_and_a_bar_is_as_long_as_its_score(tmp_path
     assert len(alone[0].undefined) == 7 and amount(tmp_path / "f1.png", ALARM) > 100
 
 
-def test_the_best_the_median_and_the_worst_video_are_shown():
+def test_best_median_and_worst_video_are_drawn():
     values = np.array([0.2, np.nan, 0.9, 0.5, 0.4, 0.1, 1.0])
     frames = np.array([30, 30, 30, 30, 30, 30, 3])
     shown = select_videos(values, frames)
@@ -75,7 +75,7 @@ def test_the_best_the_median_and_the_worst_video_are_shown():
     )
 
 
-def test_videos_are_ranked_by_what_is_defined_in_them():
+def test_videos_are_ranked_by_defined_metrics():
     rows, half = 80, 40
     labels = np.repeat([0, 3], half)
     right = np.where(np.arange(rows) % half < [30] * half + [10] * half, labels, 7)
@@ -90,7 +90,7 @@ def test_videos_are_ranked_by_what_is_defined_in_them():
     assert values[0] == pytest.approx(1) and np.isnan(values[1]), "a constant has no concordance"
 
 
-def test_strips_hold_the_colours_of_what_was_labelled_and_decided(tmp_path):
+def test_timeline_colors_match_labels_and_decisions(tmp_path):
     rows, shown = 40, []
     for decided in (3, 5):
         run = scored_run(
@@ -127,7 +127,7 @@ def test_long_gaps_are_white_and_short_ones_are_bridged(tmp_path):
     assert width_of([frame for frame in range(1, 101) if not 30 <= frame < 70]) == pytest.approx(0.65 * whole, rel=0.05)
 
 
-def test_bands_are_resampled_at_both_ends_and_at_the_chosen_radius(tmp_path):
+def test_bands_cover_both_ends_and_the_selected_radius(tmp_path):
     for radii, radius in ((np.arange(201), 77), (np.arange(3), 1), (np.arange(5, 60), 5)):
         knots = select_knots(radii, radius)
         assert {radii[0], radius, radii[-1]} <= set(knots) <= set(radii) and len(knots) <= 15
@@ -139,7 +139,7 @@ def test_bands_are_resampled_at_both_ends_and_at_the_chosen_radius(tmp_path):
     assert first.read_bytes() != (tmp_path / "b.png").read_bytes(), "the selection split has its curve"
 
 
-def test_calibration_error_of_a_worked_example():
+def test_calibration_error_example():
     """Two bins: 0.95 said, 3 of 4 right; 0.55 said, 1 of 2 right: (4 * 0.2 + 2 * 0.05) / 6."""
     said = np.array([0.95, 0.95, 0.95, 0.95, 0.55, 0.55])
     bins = CalibrationBins.from_values(said, np.array([1, 1, 1, 0, 1, 0]), np.array([0, 0, 1, 1, 1, 1]), 2, 0.0)

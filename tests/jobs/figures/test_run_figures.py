@@ -1,4 +1,4 @@
-"""Which pictures a run has, that they are the same everywhere, and what they say at once."""
+"""Figures of a run: which ones, determinism and titles."""
 
 import gc
 import os
@@ -33,7 +33,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 
 @pytest.mark.parametrize("name", HELD)
-def test_a_run_has_the_pictures_of_its_task(tmp_path, name):
+def test_run_has_the_figures_of_its_task(tmp_path, name):
     drawn = plot_run(tmp_path, *scored_run(name))
     assert {path.stem for path in drawn} == HELD[name]
     assert set((tmp_path / "pictures").iterdir()) == set(drawn)
@@ -46,18 +46,18 @@ def test_stills_have_neither_traces_nor_smoothing(tmp_path, name):
     assert {path.stem for path in drawn} == HELD[name] - {"traces", "smoothing"}
 
 
-def test_a_single_radius_has_no_curve(tmp_path):
+def test_single_radius_has_no_curve(tmp_path):
     assert "smoothing.png" not in {path.name for path in plot_run(tmp_path, *scored_run(largest=0))}
 
 
 @pytest.mark.parametrize(("name", "units"), [("mtl", 1), ("expr", 2), ("va", 2)])
 @pytest.mark.filterwarnings("error")
-def test_a_video_or_two_are_drawn_without_a_warning(tmp_path, name, units):
+def test_few_videos_are_drawn_without_warnings(tmp_path, name, units):
     assert len(plot_run(tmp_path, *scored_run(name, units=units))) == len(HELD[name])
 
 
 @pytest.mark.filterwarnings("error")
-def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_path):
+def test_constant_outputs_and_absent_classes_do_not_warn(tmp_path):
     rows = 120
     targets = {
         "va": np.zeros((rows, 2), np.float32),
@@ -70,7 +70,7 @@ def test_constant_outputs_and_absent_classes_are_drawn_without_a_warning(tmp_pat
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
+def test_video_without_label_of_one_output_is_drawn(tmp_path):
     targets = targets_of(np.random.default_rng(0), get_task("mtl"), 80)
     targets["expr"][:40] = -1
     targets["va"][40:] = -5
@@ -78,14 +78,14 @@ def test_a_video_without_a_label_of_one_output_is_drawn(tmp_path):
     assert len(drawn) == 6
 
 
-def test_optimistic_runs_are_marked_on_every_picture(tmp_path):
+def test_optimistic_runs_are_marked_on_every_figure(tmp_path):
     for path in plot_run(tmp_path / "fair", *scored_run("va", noise=0.5)):
         assert amount(path, ALARM) == 0
     for path in plot_run(tmp_path / "optimistic", *scored_run("va", noise=0.5, protocol="published")):
         assert amount(path, ALARM) > 100
 
 
-def test_the_same_bytes_in_every_process_whatever_its_matplotlibrc(tmp_path):
+def test_figures_do_not_depend_on_process_or_matplotlibrc(tmp_path):
     settings = tmp_path / "matplotlibrc"
     settings.write_text("font.size: 23\naxes.facecolor: black\nlines.linewidth: 9\nsavefig.dpi: 33\n")
     drawn = [
@@ -101,20 +101,20 @@ def test_the_same_bytes_in_every_process_whatever_its_matplotlibrc(tmp_path):
     assert drawn[0] == drawn[1] and drawn[0].count("\n") == 6
 
 
-def test_garbage_is_collected_afterwards_even_where_drawing_failed(tmp_path):
+def test_garbage_collection_is_restored_after_errors(tmp_path):
     (tmp_path / "pictures").write_text("in the way")
     with pytest.raises(FramelightError, match="cannot write"):
         plot_run(tmp_path, *scored_run(largest=0))
     assert gc.isenabled()
 
 
-def test_importing_the_pictures_does_not_import_what_draws_them():
+def test_import_does_not_import_matplotlib():
     code = "import sys, harness.jobs.figures; print(sorted({'matplotlib', 'PIL', 'torch'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_names_are_drawn_as_they_are(tmp_path):
-    """A dollar sign is no formula, and a long name does not run out of the picture."""
+def test_names_are_drawn_without_math_text(tmp_path):
+    """A dollar sign does not start a formula, and a long name does not exceed the figure."""
     drawn = []
     for name in ("plain", "a$b$\\frac", "long" * 30):
         draw_expression_confusion(

@@ -27,13 +27,13 @@ def test_crops_keep_their_shape_and_range(seed, strength):
     assert changed.min() >= 0 and changed.max() <= 1
 
 
-def test_same_seed_same_bits_other_seed_other_crops_and_each_crop_its_own():
+def test_augmentation_depends_on_seed_and_crop():
     assert torch.equal(drawn(1), drawn(1)) and not torch.equal(drawn(1), drawn(2))
     changed = drawn(1)
     assert len({crop.numpy().tobytes() for crop in changed}) == 8
 
 
-def test_more_strength_changes_more():
+def test_strength_increases_changes():
     def change(strength):
         return float((drawn(3, strength, face(64)) - face(64)).abs().mean())
 
@@ -73,7 +73,7 @@ def gradient(count=256, size=64):
 
 
 def windows(crop, size=32):
-    """Left, right, top, bottom of each random crop as shares of the picture."""
+    """Left, right, top and bottom of each random crop, relative to the image."""
     found = augment(gradient(), torch.Generator().manual_seed(0), 0.0, flip=False, crop=crop, size=size)
     step_x, step_y = (found[:, 0, 0, 17] - found[:, 0, 0, 16]) * size, (found[:, 1, 17, 0] - found[:, 1, 16, 0]) * size
     middle = (found[:, :2, 15, 15] + found[:, :2, 16, 16]) / 2
@@ -90,14 +90,14 @@ def test_random_crops_keep_at_least_their_share_stay_inside_and_are_not_far_from
     assert middle.std(0).min() > 0.05
 
 
-def test_a_larger_picture_becomes_a_crop_of_the_backbones_size_in_one_resampling():
+def test_larger_image_is_resampled_once():
     pixels = gradient(2, 73)
     found = augment(pixels, torch.Generator(), 0.0, flip=False, size=64)
     assert found.shape == (2, 3, 64, 64) and torch.allclose(found, gradient(2, 64), atol=0.01)
 
 
 @pytest.mark.parametrize("enlarge", [3, 4])
-def test_a_picture_much_larger_than_its_crop_is_averaged_not_sampled_in_points(enlarge):
+def test_much_larger_image_is_antialiased(enlarge):
     fine = torch.zeros(1, 3, 32 * enlarge, 32 * enlarge)
     fine[..., ::enlarge] = 1.0
     found = augment(fine, torch.Generator(), 0.0, flip=False, size=32)
@@ -110,7 +110,7 @@ def test_half_of_the_random_crops_are_mirrored():
     assert 90 < int(mirrored.sum()) < 166
 
 
-def test_geometry_has_a_strength_of_its_own():
+def test_geometry_strength_is_separate():
     """Its draws come first, so that light and noise do not move what is where."""
 
     def changed(strength, geometry, flip=False):
@@ -125,7 +125,7 @@ def test_geometry_has_a_strength_of_its_own():
     assert torch.isfinite(changed(1.0, 4.0)).all()
 
 
-def test_inputs_are_augmented_by_the_geometry_that_is_asked_for():
+def test_inputs_use_the_requested_geometry():
     images = (gradient(8) * 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
     spec = backbones.spec("tiny_resnet").preprocessing
     found = [

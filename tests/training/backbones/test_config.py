@@ -52,13 +52,13 @@ from harness.utils.errors import InputError
         (Hardware, {"memory_gb": -1.0}),
     ],
 )
-def test_impossible_settings_are_refused_in_one_line_that_names_them(kind, bad):
+def test_impossible_settings_are_rejected_in_one_line(kind, bad):
     with pytest.raises(InputError, match=next(iter(bad))) as refused:
         kind(**bad)
     assert "\n" not in str(refused.value)
 
 
-def test_nothing_to_train_is_refused():
+def test_no_stage_is_rejected():
     with pytest.raises(InputError, match="identities and expressions are both none"):
         StillsConfig(identities=None, expressions=None)
 
@@ -78,7 +78,7 @@ def test_accumulated_batches_are_equal_parts_of_a_step():
             Hardware(accumulate=4).batch(size)
 
 
-def test_the_trainer_is_told_the_hardware():
+def test_trainer_gets_the_hardware():
     told = Hardware("cpu", "2", 3, "ddp", 4).trainer_arguments("bf16-mixed")
     assert told == {
         "accelerator": "cpu",

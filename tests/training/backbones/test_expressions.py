@@ -25,7 +25,7 @@ def test_class_weights_are_the_published_ones_scaled_to_a_mean_of_one():
     assert (limited / limited[4]).max() == pytest.approx(20) and (limited > 0).all()
 
 
-def test_linear_columns_lose_by_half_of_what_each_concordance_lacks():
+def test_ccc_loss_of_linear_columns():
     random = np.random.default_rng(0)
     said, truth = random.normal(size=(2, 40, 2))
     loss = OneMinusCCC(linear=True)(torch.from_numpy(said), torch.from_numpy(truth), torch.ones(40, dtype=torch.bool))

@@ -1,4 +1,4 @@
-"""The pictures of a training, looked at pixel by pixel."""
+"""Figures of a training, checked by their pixels."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def pixels(path):
 
 
 def share(picture, colour):
-    """Share of the picture in exactly that colour, in [0, 1] floats."""
+    """Share of the pixels with exactly this color, in [0, 1] floats."""
     wanted = np.round(255 * np.array(colour)).astype(int)
     return float((np.abs(picture - wanted) <= 1).all(axis=-1).mean())
 
@@ -39,7 +39,7 @@ def blue(value):
     return colormaps["Blues"](value)[:3]
 
 
-def test_rows_of_a_confusion_matrix_are_coloured_by_their_shares_not_by_their_counts(tmp_path):
+def test_confusion_matrix_is_colored_by_row_shares(tmp_path):
     draw_confusion(tmp_path / "c.png", np.array([[9000, 1000, 0], [1, 9, 0], [0, 0, 0]]), CLASSES, "drawn")
     picture = pixels(tmp_path / "c.png")
     cell = share(picture, blue(0.9)) / 2
@@ -47,7 +47,7 @@ def test_rows_of_a_confusion_matrix_are_coloured_by_their_shares_not_by_their_co
     assert abs(share(picture, blue(0.1)) / 2 - cell) < 0.2 * cell
 
 
-def test_counts_stand_in_the_cells_and_names_beside_them(tmp_path):
+def test_cells_have_counts_and_axes_have_names(tmp_path):
     """What is drawn differs by the number and by the name alone, though every colour is the same."""
     drawn = []
     for number, name in ((9, "Anger"), (9, "Anger"), (5, "Anger"), (9, "Agner")):
@@ -69,12 +69,12 @@ def test_errors_are_a_grid_of_their_crops(tmp_path):
     assert min(areas[:24]) > 0.01 and max(areas[24:]) < 0.001
 
 
-def test_without_an_error_there_is_no_picture(tmp_path):
+def test_no_errors_give_no_figure(tmp_path):
     assert draw_errors(tmp_path / "e.png", [], lambda path: None) == 0
     assert not list(tmp_path.iterdir())
 
 
-def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
+def test_names_that_look_like_formulas_are_drawn_verbatim(tmp_path):
     draw_confusion(tmp_path / "c.png", np.eye(2, dtype=int), ("$x_", "a_very_long_class_name_of_someone"), "$_$")
     draw_errors(
         tmp_path / "e.png", [Mistake(Path("a"), "$x_", "$\\frac")], lambda path: np.zeros((9, 4, 3), np.uint8), "100 $"
@@ -82,7 +82,7 @@ def test_names_that_look_like_formulas_are_drawn_as_they_are(tmp_path):
     assert pixels(tmp_path / "c.png").size and pixels(tmp_path / "e.png").size
 
 
-def test_nothing_global_is_touched(tmp_path):
+def test_matplotlib_state_is_not_modified(tmp_path):
     code = (
         "import sys, numpy, pathlib; from harness.training.backbones.figures import draw_confusion;"
         f"draw_confusion(pathlib.Path({str(tmp_path / 'c.png')!r}), numpy.eye(2, dtype=int), ('a', 'b'));"

@@ -18,7 +18,7 @@ from tests.helpers.drawn_stills import draw
 SPEC = backbones.spec("tiny_resnet").preprocessing
 
 
-def test_plain_pixels_are_those_of_the_backbones_own_preprocessing(tmp_path):
+def test_pixels_equal_backbone_preprocessing(tmp_path):
     stills, spec = draw(tmp_path / "table").stills("validation"), backbones.spec("tiny_mobilenet")
     inputs = ImageTransform(spec.preprocessing, Augmentation())
     ours = [
@@ -45,7 +45,7 @@ def test_corrupt_stills_are_named_and_left_out(tmp_path, keep, logged):
         load_images(stills, SPEC, keep=keep)
 
 
-def test_what_could_not_be_read_is_remembered(tmp_path, logged):
+def test_unreadable_images_are_cached(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train")
     stills.images[3].write_bytes(b"not an image")
     recall = partial(StageCheckpoints(tmp_path / "work", "a training").get_or_compute, "unreadable")
@@ -55,7 +55,7 @@ def test_what_could_not_be_read_is_remembered(tmp_path, logged):
     assert first.stills.images == second.stills.images and logged[0] == logged[1]
 
 
-def test_a_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path, logged):
+def test_face_is_cut_by_its_box_and_margin_and_a_box_outside_leaves_its_still_out(tmp_path, logged):
     stills = draw(tmp_path / "table").stills("train").take(np.arange(4))
     pixels = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
     for path in stills.images:

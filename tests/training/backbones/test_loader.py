@@ -1,4 +1,4 @@
-"""Which batches a training sees, whoever decodes them and when."""
+"""Batches of a training do not depend on which threads decode them."""
 
 import dataclasses
 
@@ -47,13 +47,13 @@ def test_streamed_batches_are_those_from_memory_bit_for_bit(stills, workers):
     assert torch.equal(*plain) and np.array_equal(plain[0], memory.images[rows])
 
 
-def test_pictures_stay_with_their_targets(stills):
+def test_images_stay_with_their_targets(stills):
     pictures = load_images(stills, SPEC)
     for images, targets in loader(pictures)(0, Shard()):
         assert np.array_equal(images.numpy(), pictures.images[targets["row"][0].numpy()])
 
 
-def test_parts_share_every_batch(stills):
+def test_shards_share_every_batch(stills):
     pictures = load_images(stills, SPEC)
     whole = flat(loader(pictures)(2, Shard()))[1]
     parts = [flat(loader(pictures)(2, Shard(index, 2)))[1] for index in (0, 1)]
@@ -61,13 +61,13 @@ def test_parts_share_every_batch(stills):
         assert batch[0::2].tolist() == left.tolist() and batch[1::2].tolist() == right.tolist()
 
 
-def test_batches_that_processes_cannot_share_equally_are_refused_before_the_first(stills):
+def test_batches_that_processes_cannot_share_equally_raise_before_the_first(stills):
     source = loader(load_images(stills, SPEC, keep=False))
     with pytest.raises(InputError, match="batches of 8 images cannot be shared equally by 3 processes; choose"):
         next(source(0, Shard(0, 3)))
 
 
-def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
+def test_epoch_is_whole_steps_of_other_rows_each_time(stills):
     pictures = load_images(stills, SPEC)
     source = loader(pictures, rows=np.arange(60))
     epochs = [torch.cat(flat(source(epoch, Shard()))[1]).tolist() for epoch in (0, 0, 1)]
@@ -76,7 +76,7 @@ def test_an_epoch_is_whole_steps_of_other_rows_each_time(stills):
     assert loader(pictures, rows=np.arange(5)).rows_per_epoch == 5
 
 
-def test_a_still_that_goes_away_ends_the_training_by_its_name(tmp_path):
+def test_missing_image_raises_during_training(tmp_path):
     stills = draw(tmp_path / "table").stills("train")
     pictures = load_images(stills, SPEC, keep=False)
     stills.images[40].unlink()
@@ -84,7 +84,7 @@ def test_a_still_that_goes_away_ends_the_training_by_its_name(tmp_path):
         list(loader(pictures, workers=2)(0, Shard()))
 
 
-def test_batches_that_nobody_reads_on_leave_no_thread_behind(stills):
+def test_abandoned_loader_leaves_no_thread(stills):
     import threading
 
     before = threading.active_count()
@@ -95,7 +95,7 @@ def test_batches_that_nobody_reads_on_leave_no_thread_behind(stills):
     assert threading.active_count() == before
 
 
-def test_balanced_epochs_show_each_class_equally_often_and_the_unlabelled_once():
+def test_balanced_sampling():
     labels = np.array([0] * 40 + [1] * 8 + [2] * 2 + [-1] * 5)
     order = BalancedOrder(labels, seed=0)
     epochs = [order(epoch) for epoch in range(2)]

@@ -1,4 +1,4 @@
-"""A training that is killed outright goes on, and ends as if nothing had happened."""
+"""A killed training resumes and ends identically."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def card(root, name):
     return json.loads((root / name / "card.json").read_text())
 
 
-def test_killed_in_every_stage_it_ends_with_the_weights_and_figures_of_an_unbroken_one(runs):
+def test_resumed_training_equals_uninterrupted_training(runs):
     whole, broken = (card(runs[0], name) for name in ("whole", "broken"))
     assert whole["weights_hash"] == broken["weights_hash"]
     speeds = ("loading_images_per_second", "training_images_per_second")
@@ -77,7 +77,7 @@ def test_killed_in_every_stage_it_ends_with_the_weights_and_figures_of_an_unbrok
     }
 
 
-def test_no_epoch_that_was_kept_is_trained_again(runs):
+def test_saved_epochs_are_not_repeated(runs):
     told = [line.split()[1:] for line in runs[1] if line.startswith("broken")]
     # Killed as it tells of an epoch, that epoch alone is not kept yet.
     assert told == [[stage, epoch] for stage in STAGES for epoch in ("1", "2", "2")]
@@ -112,7 +112,7 @@ print("ended with", trained.metrics["expression_macro_f1"], trained.metrics["ver
 
 
 @pytest.mark.slow
-def test_of_two_processes_that_train_together_one_speaks_and_writes_and_both_know_the_outcome(tmp_path):
+def test_only_rank_zero_logs_and_writes(tmp_path):
     draw(tmp_path / "table")
     (tmp_path / "together.py").write_text(TOGETHER)
     done = subprocess.run(

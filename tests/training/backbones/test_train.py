@@ -26,7 +26,7 @@ def annotated(tmp_path_factory):
 
 
 def outputs(name, checkpoints, stills):
-    """Embeddings and scores of a checkpoint, and the pictures it saw, by the backbone's own means."""
+    """Embeddings and scores of a checkpoint and its input images, computed with the backbone API."""
     backbone = backbones.load(name, checkpoints)
     pictures = load_images(stills, backbone.spec.preprocessing)
     with torch.no_grad():
@@ -57,7 +57,7 @@ def test_identities_and_expressions_are_learned_and_carried_to_unseen_subjects(t
     assert metrics["expression_accuracy"] > 0.6 and metrics["selection_macro_f1"] > 0.6
 
 
-def test_every_epoch_is_said_and_told(trained):
+def test_epochs_are_logged_and_reported(trained):
     result, messages, told = trained
     for line in (
         "reading 96 images",
@@ -79,7 +79,7 @@ def test_every_epoch_is_said_and_told(trained):
 
 
 @pytest.mark.training
-def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
+def test_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(table, trained):
     result = trained[0]
     card = json.loads((result.folder / "card.json").read_text())
     assert card["name"] == "drawn" and tuple(card["classes"]) == EXPRESSIONS
@@ -94,7 +94,7 @@ def test_the_checkpoint_is_a_backbone_that_scores_expressions_as_its_card_says(t
 
 
 @pytest.mark.training
-def test_errors_are_the_surest_wrong_answers_with_their_images(table, tmp_path):
+def test_errors_are_the_most_confident_mistakes(table, tmp_path):
     result, stills = train(table, tmp_path / "one", expressions()), table.stills("validation")
     assert len(result.errors) == result.confusion.sum() - np.trace(result.confusion) > 0
     sure = [error.probability for error in result.errors]
@@ -105,11 +105,11 @@ def test_errors_are_the_surest_wrong_answers_with_their_images(table, tmp_path):
         assert error.predicted in result.classes
 
 
-def test_nothing_but_the_checkpoint_is_left(trained):
+def test_only_the_checkpoint_remains(trained):
     assert [path.name for path in trained[0].folder.parent.iterdir()] == ["drawn-0"]
 
 
-def test_the_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
+def test_same_training_gives_the_same_weights_and_another_seed_others(table, tmp_path):
     short = dataclasses.replace(SHORT, augmentation=Augmentation(0.5))
     hashes = [
         weights(train(table, tmp_path / name, config))
@@ -118,7 +118,7 @@ def test_the_same_training_gives_the_same_weights_and_another_seed_others(table,
     assert hashes[0] == hashes[1] != hashes[2]
 
 
-def test_streamed_stills_give_the_weights_of_those_in_memory(table, tmp_path, logged):
+def test_streamed_images_give_the_same_weights(table, tmp_path, logged):
     config = dataclasses.replace(SHORT, augmentation=Augmentation(0.5, crop=0.5, enlarge=1.25))
     machines = {str(gigabytes): Hardware("cpu", memory_gb=gigabytes, workers=2) for gigabytes in (1.0, 0.0)}
     hashes = [weights(train(table, tmp_path / name, config, hardware=machine)) for name, machine in machines.items()]
@@ -133,14 +133,14 @@ def test_identities_alone_leave_scores_of_the_subjects_and_need_no_validation(ta
 
 
 @pytest.mark.training
-def test_validation_subjects_are_verified_where_none_are_kept_out(table, tmp_path):
+def test_validation_subjects_are_verified_without_held_out_subjects(table, tmp_path):
     metrics = train(table, tmp_path / "known", dataclasses.replace(SHORT, expressions=None)).metrics
     found = verify(outputs("known", tmp_path, table.stills("validation"))[0], table.stills("validation").subject)
     assert metrics["verified_identities"] == 2 and metrics["verification_auc"] == pytest.approx(found.auc, abs=1e-3)
 
 
 @pytest.mark.training
-def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
+def test_held_out_subjects_are_verified(table, tmp_path):
     config = dataclasses.replace(SHORT, identities=Identities(Schedule(1), unseen=0.5), expressions=None)
     metrics = train(table, tmp_path / "unseen", config).metrics
     assert (metrics["identities"], metrics["verified_identities"], metrics["verified_images"]) == (2, 2, 32)
@@ -155,7 +155,7 @@ def test_kept_out_subjects_are_no_classes_and_are_verified(table, tmp_path):
         train(table, tmp_path / "few", dataclasses.replace(config, identities=Identities(Schedule(1), unseen=0.2)))
 
 
-def test_the_classifier_learns_first_on_a_body_that_stands_still(table, tmp_path):
+def test_classifier_is_trained_first_with_frozen_backbone(table, tmp_path):
     config = dataclasses.replace(
         SHORT, expressions=None, identities=Identities(Schedule(epochs=0, head_epochs=2, head_learning_rate=0.01))
     )
@@ -167,7 +167,7 @@ def test_the_classifier_learns_first_on_a_body_that_stands_still(table, tmp_path
     assert changed == {"classifier.weight", "classifier.bias"}
 
 
-def test_training_goes_on_from_a_checkpoint(table, trained, tmp_path):
+def test_training_starts_from_a_checkpoint(table, trained, tmp_path):
     config = dataclasses.replace(expressions(schedule=Schedule(1, 1e-5)), backbone="drawn")
     card = backbones.read_card(train(table, tmp_path / "further", config, checkpoints=trained[0].folder.parent).folder)
     assert card["parent"] == "checkpoint drawn"
@@ -178,7 +178,7 @@ def test_training_goes_on_from_a_checkpoint(table, trained, tmp_path):
 @pytest.mark.parametrize(
     "also, more", [(("va",), ("Valence", "Arousal")), (("va", "au"), ("Valence", "Arousal", *ACTION_UNITS))]
 )
-def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_scores(annotated, tmp_path, also, more):
+def test_valence_arousal_and_action_units_are_score_columns(annotated, tmp_path, also, more):
     result = train(annotated, tmp_path / "multi", expressions(schedule=Schedule(3), also=also))
     backbone = backbones.load("multi", tmp_path)
     assert backbone.score_labels == EXPRESSIONS + more and backbone.score_width == 8 + len(more)
@@ -191,12 +191,12 @@ def test_valence_arousal_and_action_units_are_columns_of_the_backbones_own_score
 
 
 @pytest.mark.training
-def test_valence_and_arousal_are_learned_as_the_columns_say_them(annotated, tmp_path):
+def test_valence_and_arousal_are_learned(annotated, tmp_path):
     config = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(24), also=("va",)))
     assert train(annotated, tmp_path / "multi", config).metrics["CCC_V"] > 0.3
 
 
-def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path):
+def test_seven_classes_exclude_contempt(tmp_path):
     draw(tmp_path / "table")
     table = relabelled(
         tmp_path / "table", lambda cells: ",".join([cells[0], "other" if cells[1] == "fear" else cells[1], *cells[2:]])
@@ -205,7 +205,7 @@ def test_seven_classes_leave_the_class_out_that_is_no_basic_expression(tmp_path)
     assert result.classes == EXPRESSIONS[:7] and result.confusion.shape == (7, 7) and result.confusion.sum() == 24
 
 
-def test_the_validation_stills_choose_the_epoch_where_none_are_held_out(table, tmp_path):
+def test_validation_images_select_the_epoch_without_held_out_images(table, tmp_path):
     result = train(table, tmp_path / "published", expressions(held_out=0.0, keep="accuracy"))
     assert backbones.read_card(result.folder)["selection"] == "validation"
     assert result.history[-1]["accuracy"] == result.metrics["expression_accuracy"]
@@ -214,7 +214,7 @@ def test_the_validation_stills_choose_the_epoch_where_none_are_held_out(table, t
         train_stills(expressions(held_out=0.0), table.stills("train"), None, tmp_path / "none", hardware=CPU)
 
 
-def test_without_validation_stills_the_selection_slice_is_shown_and_called_so(table, tmp_path):
+def test_selection_images_are_shown_without_validation(table, tmp_path):
     result = train_stills(expressions(), table.stills("train"), None, tmp_path / "alone", hardware=CPU)
     assert "selection_macro_f1" in result.metrics and "expression_macro_f1" not in result.metrics
     assert result.confusion.sum() == 16
@@ -234,7 +234,7 @@ def test_sampling_sharpness_averages_and_accumulation_are_part_of_the_training(t
     assert len(hashes) == 5
 
 
-def test_one_number_of_threads_gives_one_result_whatever_was_set_before(table, tmp_path):
+def test_result_does_not_depend_on_previous_threads(table, tmp_path):
     """The environment's OMP_NUM_THREADS is what torch starts with."""
     before, hashes = torch.get_num_threads(), {}
     try:
@@ -249,7 +249,7 @@ def test_one_number_of_threads_gives_one_result_whatever_was_set_before(table, t
 
 
 @pytest.mark.training
-def test_a_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
+def test_head_alone_is_kept_at_its_best_epoch(table, tmp_path):
     """At so high a rate the macro F1 goes up and down; of several seeds one does not end at its best."""
     lone = expressions(schedule=Schedule(epochs=0, head_epochs=8, head_learning_rate=0.3, shape="constant"))
     for seed in range(10):

@@ -1,4 +1,4 @@
-"""Stills, machines and work folders that a training refuses, or goes on with and says so."""
+"""Errors and warnings of trainings about images, hardware and working folders."""
 
 import dataclasses
 from pathlib import Path
@@ -17,14 +17,14 @@ from tests.helpers.backbone_training import CPU, QUICK, SHORT, expressions, rela
 from tests.helpers.drawn_stills import draw
 
 
-def test_targets_that_no_still_has_are_said_and_left_out(table, tmp_path, logged):
+def test_missing_targets_warn_and_are_skipped(table, tmp_path, logged):
     quick = dataclasses.replace(QUICK, identities=None, expressions=Expressions(Schedule(1), also=("va",)))
     train(table, tmp_path / "out", quick)
     assert "no training image has valence and arousal; training on expressions without them" in logged
     assert backbones.read_card(tmp_path / "out")["score_width"] == 8
 
 
-def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_path):
+def test_untrainable_settings_raise_before_reading(table, tmp_path):
     stills = table.stills("train")
     bare = dataclasses.replace(stills, expression=np.full(len(stills), -1))
     with pytest.raises(InputError, match="none of the 64 training images has an expression.*expressions=none"):
@@ -34,7 +34,7 @@ def test_what_cannot_be_learned_is_refused_before_a_still_is_read(table, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path, logged):
+def test_selection_on_one_expression_warns(tmp_path, logged):
     draw(tmp_path / "table")
     one = relabelled(
         tmp_path / "table",
@@ -44,7 +44,7 @@ def test_stills_of_one_expression_that_choose_the_epoch_are_said(tmp_path, logge
     assert any("the 32 images that select the epoch have 1 expression" in line for line in logged)
 
 
-def test_stills_that_cannot_teach_are_refused(tmp_path):
+def test_untrainable_stills_raise(tmp_path):
     draw(tmp_path / "one")
     one = relabelled(tmp_path / "one", lambda cells: ",".join([cells[0], "anger", *cells[2:]]))
     with pytest.raises(InputError, match="the training images have 1 expressions"):
@@ -62,7 +62,7 @@ def test_stills_that_cannot_teach_are_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_to_work_in_is_never_one_of_the_users(table, tmp_path):
+def test_user_folder_is_rejected_as_working_folder(table, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="is not empty and does not belong to a training"):
@@ -70,7 +70,7 @@ def test_a_folder_to_work_in_is_never_one_of_the_users(table, tmp_path):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
-def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
+def test_other_training_is_not_resumed(table, tmp_path):
     def interrupted(stage, epoch, values):
         raise KeyboardInterrupt
 
@@ -80,14 +80,14 @@ def test_what_another_training_left_is_not_gone_on_from(table, tmp_path):
     assert weights(train(table, tmp_path / "out", SHORT)) == weights(train(table, tmp_path / "fresh", SHORT))
 
 
-def test_people_in_both_splits_are_said(table, tmp_path, logged):
+def test_subjects_in_both_splits_warn(table, tmp_path, logged):
     train_stills(
         expressions(), table.stills("train"), table.stills("train").take(np.arange(32)), tmp_path / "out", hardware=CPU
     )
     assert any("2 of the 2 validation subjects are also in the training images (first: s0)" in line for line in logged)
 
 
-def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, monkeypatch, logged):
+def test_missing_hardware_raises_before_reading(table, tmp_path, monkeypatch, logged):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds none on this machine"):
         train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"))
@@ -96,7 +96,7 @@ def test_what_the_machine_lacks_is_said_before_a_still_is_read(table, tmp_path, 
     assert not logged and not list(tmp_path.iterdir())
 
 
-def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp_path):
+def test_partly_removed_working_folder_is_accepted(table, tmp_path):
     config, work = dataclasses.replace(SHORT, identities=None), tmp_path / "work"
     work.mkdir()
     (work / ".training.json.x.aside").write_text("{")  # killed as it was made
@@ -113,7 +113,7 @@ def test_a_work_folder_that_was_being_removed_is_taken_for_what_it_is(table, tmp
     assert weights(train(table, tmp_path / "b", config, work=work)) == first
 
 
-def test_splits_of_other_classes_are_refused(table, tmp_path):
+def test_splits_of_other_classes_raise(table, tmp_path):
     other = dataclasses.replace(table.stills("validation"), classes=backbones.AFFECTNET)
     with pytest.raises(InputError, match="both need the same classes in the same order"):
         train_stills(SHORT, table.stills("train"), other, tmp_path / "out")

@@ -20,7 +20,7 @@ def pairs(embeddings, subject):
 
 
 @pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
-def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
+def test_roc_and_nearest_neighbor_equal_scikit_learn(spread):
     embeddings, subject = people(1, spread=spread)
     found = verify(embeddings, subject)
     same, scores = pairs(embeddings, subject)
@@ -40,7 +40,7 @@ def test_roc_and_nearest_neighbour_are_those_of_scikit_learn(spread):
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=60), st.floats(0, 1))
 @settings(max_examples=60, deadline=None)
-def test_ties_are_counted_as_scikit_learn_counts_them(drawn, far):
+def test_ties_equal_scikit_learn(drawn, far):
     positive, scores = np.array([d[0] for d in drawn]), np.array([d[1] for d in drawn], float)
     if positive.all() or not positive.any():
         return
@@ -49,19 +49,19 @@ def test_ties_are_counted_as_scikit_learn_counts_them(drawn, far):
     assert tar_at_far(positive, scores, far) == pytest.approx(curve[1][curve[0] <= far + 1e-9].max())
 
 
-def test_perfect_embeddings_verify_everyone():
+def test_perfect_embeddings_verify_all():
     subject = np.repeat(np.arange(4), 3)
     found = verify(np.eye(4)[subject], subject)
     assert (found.auc, found.tar, found.nearest) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("subject", [[0, 0, 0], [0, 1, 2]])
-def test_pairs_of_one_kind_alone_verify_nothing(subject):
+def test_pairs_of_one_kind_raise(subject):
     with pytest.raises(ValueError, match="pairs of images of one person and pairs of two persons"):
         verify(np.random.default_rng(0).normal(size=(3, 4)), np.array(subject))
 
 
-def test_a_sample_is_even_over_subjects_with_two_images_or_more():
+def test_sample_is_even_over_subjects_with_two_images_or_more():
     subject = np.array([0] * 20 + [1] * 3 + [2] + [3] * 5)
     rows = sample_rows(subject, 10, seed=0)
     assert np.bincount(subject[rows], minlength=4).tolist() == [4, 3, 0, 3]

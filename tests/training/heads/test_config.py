@@ -1,4 +1,4 @@
-"""Heads as data: their parts, and what cannot be."""
+"""Head configurations and their overrides."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ ABAW4 = HeadConfig(
 """The separate networks of the fourth challenge (Savchenko 2022)."""
 
 
-def test_a_part_replaces_what_it_says_and_nothing_else():
+def test_override_replaces_only_its_fields():
     assert ABAW4.part("expr") == HeadConfig("logistic_regression", l2=1 / 512, batch_size=512, keep="accuracy")
     assert ABAW4.part("va") == HeadConfig("logistic_regression", l2=1 / 512, batch_size=512, keep="loss", epochs=20)
     assert ABAW4.part("au") == HeadConfig("mlp", hidden=128, l2=0.0, batch_size=512, keep="loss")
@@ -34,7 +34,7 @@ def test_a_part_replaces_what_it_says_and_nothing_else():
     assert read == ["scores", "embeddings+scores", "embeddings+scores"]
 
 
-def test_a_separate_head_without_parts_is_as_many_equal_networks():
+def test_separate_head_without_parts():
     head = HeadConfig("separate", hidden=32, epochs=3)
     assert {head.part(output) for output in ("va", "expr", "au")} == {HeadConfig("mlp", hidden=32, epochs=3)}
 
@@ -60,6 +60,6 @@ def test_heads_come_back_from_json():
         (lambda: check_task_support(HeadConfig("separate", keep="accuracy"), get_task("mtl")), "va does not have"),
     ],
 )
-def test_impossible_heads_are_refused(make, message):
+def test_impossible_heads_raise(make, message):
     with pytest.raises(InputError, match=message):
         make()

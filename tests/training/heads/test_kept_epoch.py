@@ -1,4 +1,4 @@
-"""Which epoch is kept, and how long is trained."""
+"""Selected epoch and length of trainings."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def outputs_on_selection(trained):
 
 
 @pytest.mark.training
-def test_the_kept_epoch_is_that_of_the_best_accuracy_and_the_value_stays_the_metric():
+def test_keep_accuracy():
     trained = train(config=HeadConfig(keep="accuracy", **WILD))
     accuracies = [entry["criterion"] for entry in trained.history]
     outputs, targets = outputs_on_selection(trained)
@@ -49,7 +49,7 @@ def loss_of(task, logits, targets):
 
 @pytest.mark.training
 @pytest.mark.parametrize("name", tasks.TASKS)
-def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
+def test_keep_loss(name):
     task, rate = tasks.get_task(name), {"learning_rate": 0.3}
     trained = train(task, HeadConfig("multitask", keep="loss", class_weights="none", **{**WILD, **rate}))
     gains = [entry["criterion"] for entry in trained.history]
@@ -60,13 +60,13 @@ def test_the_kept_epoch_is_that_of_the_smallest_loss(name):
     assert -max(gains) == pytest.approx(loss_of(task, logits, targets), rel=1e-5)
 
 
-def test_what_prunes_is_told_the_metric_whatever_chooses_the_epoch():
+def test_pruning_always_gets_the_metric():
     told = []
     trained = train(config=HeadConfig(keep="loss", epochs=2), on_epoch=lambda *it: bool(told.append(it)))
     assert told == [(entry["epoch"], entry["value"]) for entry in trained.history]
 
 
-def test_so_many_epochs_are_the_beginning_of_the_whole_training():
+def test_fixed_epochs_equal_the_start_of_the_training():
     config, seen = HeadConfig(epochs=6, learning_rate=1e-2), {}
     seen["whole"] = train(config=config)
     features, targets = problem()
@@ -79,7 +79,7 @@ def test_so_many_epochs_are_the_beginning_of_the_whole_training():
     assert [e["loss"] for e in last.history] != [e["loss"] for e in short.history]  # its rate falls to 0 sooner
 
 
-def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
+def test_fixed_epochs_keep_the_last_epoch():
     features, targets = problem()
     other, others = problem(600, seed=1)
     training = ArrayMatrix(features), labels_of(only(targets, EXPR))
@@ -103,6 +103,6 @@ def test_a_given_length_keeps_the_last_epoch_beside_selection_rows():
         ("expr", HeadConfig("separate"), "task expr has only one output; use mlp"),
     ],
 )
-def test_a_choice_the_task_has_no_value_for_is_refused(name, config, message):
+def test_unavailable_keep_raises(name, config, message):
     with pytest.raises(InputError, match=message):
         train(tasks.get_task(name), config)

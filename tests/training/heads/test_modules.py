@@ -39,7 +39,7 @@ def test_multitask_without_hidden_layer_is_linear_and_with_one_is_not():
         assert torch.allclose(head(middle), head(x).mean(0, keepdim=True), atol=1e-6) is linear
 
 
-def test_unknown_head_is_met_with_the_nearest_name():
+def test_unknown_head_suggests_name():
     with pytest.raises(InputError, match="did you mean logistic_regression"):
         HeadConfig("logistic_regresion")
 
@@ -57,6 +57,6 @@ def test_unknown_head_is_met_with_the_nearest_name():
         {"keep": "first"},
     ],
 )
-def test_impossible_settings_are_refused(bad):
+def test_impossible_settings_raise(bad):
     with pytest.raises(InputError, match=next(k for k in reversed(bad))):
         HeadConfig(**bad)

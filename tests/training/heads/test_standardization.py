@@ -1,4 +1,4 @@
-"""Mean and deviation of columns, a few rows at a time."""
+"""Blockwise mean and standard deviation of columns."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def at_once(features):
 @pytest.mark.parametrize(
     "rows, width", [(1, 7), (3, 5), (BLOCK_ROWS - 1, 33), (BLOCK_ROWS + 1, 3), (2 * BLOCK_ROWS + 700, 20)]
 )
-def test_the_bits_are_those_of_adding_a_block_at_once(rows, width):
+def test_blockwise_moments_are_bitwise_equal(rows, width):
     features = (np.random.default_rng(rows).standard_normal((rows, width)) * 30 + 7).astype(np.float32)
     for found, expected in zip(feature_mean_std(ArrayMatrix(features), None), at_once(features)):
         assert found.tobytes() == expected.tobytes()
@@ -35,7 +35,7 @@ def test_the_bits_are_those_of_adding_a_block_at_once(rows, width):
 
 
 @pytest.mark.parametrize("bad", [[np.nan], [np.inf], [-np.inf, np.inf]])
-def test_the_first_row_that_is_not_finite_is_named(bad, recwarn):
+def test_first_row_that_is_not_finite_is_named(bad, recwarn):
     features = np.zeros((BLOCK_ROWS + 900, 4), np.float32)
     features[BLOCK_ROWS + 500 : BLOCK_ROWS + 500 + len(bad), 2] = bad
     labels = labels_of({"expr": np.zeros(len(features), np.int64)}, videos=2)

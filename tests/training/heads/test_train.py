@@ -77,14 +77,14 @@ def test_every_head_learns_every_task(name, kind):
         assert (block >= low).all() and (block <= 1).all()
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not():
+def test_same_seed_gives_the_same_bits_and_another_seed_does_not():
     first, again, other = train(seed=5), train(seed=5), train(seed=6)
     assert all(np.array_equal(value, again.state[name]) for name, value in first.state.items())
     assert first.history == again.history
     assert not np.array_equal(first.state["layers.0.weight"], other.state["layers.0.weight"])
 
 
-def test_every_epoch_is_drawn_once_in_order():
+def test_epochs_are_drawn_in_order():
     features, targets = problem(300)
     matrix = ArrayMatrix(features)
     training = matrix, labels_of({"expr": targets["expr"]})
@@ -93,7 +93,7 @@ def test_every_epoch_is_drawn_once_in_order():
 
 
 @pytest.mark.training
-def test_the_kept_weights_are_those_of_the_best_epoch():
+def test_kept_weights_are_those_of_the_best_epoch():
     """At so high a rate the selection value goes up and down; of several seeds one does not end at its best."""
     config = HeadConfig(epochs=8, learning_rate=1.0, schedule="constant")
     for seed in range(20):
@@ -115,7 +115,7 @@ def test_keep_last_and_no_selection_keep_the_last_epoch():
     assert alone.epoch == 8 and alone.value is None and "value" not in alone.history[0]
 
 
-def test_on_epoch_is_told_each_value_and_can_end_the_training():
+def test_on_epoch_gets_values_and_can_stop():
     told = []
 
     def stop_at_two(epoch, value):
@@ -129,7 +129,7 @@ def test_on_epoch_is_told_each_value_and_can_end_the_training():
 
 
 @pytest.mark.training
-def test_rows_without_a_crop_are_not_learned_from():
+def test_rows_without_crop_are_not_learned_from():
     spoiled = tuple(range(0, 1500, 3))
 
     def spoil(features, targets):
@@ -141,7 +141,7 @@ def test_rows_without_a_crop_are_not_learned_from():
 
 
 @pytest.mark.training
-def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
+def test_scale_of_a_column_does_not_matter_when_inputs_are_standardized():
     def blow_up(features, targets):
         features[:, 5] = 1e4 * features[:, 5] - 3e5
 
@@ -150,7 +150,7 @@ def test_scale_of_a_column_does_not_matter_when_inputs_are_standardised():
 
 
 @pytest.mark.training
-def test_a_constant_column_is_harmless():
+def test_constant_column_is_harmless():
     def flatten(features, targets):
         features[:, 2] = 0.1
 
@@ -173,12 +173,12 @@ def test_features_that_are_not_finite_are_named():
 
 
 @pytest.mark.training
-def test_a_loss_that_explodes_is_said():
+def test_diverging_loss_raises():
     with pytest.raises(FramelightError, match="lower the learning rate|learning rate is too high"):
         train(tasks.get_task("au"), HeadConfig(learning_rate=1e30, schedule="constant", epochs=5))
 
 
-def test_one_class_only_and_no_label_at_all_are_refused():
+def test_one_class_only_and_no_label_at_all_raise():
     with pytest.raises(InputError, match="every training row is Happiness"):
         train(change=lambda f, t: t["expr"].__setitem__(slice(None), 4))
     with pytest.raises(InputError, match="none of the 1500 annotated rows has both a crop and a expr label"):
@@ -186,7 +186,7 @@ def test_one_class_only_and_no_label_at_all_are_refused():
 
 
 @pytest.mark.training
-def test_predicting_in_blocks_equals_predicting_at_once_and_nothing_gives_nothing():
+def test_blockwise_prediction_equals_prediction_at_once():
     trained, features = train(), problem(600, seed=1)[0]
     parts = [predict(trained, features[:100]), predict(trained, features[100:])]
     assert np.allclose(np.concatenate(parts), predict(trained, features), atol=1e-6)
@@ -198,7 +198,7 @@ def test_predicting_in_blocks_equals_predicting_at_once_and_nothing_gives_nothin
         predict(trained, features)
 
 
-def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
+def test_saved_head_comes_back_bit_for_bit(tmp_path):
     trained, features = train(tasks.get_task("mtl"), HeadConfig("multitask", epochs=2)), problem(50)[0]
     trained.save(tmp_path)
     back = load(tmp_path)
@@ -212,7 +212,7 @@ def test_a_saved_head_comes_back_bit_for_bit(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["head.json", "head.safetensors"]
 
 
-def test_damaged_and_missing_heads_are_refused(tmp_path):
+def test_damaged_and_missing_heads_raise(tmp_path):
     with pytest.raises(InputError, match="no trained head in"):
         load(tmp_path)
     train(config=HeadConfig(epochs=1)).save(tmp_path)
@@ -240,13 +240,13 @@ def test_torch_switches_and_random_state_are_left_as_they_were():
     assert torch.equal(before, torch.get_rng_state()) and torch.are_deterministic_algorithms_enabled() == deterministic
 
 
-def test_an_interrupt_stays_one_and_the_next_is_heard_too():
+def test_interrupts_are_propagated():
     with pytest.raises(KeyboardInterrupt):
         train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGINT))
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_termination_ends_with_its_own_code():
+def test_termination_has_its_exit_code():
     with pytest.raises(SystemExit) as ended:
         train(on_epoch=lambda epoch, value: os.kill(os.getpid(), signal.SIGTERM))
     assert ended.value.code == 143

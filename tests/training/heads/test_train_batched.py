@@ -1,4 +1,4 @@
-"""Heads trained together are the heads trained alone."""
+"""Heads trained together equal heads trained separately."""
 
 import dataclasses
 
@@ -20,7 +20,7 @@ OWN = (
     dict(l2=1e-3, learning_rate=1e-2, epochs=1, schedule="cosine", keep="last"),
     dict(l2=1e-4, learning_rate=3e-2, epochs=4, schedule="constant", keep="best"),
 )
-"""What each head of a group has of its own."""
+"""Settings that may differ between the heads of a group."""
 PUBLISHED = dict(
     class_weights="published",
     standardise=False,
@@ -75,7 +75,7 @@ def require_equal(ours, alone, features):
     ids=lambda shared: "-".join(map(str, shared.values())),
 )
 @pytest.mark.parametrize("name", tasks.TASKS)
-def test_heads_trained_together_are_those_trained_alone(name, shared):
+def test_batched_heads_equal_single_heads(name, shared):
     task = tasks.get_task(name)
     given = rows(task)
     own = [*OWN, {**OWN[3], "keep": "accuracy"}] if "expr" in task.slices() else OWN
@@ -87,7 +87,7 @@ def test_heads_trained_together_are_those_trained_alone(name, shared):
 
 @pytest.mark.training
 @pytest.mark.parametrize("name", tasks.TASKS)
-def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name):
+def test_heads_with_hidden_layer_are_batched_on_gpu(monkeypatch, name):
     """The product of a GPU, on this machine; one epoch, as no unit is so near 0 then that rounding turns it."""
     task = tasks.get_task(name)
     given, features = data(task, 400), problem(300, seed=1)[0]
@@ -105,7 +105,7 @@ def test_heads_with_a_hidden_layer_are_stacked_where_a_gpu_is(monkeypatch, name)
 
 
 @pytest.mark.training
-def test_heads_of_several_stacks_are_those_trained_alone(monkeypatch):
+def test_several_batches_equal_single_heads(monkeypatch):
     monkeypatch.setattr(batched, "MAX_COLUMNS", 16)
     task = tasks.get_task("expr")
     given, wanted = rows(task), configs(*OWN, kind="logistic_regression")
@@ -124,7 +124,7 @@ def test_without_selection_rows_the_last_epoch_is_kept():
 
 
 @pytest.mark.training
-def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
+def test_heads_stop_independently():
     task = tasks.get_task("expr")
     given, wanted, told = rows(task), configs(*OWN, kind="logistic_regression"), {0: [], 1: [], 3: []}
 
@@ -152,7 +152,7 @@ def test_each_stops_where_it_is_told_and_leaves_the_others_alone():
 
 
 @pytest.mark.training
-def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
+def test_given_number_of_epochs_is_trained_on_the_schedule_of_all():
     task = tasks.get_task("au")
     given, wanted = rows(task, select=False), configs(*OWN, kind="logistic_regression")
     found = train_heads(task, [HeadTrainingSpec(config, epochs=2) for config in wanted], *given, seed=1)
@@ -162,7 +162,7 @@ def test_a_given_number_of_epochs_is_trained_on_the_schedule_of_all():
 
 
 @pytest.mark.training
-def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
+def test_diverging_head_is_dropped():
     task = tasks.get_task("va")
     given = rows(task)
     wild = HeadConfig("mlp", hidden=8, va_loss="mse", learning_rate=1e30, epochs=4)
@@ -175,14 +175,14 @@ def test_one_that_diverges_is_left_out_and_the_others_are_not_touched():
         require_equal(ours, train_head(task, HeadTrainingSpec(config), *given, seed=0), given[1][0].features)
 
 
-def test_the_data_is_read_once_an_epoch_in_the_order_of_the_seed():
+def test_data_is_read_once_per_epoch():
     task = tasks.get_task("expr")
     matrix, labels = data(task)
     train_heads(task, [HeadTrainingSpec(config) for config in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
     assert matrix.epochs == [0, 1, 2, 3]
 
 
-def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
+def test_same_arguments_give_the_same_bits_and_heads_can_be_saved(tmp_path):
     task = tasks.get_task("mtl")
     given, wanted = rows(task), [HeadTrainingSpec(c) for c in configs(*OWN, kind="multitask", hidden=8)]
     first, again = (train_heads(task, wanted, *given, seed=4) for _ in range(2))
@@ -194,7 +194,7 @@ def test_the_same_arguments_give_the_same_bits_and_a_head_can_be_kept(tmp_path):
     assert np.array_equal(kept, predict(first[0], given[1][0].features))
 
 
-def test_heads_that_are_not_alike_are_refused():
+def test_incompatible_heads_raise():
     task = tasks.get_task("expr")
     given = rows(task)
     for other in (
@@ -222,7 +222,7 @@ def test_features_that_are_not_finite_are_named():
         train_heads(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
 
 
-def test_alike_covers_all_that_shapes_a_batch_or_a_loss():
+def test_compatibility_covers_all_settings():
     from harness.training.heads.config import without_per_head_settings
 
     base = HeadConfig("mlp")

@@ -1,4 +1,4 @@
-"""Words beside points: where there is room, and nowhere else."""
+"""Labels of points are placed without overlap."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def drawn(points, labels, first=None, radius=4.0):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_labels_overlap_nothing_and_stay_inside(seed):
+def test_labels_do_not_overlap_and_stay_inside(seed):
     points = np.random.default_rng(seed).random((25, 2)).tolist()
     written, boxes, axes = drawn(points, [f"point number {i}" for i in range(25)])
     assert written == len(boxes) > 5
@@ -27,14 +27,14 @@ def test_labels_overlap_nothing_and_stay_inside(seed):
         assert not any(box.overlaps(other) for label, other in boxes.items() if label != name)
 
 
-def test_the_first_ones_are_written_where_not_all_can_be():
+def test_first_labels_take_precedence():
     points = [(0.5, 0.5)] * 30
     labels = [f"a long label of {i}" for i in range(30)]
     written, boxes, _ = drawn(points, labels, [i == 29 for i in range(30)])
     assert labels[29] in boxes and written < 30
 
 
-def test_a_point_without_a_label_keeps_its_place_free():
+def test_point_without_label_keeps_its_place_free():
     written, boxes, _ = drawn([(0.5, 0.5), (0.52, 0.5)], ["left", ""], radius=10)
     assert written == 1 and boxes.keys() == {"left"}
     assert drawn([], [])[0] == 0

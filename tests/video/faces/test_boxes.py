@@ -3,7 +3,7 @@ import numpy as np
 from harness.video.faces.boxes import merge_overlapping
 
 
-def test_of_boxes_of_one_face_the_first_stays_and_faces_go_from_left_to_right():
+def test_duplicate_boxes_are_dropped_and_faces_sorted():
     boxes = [[200, 50, 80, 80], [10, 10, 100, 100], [15, 12, 96, 100], [40, 40, 30, 30]]
     faces = merge_overlapping(boxes, [1.0, 3.0, 2.0, 9.0], [4, 5, 6, 7])
     assert faces.boxes.tolist() == [[10, 10, 100, 100], [200, 50, 80, 80]]
@@ -11,10 +11,10 @@ def test_of_boxes_of_one_face_the_first_stays_and_faces_go_from_left_to_right():
     assert faces.boxes.dtype == faces.scores.dtype == np.float32
 
 
-def test_neighbours_whose_boxes_touch_are_two():
+def test_touching_neighbors_are_separate():
     assert len(merge_overlapping([[0, 0, 100, 100], [70, 0, 100, 100]], [1, 1])) == 2
 
 
-def test_nobody():
+def test_no_boxes():
     faces = merge_overlapping(np.empty((0, 4)), np.empty(0))
     assert len(faces) == 0 and faces.boxes.shape == (0, 4) and faces.hints is None

@@ -1,4 +1,4 @@
-"""Faces of real people, where the clips are there."""
+"""Faces of real people, if the clips are available."""
 
 import av
 import numpy as np
@@ -28,14 +28,14 @@ def middles(seen, face):
 
 
 @pytest.mark.parametrize("name", ["bbaf2n", "lbax4n", "pwij3p", "sbia1a", "swiz3n"])
-def test_a_talker_is_seen_in_nearly_every_frame_and_nobody_else(name):
+def test_speaker_is_the_only_face(name):
     seen = followed(f"grid_{name}.mpg")
     assert len(seen) == 75
     assert np.mean([1 in faces for faces in seen]) >= 0.95
     assert {face for faces in seen for face in faces} == {1}
 
 
-def test_the_smile_is_seen_in_every_frame():
+def test_face_is_found_in_every_frame():
     seen = followed("pyfeat_single_face.mp4")
     assert len(seen) == 72 and all(set(faces) == {1} for faces in seen)
 
@@ -47,7 +47,7 @@ def test_two_faces_have_two_ids_that_never_swap():
     assert middles(seen, 1).max() < 200 and middles(seen, 2).min() > 250
 
 
-def test_a_head_that_turns_aside_stays_in_sight():
+def test_turning_head_is_tracked():
     seen = followed("intel_head-pose-female.gif", times=3)
     assert np.mean([set(faces) == {1} for faces in seen]) >= 0.95
     assert {face for faces in seen for face in faces} == {1}

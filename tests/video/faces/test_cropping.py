@@ -7,11 +7,11 @@ ROWS, COLUMNS = np.mgrid[:100, :200].astype(np.uint8)
 RAMP = np.dstack([COLUMNS, ROWS, np.full_like(ROWS, 7)])
 
 
-def test_a_crop_without_margin_is_what_lies_in_the_box():
+def test_crop_without_margin_equals_box():
     assert np.array_equal(crop(RAMP, np.array([30, 20, 40, 40]), Margin(1.0)), RAMP[20:60, 30:70])
 
 
-def test_a_box_that_is_no_square_gives_one_about_its_centre():
+def test_non_square_box_gives_centered_square():
     assert np.array_equal(crop(RAMP, np.array([30, 30, 60, 20]), Margin(1.0)), RAMP[20:60, 40:80])
 
 
@@ -27,11 +27,11 @@ def test_margin_and_offset_count_in_sides_of_the_box():
         ([900, 900, 30, 30], np.full(30, 99), np.full(30, 199)),
     ],
 )
-def test_outside_the_frame_its_outermost_pixels_go_on(box, rows, columns):
+def test_pixels_outside_the_frame_repeat_the_border(box, rows, columns):
     assert np.array_equal(crop(RAMP, np.array(box), Margin(1.0)), RAMP[rows[:, None], columns])
 
 
-def test_a_crop_has_the_side_asked_for_and_shows_the_same():
+def test_crop_has_the_side_asked_for_and_shows_the_same():
     for side in (112, 20):
         small = crop(RAMP, np.array([30, 20, 60, 60]), Margin(1.0), side)
         assert small.shape == (side, side, 3) and small.dtype == np.uint8
@@ -45,7 +45,7 @@ def test_shrinking_averages():
     assert np.abs(crop(stripes, np.array([0, 0, 80, 80]), Margin(1.0), 20).astype(int) - 100).max() <= 1
 
 
-def test_a_crop_is_a_copy_in_one_piece():
+def test_crop_is_a_copy_in_one_piece():
     found = crop(RAMP, np.array([30, 20, 40, 40]), Margin(1.0))
     assert found.flags.c_contiguous and not np.shares_memory(found, RAMP)
 

@@ -16,13 +16,13 @@ def near(*boxes, hint=0):
 
 
 def assert_at(box, x, y, side):
-    """A face's box lies around (x, y), and is about as large as its drawing."""
+    """The box of a face is centered at (x, y) and about as large as the drawing."""
     assert np.hypot(box[0] + box[2] / 2 - x, box[1] + box[3] / 2 - y) < 0.2 * side
     assert 0.6 * side < box[2] < 1.1 * side
 
 
 @pytest.mark.parametrize("size, face", [((640, 360), 60), ((321, 241), 150), ((1920, 1080), 400), ((240, 426), 40)])
-def test_a_face_is_found_where_it_is(haar, size, face):
+def test_face_is_found_where_it_is(haar, size, face):
     x, y = size[0] * 0.6, size[1] * 0.5
     faces = haar(face_scenes.frame(*size, [(0, x, y, face)]))
     assert len(faces) == 1
@@ -47,7 +47,7 @@ def test_eight_faces_at_once(haar):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (30, 200), (320, 240)])
-def test_a_frame_without_a_face_has_none(haar, size):
+def test_frame_without_face_has_none(haar, size):
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     for pixels in (noise, face_scenes.frame(*size, [])):
         faces = haar(pixels)
@@ -55,12 +55,12 @@ def test_a_frame_without_a_face_has_none(haar, size):
 
 
 @pytest.mark.parametrize("name", ["flower.jpg", "china.jpg"])
-def test_photographs_of_other_things_have_no_face_in_a_film(haar, name):
+def test_photos_without_faces_have_no_detections(haar, name):
     pixels, nobody = load_sample_image(name), np.empty((0, 5), np.float32)
     assert [len(haar(pixels, nobody, turn)) for turn in range(8)] == [0] * 8
 
 
-def test_a_known_face_is_found_near_where_it_was_without_a_search_of_the_whole_frame(haar):
+def test_tracked_face_is_searched_locally(haar):
     pixels = face_scenes.frame(640, 360, [(0, 200, 180, 120), (2, 480, 180, 120)])
     there = haar(pixels, near([150, 130, 100, 100]), turn=1)
     assert len(there) == 1
@@ -69,7 +69,7 @@ def test_a_known_face_is_found_near_where_it_was_without_a_search_of_the_whole_f
     assert len(haar(pixels, near([150, 130, 100, 100]), turn=8)) == 2
 
 
-def test_a_tilted_face_is_known_again_by_its_hint(haar):
+def test_tilted_face_is_found_with_its_hint(haar):
     pixels = face_scenes.frame(640, 360, [(1, 300, 180, 120)], degrees=-40)
     first = haar(pixels, near([255, 135, 90, 90]), turn=1)
     again = haar(pixels, near(first.boxes[0], hint=first.hints[0]), turn=2)
@@ -77,7 +77,7 @@ def test_a_tilted_face_is_known_again_by_its_hint(haar):
     assert_at(again.boxes[0], 300, 180, 120)
 
 
-def test_boxes_of_a_face_at_rest_do_not_tremble(haar):
+def test_boxes_of_a_still_face_are_stable(haar):
     """Noise as of a sensor moves them by less than a fiftieth of their side; searched anew they move by more."""
     rng = np.random.default_rng(1)
     still = face_scenes.frame(200, 180, [(0, 100, 90, 120)])
@@ -100,13 +100,13 @@ def test_faces_smaller_than_asked_for_are_left_out():
     assert_at(large.boxes[0], 450, 180, 200)
 
 
-def test_the_same_frame_gives_the_same_faces(haar):
+def test_same_frame_gives_the_same_faces(haar):
     pixels = face_scenes.frame(640, 360, [(0, 200, 180, 120), (2, 480, 180, 100)])
     for arguments in ((), (near([420, 130, 100, 100]), 4)):
         first, second = haar(pixels, *arguments), open_detector("haar")(pixels, *arguments)
         assert np.array_equal(first.boxes, second.boxes) and np.array_equal(first.scores, second.scores)
 
 
-def test_what_results_depend_on_is_in_the_identity(haar):
+def test_identity_depends_on_settings(haar):
     assert haar.identity != open_detector("haar", 30).identity
     assert haar.identity == open_detector("haar").identity

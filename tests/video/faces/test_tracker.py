@@ -42,7 +42,7 @@ def test_faces_that_cross_keep_their_ids(known):
     assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
-def test_who_comes_back_is_known_by_looks_where_places_mislead():
+def test_returning_face_is_matched_by_appearance():
     """Both look away for half a second, and have changed places meanwhile."""
     tracker = FaceTracker(25)
     for number in range(1, 20):
@@ -50,7 +50,7 @@ def test_who_comes_back_is_known_by_looks_where_places_mislead():
     assert tracker.update(32, faces((210, 200), (290, 200)), looks(1, 0, seed=99)).tolist() == [2, 1]
 
 
-def test_a_short_gap_keeps_the_id_and_a_long_one_does_not():
+def test_short_gap_keeps_the_id_and_a_long_one_does_not():
     for gap, expected in ((24, 1), (40, 2)):
         tracker = FaceTracker(25)
         for number in range(1, 11):
@@ -60,14 +60,14 @@ def test_a_short_gap_keeps_the_id_and_a_long_one_does_not():
         assert tracker.update(10 + gap, faces((220, 200))).tolist() == [expected]
 
 
-def test_frames_that_were_left_out_count_as_time():
+def test_skipped_frames_count_as_time():
     tracker = FaceTracker(30)
     for number in range(1, 100, 9):
         assert tracker.update(number, faces((100 + 4 * number, 200))).tolist() == [1]
     assert tracker.update(200, faces((500, 200))).tolist() == [2]
 
 
-def test_a_box_elsewhere_or_of_another_size_is_somebody_else():
+def test_distant_or_resized_box_is_another_face():
     tracker = FaceTracker(25)
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
@@ -75,7 +75,7 @@ def test_a_box_elsewhere_or_of_another_size_is_somebody_else():
     assert tracker.update(7, faces((200, 200), side=3 * SIDE)).tolist() == [3]
 
 
-def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names():
+def test_false_detections_are_not_confirmed():
     tracker = FaceTracker(25)
     for number in range(1, 30):
         found = faces((200, 200)) if number != 3 else faces((200, 200), (500, 100))
@@ -86,7 +86,7 @@ def test_mistakes_of_the_detector_are_not_lasting_and_leave_no_hole_in_the_names
     assert tracker.confirmed_tracks() == {1: 1, 3: 2}
 
 
-def test_names_come_after_a_few_sightings_and_stay():
+def test_tracks_are_confirmed_after_a_few_detections():
     tracker, known = FaceTracker(25), []
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
@@ -94,13 +94,13 @@ def test_names_come_after_a_few_sightings_and_stay():
     assert known == [{}] * (HITS - 1) + [{1: 1}] * (6 - HITS)
 
 
-def test_a_single_picture_needs_no_second_sighting():
+def test_single_image_is_confirmed_immediately():
     tracker = FaceTracker(None)
     assert tracker.update(1, faces((200, 200), (400, 200))).tolist() == [1, 2]
     assert tracker.confirmed_tracks() == {1: 1, 2: 2}
 
 
-def test_faces_are_expected_where_they_go_with_their_hints():
+def test_hints_follow_the_motion():
     tracker = FaceTracker(25)
     assert tracker.expected_boxes().shape == (0, 5) and tracker.turn == 0
     for number in range(1, 12):
@@ -111,7 +111,7 @@ def test_faces_are_expected_where_they_go_with_their_hints():
     assert row[4] == 7 and tracker.turn == 11
 
 
-def test_a_face_that_is_gone_is_not_looked_for_any_longer():
+def test_lost_face_is_not_searched():
     tracker = FaceTracker(25)
     for number in range(1, 6):
         tracker.update(number, faces((200, 200)))
@@ -121,7 +121,7 @@ def test_a_face_that_is_gone_is_not_looked_for_any_longer():
     assert len(tracker.expected_boxes()) == 0
 
 
-def test_looks_that_say_nothing_do_no_harm():
+def test_uninformative_appearance_is_ignored():
     """All alike, as of a network that has learned nothing."""
     tracker = FaceTracker(25)
     for number in range(1, 20):

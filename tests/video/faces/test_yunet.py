@@ -1,4 +1,4 @@
-"""No YuNet file comes with the project; a graph with its inputs and outputs sees bright squares as faces."""
+"""YuNet on a graph with the same inputs and outputs that detects bright squares; no YuNet file is included."""
 
 import numpy as np
 import onnx
@@ -53,7 +53,7 @@ def model(tmp_path):
     return write_model(tmp_path / "yunet.onnx")
 
 
-def test_a_model_of_the_users_own_finds_faces(model):
+def test_user_model_finds_faces(model):
     pixels = np.zeros((200, 330, 3), np.uint8)
     pixels[96:128, 160:192] = 255
     detector = open_detector(model)
@@ -65,7 +65,7 @@ def test_a_model_of_the_users_own_finds_faces(model):
     assert len(open_detector(model, 64)(pixels)) == 0
 
 
-def test_the_model_itself_is_in_the_identity(model, tmp_path):
+def test_model_itself_is_in_the_identity(model, tmp_path):
     other = write_model(tmp_path / "other.onnx")
     assert open_detector(model).identity == open_detector(other).identity
     with open(other, "ab") as file:
@@ -74,7 +74,7 @@ def test_the_model_itself_is_in_the_identity(model, tmp_path):
     assert open_detector(model).identity != open_detector(model, 50).identity
 
 
-def test_what_is_no_such_model_is_refused(tmp_path):
+def test_invalid_model_is_rejected(tmp_path):
     with pytest.raises(InputError, match="cannot be read: No such file"):
         open_detector(str(tmp_path / "none.onnx"))
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
@@ -89,6 +89,6 @@ def test_what_is_no_such_model_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["harr", "yunet", "model.pt"])
-def test_names_that_nothing_answers_to_are_refused(name):
+def test_unknown_detector_raises(name):
     with pytest.raises(InputError, match="unknown detector"):
         open_detector(name)
