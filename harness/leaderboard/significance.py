@@ -299,7 +299,7 @@ class SignificanceCache:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
             cached = read_json(path)
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS and all(map(_is_number, cached.values())):
+            if _is_result(cached):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -315,7 +315,15 @@ class SignificanceCache:
             self._reported = True
 
 
-_is_number = optional(is_number)
+def _is_result(cached: Any) -> bool:
+    """Return whether a cached value has the keys and types of a result."""
+    if not isinstance(cached, dict) or cached.keys() not in RESULT_KEYS:
+        return False
+    if "few_units" not in cached:
+        return all(map(optional(is_number), cached.values()))
+    ends, few = {**cached}, cached["few_units"]
+    del ends["few_units"]
+    return isinstance(few, dict) and all(map(is_number, [*ends.values(), *few.values()]))
 
 
 def _finite_or_none(value: float | None) -> float | None:
