@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: argparse.Namespace) -> int:
     """Run benchmarks and print their results."""
-    from harness.bench import MOBILE, SCALE, run_benchmarks
+    from harness.bench import COVERAGE, MOBILE, SCALE, run_benchmarks
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits
     from harness.bench.report import format_cells, format_limits, render
@@ -22,6 +22,8 @@ def main(arguments: argparse.Namespace) -> int:
         raise InputError(f"--plot needs the benchmark {SCALE}; run framelight bench {SCALE}, or leave out --plot")
     if arguments.name == MOBILE:
         return _run_mobile(arguments)
+    if arguments.name == COVERAGE:
+        return _run_coverage(arguments)
     options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
     measurements = run_benchmarks(arguments.name, **options)
     machine = hardware_limits()
@@ -58,3 +60,21 @@ def _run_mobile(arguments: argparse.Namespace) -> int:
         if rows:
             print(render(rows, arguments.format))
     return 0 if rows else 1
+
+
+def _run_coverage(arguments: argparse.Namespace) -> int:
+    from harness.bench.coverage import Coverage, format_coverage, measure_coverage, render
+
+    if arguments.save:
+        raise InputError(
+            f"--save does not support the benchmark {arguments.name}; leave it out and save the output of --format json"
+        )
+    rows: list[Coverage] = []
+    try:
+        for row in measure_coverage():
+            logger.info(format_coverage(row))
+            rows.append(row)
+    finally:  # after an interrupt, minutes of simulations would be lost
+        if rows:
+            print(render(rows, arguments.format))
+    return 0

@@ -47,13 +47,12 @@ def format_published_costs(markdown: bool = False, width: int = 100) -> str:
     return "\n".join([wrap_sentence(COSTS_TITLE, width), "", *ruled_table([COSTS_HEADER, *rows])])
 
 
-def board_rows(  # noqa: PLR0913 - one keyword for each option of the commands
+def board_rows(
     store: Store,
     task: str | None = None,
     boards: set[tuple[str, str]] | None = None,
     from_store: bool = False,
     published: bool = False,
-    interval: str = "studentized",
     verify_all: bool = False,
 ) -> list[LeaderboardRow]:
     """Build the leaderboard rows of the tracked runs.
@@ -70,8 +69,6 @@ def board_rows(  # noqa: PLR0913 - one keyword for each option of the commands
         Read the records in the store instead of those of the tracking server, if the server is unreachable.
     published : bool, default=False
         Add published figures, of the tasks of `boards` if given.
-    interval : str, default="studentized"
-        Method of the intervals, one of `harness.metrics.intervals.METHODS`.
     verify_all : bool, default=False
         Hash every file of the runs, as a board that is published requires, not only those whose size or modification
         time changed.
@@ -87,7 +84,7 @@ def board_rows(  # noqa: PLR0913 - one keyword for each option of the commands
     if published:
         records = _add_published_figures(records, {task for task, _ in boards} if boards is not None else set(TASKS))
     store = store.untracked if from_store else store
-    significance = _open_significance_cache(store, interval)
+    significance = _open_significance_cache(store)
     verifier = RunVerifier(store, significance, verify_all)
     rows = leaderboard_rows(records, task, significance, verifier.verify)
     verifier.save()
@@ -163,7 +160,7 @@ def format_causal(
     with Progress("replaying with causal filters", "job") as progress:
         replays = get_causal_replays(records, store, data, progress, task)
     paths = {record.job_id: replay_folder(store, job_id).statistics for job_id, record in replays.items()}
-    rows = causal_rows(records, replays, task, _open_significance_cache(store, "studentized", paths))
+    rows = causal_rows(records, replays, task, _open_significance_cache(store, paths))
     if not rows and format in ("table", "md"):
         of_task = "" if task is None else f" of task {task}"
         return f"nothing to replay: no run in {store}{of_task} has stored predictions on videos that are available"
@@ -179,10 +176,8 @@ def format_cost(
     return cost.format_cost_boards(store, plot, task, format, terminal_size(plain)[0])
 
 
-def _open_significance_cache(
-    store: Store, method: str = "studentized", paths: Mapping[str, Path] | None = None
-) -> SignificanceCache:
-    return SignificanceCache(store, remote_job_files(store), method, paths)
+def _open_significance_cache(store: Store, paths: Mapping[str, Path] | None = None) -> SignificanceCache:
+    return SignificanceCache(store, remote_job_files(store), paths)
 
 
 def _add_published_figures(records: list[Record], tasks: set[str]) -> list[Record]:

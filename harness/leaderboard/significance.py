@@ -21,6 +21,7 @@ from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
+from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -34,9 +35,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 6
+REVISION = 7
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
-RESULT_KEYS: tuple[set[str], ...] = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
+RESULT_KEYS: tuple[set[str], ...] = (
+    {"low", "high", "corrected", "few_units"},
+    {"value", "low", "high", "p", "detectable"},
+    set(),
+)
 """Keys of a cached interval, a cached difference, and a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
@@ -45,6 +50,26 @@ MAX_CACHED_FILES = 32
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
+
+
+@dataclass(frozen=True)
+class ScoreInterval:
+    """Interval of a configuration's score.
+
+    Attributes
+    ----------
+    low, high : float
+        95% confidence interval.
+    corrected : float
+        The score corrected for bias.
+    few_units : dict of str to float
+        Effective number of units of each class whose labels rest on few; see `harness.metrics.effective_units`.
+    """
+
+    low: float
+    high: float
+    corrected: float
+    few_units: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -84,28 +109,19 @@ class SignificanceCache:
         The store of the runs.
     fetch : callable, optional
         Downloads the statistics of jobs that are not in the store; see `FetchFile`.
-    method : str, default="studentized"
-        Method of the intervals of scores, one of `harness.metrics.intervals.METHODS`.
     paths : mapping of str to Path, optional
         Files of statistics that belong to no job of the store, by the job id of their records.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        fetch: FetchFile | None = None,
-        method: str = "studentized",
-        paths: Mapping[str, Path] | None = None,
-    ) -> None:
-        self.method = method
+    def __init__(self, store: Store, fetch: FetchFile | None = None, paths: Mapping[str, Path] | None = None) -> None:
         self._store = store
         self._extra_paths = dict(paths or {})
         self._fetch, self._elapsed, self._is_unreachable, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(MAX_CACHED_FILES)(load)
 
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
-        """Compute the 95% confidence interval of the mean score, resampling units and seeds.
+    def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
+        """Compute the 95% confidence interval of the mean score, over units and seeds.
 
         Parameters
         ----------
@@ -114,7 +130,7 @@ class SignificanceCache:
 
         Returns
         -------
-        tuple of (float, float) or None
+        ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
         files = self._find_statistics(jobs)
@@ -122,17 +138,20 @@ class SignificanceCache:
             return None
 
         def compute() -> dict[str, Any]:
+            from harness.metrics.effective_units import few_units
             from harness.metrics.intervals import confidence_interval
 
             statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
-                return {"low": None, "high": None}
-            interval = confidence_interval(statistics, jobs[0].metric, self.method)
-            return {"low": _finite_or_none(interval.low), "high": _finite_or_none(interval.high)}
+                return {}
+            interval = confidence_interval(statistics, jobs[0].metric)
+            if interval.low is None:
+                return {}
+            return {**vars(interval), "few_units": few_units(statistics)}
 
-        result = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in files]], compute)
-        low, high = result.get("low"), result.get("high")
-        return None if low is None or high is None else (low, high)
+        key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files]]
+        result = self._compute_or_warn(key, compute)
+        return ScoreInterval(**result) if result else None
 
     def difference(
         self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
@@ -288,7 +307,7 @@ class SignificanceCache:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
             cached = read_json(path)
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS and all(map(_is_number, cached.values())):
+            if _is_result(cached):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -304,7 +323,15 @@ class SignificanceCache:
             self._reported = True
 
 
-_is_number = optional(is_number)
+def _is_result(cached: Any) -> bool:
+    """Return whether a cached value has the keys and types of a result."""
+    if not isinstance(cached, dict) or cached.keys() not in RESULT_KEYS:
+        return False
+    if "few_units" not in cached:
+        return all(map(optional(is_number), cached.values()))
+    ends, few = {**cached}, cached["few_units"]
+    del ends["few_units"]
+    return isinstance(few, dict) and all(map(is_number, [*ends.values(), *few.values()]))
 
 
 def _finite_or_none(value: float | None) -> float | None:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
+from harness.metrics.bootstrap import studentized_interval
 from harness.metrics.intervals import CONFIDENCE_LEVEL
+from harness.metrics.jackknife import Jackknife
+from harness.metrics.mover import combine_errors
 from harness.metrics.pooled import PooledStatistics
+from harness.metrics.ranges import clip_to_range
 from harness.metrics.resampling import bootstrap_weights, permutation_flips
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import InputError, unknown_name_error
@@ -206,7 +209,7 @@ class _PairedRuns:
         noise = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
         ends, results = self._compute_intervals(names, permutations, seed) if interval else {}, {}
         for name in names:
-            value, error = float(values[name].mean()), seed_standard_error(values[name][:, 0], without[name])
+            value, error = float(values[name].mean()), float(Jackknife(values[name][:, 0], without[name]).seed_error())
             permuted = np.concatenate([part[name].mean(axis=0) for part in parts])
             low, high = None, None
             if ends:
