@@ -62,7 +62,7 @@ def train_job(
     Raises
     ------
     FramelightError
-        If the predictions exist and a file was altered since they were saved.
+        If the predictions exist and a file was modified since they were saved.
     """
     if job.predictions.is_dir():
         _verify_predictions(job)
@@ -74,10 +74,10 @@ def train_job(
 
 
 def _verify_predictions(job: Job) -> None:
-    """Raise FramelightError if a file of the saved predictions was altered."""
+    """Raise FramelightError if a file of the saved predictions was modified."""
     for name in find_altered_files(job.predictions, full=True) or ():
         raise FramelightError(
-            f"{job.predictions / name} was altered since it was saved, so job {job.job_id} cannot use it; run its "
+            f"{job.predictions / name} was modified since it was saved, so job {job.job_id} cannot use it; run its "
             "recipe again, which trains anew"
         )
 

@@ -87,7 +87,7 @@ class RunVerifier:
         folder = self._store.job(job.job_id)
         is_local = statistics is not None and statistics[0].parent == folder
         altered = find_altered_files(folder, self._full, {STATISTICS: statistics[1]} if statistics and is_local else {})
-        problems = [f"{_relative(folder / name, self._store)} was altered" for name in altered or ()]
+        problems = [f"{_relative(folder / name, self._store)} was modified" for name in altered or ()]
         if altered is None and job.code and folder.is_dir():  # a version that records the code writes hashes too
             problems.append(f"{_relative(JobFolder(folder).hashes, self._store)} is missing")
         elsewhere = not problems and self._is_made_elsewhere(job, folder)

@@ -262,7 +262,7 @@ def _is_finished(job: Job) -> bool:
         return False
     altered = find_altered_files(job.folder)
     if altered:
-        logger.warning(f"{job.folder / altered[0]} was altered since the job finished; running the job again")
+        logger.warning(f"{job.folder / altered[0]} was modified since the job finished; running the job again")
     elif all(map(is_zipfile, files.arrays)):
         return True
     _delete_outputs(job)
@@ -275,7 +275,7 @@ def _are_predictions_intact(job: Job) -> bool:
         return False
     altered = find_altered_files(job.predictions, full=True)
     if altered:
-        logger.warning(f"{job.predictions / altered[0]} was altered since the training; training again")
+        logger.warning(f"{job.predictions / altered[0]} was modified since the training; training again")
         shutil.rmtree(job.predictions, ignore_errors=True)
     return not altered
 

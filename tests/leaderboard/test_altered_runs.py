@@ -1,4 +1,4 @@
-"""A run whose files are not those that its jobs wrote has no rank, and what was altered is named under the board."""
+"""A run whose files are not those that its jobs wrote has no rank, and what was modified is named under the board."""
 
 import dataclasses
 import json
@@ -74,12 +74,12 @@ def test_each_file_is_missed_when_it_is_replaced(store, name):
     row = row_of(store, record)
     assert row.rank is None and row.verified is False and "altered" in row.flags
     assert row.problems == [
-        f"artifacts/jobs/{record.job_id}/{name} was altered (run {record.group_id}, seed 0); run its recipe again: "
+        f"artifacts/jobs/{record.job_id}/{name} was modified (run {record.group_id}, seed 0); run its recipe again: "
         "framelight run small --data DIR --force"
     ]
     text = " ".join(format_leaderboard(board_rows(store, "expr"), "table").split())
     assert row.problems[0] in text and "d: a file of the run differs" in text
-    with pytest.raises(FramelightError, match=rf"{name} was (altered|modified)"):
+    with pytest.raises(FramelightError, match=rf"{name} was modified"):
         find_finished_run(tracked_records(store), record.group_id, None, store)
 
 
@@ -87,7 +87,7 @@ def test_hashes_that_are_gone_or_damaged_are_named(store):
     record = record_of(store)
     hashes = JobFolder(store.job(record.job_id)).hashes
     hashes.write_text("{}")
-    assert "hashes.json was altered" in row_of(store, record).problems[0]
+    assert "hashes.json was modified" in row_of(store, record).problems[0]
     hashes.unlink()
     assert "hashes.json is missing" in row_of(store, record).problems[0]
 
@@ -104,7 +104,7 @@ def test_a_file_of_the_same_size_and_time_is_found_before_it_is_published(store,
 def test_statistics_of_the_same_size_and_time_are_found_on_every_board(store):
     record = record_of(store)
     replaced(store.job(record.job_id) / "statistics.npz", "PK\x05\x06".ljust(22, "\0"))
-    assert "statistics.npz was altered" in row_of(store, record).problems[0]
+    assert "statistics.npz was modified" in row_of(store, record).problems[0]
 
 
 def planted_record(store, record, **changes):
@@ -159,13 +159,13 @@ def test_show_compare_and_find_run_name_altered_files(store, logged):
     record, other = record_of(store), record_of(store, "scores")
     path = store.job(record.job_id) / "choice.json"
     path.write_text(path.read_text() + " ")
-    assert f"warning: artifacts/jobs/{record.job_id}/choice.json was altered" in format_run(
+    assert f"warning: artifacts/jobs/{record.job_id}/choice.json was modified" in format_run(
         summarize_run(store, record.group_id)
     )
     assert summarize_run(store, record.group_id).as_dict()["problems"]
     assert compare(record.group_id, other.group_id, store).notes[0].startswith(f"A: artifacts/jobs/{record.job_id}/")
     find_run(record.group_id, store)
-    assert any("choice.json was altered" in line for line in logged)
+    assert any("choice.json was modified" in line for line in logged)
 
 
 def test_other_boards_leave_altered_runs_out(store, small_set, logged):
@@ -174,7 +174,7 @@ def test_other_boards_leave_altered_runs_out(store, small_set, logged):
     path.write_text(path.read_text() + " ")
     board = json.loads(format_causal(store, small_set, "expr", "json"))
     assert board and record.group_id not in [row["run_id"] for row in board]
-    assert any(f"left out: artifacts/jobs/{record.job_id}/training.json was altered" in line for line in logged)
+    assert any(f"left out: artifacts/jobs/{record.job_id}/training.json was modified" in line for line in logged)
 
 
 def test_an_altered_causal_replay_is_made_again(store, small_set):
@@ -192,7 +192,7 @@ def test_labels_planted_into_kept_predictions_reach_no_new_run(store, small_set,
     plant_labels(job / "reported.npz", small_set)
     with captured_logs() as logged:
         result = run(recipe_file, small_set, store, settings=["largest=5", "pictures=false"], jobs=1)
-    assert any(f"{job / 'reported.npz'} was altered since the training; training again" in line for line in logged)
+    assert any(f"{job / 'reported.npz'} was modified since the training; training again" in line for line in logged)
     values = {row.value for row in board_rows(store, "expr") if row.rank is not None}
     assert result.failures == [] and max(values) < 0.5
 
@@ -208,7 +208,7 @@ def test_a_repeated_run_makes_an_altered_job_again(store, small_set, recipe_file
     assert row_of(store, record).rank is None
     with captured_logs() as logged:
         result = run(recipe_file, small_set, store, jobs=1)
-    assert result.computed == 1 and any(f"{path} was altered since the job finished" in line for line in logged)
+    assert result.computed == 1 and any(f"{path} was modified since the job finished" in line for line in logged)
     row = row_of(store, record)
     assert row.problems == [] and row.verified and row.value == record.metrics["P_EXPR"]
 
