@@ -8,6 +8,9 @@ import os
 import stat
 from pathlib import Path
 
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags with which opening a named pipe does not wait."""
+
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading, without waiting.
@@ -26,7 +29,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     OSError
         If the file cannot be opened, or is a folder, named pipe, socket or device.
     """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    handle = os.open(path, FLAGS)
     try:
         _require_regular(os.fstat(handle).st_mode, path)
         return os.fdopen(handle, "rb")
@@ -54,11 +57,19 @@ def read_regular(path: Path | str, limit: int | None = None) -> bytes:
     OSError
         If the file cannot be read, is not a regular file, or is larger than `limit`.
     """
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    handle = os.open(path, FLAGS)  # without a file object, as this is called for each frame
+    try:
+        status = os.fstat(handle)
+        _require_regular(status.st_mode, path)
+        size = status.st_size
         if limit is not None and size > limit:
             raise OSError(errno.EFBIG, f"the file has {size:,} bytes; at most {limit:,} are read", str(path))
-        return file.read()
+        data = os.read(handle, size)
+        while len(data) < size and (part := os.read(handle, size - len(data))):
+            data += part
+        return data
+    finally:
+        os.close(handle)
 
 
 def read_regular_text(path: Path | str, encoding: str = "utf-8", limit: int | None = None) -> str:

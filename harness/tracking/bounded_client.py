@@ -8,19 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from harness.tracking.location import Location
 from harness.utils.errors import FramelightError
-
-if TYPE_CHECKING:
-    from harness.tracking.mlflow_api import MlflowClient
 
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS, TRANSFER_SECONDS = 300.0, 3600.0
 """Time limits of a call to a server, and of one that sends or receives files, in seconds. MLflow itself limits only the
 time between two bytes, so that a server that sends one byte at a time could hold a run forever."""
+PING_SECONDS = 15.0
+"""Time limit of the check whether a server answers."""
 TRANSFERS = frozenset(("download_artifacts", "log_artifact", "log_artifacts", "log_model_artifacts"))
 DATABASE_SECONDS = 600.0
 """Time for which a locked sqlite file is waited for."""
@@ -61,6 +60,10 @@ class BoundedClient:
             lambda: method(*args, **options), TRANSFER_SECONDS if name in TRANSFERS else CALL_SECONDS
         )
 
+    def ping(self) -> None:
+        """Ask for one experiment; raise an error if there is no answer within `PING_SECONDS`."""
+        self.bounded(lambda: self._client.search_experiments(max_results=1), PING_SECONDS)
+
     def bounded(self, call: Callable[[], Result], limit_s: float = CALL_SECONDS) -> Result:
         """Call MLflow within the bounds of the location."""
         if self._location.server:
@@ -68,13 +71,6 @@ class BoundedClient:
         if self._location.database is not None:
             return call_when_unlocked(call, self._location.database)
         return call()
-
-
-def bounded_client(location: Location) -> MlflowClient:
-    """Connect to a location."""
-    from harness.tracking.mlflow_api import MlflowClient
-
-    return cast("MlflowClient", BoundedClient(location, MlflowClient))
 
 
 def call_with_deadline(call: Callable[[], Result], limit_s: float, server: str) -> Result:

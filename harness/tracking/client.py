@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlparse
 
-from harness.tracking.bounded_client import DeadlineError, bounded_client, is_disk_full
+from harness.tracking.bounded_client import BoundedClient, DeadlineError, is_disk_full
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
@@ -56,12 +56,12 @@ HEALTH_CHECK_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQ
 """Environment variables of the health check: timeout in seconds, number of retries."""
 
 
-def health_check(client: MlflowClient) -> str:
-    """Return "" if the server answers within 5 s, else the first line of the error."""
+def health_check(client: BoundedClient) -> str:
+    """Return "" if the server answers within 15 s, else the first line of the error."""
     before = {name: os.environ.get(name) for name in HEALTH_CHECK_ENVIRONMENT}
     os.environ.update(HEALTH_CHECK_ENVIRONMENT)
     try:
-        client.search_experiments(max_results=1)
+        client.ping()
         return ""
     except Exception as error:  # MLflow, requests and urllib3 have unrelated classes
         return first_line(error)
@@ -162,7 +162,8 @@ class Connection:
         with self.guard(FramelightError), nullcontext() if reading_only else lock_location(location):
             if location.database is not None:
                 _create_database(location.database)
-            self.client = bounded_client(location)
+            self._bounded = BoundedClient(location, MlflowClient)
+            self.client = cast("MlflowClient", self._bounded)
             if location.server:
                 self._check_server()
             self.experiment = "" if reading_only else get_or_create_experiment(self.client, location, experiment)
@@ -196,7 +197,7 @@ class Connection:
         except FramelightError:
             raise
         except Exception as error:
-            self._lost = self.location.server and bool(health_check(self.client))
+            self._lost = self.location.server and bool(health_check(self._bounded))
             what = "no longer answers" if self._lost else "failed"
             advice = (
                 "results stay in the store and the next run sends them"
@@ -209,7 +210,7 @@ class Connection:
             raise kind(f"tracking at {self.location.uri} {what} ({reason}); {advice}") from error
 
     def _check_server(self) -> None:
-        cause = health_check(self.client)
+        cause = health_check(self._bounded)
         if cause:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "

@@ -52,9 +52,31 @@ def send(handler, value):
 
 
 def test_server_that_drips_ends_at_the_deadline(tmp_path, monkeypatch):
-    monkeypatch.setattr(bounded_client, "CALL_SECONDS", 1.0)
+    monkeypatch.setattr(bounded_client, "PING_SECONDS", 1.0)
 
     def drip(handler, path):
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    with serving(drip) as uri, pytest.raises(FramelightError, match=r"did not complete its answer within 1 s"):
+        tracked_records(Store(tmp_path, uri))
+    assert time.monotonic() - began < 15
+
+
+def test_server_that_drips_after_the_first_answer_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(bounded_client, "CALL_SECONDS", 1.0)
+    answered = []
+
+    def drip(handler, path):
+        if not answered:
+            answered.append(path)
+            send(handler, {"experiments": [EXPERIMENT]})
+            return
         handler.send_response(200)
         handler.end_headers()
         while True:
@@ -233,7 +255,7 @@ def test_full_disk_is_said_without_traceback(tmp_path, limited_pages, capfd):
 
 
 def test_leaderboard_of_endless_server_prints_one_line(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(bounded_client, "CALL_SECONDS", 0.5)
+    monkeypatch.setattr(bounded_client, "PING_SECONDS", 0.5)
 
     def silent(handler, path):
         time.sleep(3)
