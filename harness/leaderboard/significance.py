@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 7
+REVISION = 8
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 RESULT_KEYS: tuple[set[str], ...] = (
     {"low", "high", "corrected", "few_units"},
