@@ -55,13 +55,10 @@ def verdict(comparison: Comparison) -> str:
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:
         better, worse = ("A", "B") if test.difference > 0 else ("B", "A")
-        text = (
+        return (
             f"{better} is better than {worse} by {abs(test.difference):.3f} {name} "
             f"(95% CI of A - B {_format_interval(comparison.metric)}, p = {_format_p_value(test.p)})."
         )
-        if test.low is not None and test.high is not None and test.low <= 0 <= test.high:
-            text += "\nThe 95% CI includes 0 although the test is significant: treat the difference as inconclusive."
-        return text
     units = plural(comparison.units, comparison.first.unit, "d")
     power = (
         f"The minimum detectable difference with {units} is {comparison.detectable:.3f} (80% power)."

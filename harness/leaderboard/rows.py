@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
-from harness.leaderboard.ranking import rank_rows
+from harness.leaderboard.ranking import BoardTests, rank_rows
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.leaderboard.significance import PairedDifference
+    from harness.leaderboard.significance_results import BoardComparison, PairedDifference
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
@@ -36,10 +36,12 @@ class SignificanceProvider(Protocol):
         """Return the 95% confidence interval of the mean score of the jobs, or None."""
         ...
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Return the paired difference of two configurations, or None if they cannot be tested."""
+        ...
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Return the comparison of configurations with the best of them, or None if they cannot be tested."""
         ...
 
 
@@ -50,8 +52,8 @@ def leaderboard_rows(
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
     by value, equal values by run id. Rows that use labels of the reported split, published figures and rows without a
-    finished seed follow, with rank None. Rows that do not differ significantly from the best share rank 1; the others
-    keep their place.
+    finished seed follow, with rank None. Rows that do not differ significantly from the best are marked by
+    `tied_with_best`.
 
     Parameters
     ----------
@@ -81,17 +83,20 @@ def leaderboard_rows(
         for row, distinction in zip(board_rows, distinctions):
             row.distinction = distinction
 
-    def compare(row: LeaderboardRow, best: LeaderboardRow) -> PairedDifference | None:
-        if significance is None:
-            return None
-        first, second = (finished_records(jobs[row_key(side)]) for side in (row, best))
-        return significance.difference(first, second, interval=False)
+    tests = None if significance is None else _board_tests(significance, jobs)
+    return [row for board_rows in sorted(boards.values(), key=_board_sort_key) for row in rank_rows(board_rows, tests)]
 
-    return [
-        row
-        for board_rows in sorted(boards.values(), key=_board_sort_key)
-        for row in rank_rows(board_rows, compare if significance is not None else None)
-    ]
+
+def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, str], list[Record]]) -> BoardTests:
+    """Build the tests of rows from those of their finished jobs."""
+
+    def finished(row: LeaderboardRow) -> list[Record]:
+        return finished_records(jobs[row_key(row)])
+
+    return BoardTests(
+        pair=lambda row, best: significance.difference(finished(row), finished(best)),
+        board=lambda rows: significance.best_comparison([finished(row) for row in rows]),
+    )
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:

@@ -14,14 +14,15 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -33,10 +34,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 6
+REVISION = 7
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
-RESULT_KEYS: tuple[set[str], ...] = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
-"""Keys of a cached interval, a cached difference, and a result that does not exist; others are recomputed."""
+RESULT_KEYS: tuple[set[str], ...] = (
+    {"low", "high"},
+    {"value", "low", "high", "p", "detectable"},
+    {"p", "detectable", "luck"},
+    set(),
+)
+"""Keys of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
 MAX_CACHED_FILES = 32
@@ -44,32 +50,6 @@ MAX_CACHED_FILES = 32
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """Paired difference of two configurations, first minus second.
-
-    Attributes
-    ----------
-    value : float
-        The difference of the mean scores.
-    low, high : float or None
-        95% confidence interval; None if only the test was requested, or there is one unit.
-    p : float or None
-        Two-sided p-value, not adjusted.
-    detectable : float or None
-        Minimum difference that the test detects with 80% power; None if there are too few units for any.
-    seeds : tuple of int
-        The seeds that both have.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    p: float | None
-    detectable: float | None
-    seeds: tuple[int, ...]
 
 
 class SignificanceCache:
@@ -133,17 +113,13 @@ class SignificanceCache:
         low, high = result.get("low"), result.get("high")
         return None if low is None or high is None else (low, high)
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Compute the paired difference of two configurations, seed by seed.
 
         Parameters
         ----------
         first, second : sequence of Record
             The finished jobs of each configuration, one for each seed.
-        interval : bool, default=True
-            Compute the interval too; without it, the test takes half the time.
 
         Returns
         -------
@@ -162,25 +138,59 @@ class SignificanceCache:
 
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import paired_permutation_test
-            from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
-            statistics = self._load_aligned(files)
-            if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
+            statistics = self._load_same_rows(files)
+            if statistics is None:
                 return {}
-            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
-            underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
-            detectable = None if underpowered else minimum_detectable_effect(test.deviation)
+            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric)
             return {
                 "value": float(test.difference),
                 "low": _finite_or_none(test.low),
                 "high": _finite_or_none(test.high),
                 "p": _finite_or_none(test.p),
-                "detectable": _finite_or_none(detectable),
+                "detectable": _finite_or_none(test.detectable),
             }
 
-        kind = "difference" if interval else "test"
-        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files]], compute)
+        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files]], compute)
         return PairedDifference(**result, seeds=tuple(seeds)) if result else None
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Compare configurations with the best of them.
+
+        Parameters
+        ----------
+        groups : sequence of sequence of Record
+            The finished jobs of each configuration, of one metric, one for each seed.
+
+        Returns
+        -------
+        BoardComparison or None
+            None if statistics are missing, or units or rows differ.
+        """
+        jobs = [job for group in groups for job in group]
+        files = self._find_statistics(jobs)
+        if not files:
+            return None
+        ends = list(accumulate(len(group) for group in groups))
+        parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
+
+        def compute() -> dict[str, Any]:
+            from harness.metrics.best_comparisons import compare_with_best
+
+            statistics = self._load_same_rows(files)
+            if statistics is None:
+                return {}
+            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric)
+            detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
+            return {
+                "p": result.p.tolist(),
+                "detectable": [_finite_or_none(value) for value in detectable],
+                "luck": result.luck,
+            }
+
+        keys = [[key for _, key in files[part]] for part in parts]
+        result = self._compute_or_warn(["best", jobs[0].metric, keys], compute)
+        return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
         """Load the statistics of a finished job.
@@ -259,6 +269,13 @@ class SignificanceCache:
         if any(sorted(names) != units for names, _ in loaded):
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
+
+    def _load_same_rows(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
+        """Load statistics as `_load_aligned` does; None also if the numbers of rows of some unit differ."""
+        statistics = self._load_aligned(files)
+        if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
+            return None
+        return statistics
 
     def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result; empty, with a warning, if statistics cannot be read."""

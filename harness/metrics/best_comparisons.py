@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.metrics.contributions import RowScores
 from harness.metrics.power import is_underpowered, step_down_detectable
-from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, RowFlips, centered, divide, p_values
+from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, TOLERANCE, RowFlips, centered, divide, p_values
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.parallel import limit_blas_threads
 
@@ -29,7 +29,7 @@ class BestComparison:
     Attributes
     ----------
     best : int
-        Position of the best row.
+        Position of the best row; the first of equal ones.
     p : ndarray of float64, shape (R,)
         Adjusted p-value of each row; 1 for the best.
     detectable : ndarray of float64, shape (R,), or None
@@ -93,7 +93,7 @@ def compare_with_best(
     scores = RowScores(rows)
     scores.require_metric(metric)
     values = scores.scores(metric)
-    best = int(values.argmax())
+    best = int(np.argmax(values >= values.max() - TOLERANCE))
     if len(rows) == 1 or scores.units < 2:
         return BestComparison(best, np.ones(len(rows)), None, 0.0)
     with limit_blas_threads():
