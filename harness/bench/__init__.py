@@ -14,8 +14,10 @@ logger = logging.getLogger(__name__)
 
 SCALE = "scale"
 """Benchmark that runs only by name, because it writes gigabytes."""
-MOBILE = "mobile"
-"""Another one: it takes a quarter of an hour and has a different table (see `harness.bench.mobile.measure_rows`)."""
+TABLES = ("mobile", "errors")
+"""More of them: they take a quarter of an hour and have their own tables. Each is a module with the functions
+`measure_rows` and `render`.
+"""
 BENCHMARKS = {
     "startup": "commands.measure_startup",
     "forward": "forward.measure",
@@ -57,7 +59,7 @@ def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
         If the name is unknown; raised before anything runs.
     """
     if name is not None and name not in (*NAMES, SCALE):
-        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))
+        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, *TABLES))
     return _iter_measurements(NAMES if name is None else (name,), options)
 
 

@@ -177,9 +177,8 @@ def add_bench(commands: Commands) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="name of one benchmark (default: all but `scale`, which temporarily writes 7 GB, and "
-        "`mobile`, the cost of "
-        "exported backbones)",
+        help="name of one benchmark (default: all but `scale`, which temporarily writes 7 GB, `mobile`, the cost of "
+        "exported backbones, and `errors`, simulations of the test that boards apply)",
     )
     command.add_argument("--format", choices=("table", "md", "json"), default="table")
     command.add_argument(

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.metrics.contributions import RowScores
 from harness.metrics.power import is_underpowered, step_down_detectable
-from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, TOLERANCE, RowFlips, centered, divide, p_values
+from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, TOLERANCE, RowFlips, divide, p_values
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.parallel import limit_blas_threads
 
@@ -93,14 +93,25 @@ def compare_with_best(
     scores = RowScores(rows)
     scores.require_metric(metric)
     values = scores.scores(metric)
-    best = int(np.argmax(values >= values.max() - TOLERANCE))
+    best = _first_best(values)
     if len(rows) == 1 or scores.units < 2:
         return BestComparison(best, np.ones(len(rows)), None, 0.0)
+    p = adjusted_p_values(scores, metric, draws, seed)
     with limit_blas_threads():
-        p = _step_down(RowFlips(scores, metric, draws, seed), values, best)
         fewer = RowFlips(scores, metric, min(draws, POWER_DRAWS), seed)
         detectable = None if is_underpowered(scores.pooled.units) else step_down_detectable(fewer, best)
-        return BestComparison(best, p, detectable, _expected_luck(fewer))
+        return BestComparison(best, p, detectable, expected_luck(fewer))
+
+
+def adjusted_p_values(scores: RowScores, metric: str, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+    """Compute the p-values of `compare_with_best` alone, [R], of at least two units."""
+    values = scores.scores(metric)
+    with limit_blas_threads():
+        return _step_down(RowFlips(scores, metric, draws, seed), values, _first_best(values))
+
+
+def _first_best(values: np.ndarray) -> int:
+    return int(np.argmax(values >= values.max() - TOLERANCE))
 
 
 def _step_down(flips: RowFlips, values: np.ndarray, best: int) -> np.ndarray:
@@ -129,9 +140,8 @@ def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.nda
     return divide(values[best] - values, variances)
 
 
-def _expected_luck(flips: RowFlips) -> float:
+def expected_luck(flips: RowFlips) -> float:
     """Compute the expected maximum minus the mean of equally good rows whose errors depend on each other as here."""
-    rows, units = np.arange(len(flips.seed_errors)), flips.scores.units
-    contributions = centered(flips.scores.contributions(flips.metric, rows), flips.studentizer.shares)
-    drawn = flips.sums(contributions * np.sqrt(units / (units - 1)))[0] + flips.seed_draws.errors
+    contributions = flips.scores.contributions(flips.metric, np.arange(len(flips.seed_errors)))
+    drawn = flips.sums(flips.studentizer.residuals(contributions))[0] + flips.seed_draws.errors
     return float(np.mean(drawn.max(axis=0) - drawn.mean(axis=0)))

@@ -18,7 +18,7 @@ from harness.metrics.jackknife import Jackknife
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.power import POWER, is_underpowered
 from harness.metrics.resampling import permutation_flips
-from harness.metrics.sign_flips import Studentizer, centered, critical_value, divide, draw_seed_errors, p_values
+from harness.metrics.sign_flips import Studentizer, critical_value, divide, draw_seed_errors, p_values
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import InputError
 from harness.utils.parallel import limit_blas_threads
@@ -212,8 +212,10 @@ class _PairedRuns:
         seed_draws = draw_seed_errors(np.array([seed_error]), [self.seeds], len(signs), seed)
 
         def add_seeds(differences: np.ndarray, flipped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            variances = studentizer.variance(differences, np.sum(flipped**2), signs @ (flipped * studentizer.shares))
-            return differences + seed_draws.errors[0], variances + seed_draws.variances[0]
+            squares = studentizer.inner_products(flipped, flipped)
+            products = signs @ (flipped * studentizer.shares * studentizer.weights)
+            variances = studentizer.variance(differences, squares, products) + seed_draws.variances[0]
+            return differences + seed_draws.errors[0], variances
 
         null = np.abs(divide(*add_seeds(direction * permuted, contributions)))
         variance = studentizer.variance_of(contributions, np.float64(abs(difference))) + seed_error**2
@@ -223,8 +225,7 @@ class _PairedRuns:
         p = float(p_values(divide(np.float64(abs(difference)), variance), null))
         detectable = None
         if not is_underpowered(self.pooled.units):
-            units = self.scores.units
-            residuals = centered(contributions, studentizer.shares) * np.sqrt(units / (units - 1))
+            residuals = studentizer.residuals(contributions)
             drawn, variances = add_seeds(signs @ residuals, residuals)
             detectable = float(np.quantile(limit * np.sqrt(variances) - drawn, POWER))
         return PairedTestResult(difference, low, high, p, error, detectable)

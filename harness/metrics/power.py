@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.metrics.sign_flips import RowFlips, centered, critical_value
+from harness.metrics.sign_flips import RowFlips, critical_value
 
 POWER = 0.8
 """Probability of finding the minimum detectable difference."""
@@ -39,9 +39,9 @@ def is_underpowered(units: int, level: float = 0.05) -> bool:
 def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np.ndarray:
     """Compute the minimum difference to each row that `compare_with_best` finds with a given power.
 
-    The best row is truly ahead of all others, by a difference that may vary from row to row with the standard error of
-    the difference; the errors of the scores are drawn by flipping signs of centered contributions, so that the result
-    does not grow with the differences that were observed.
+    The best row is truly ahead of all others, by a difference that may vary from row to row with its standard error.
+    Errors are drawn by flipping the signs of residuals, so that the result does not grow with the differences that were
+    observed.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np
     ndarray of float64, shape (R,)
         NaN for the best row.
     """
-    rows, units = np.arange(len(flips.seed_errors)), flips.scores.units
-    others, inflation = np.delete(rows, best), np.sqrt(units / (units - 1))
-    contributions = centered(flips.scores.pair_contributions(flips.metric, best, rows), flips.studentizer.shares)
-    differences, variances = flips.against(best, flips.sums(-contributions * inflation), rows)
+    rows = np.arange(len(flips.seed_errors))
+    others = np.delete(rows, best)
+    residuals = flips.studentizer.residuals(flips.scores.pair_contributions(flips.metric, best, rows))
+    differences, variances = flips.against(best, flips.sums(-residuals), rows)
     differences, errors = differences[others], np.sqrt(variances[others])
     limits = _critical_values(flips)
     low, high = np.zeros(len(others)), LARGEST * errors.mean(axis=1)
@@ -88,9 +88,9 @@ def _critical_values(flips: RowFlips) -> np.ndarray:
     """Compute the critical value of R, R - 1, ..., 2 rows, interpolated between some numbers of random rows."""
     rows = len(flips.seed_errors)
     order = np.random.default_rng(0).permutation(rows)
-    contributions = centered(flips.scores.contributions(flips.metric, np.arange(rows)), flips.studentizer.shares)
+    residuals = flips.studentizer.residuals(flips.scores.contributions(flips.metric, np.arange(rows)))
     numbers = sorted({number for number in (2, 3, 4, rows // 4, rows // 2, rows) if 2 <= number <= rows})
     limits = [
-        critical_value(flips.largest(flips.sums(contributions[order[:number]]), order[:number])) for number in numbers
+        critical_value(flips.largest(flips.sums(residuals[order[:number]]), order[:number])) for number in numbers
     ]
     return np.interp(np.log(np.arange(rows, 1, -1)), np.log(numbers), limits)

@@ -66,43 +66,61 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
     return SeedDraws(errors, variances)
 
 
-@dataclass(frozen=True, eq=False)
 class Studentizer:
     """Standard errors of sums of contributions.
 
-    Attributes
+    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
+    contribution, most of all for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
+    standard deviations are proportional to shares. Squares of residuals are divided by it; with equal shares this is
+    the usual ``V / (V - 1)``.
+
+    Parameters
     ----------
     shares : ndarray of float64, shape (V,)
         How a difference is spread over the units; see `RowScores.shares`.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (V,)
+        Reciprocals of these factors.
     """
 
-    shares: np.ndarray
+    def __init__(self, shares: np.ndarray) -> None:
+        self.shares = shares
+        self.weights = 1 / np.maximum(1 - 2 * shares + np.sum(shares**2), FLOOR)
+
+    def residuals(self, contributions: np.ndarray) -> np.ndarray:
+        """Compute residuals of contributions [..., V], scaled to the variance of the contributions."""
+        residuals = contributions - contributions.sum(axis=-1, keepdims=True) * self.shares
+        return residuals * np.sqrt(self.weights)
+
+    def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute weighted inner products of contributions [..., V]; no flip changes those of a row with itself."""
+        return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
-        """Estimate the variance of differences by the infinitesimal jackknife over units.
+        """Estimate the variance of differences, that is the weighted sum of the squares of their residuals.
 
         Parameters
         ----------
         differences : ndarray of float64
             Sums of contributions.
-        squares : ndarray of float64
-            Sums of their squares.
-        products : ndarray of float64
-            Sums of their products with the shares.
+        squares, products : ndarray of float64
+            Weighted inner products of the contributions with themselves and with the shares.
 
         Returns
         -------
         ndarray of float64
-            Sums of the squares of the contributions minus the difference times the shares, times ``V / (V - 1)``.
         """
-        units = len(self.shares)
-        deviations = squares - 2 * differences * products + differences**2 * np.sum(self.shares**2)
-        return np.maximum(deviations, FLOOR * (squares + differences**2)) * units / (units - 1)
+        spread = self.inner_products(self.shares, self.shares)
+        variances = squares - 2 * differences * products + differences**2 * spread
+        return np.maximum(variances, FLOOR * (squares + differences**2))
 
     def variance_of(self, contributions: np.ndarray, differences: np.ndarray | None = None) -> np.ndarray:
         """Estimate the variance of the sum of contributions [..., V]."""
         sums = contributions.sum(axis=-1) if differences is None else differences
-        return self.variance(sums, np.sum(contributions**2, axis=-1), contributions @ self.shares)
+        squares = self.inner_products(contributions, contributions)
+        return self.variance(sums, squares, self.inner_products(contributions, self.shares))
 
 
 def divide(differences: np.ndarray, variances: np.ndarray) -> np.ndarray:
@@ -149,11 +167,6 @@ def critical_value(null: np.ndarray, level: float = SIGNIFICANCE_LEVEL) -> float
     return float(np.sort(null)[-1 - allowed]) if allowed >= 0 else np.inf
 
 
-def centered(contributions: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Subtract from contributions [..., V] their sum, spread over the units by `shares`."""
-    return contributions - contributions.sum(axis=-1, keepdims=True) * shares
-
-
 class RowFlips:
     """Scores of rows under sign flips of their contributions.
 
@@ -178,13 +191,14 @@ class RowFlips:
         Returns
         -------
         sums, products : ndarray of float64, shape (r, B)
-            Sums over units, and sums of products with the shares.
+            Sums over units, and weighted inner products with the shares.
         squares : ndarray of float64, shape (r, r)
-            Sums of the squares of differences between rows, which no flip changes.
+            Weighted inner products of the differences between rows with themselves.
         """
-        stacked = np.concatenate([contributions, contributions * self.studentizer.shares])
+        shares, weights = self.studentizer.shares, self.studentizer.weights
+        stacked = np.concatenate([contributions, contributions * shares * weights])
         sums, products = np.split(flip_sums(stacked, self.draws, self.seed), 2)
-        inner = contributions @ contributions.T
+        inner = (contributions * weights) @ contributions.T
         squares = np.maximum(np.diag(inner)[:, None] + np.diag(inner) - 2 * inner, 0)
         return sums, products, squares
 
