@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import restore_displaced
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
@@ -59,6 +60,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
     """
     path = Path(folder) / CARD
+    if not path.parent.exists():
+        restore_displaced(path.parent.parent, path.parent.name)
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

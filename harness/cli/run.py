@@ -11,6 +11,7 @@ from harness.leaderboard.api import run
 from harness.leaderboard.boards import board_rows, format_leaderboard, list_best_figures
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ def main(arguments: argparse.Namespace) -> int:
         )
     )
     logger.info(
-        f"{outcome.computed} jobs run, {outcome.cached} already finished, in {time.monotonic() - start:.0f} s; "
-        f"results in {store}"
+        f"{outcome.computed} jobs run, {outcome.cached} already finished, in "
+        f"{format_duration(time.monotonic() - start)}; results in {store}"
     )
     if outcome.lost:
         logger.warning(outcome.lost)

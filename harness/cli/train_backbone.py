@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def main(arguments: argparse.Namespace) -> None:
     logger.info(
         "the backbone was trained already; use --force to train it again"
         if outcome.cached
-        else f"trained in {time.monotonic() - start:.0f} s"
+        else f"trained in {format_duration(time.monotonic() - start)}"
     )
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is complete in {outcome.folder}")

@@ -102,6 +102,7 @@ def _format_table(comparison: Comparison, width: int) -> str:
     lines = [["", "A", "B", "A - B", "95% CI", "p-value", ""]]
     for part in (comparison.metric, *comparison.parts):
         is_significant_part = part is not comparison.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL
+        marks = ("*" if is_significant_part else "") + ("u" if part.undefined else "")
         lines.append(
             [
                 part.name,
@@ -110,7 +111,7 @@ def _format_table(comparison: Comparison, width: int) -> str:
                 f"{part.paired.difference:+.3f}",
                 _format_interval(part),
                 _format_p_value(part.paired.p),
-                ("*" if is_significant_part else "") + ("u" if part.undefined else ""),
+                marks,
             ]
         )
     legend = [f"p-value: paired permutation test over {comparison.first.unit}s"]
@@ -118,7 +119,16 @@ def _format_table(comparison: Comparison, width: int) -> str:
         legend.append(f"* significant after Holm correction over the parts shown (alpha {SIGNIFICANCE_LEVEL:g})")
     if _has_mark(lines, "u"):
         legend.append("u: undefined in some seed, counted as 0")
-    return "\n".join([*align_columns(lines), join_phrases(legend, width)])
+    table = align_columns(lines)
+    if max(map(len, table)) > width:
+        table = align_columns([_tighten(cells) for cells in lines], left={0, 5})
+    return "\n".join([*table, join_phrases(legend, width)])
+
+
+def _tighten(cells: Sequence[str]) -> list[str]:
+    """Shorten a row for narrow terminals: marks directly behind the p-value, no spaces in intervals."""
+    *others, interval, p, marks = cells
+    return [*others, interval.replace(", ", ","), f"{p:6}{marks}".replace("-value", "")]
 
 
 def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
+from backbones.quiet_loggers import quiet_loggers
+
 LOGGERS = ("harness", "backbones")
+MAX_WIDTH = 140
+"""Characters of a line of text at most, however wide the terminal is."""
+FILE_WIDTH = 100
+"""Characters of a line of text that is not printed on a terminal."""
+
+
+def terminal_size(plain: bool = False) -> tuple[int, bool]:
+    """Return the width of lines of text, and whether standard output is a terminal.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        The text is written to a file, not to standard output.
+
+    Returns
+    -------
+    width : int
+        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal.
+    is_terminal : bool
+        Whether the text is printed on a terminal.
+    """
+    if plain or not sys.stdout.isatty():
+        return FILE_WIDTH, False
+    return min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH), True
 
 
 class ConsoleHandler(logging.Handler):
@@ -58,15 +85,6 @@ def console_logging(stream: TextIO | None = None) -> Iterator[None]:
             logger.setLevel(level)
 
 
-@contextmanager
-def suppress_logging() -> Iterator[None]:
-    """Suppress log messages of the project while the context lasts."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before):
-            logger.setLevel(level)
+def suppress_logging() -> AbstractContextManager[None]:
+    """Suppress log messages of the project, and of nothing else, while the context lasts; see `quiet_loggers`."""
+    return quiet_loggers(LOGGERS)
