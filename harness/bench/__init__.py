@@ -14,9 +14,9 @@ logger = logging.getLogger(__name__)
 
 SCALE = "scale"
 """Benchmark that runs only by name, because it writes gigabytes."""
-TABLES = ("mobile", "errors")
-"""More of them: they take a quarter of an hour and have their own tables. Each is a module with the functions
-`measure_rows` and `render`.
+TABLES = ("mobile", "coverage", "errors")
+"""More of them: they take minutes and have their own tables. Each is a module with the functions `measure_rows` and
+`render`.
 """
 BENCHMARKS = {
     "startup": "commands.measure_startup",
@@ -29,7 +29,7 @@ BENCHMARKS = {
     "together": "batched_training.measure",
     "search": "search.measure",
     "smoothing": "smoothing.measure",
-    "bootstrap": "bootstrap.measure",
+    "interval": "interval.measure",
     "leaderboard": "commands.measure_leaderboard",
     "memory": "memory.measure",
     "tracking": "tracking.measure",

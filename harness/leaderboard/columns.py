@@ -76,6 +76,7 @@ def leaderboard_columns(
         *name_columns(rows, wording),
         Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius, wording.short)),
         Column(rows[0].metric, partial(_format_value, sign=sign_option(rows, "value"))),
+        Column("corrected", lambda row: format_number(row.corrected), right=True, optional=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("p-value", lambda row: format_p_value(row.p_value)),
         *([unsmoothed] if _has_smoothing_effect(rows) else []),

@@ -67,18 +67,19 @@ def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
 def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> None:
     """Test all rows together, and each also against the best alone.
 
-    The larger p-value counts, so that no row is found worse here that a comparison of two runs does not find worse.
+    The larger p-value and the larger detectable difference count, so that no row is found worse here that a comparison
+    of two runs does not find worse.
     """
     best = ranked[0]
-    pairs = [(row, difference) for row in ranked[1:] if (difference := tests.pair(row, best)) is not None]
-    compared = [best, *(row for row, difference in pairs if difference.p is not None)]
-    result = tests.board(compared) if len(compared) > 1 else None
+    differences = [(row, tests.pair(row, best)) for row in ranked[1:]]
+    pairs = [(row, difference, difference.p) for row, difference in differences if difference and difference.p]
+    result = tests.board([best, *(row for row, _, _ in pairs)]) if pairs else None
     if result is not None:
-        p_by_pair = [0.0, *(difference.p for _, difference in pairs if difference.p is not None)]
-        for row, p, p_pair, detectable in zip(compared, result.p, p_by_pair, result.detectable):
-            if row is not best:
-                row.p_value, row.detectable = max(p, p_pair), detectable
-                row.tied_with_best = row.p_value > SIGNIFICANCE_LEVEL
+        for (row, difference, p_pair), p, detectable in zip(pairs, result.p[1:], result.detectable[1:]):
+            row.p_value = max(p, p_pair)
+            row.tied_with_best = row.p_value > SIGNIFICANCE_LEVEL
+            both = [value for value in (detectable, difference.detectable) if value is not None]
+            row.detectable = max(both) if len(both) == 2 else None
         for row in ranked:
             row.untested = row.p_value is None and row is not best
             row.expected_luck = result.luck

@@ -26,6 +26,8 @@ FIELDS = (
     "ci_low",
     "ci_high",
     "ci_method",
+    "corrected",
+    "few_units",
     "tied_with_best",
     "p_value",
     "detectable",

@@ -25,6 +25,10 @@ CONFIGURATION_FIELDS = (
 """Columns that csv and json of every board begin with, behind rank and ids."""
 
 
+INTERVAL_METHOD = "jackknife"
+"""Method of intervals that are computed from the statistics of a run; see `harness.metrics.intervals`."""
+
+
 @dataclass(kw_only=True)
 class BoardRow:
     """Fields that rows of every board share: the board and the configuration.
@@ -101,9 +105,14 @@ class LeaderboardRow(BoardRow):
     std : float or None
         Sample standard deviation over seeds; None for one seed.
     ci_low, ci_high : float or None
-        95% confidence interval of `value`.
-    ci_method : str or None
+        95% confidence interval of the score that very many units would give.
+    ci_method : {"jackknife", "records"} or None
         Method of the interval; `records` if it is the mean of the seeds' intervals.
+    corrected : float or None
+        `value` corrected for the bias of few units; None without statistics.
+    few_units : dict of str to float
+        Effective number of units with labels of each class that rests on fewer than
+        `harness.metrics.effective_units.FEW_UNITS`, by metric.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
@@ -148,6 +157,8 @@ class LeaderboardRow(BoardRow):
     parameters: int
     source: str | None
     note: str | None
+    corrected: float | None = None
+    few_units: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
     tied_with_best: bool | None = None
     p_value: float | None = None

@@ -6,33 +6,25 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
 from harness.leaderboard.ranking import BoardTests, rank_rows
-from harness.leaderboard.row_types import BoardRow, LeaderboardRow
+from harness.leaderboard.row_types import INTERVAL_METHOD, BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.leaderboard.significance_results import BoardComparison, PairedDifference
+    from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
 
 
 class SignificanceProvider(Protocol):
-    """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`.
+    """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`."""
 
-    Attributes
-    ----------
-    method : str
-        Method of the intervals.
-    """
-
-    method: str
-
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
+    def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
         """Return the 95% confidence interval of the mean score of the jobs, or None."""
         ...
 
@@ -179,7 +171,7 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
     seeds = [record.seed for record in finished]
     first = _representative_record(group)
     values = [record.metrics[record.metric] for record in finished]
-    low, high, method = _select_interval(finished, significance)
+    interval = _interval_fields(finished, significance)
     return LeaderboardRow(
         run_id=first.group_id,
         task=first.task,
@@ -203,9 +195,7 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         metric=first.metric,
         value=mean_score(finished),
         std=statistics.stdev(values) if len(values) > 1 else None,
-        ci_low=low,
-        ci_high=high,
-        ci_method=method,
+        **interval,
         unsmoothed=_mean_over_seeds(finished, lambda record: record.unsmoothed.get(record.metric)),
         metrics=_mean_metrics(finished),
         undefined=sorted({name for record in finished for name in record.undefined}),
@@ -218,19 +208,23 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
     )
 
 
-def _select_interval(
-    finished: list[Record], significance: SignificanceProvider | None
-) -> tuple[float | None, float | None, str | None]:
-    """Return low, high and method of the interval."""
+def _interval_fields(finished: list[Record], significance: SignificanceProvider | None) -> dict[str, Any]:
+    """Return the fields of a row that describe its interval."""
     if significance is not None and finished and finished[0].kind != "published":
         interval = significance.interval(finished)
         if interval:
-            return *interval, significance.method
+            return {
+                "ci_low": interval.low,
+                "ci_high": interval.high,
+                "ci_method": INTERVAL_METHOD,
+                "corrected": interval.corrected,
+                "few_units": interval.few_units,
+            }
     low, high = (
         _mean_over_seeds(finished, lambda record: record.ci_low),
         _mean_over_seeds(finished, lambda record: record.ci_high),
     )
-    return low, high, None if low is None or high is None else "records"
+    return {"ci_low": low, "ci_high": high, "ci_method": None if low is None or high is None else "records"}
 
 
 def _is_optimistic(record: Record) -> bool:

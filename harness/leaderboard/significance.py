@@ -22,7 +22,8 @@ from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
-from harness.leaderboard.significance_results import BoardComparison, PairedDifference
+from harness.leaderboard.row_types import INTERVAL_METHOD
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 7
+REVISION = 8
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 RESULT_KEYS: tuple[set[str], ...] = (
-    {"low", "high"},
+    {"low", "high", "corrected", "few_units"},
     {"value", "low", "high", "p", "detectable"},
     {"p", "detectable", "luck"},
     set(),
@@ -63,28 +64,19 @@ class SignificanceCache:
         The store of the runs.
     fetch : callable, optional
         Downloads the statistics of jobs that are not in the store; see `FetchFile`.
-    method : str, default="studentized"
-        Method of the intervals of scores, one of `harness.metrics.intervals.METHODS`.
     paths : mapping of str to Path, optional
         Files of statistics that belong to no job of the store, by the job id of their records.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        fetch: FetchFile | None = None,
-        method: str = "studentized",
-        paths: Mapping[str, Path] | None = None,
-    ) -> None:
-        self.method = method
+    def __init__(self, store: Store, fetch: FetchFile | None = None, paths: Mapping[str, Path] | None = None) -> None:
         self._store = store
         self._extra_paths = dict(paths or {})
         self._fetch, self._elapsed, self._is_unreachable, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(MAX_CACHED_FILES)(load)
 
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
-        """Compute the 95% confidence interval of the mean score, resampling units and seeds.
+    def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
+        """Compute the 95% confidence interval of the mean score, over units and seeds.
 
         Parameters
         ----------
@@ -93,7 +85,7 @@ class SignificanceCache:
 
         Returns
         -------
-        tuple of (float, float) or None
+        ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
         files = self._find_statistics(jobs)
@@ -101,17 +93,20 @@ class SignificanceCache:
             return None
 
         def compute() -> dict[str, Any]:
+            from harness.metrics.effective_units import few_units
             from harness.metrics.intervals import confidence_interval
 
             statistics = self._load_aligned(files)
             if statistics is None:
-                return {"low": None, "high": None}
-            interval = confidence_interval(statistics, jobs[0].metric, self.method)
-            return {"low": _finite_or_none(interval.low), "high": _finite_or_none(interval.high)}
+                return {}
+            interval = confidence_interval(statistics, jobs[0].metric)
+            if interval.low is None:
+                return {}
+            return {**vars(interval), "few_units": few_units(statistics)}
 
-        result = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in files]], compute)
-        low, high = result.get("low"), result.get("high")
-        return None if low is None or high is None else (low, high)
+        key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files]]
+        result = self._compute_or_warn(key, compute)
+        return ScoreInterval(**result) if result else None
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Compute the paired difference of two configurations, seed by seed.

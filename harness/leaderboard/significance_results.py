@@ -1,8 +1,28 @@
-"""Results of paired tests and of the comparison with the best row of a board."""
+"""Confidence intervals, results of paired tests and of the comparison with the best row of a board."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ScoreInterval:
+    """Interval of a configuration's score.
+
+    Attributes
+    ----------
+    low, high : float
+        95% confidence interval.
+    corrected : float
+        The score corrected for bias.
+    few_units : dict of str to float
+        Effective number of units of each class whose labels rest on few; see `harness.metrics.effective_units`.
+    """
+
+    low: float
+    high: float
+    corrected: float
+    few_units: dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -90,10 +90,10 @@ class Jackknife:
         Returns
         -------
         ndarray of float64, shape (...) without the first axis
-            0 where the estimate of the variance is negative, and for a single seed.
+            0 where the estimate of the variance is negative, and for a single seed or unit.
         """
         seeds = len(self.values)
-        if seeds < 2:
+        if seeds < 2 or self.units < 2:
             return np.zeros(self.values.shape[1:])
         influence = self.influence()
         interaction = influence - influence.mean(axis=0)
@@ -113,7 +113,7 @@ def jackknife(seeds: Sequence[SufficientStatistics] | PooledStatistics, metric: 
     seeds : sequence of SufficientStatistics, or PooledStatistics
         Statistics of each seed, of the same units.
     metric : str
-        Name of a metric of the task; see `harness.metrics.unit_statistics.score`.
+        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
 
     Returns
     -------

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import clip_to_range
 from harness.metrics.contributions import RowScores
 from harness.metrics.jackknife import Jackknife
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.power import POWER, is_underpowered
+from harness.metrics.ranges import clip_to_range
 from harness.metrics.resampling import permutation_flips
 from harness.metrics.sign_flips import Studentizer, critical_value, divide, draw_seed_errors, p_values
 from harness.metrics.unit_statistics import SufficientStatistics

@@ -26,8 +26,9 @@ def mean(jobs):
 
 def test_interval_contains_mean_over_seeds(pair):
     store, good, _ = pair
-    low, high = SignificanceCache(Store(store)).interval(good)
-    assert low < mean(good) < high and high - low < 0.3
+    found = SignificanceCache(Store(store)).interval(good)
+    assert found.low < mean(good) < found.high and found.high - found.low < 0.3
+    assert found.low < found.corrected < found.high
 
 
 def test_difference_of_means_and_p_value(pair):
@@ -198,8 +199,10 @@ def test_long_computation_is_logged_once(pair, monkeypatch, logged):
     assert len(logged) == 1, "nothing was worked out"
 
 
-@pytest.mark.parametrize("text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"other": 1}'])
-def test_damaged_cached_result_is_recomputed(pair, text):
+@pytest.mark.parametrize(
+    "text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"low": 0.1, "high": 0.9}', '{"other": 1}']
+)
+def test_damaged_or_outdated_cached_result_is_recomputed(pair, text):
     store, good, poor = pair
     made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)
     for path in (store / "artifacts" / "evidence").glob("*.json"):

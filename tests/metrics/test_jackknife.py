@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from harness.metrics.jackknife import Jackknife, jackknife
+from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
-from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics, score
+from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
 from tests.helpers.simulated_videos import GENERATORS, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_scores_without_a_unit_are_those_of_the_other_units(name):
+def test_scores_without_a_unit_equal_a_recount(name):
     outputs, targets, unit = rows_of(name, n=900, units=12)
     found = compute_statistics(name, outputs, targets, unit, 12)
     metric = TASKS[name].metric
@@ -28,7 +29,7 @@ def test_scores_without_a_unit_are_those_of_the_other_units(name):
 
 
 @pytest.mark.parametrize("task", GENERATORS)
-def test_the_standard_error_is_the_spread_of_scores_over_sets(task):
+def test_standard_error_equals_the_spread_over_sets(task):
     sets = [statistics(task, GENERATORS[task](np.random.default_rng(i), 100)) for i in range(150)]
     made = [jackknife(found, TASKS[task].metric).mean() for found in sets]
     spread = np.std([one.values for one in made], ddof=1)
@@ -36,7 +37,7 @@ def test_the_standard_error_is_the_spread_of_scores_over_sets(task):
 
 
 @pytest.mark.parametrize("task", ["expr", "au"])
-def test_the_correction_removes_most_of_the_bias_of_few_videos(task):
+def test_correction_removes_most_bias(task):
     metric = TASKS[task].metric
     truth = score(statistics(task, GENERATORS[task](np.random.default_rng(99), 100_000))[0]).metrics[metric]
     made = [
@@ -47,7 +48,7 @@ def test_the_correction_removes_most_of_the_bias_of_few_videos(task):
     assert abs(np.mean([one.corrected() for one in made]) - truth) < abs(bias) / 2
 
 
-def test_a_difference_is_the_jackknife_of_paired_scores():
+def test_difference_of_paired_scores():
     first, second = (
         statistics("au", each[None]) for each in GENERATORS["au"](np.random.default_rng(1), 40, 2, apart=0.3)
     )
@@ -62,7 +63,7 @@ def test_a_difference_is_the_jackknife_of_paired_scores():
     )
 
 
-def test_seeds_that_differ_on_all_videos_alike_add_an_error():
+def test_seed_variance_adds_an_error():
     apart = statistics("expr", GENERATORS["expr"](np.random.default_rng(2), 60, 5, seed_spread=0.5))
     made = jackknife(apart, "P_EXPR")
     assert made.seed_error() > 0 and made.total_error() == np.hypot(made.mean().standard_error(), made.seed_error())
@@ -70,7 +71,7 @@ def test_seeds_that_differ_on_all_videos_alike_add_an_error():
     assert alike.seed_error() == 0 == jackknife(apart[:1], "P_EXPR").seed_error()
 
 
-def test_one_unit_has_no_error():
+def test_one_unit_is_an_error():
     outputs, targets, _ = rows_of("expr", n=50)
     alone = compute_statistics("expr", outputs, targets, np.zeros(50, int), 9)
     with pytest.raises(InputError, match="at least two units"):
