@@ -18,8 +18,11 @@ from harness.utils.text import align_columns, markdown_table
 ROWS = (2, 5, 12, 30, 60)
 POWER_ROWS = (2, 12, 30)
 VIDEOS = (12, 70)
-SIMULATIONS, POWER_SIMULATIONS, TRIAL_SIMULATIONS, LUCK_SIMULATIONS = 500, 200, 60, 100
-TRIALS = 6
+SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 200, 60, 100
+TRIALS, TRIAL_SIMULATIONS = 4, 30
+"""Rounds in which the true difference is adjusted to the detectable one, and boards of each."""
+PARTS = 4
+"""Most boards that a simulated board is divided into; their errors are nearly independent."""
 DRAWS = 1_000
 LEADS = {
     "expr": (0.0, 0.4, 0.8, 1.2, 1.6, 2.4),
@@ -41,10 +44,9 @@ class ErrorRow:
         Number of videos, and of rows of each board.
     families : bool
         Whether rows come in families with similar errors.
-    simulations : int
-        Number of boards of equally good rows.
-    false_positives : float
-        Share of these boards on which some row was found worse than the best.
+    false_positives, margin : float
+        Share of boards of equally good rows on which some row was found worse than the best, and half the width of its
+        95% confidence interval.
     luck, expected_luck : float
         Mean lead of the best over the mean of all rows, and the mean of what the boards expected.
     detectable : float or None
@@ -59,8 +61,8 @@ class ErrorRow:
     videos: int
     rows: int
     families: bool
-    simulations: int
     false_positives: float
+    margin: float
     luck: float
     expected_luck: float
     detectable: float | None = None
@@ -71,7 +73,7 @@ class ErrorRow:
 def measure_rows(
     simulations: int = SIMULATIONS, power_simulations: int = POWER_SIMULATIONS, rows: Sequence[int] = ROWS
 ) -> Iterator[ErrorRow]:
-    """Simulate boards of every kind; smaller boards are the first rows of larger ones."""
+    """Simulate boards of every kind; smaller boards are parts of larger ones."""
     for task in LEADS:
         for videos in VIDEOS:
             for found in measure_false_positives(task, videos, rows, simulations):
@@ -83,21 +85,24 @@ def measure_rows(
 def measure_false_positives(
     task: str, videos: int, rows: Sequence[int], simulations: int, families: bool = False
 ) -> list[ErrorRow]:
-    """Simulate boards of equally good rows."""
-    metric, worse = TASKS[task].metric, np.zeros((len(rows), simulations), bool)
+    """Simulate boards of equally good rows; each is divided into several smaller boards."""
+    metric, worse = TASKS[task].metric, np.zeros((len(rows), simulations))
     lucks, expected = np.zeros(worse.shape), np.full(worse.shape, np.nan)
     for i in range(simulations):
         board = simulate_board(task, np.random.default_rng([0, i]), videos, SimulatedRows(max(rows), families=families))
         for j, number in enumerate(rows):
-            scores = RowScores(board[:number])
-            values = scores.scores(metric)
-            worse[j, i] = (adjusted_p_values(scores, metric, DRAWS) <= SIGNIFICANCE_LEVEL).any()
-            lucks[j, i] = values.max() - values.mean()
+            parts = [board[k : k + number] for k in range(0, len(board) - number + 1, number)][:PARTS]
+            scores = [RowScores(part) for part in parts]
+            values = [part.scores(metric) for part in scores]
+            p = [adjusted_p_values(part, metric, DRAWS).min() for part in scores]
+            worse[j, i] = np.mean(np.array(p) <= SIGNIFICANCE_LEVEL)
+            lucks[j, i] = np.mean([part.max() - part.mean() for part in values])
             if i < LUCK_SIMULATIONS:
-                expected[j, i] = expected_luck(RowFlips(scores, metric, DRAWS, 0))
+                expected[j, i] = expected_luck(RowFlips(scores[0], metric, DRAWS, 0))
+    errors = 1.96 * worse.std(axis=1) / np.sqrt(simulations)
     return [
-        ErrorRow(task, videos, number, families, simulations, *map(float, figures))
-        for number, *figures in zip(rows, worse.mean(axis=1), lucks.mean(axis=1), np.nanmean(expected, axis=1))
+        ErrorRow(task, videos, number, families, *map(float, figures))
+        for number, *figures in zip(rows, worse.mean(axis=1), errors, lucks.mean(axis=1), np.nanmean(expected, axis=1))
     ]
 
 
@@ -145,12 +150,11 @@ def render(rows: Sequence[ErrorRow], form: str = "table") -> str:
 
 
 def _format_cells(row: ErrorRow) -> tuple[str, ...]:
-    margin = 1.96 * np.sqrt(row.false_positives * (1 - row.false_positives) / row.simulations)
     return (
         f"{TASKS[row.task].metric}{', families' if row.families else ''}",
         str(row.videos),
         str(row.rows),
-        f"{100 * row.false_positives:.1f}% ± {100 * margin:.1f}",
+        f"{100 * row.false_positives:.1f}% ± {100 * row.margin:.1f}",
         f"{row.expected_luck:.3f}",
         f"{row.luck:.3f}",
         "-" if row.detectable is None else f"{row.detectable:.3f}",

@@ -11,7 +11,7 @@ from harness.cli import main
 from harness.metrics.contributions import RowScores
 from harness.metrics.tasks import TASKS
 
-ROW = ErrorRow("expr", 12, 5, True, 400, 0.05, 0.021, 0.02, 0.151, 0.15, 0.8)
+ROW = ErrorRow("expr", 12, 5, True, 0.05, 0.021, 0.021, 0.02, 0.151, 0.15, 0.8)
 
 
 def wald_margin(share, number):
@@ -49,7 +49,7 @@ def test_command_prints_the_table(capsys, monkeypatch):
 
 def test_equal_rows_are_found_worse_in_about_5_percent():
     for row in measure_false_positives("expr", 12, (2, 12), 150):
-        assert row.false_positives <= 0.05 + wald_margin(0.05, 150)
+        assert abs(row.false_positives - 0.05) <= wald_margin(0.05, 150)
         assert row.expected_luck == pytest.approx(row.luck, rel=0.15)
 
 
@@ -58,16 +58,15 @@ def test_equal_rows_are_found_worse_in_about_5_percent():
 @pytest.mark.parametrize("task", LEADS)
 def test_family_wise_error_of_2_to_60_rows(task, videos):
     for row in measure_false_positives(task, videos, (2, 5, 12, 30, 60), 400):
-        margin = wald_margin(0.05, 400)
-        assert 0.03 - margin <= row.false_positives <= 0.065 + margin, row
-        assert row.expected_luck == pytest.approx(row.luck, rel=0.1)
+        assert 0.03 - row.margin <= row.false_positives <= 0.065 + row.margin, row
+        assert row.margin < 0.03 and row.expected_luck == pytest.approx(row.luck, rel=0.12)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", LEADS)
 def test_family_wise_error_of_rows_in_families(task):
     for row in measure_false_positives(task, 70, (12, 30), 300, families=True):
-        assert 0.03 - wald_margin(0.05, 300) <= row.false_positives <= 0.065 + wald_margin(0.05, 300), row
+        assert 0.03 - row.margin <= row.false_positives <= 0.065 + row.margin, row
 
 
 @pytest.mark.slow
@@ -76,5 +75,5 @@ def test_family_wise_error_of_rows_in_families(task):
 @pytest.mark.parametrize("task", LEADS)
 def test_detectable_difference_is_found_in_80_percent(task, videos, rows):
     row = measure_power(ErrorRow(task, videos, rows, False, 0, 0, 0, 0), 200)
-    assert row.difference == pytest.approx(row.detectable, rel=0.1)
+    assert row.difference == pytest.approx(row.detectable, rel=0.15)
     assert abs(row.power - 0.8) <= 0.08 + wald_margin(0.8, 200), row
