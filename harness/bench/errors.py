@@ -126,7 +126,7 @@ def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float,
         board = simulate_board(row.task, random, row.videos, SimulatedRows(row.rows, lead, row.families))
         result = compare_with_best(board, metric, DRAWS)
         detectable.append(np.nanmedian(np.asarray(result.detectable, dtype=float)))
-        found.append(np.mean(result.p[1:] <= SIGNIFICANCE_LEVEL) if result.best == 0 else 0.0)
+        found.append(float(np.mean(result.p[1:] <= SIGNIFICANCE_LEVEL)) if result.best == 0 else 0.0)
     return float(np.mean(detectable)), float(np.mean(found))
 
 

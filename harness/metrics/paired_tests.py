@@ -218,11 +218,11 @@ class _PairedRuns:
             return differences + seed_draws.errors[0], variances
 
         null = np.abs(divide(*add_seeds(direction * permuted, contributions)))
-        variance = studentizer.variance_of(contributions, np.float64(abs(difference))) + seed_error**2
+        variance = studentizer.variance_of(contributions, np.array(abs(difference))) + seed_error**2
         error, limit = float(np.sqrt(variance)), critical_value(null)
         margin = limit * error if error > 0 else 0.0
         low, high = clip_to_range(name, difference - margin, difference + margin, difference=True)
-        p = float(p_values(divide(np.float64(abs(difference)), variance), null))
+        p = float(p_values(divide(np.array(abs(difference)), variance), null))
         detectable = None
         if not is_underpowered(self.pooled.units):
             residuals = studentizer.residuals(contributions)
