@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from harness.cli.output import print_text
 from harness.leaderboard.api import compare
 from harness.utils.console import terminal_size
 
@@ -17,4 +18,4 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         print(to_json(comparison))
     else:
-        print(format_comparison(comparison, terminal_size()[0]))
+        print_text(format_comparison(comparison, terminal_size()[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from harness.cli.output import print_lines
 from harness.utils.text import align_columns, format_count, format_megabytes
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def main(arguments: argparse.Namespace) -> None:
         force=arguments.force,
         log_model=False,
     )
-    print("\n".join(_summary_lines(result)))
+    print_lines(_summary_lines(result))
     if not arguments.no_model:
         log_to_mlflow(result, arguments.store)
 

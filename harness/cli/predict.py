@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.cli.output import print_lines
 from harness.utils.text import format_percent, plural
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
         if isinstance(summary, LiveSummary)
         else [*_prediction_lines(summary.result, summary.is_video), *_speed_lines(summary)]
     )
-    print("\n".join([*lines, *map(str, summary.files)]))
+    print_lines([*lines, *summary.files])
 
 
 def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]:

@@ -17,8 +17,11 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import wrap_sentence
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
+from harness.tracking.reader import warn_unreadable
 from harness.tracking.records import Record
 from harness.utils.console import terminal_size
+from harness.utils.errors import FramelightError
+from harness.utils.escaping import escape_text
 from harness.utils.store import Store
 from harness.utils.text import markdown_table, ruled_table
 
@@ -179,7 +182,7 @@ def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
     runs = [record for record in records if record.kind == "run" and record.status == "finished"]
     protocols = {record.protocol for record in runs}
     missing = "published" if protocols != {"published"} else "held-out"
-    recipe = min((record.recipe for record in runs if record.recipe), default="RECIPE")
+    recipe = escape_text(min((record.recipe for record in runs if record.recipe), default="RECIPE"))
     return (
         f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
         f"under the other protocol, for example:\n"
@@ -188,8 +191,15 @@ def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
 
 
 def _stored_records(store: Store) -> list[Record]:
-    folders = [JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))]
-    return [folder.read_record() for folder in folders if folder.has_record()]
+    """Read the records of the jobs in a store; those that cannot be read are left out with a warning."""
+    stored, faults = [], []
+    for folder in (JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))):
+        try:
+            stored += [folder.read_record()] if folder.has_record() else []
+        except FramelightError as error:
+            faults.append(str(error))
+    warn_unreadable(faults, f"{{}} in {store.jobs}")
+    return stored
 
 
 def list_best_figures(store: Store, records: Iterable[Record]) -> list[str]:

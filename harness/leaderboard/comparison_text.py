@@ -10,6 +10,7 @@ from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
+from harness.utils.escaping import escape_text, map_text
 from harness.utils.text import align_columns, plural
 
 WIDTH = 100
@@ -33,6 +34,7 @@ def format_comparison(comparison: Comparison, width: int = WIDTH) -> str:
     str
         The text, without a newline at its end.
     """
+    comparison = map_text(comparison, escape_text)
     runs = [_format_run("A", comparison.first), _format_run("B", comparison.second)]
     parts = [
         join_phrases(_title_phrases(comparison), width),
@@ -73,7 +75,7 @@ def _title_phrases(comparison: Comparison) -> list[str]:
     pairs = [str(first) if equal else f"{first} vs. {second}" for first, second in comparison.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
     units = plural(comparison.units, row.unit, "d")
-    return [f"{TITLES[row.task]} on {row.dataset}", f"{row.split} split", units, seeds]
+    return [f"{TITLES.get(row.task, row.task)} on {row.dataset}", f"{row.split} split", units, seeds]
 
 
 def _format_run(name: str, row: LeaderboardRow) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness.leaderboard.board import Board, Boards
+from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.columns import format_interval, format_number, name_columns, sign_option
 from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow
 from harness.leaderboard.table import board_title
@@ -119,6 +119,7 @@ MORE_NOTE = "All columns, with 95th percentiles, memory and MACs: --format md, c
 
 def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
     """Format the rows of `harness.leaderboard.cost.cost_rows`; see `Boards.render`."""
+    rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 

@@ -20,6 +20,7 @@ from harness.metrics.tasks import ACTION_UNITS
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import FLAGS, Record
+from harness.utils.escaping import escape_text, map_text
 from harness.utils.hashing import flatten
 from harness.utils.store import Store
 from harness.utils.text import align_columns, format_megabytes, format_three_digits, plural
@@ -132,7 +133,8 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     cache = SignificanceCache(store, remote_job_files(store))
     statistics = [cache.statistics(record)[1] for record in records]
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
-    names = [main, *(name for name in score(statistics[0]).metrics if name != main)]
+    others = set.intersection(*(set(record.metrics) for record in records)) - {main}
+    names = [main, *(name for name in score(statistics[0]).metrics if name in others)]
     intervals, few = confidence_intervals(statistics, names), few_units(statistics)
     metrics = tuple(
         MetricSummary(
@@ -165,6 +167,7 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
     str
         The text, without a newline at its end.
     """
+    summary = map_text(summary, escape_text)
     first = summary.records[0]
     blocks = [
         wrap_sentence(
@@ -298,7 +301,8 @@ def _format_files(summary: RunSummary, width: int) -> str:
     rows = []
     for record, folder in zip(summary.records, summary.folders):
         figures = len(list(JobFolder(folder).pictures.glob("*.png")))
-        shown = str(folder) if folder.is_dir() else f"{folder} (not in this store)"
+        path = escape_text(str(folder))
+        shown = path if folder.is_dir() else f"{path} (not in this store)"
         rows.append((f"files, seed {record.seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
         if record.job_id in summary.mlflow_runs:
             rows.append((f"MLflow, seed {record.seed}", f"run {summary.mlflow_runs[record.job_id]}"))

@@ -8,7 +8,6 @@ numpy is imported only if a result is not in the cache.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import time
@@ -28,6 +27,8 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
+from harness.utils.json_checks import Predicate, is_number, list_of, mapping_of, optional
+from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -37,13 +38,14 @@ logger = logging.getLogger(__name__)
 
 REVISION = 8
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
-RESULT_KEYS: tuple[set[str], ...] = (
-    {"low", "high", "corrected", "few_units"},
-    {"value", "low", "high", "p", "detectable"},
-    {"p", "detectable", "luck"},
-    set(),
+_IS_OPTIONAL_NUMBER = optional(is_number)
+RESULTS: tuple[dict[str, Predicate], ...] = (
+    {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)},
+    dict.fromkeys(("value", "low", "high", "p", "detectable"), _IS_OPTIONAL_NUMBER),
+    {"p": list_of(is_number), "detectable": list_of(_IS_OPTIONAL_NUMBER), "luck": is_number},
+    {},
 )
-"""Keys of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
+"""Checks of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
 MAX_CACHED_FILES = 32
@@ -96,7 +98,7 @@ class SignificanceCache:
             from harness.metrics.effective_units import few_units
             from harness.metrics.intervals import confidence_interval
 
-            statistics = self._load_aligned(files)
+            statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
                 return {}
             interval = confidence_interval(statistics, jobs[0].metric)
@@ -134,7 +136,7 @@ class SignificanceCache:
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import paired_permutation_test
 
-            statistics = self._load_same_rows(files)
+            statistics = self._load_same_rows(files, pairs[0])
             if statistics is None:
                 return {}
             test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric)
@@ -172,7 +174,7 @@ class SignificanceCache:
         def compute() -> dict[str, Any]:
             from harness.metrics.best_comparisons import compare_with_best
 
-            statistics = self._load_same_rows(files)
+            statistics = self._load_same_rows(files, jobs[0])
             if statistics is None:
                 return {}
             result = compare_with_best([statistics[part] for part in parts], jobs[0].metric)
@@ -213,7 +215,7 @@ class SignificanceCache:
                 f"{' nor on the tracking server' if self._fetch is not None else ''}; "
                 "name the store of the job with --store, or run its recipe again"
             )
-        return self._loaded(path)
+        return self._loaded(path, job.task)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """Return the file of each job and its SHA-256; empty if one is missing."""
@@ -255,20 +257,24 @@ class SignificanceCache:
         if job_id in self._extra_paths:
             return self._extra_paths[job_id]
         path = self._job_path(job_id)
-        return path if path.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
+        return path if path.is_file() else self._store.fetched_statistics(job_id)
 
-    def _load_aligned(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
-        """Load statistics with their units in the same order; None if units differ."""
-        loaded = [self._loaded(path) for path, _ in files]
+    def _load_aligned(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
+        """Load statistics for the metric of a job, with their units in the same order; None if units differ."""
+        from harness.metrics.pooled_scores import score
+
+        loaded = [self._loaded(path, job.task) for path, _ in files]
+        if job.metric not in score(loaded[0][1]).metrics:
+            raise FramelightError(f"{files[0][0]}: no statistics of {job.metric}; {RERUN_HINT}")
         units = sorted(loaded[0][0])
         if any(sorted(names) != units for names, _ in loaded):
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
 
-    def _load_same_rows(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
+    def _load_same_rows(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
         """Load statistics as `_load_aligned` does; None also if the numbers of rows of some unit differ."""
-        statistics = self._load_aligned(files)
-        if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
+        statistics = self._load_aligned(files, job)
+        if statistics is None or any((each.rows() != statistics[0].rows()).any() for each in statistics):
             return None
         return statistics
 
@@ -286,8 +292,8 @@ class SignificanceCache:
     def _get_or_compute(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
-            cached = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS:
+            cached = read_json(path)
+            if isinstance(cached, dict) and any(_is_valid(cached, checks) for checks in RESULTS):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -305,3 +311,7 @@ class SignificanceCache:
 
 def _finite_or_none(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _is_valid(result: dict[str, Any], checks: Mapping[str, Predicate]) -> bool:
+    return result.keys() == checks.keys() and all(check(result[name]) for name, check in checks.items())

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
 from backbones.quiet_loggers import quiet_loggers
+from harness.utils.escaping import escape_message
 
 LOGGERS = ("harness", "backbones")
 MAX_WIDTH = 140
@@ -40,25 +41,30 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
 
 
 class ConsoleHandler(logging.Handler):
-    """Handler that prints each message on one line, warnings with the prefix `warning: `.
+    """Handler that prints messages, warnings with the prefix `warning: ` and the same one once.
 
-    A reader that closes the pipe does not stop the command.
+    Control characters of names in messages are escaped. A reader that closes the pipe does not stop the command.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
         self.stream = stream
+        self._warnings: set[str] = set()
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a message, a warning with its prefix."""
-        message = super().format(record)
+        message = escape_message(super().format(record))
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message; discard it if the pipe is closed."""
-        stream = self.stream or sys.stderr
+        stream, text = self.stream or sys.stderr, self.format(record)
+        if record.levelno >= logging.WARNING:
+            if text in self._warnings:
+                return
+            self._warnings.add(text)
         try:
-            print(self.format(record), file=stream, flush=True)
+            print(text, file=stream, flush=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
+from harness.utils.escaping import escape_text
+
+_UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 GAP = "  "
 """Space between columns."""
 
@@ -82,7 +86,7 @@ def format_duration(seconds: float) -> str:
 
 
 def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1) -> list[str]:
-    """Pad the cells of each column to one width.
+    """Pad the cells of each column to one width; characters that are not printable are escaped.
 
     Parameters
     ----------
@@ -102,6 +106,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     ['name  size', 'a       12']
     """
     left_columns = range(left) if isinstance(left, int) else left
+    rows = [list(map(escape_text, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         GAP.join(
@@ -114,6 +119,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
 
 def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:
     """Align columns, see `align_columns`, and insert a rule after the first `header` rows."""
+    rows = [list(map(escape_text, row)) for row in rows]
     lines = align_columns(rows, left)
     width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
     return [*lines[:header], "-" * width, *lines[header:]]
@@ -141,5 +147,5 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], right: 
     | a | 12 |
     """
     rule = ["---:" if index in right else "---" for index in range(len(header))]
-    cells = ([cell.strip().replace("|", "\\|") for cell in row] for row in rows)
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *cells])
+    names, *cells = ([_UNESCAPED_PIPE.sub(r"\|", escape_text(cell.strip())) for cell in row] for row in [header, *rows])
+    return "\n".join(f"| {' | '.join(line)} |" for line in [names, rule, *cells])
