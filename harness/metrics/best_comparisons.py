@@ -18,8 +18,10 @@ from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.parallel import limit_blas_threads
 
 DRAWS = 10_000
-POWER_DRAWS = 2_000
-"""Draws for the power, which needs fewer of them than a p-value."""
+CELLS = 1 << 21
+"""Largest number of rows times draws, which limits memory; more than 200 rows have fewer draws."""
+POWER_CELLS = 120_000
+"""The same for the power, which needs fewer draws than a p-value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +100,7 @@ def compare_with_best(
         return BestComparison(best, np.ones(len(rows)), None, 0.0)
     p = adjusted_p_values(scores, metric, draws, seed)
     with limit_blas_threads():
-        fewer = RowFlips(scores, metric, min(draws, POWER_DRAWS), seed)
+        fewer = RowFlips(scores, metric, min(draws, POWER_CELLS // len(rows)), seed)
         detectable = None if is_underpowered(scores.pooled.units) else step_down_detectable(fewer, best)
         return BestComparison(best, p, detectable, expected_luck(fewer))
 
@@ -107,7 +109,8 @@ def adjusted_p_values(scores: RowScores, metric: str, draws: int = DRAWS, seed: 
     """Compute the p-values of `compare_with_best` alone, [R], of at least two units."""
     values = scores.scores(metric)
     with limit_blas_threads():
-        return _step_down(RowFlips(scores, metric, draws, seed), values, _first_best(values))
+        flips = RowFlips(scores, metric, min(draws, CELLS // len(values)), seed)
+        return _step_down(flips, values, _first_best(values))
 
 
 def _first_best(values: np.ndarray) -> int:

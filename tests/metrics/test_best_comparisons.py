@@ -127,3 +127,11 @@ def test_critical_value_and_p_value_agree():
     limit = critical_value(null)
     assert p_values(np.array([limit + 1e-6, limit]), null) == pytest.approx([0.05, 0.051])
     assert critical_value(null[:10]) == np.inf
+
+
+def test_many_rows_have_fewer_draws(monkeypatch):
+    rows = rows_of("expr", 6)
+    rows[3] = worse(rows[3], 0.5)
+    monkeypatch.setattr("harness.metrics.best_comparisons.CELLS", 1200)
+    p = compare_with_best(rows, "P_EXPR").p
+    assert p[3] == pytest.approx(1 / 201) and (np.delete(p, 3) > 0.05).all()
