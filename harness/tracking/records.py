@@ -298,11 +298,10 @@ def parse(text: str | bytes) -> Record:
 
 
 def _find_faults(values: dict[str, Any]) -> list[str]:
-    missing = sorted(field.name for field in dataclasses.fields(Record) if field.name not in {*values, *_DEFAULTS})
-    unknown = sorted(values.keys() - FIELDS.keys())
+    missing, unknown = _REQUIRED - values.keys(), values.keys() - FIELDS.keys()
     return [
-        *([f"{', '.join(missing)} missing"] if missing else []),
-        *([f"{', '.join(map(shorten_value, unknown[:MAX_FAULTS]))} unknown"] if unknown else []),
+        *([f"{', '.join(sorted(missing))} missing"] if missing else []),
+        *([f"{', '.join(map(shorten_value, sorted(unknown)[:MAX_FAULTS]))} unknown"] if unknown else []),
         *find_faults({name: value for name, value in values.items() if name in FIELDS}, FIELDS),
     ]
 
@@ -327,3 +326,4 @@ _DEFAULTS = {
     for f in dataclasses.fields(Record)
     if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
 }
+_REQUIRED = FIELDS.keys() - _DEFAULTS.keys()

@@ -36,7 +36,7 @@ def parse_json(text: str | bytes, finite: bool = False) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant if finite else None)
     except RecursionError as error:
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep") from error
-    if _is_deeper(value, MAX_DEPTH):
+    if _count_brackets(text) > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
         raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
     return value
 
@@ -48,6 +48,11 @@ def read_json(path: Path) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
+
+
+def _count_brackets(text: str | bytes) -> int:
+    """Count opening brackets, of which there are at least as many as levels."""
+    return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
 
 
 def _is_deeper(value: Any, depth: int) -> bool:
