@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 SCALE = "scale"
 """Benchmark that runs only by name, because it writes gigabytes."""
-MOBILE = "mobile"
-"""Another one: it takes a quarter of an hour and has a different table (see `harness.bench.mobile.measure_rows`)."""
-COVERAGE = "coverage"
-"""And a simulation: how often intervals cover the population value (see `harness.bench.coverage`)."""
+TABLES = ("mobile", "coverage", "errors")
+"""More of them: they take minutes and have their own tables. Each is a module with the functions `measure_rows` and
+`render`.
+"""
 BENCHMARKS = {
     "startup": "commands.measure_startup",
     "forward": "forward.measure",
@@ -59,7 +59,7 @@ def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
         If the name is unknown; raised before anything runs.
     """
     if name is not None and name not in (*NAMES, SCALE):
-        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE, COVERAGE))
+        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, *TABLES))
     return _iter_measurements(NAMES if name is None else (name,), options)
 
 

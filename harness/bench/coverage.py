@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -15,6 +16,8 @@ from harness.metrics.intervals import confidence_intervals
 from harness.metrics.pooled_scores import score
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.text import markdown_table, ruled_table
+
+logger = logging.getLogger(__name__)
 
 VIDEOS, SEEDS, SETS = (12, 30, 70, 105), (1, 5), 1000
 METRICS = ("P_EXPR", "P_VA", "P_AU", "P_MTL")
@@ -79,6 +82,13 @@ def measure_coverage(
                 for i in range(first, first + sets)
             ]
             yield from _summarize(made, truth, {"rare": rare, "seeds": trainings, "videos": count, "sets": sets})
+
+
+def measure_rows() -> Iterator[Coverage]:
+    """Yield and log the results of `measure_coverage`."""
+    for row in measure_coverage():
+        logger.info(format_coverage(row))
+        yield row
 
 
 def _summarize(

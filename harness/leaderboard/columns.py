@@ -22,9 +22,7 @@ SHORT_WORDS = {
 """Abbreviations used in a narrow table."""
 SHORT_SETTINGS = {"hidden=": "hid="}
 MARKS = {
-    "=": (
-        "not significantly different from the best (paired permutation test over {units}, Holm-corrected, alpha 0.05)"
-    ),
+    "=": ("not significantly different from the best (permutation test over {units} of all rows together, alpha 0.05)"),
     "b": "baseline",
     "s": "features include the backbone's own predictions of the target",
     "l": "uses the labels of the reported split, not ranked",

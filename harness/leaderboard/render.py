@@ -31,6 +31,8 @@ FIELDS = (
     "tied_with_best",
     "p_value",
     "detectable",
+    "configurations",
+    "expected_luck",
     "unsmoothed",
     "undefined",
     "coverage",

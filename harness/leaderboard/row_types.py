@@ -126,15 +126,19 @@ class LeaderboardRow(BoardRow):
     source, note : str or None
         Source of a published figure, and a remark on it.
     rank : int or None
-        Place on the board; None for rows that are not ranked.
+        Place in the order of values, shared by equal values; None for rows that are not ranked.
     tied_with_best : bool or None
         Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test is possible.
     p_value : float or None
-        Paired permutation test against the best row, Holm-adjusted over the board.
+        Test against the best row, adjusted for the choice of the best and for the number of rows.
     untested : bool
         Whether no test is possible although other rows of the board were tested.
     detectable : float or None
-        Minimum difference to the best that the test detects with 80% power.
+        Minimum difference to the best that this test detects with 80% power.
+    configurations : int or None
+        Number of ranked rows of the board; None for rows that are not ranked.
+    expected_luck : float or None
+        Expected lead of the best over the mean of all ranked rows if all were equally good; None if not tested.
     verified : bool or None
         Whether the files of all seeds are those that their jobs wrote, and give the value; False if this is not known
         or there are `problems`. None for published figures.
@@ -171,3 +175,5 @@ class LeaderboardRow(BoardRow):
     verified: bool | None = None
     problems: list[str] = field(default_factory=list)
     code: str | None = None
+    configurations: int | None = None
+    expected_luck: float | None = None

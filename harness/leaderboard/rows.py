@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.leaderboard.code_differences import flag_other_code, shared_code
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
-from harness.leaderboard.ranking import rank_rows
+from harness.leaderboard.ranking import BoardTests, rank_rows
 from harness.leaderboard.row_types import INTERVAL_METHOD, BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.leaderboard.significance import PairedDifference, ScoreInterval
+    from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
@@ -55,10 +55,12 @@ class SignificanceProvider(Protocol):
         """Return the 95% confidence interval of the mean score of the jobs, or None."""
         ...
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Return the paired difference of two configurations, or None if they cannot be tested."""
+        ...
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Return the comparison of configurations with the best of them, or None if they cannot be tested."""
         ...
 
 
@@ -73,7 +75,7 @@ def leaderboard_rows(
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
     by value, equal values by run id. Rows that use labels of the reported split or whose files were altered, published
     figures and rows without a finished seed follow, with rank None. Rows that do not differ significantly from the best
-    share rank 1; the others keep their place.
+    are marked by `tied_with_best`.
 
     Parameters
     ----------
@@ -106,17 +108,20 @@ def leaderboard_rows(
             row.distinction = distinction
         flag_other_code(board_rows)
 
-    def compare(row: LeaderboardRow, best: LeaderboardRow) -> PairedDifference | None:
-        if significance is None:
-            return None
-        first, second = (finished_records(jobs[row_key(side)]) for side in (row, best))
-        return significance.difference(first, second, interval=False)
+    tests = None if significance is None else _board_tests(significance, jobs)
+    return [row for board_rows in sorted(boards.values(), key=_board_sort_key) for row in rank_rows(board_rows, tests)]
 
-    return [
-        row
-        for board_rows in sorted(boards.values(), key=_board_sort_key)
-        for row in rank_rows(board_rows, compare if significance is not None else None)
-    ]
+
+def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, str], list[Record]]) -> BoardTests:
+    """Build the tests of rows from those of their finished jobs."""
+
+    def finished(row: LeaderboardRow) -> list[Record]:
+        return finished_records(jobs[row_key(row)])
+
+    return BoardTests(
+        pair=lambda row, best: significance.difference(finished(row), finished(best)),
+        board=lambda rows: significance.best_comparison([finished(row) for row in rows]),
+    )
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:

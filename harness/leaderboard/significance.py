@@ -13,8 +13,8 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
@@ -22,11 +22,12 @@ from zipfile import is_zipfile
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
 from harness.leaderboard.row_types import INTERVAL_METHOD
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
-from harness.utils.json_checks import is_number, optional
+from harness.utils.json_checks import Predicate, is_number, list_of, mapping_of, optional
 from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
@@ -35,14 +36,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 8
+REVISION = 9
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
-RESULT_KEYS: tuple[set[str], ...] = (
-    {"low", "high", "corrected", "few_units"},
-    {"value", "low", "high", "p", "detectable"},
-    set(),
+_IS_OPTIONAL_NUMBER = optional(is_number)
+RESULTS: tuple[dict[str, Predicate], ...] = (
+    {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)},
+    dict.fromkeys(("value", "low", "high", "p", "detectable"), _IS_OPTIONAL_NUMBER),
+    {"p": list_of(is_number), "detectable": list_of(_IS_OPTIONAL_NUMBER), "luck": is_number},
+    {},
 )
-"""Keys of a cached interval, a cached difference, and a result that does not exist; others are recomputed."""
+"""Checks of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
 MAX_CACHED_FILES = 32
@@ -50,52 +53,6 @@ MAX_CACHED_FILES = 32
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
-
-
-@dataclass(frozen=True)
-class ScoreInterval:
-    """Interval of a configuration's score.
-
-    Attributes
-    ----------
-    low, high : float
-        95% confidence interval.
-    corrected : float
-        The score corrected for bias.
-    few_units : dict of str to float
-        Effective number of units of each class whose labels rest on few; see `harness.metrics.effective_units`.
-    """
-
-    low: float
-    high: float
-    corrected: float
-    few_units: dict[str, float]
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """Paired difference of two configurations, first minus second.
-
-    Attributes
-    ----------
-    value : float
-        The difference of the mean scores.
-    low, high : float or None
-        95% confidence interval; None if only the test was requested, or there is one unit.
-    p : float or None
-        Two-sided p-value, not adjusted.
-    detectable : float or None
-        Minimum difference that the test detects with 80% power; None if there are too few units for any.
-    seeds : tuple of int
-        The seeds that both have.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    p: float | None
-    detectable: float | None
-    seeds: tuple[int, ...]
 
 
 class SignificanceCache:
@@ -153,17 +110,13 @@ class SignificanceCache:
         result = self._compute_or_warn(key, compute)
         return ScoreInterval(**result) if result else None
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Compute the paired difference of two configurations, seed by seed.
 
         Parameters
         ----------
         first, second : sequence of Record
             The finished jobs of each configuration, one for each seed.
-        interval : bool, default=True
-            Compute the interval too; without it, the test takes half the time.
 
         Returns
         -------
@@ -182,25 +135,59 @@ class SignificanceCache:
 
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import paired_permutation_test
-            from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
-            statistics = self._load_aligned(files, pairs[0])
-            if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
+            statistics = self._load_same_rows(files, pairs[0])
+            if statistics is None:
                 return {}
-            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
-            underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
-            detectable = None if underpowered else minimum_detectable_effect(test.deviation)
+            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric)
             return {
                 "value": float(test.difference),
                 "low": _finite_or_none(test.low),
                 "high": _finite_or_none(test.high),
                 "p": _finite_or_none(test.p),
-                "detectable": _finite_or_none(detectable),
+                "detectable": _finite_or_none(test.detectable),
             }
 
-        kind = "difference" if interval else "test"
-        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files]], compute)
+        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files]], compute)
         return PairedDifference(**result, seeds=tuple(seeds)) if result else None
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Compare configurations with the best of them.
+
+        Parameters
+        ----------
+        groups : sequence of sequence of Record
+            The finished jobs of each configuration, of one metric, one for each seed.
+
+        Returns
+        -------
+        BoardComparison or None
+            None if statistics are missing, or units or rows differ.
+        """
+        jobs = [job for group in groups for job in group]
+        files = self._find_statistics(jobs)
+        if not files:
+            return None
+        ends = list(accumulate(len(group) for group in groups))
+        parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
+
+        def compute() -> dict[str, Any]:
+            from harness.metrics.best_comparisons import compare_with_best
+
+            statistics = self._load_same_rows(files, jobs[0])
+            if statistics is None:
+                return {}
+            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric)
+            detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
+            return {
+                "p": result.p.tolist(),
+                "detectable": [_finite_or_none(value) for value in detectable],
+                "luck": result.luck,
+            }
+
+        keys = [[key for _, key in files[part]] for part in parts]
+        result = self._compute_or_warn(["best", jobs[0].metric, keys], compute)
+        return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
         """Load the statistics of a finished job.
@@ -292,6 +279,13 @@ class SignificanceCache:
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
 
+    def _load_same_rows(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
+        """Load statistics as `_load_aligned` does; None also if the numbers of rows of some unit differ."""
+        statistics = self._load_aligned(files, job)
+        if statistics is None or any((each.rows() != statistics[0].rows()).any() for each in statistics):
+            return None
+        return statistics
+
     def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result; empty, with a warning, if statistics cannot be read."""
         try:
@@ -307,7 +301,7 @@ class SignificanceCache:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
             cached = read_json(path)
-            if _is_result(cached):
+            if isinstance(cached, dict) and any(_is_valid(cached, checks) for checks in RESULTS):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -323,16 +317,9 @@ class SignificanceCache:
             self._reported = True
 
 
-def _is_result(cached: Any) -> bool:
-    """Return whether a cached value has the keys and types of a result."""
-    if not isinstance(cached, dict) or cached.keys() not in RESULT_KEYS:
-        return False
-    if "few_units" not in cached:
-        return all(map(optional(is_number), cached.values()))
-    ends, few = {**cached}, cached["few_units"]
-    del ends["few_units"]
-    return isinstance(few, dict) and all(map(is_number, [*ends.values(), *few.values()]))
-
-
 def _finite_or_none(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _is_valid(result: dict[str, Any], checks: Mapping[str, Predicate]) -> bool:
+    return result.keys() == checks.keys() and all(check(result[name]) for name, check in checks.items())

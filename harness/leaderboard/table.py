@@ -142,6 +142,12 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
         )
     elif detectable:
         notes.append(f"with {units} no difference to the best can be significant")
+    leader = rows[0]
+    if leader.expected_luck is not None:
+        notes.append(
+            f"{leader.configurations} configurations scored on this split: if all were equally good, the best would "
+            f"still be {leader.expected_luck:.3f} above their mean, by luck"
+        )
     undefined = Counter(name for row in rows for name in row.undefined)
     if undefined:
         names = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
@@ -199,7 +205,7 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         ("±", "standard deviation over seeds", any(row.std is not None for row in rows)),
         ("coverage", "labeled frames that were scored", "coverage" in names),
         *(("95% CI", text, "95% CI" in names and method in methods) for method, text in INTERVAL_METHODS.items()),
-        ("p-value", "paired permutation test against the best, Holm-corrected", "p-value" in names),
+        ("p-value", "permutation test against the best, corrected for the number of rows", "p-value" in names),
     ]
     phrases = [explain(term, meaning, rows) for term, meaning, used in entries if used]
     return [join_phrases(phrases, width)]
