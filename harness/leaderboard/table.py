@@ -165,7 +165,8 @@ def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
     numbers = {name.removeprefix("F1/"): number for row in rows for name, number in row.few_units.items()}
     if not numbers:
         return []
-    names = ", ".join(f"{name} {number:.1f}" for name, number in sorted(numbers.items(), key=lambda item: item[1]))
+    ordered = sorted((round(number, 1), name) for name, number in numbers.items())
+    names = ", ".join(f"{name} {number}" for number, name in ordered)
     return [f"labels from fewer than {FEW_UNITS} effective {rows[0].unit}s: {names}"]
 
 

@@ -65,7 +65,7 @@ def test_labeled_split_scores_like_the_record(submit, store, tmp_path, task):
     trip = note["round_trip"]
     assert trip["files"] == trip["memory"] == pytest.approx(record["metrics"][METRICS[task]], abs=1e-6)
     assert f"{METRICS[task]} {trip['files']:.6f} from the files" in printed
-    assert f"{record['metrics'][METRICS[task]]:.6f} in the run's record" in printed
+    assert f"{record['metrics'][METRICS[task]]:.6f} in the record of the run" in printed
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -103,7 +103,9 @@ def test_line_count_is_frame_count_plus_one(submit, data, tmp_path):
     frames = tmp_path / "frames.csv"
     frames.write_text(f"video,frames\n{second},44\n")
     code, printed, _ = submit("best:va", "--frames", frames, data=data)
-    assert code == 0 and "1 video by the frames file, 1 video by the video file" in printed
+    assert (
+        code == 0 and "1 video from the frames file, 1 video from the video file (number of frames plus one)" in printed
+    )
     lines = {name: (tmp_path / "out" / f"{name}.txt").read_text().splitlines() for name in (first, second)}
     assert {name: len(found) - 1 for name, found in lines.items()} == {first: 41, second: 44}
     assert lines[first][0] == "valence,arousal" and lines[first][-1] == lines[first][-2]

@@ -99,7 +99,7 @@ def test_reading_a_board_writes_nothing_outside_the_store(tmp_path, capsys, name
     tracker.log_record(planted, folder, study)
     shutil.rmtree(theirs / "artifacts" / "jobs")
     out, err = board(store, capsys, "--tracking-uri", uri, "--format", "json")
-    assert [row["run_id"] for row in json.loads(out)] == ["aaaa"] and json.loads(out)[0]["ci_method"] == "studentized"
+    assert [row["run_id"] for row in json.loads(out)] == ["aaaa"] and json.loads(out)[0]["ci_method"] == "jackknife"
     assert not list(tmp_path.rglob("planted*"))
     assert {path.parent for path in (tmp_path / "home").rglob("*.npz")} == {store / "artifacts/evidence/statistics"}
     assert "left out" in err

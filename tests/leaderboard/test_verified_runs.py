@@ -99,7 +99,7 @@ def test_run_without_model_hash_is_accepted_with_a_note(store, logged):
     [
         (None, "is missing, which has the settings that this run selected"),
         ("{", "cannot be read"),
-        ("[]", "is not the selection of job"),
+        ("[]", "cannot be read .not a JSON object"),
         ('{"job": "another-s0", "model": {}}', "is not the selection of job"),
     ],
 )
