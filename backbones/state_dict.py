@@ -19,9 +19,9 @@ def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architec
 
 
 def require_readable_dtypes(state: Mapping[str, Tensor], path: Path) -> None:
-    """Raise BackboneError for tensors of complex numbers and of floats of 8 bits or less, which need a scale."""
+    """Raise BackboneError for tensors of floats of 8 bits or less, which need a scale."""
     for name, tensor in state.items():
-        if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() < 2):
+        if tensor.is_floating_point() and tensor.element_size() < 2:
             raise BackboneError(
                 f"{path} contains tensors of {str(tensor.dtype).removeprefix('torch.')}, such as "
                 f"'{printable(name, 100)}', which are not supported",

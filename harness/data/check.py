@@ -44,6 +44,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     """
     try:
         Path(root).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # `open_dataset` says so
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{root} cannot be opened: {reason}; give the folder of a data set") from error
