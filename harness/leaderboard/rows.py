@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
 from harness.leaderboard.ranking import rank_rows
+from harness.leaderboard.repetitions import group_by_training, repetition_order
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
+from harness.metrics.variance_components import variance_components
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
@@ -107,14 +109,14 @@ def group_by_configuration(records: Iterable[Record], task: str | None = None) -
     Returns
     -------
     list of list of Record
-        The jobs of each configuration in the order of seeds, one record for each job.
+        The jobs of each configuration in the order of trainings of the backbone and seeds, one record for each job.
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in _deduplicate(records):
         if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id, record.data_digest].append(record)
     for group in groups.values():
-        group.sort(key=lambda record: (record.seed, record.job_id))
+        group.sort(key=repetition_order)
     return list(groups.values())
 
 
@@ -171,9 +173,10 @@ def _deduplicate(records: Iterable[Record]) -> list[Record]:
 def _make_row(group: list[Record], significance: SignificanceProvider | None) -> LeaderboardRow:
     """Build the row of one configuration from its jobs in the order of seeds."""
     finished = finished_records(group)
-    seeds = [record.seed for record in finished]
+    seeds = sorted({record.seed for record in finished})
+    trainings = group_by_training(finished)
     first = _representative_record(group)
-    values = [record.metrics[record.metric] for record in finished]
+    spread = variance_components([[job.metrics[job.metric] for job in jobs] for jobs in trainings.values()] or [[0.0]])
     low, high, method = _select_interval(finished, significance)
     return LeaderboardRow(
         run_id=first.group_id,
@@ -194,10 +197,15 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         kernel=_common_kernel({record.kernel for record in finished}),
         radius=_median_radius([record.radius for record in finished]),
         seeds=seeds,
-        seeds_missing=sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
+        seeds_missing=_missing_seeds(group, trainings),
+        trainings=sorted(training for training in trainings if training is not None),
+        trainings_missing=_missing_trainings(group, trainings),
         metric=first.metric,
         value=mean_score(finished),
-        std=statistics.stdev(values) if len(values) > 1 else None,
+        std=spread.total,
+        std_trainings=spread.trainings,
+        std_seeds=spread.seeds,
+        refit=_is_refit(first),
         ci_low=low,
         ci_high=high,
         ci_method=method,
@@ -211,6 +219,26 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         source=first.config.get("source"),
         note=first.config.get("note"),
     )
+
+
+def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
+    """Return the expected trainings of the backbone without a finished job."""
+    return sorted({training for record in group for training in record.expected_trainings} - trainings.keys())
+
+
+def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
+    """Return the expected seeds that are not finished, on some finished training of the backbone."""
+    expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
+    finished = [{job.seed for job in jobs} for jobs in trainings.values()]
+    return sorted(expected - set.intersection(*finished)) if finished else sorted(expected)
+
+
+def _is_refit(record: Record) -> bool | None:
+    """Whether the model was fitted again on all training videos; None if the protocol has no held-out videos."""
+    protocol = record.config.get("protocol")
+    if record.protocol == PUBLISHED or record.kind == "published" or not isinstance(protocol, Mapping):
+        return None
+    return bool(protocol.get("refit"))
 
 
 def _select_interval(

@@ -10,11 +10,13 @@ from typing import Any
 
 from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.columns import format_smoothing
+from harness.leaderboard.repetitions import group_by_training, training_indices
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.intervals import Interval, confidence_interval
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
+from harness.metrics.variance_components import VarianceComponents, variance_components
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import FLAGS, Record
@@ -54,7 +56,7 @@ class RunSummary:
     Attributes
     ----------
     records : tuple of Record
-        One for each finished seed.
+        One for each finished seed, and for each training of the backbone if it has several.
     metrics : tuple of MetricSummary
         The task's metric first, then its parts: scores of classes and outputs.
     exports : tuple of ExportRecord
@@ -72,6 +74,12 @@ class RunSummary:
     mlflow_runs: Mapping[str, str]
     tracking_uri: str
 
+    @property
+    def spread(self) -> VarianceComponents:
+        """Standard deviations of the task's metric between trainings of the backbone and between seeds."""
+        trainings = group_by_training(self.records).values()
+        return variance_components([[job.metrics[job.metric] for job in jobs] for jobs in trainings])
+
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         first = self.records[0]
@@ -81,9 +89,11 @@ class RunSummary:
             **{name: getattr(first, name) for name in ("features", "head", "parameters", "coverage", "units", "unit")},
             "flags": list(first.flags),
             "settings": dict(first.config),
+            "spread": vars(self.spread),
             "seeds": {
-                str(record.seed): {
+                _repetition_key(record): {
                     "job_id": record.job_id,
+                    "training": record.training,
                     "value": record.metrics[record.metric],
                     "epoch": record.epoch,
                     "kernel": record.kernel,
@@ -125,13 +135,14 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     records = tuple(find_records(tracked_records(store), run))
     cache = SignificanceCache(store, remote_job_files(store))
     statistics = [cache.statistics(record)[1] for record in records]
+    groups = training_indices([(record, record) for record in records]) if records[0].training is not None else None
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
     names = [main, *(name for name in score(statistics[0]).metrics if name != main)]
     metrics = tuple(
         MetricSummary(
             name,
             sum(record.metrics[name] for record in records) / len(records),
-            confidence_interval(statistics, name),
+            confidence_interval(statistics, name, groups=groups),
             name in undefined,
         )
         for name in names
@@ -191,19 +202,44 @@ def _format_fields(fields: Sequence[tuple[str, str]]) -> str:
 
 
 def _format_seeds(summary: RunSummary) -> str:
-    rows = [("seed", summary.records[0].metric, "unsmoothed", "smoothing", "epoch")]
+    first = summary.records[0]
+    label = "seed" if first.training is None else "training, seed"
+    rows = [(label, first.metric, "unsmoothed", "smoothing", "epoch")]
     for record in summary.records:
         raw = record.unsmoothed.get(record.metric)
         rows.append(
             (
-                str(record.seed),
+                _repetition(record),
                 f"{record.metrics[record.metric]:.3f}",
                 "-" if raw is None else f"{raw:.3f}",
                 format_smoothing(record.kernel, record.radius),
                 "-" if record.epoch is None else str(record.epoch),
             )
         )
-    return "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
+    lines = "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
+    return "\n".join([lines, *_format_spread(summary)])
+
+
+def _format_spread(summary: RunSummary) -> Iterator[str]:
+    """Format the standard deviations between trainings and between seeds."""
+    spread, parts = summary.spread, []
+    if spread.trainings is not None:
+        parts.append(f"between trainings of the backbone {spread.trainings:.3f}")
+    if spread.seeds is not None:
+        parts.append(f"between seeds of the head {spread.seeds:.3f}")
+    if parts:
+        yield f"standard deviation: {', '.join(parts)}"
+    if spread.trainings is None and summary.records[0].backbone_weights and not summary.records[0].backbone_random:
+        yield "one training of the backbone; other trainings would score differently"
+
+
+def _repetition(record: Record) -> str:
+    """Return the seed, preceded by that of the backbone's training if it has several."""
+    return str(record.seed) if record.training is None else f"{record.training}, {record.seed}"
+
+
+def _repetition_key(record: Record) -> str:
+    return str(record.seed) if record.training is None else f"t{record.training}-s{record.seed}"
 
 
 def _format_thresholds(records: Sequence[Record]) -> Iterator[str]:
@@ -211,7 +247,9 @@ def _format_thresholds(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         if record.thresholds is not None:
             units = ", ".join(f"{name} {value:g}" for name, value in zip(ACTION_UNITS, record.thresholds))
-            lines += wrap(f"seed {record.seed}: {units}", WIDTH, initial_indent="  ", subsequent_indent=" " * 10)
+            lines += wrap(
+                f"seed {_repetition(record)}: {units}", WIDTH, initial_indent="  ", subsequent_indent=" " * 10
+            )
     if lines:
         yield "\n".join(["decision thresholds", *lines])
 
@@ -225,7 +263,8 @@ def _format_metrics(summary: RunSummary) -> str:
             (metric.name, f"{metric.value:.3f}", interval, "undefined, counts as 0" if metric.undefined else "")
         )
     unit = summary.records[0].unit
-    over = f"{unit}s and seeds" if len(summary.records) > 1 else f"{unit}s"
+    repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
+    over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
     return f"scores on the reported split; 95% CI: studentized bootstrap over {over}\n" + _indent(
         line.rstrip() for line in align_columns(rows, {0, 3})
     )
@@ -254,9 +293,11 @@ def _format_files(summary: RunSummary) -> str:
     for record, folder in zip(summary.records, summary.folders):
         figures = len(list(JobFolder(folder).pictures.glob("*.png")))
         shown = str(folder) if folder.is_dir() else f"{folder} (not in this store)"
-        rows.append((f"files, seed {record.seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
+        rows.append(
+            (f"files, seed {_repetition(record)}", shown + (f", with {plural(figures, 'figure')}" if figures else ""))
+        )
         if record.job_id in summary.mlflow_runs:
-            rows.append((f"MLflow, seed {record.seed}", f"run {summary.mlflow_runs[record.job_id]}"))
+            rows.append((f"MLflow, seed {_repetition(record)}", f"run {summary.mlflow_runs[record.job_id]}"))
     rows.append(("tracked at", f"{summary.tracking_uri} (framelight ui opens it)"))
     return _format_fields(rows)
 

@@ -22,6 +22,7 @@ from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
+from harness.leaderboard.repetitions import pair_jobs, training_indices
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
@@ -116,7 +117,7 @@ class SignificanceCache:
         tuple of (float, float) or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
-        files = self._find_statistics(jobs)
+        files, trainings = self._find_statistics(jobs), _trainings([(job, job) for job in jobs])
         if not files:
             return None
 
@@ -126,10 +127,12 @@ class SignificanceCache:
             statistics = self._load_aligned(files)
             if statistics is None:
                 return {"low": None, "high": None}
-            interval = confidence_interval(statistics, jobs[0].metric, self.method)
+            groups = trainings[0] if trainings else None
+            interval = confidence_interval(statistics, jobs[0].metric, self.method, groups=groups)
             return {"low": _finite_or_none(interval.low), "high": _finite_or_none(interval.high)}
 
-        result = self._compute_or_warn(["interval", self.method, jobs[0].metric, [key for _, key in files]], compute)
+        key = ["interval", self.method, jobs[0].metric, [key for _, key in files], *trainings]
+        result = self._compute_or_warn(key, compute)
         low, high = result.get("low"), result.get("high")
         return None if low is None or high is None else (low, high)
 
@@ -150,9 +153,8 @@ class SignificanceCache:
         PairedDifference or None
             None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
         """
-        first_by_seed, second_by_seed = ({job.seed: job for job in jobs} for jobs in (first, second))
-        seeds = sorted(first_by_seed.keys() & second_by_seed.keys())
-        pairs = [job for seed in seeds for job in (first_by_seed[seed], second_by_seed[seed])]
+        paired = pair_jobs(first, second)
+        pairs, trainings = [job for pair in paired for job in pair], _trainings(paired)
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
@@ -167,7 +169,9 @@ class SignificanceCache:
             statistics = self._load_aligned(files)
             if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
                 return {}
-            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric, interval=interval)
+            sides = statistics[::2], statistics[1::2]
+            groups = trainings[0] if trainings else None
+            test = paired_permutation_test(*sides, pairs[0].metric, interval=interval, groups=groups)
             underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
             detectable = None if underpowered else minimum_detectable_effect(test.deviation)
             return {
@@ -179,8 +183,8 @@ class SignificanceCache:
             }
 
         kind = "difference" if interval else "test"
-        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files]], compute)
-        return PairedDifference(**result, seeds=tuple(seeds)) if result else None
+        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files], *trainings], compute)
+        return PairedDifference(**result, seeds=tuple(sorted({job.seed for job in pairs}))) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
         """Load the statistics of a finished job.
@@ -289,6 +293,12 @@ class SignificanceCache:
         if not self._reported and self._elapsed > PATIENCE_S:
             logger.info("computing confidence intervals and paired tests; results are cached in the store")
             self._reported = True
+
+
+def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[list[int]]:
+    """Return the number of the training of each pair, see `training_indices`; nothing if no backbone has several."""
+    has_several = any(job.training is not None for pair in pairs for job in pair)
+    return [training_indices(pairs)] if has_several else []
 
 
 def _finite_or_none(value: float | None) -> float | None:

@@ -15,6 +15,7 @@ from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standa
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.unit_statistics import SufficientStatistics
+from harness.metrics.variance_components import mean_by_group
 from harness.utils.errors import InputError
 from harness.utils.parallel import limit_blas_threads
 
@@ -44,13 +45,14 @@ class Interval:
     method: str
 
 
-def confidence_interval(
+def confidence_interval(  # noqa: PLR0913 - public, one keyword for each option
     seeds: Sequence[SufficientStatistics],
     metric: str,
     method: str = DEFAULT_METHOD,
     level: float = CONFIDENCE_LEVEL,
     replicates: int = REPLICATES,
     seed: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
 
@@ -69,6 +71,9 @@ def confidence_interval(
         Number of bootstrap draws.
     seed : int, default=0
         Seed of the draws. The same arguments give the same interval in every process.
+    groups : sequence of int, optional
+        Group of each seed, such as the training of the backbone. The error over seeds is then that over groups, each
+        with its mean score, since the seeds of one training are not independent. Default: each seed is a group.
 
     Returns
     -------
@@ -99,11 +104,17 @@ def confidence_interval(
     if method not in METHODS:
         raise InputError(f"the method of an interval must be one of {', '.join(METHODS)}; got '{method}'")
     with limit_blas_threads():
-        return _compute_interval(PooledStatistics(seeds), metric, method, level, replicates, seed)
+        return _compute_interval(PooledStatistics(seeds), metric, method, level, replicates, seed, groups)
 
 
-def _compute_interval(
-    pooled: PooledStatistics, metric: str, method: str, level: float, replicates: int, seed: int
+def _compute_interval(  # noqa: PLR0913 - the arguments of `confidence_interval`
+    pooled: PooledStatistics,
+    metric: str,
+    method: str,
+    level: float,
+    replicates: int,
+    seed: int,
+    groups: Sequence[int] | None,
 ) -> Interval:
     values, without = pooled.metric(metric, pooled.total())[:, 0], pooled.metric(metric, pooled.leave_one_out())
     if pooled.units < 2:
@@ -118,7 +129,8 @@ def _compute_interval(
             tails = _bca_probabilities(tails, scores, values.mean(), without.mean(axis=0))
         low, high = np.quantile(scores, tails)
         ends = float(low), float(high)
-    ends = combine_errors(values.mean(), *ends, seed_standard_error(values, without), len(values), level)
+    value, values, without = values.mean(), mean_by_group(values, groups), mean_by_group(without, groups)
+    ends = combine_errors(value, *ends, seed_standard_error(values, without), len(values), level)
     return Interval(*clip_to_range(metric, *ends), method)
 
 

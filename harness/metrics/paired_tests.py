@@ -17,6 +17,7 @@ from harness.metrics.intervals import CONFIDENCE_LEVEL
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.resampling import bootstrap_weights, permutation_flips
 from harness.metrics.unit_statistics import SufficientStatistics
+from harness.metrics.variance_components import mean_by_group
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.parallel import limit_blas_threads
 
@@ -49,13 +50,14 @@ class PairedTestResult:
     deviation: float
 
 
-def paired_permutation_test(
+def paired_permutation_test(  # noqa: PLR0913 - public, one keyword for each option
     first: Sequence[SufficientStatistics],
     second: Sequence[SufficientStatistics],
     metric: str,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     interval: bool = True,
+    groups: Sequence[int] | None = None,
 ) -> PairedTestResult:
     """Test the difference between two runs in one metric.
 
@@ -71,6 +73,8 @@ def paired_permutation_test(
         Seed of the draws.
     interval : bool, default=True
         Whether to compute the confidence interval too.
+    groups : sequence of int, optional
+        Group of each seed, see `harness.metrics.intervals.confidence_interval`.
 
     Returns
     -------
@@ -92,7 +96,7 @@ def paired_permutation_test(
     >>> round(result.difference, 3), result.p < 0.05
     (0.175, True)
     """
-    runs = _PairedRuns(first, second)
+    runs = _PairedRuns(first, second, groups=groups)
     runs.require_metric(metric)
     with limit_blas_threads():
         return runs.run_tests(permutations, seed, (metric,), interval)[metric]
@@ -103,6 +107,7 @@ def all_paired_tests(
     second: Sequence[SufficientStatistics],
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> dict[str, PairedTestResult]:
     """Test the difference between two runs in every metric of the task, with the same draws.
 
@@ -122,6 +127,8 @@ def all_paired_tests(
         Number of permutations, and of bootstrap draws for the intervals.
     seed : int, default=0
         Seed of the draws. The same arguments give the same result in every process.
+    groups : sequence of int, optional
+        Group of each seed, see `harness.metrics.intervals.confidence_interval`.
 
     Returns
     -------
@@ -133,7 +140,7 @@ def all_paired_tests(
     InputError
         If the numbers of seeds, the units or the tasks differ, or if no row has a valid label.
     """
-    runs = _PairedRuns(first, second)
+    runs = _PairedRuns(first, second, groups=groups)
     with limit_blas_threads():
         return runs.run_tests(permutations, seed, runs.names)
 
@@ -173,11 +180,15 @@ class _PairedRuns:
     """Statistics of two runs: sets 0 to S - 1 are the first run's seeds, the others the second's."""
 
     def __init__(
-        self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], many_in_groups: bool = True
+        self,
+        first: Sequence[SufficientStatistics],
+        second: Sequence[SufficientStatistics],
+        many_in_groups: bool = True,
+        groups: Sequence[int] | None = None,
     ) -> None:
         if not first or len(first) != len(second):
             raise InputError(f"two runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
-        self.seeds = len(first)
+        self.seeds, self.groups = len(first), groups
         self.pooled = PooledStatistics([*first, *second], many_in_groups)
         if not self.pooled.units:
             raise InputError("neither run has a row with a valid label, so there is nothing to compare")
@@ -203,14 +214,16 @@ class _PairedRuns:
         values, without = self.seed_differences(self.pooled.total()), self.seed_differences(self.pooled.leave_one_out())
         flips = permutation_flips(self.pooled.shape[2], permutations, seed)
         parts = [self.seed_differences(self._permuted_sums(part)) for part in flips]
-        noise = np.random.default_rng(seed).standard_t(max(self.seeds - 1, 1), permutations)
+        repeats = self.seeds if self.groups is None else len(set(self.groups))
+        noise = np.random.default_rng(seed).standard_t(max(repeats - 1, 1), permutations)
         ends, results = self._compute_intervals(names, permutations, seed) if interval else {}, {}
         for name in names:
-            value, error = float(values[name].mean()), seed_standard_error(values[name][:, 0], without[name])
+            value, by_seed = float(values[name].mean()), (values[name][:, 0], without[name])
+            error = seed_standard_error(*(mean_by_group(array, self.groups) for array in by_seed))
             permuted = np.concatenate([part[name].mean(axis=0) for part in parts])
             low, high = None, None
             if ends:
-                ends_with_seeds = combine_errors(value, *ends[name], error, self.seeds, CONFIDENCE_LEVEL)
+                ends_with_seeds = combine_errors(value, *ends[name], error, repeats, CONFIDENCE_LEVEL)
                 low, high = clip_to_range(name, *ends_with_seeds, difference=True)
             p, deviation = _p_value(value, permuted, error * noise), float(np.sqrt(np.mean(permuted**2) + error**2))
             results[name] = PairedTestResult(value, low, high, p, deviation)
