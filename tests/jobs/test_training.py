@@ -109,9 +109,10 @@ def selection_videos(job):
     return Predictions.load(job.folder / "selection.npz").sequences
 
 
-def test_every_seed_selects_on_another_slice_unless_the_protocol_has_a_seed(prepared):
-    seeds = (0, 1, 2)
-    recipe = dataclasses.replace(RECIPE, seeds=seeds)
+def test_seeds_select_on_other_videos_unless_the_protocol_has_a_seed(prepared):
+    """On so few videos the labels leave two divisions, of which the seeds 0 and 1 get one each."""
+    recipe = dataclasses.replace(RECIPE, grids=(Grid("expr", heads=(HEAD,)),), seeds=(0, 1))
+    prepared = prepare_inputs(recipe, prepared.root, prepared.store)
     by_seed, fixed = (
         JobGrid(dataclasses.replace(recipe, protocol=protocol), prepared).jobs()
         for protocol in (Protocol(), Protocol(seed=1))
@@ -119,8 +120,8 @@ def test_every_seed_selects_on_another_slice_unless_the_protocol_has_a_seed(prep
     assert len({job.group_id for job in by_seed}) == 1 and by_seed[0].group_id != fixed[0].group_id
     for job in (*by_seed, *fixed):
         run_job(job)
-    assert len(set(map(selection_videos, by_seed))) == 3 and len(set(map(selection_videos, fixed))) == 1
-    assert selection_videos(by_seed[1]) == selection_videos(fixed[1])
+    assert selection_videos(by_seed[0]) != selection_videos(by_seed[1])
+    assert selection_videos(fixed[0]) == selection_videos(fixed[1]) == selection_videos(by_seed[1])
     assert by_seed[1].training_id == fixed[1].training_id, "the same training, so it is shared"
     assert by_seed[0].training_id != fixed[0].training_id
 
