@@ -174,7 +174,7 @@ def compare_records(
         [align_units(units, both[side], pair[side]) for both, pair in zip(job_statistics, pairs)] for side in (0, 1)
     ]
     check_same_rows(units, sides, pairs)
-    metric, parts = _compare_metrics(pairs[0][0].metric, *sides, training_indices(pairs))
+    metric, parts = _compare_metrics(pairs[0][0].metric, sides[0], sides[1], training_indices(pairs))
     influential = _influential_units(units, pairs[0][0], *sides)
     rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(

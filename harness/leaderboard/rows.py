@@ -229,8 +229,8 @@ def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[
 def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
     """Return the expected seeds that are not finished, on some finished training of the backbone."""
     expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
-    finished = [{job.seed for job in jobs} for jobs in trainings.values()]
-    return sorted(expected - set.intersection(*finished)) if finished else sorted(expected)
+    unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}
+    return sorted(unfinished if trainings else expected)
 
 
 def _is_refit(record: Record) -> bool | None:

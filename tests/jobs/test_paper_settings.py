@@ -27,7 +27,7 @@ SWITCHES = {
     "missing=filled": {"missing": "filled"},
     "gaps=published": {"smoothing": {"gaps": "published"}},
     "folds=4": {"protocol": {"folds": 4, "refit": True}},
-    "refit=true": {"protocol": {"refit": True}},
+    "refit=false": {"protocol": {"refit": False}},
     "protocol=published": {"protocol": {"name": "published"}},
 }
 
