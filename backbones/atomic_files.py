@@ -14,6 +14,10 @@ from backbones.errors import WriteError
 
 SUFFIX = ".aside"
 """Suffix of temporary files and folders, whose names begin with a dot."""
+DISPLACED = f".displaced{SUFFIX}"
+"""Suffix of folders that hold a folder while another one takes its name, where the system cannot exchange names."""
+MAX_EXCHANGES = 100
+"""Attempts to exchange two folders while other processes put the old one back."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2), which Python's standard library does not wrap."""
 
@@ -60,7 +64,8 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
     replace : bool
         Whether to replace a folder that exists at `path` at the end. If False, the existing folder stays and the new
         one is removed. Where the system can exchange two names atomically (Linux), `path` exists at every moment
-        during the replacement.
+        during the replacement. Elsewhere it is absent for a moment; if the process is killed in that moment, the next
+        use of the folder puts it back, see `restore_displaced`.
 
     Yields
     ------
@@ -73,6 +78,7 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
         If a file or folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    restore_displaced(path.parent, path.name)
     tmp_path = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=SUFFIX, dir=path.parent))
     try:
         yield tmp_path
@@ -131,20 +137,66 @@ def atomic_write(path: Path, text: str) -> None:
         tmp_path.write_text(text, encoding="utf-8")
 
 
+def restore_displaced(folder: Path, name: str = "") -> None:
+    """Put folders back that killed processes have displaced while they replaced them.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder that contains them; it need not exist.
+    name : str, default=""
+        Name of the folder to put back; by default all.
+    """
+    start = f".{name[:80]}." if name else "."
+    with suppress(OSError), os.scandir(folder) as entries:
+        for path in [Path(entry.path) for entry in entries if entry.name.endswith(DISPLACED)]:
+            if path.name.startswith(start):
+                put_back(path)
+
+
+def put_back(displaced: Path) -> bool:
+    """Move the content of a folder with the suffix `DISPLACED` back, unless its name is in use again.
+
+    Parameters
+    ----------
+    displaced : Path
+        The folder.
+
+    Returns
+    -------
+    bool
+        Whether the rest of the folder can be removed: it holds nothing whose name is not in use.
+    """
+    with suppress(OSError):
+        for old in displaced.iterdir():
+            path = displaced.parent / old.name
+            if not os.path.lexists(path):
+                with suppress(OSError):  # a process that replaces the folder was faster
+                    old.rename(path)
+        if all(os.path.lexists(displaced.parent / old.name) for old in displaced.iterdir()):
+            return True
+    return False
+
+
 def _exchange(path: Path, tmp_path: Path) -> None:
-    """Exchange two folders; without renameat2(2), `path` is absent for a moment."""
+    """Replace a folder by another; without renameat2(2), `path` is absent for a moment."""
     if _try_atomic_exchange(path, tmp_path):
         return
-    old_path = tmp_path.with_suffix(f".old{SUFFIX}")
-    with suppress(OSError):
-        os.utime(path)  # the cleanup of stale temporary folders spares recent ones
-    path.rename(old_path)
-    try:
-        tmp_path.rename(path)
-    except OSError:
-        old_path.rename(path)
-        raise
-    old_path.rename(tmp_path)
+    for _ in range(MAX_EXCHANGES):
+        displaced = Path(tempfile.mkdtemp(prefix=f".{path.name[:80]}.", suffix=DISPLACED, dir=path.parent))
+        old_path = displaced / path.name
+        try:
+            path.rename(old_path)
+            tmp_path.rename(path)
+            return
+        except OSError:
+            if old_path.exists() or not path.exists():
+                raise
+            # a reader has put the old folder back in the meantime
+        finally:
+            if put_back(displaced):
+                shutil.rmtree(displaced, ignore_errors=True)
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), os.fspath(path))
 
 
 def _try_atomic_exchange(first: Path, second: Path) -> bool:

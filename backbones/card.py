@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import restore_displaced
 from backbones.catalogue import constructor
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
 
 CARD = "card.json"
@@ -17,6 +18,9 @@ ONNX_ENGINE = "onnxruntime"
 """Value of `engine` in the card of a model that runs through ONNX Runtime; other cards have no such key."""
 
 FORMAT = 1
+MAX_TEXT = 4096
+"""Characters of a text at most."""
+MAX_SIZE_MB = 1e9
 
 REQUIRED_KEYS = (
     "name",
@@ -59,8 +63,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     backbones.errors.BackboneError: no checkpoint at missing: it has no card.json
     """
     path = Path(folder) / CARD
+    if not path.parent.exists():
+        restore_displaced(path.parent.parent, path.parent.name)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = _parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
     except (OSError, ValueError) as error:
@@ -68,15 +74,59 @@ def read_card(folder: Path) -> dict[str, Any]:
     missing_keys = [key for key in REQUIRED_KEYS if not isinstance(card, dict) or key not in card]
     if missing_keys:
         raise BackboneError(f"{path} lacks {', '.join(missing_keys)}", "save the checkpoint again")
-    if card.get("format", FORMAT) > FORMAT:
+    version = card.get("format", FORMAT)
+    if not _is_count(version) or version > FORMAT:
         raise BackboneError(
-            f"{path} has format {card['format']}, but this version reads formats up to {FORMAT}", "upgrade framelight"
+            f"{path} has format {printable(repr(version), 40)}, but this version reads formats up to {FORMAT}",
+            "upgrade framelight",
         )
+    faults = [f"{name} is not {expected}" for name, (check, expected) in CHECKS.items() if not check(card.get(name))]
+    if faults:
+        raise BackboneError(f"{path}: {'; '.join(faults)}", "correct the file, or save the checkpoint again")
     try:
         Preprocessing.from_dict(card["preprocessing"])
     except BackboneError as error:
         raise BackboneError(f"{path}: {error.message}", "correct the file, or save the checkpoint again") from error
     return dict(card)
+
+
+def _parse_json(text: str) -> Any:
+    """Parse JSON; raise ValueError for text that is not JSON or is nested too deeply."""
+    try:
+        value = json.loads(text)
+        json.dumps(value)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    return value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= MAX_SIZE_MB
+
+
+def _are_classes(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(("name", "architecture", "weights_hash", "licence"), (_is_text, "text")),
+    **dict.fromkeys(("embedding_width", "score_width", "parameters"), (_is_count, "a whole number")),
+    "macs": (lambda value: value is None or _is_count(value), "a whole number or null"),
+    "size_mb": (_is_size, "a size"),
+    "classes": (_are_classes, "a list of names"),
+    "preprocessing": (lambda value: isinstance(value, dict), "an object"),
+    "engine": (lambda value: value is None or _is_text(value), "text"),
+    "source": (lambda value: value is None or _is_text(value), "text"),
+}
+"""Check of fields of a card, and what they must be."""
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from backbones.atomic_files import restore_displaced
 from backbones.card import CARD, read_card
 from backbones.errors import BackboneError
 
 
 def is_checkpoint(folder: Path) -> bool:
     """Return whether a folder contains a card."""
+    if not folder.exists():
+        restore_displaced(folder.parent, folder.name)
     return (folder / CARD).is_file()
 
 
@@ -34,6 +37,7 @@ def entries(checkpoints: Path | None) -> dict[str, Path]:
     """
     if checkpoints is None or not Path(checkpoints).is_dir():
         return {}
+    restore_displaced(Path(checkpoints))
     folders = sorted(path for path in Path(checkpoints).iterdir() if not path.name.startswith("."))
     return {path.name: path for path in folders if is_checkpoint(path)}
 

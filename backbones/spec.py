@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ MAX_INPUT_SIZE = 8192
 ONNX_CONSTRUCTOR = "backbones.onnx_network:OnnxNetwork"
 """The constructor of networks that ONNX Runtime runs."""
 
+MAX_NUMBER = 1e30
+"""Bound of the numbers of a preprocessing."""
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 
 
@@ -103,7 +104,7 @@ class Preprocessing:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) < MAX_NUMBER
 
 
 @dataclass(frozen=True)

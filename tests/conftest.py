@@ -3,12 +3,42 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported: tests run side by side
 
 import signal  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 
 from tests.helpers import small_run  # noqa: E402
 from tests.helpers.logs import captured_logs  # noqa: E402
 from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
+from tests.helpers.shared_builds import build_once, copy_of_command  # noqa: E402
+
+HERE = Path(__file__).parent
+LONGEST = (
+    "training/backbones/test_resuming.py",
+    "test_public_surface.py",
+    "backbones/importing/test_published.py",
+    "cli/test_run.py",
+    "cli/test_interruption.py",
+    "cli/test_bad_input.py",
+    "cli/test_export.py",
+    "cli/test_train_backbone.py",
+    "jobs/test_reported_labels_recipes.py",
+    "jobs/test_train_group.py",
+)
+"""Files of about half a minute, which run first; no two neighbors begin with the same shared store."""
+
+
+def pytest_configure(config):
+    """Keep pytest-xdist from running files with few tests last: those that start processes are among them."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    """Run the longest files first, so that no process is left with one at the end."""
+    paths = {HERE / name: place for place, name in enumerate(LONGEST)}
+    assert all(path.is_file() for path in paths), "LONGEST in tests/conftest.py names a file that does not exist"
+    items.sort(key=lambda item: paths.get(item.path, len(paths)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,8 +57,17 @@ def logged():
 
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory):
-    """Synthetic videos in the ABAW3 layout."""
-    return small_run.make_set(tmp_path_factory.mktemp("data") / "small")
+    """Synthetic videos in the ABAW3 layout, shared by all test processes; do not change it."""
+    return build_once(tmp_path_factory, "data", lambda folder: small_run.make_set(folder / "small")) / "small"
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory):
+    """A store with an empty database to copy, because creating one takes more than a second."""
+    from harness.tracking import open_tracker
+    from harness.utils.store import Store
+
+    return build_once(tmp_path_factory, "empty", lambda folder: open_tracker(Store(folder / "store"))) / "store"
 
 
 @pytest.fixture
@@ -38,9 +77,6 @@ def recipe_file(tmp_path):
 
 @pytest.fixture(scope="session")
 def finished(small_set, tmp_path_factory):
-    """A store in which the small recipe has run, and its output."""
-    folder = tmp_path_factory.mktemp("finished")
-    recipe = small_run.write_recipe(folder)
-    done = small_run.framelight("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 2)
-    assert done.returncode == 0, done.stderr
-    return folder / "store", done
+    """A store in which the small recipe has run with two workers, and its output."""
+    recipe = small_run.write_recipe(tmp_path_factory.mktemp("recipe"))
+    return copy_of_command(tmp_path_factory, "finished", "run", recipe, "--data", small_set, "--jobs", 2)

@@ -54,7 +54,7 @@ def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callabl
 def _verified_hash(path: Path, about: Mapping[str, Any]) -> str | None:
     try:
         card, digest = json.loads((path.parent / CARD).read_text(encoding="utf-8")), hash_file(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return digest if card == {**about, "sha256": digest} else None
 
@@ -88,6 +88,6 @@ def read_facts(path: Path) -> dict[str, Any]:
     """Return all values of a JSON file by key; empty if it is missing or damaged."""
     try:
         facts = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}

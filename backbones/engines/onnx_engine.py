@@ -17,12 +17,15 @@ import torch
 from backbones.engines.cache import cached_file
 from backbones.engines.fingerprint import backbone_fingerprint
 from backbones.errors import BackboneError, printable
+from backbones.onnx_metadata import strip_metadata
 from backbones.onnx_network import OnnxNetwork, Ports
+from backbones.quiet_loggers import ROOT, quiet_loggers
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
 
 MODEL = "model.onnx"
+EXPORTER_LOGGERS = ("torch", "onnxscript", "onnx_ir", "onnxruntime", ROOT)
 PORTS = Ports("pixels", "embeddings", "scores")
 MAX_REASON_LENGTH = 300
 
@@ -79,6 +82,8 @@ def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
 
 def _export(backbone: Backbone, path: Path) -> None:
     """Write an ONNX model with a dynamic batch size and the outputs embeddings [N, D] and scores [N, K]."""
+    import onnx
+
     size = backbone.spec.input_size
     model = copy.deepcopy(backbone).eval().to(memory_format=torch.contiguous_format)
     try:
@@ -93,7 +98,7 @@ def _export(backbone: Backbone, path: Path) -> None:
                 output_names=[PORTS.embedding, PORTS.scores],
             )
             assert program is not None  # as documented for dynamo=True
-            program.save(path, external_data=False)
+            onnx.save(strip_metadata(program.model_proto), path)
     except OSError:
         raise
     except Exception as error:  # the exceptions of the exporter have no common base class
@@ -111,11 +116,6 @@ def unexportable_error(backbone: Backbone, engine: str, error: Exception) -> Bac
 @contextmanager
 def suppress_exporter_output() -> Iterator[None]:
     """Suppress warnings, log messages and standard output of exporters and compilers."""
-    previous_level = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), quiet_loggers(EXPORTER_LOGGERS, logging.WARNING):
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(previous_level)
+        yield

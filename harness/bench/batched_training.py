@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
 from harness.training.heads.config import HeadConfig
+from harness.utils.parallel import torch_threads
 
 L2, RATES = (0.0, 1e-4, 1e-3, 1e-2), (1e-4, 3e-4, 1e-3, 3e-3)
 CLASSES = 8
@@ -53,7 +53,12 @@ class _Case:
 
 def measure() -> Iterator[Measurement]:
     """Compare joint and separate training of linear heads and of small networks."""
-    with tempfile.TemporaryDirectory() as folder, _limit_torch_threads() as device:
+    import torch
+
+    from harness.runner.executors import THREADS_PER_JOB
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with tempfile.TemporaryDirectory() as folder, torch_threads(THREADS_PER_JOB):
         yield _measure(folder, _LINEAR, "cpu")
         yield _measure(folder, _MLP if device == "cpu" else dataclasses.replace(_MLP, target=5), device)
 
@@ -144,18 +149,3 @@ def _open_features(folder: str, rows: int, selection_rows: int) -> tuple[Callabl
         )
 
     return open_matrices, entry.width("embeddings")
-
-
-@contextmanager
-def _limit_torch_threads() -> Iterator[str]:
-    """Limit torch to the threads of a job; yield `cuda` if it is available, otherwise `cpu`."""
-    import torch
-
-    from harness.runner.executors import THREADS_PER_JOB
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(THREADS_PER_JOB)
-    try:
-        yield "cuda" if torch.cuda.is_available() else "cpu"
-    finally:
-        torch.set_num_threads(before)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.bench.figure import Measurement
+from harness.utils.process_memory import resident_bytes
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
@@ -74,11 +75,11 @@ def watch_resident_memory() -> Callable[[], int]:
     """
     import threading
 
-    start, peak, ended = _resident_bytes(), [0], threading.Event()
+    start, peak, ended = resident_bytes(), [0], threading.Event()
 
     def poll() -> None:
         while not ended.wait(0.01):
-            peak[0] = max(peak[0], _resident_bytes() - start)
+            peak[0] = max(peak[0], resident_bytes() - start)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
@@ -89,13 +90,6 @@ def watch_resident_memory() -> Callable[[], int]:
         return peak[0]
 
     return stop
-
-
-def _resident_bytes() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not report resident memory (/proc/self/status)")
 
 
 def make_random_features(folder: Path, rows: int) -> tuple[FeatureEntry, Labels]:

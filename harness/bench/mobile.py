@@ -17,7 +17,7 @@ import numpy as np
 from harness.export.latency import MeasuredCost, measure_cost
 from harness.leaderboard.published import PublishedCost, published_costs
 from harness.utils.errors import FramelightError, unknown_name_error
-from harness.utils.text import markdown_table, ruled_table
+from harness.utils.text import format_count, format_megabytes, format_three_digits, markdown_table, ruled_table
 
 if TYPE_CHECKING:
     from harness.export.formats import Format
@@ -218,16 +218,16 @@ def _row_to_dict(row: MobileRow) -> dict:
 def _format_row(row: MobileRow) -> tuple[str, ...]:
     cost = row.cost
     latency = [
-        f"{_format_three_digits(call.median)} ms ({_format_three_digits(call.p95)})" for call in cost.latency.values()
+        f"{format_three_digits(call.median)} ms ({format_three_digits(call.p95)})" for call in cost.latency.values()
     ]
     return (
         row.backbone,
         str(row.input),
         str(row.width),
-        f"{row.parameters / 1e6:.2f} M",
-        "-" if row.macs is None else f"{row.macs / 1e6:,.0f} M",
+        format_count(row.parameters),
+        format_count(row.macs),
         f"{row.format} {row.precision}",
-        f"{row.size / 1e6:.2f} MB",
+        f"{format_megabytes(row.size)} MB",
         *latency,
         f"{cost.memory:,.0f} MiB",
         f"{cost.growth:,.0f} MiB",
@@ -242,10 +242,6 @@ def _format_published_cost(backbone: str) -> str:
     if published is None:
         return "-"
     return f"{published.size_mb:g} MB, {published.milliseconds:g} ± {published.deviation:g} ms"
-
-
-def _format_three_digits(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def _blank_repeats(rows: Sequence[MobileRow], lines: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import HardwareLimits
 from harness.utils.errors import unknown_name_error
-from harness.utils.text import ruled_table
+from harness.utils.text import format_three_digits, ruled_table
 
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "workload", "result", "lower bound", "baseline", "its result", "speedup", "required", "")
@@ -65,14 +65,14 @@ def format_limits(machine: HardwareLimits) -> str:
 def format_cells(figure: Measurement) -> tuple[str, ...]:
     """Format the cell of each of COLUMNS."""
     if figure.limit is not None:
-        required = f"<= {format_number(figure.limit)} {figure.unit}"
+        required = f"<= {format_three_digits(figure.limit)} {figure.unit}"
     else:
         required = _format_ratio(figure.least)
     has_requirement = figure.limit is not None or figure.least is not None
     return (
         figure.part,
         figure.what,
-        f"{format_number(figure.value)} {figure.unit}",
+        f"{format_three_digits(figure.value)} {figure.unit}",
         _format_with_unit(figure.floor, figure.unit),
         figure.rival or "-",
         _format_with_unit(figure.rival_value, figure.unit),
@@ -82,17 +82,12 @@ def format_cells(figure: Measurement) -> tuple[str, ...]:
     )
 
 
-def format_number(value: float) -> str:
-    """Format with three significant digits, and with thousands separators."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
 def _format_with_unit(value: float | None, unit: str) -> str:
-    return "-" if value is None else f"{format_number(value)} {unit}"
+    return "-" if value is None else f"{format_three_digits(value)} {unit}"
 
 
 def _format_ratio(value: float | None) -> str:
-    return "-" if value is None else f"{format_number(value)}x"
+    return "-" if value is None else f"{format_three_digits(value)}x"
 
 
 def _format_table(lines: Sequence[tuple[str, ...]]) -> list[str]:

@@ -24,6 +24,7 @@ from harness.utils.plotting.style import (
     save_png,
     set_labels,
 )
+from harness.utils.text import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def plot_scaling(path: Path, measured: Sequence[ScaleResult]) -> None:
         for axes in (time, memory):
             axes.set_xscale("log")
             axes.grid(color=GRID, linewidth=0.8)
-            axes.set_xticks(frames, [_format_count(number) for number in frames])
+            axes.set_xticks(frames, [format_count(number) for number in frames])
             axes.minorticks_off()
             axes.set_xlim(frames[0] / 1.5, frames[-1] * 1.5)
         save_png(figure, path)
@@ -97,7 +98,3 @@ def _plot_time(axes: Axes, frames: np.ndarray, measured: Sequence[ScaleResult]) 
     axes.set_yscale("log")
     axes.legend(loc="upper left", fontsize=8, frameon=False)
     set_labels(axes, "frames", "seconds", "Time")
-
-
-def _format_count(number: int) -> str:
-    return f"{number / 1e6:g}M" if number >= 1_000_000 else f"{number // 1000}k"

@@ -30,6 +30,7 @@ from harness.tracking import open_tracker
 from harness.tracking.records import Record
 from harness.training.heads.config import HeadConfig
 from harness.training.heads.train import HeadTrainingSpec, train_head
+from harness.utils.process_memory import resident_bytes
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
@@ -80,7 +81,7 @@ def main(folder: Path, frames: int) -> dict[str, object]:
             folder / "jobs" / entry_key(frames),
             tracker.start_study("scale", "scale"),
         )
-    return {"seconds": seconds, "peak_bytes": _peak_memory()}
+    return {"seconds": seconds, "peak_bytes": resident_bytes(peak=True)}
 
 
 @contextmanager
@@ -137,13 +138,6 @@ def _make_record(frames: int, replay: Replay, statistics: SufficientStatistics, 
         units=len(replay.units),
         curve={"mean": {"radius": list(RADII), "reported": curve}},
     )
-
-
-def _peak_memory() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("this system does not report peak memory (/proc/self/status)")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Helpers for the arguments of commands. Imports nothing heavy, so that `--help` is fast."""
+"""Arguments that several commands share. Imports nothing heavy, so that --help is fast."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,35 @@ from typing import Any
 from harness.utils.store import Store
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Format help without breaks at hyphens, and descriptions line by line."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = []
+        for line in text.splitlines():
+            margin = indent + line[: len(line) - len(line.lstrip())]
+            lines.append(
+                textwrap.fill(
+                    line.strip(), width, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+                )
+            )
+        return "\n".join(lines)
+
+
 class CommandParser(argparse.ArgumentParser):
     """Parser with optional subcommands: `backbones import` next to `backbones NAME`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{"formatter_class": HelpFormatter, **options})
         self.subcommands: dict[str, argparse.ArgumentParser] = {}
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse the known arguments, with the parser of the subcommand if the first one names it."""
+        """Parse known arguments, with the parser of a subcommand if the first word names one."""
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
         return super().parse_known_args(args, namespace)
@@ -30,60 +49,113 @@ class CommandParser(argparse.ArgumentParser):
 Commands = argparse._SubParsersAction
 
 
-def add_command(commands: Commands, name: str, module: str, help: str) -> CommandParser:
-    """Add a command that calls `main` of a module of `harness.cli`, or the function that is named after a dot."""
-    command = commands.add_parser(name, help=help, description=help)
+def add_command(
+    commands: Commands, name: str, module: str, help: str, parents: Sequence[argparse.ArgumentParser] = ()
+) -> CommandParser:
+    """Add a command whose function is `main` of a module of `harness.cli`, or the one after a dot.
+
+    Parameters
+    ----------
+    commands : Commands
+        The commands of a parser.
+    name : str
+        Name of the command.
+    module : str
+        `MODULE` or `MODULE.FUNCTION` in `harness.cli`.
+    help : str
+        What the command does, in plain text.
+    parents : sequence of ArgumentParser, default=()
+        Parsers of arguments that it shares with other commands, see `shared_arguments`.
+
+    Returns
+    -------
+    CommandParser
+        The parser of the command.
+    """
+    # argparse formats the help of a command, but not its description
+    command = commands.add_parser(name, help=help.replace("%", "%%"), description=help, parents=[*parents, debug()])
     command.set_defaults(module=module)
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return command
 
 
-def add_store(command: argparse.ArgumentParser, tracking: bool = False) -> None:
-    """Add `--store` and, with `tracking`, `--tracking-uri`."""
-    command.add_argument(
+def shared_arguments(title: str | None = None) -> tuple[argparse.ArgumentParser, argparse._ActionsContainer]:
+    """Make a parser for `parents` of commands.
+
+    Parameters
+    ----------
+    title : str, optional
+        Heading of its arguments in the help of a command. Default: they stand among those of the command.
+
+    Returns
+    -------
+    parser : ArgumentParser
+        The parser.
+    arguments : ArgumentParser or argument group
+        What the arguments are added to.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    return parser, parser.add_argument_group(title) if title else parser
+
+
+def debug() -> argparse.ArgumentParser:
+    """Parse `--debug`, which all commands have."""
+    parser, arguments = shared_arguments()
+    arguments.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+def store(tracking: bool = False) -> argparse.ArgumentParser:
+    """Parse `--store` and, with `tracking`, `--tracking-uri`."""
+    parser, arguments = shared_arguments("store")
+    arguments.add_argument(
         "--store",
         type=Path,
         default=Store.default().root,
         metavar="DIR",
-        help="folder of the results (default: $FRAMELIGHT_STORE or framelight-store)",
+        help="folder of all results (default: $FRAMELIGHT_STORE or framelight-store)",
     )
     if tracking:
-        command.add_argument(
+        arguments.add_argument(
             "--tracking-uri",
             default=Store.default().tracking_uri,
             metavar="URI",
-            help="MLflow server to use instead of the database in the store",
+            help="an MLflow server instead of the database of the store",
         )
+    return parser
 
 
-def add_jobs(command: argparse.ArgumentParser, what: str) -> None:
-    """Add `--jobs`."""
-    command.add_argument(
-        "--jobs",
-        type=positive_int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help=f"{what} (default: number of CPU cores)",
-    )
-
-
-def add_settings(command: argparse.ArgumentParser) -> None:
-    """Add `--set`."""
-    command.add_argument(
+def settings() -> argparse.ArgumentParser:
+    """Parse `--set`."""
+    parser, arguments = shared_arguments()
+    arguments.add_argument(
         "--set",
         action="append",
         default=[],
         dest="settings",
         metavar="KEY=VALUE",
-        help="set a field of the recipe; can be repeated",
+        help="change a field of the recipe; may be repeated",
     )
+    return parser
+
+
+def jobs(what: str) -> argparse.ArgumentParser:
+    """Parse `--jobs`, the number of `what`."""
+    parser, arguments = shared_arguments()
+    arguments.add_argument(
+        "--jobs",
+        type=positive_int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help=f"number of {what} (default: number of cores)",
+    )
+    return parser
 
 
 def positive_int(text: str) -> int:
-    """Parse an integer of at least 1."""
+    """Parse a whole number of at least 1."""
     value = int(text) if text.lstrip("+-").isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError("expects an integer of at least 1")
+        raise argparse.ArgumentTypeError("expects a whole number of at least 1")
     return value
 
 

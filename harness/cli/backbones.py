@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.utils.console import console_logging
+from harness.cli.output import print_text
+from harness.leaderboard.table_layout import wrap_sentence
+from harness.utils.console import console_logging, terminal_size
+from harness.utils.escaping import escape_text
 from harness.utils.store import Store
-from harness.utils.text import align_columns
+from harness.utils.text import align_columns, format_count
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +30,7 @@ def main(arguments: argparse.Namespace) -> None:
     folder = backbones_dir(arguments.store)
     cache = arguments.store.backbone_info if arguments.store.root.is_dir() else None
     if arguments.name:
-        print(_format_details(backbones.describe(arguments.name, folder, cache)))
+        print_text(_format_details(backbones.describe(arguments.name, folder, cache)))
         return
     lines: list[tuple[str, ...]] = [COLUMNS]
     faults: list[str] = []
@@ -36,12 +39,14 @@ def main(arguments: argparse.Namespace) -> None:
             lines.append(_format_row(backbones.describe(name, folder, cache)))
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
-    print("\n".join(align_columns(lines, LEFT_ALIGNED)))
-    print(
-        "\nMACs are those of one face crop (-: not known for ONNX files); sizes are those of float32 "
-        "weights or of the "
-        f"ONNX file. Every timm model is a backbone as well: timm:NAME. Trained and imported backbones are in {folder}."
-    )
+    print_text("\n".join(align_columns(lines, LEFT_ALIGNED)))
+    print()
+    for note in (
+        "MACs: of one face crop, unknown (-) for an ONNX file; size: of float32 weights or of the ONNX file",
+        "any timm model is a backbone too: timm:NAME",
+        f"trained and imported backbones are in {escape_text(str(folder))}",
+    ):
+        print_text(wrap_sentence(note, terminal_size()[0]))
     for fault in faults:
         logger.warning(fault)
 
@@ -56,8 +61,8 @@ def _format_row(about: dict[str, Any]) -> tuple[str, ...]:
     return (
         about["name"],
         str(about["input_size"]),
-        _format_count(about["parameters"]),
-        _format_count(about["macs"]),
+        format_count(about["parameters"]),
+        format_count(about["macs"]),
         str(about["embedding_width"]),
         f"{about['size_mb']:.1f} MB",
         _weights_origin(about),
@@ -69,15 +74,6 @@ def _weights_origin(about: dict[str, Any]) -> str:
     """Where the weights are from: the file of an imported entry, else what results call them."""
     file = about.get("card", {}).get("imported_from")
     return f"imported {file}" if file else about["weights"]
-
-
-def _format_count(number: float | None) -> str:
-    if number is None:
-        return "-"
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.2f} {unit}"
-    return str(number)
 
 
 def _format_details(about: dict[str, Any]) -> str:
@@ -92,7 +88,7 @@ def _format_details(about: dict[str, Any]) -> str:
     }
     lines = list(_iter_fields({**shown, **{key: value for key, value in card.items() if key not in shown}}))
     width = max(len(key) for key, _ in lines)
-    return "\n".join(f"{key:<{width}}  {value}" for key, value in lines)
+    return "\n".join(escape_text(f"{key:<{width}}  {value}") for key, value in lines)
 
 
 def _iter_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -121,7 +117,7 @@ def import_weights(arguments: argparse.Namespace) -> None:
         folder = backbones.import_file(
             arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
         )
-    print(
+    print_text(
         f"\n{arguments.name} is in {folder}.\nTo use it, run framelight extract --backbone {arguments.name} --data DIR "
         f"--store {arguments.store}, or list it in a recipe."
     )

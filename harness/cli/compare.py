@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from harness.cli.output import print_text
 from harness.leaderboard.api import compare
+from harness.utils.console import terminal_size
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -13,4 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     from harness.leaderboard.comparison_json import to_json
     from harness.leaderboard.comparison_text import format_comparison
 
-    print(to_json(comparison) if arguments.format == "json" else format_comparison(comparison))
+    if arguments.format == "json":
+        print(to_json(comparison))
+    else:
+        print_text(format_comparison(comparison, terminal_size()[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from harness.cli.output import print_line, print_text
 from harness.utils.errors import InputError
 
 
@@ -18,7 +19,7 @@ def check(arguments: argparse.Namespace) -> int:
     if (arguments.folder / NOTE).is_file():
         raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
-    print(render(report))
+    print_text(render(report))
     return 2 if report.errors else 0
 
 
@@ -26,7 +27,7 @@ def _check_submission_files(arguments: argparse.Namespace) -> int:
     from harness.inference.submission.check import check_submission, render
 
     report = check_submission(arguments.folder, arguments.against)
-    print(render(report))
+    print_text(render(report))
     return 2 if report.errors else 0
 
 
@@ -49,7 +50,7 @@ def make(arguments: argparse.Namespace) -> None:
             workers=arguments.jobs,
             progress=progress,
         )
-    print(
+    print_line(
         f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
         f"{arguments.stills} stills in {arguments.folder / 'stills'}",
         file=sys.stderr,

@@ -9,7 +9,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import add_command, add_jobs, add_settings, add_store, comma_separated, positive_int
+from harness.cli.arguments import (
+    CommandParser,
+    add_command,
+    comma_separated,
+    debug,
+    jobs,
+    positive_int,
+    settings,
+    shared_arguments,
+    store,
+)
 
 if TYPE_CHECKING:
     from harness.cli.arguments import Commands
@@ -18,21 +28,24 @@ if TYPE_CHECKING:
 def add_run(commands: Commands) -> None:
     """Add `framelight run`."""
     command = add_command(
-        commands, "run", "run", "run a recipe and print its leaderboard; finished jobs are not run again"
+        commands,
+        "run",
+        "run",
+        "run a recipe and print its leaderboard; finished jobs are not repeated",
+        [_recipe(), settings(), jobs("parallel jobs"), store(tracking=True)],
     )
-    command.add_argument("recipe", metavar="RECIPE", help="name of a recipe (see experiments/) or a Python file")
-    command.add_argument(
-        "--data", type=Path, metavar="DIR", help="folder of the data set (default: the synthetic one of the recipe)"
-    )
-    add_store(command, tracking=True)
-    add_settings(command)
-    add_jobs(command, "number of parallel jobs")
-    command.add_argument("--force", action="store_true", help="run finished jobs again (not the trials of a search)")
+    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset (default: the recipe's synthetic one)")
+    command.add_argument("--force", action="store_true", help="repeat finished jobs (not the trials of a search)")
 
 
 def add_recipes(commands: Commands) -> None:
     """Add `framelight recipes`."""
-    add_command(commands, "recipes", "recipes", "list the recipes with their summary, required data and number of jobs")
+    add_command(
+        commands,
+        "recipes",
+        "recipes",
+        "list the recipes: what each compares and needs, its number of jobs, about how long it takes",
+    )
 
 
 def add_completion(commands: Commands) -> None:
@@ -41,7 +54,7 @@ def add_completion(commands: Commands) -> None:
         commands,
         "completion",
         "completion",
-        "print the completion script for a shell: source <(framelight completion bash)",
+        "print the completion script of a shell: source <(framelight completion bash)",
     )
     command.add_argument("shell", choices=("bash", "zsh"))
 
@@ -52,116 +65,129 @@ def add_train_backbone(commands: Commands) -> None:
         commands,
         "train-backbone",
         "train_backbone",
-        "train a backbone on still images for use in recipes; rerunning an interrupted command resumes it",
+        "train a backbone on still images, for use in recipes; an interrupted training is resumed at its last epoch",
+        [_recipe(), settings(), store(tracking=True)],
     )
-    command.add_argument("recipe", metavar="RECIPE", help="name of a recipe (see experiments/) or a Python file")
     command.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
-        help="VGGFace2, AffectNet or an image table (default: the synthetic images of the recipe)",
+        help="VGGFace2, AffectNet or an image table (default: the recipe's synthetic images)",
     )
-    add_store(command, tracking=True)
-    add_settings(command)
-    command.add_argument("--force", action="store_true", help="train the backbone again even if it is in the store")
+    command.add_argument("--force", action="store_true", help="train again if the backbone exists")
 
 
 def add_extract(commands: Commands) -> None:
     """Add `framelight extract`."""
-    command = add_command(commands, "extract", "extract", "extract and store the features of a data set")
-    command.add_argument("--data", type=Path, required=True, metavar="DIR")
+    command = add_command(
+        commands,
+        "extract",
+        "extract",
+        "extract the features of a dataset with a backbone and store them",
+        [jobs("threads"), store()],
+    )
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset")
     command.add_argument(
         "--backbone",
         required=True,
         metavar="NAME",
-        help="NAME or NAME@WEIGHTS; WEIGHTS is random, pretrained, a timm tag or a checkpoint folder",
+        help="NAME or NAME@WEIGHTS (random, pretrained, a timm tag, a checkpoint folder)",
     )
-    add_store(command)
     command.add_argument(
         "--precision",
         choices=("float16", "float32"),
         default="float16",
-        help="dtype of the stored features (default: float16)",
+        help="precision of the stored features (default: float16)",
     )
     command.add_argument(
         "--engine",
         default="",
         metavar="NAME",
-        help="inference engine: torch, torch channels-last, onnxruntime, openvino or cuda "
-        "(default: the fastest on this machine, by measurement)",
+        help="engine of the network: torch, torch channels-last, onnxruntime, openvino or cuda (default: the fastest "
+        "measured here)",
     )
     command.add_argument(
         "--compute",
         choices=("float32", "bf16", "fp16"),
         default="float32",
-        help="dtype of the computation (default: float32); for the others the difference to float32 is printed",
+        help="precision of the network (default: float32); for the others the difference is printed",
     )
-    add_jobs(command, "number of threads")
 
 
 def add_data(commands: Commands) -> None:
     """Add `framelight data`."""
-    command = commands.add_parser("data", help="create or check a data set")
+    command = commands.add_parser("data", help="generate or check a dataset")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     make = add_command(
-        actions, "make", "data.make", "create a synthetic data set: videos in the ABAW3 layout and still images"
+        actions,
+        "make",
+        "data.make",
+        "generate the synthetic dataset: videos in the ABAW3 layout, and still images",
+        [jobs("processes")],
     )
-    make.add_argument("folder", type=Path, metavar="DIR")
-    make.add_argument("--videos", type=positive_int, default=40, metavar="N")
-    make.add_argument("--frames", type=positive_int, default=150, metavar="N", help="frames per video (default: 150)")
-    make.add_argument("--stills", type=int, default=3000, metavar="N", help="number of still images (default: 3000)")
-    make.add_argument("--seed", type=int, default=0, metavar="N")
-    add_jobs(make, "number of processes")
+    make.add_argument("folder", type=Path, metavar="DIR", help="output folder")
+    make.add_argument("--videos", type=positive_int, default=40, metavar="N", help="number of videos (default: 40)")
+    make.add_argument(
+        "--frames", type=positive_int, default=150, metavar="N", help="frames of each video (default: 150)"
+    )
+    make.add_argument(
+        "--stills", type=int, default=3000, metavar="N", help="still images with identities (default: 3000)"
+    )
+    make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
     check = add_command(
-        actions, "check", "data.check", "detect the layout of a data set, count its contents and list all problems"
+        actions, "check", "data.check", "detect the layout of a dataset, count its content and list every problem"
     )
-    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("folder", type=Path, metavar="DIR", help="a dataset, or a submission with --against")
     check.add_argument(
         "--against",
         type=Path,
         metavar="LIST",
-        help="check DIR as a submission for this test list, or for the test lists of this data set",
+        help="check a submission against this test list, or against the lists of this dataset",
     )
 
 
 def add_backbones(commands: Commands) -> None:
     """Add `framelight backbones`."""
-    command = add_command(commands, "backbones", "backbones", "list the backbones with their cost, or show one of them")
-    command.epilog = "framelight backbones import FILE --name NAME imports a weights file as a backbone (see its -h)"
-    command.add_argument("name", nargs="?", metavar="NAME")
-    add_store(command)
+    command = add_command(
+        commands, "backbones", "backbones", "list the backbones with their cost, or describe one", [store()]
+    )
+    command.epilog = "to import weights: framelight backbones import FILE --name NAME (see its --help)"
+    command.add_argument("name", nargs="?", metavar="NAME", help="a backbone (default: list all)")
     command.subcommands["import"] = import_parser()
 
 
 def import_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight backbones import`."""
-    command = argparse.ArgumentParser(
+    command = CommandParser(
         "framelight backbones import",
-        description="import a weights file as a backbone: a network or state dict saved by torch.save (HSEmotion, "
-        "EmotiEffLib, VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; no code in it is executed",
+        description="import a file of weights as a backbone: a network or state dict of torch.save (HSEmotion, "
+        "EmotiEffLib, VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; code in the file is not "
+        "executed",
+        parents=[store(), debug()],
     )
     command.set_defaults(module="backbones.import_weights")
-    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    command.add_argument("file", type=Path, metavar="FILE")
+    command.add_argument("file", type=Path, metavar="FILE", help="the file of weights")
     command.add_argument("--name", required=True, metavar="NAME", help="name of the backbone in recipes")
     command.add_argument(
-        "--architecture", metavar="ARCH", help="name of a backbone or a timm model (default: inferred from the tensors)"
+        "--architecture",
+        metavar="ARCH",
+        help="name of a backbone or timm model (default: determined from names and shapes of the tensors)",
     )
     command.add_argument(
         "--classes",
         type=comma_separated,
         metavar="A,B,...",
-        help="names of the score columns (default: the published order for 7 to 10 columns; none for "
-        "VGGFace, whose columns are identities)",
+        help="names of the scores (default: the published order of 7 to 10 scores; none for VGGFace, whose scores are "
+        "people)",
     )
-    add_store(command)
     return command
 
 
 def add_ui(commands: Commands) -> None:
     """Add `framelight ui`."""
-    command = add_command(commands, "ui", "ui", "start the MLflow UI of the store on localhost")
-    add_store(command, tracking=True)
+    command = add_command(
+        commands, "ui", "ui", "open the MLflow UI of the store on the loopback interface", [store(tracking=True)]
+    )
     command.add_argument("--port", type=positive_int, metavar="N", help="port (default: the first free one from 5000)")
 
 
@@ -171,19 +197,24 @@ def add_bench(commands: Commands) -> None:
         commands,
         "bench",
         "bench",
-        "run benchmarks and compare them with their requirements; the exit code is 1 if one is missed",
+        "run benchmarks and compare each with its requirement; exit code 1 if one is not met",
+        [store(tracking=True)],
     )
     command.add_argument(
         "name",
         nargs="?",
         metavar="NAME",
-        help="name of one benchmark (default: all but `scale`, which temporarily writes 7 GB, and "
-        "`mobile`, the cost of "
-        "exported backbones)",
+        help="a single benchmark; only if named: `scale`, which temporarily writes 7 GB, and `mobile`, the cost of "
+        "exported backbones (default: all others)",
     )
-    command.add_argument("--format", choices=("table", "md", "json"), default="table")
     command.add_argument(
-        "--save", action="store_true", help="log the results to MLflow as a new step of this machine's run"
+        "--format", choices=("table", "md", "json"), default="table", help="format of the text (default: table)"
     )
-    command.add_argument("--plot", type=Path, metavar="FILE", help="plot the results of `scale` as PNG")
-    add_store(command, tracking=True)
+    command.add_argument("--save", action="store_true", help="append the results to this machine's history in MLflow")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="draw the results of `scale`, as PNG")
+
+
+def _recipe() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("recipe", metavar="RECIPE", help="a name, see framelight recipes, or a Python file")
+    return parser

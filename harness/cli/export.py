@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from harness.utils.text import align_columns
+from harness.cli.output import print_lines
+from harness.utils.text import align_columns, format_count, format_megabytes
 
 if TYPE_CHECKING:
     from harness.export.api import ExportResult
@@ -31,14 +32,14 @@ def main(arguments: argparse.Namespace) -> None:
         force=arguments.force,
         log_model=False,
     )
-    print("\n".join(_summary_lines(result)))
+    print_lines(_summary_lines(result))
     if not arguments.no_model:
         log_to_mlflow(result, arguments.store)
 
 
 def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
-    macs = "MACs not counted" if first.macs is None else f"{first.macs / 1e6:,.1f} M MACs per crop"
+    macs = "MACs not counted" if first.macs is None else f"{format_count(first.macs)} MACs per crop"
     head = [
         f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
         f"{record.head}; {first.parameters:,} parameters, {macs}",
@@ -54,7 +55,7 @@ def _format_row(export: ExportRecord) -> tuple[str, ...]:
     assert export.value is not None and export.run_value is not None
     return (
         export.file,
-        f"{export.size / 1e6:.2f}",
+        format_megabytes(export.size),
         _format_latency(export, "1"),
         _format_latency(export, "2"),
         f"{export.memory:.0f}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from harness.cli.output import print_line
+
 
 def main(arguments: argparse.Namespace) -> None:
     """Extract features and print their location."""
@@ -13,7 +15,7 @@ def main(arguments: argparse.Namespace) -> None:
     dataset = open_dataset(arguments.data)
     options = ExtractionOptions(arguments.precision, arguments.compute, arguments.engine, arguments.jobs)
     entry, info = get_or_extract_features(arguments.backbone, arguments.backbone, dataset, arguments.store, options)
-    print(
+    print_line(
         f"{entry.path}: {sum(entry.sequences.values())} frames in {len(entry.sequences)} sequences, "
         f"{entry.widths['embeddings']} embedding and {entry.widths['scores']} score columns, {entry.dtype}; "
         f"weights: {info.weights}"

@@ -8,6 +8,7 @@ import logging
 from harness.leaderboard.boards import board_rows, format_causal, format_cost, format_leaderboard, format_optimism
 from harness.metrics.tasks import get_task
 from harness.utils.errors import InputError
+from harness.utils.escaping import escape_lines
 from harness.utils.files import write_text
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ def main(arguments: argparse.Namespace) -> None:
     else:
         rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
         text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
+    text = text if form == "json" else escape_lines(text)
     if arguments.out is None:
         print(text)
     else:

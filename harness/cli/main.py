@@ -10,6 +10,7 @@ from importlib import import_module
 from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
 from harness.utils.errors import FramelightError
+from harness.utils.escaping import escape_lines, escape_message
 from harness.utils.store import Store
 
 INTERRUPTED = 130
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     except Exception as error:
         if arguments.debug:
-            traceback.print_exc()
+            print(escape_lines(traceback.format_exc().rstrip()), file=sys.stderr)
         return _print_error(_error_message(error), _exit_code(error))
 
 
@@ -59,5 +60,5 @@ def _is_backbone_error(error: Exception) -> bool:
 
 
 def _print_error(message: str, code: int) -> int:
-    print(f"framelight: {message}", file=sys.stderr)
+    print(escape_message(f"framelight: {message}"), file=sys.stderr)
     return code

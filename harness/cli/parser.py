@@ -15,12 +15,18 @@ DESCRIPTION = (
 )
 EXAMPLES = """\
 examples:
-  framelight run quickstart                       synthetic faces, no download, ends with a leaderboard
-  framelight run abaw3_expr --data DIR            your videos in the ABAW3 layout
-  framelight run abaw3_va --data DIR --set seeds=0,1,2 --set protocol=published
-  framelight train-backbone light_both            trains a small backbone; with --data DIR on your images
-  framelight show best:expr                       everything about the best run
-  framelight leaderboard --task expr --format csv --out expr.csv
+  framelight run quickstart
+      synthetic faces, no download; ends with a leaderboard
+  framelight run abaw3_expr --data DIR
+      your videos in the ABAW3 layout
+  framelight run abaw3_va --data DIR --set seeds=0,1,2
+      three trainings of each configuration
+  framelight train-backbone light_both
+      a small backbone; add --data DIR for your own faces
+  framelight show best:expr
+      everything about the best run
+  framelight leaderboard --format csv --out results.csv
+      all boards as a file
 """
 
 
@@ -63,9 +69,7 @@ class VersionAction(argparse.Action):
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight` with all its commands."""
-    top = CommandParser(
-        "framelight", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = CommandParser("framelight", description=DESCRIPTION, epilog=EXAMPLES)
     top.add_argument("--version", action=VersionAction, nargs=0, help="print the version")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in ADD_COMMANDS:

@@ -7,7 +7,8 @@ import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.utils.text import plural
+from harness.cli.output import print_lines
+from harness.utils.text import format_percent, plural
 
 if TYPE_CHECKING:
     from harness.inference.live import LiveSummary
@@ -48,7 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
         if isinstance(summary, LiveSummary)
         else [*_prediction_lines(summary.result, summary.is_video), *_speed_lines(summary)]
     )
-    print("\n".join([*lines, *map(str, summary.files)]))
+    print_lines([*lines, *summary.files])
 
 
 def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]:
@@ -56,7 +57,7 @@ def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]
 
     frames, with_face = len(result.frames), len(np.unique(result.frame[result.found]))
     faces = len(np.unique(result.face)) if is_video else len(result.face)
-    share = f", found in {plural(with_face, 'frame')} ({100 * with_face / frames:.1f}%)" if frames else ""
+    share = f", found in {plural(with_face, 'frame')} ({format_percent(with_face / frames)})" if frames else ""
     yield f"{result.source}: {plural(frames, 'frame')}, {plural(faces, 'face')}{share}"
     for outputs in result.outputs:
         window = f"{outputs.kernel} of radius {outputs.radius}" if outputs.kernel != "none" else "no smoothing"

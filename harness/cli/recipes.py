@@ -4,54 +4,74 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
-from textwrap import wrap
+from textwrap import fill
 
-from harness.runner import BackboneRecipe, Recipe, find_recipe, recipe_names
-from harness.utils.text import plural
+from harness.runner import BackboneRecipe, Recipe, find_recipe, recipe_minutes, recipe_names
+from harness.utils.console import FILE_WIDTH, terminal_size
+from harness.utils.text import align_columns, format_duration, plural
 
-WIDTH = 80
+INDENT = " " * 6
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print each recipe with its command, summary, its required data and the number of its jobs."""
-    print("framelight run NAME\n")
-    for name in recipe_names(Recipe):
-        print(_format_recipe(name, find_recipe(name)), end="\n\n")
-    print("framelight train-backbone NAME\n")
-    for name in recipe_names(BackboneRecipe):
-        print(_format_recipe(name, find_recipe(name, BackboneRecipe)), end="\n\n")
+    """Print each recipe with its number of jobs, about how long it takes, what it does and what it needs."""
+    width = min(terminal_size()[0], FILE_WIDTH)
+    recipes = {name: find_recipe(name) for name in recipe_names(Recipe)}
+    trainings = {name: find_recipe(name, BackboneRecipe) for name in recipe_names(BackboneRecipe)}
+    rows = [("framelight run NAME", "jobs", "time")]
+    rows += [(f"  {name}", str(_count_jobs(recipe)), _format_time(name)) for name, recipe in recipes.items()]
+    rows += [("framelight train-backbone NAME", "", "time")]
+    rows += [(f"  {name}", "", _format_time(name)) for name in trainings]
+    head, *lines = align_columns(rows)
+    print(f"{head}\n")
+    for name, recipe in recipes.items():
+        print(f"{lines.pop(0)}\n{_describe(name, _recipe_needs(recipe), width)}\n")
+    print(f"{lines.pop(0)}\n")
+    for name, training in trainings.items():
+        print(f"{lines.pop(0)}\n{_describe(name, _backbone_needs(training), width)}\n")
+    print("jobs: without baselines")
+    print(fill("time: of a first run on two cores, which grows with the data; - not measured", width))
 
 
-def _format_recipe(name: str, recipe: Recipe | BackboneRecipe) -> str:
+def _describe(name: str, needs: str, width: int) -> str:
     summary = (import_module(f"experiments.{name}").__doc__ or "").strip().split("\n\n")[0]
-    facts = _recipe_facts(recipe) if isinstance(recipe, Recipe) else _backbone_facts(recipe)
-    lines = wrap(" ".join(summary.split()), WIDTH, initial_indent="      ", subsequent_indent="      ")
-    lines += wrap(facts, WIDTH, initial_indent="      ", subsequent_indent="      ")
-    return "\n".join([f"  {name}", *lines])
+    return "\n".join(
+        fill(" ".join(text.split()), width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
+        for text in (summary, needs)
+    )
 
 
-def _recipe_facts(recipe: Recipe) -> str:
+def _format_time(name: str) -> str:
+    minutes = recipe_minutes(name)
+    return "-" if minutes is None else f"~{format_duration(60 * minutes)}"
+
+
+def _count_jobs(recipe: Recipe) -> int:
+    """Count the jobs of all grids without baselines, or the trials of a search."""
+    if recipe.search:
+        return recipe.search.trials * len(recipe.tasks)
+    return sum(
+        len(grid.backbones or recipe.backbones)
+        * len(grid.features)
+        * len(grid.heads)
+        * len(grid.smoothings or (recipe.smoothing,))
+        * len(recipe.seeds)
+        for grid in recipe.grids
+    )
+
+
+def _recipe_needs(recipe: Recipe) -> str:
     import backbones
 
-    jobs = 0
-    for grid in recipe.grids:
-        names = grid.backbones or recipe.backbones
-        axes = (names, grid.features, grid.heads, grid.smoothings or (recipe.smoothing,), recipe.seeds)
-        count = 1
-        for axis in axes:
-            count *= len(axis)
-        jobs += count
     trained = {backbone.name for backbone in recipe.trained}
     available = {*trained, *backbones.names()}
     missing = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
     needs = "no data (it renders synthetic videos)" if recipe.synthetic else "--data DIR"
     if missing:
         needs += f", and the imported weights {', '.join(missing)}"
-    work = f"{recipe.search.trials} trials per grid" if recipe.search else f"{jobs} jobs"
-    first = f"Trains {plural(len(trained), 'backbone')} first. " if trained else ""
-    return f"Needs {needs}. {first}{work[0].upper()}{work[1:]} and the baselines."
+    return f"Needs {needs}." + (f" Trains {plural(len(trained), 'backbone')} first." if trained else "")
 
 
-def _backbone_facts(recipe: BackboneRecipe) -> str:
+def _backbone_needs(recipe: BackboneRecipe) -> str:
     needs = "no data (it renders synthetic images; use --data DIR for yours)" if recipe.stills else "--data DIR"
     return f"Needs {needs}. Trains {recipe.training.backbone}."

@@ -5,62 +5,63 @@ Imports nothing heavy, so that `--help` is fast.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import add_command, add_store, positive_int
+from harness.cli.arguments import add_command, positive_int, shared_arguments, store
 
 if TYPE_CHECKING:
     from harness.cli.arguments import Commands
 
 PRECISIONS = ("float32", "float16", "int8")
+RUN_HELP = "a run id or its first characters, a job id, or best:TASK"
 
 
 def add_leaderboard(commands: Commands) -> None:
     """Add `framelight leaderboard`."""
-    command = add_command(commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs")
-    command.add_argument("--task", metavar="TASK", help="task: expr, va, au or mtl (default: all)")
-    add_store(command, tracking=True)
-    command.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
-    command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
-    command.add_argument(
-        "--optimism",
-        action="store_true",
-        help="show how much selection on the reported split adds to the scores: each configuration under "
-        "both protocols",
+    command = add_command(
+        commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs", [store(tracking=True)]
     )
-    command.add_argument("--published", action="store_true", help="add published results as unranked rows")
+    command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
+    command.add_argument(
+        "--format", choices=("table", "csv", "json", "md"), default="table", help="format of the text (default: table)"
+    )
+    command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
+    command.add_argument("--published", action="store_true", help="add published figures, without a rank")
     command.add_argument(
         "--interval",
         choices=("studentized", "percentile", "bca"),
         default="studentized",
-        help="method of the 95%% CIs (default: studentized, which has the best coverage with few videos)",
+        metavar="METHOD",
+        help="bootstrap method of the 95%% CI: studentized (default; reliable with few videos), percentile or bca",
+    )
+    command.add_argument(
+        "--optimism",
+        action="store_true",
+        help="compare both protocols: what selection on the reported split adds to the score of each configuration",
     )
     command.add_argument(
         "--causal",
         action="store_true",
-        help="show the cost of real time: each run with filters that use no future frame",
+        help="compare offline and real-time smoothing: each run smoothed with past frames only",
     )
-    command.add_argument("--data", type=Path, metavar="DIR", help="with --causal: current folder of the data set")
+    command.add_argument("--data", type=Path, metavar="DIR", help="with --causal: folder of a dataset that was moved")
     command.add_argument(
-        "--cost",
-        action="store_true",
-        help="show the accuracy and the measured cost of exported models, and mark the Pareto front",
+        "--cost", action="store_true", help="show score and cost of exported models, with the Pareto front marked"
     )
-    command.add_argument("--plot", type=Path, metavar="FILE", help="with --cost: plot accuracy against latency as PNG")
+    command.add_argument("--plot", type=Path, metavar="FILE", help="with --cost: draw score against latency, as PNG")
 
 
 def add_show(commands: Commands) -> None:
     """Add `framelight show`."""
-    command = add_command(
+    add_command(
         commands,
         "show",
         "show",
-        "show one run: settings, scores per class with 95%% CI, smoothing, thresholds, cost and files",
+        "show everything about one run: settings, scores by class with 95% CI, smoothing, thresholds, cost, files",
+        [_run(), _table_or_json(), store(tracking=True)],
     )
-    command.add_argument("run", metavar="RUN", help="a run id or its first characters, a job id, or best:TASK")
-    add_store(command, tracking=True)
-    command.add_argument("--format", choices=("table", "json"), default="table")
 
 
 def add_compare(commands: Commands) -> None:
@@ -69,14 +70,12 @@ def add_compare(commands: Commands) -> None:
         commands,
         "compare",
         "compare",
-        "compare two runs on the same videos: differences in total and per class with 95%% CI and "
-        "p-value, and the most "
-        "influential videos",
+        "compare two runs on the same videos: difference with 95% CI and p-value, for each metric and class, and the "
+        "videos with most influence on it",
+        [_table_or_json(), store(tracking=True)],
     )
-    for name in ("first", "second"):
-        command.add_argument(name, metavar="RUN", help="a run id or its first characters, or best:TASK")
-    add_store(command, tracking=True)
-    command.add_argument("--format", choices=("table", "json"), default="table")
+    command.add_argument("first", metavar="RUN_A", help=RUN_HELP)
+    command.add_argument("second", metavar="RUN_B", help="the run to compare it with")
 
 
 def add_submit(commands: Commands) -> None:
@@ -85,40 +84,41 @@ def add_submit(commands: Commands) -> None:
         commands,
         "submit",
         "submit",
-        "write the submission files of a challenge with the model, smoothing and thresholds of a run",
+        "write a challenge's submission files with the model, smoothing and thresholds of a run",
+        [_run(), _out(), _seed(), store(tracking=True)],
     )
-    command.add_argument("run", metavar="RUN", help="a run id or its first characters, or best:TASK")
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of a data set with test lists")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to create")
-    add_store(command, tracking=True)
+    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset with test lists")
     command.add_argument(
         "--split",
         choices=("test", "validation", "train"),
         default="test",
-        help="split to predict (default: test); the files of a labeled split are also scored",
+        help="split of the videos (default: test); files of a labeled split are also scored",
     )
     command.add_argument(
         "--format",
         choices=("challenge", "frames"),
         default="challenge",
-        help="challenge: the files of the third ABAW challenge (default); frames: one file with a line per "
-        "frame, as from the "
-        "fifth challenge on",
+        help="the files of the third challenge (default), or one file with a line for each frame, as since the fifth",
     )
     command.add_argument(
         "--frames",
         type=Path,
         metavar="FILE",
-        help="file with a line VIDEO,FRAMES for each video (default: the frame count of the video file plus one, or "
-        "else the last crop)",
+        help="number of frames of each video, as lines `video,frames`; default: that of the video file plus one, or "
+        "the last crop",
     )
     command.add_argument("--videos", type=Path, metavar="DIR", help="folder of the video files (default: DIR/videos)")
-    command.add_argument("--seed", type=int, metavar="N", help="seed of the run (default: its first)")
 
 
 def add_predict(commands: Commands) -> None:
     """Add `framelight predict`."""
-    command = add_command(commands, "predict", "predict", "detect the faces in a video and predict with trained runs")
+    command = add_command(
+        commands,
+        "predict",
+        "predict",
+        "find and track the faces of a video and apply trained runs to them",
+        [_out(), _force(), _seed(), store(tracking=True)],
+    )
     command.add_argument(
         "input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops or camera:0"
     )
@@ -128,68 +128,57 @@ def add_predict(commands: Commands) -> None:
         required=True,
         dest="runs",
         metavar="RUN",
-        help="a run id or its first characters, best:TASK, the folder of an export or models:/NAME@ALIAS; "
-        "repeat the option "
-        "to predict with several runs in one pass",
+        help="a run id or its first characters, best:TASK, the folder of an export, or models:/NAME@ALIAS; may be "
+        "repeated, for several tasks in one pass",
     )
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to create")
-    add_store(command, tracking=True)
-    command.add_argument("--seed", type=int, metavar="N", help="seed of the runs (default: the first of each)")
-    command.add_argument("--render", action="store_true", help="also write an annotated video")
-    command.add_argument("--force", action="store_true", help="replace the content of the output folder")
+    command.add_argument("--render", action="store_true", help="also write the annotated video")
     kind = command.add_mutually_exclusive_group()
-    kind.add_argument("--crops", action="store_true", help="treat every image as a face crop, without detection")
-    kind.add_argument(
-        "--detect", action="store_true", help="detect faces, even if the input looks like a folder of crops"
-    )
+    kind.add_argument("--crops", action="store_true", help="images are face crops: do not detect faces")
+    kind.add_argument("--detect", action="store_true", help="detect faces, even in a folder that looks like crops")
     command.add_argument(
-        "--detector",
-        default="haar",
-        metavar="NAME",
-        help="face detector: haar (default), or FILE.onnx with a YuNet model",
+        "--detector", default="haar", metavar="NAME", help="face detector: haar (default), or a YuNet model, FILE.onnx"
     )
     command.add_argument(
         "--smallest",
         type=positive_int,
         metavar="PIXELS",
-        help="side of the smallest face to detect (default: 1/12 of the shorter side of the frame, at least 24)",
+        help="side of the smallest face to detect (default: a twelfth of the shorter side of the frame, at least 24)",
     )
     command.add_argument(
         "--margin",
         type=float,
         metavar="X",
-        help="side of a crop relative to the detected box (default: estimated from the training crops of the run)",
+        help="side of a crop, relative to that of the detected box (default: as in the crops that the run was trained "
+        "on)",
     )
     command.add_argument(
         "--missing",
         choices=("filled", "empty"),
         default="filled",
-        help="outputs of frames in which a face is not found: interpolated (filled, default) or left "
-        "empty; both are marked",
+        help="frames without the face: interpolated from neighboring frames (default) or left empty; marked in both "
+        "cases",
     )
-    command.add_argument(
-        "--kernel",
-        metavar="NAME",
-        help="smoothing kernel instead of the selected one: none, mean, median, trailing_mean, "
-        "trailing_median or exponential",
-    )
-    command.add_argument(
-        "--radius", type=int, metavar="N", help="smoothing radius in frames instead of the selected one"
-    )
+    _add_smoothing(command)
     command.add_argument(
         "--live",
         action="store_true",
-        help="process the video in real time like a camera: without future frames, dropping frames if the "
-        "machine is too "
-        "slow",
+        help="as from a camera: in real time, smoothed with past frames only; frames are dropped if the machine is "
+        "slower",
     )
-    command.add_argument("--seconds", type=float, metavar="S", help="stop after S seconds of the input")
+    command.add_argument("--seconds", type=float, metavar="S", help="stop after so many seconds of the input")
     command.add_argument(
-        "--engine",
-        default="",
-        metavar="NAME",
-        help="inference engine (default: the fastest on this machine; see extract)",
+        "--engine", default="", metavar="NAME", help="engine of the network (default: the fastest here; see extract)"
     )
+
+
+def _add_smoothing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--kernel",
+        metavar="NAME",
+        help="smoothing filter: none, mean, median, trailing_mean, trailing_median or exponential (default: that of "
+        "the run)",
+    )
+    command.add_argument("--radius", type=int, metavar="N", help="radius of the filter in frames")
 
 
 def add_export(commands: Commands) -> None:
@@ -198,29 +187,60 @@ def add_export(commands: Commands) -> None:
         commands,
         "export",
         "export",
-        "export a run to a model file that takes face crops, check that it reproduces the run, score "
-        "it and measure its cost",
+        "write a run as one file that takes face crops, compare its outputs with the run, score it and measure its "
+        "cost",
+        [_run(), _out(), _force(), _seed(), store(tracking=True)],
     )
-    command.add_argument("run", metavar="RUN", help="a run id or its first characters, or best:TASK")
-    command.add_argument("--format", default="onnx", help="format: onnx (default), openvino, litert or executorch")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to create")
-    add_store(command, tracking=True)
+    command.add_argument(
+        "--format", default="onnx", metavar="NAME", help="onnx (default), openvino, litert or executorch"
+    )
     command.add_argument(
         "--precision",
         action="append",
         choices=PRECISIONS,
         dest="precisions",
-        help="precision of the weights; can be repeated (default: all that the format supports)",
+        metavar="NAME",
+        help="float32, float16 or int8; may be repeated (default: all that the format has)",
     )
-    command.add_argument("--embedding", action="store_true", help="also return the embedding of the backbone")
-    command.add_argument("--data", type=Path, metavar="DIR", help="current folder of the data set of the run")
-    command.add_argument("--seed", type=int, metavar="N", help="seed of the run (default: its first)")
+    command.add_argument("--embedding", action="store_true", help="add the backbone's embedding to the outputs")
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder of the run's dataset, if it was moved")
     command.add_argument(
         "--calibration",
         type=positive_int,
         default=256,
         metavar="N",
-        help="number of training crops for int8 calibration (default: 256)",
+        help="number of training crops that calibrate int8 (default: 256)",
     )
     command.add_argument("--no-model", action="store_true", help="do not log the model to MLflow")
-    command.add_argument("--force", action="store_true", help="replace the content of the output folder")
+
+
+def _run() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("run", metavar="RUN", help=RUN_HELP)
+    return parser
+
+
+def _seed() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("--seed", type=int, metavar="N", help="seed of the run (default: its first)")
+    return parser
+
+
+def _out() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
+    return parser
+
+
+def _force() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument("--force", action="store_true", help="replace the content of the output folder")
+    return parser
+
+
+def _table_or_json() -> argparse.ArgumentParser:
+    parser, arguments = shared_arguments()
+    arguments.add_argument(
+        "--format", choices=("table", "json"), default="table", help="format of the text (default: table)"
+    )
+    return parser

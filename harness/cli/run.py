@@ -7,10 +7,13 @@ import logging
 import time
 from collections.abc import Iterable
 
+from harness.cli.output import print_text
 from harness.leaderboard.api import run
 from harness.leaderboard.boards import board_rows, format_leaderboard, list_best_figures
 from harness.tracking import tracked_records
 from harness.tracking.records import Record
+from harness.utils.escaping import escape_text
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
         if outcome.lost
         else [record for record in tracked_records(store) if (record.task, record.data_digest) in outcome.boards]
     )
-    print(
+    print_text(
         format_leaderboard(
             board_rows(
                 store.untracked if outcome.lost else store,
@@ -43,13 +46,13 @@ def main(arguments: argparse.Namespace) -> int:
         )
     )
     logger.info(
-        f"{outcome.computed} jobs run, {outcome.cached} already finished, in {time.monotonic() - start:.0f} s; "
-        f"results in {store}"
+        f"{outcome.computed} jobs run, {outcome.cached} already finished, in "
+        f"{format_duration(time.monotonic() - start)}; results in {store}"
     )
     if outcome.lost:
         logger.warning(outcome.lost)
     if figures := list_best_figures(store, records):
-        logger.info("\n".join(["figures of the best run of each leaderboard:", *figures]))
+        logger.info("\n".join(["figures of the best run of each leaderboard:", *map(escape_text, figures)]))
     for record in outcome.failures:
         logger.info(
             f"failed: {record.job_id} ({record.task}, {record.backbone}, {record.features}, {record.head}): "
@@ -62,4 +65,6 @@ def _is_comparable_to_published(records: Iterable[Record]) -> bool:
     """Whether records have the data and the protocol of published results, which are then shown next to them."""
     from harness.leaderboard.published import ANNOTATED_ROWS
 
-    return any(record.protocol == "published" and record.annotated == ANNOTATED_ROWS[record.task] for record in records)
+    return any(
+        record.protocol == "published" and record.annotated == ANNOTATED_ROWS.get(record.task) for record in records
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from harness.cli.output import print_text
+from harness.utils.console import terminal_size
 from harness.utils.errors import InputError
 
 
@@ -20,4 +22,4 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.format == "json":
         print(json.dumps(summary.as_dict(), indent=1, allow_nan=False))
     else:
-        print(format_run(summary))
+        print_text(format_run(summary, terminal_size()[0]))

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from harness.cli.output import print_lines
 from harness.utils.text import plural
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def main(arguments: argparse.Namespace) -> None:
         store=arguments.store,
         seed=arguments.seed,
     )
-    print("\n".join(_summary_lines(submission)))
+    print_lines(_summary_lines(submission))
 
 
 def _summary_lines(submission: Submission) -> list[str]:

@@ -8,7 +8,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harness.cli.output import print_text
 from harness.runner import BackboneRecipe, apply_settings, find_recipe
+from harness.utils.escaping import escape_text
+from harness.utils.text import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +35,11 @@ def main(arguments: argparse.Namespace) -> None:
     outcome = train_backbone(recipe, arguments.data, arguments.store, tracker, arguments.force)
     if not is_first:
         return
-    print(_summary(backbones.read_card(outcome.folder), outcome.folder))
+    print_text(_summary(backbones.read_card(outcome.folder), outcome.folder))
     logger.info(
         "the backbone was trained already; use --force to train it again"
         if outcome.cached
-        else f"trained in {time.monotonic() - start:.0f} s"
+        else f"trained in {format_duration(time.monotonic() - start)}"
     )
     if outcome.lost:
         logger.warning(f"{outcome.lost}; the backbone is complete in {outcome.folder}")
@@ -57,7 +60,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
         "use it": f"framelight run RECIPE --data DIR --set backbones={name}",
     }
     width = max(map(len, shown))
-    return "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items())
+    return "\n".join(escape_text(f"{key:<{width}}  {value}") for key, value in shown.items())
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:

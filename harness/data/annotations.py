@@ -87,6 +87,7 @@ def read_multitask(
         rows = parse_image_rows(body)
     if (
         rows is None
+        or not rows.valid
         or affects is None
         or action_units is None
         or expressions is None

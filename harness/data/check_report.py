@@ -10,6 +10,7 @@ from harness.data.check_stills import StillsCounts, StillsReport
 from harness.data.label_counts import LabelCounts
 from harness.data.problems import DatasetReport, Problem, ProblemReport
 from harness.metrics.tasks import AFFECTS
+from harness.utils.escaping import escape_text
 from harness.utils.text import plural, ruled_table
 
 LINE_WIDTH = 100
@@ -50,7 +51,7 @@ def _format_header(report: DatasetReport) -> str:
 def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
     """Format the name of the data set and the (label, text) lines of its summary."""
     width = max(len(label) for label, _ in lines)
-    return "\n".join([name, *(_hanging_indent(f"  {label:<{width}}  ", text) for label, text in lines)])
+    return "\n".join([escape_text(name), *(_hanging_indent(f"  {label:<{width}}  ", text) for label, text in lines)])
 
 
 def _format_splits(report: DatasetReport) -> str:
@@ -129,21 +130,21 @@ def format_problems(report: ProblemReport, limit: int | None) -> str:
 
 def _format_problem(problem: Problem, report: ProblemReport) -> str:
     concerns_root = problem.file == report.root and problem.line is None
-    where = "" if concerns_root else f"{problem.location(report.root)}: "
-    start = f"{problem.severity:<7}  "
-    if len(start + where + problem.message) <= LINE_WIDTH:
-        return start + where + problem.message
+    where = "" if concerns_root else f"{escape_text(problem.location(report.root))}: "
+    start, message = f"{problem.severity:<7}  ", escape_text(problem.message)
+    if len(start + where + message) <= LINE_WIDTH:
+        return start + where + message
     lines = (
-        [start + where.rstrip(), _hanging_indent(" " * len(start), problem.message)]
+        [start + where.rstrip(), _hanging_indent(" " * len(start), message)]
         if where
-        else [_hanging_indent(start, problem.message)]
+        else [_hanging_indent(start, message)]
     )
     return "\n".join(lines)
 
 
 def _hanging_indent(start: str, text: str) -> str:
     return textwrap.fill(
-        text,
+        escape_text(text),
         LINE_WIDTH,
         initial_indent=start,
         subsequent_indent=" " * len(start),

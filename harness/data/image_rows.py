@@ -9,6 +9,8 @@ import numpy as np
 
 from harness.data.annotation_formats import IMAGE_PATTERN, read_text, split_cells
 from harness.utils.errors import InputError
+from harness.utils.escaping import escape_text
+from harness.utils.names import is_file_name
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,14 @@ class ImageRows:
         Index of each row's video in `videos`.
     frame : int32 array of shape (N,)
         Frame number of each row.
+    valid : bool
+        Whether all names are names of folders.
     """
 
     videos: tuple[str, ...]
     index: np.ndarray
     frame: np.ndarray
+    valid: bool = True
 
 
 def read_image_rows(path: Path) -> ImageRows:
@@ -36,7 +41,11 @@ def read_image_rows(path: Path) -> ImageRows:
     Raises
     ------
     InputError
+    <<<<<<< HEAD
+        For the first line after the header that does not start with an image of a video.
+    =======
         If a line after the header does not start with an image.
+    >>>>>>> main
     """
     lines = read_text(path).rstrip().split("\n")[1:]
     if not lines:
@@ -47,14 +56,28 @@ def read_image_rows(path: Path) -> ImageRows:
         raise InputError(
             f"{path}:{number}: '{lines[number - 2][:60]}' does not start with an image, such as video1/00001.jpg"
         )
+    if not rows.valid:
+        number = next(i for i, line in enumerate(lines, start=2) if not is_file_name(line.rpartition("/")[0]))
+        raise _name_error(path, number, lines[number - 2].rpartition("/")[0])
     return rows
+
+
+def _name_error(path: Path, number: int, name: str) -> InputError:
+    return InputError(
+        f"{path}:{number}: '{escape_text(name)[:80]}' is not the name of a video, whose crops are in a folder of that "
+        "name; write it without a path"
+    )
 
 
 def read_test_list(path: Path) -> tuple[str, ...]:
     """Read the names of the test videos of a list without a header, in file order, without duplicates."""
-    names = tuple(dict.fromkeys(line.strip() for line in read_text(path).splitlines() if line.strip()))
+    lines = [line.strip() for line in read_text(path).split("\n")]
+    names = tuple(dict.fromkeys(filter(None, lines)))
     if not names:
         raise InputError(f"{path}: the test list is empty; put one video name on each line")
+    wrong = next((name for name in names if not is_file_name(name)), None)
+    if wrong is not None:
+        raise _name_error(path, lines.index(wrong) + 1, wrong)
     return names
 
 
@@ -74,4 +97,5 @@ def parse_image_rows(body: str) -> ImageRows:
     videos, frames = zip(*matches) if matches else ((), ())
     names, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)
     frame = np.array(frames, dtype=np.str_).astype(np.int32) if matches else np.zeros(0, np.int32)
-    return ImageRows(tuple(names.tolist()), index.astype(np.int32), frame)
+    valid = all(map(is_file_name, set(videos)))
+    return ImageRows(tuple(names.tolist()), index.astype(np.int32), frame, valid)

@@ -15,8 +15,10 @@ from harness.data.dataset import Dataset
 from harness.data.splits import REPORTED, TRAINING
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, get_task
 from harness.utils.errors import InputError
+from harness.utils.escaping import escape_csv, unescape_csv
 from harness.utils.files import atomic_write, write_text
 from harness.utils.hashing import content_hash
+from harness.utils.npz import read_arrays
 from harness.utils.parallel import run_module_in_subprocess
 from harness.utils.store import Store
 
@@ -198,7 +200,8 @@ def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
     from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
-    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as cached:
+    with suppress(OSError, ValueError, KeyError):
+        cached = read_arrays(path)
         return CropHashes(tuple(cached["names"].tolist()), cached["ends"], cached["hashes"], cached["shows"])
     with Progress("hashing crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
@@ -217,7 +220,9 @@ def _write_pairs(path: Path, pairs: list[NearDuplicate]) -> None:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(COLUMNS)
-    lines.writerows((pair.split, pair.image, pair.training_image, "+".join(pair.tasks)) for pair in pairs)
+    lines.writerows(
+        (pair.split, escape_csv(pair.image), escape_csv(pair.training_image), "+".join(pair.tasks)) for pair in pairs
+    )
     write_text(path, text.getvalue())
 
 
@@ -226,6 +231,11 @@ def _read_pairs(path: Path) -> list[NearDuplicate]:
 
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            NearDuplicate(row["split"], row["image"], row["training_image"], tuple(row["tasks"].split("+")))
+            NearDuplicate(
+                row["split"],
+                unescape_csv(row["image"]),
+                unescape_csv(row["training_image"]),
+                tuple(row["tasks"].split("+")),
+            )
             for row in csv.DictReader(file)
         ]

@@ -12,7 +12,7 @@ from backbones.checkpoint import hash_file
 from backbones.resizing import resize_batch
 from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
-from harness.utils.errors import FramelightError, unknown_name_error
+from harness.utils.errors import FramelightError, InputError, unknown_name_error
 
 BATCH = 64
 
@@ -76,9 +76,14 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     Raises
     ------
     InputError
+    <<<<<<< HEAD
+        For a folder that is no export, a precision without a file, a format whose package is not installed, and a file
+        that is missing or has changed.
+    =======
         If the folder is not an export, has no file of the precision, or has a format whose package is not installed.
     FramelightError
         If the card is invalid, or a file is missing or has changed.
+    >>>>>>> main
     """
     folder = Path(folder)
     card = read_card(folder)
@@ -88,7 +93,7 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     for name, digest in file.parts.items():
         path = folder / name
         if not path.is_file() or hash_file(path) != digest:
-            raise FramelightError(
+            raise InputError(
                 f"{path} {'does not match its hash in' if path.is_file() else 'is missing but listed in'} "
                 f"{CARD}; export the run again with --force"
             )

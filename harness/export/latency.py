@@ -16,6 +16,7 @@ import numpy as np
 from harness.export.formats import format_named
 from harness.utils.errors import FramelightError
 from harness.utils.parallel import run_module_in_subprocess
+from harness.utils.process_memory import resident_bytes
 from harness.utils.text import plural
 
 PROCESS = "harness.export.latency"
@@ -118,11 +119,11 @@ def main(format_name: str, path: Path, size: int, threads: int) -> dict[str, obj
     """
     exported = format_named(format_name)
     import_module(exported.runtime)
-    before = _resident_mib("VmRSS")
+    before = resident_bytes() / 2**20
     run = exported.open(path, threads)
     crop = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     milliseconds = time_calls(lambda: run(crop))
-    peak = _resident_mib("VmHWM")
+    peak = resident_bytes(peak=True) / 2**20
     latency = {
         "median": statistics.median(milliseconds),
         "p95": float(np.percentile(milliseconds, 95)),
@@ -146,14 +147,6 @@ def time_calls(work: Callable[[], object]) -> list[float]:
         work()
         milliseconds.append((time.perf_counter() - start) * 1e3)
     return milliseconds
-
-
-def _resident_mib(which: str) -> float:
-    """Read the resident memory of this process in MiB: VmRSS is the current, VmHWM the peak value."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{which}:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("this system does not report resident memory (/proc/self/status)")
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ def onnx_model(
     """
     import onnx
 
+    from backbones.onnx_metadata import strip_metadata
     from harness.export.onnx_graph import backbone_graph, full_graph
     from harness.export.quantization import quantize_static_int8, to_float16
 
@@ -92,7 +93,7 @@ def onnx_model(
         model = to_float16(model)
     elif precision == "int8":
         model = quantize_static_int8(model, network.backbone.spec.preprocessing, calibration)
-    model = full_graph(network, model, resizing)
+    model = strip_metadata(full_graph(network, model, resizing))
     onnx.checker.check_model(model)
     return model
 

@@ -136,9 +136,9 @@ def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
 def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
         values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, EOFError, MemoryError):
         return None
-    return values if values.shape == shape and values.dtype == np.float32 else None
+    return values if isinstance(values, np.ndarray) and values.shape == shape and values.dtype == np.float32 else None
 
 
 def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.engines.onnx_engine import EXPORTER_LOGGERS
 from backbones.preprocessing import normalize
+from backbones.quiet_loggers import quiet_loggers
 from harness.export.onnx_graph import BACKBONE
 from harness.export.onnx_preprocessing import PIXELS
 from harness.utils.errors import FramelightError
@@ -74,7 +75,7 @@ def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibr
     import onnx
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet_loggers(EXPORTER_LOGGERS, logging.WARNING):
         float_path, int8_path = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
         onnx.save(model, float_path)
         try:
@@ -112,13 +113,3 @@ class _CalibrationReader:
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self.batches, None)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

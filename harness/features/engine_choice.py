@@ -5,7 +5,6 @@ The engine that the entry was started with comes first, then the one that the us
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.errors import BackboneError
 from harness.features.chunk_locks import LOCKS_FOLDER
 from harness.utils.files import write_json
+from harness.utils.json_text import read_json
 from harness.utils.locks import entry_lock
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class EngineSelector:
     def read_metadata(self, entry: Path) -> dict[str, Any]:
         """Read the engine file of an entry; an empty dict if there is none for this precision."""
         try:
-            metadata = json.loads((entry / ENGINE_FILE).read_text(encoding="utf-8"))
+            metadata = read_json(entry / ENGINE_FILE)
             return metadata if isinstance(metadata["name"], str) and metadata["precision"] == self.compute else {}
         except (OSError, ValueError, KeyError, TypeError):
             return {}

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,11 @@ import numpy as np
 from harness.features.entry import FeatureEntry
 from harness.features.stored_array import save_array
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.escaping import escape_text
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
 from harness.utils.hashing import content_hash
+from harness.utils.json_text import read_json
+from harness.utils.names import is_file_name, path_in
 from harness.utils.store import DIGESTS
 
 if TYPE_CHECKING:
@@ -123,9 +125,9 @@ class FeatureStore:
         FramelightError
             If its entry.json cannot be read.
         """
-        path = self.root / key
+        path = path_in(self.root, key, "a feature entry")
         try:
-            fields = json.loads((path / "entry.json").read_text(encoding="utf-8"))
+            fields = read_json(path / "entry.json")
             engine = fields.get("engine", {})
             return FeatureEntry(
                 path,
@@ -187,10 +189,11 @@ class FeatureStore:
 
     def sequence_path(self, key: str, sequence: str) -> Path:
         """Return the folder of a sequence; raise InputError if its name cannot be the name of a folder."""
-        if "/" in sequence or sequence.startswith(".") or sequence in ("entry.json", "engine.json"):
-            raise InputError(f"the sequence name '{sequence}' cannot be used as a folder name; rename the sequence")
-        return self.root / key / sequence
+        if not is_file_name(sequence) or sequence in ("entry.json", "engine.json"):
+            name = escape_text(sequence)[:80]
+            raise InputError(f"the sequence name '{name}' cannot be used as a folder name; rename the sequence")
+        return path_in(self.root, key, "a feature entry") / sequence
 
     def _read_corrupt(self, key: str, sequence: str) -> list[dict[str, Any]]:
         path = self.sequence_path(key, sequence) / "corrupt.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return read_json(path) if path.is_file() else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write, write_json
+from harness.utils.json_text import read_json
 from harness.utils.locks import entry_lock
+from harness.utils.npz import read_arrays
 
 FORMAT = 2
 """Version of the chunk files; chunks of another version are computed again."""
@@ -108,7 +108,7 @@ class ChunkStore:
         for number in count():
             try:
                 yield _load(self._path(number))
-            except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            except (OSError, ValueError):
                 return
 
     def add(self, number: int, chunk: Chunk) -> None:
@@ -126,7 +126,7 @@ class ChunkStore:
 
     def _about(self) -> Any:
         try:
-            return json.loads((self.folder / ABOUT).read_text(encoding="utf-8"))
+            return read_json(self.folder / ABOUT)
         except (OSError, ValueError):
             return None
 
@@ -135,7 +135,10 @@ class ChunkStore:
 
 
 def _load(path: Path) -> Chunk:
-    with np.load(path, allow_pickle=False) as saved:
-        fields = {name: saved[name] for name in Chunk.__dataclass_fields__ if name != "outputs"}
-        runs = sum(name.startswith("outputs") for name in saved)
-        return Chunk(**fields, outputs=tuple(saved[f"outputs{i}"] for i in range(runs)))
+    saved = read_arrays(path)
+    runs = sum(name.startswith("outputs") for name in saved)
+    try:
+        outputs = tuple(saved.pop(f"outputs{i}") for i in range(runs))
+        return Chunk(**saved, outputs=outputs)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a chunk of predictions") from error

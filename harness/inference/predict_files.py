@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.inference.predict_options import PredictOptions
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import PredictionResult
+from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
 
 if TYPE_CHECKING:
@@ -58,13 +59,10 @@ def write_files(
 
 
 def _write_names(files: Sequence[tuple[int, Path]], path: Path) -> None:
-    with (
-        atomic_write(path) as tmp_path,
-        tmp_path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
+    with atomic_write(path) as tmp_path, tmp_path.open("w", encoding="utf-8", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")
         lines.writerow(("frame", "image"))
-        lines.writerows((number, image.name) for number, image in files)
+        lines.writerows((number, escape_csv(image.name)) for number, image in files)
 
 
 def predict_note(options: PredictOptions, result: PredictionResult, session: PredictSession) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class _ReplayJob(Job):
 
 def replay_folder(store: Store, job_id: str) -> JobFolder:
     """Return the folder of the causal replay of a job."""
-    return JobFolder(store.causal / job_id)
+    return JobFolder(store.causal_replay(job_id))
 
 
 def load_filter(store: Store, job_id: str) -> SmoothingParams | None:

@@ -16,6 +16,7 @@ from harness.jobs.job_folder import JobFolder
 from harness.jobs.selection import PostprocessingChoice
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256
+from harness.utils.names import is_file_name, is_id
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,9 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     FramelightError
         If a model file is missing or modified, or the selection cannot be read.
     """
-    choice = _read_choice(folder, job_id, hint)
-    hashes = choice.get("model")
+    hashes = _read_choice(folder, job_id, hint).get("model")
+    if hashes is not None and not _is_hashes(hashes):
+        raise FramelightError(f"{JobFolder(folder).choice}: 'model' has no hashes by names of files; {hint}")
     for name, expected in (hashes or {}).items():
         _verify_hash(folder / name, expected, "the model of this run", hint)
     return hashes is not None
@@ -146,6 +148,8 @@ def verify_predictions(folder: Path, job_id: str, hint: str) -> None:
     Parameters are those of `verify_model_files`.
     """
     expected = _read_choice(folder, job_id, hint).get("predictions")
+    if expected is not None and not isinstance(expected, str):
+        raise FramelightError(f"{JobFolder(folder).choice}: 'predictions' is not a hash; {hint}")
     if expected:
         _verify_hash(JobFolder(folder).reported, expected, "the predictions of this run", hint)
 
@@ -158,9 +162,13 @@ def _read_choice(folder: Path, job_id: str, hint: str) -> dict[str, Any]:
         raise FramelightError(f"{path} is missing, which has the settings that this run selected; {hint}") from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); {hint}") from error
-    if not isinstance(choice, dict) or choice.get("job") != job_id:
+    if choice.get("job") != job_id:
         raise FramelightError(f"{path} is not the selection of job {job_id}; {hint}")
     return choice
+
+
+def _is_hashes(values: Any) -> bool:
+    return isinstance(values, dict) and all(map(is_file_name, values)) and all(map(is_id, values.values()))
 
 
 def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:

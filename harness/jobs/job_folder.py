@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from harness.jobs import job_statistics
 from harness.tracking import records
 from harness.tracking.records import Record
 from harness.utils.files import write_json
+from harness.utils.json_text import read_json
 from harness.utils.store import RelativePath
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ class JobFolder:
         """Write the record."""
         records.write(self.record, record)
 
-    def read_choice(self) -> Any:
+    def read_choice(self) -> dict[str, Any]:
         """Read the selected postprocessing; raise OSError or ValueError if this is not possible."""
-        return json.loads(self.choice.read_text(encoding="utf-8"))
+        return _read_object(self.choice)
 
     def write_choice(self, document: dict[str, Any]) -> None:
         """Write the selected postprocessing."""
@@ -108,7 +108,7 @@ class JobFolder:
 
     def read_training(self) -> dict[str, Any]:
         """Read the summary of the training; raise OSError or ValueError if this is not possible."""
-        return json.loads(self.training.read_text(encoding="utf-8"))
+        return _read_object(self.training)
 
     def write_training(self, selection: Predictions, reported: Predictions, summary: dict[str, Any]) -> None:
         """Write the predictions and the summary of a training."""
@@ -119,3 +119,10 @@ class JobFolder:
     def write_statistics(self, units: Sequence[str], statistics: SufficientStatistics) -> None:
         """Write the sufficient statistics of the score."""
         job_statistics.save(self.statistics, units, statistics)
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    return values

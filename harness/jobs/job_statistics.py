@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 from harness.utils.errors import FramelightError
+from harness.utils.npz import read_arrays
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from harness.metrics.unit_statistics import SufficientStatistics
 
 RERUN_HINT = "run its recipe again"
+BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
+"""Shape of the statistics of one unit, by output; see `harness.metrics.unit_statistics`."""
+MAX_COUNT = 2**40
+"""Largest number of rows of a unit, and largest sum; sums over units must not overflow."""
 
 JobStatistics = tuple[tuple[str, ...], "SufficientStatistics"]
 """Names of a job's units, and their statistics."""
@@ -26,19 +32,62 @@ def save(file: Path | IO[bytes], units: Sequence[str], statistics: SufficientSta
     np.savez_compressed(file, **arrays)
 
 
-def load(path: Path) -> JobStatistics:
-    """Read the names of units and their statistics; raise FramelightError if the file cannot be read."""
-    import numpy as np
+def load(path: Path, task: str | None = None) -> JobStatistics:
+    """Read the names of units and their statistics.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    task : str, optional
+        Task of the job. Default: any that has these statistics.
+
+    Raises
+    ------
+    FramelightError
+        If the file cannot be read, or its arrays are not statistics of the task.
+    """
     from harness.metrics.unit_statistics import SufficientStatistics
 
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        units = tuple(map(str, arrays.pop("units")))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        arrays = read_arrays(path)
+        units = _pop_units(arrays)
+        _check_arrays(arrays, len(units), task)
+    except (OSError, ValueError) as error:
         raise FramelightError(f"{path}: cannot read a job's statistics ({error}); {RERUN_HINT}") from error
     return units, SufficientStatistics("mtl" if len(arrays) > 1 else next(iter(arrays)), arrays)
+
+
+def _pop_units(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
+    units = arrays.pop("units", None)
+    if units is None or units.dtype.kind != "U" or units.ndim != 1:
+        raise ValueError("it has no names of units")
+    names = tuple(map(str, units))
+    if len(set(names)) != len(names):
+        raise ValueError("a unit occurs twice")
+    return names
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None) -> None:
+    """Raise ValueError unless there is one valid array of each output of the task."""
+    from harness.metrics.tasks import TASKS
+
+    expected = {output.name for output in TASKS[task].outputs} if task in TASKS else set(arrays)
+    if not arrays or set(arrays) != expected or not expected <= BLOCK_SHAPES.keys():
+        names = ", ".join(sorted(expected)) or "some output"
+        raise ValueError(f"it has statistics of {', '.join(sorted(arrays)) or 'nothing'}, not of {names}")
+    for name, values in arrays.items():
+        if values.shape != (units, *BLOCK_SHAPES[name]) or not _is_valid(values, name):
+            raise ValueError(f"its statistics of {name} are not those of {units} units")
+
+
+def _is_valid(values: np.ndarray, block: str) -> bool:
+    """Whether counts are neither negative nor huge; for `va`, see `MOMENTS`: n, means, and sums of squares too."""
+    if block != "va":
+        return values.dtype.kind in "iu" and bool(((values >= 0) & (values <= MAX_COUNT)).all())
+    if values.dtype.kind != "f" or not (abs(values) <= MAX_COUNT).all():  # NaN is not either
+        return False
+    return bool((values[..., [0, 3, 4]] >= 0).all() and (values[..., 0] % 1 == 0).all())
 
 
 def reorder(names: Sequence[str], statistics: SufficientStatistics, units: Sequence[str]) -> SufficientStatistics:

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.data.dataset import Labels
 from harness.features.entry import FeatureEntry
+from harness.utils.npz import read_arrays
 
 FramesBySequence = Mapping[str, np.ndarray]
 """Frame numbers of the crops of each sequence, ascending int32 [n]."""
@@ -49,11 +50,28 @@ class Predictions:
 
     @staticmethod
     def load(path: Path) -> Predictions:
-        """Read predictions that `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return Predictions(
-                tuple(str(name) for name in file["sequences"]), file["lengths"], file["frames"], file["outputs"]
-            )
+        """Read predictions that `save` wrote; raise OSError or ValueError if this is not possible."""
+        arrays = read_arrays(path)
+        missing = sorted({"sequences", "lengths", "frames", "outputs"} - arrays.keys())
+        if missing:
+            raise ValueError(f"no {', '.join(missing)} in it")
+        predictions = Predictions(
+            tuple(map(str, arrays["sequences"].ravel())), arrays["lengths"], arrays["frames"], arrays["outputs"]
+        )
+        if not predictions._is_consistent():
+            raise ValueError("its arrays do not fit each other")
+        return predictions
+
+    def _is_consistent(self) -> bool:
+        """Whether types and shapes are those of the class, and the lengths add up."""
+        lengths, frames, outputs = self.lengths, self.frames, self.outputs
+        return (
+            [array.dtype.kind for array in (lengths, frames, outputs)] == ["i", "i", "f"]
+            and (lengths.shape, frames.ndim, outputs.ndim) == ((len(self.sequences),), 1, 2)
+            and bool((lengths >= 0).all())
+            and int(lengths.sum()) == len(frames) == len(outputs)
+            and bool(np.isfinite(outputs).all())
+        )
 
     def slices(self, sequences: np.ndarray) -> list[slice]:
         """Return the rows of some sequences, which are given by index."""

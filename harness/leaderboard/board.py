@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.leaderboard.row_types import BoardRow
 from harness.leaderboard.rows import board_key
@@ -24,7 +24,9 @@ from harness.leaderboard.table_layout import (
     wrap_sentence,
 )
 from harness.utils.errors import unknown_name_error
+from harness.utils.escaping import escape_csv, escape_markdown, escape_text, map_text
 
+Row = TypeVar("Row", bound=BoardRow)
 FORMATS = ("table", "csv", "json", "md")
 MARKDOWN_WIDTH = 10_000
 """Characters of a line in Markdown, which is not wrapped."""
@@ -166,6 +168,12 @@ class Boards:
         return "\n\n".join([*parts, *([legend] if legend else [])] or [self.empty]) + "\n"
 
 
+def escape_rows(rows: Sequence[Row], form: str) -> Sequence[Row]:
+    """Escape the texts of rows for a format, before anything is derived from them; CSV is escaped cell by cell."""
+    escape = {"table": escape_text, "md": escape_markdown}.get(form)
+    return rows if escape is None else [map_text(row, escape) for row in rows]
+
+
 def as_json(rows: Sequence[BoardRow]) -> str:
     """Format rows as a JSON list of objects; floats have six decimals, except in settings of heads."""
     objects = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
@@ -178,7 +186,7 @@ def as_csv(rows: Sequence[BoardRow], fields: Sequence[str]) -> str:
     names = sorted({name for values in metrics for name in values})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*fields, *(f"metrics.{name}" for name in names)])
+    writer.writerow([*fields, *(escape_csv(f"metrics.{name}") for name in names)])
     for row, values in zip(rows, metrics):
         writer.writerow(
             [_csv_cell(getattr(row, name)) for name in fields] + [_csv_cell(values.get(name)) for name in names]
@@ -192,10 +200,10 @@ def _csv_cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return " ".join(f"{name}={_format_setting(item)}" for name, item in value.items())
+        return escape_csv(" ".join(f"{name}={_format_setting(item)}" for name, item in value.items()))
     if isinstance(value, list):
-        return " ".join(map(str, value))
-    return f"{_round_floats(value):.6f}" if isinstance(value, float) else str(value)
+        return escape_csv(" ".join(map(str, value)))
+    return f"{_round_floats(value):.6f}" if isinstance(value, float) else escape_csv(str(value))
 
 
 def _format_setting(setting: Any) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +17,11 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import wrap_sentence
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
+from harness.tracking.reader import warn_unreadable
 from harness.tracking.records import Record
+from harness.utils.console import terminal_size
+from harness.utils.errors import FramelightError
+from harness.utils.escaping import escape_text
 from harness.utils.store import Store
 from harness.utils.text import markdown_table, ruled_table
 
@@ -42,10 +44,6 @@ def format_published_costs(markdown: bool = False, width: int = 100) -> str:
     if markdown:
         return f"### {COSTS_TITLE}\n\n{markdown_table(COSTS_HEADER, rows, right=range(1, len(COSTS_HEADER)))}"
     return "\n".join([wrap_sentence(COSTS_TITLE, width), "", *ruled_table([COSTS_HEADER, *rows])])
-
-
-MAX_WIDTH = 140
-"""Characters of a line at most, however wide the terminal is."""
 
 
 def board_rows(
@@ -107,7 +105,7 @@ def format_leaderboard(
     str
         The text.
     """
-    width, is_terminal = _terminal_size(plain)
+    width, is_terminal = terminal_size(plain)
     text = render(rows, format, width, is_terminal).rstrip("\n")
     if with_costs and format in ("table", "md"):
         text += f"\n\n{format_published_costs(format == 'md', width)}"
@@ -120,7 +118,7 @@ def format_optimism(store: Store, task: str | None = None, format: str = "table"
     rows = optimism_rows(records, task, _open_significance_cache(store))
     if not rows and format in ("table", "md"):
         return _suggest_other_protocol(store, [record for record in records if task in (None, record.task)])
-    return render_optimism(rows, format, _terminal_size(plain)[0]).rstrip("\n")
+    return render_optimism(rows, format, terminal_size(plain)[0]).rstrip("\n")
 
 
 def format_causal(
@@ -158,7 +156,7 @@ def format_causal(
     if not rows and format in ("table", "md"):
         of_task = "" if task is None else f" of task {task}"
         return f"nothing to replay: no run in {store}{of_task} has stored predictions on videos that are available"
-    return render_causal(rows, format, _terminal_size(plain)[0]).rstrip("\n")
+    return render_causal(rows, format, terminal_size(plain)[0]).rstrip("\n")
 
 
 def format_cost(
@@ -167,13 +165,7 @@ def format_cost(
     """Format accuracy and cost of exported files, and draw them to `plot`."""
     from harness.leaderboard import cost
 
-    return cost.format_cost_boards(store, plot, task, format, _terminal_size(plain)[0])
-
-
-def _terminal_size(plain: bool) -> tuple[int, bool]:
-    """Return the width in characters, and whether the output is a terminal."""
-    terminal = sys.stdout.isatty() and not plain
-    return min(shutil.get_terminal_size((100, 24)).columns, MAX_WIDTH) if terminal else 100, terminal
+    return cost.format_cost_boards(store, plot, task, format, terminal_size(plain)[0])
 
 
 def _open_significance_cache(
@@ -195,7 +187,7 @@ def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
     runs = [record for record in records if record.kind == "run" and record.status == "finished"]
     protocols = {record.protocol for record in runs}
     missing = "published" if protocols != {"published"} else "held-out"
-    recipe = min((record.recipe for record in runs if record.recipe), default="RECIPE")
+    recipe = escape_text(min((record.recipe for record in runs if record.recipe), default="RECIPE"))
     return (
         f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
         f"under the other protocol, for example:\n"
@@ -204,8 +196,15 @@ def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
 
 
 def _stored_records(store: Store) -> list[Record]:
-    folders = [JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))]
-    return [folder.read_record() for folder in folders if folder.has_record()]
+    """Read the records of the jobs in a store; those that cannot be read are left out with a warning."""
+    stored, faults = [], []
+    for folder in (JobFolder(path) for path in sorted(store.jobs.glob("[!.]*"))):
+        try:
+            stored += [folder.read_record()] if folder.has_record() else []
+        except FramelightError as error:
+            faults.append(str(error))
+    warn_unreadable(faults, f"{{}} in {store.jobs}")
+    return stored
 
 
 def list_best_figures(store: Store, records: Iterable[Record]) -> list[str]:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from functools import partial
 
-from harness.leaderboard.board import Board, Boards
+from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.causal import CausalRow
 from harness.leaderboard.columns import (
     MARKS,
@@ -75,6 +75,7 @@ DROPPED, DROPPED_LAST = (
 
 def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
     """Format the rows of `causal_rows`; see `Boards.render`."""
+    rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)).render(
         form, width
     )

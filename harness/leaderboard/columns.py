@@ -10,6 +10,7 @@ from harness.leaderboard.differing_settings import shortest_distinguishing
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.leaderboard.rows import display_key, row_key
 from harness.leaderboard.table_layout import FULL_WORDING, Column, Wording
+from harness.utils.text import format_count, format_percent
 
 RANDOM_SUFFIX = " (random)"
 SHORT_WORDS = {
@@ -205,16 +206,3 @@ def format_number(value: float | None) -> str:
 def format_p_value(p: float | None) -> str:
     """Format a p-value with three decimals, `<0.001` below that, or `-` if it is missing."""
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
-def format_percent(share: float | None) -> str:
-    """Format a fraction as a percentage with one decimal, or `-` if it is missing."""
-    return "-" if share is None else f"{100 * share:.1f}%"
-
-
-def format_count(count: int) -> str:
-    """Format a number of parameters or operations with a suffix, such as `1.43k`; `-` for 0."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= 0.9995 * size:
-            return f"{count / size:#.3g}".rstrip(".") + unit
-    return str(count) if count else "-"

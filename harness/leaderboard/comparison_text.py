@@ -10,6 +10,8 @@ from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
+from harness.metrics.paired_tests import PairedTestResult
+from harness.utils.escaping import escape_text, map_text
 from harness.utils.text import align_columns, plural
 
 WIDTH = 100
@@ -33,6 +35,7 @@ def format_comparison(comparison: Comparison, width: int = WIDTH) -> str:
     str
         The text, without a newline at its end.
     """
+    comparison = map_text(comparison, escape_text)
     runs = [_format_run("A", comparison.first), _format_run("B", comparison.second)]
     parts = [
         join_phrases(_title_phrases(comparison), width),
@@ -59,7 +62,7 @@ def verdict(comparison: Comparison) -> str:
             f"{better} is better than {worse} by {abs(test.difference):.3f} {name} "
             f"(95% CI of A - B {_format_interval(comparison.metric)}, p = {_format_p_value(test.p)})."
         )
-        if test.low is not None and test.high is not None and test.low <= 0 <= test.high:
+        if interval_disagrees(test):
             text += "\nThe 95% CI includes 0 although the test is significant: treat the difference as inconclusive."
         return text
     units = plural(comparison.units, comparison.first.unit, "d")
@@ -68,7 +71,20 @@ def verdict(comparison: Comparison) -> str:
         if comparison.detectable is not None
         else f"With {units} no difference can be significant."
     )
-    return f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
+    text = f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
+    if interval_disagrees(test):
+        text += (
+            f"\nThe 95% CI of A - B {_format_interval(comparison.metric)} excludes 0 although the test is not "
+            "significant: treat the difference as inconclusive."
+        )
+    return text
+
+
+def interval_disagrees(test: PairedTestResult) -> bool:
+    """Return whether the test is significant but the 95% CI includes 0, or the test is not but the CI excludes 0."""
+    if test.low is None or test.high is None:
+        return False
+    return (test.low <= 0 <= test.high) == (test.p <= SIGNIFICANCE_LEVEL)
 
 
 def _title_phrases(comparison: Comparison) -> list[str]:
@@ -77,7 +93,8 @@ def _title_phrases(comparison: Comparison) -> list[str]:
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
     units = plural(comparison.units, row.unit, "d")
     trainings = [f"{comparison.trainings} trainings of the backbone"] if comparison.trainings > 1 else []
-    return [f"{TITLES[row.task]} on {row.dataset}", f"{row.split} split", units, *trainings, seeds]
+    title = f"{TITLES.get(row.task, row.task)} on {row.dataset}"
+    return [title, f"{row.split} split", units, *trainings, seeds]
 
 
 def _format_run(name: str, row: LeaderboardRow) -> str:
@@ -106,6 +123,9 @@ def _format_table(comparison: Comparison, width: int) -> str:
     lines = [["", "A", "B", "A - B", "95% CI", "p-value", ""]]
     for part in (comparison.metric, *comparison.parts):
         is_significant_part = part is not comparison.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL
+        marks = "*" if is_significant_part else ""
+        marks += "i" if interval_disagrees(part.paired) else ""
+        marks += "u" if part.undefined else ""
         lines.append(
             [
                 part.name,
@@ -114,15 +134,26 @@ def _format_table(comparison: Comparison, width: int) -> str:
                 f"{part.paired.difference:+.3f}",
                 _format_interval(part),
                 _format_p_value(part.paired.p),
-                ("*" if is_significant_part else "") + ("u" if part.undefined else ""),
+                marks,
             ]
         )
     legend = [f"p-value: paired permutation test over {comparison.first.unit}s"]
     if _has_mark(lines, "*"):
         legend.append(f"* significant after Holm correction over the parts shown (alpha {SIGNIFICANCE_LEVEL:g})")
+    if _has_mark(lines, "i"):
+        legend.append("i: inconclusive, because only one of CI and p-value shows a difference")
     if _has_mark(lines, "u"):
         legend.append("u: undefined in some seed, counted as 0")
-    return "\n".join([*align_columns(lines), join_phrases(legend, width)])
+    table = align_columns(lines)
+    if max(map(len, table)) > width:
+        table = align_columns([_tighten(cells) for cells in lines], left={0, 5})
+    return "\n".join([*table, join_phrases(legend, width)])
+
+
+def _tighten(cells: Sequence[str]) -> list[str]:
+    """Shorten a row for narrow terminals: marks directly behind the p-value, no spaces in intervals."""
+    *others, interval, p, marks = cells
+    return [*others, interval.replace(", ", ","), f"{p:6}{marks}".replace("-value", "")]
 
 
 def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:

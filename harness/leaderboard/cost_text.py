@@ -6,19 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness.leaderboard.board import Board, Boards
-from harness.leaderboard.columns import (
-    format_count,
-    format_interval,
-    format_number,
-    format_percent,
-    name_columns,
-    sign_option,
-)
+from harness.leaderboard.board import Board, Boards, escape_rows
+from harness.leaderboard.columns import format_interval, format_number, name_columns, sign_option
 from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
-from harness.utils.text import plural
+from harness.utils.text import format_count, format_megabytes, format_percent, plural
 
 
 @dataclass(kw_only=True)
@@ -126,6 +119,7 @@ MORE_NOTE = "All columns, with 95th percentiles, memory and MACs: --format md, c
 
 def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
     """Format the rows of `harness.leaderboard.cost.cost_rows`; see `Boards.render`."""
+    rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 
@@ -164,10 +158,10 @@ def _columns(rows: Sequence[CostRow], wording: Wording) -> list[Column]:
         Column("agreement", lambda row: format_percent(row.agreement), right=True),
         Column("ms, 1 thread" if not short else "ms", one_thread, right=True),
         Column("ms, 2 threads", partial(_format_latency, threads=2, short=short), right=True),
-        Column("MB", lambda row: "-" if row.size is None else f"{row.size / 1e6:.2f}", right=True),
+        Column("MB", lambda row: "-" if row.size is None else format_megabytes(row.size), right=True),
         Column("memory", lambda row: "-" if row.memory is None else f"{row.memory:.0f} MiB", right=True),
         Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
-        Column("MACs", lambda row: "-" if row.macs is None else format_count(row.macs), right=True),
+        Column("MACs", lambda row: format_count(row.macs), right=True),
         *([device] if len(device_numbers) > 1 else []),
         *([seed] if len({row.seed for row in rows} - {None}) > 1 else []),
         Column("run id", lambda row: row.run_id[:6]),

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 from harness.jobs.frozen_selection import verify_model_files, verify_predictions
 from harness.jobs.job import Configuration, parse_configuration
@@ -62,7 +61,7 @@ class FinishedRun:
         verify_predictions(self.folder, self.record.job_id, self.rerun_hint)
         try:
             return Predictions.load(path)
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise FramelightError(f"{path} cannot be read ({error}); {self.rerun_hint}") from error
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from harness.leaderboard.board import Board, Boards
+from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.columns import format_interval, format_p_value, format_smoothing, name_columns, sign_option
 from harness.leaderboard.repetitions import pair_jobs
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
@@ -197,6 +197,7 @@ DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run i
 
 def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int = 100) -> str:
     """Format the rows of `optimism_rows`; see `Boards.render`."""
+    rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)
 
 

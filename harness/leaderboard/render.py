@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from harness.leaderboard.board import FORMATS, Boards
+from harness.leaderboard.board import FORMATS, Boards, escape_rows
 from harness.leaderboard.differing_settings import unique_prefix
 from harness.leaderboard.row_types import CONFIGURATION_FIELDS, LeaderboardRow
 from harness.leaderboard.table import board_legend, make_board
@@ -70,6 +70,7 @@ def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100
     InputError
         If the format is unknown.
     """
+    rows = escape_rows(rows, form)
     run_length = unique_prefix(row.run_id for row in rows if row.kind != "published")
     return Boards(
         rows=rows,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill, wrap
 from typing import Any
 
 from harness.jobs.job_folder import JobFolder
@@ -13,6 +13,7 @@ from harness.leaderboard.columns import format_smoothing
 from harness.leaderboard.repetitions import group_by_training, training_indices
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.table_layout import join_phrases, wrap_sentence
 from harness.metrics.intervals import Interval, confidence_interval
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
@@ -20,11 +21,11 @@ from harness.metrics.variance_components import VarianceComponents, variance_com
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import FLAGS, Record
+from harness.utils.escaping import escape_text, map_text
 from harness.utils.hashing import flatten
 from harness.utils.store import Store
-from harness.utils.text import align_columns, plural
+from harness.utils.text import align_columns, format_megabytes, format_three_digits, plural
 
-WIDTH = 80
 HIDDEN_SETTINGS = ("kind", "task", "data", "entry", "features")
 """Settings that are shown elsewhere, or that identify data by a hash."""
 
@@ -137,7 +138,8 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     statistics = [cache.statistics(record)[1] for record in records]
     groups = training_indices([(record, record) for record in records]) if records[0].training is not None else None
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
-    names = [main, *(name for name in score(statistics[0]).metrics if name != main)]
+    others = set.intersection(*(set(record.metrics) for record in records)) - {main}
+    names = [main, *(name for name in score(statistics[0]).metrics if name in others)]
     metrics = tuple(
         MetricSummary(
             name,
@@ -154,22 +156,38 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     return RunSummary(records, metrics, exports, folders, runs, uri)
 
 
-def format_run(summary: RunSummary) -> str:
-    """Format a run for a terminal, in lines of at most about 100 characters."""
+def format_run(summary: RunSummary, width: int = 100) -> str:
+    """Format a run for a terminal.
+
+    Parameters
+    ----------
+    summary : RunSummary
+    width : int, default=100
+        Characters to which lines of text are wrapped; tables and names of files are not.
+
+    Returns
+    -------
+    str
+        The text, without a newline at its end.
+    """
+    summary = map_text(summary, escape_text)
     first = summary.records[0]
     blocks = [
-        f"run {first.group_id}: {first.task} on {first.dataset}, {first.split} split, {first.protocol} protocol",
-        _format_fields(_iter_configuration(first)),
+        wrap_sentence(
+            f"run {first.group_id}: {first.task} on {first.dataset}, {first.split} split, {first.protocol} protocol",
+            width,
+        ),
+        _format_fields(_iter_configuration(first), width),
         _format_seeds(summary),
-        *_format_thresholds(summary.records),
-        _format_metrics(summary),
-        _format_cost(summary.exports, first.group_id),
-        _format_files(summary),
+        *_format_thresholds(summary.records, width),
+        _format_metrics(summary, width),
+        _format_cost(summary.exports, first.group_id, width),
+        _format_files(summary, width),
     ]
     warnings = [f"note: {FLAGS[flag]}" for flag in first.flags if flag in FLAGS]
     if first.protocol == "published":
         warnings.append("note: selected on the reported split itself, so its score is optimistic")
-    return "\n\n".join([*blocks, *warnings])
+    return "\n\n".join([*blocks, *(wrap_sentence(warning, width) for warning in warnings)])
 
 
 def _iter_configuration(record: Record) -> list[tuple[str, str]]:
@@ -196,9 +214,19 @@ def _format_setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _format_fields(fields: Sequence[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in fields)
-    return "\n".join(f"  {name:<{width}}  {value}" for name, value in fields)
+def _format_fields(fields: Sequence[tuple[str, str]], width: int) -> str:
+    column = max(len(name) for name, _ in fields)
+    return "\n".join(
+        fill(
+            value,
+            width,
+            initial_indent=f"  {name:<{column}}  ",
+            subsequent_indent=" " * (column + 4),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, value in fields
+    )
 
 
 def _format_seeds(summary: RunSummary) -> str:
@@ -242,19 +270,18 @@ def _repetition_key(record: Record) -> str:
     return str(record.seed) if record.training is None else f"t{record.training}-s{record.seed}"
 
 
-def _format_thresholds(records: Sequence[Record]) -> Iterator[str]:
+def _format_thresholds(records: Sequence[Record], width: int) -> Iterator[str]:
     lines: list[str] = []
     for record in records:
         if record.thresholds is not None:
             units = ", ".join(f"{name} {value:g}" for name, value in zip(ACTION_UNITS, record.thresholds))
-            lines += wrap(
-                f"seed {_repetition(record)}: {units}", WIDTH, initial_indent="  ", subsequent_indent=" " * 10
-            )
+            text = f"seed {_repetition(record)}: {units}"
+            lines += wrap(text, width, initial_indent="  ", subsequent_indent=" " * 10)
     if lines:
         yield "\n".join(["decision thresholds", *lines])
 
 
-def _format_metrics(summary: RunSummary) -> str:
+def _format_metrics(summary: RunSummary, width: int) -> str:
     rows = [("metric", "value", "95% CI", "")]
     for metric in summary.metrics:
         low, high = metric.interval.low, metric.interval.high
@@ -265,22 +292,21 @@ def _format_metrics(summary: RunSummary) -> str:
     unit = summary.records[0].unit
     repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
     over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
-    return f"scores on the reported split; 95% CI: studentized bootstrap over {over}\n" + _indent(
-        line.rstrip() for line in align_columns(rows, {0, 3})
-    )
+    title = ["scores on the reported split", f"95% CI: studentized bootstrap over {over}"]
+    return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 3}))
 
 
-def _format_cost(exports: Sequence[ExportRecord], run: str) -> str:
+def _format_cost(exports: Sequence[ExportRecord], run: str, width: int) -> str:
     if not exports:
-        return f"cost: not measured; framelight export {run} --out DIR measures it"
+        return join_phrases(["cost: not measured", f"framelight export {run} --out DIR measures it"], width)
     rows = [("cost of exported files", "MB", "ms, 1 thread", "memory MiB", "score")]
     for export in exports:
         latency = export.latency.get("1", {}).get("median")
         rows.append(
             (
                 f"{export.format} {export.precision}",
-                f"{export.size / 1e6:.2f}",
-                "-" if latency is None else f"{latency:.3g}",
+                format_megabytes(export.size),
+                "-" if latency is None else format_three_digits(latency),
                 "-" if export.memory is None else f"{export.memory:.0f}",
                 "-" if export.value is None else f"{export.value:.3f}",
             )
@@ -288,18 +314,17 @@ def _format_cost(exports: Sequence[ExportRecord], run: str) -> str:
     return "\n".join(align_columns(rows, 1))
 
 
-def _format_files(summary: RunSummary) -> str:
+def _format_files(summary: RunSummary, width: int) -> str:
     rows = []
     for record, folder in zip(summary.records, summary.folders):
         figures = len(list(JobFolder(folder).pictures.glob("*.png")))
-        shown = str(folder) if folder.is_dir() else f"{folder} (not in this store)"
-        rows.append(
-            (f"files, seed {_repetition(record)}", shown + (f", with {plural(figures, 'figure')}" if figures else ""))
-        )
+        path, seed = escape_text(str(folder)), _repetition(record)
+        shown = path if folder.is_dir() else f"{path} (not in this store)"
+        rows.append((f"files, seed {seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
         if record.job_id in summary.mlflow_runs:
             rows.append((f"MLflow, seed {_repetition(record)}", f"run {summary.mlflow_runs[record.job_id]}"))
     rows.append(("tracked at", f"{summary.tracking_uri} (framelight ui opens it)"))
-    return _format_fields(rows)
+    return _format_fields(rows, width)
 
 
 def _indent(lines: Iterable[str]) -> str:

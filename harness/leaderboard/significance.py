@@ -8,7 +8,6 @@ numpy is imported only if a result is not in the cache.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import math
 import time
@@ -27,6 +26,8 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
+from harness.utils.json_checks import is_number, optional
+from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class SignificanceCache:
         def compute() -> dict[str, Any]:
             from harness.metrics.intervals import confidence_interval
 
-            statistics = self._load_aligned(files)
+            statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
                 return {"low": None, "high": None}
             groups = trainings[0] if trainings else None
@@ -166,7 +167,7 @@ class SignificanceCache:
             from harness.metrics.paired_tests import paired_permutation_test
             from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
-            statistics = self._load_aligned(files)
+            statistics = self._load_aligned(files, pairs[0])
             if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
                 return {}
             sides = statistics[::2], statistics[1::2]
@@ -212,7 +213,7 @@ class SignificanceCache:
                 f"{' nor on the tracking server' if self._fetch is not None else ''}; "
                 "name the store of the job with --store, or run its recipe again"
             )
-        return self._loaded(path)
+        return self._loaded(path, job.task)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """Return the file of each job and its SHA-256; empty if one is missing."""
@@ -254,11 +255,15 @@ class SignificanceCache:
         if job_id in self._extra_paths:
             return self._extra_paths[job_id]
         path = self._job_path(job_id)
-        return path if path.is_file() else self._store.significance / "statistics" / f"{job_id}.npz"
+        return path if path.is_file() else self._store.fetched_statistics(job_id)
 
-    def _load_aligned(self, files: Sequence[tuple[Path, str]]) -> list[SufficientStatistics] | None:
-        """Load statistics with their units in the same order; None if units differ."""
-        loaded = [self._loaded(path) for path, _ in files]
+    def _load_aligned(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
+        """Load statistics for the metric of a job, with their units in the same order; None if units differ."""
+        from harness.metrics.pooled_scores import score
+
+        loaded = [self._loaded(path, job.task) for path, _ in files]
+        if job.metric not in score(loaded[0][1]).metrics:
+            raise FramelightError(f"{files[0][0]}: no statistics of {job.metric}; {RERUN_HINT}")
         units = sorted(loaded[0][0])
         if any(sorted(names) != units for names, _ in loaded):
             return None
@@ -278,8 +283,8 @@ class SignificanceCache:
     def _get_or_compute(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
-            cached = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS:
+            cached = read_json(path)
+            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS and all(map(_is_number, cached.values())):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -299,6 +304,9 @@ def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[list[int]]:
     """Return the number of the training of each pair, see `training_indices`; nothing if no backbone has several."""
     has_several = any(job.training is not None for pair in pairs for job in pair)
     return [training_indices(pairs)] if has_several else []
+
+
+_is_number = optional(is_number)
 
 
 def _finite_or_none(value: float | None) -> float | None:

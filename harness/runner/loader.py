@@ -57,6 +57,13 @@ def recipe_names(kind: type | None = None) -> list[str]:
     return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
 
 
+def recipe_minutes(name: str) -> float | None:
+    """Return about how many minutes a recipe of `experiments` takes, see `MINUTES` there; None if not measured."""
+    from experiments._durations import MINUTES
+
+    return MINUTES.get(name)
+
+
 def find_recipe(
     name: str,
     kind: type[AnyRecipe] = Recipe,  # type: ignore[assignment]  # mypy has no defaults for type variables

@@ -28,6 +28,7 @@ from harness.runner.search_space import SearchSpace
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
+from harness.utils.json_checks import is_count
 from harness.utils.locks import entry_lock
 from harness.utils.store import Store
 
@@ -39,6 +40,8 @@ PRUNER_STARTUP_TRIALS = 5
 """Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
 """Consecutive failures, and at least one batch, that end the search, as the cause is not a single trial."""
+MAX_TRIALS = 1_000_000
+"""Numbers of trials at most."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
@@ -141,13 +144,29 @@ class GridSearch:
         """Return the trials to run: the rest of an interrupted batch, or a new batch."""
         trials = self._trials()
         if any(trial.state == TrialState.RUNNING for trial in trials):
-            first, size = trials[-1].user_attrs["batch"]
+            first, size = self._batch_of(trials[-1])
         else:
             first, size = len(trials), min(self.settings.batch, self._count_remaining(trials))
         while len(trials) < first + size:
             self.study.add_trial(self._propose_trial(trials, {"batch": [first, size]}))
             trials = self._trials()
         return [trial for trial in trials[first:] if trial.state == TrialState.RUNNING]
+
+    def _batch_of(self, trial: FrozenTrial) -> tuple[int, int]:
+        """Return the number of the first trial of a trial's batch, and the size of the batch.
+
+        Raises
+        ------
+        FramelightError
+            If this is not a trial of Framelight.
+        """
+        batch = trial.user_attrs.get("batch")
+        if not isinstance(batch, list) or len(batch) != 2 or not all(map(is_count, batch)) or max(batch) > MAX_TRIALS:
+            raise FramelightError(
+                f"{self.database}: trial {trial.number} of study {self.name} has no batch, so Framelight did not write "
+                "it; choose another store with --store DIR"
+            )
+        return batch[0], batch[1]
 
     def _propose_trial(self, trials: list[FrozenTrial], attributes: dict[str, object]) -> FrozenTrial:
         """Sample the next trial on a copy of the study, so that it can be added to the study atomically."""
@@ -183,7 +202,7 @@ class GridSearch:
         trials = self._trials()
         trial = trials[number]
         self._report_values(trial, {epoch: value})
-        first, _ = trial.user_attrs["batch"]
+        first, _ = self._batch_of(trial)
         completed = [t.intermediate_values for t in trials[:first] if t.state == TrialState.COMPLETE]
         best = max([value, *trial.intermediate_values.values()])
         return median_pruner(best, completed, epoch)
@@ -201,8 +220,7 @@ class GridSearch:
         """
         value = record.selection[record.metric] if record.status == "finished" else None
         if value is not None and self.settings.pruner != "none":
-            history = JobFolder(self._trial_job(trial).folder).read_training()["history"]
-            self._report_values(self._trials()[trial.number], {epoch["epoch"]: epoch["value"] for epoch in history})
+            self._report_values(self._trials()[trial.number], _read_history(JobFolder(self._trial_job(trial).folder)))
         self.study.tell(trial.number, value, state=TRIAL_STATES[record.status])
 
     def _best_trial(self) -> FrozenTrial:
@@ -232,6 +250,14 @@ def median_pruner(best: float, completed: Sequence[dict[int, float]], epoch: int
     """
     values = [trial[epoch] for trial in completed if epoch in trial]
     return len(completed) >= PRUNER_STARTUP_TRIALS and len(values) > 0 and best < median(values)
+
+
+def _read_history(files: JobFolder) -> dict[int, float]:
+    """Read the value of each epoch in the summary of a training."""
+    try:
+        return {int(epoch["epoch"]): float(epoch["value"]) for epoch in files.read_training()["history"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FramelightError(f"{files.training} cannot be read ({error}); delete {files.path}") from error
 
 
 def _delete_pruned_result(job: Job) -> None:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from harness.utils.files import write_json
+from harness.utils.json_checks import Check, find_faults, is_count, is_number, is_text, mapping_of, optional
+from harness.utils.json_text import read_json
+from harness.utils.names import is_id
 from harness.utils.store import Store
 
 SCHEMA = 1
@@ -87,7 +88,7 @@ class ExportRecord:
 
 def export_folder(store: Store, job_id: str) -> Path:
     """Return the folder with the export records of a job."""
-    return store.exports / job_id
+    return store.exported(job_id)
 
 
 def write(store: Store, exported: ExportRecord) -> Path:
@@ -110,7 +111,43 @@ def read_exports(store: Store) -> Iterator[ExportRecord]:
 
 def _read(path: Path) -> ExportRecord | None:
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return ExportRecord(**values) if values.pop("schema", None) == SCHEMA else None
-    except (OSError, ValueError, TypeError, AttributeError):
+        values = read_json(path)
+    except (OSError, ValueError):
         return None
+    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA or not values.keys() <= FIELDS.keys():
+        return None
+    if find_faults(values, FIELDS) or values.get("job_id") != path.parent.name:
+        return None
+    try:
+        return ExportRecord(**values)
+    except TypeError:  # fields are missing
+        return None
+
+
+_ID: Check = (is_id, "an id")
+_TEXT: Check = (is_text, "text")
+_COUNT: Check = (is_count, "a whole number from 0")
+_NUMBER: Check = (optional(is_number), "a number")
+FIELDS: Mapping[str, Check] = {
+    "job_id": _ID,
+    "group_id": _ID,
+    "format": _ID,
+    "precision": _ID,
+    "sha256": _ID,
+    "task": _TEXT,
+    "file": _TEXT,
+    "device": _TEXT,
+    "metric": _TEXT,
+    "size": _COUNT,
+    "parameters": _COUNT,
+    "crops": _COUNT,
+    "macs": (optional(is_count), "a whole number from 0"),
+    "versions": (mapping_of(is_text), "versions by package"),
+    "latency": (mapping_of(mapping_of(is_number)), "milliseconds by number of threads"),
+    "memory": _NUMBER,
+    "value": _NUMBER,
+    "run_value": _NUMBER,
+    "largest": _NUMBER,
+    "agreement": _NUMBER,
+}
+"""Check of each field of an `ExportRecord`, as a JSON value."""

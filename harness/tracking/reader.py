@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,14 @@ from urllib.parse import quote
 from harness.tracking.location import Location
 from harness.tracking.records import Record
 from harness.tracking.serialization import JOB_TAG, RunTags, record_from_tags
+from harness.utils.escaping import escape_text
 
+logger = logging.getLogger(__name__)
+
+MAX_FAULTS_SHOWN = 3
+"""Records that cannot be read and are named in a warning."""
+MAX_FAULT_LENGTH = 240
+"""Characters about each of them."""
 _REQUIRED_COLUMNS = {
     "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id"},
     "tags": {"run_uuid", "key", "value"},
@@ -41,6 +49,7 @@ def query_tagged_runs(database: Path) -> RunTags | None:
     """
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as connection:
+            connection.text_factory = lambda data: data.decode("utf-8", "replace")
             if not all(_has_columns(connection, table, columns) for table, columns in _REQUIRED_COLUMNS.items()):
                 return None
             runs: dict[str, tuple[str, str, dict[str, str]]] = {}
@@ -71,10 +80,40 @@ def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
 
 
 def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
-    """Return the light records of all finished and failed jobs at a location; pruned trials are left out."""
-    ended = [(run, tags) for run, status, tags in read_runs(location, fetch_runs) if status in ("FINISHED", "FAILED")]
-    records = [record_from_tags(tags, f"run {run} at {location.uri}") for run, tags in ended]
-    return [record for record in records if record is not None]
+    """Return the light records of all finished and failed jobs at a location; pruned trials are left out.
+
+    Records that cannot be read are left out, with one warning that names them.
+    """
+    records, faults = [], []
+    for run, status, tags in read_runs(location, fetch_runs):
+        if status not in ("FINISHED", "FAILED"):
+            continue
+        try:
+            record = record_from_tags(tags)
+        except ValueError as error:
+            faults.append(f"run {run}: {error}")
+        else:
+            records += [] if record is None else [record]
+    warn_unreadable(faults, f"tracked {{}} at {location.uri}")
+    return records
+
+
+def warn_unreadable(faults: Sequence[str], what: str) -> None:
+    """Log one warning for records that are left out.
+
+    Parameters
+    ----------
+    faults : sequence of str
+        Name of each record, and what is wrong with it; without any, nothing is logged.
+    what : str
+        Place of the records, with `{}` in place of the noun, such as ``tracked {} at URI``.
+    """
+    if not faults:
+        return
+    noun = "record" if len(faults) == 1 else "records"
+    shown = "; ".join(escape_text(fault)[:MAX_FAULT_LENGTH] for fault in faults[:MAX_FAULTS_SHOWN])
+    hidden = f"; and {len(faults) - MAX_FAULTS_SHOWN:,} more" if len(faults) > MAX_FAULTS_SHOWN else ""
+    logger.warning(f"{len(faults):,} {what.format(noun)} cannot be read and left out: {shown}{hidden}")
 
 
 def finished_job_ids(location: Location, fetch_runs: FetchRuns) -> set[str]:
@@ -82,5 +121,5 @@ def finished_job_ids(location: Location, fetch_runs: FetchRuns) -> set[str]:
     return {
         tags[JOB_TAG]
         for _, status, tags in read_runs(location, fetch_runs)
-        if status in ("FINISHED", "KILLED") and JOB_TAG in tags
+        if status in ("FINISHED", "KILLED") and isinstance(tags.get(JOB_TAG), str)
     }

@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.tracking.record_schema import FIELDS
 from harness.utils.errors import FramelightError
 from harness.utils.files import write_text
+from harness.utils.json_checks import find_faults, is_count, shorten_value
+from harness.utils.json_text import parse_json
 
 SCHEMA = 1
 KINDS = ("run", "baseline", "published", "trial")
@@ -28,6 +31,8 @@ FLAGS = {
 """Caveats of a result, and their explanation."""
 _TUPLE_FIELDS = ("thresholds", "expected_seeds", "expected_trainings", "undefined", "flags")
 _SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
+MAX_FAULTS = 3
+"""Wrong fields named in a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +202,7 @@ class Record(DisplayLabels):
                     "set an undefined metric to 0 and list it in `undefined`"
                 )
         if self.status == "finished" and self.metric not in self.metrics:
-            raise FramelightError(f"record {self.job_id}: status is finished but the metric {self.metric} is missing")
+            raise FramelightError(f"record {self.job_id}: status is finished but {self.metric} is missing in metrics")
 
     @property
     def repetition(self) -> tuple[int | None, int]:
@@ -251,26 +256,68 @@ def from_json(text: str, where: str = "record") -> Record:
     Raises
     ------
     FramelightError
-        If the JSON is invalid, the schema is of another version, or fields are missing or unknown.
+        See `parse`; the message names `where` and says what to do.
     """
     try:
-        values = json.loads(text)
+        return parse(text)
+    except NewerSchemaError as error:
+        raise FramelightError(f"{where}: {error}; upgrade Framelight, or use another store") from error
     except ValueError as error:
-        raise FramelightError(f"{where}: not a record ({error}); delete it and run its recipe again") from error
-    if not isinstance(values, dict) or "schema" not in values:
-        raise FramelightError(f"{where}: not a record of Framelight; delete it and run its recipe again")
+        raise FramelightError(f"{where}: {error}; delete it and run its recipe again") from error
+
+
+class NewerSchemaError(ValueError):
+    """Error for a record that a newer version of Framelight has written."""
+
+
+def parse(text: str | bytes) -> Record:
+    """Parse a record that anyone may have written.
+
+    Parameters
+    ----------
+    text : str or bytes
+        Result of `to_json`.
+
+    Returns
+    -------
+    Record
+        A record whose fields have the types of `Record`, and whose ids are names of files, see `FIELDS`.
+
+    Raises
+    ------
+    ValueError
+        If the text is not JSON, the schema is of another version, or fields are missing, unknown or wrong. The message
+        is a phrase.
+    """
+    try:
+        values = parse_json(text, finite=True)
+    except ValueError as error:
+        raise ValueError(f"not a record (no valid JSON: {error})") from error
+    if not isinstance(values, dict) or not is_count(values.get("schema")):
+        raise ValueError("not a record of Framelight")
     schema = values.pop("schema")
-    if schema != SCHEMA:
-        raise FramelightError(
-            f"{where}: record schema {schema}, but this version of Framelight reads schema {SCHEMA}; "
-            "use the version that wrote it, or another store"
+    if schema > SCHEMA:
+        raise NewerSchemaError(
+            f"written by a newer version of Framelight (record schema {schema}; this version reads {SCHEMA})"
         )
+    if schema < SCHEMA:
+        raise ValueError(f"record schema {schema}, but this version of Framelight reads schema {SCHEMA}")
+    faults = _find_faults(values)
+    if faults:
+        raise ValueError(f"fields do not fit record schema {SCHEMA}: {'; '.join(faults[:MAX_FAULTS])}")
     try:
         return Record(**values)
-    except TypeError as error:
-        raise FramelightError(
-            f"{where}: fields do not fit record schema {SCHEMA} ({error}); delete it and run its recipe again"
-        ) from error
+    except FramelightError as error:
+        raise ValueError(str(error)) from error
+
+
+def _find_faults(values: dict[str, Any]) -> list[str]:
+    missing, unknown = _REQUIRED - values.keys(), values.keys() - FIELDS.keys()
+    return [
+        *([f"{', '.join(sorted(missing))} missing"] if missing else []),
+        *([f"{', '.join(map(shorten_value, sorted(unknown)[:MAX_FAULTS]))} unknown"] if unknown else []),
+        *find_faults({name: value for name, value in values.items() if name in FIELDS}, FIELDS),
+    ]
 
 
 def write(path: Path, record: Record) -> None:
@@ -293,3 +340,4 @@ _DEFAULTS = {
     for f in dataclasses.fields(Record)
     if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
 }
+_REQUIRED = FIELDS.keys() - _DEFAULTS.keys()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.tracking.location import Location
 from harness.tracking.serialization import JOB_TAG
+from harness.utils.names import is_id
 
 if TYPE_CHECKING:
     from harness.tracking.tracker import Tracker
@@ -35,6 +36,6 @@ class RemoteJobFiles:
             self._runs = {
                 tags[JOB_TAG]: run
                 for run, status, tags in self._tracker.tagged_runs()
-                if status == "FINISHED" and JOB_TAG in tags
+                if status == "FINISHED" and is_id(tags.get(JOB_TAG))
             }
         return job_id in self._runs and self._tracker.download_file(self._runs[job_id], name, path)

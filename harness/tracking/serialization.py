@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.tracking.records import Record, from_json, to_json
+from harness.tracking.records import Record, parse, to_json
 from harness.utils.hashing import flatten
 
 RECORD_TAG, JOB_TAG, STUDY_TAG, WRITER_TAG = (
@@ -60,22 +60,27 @@ def environment_tags(environment: Mapping[str, Any]) -> dict[str, str]:
     return run_tags
 
 
-def record_from_tags(run_tags: Mapping[str, str], where: str) -> Record | None:
+def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
     """Parse the light record in the tags of a run; None if Framelight did not log the run.
 
     Parameters
     ----------
     run_tags : mapping of str to str
-        Tags of the run.
-    where : str
-        Origin of the tags, for error messages.
+        Tags of the run, by anyone.
+
+    Raises
+    ------
+    ValueError
+        See `harness.tracking.records.parse`.
     """
     if RECORD_TAG not in run_tags:
         return None
     pieces = [run_tags[RECORD_TAG]]
     while (key := f"{RECORD_TAG}.{len(pieces) + 1}") in run_tags:
         pieces.append(run_tags[key])
-    return from_json("".join(pieces), where)
+    if not all(isinstance(piece, str) for piece in pieces):
+        raise ValueError("not a record (its tag is not text)")
+    return parse("".join(pieces))
 
 
 def params(record: Record) -> dict[str, str]:

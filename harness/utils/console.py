@@ -4,34 +4,67 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
 
+from backbones.quiet_loggers import quiet_loggers
+from harness.utils.escaping import escape_message
+
 LOGGERS = ("harness", "backbones")
+MAX_WIDTH = 140
+"""Characters of a line of text at most, however wide the terminal is."""
+FILE_WIDTH = 100
+"""Characters of a line of text that is not printed on a terminal."""
+
+
+def terminal_size(plain: bool = False) -> tuple[int, bool]:
+    """Return the width of lines of text, and whether standard output is a terminal.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        The text is written to a file, not to standard output.
+
+    Returns
+    -------
+    width : int
+        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal.
+    is_terminal : bool
+        Whether the text is printed on a terminal.
+    """
+    if plain or not sys.stdout.isatty():
+        return FILE_WIDTH, False
+    return min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH), True
 
 
 class ConsoleHandler(logging.Handler):
-    """Handler that prints each message on one line, warnings with the prefix `warning: `.
+    """Handler that prints messages, warnings with the prefix `warning: ` and the same one once.
 
-    A reader that closes the pipe does not stop the command.
+    Control characters of names in messages are escaped. A reader that closes the pipe does not stop the command.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
         self.stream = stream
+        self._warnings: set[str] = set()
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a message, a warning with its prefix."""
-        message = super().format(record)
+        message = escape_message(super().format(record))
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message; discard it if the pipe is closed."""
-        stream = self.stream or sys.stderr
+        stream, text = self.stream or sys.stderr, self.format(record)
+        if record.levelno >= logging.WARNING:
+            if text in self._warnings:
+                return
+            self._warnings.add(text)
         try:
-            print(self.format(record), file=stream, flush=True)
+            print(text, file=stream, flush=True)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -58,15 +91,6 @@ def console_logging(stream: TextIO | None = None) -> Iterator[None]:
             logger.setLevel(level)
 
 
-@contextmanager
-def suppress_logging() -> Iterator[None]:
-    """Suppress log messages of the project while the context lasts."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before):
-            logger.setLevel(level)
+def suppress_logging() -> AbstractContextManager[None]:
+    """Suppress log messages of the project, and of nothing else, while the context lasts; see `quiet_loggers`."""
+    return quiet_loggers(LOGGERS)

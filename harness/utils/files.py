@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import SUFFIX, temp_dir, temp_file
+from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file
 from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
@@ -101,6 +101,8 @@ def sha256(path: Path) -> str:
 def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
     """Remove temporary files and folders that killed processes have left in a folder.
 
+    A folder that was displaced while it was replaced is put back if nothing else has its name.
+
     Parameters
     ----------
     folder : Path
@@ -118,6 +120,8 @@ def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECOND
     for entry in stale:
         with suppress(OSError):
             if time.time() - entry.stat(follow_symlinks=False).st_mtime <= older_than_s:
+                continue
+            if entry.name.endswith(DISPLACED) and not put_back(Path(entry.path)):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 shutil.rmtree(entry.path, ignore_errors=True)

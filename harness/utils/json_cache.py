@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from harness.utils.files import write_json
+from harness.utils.json_text import read_json
 from harness.utils.locks import entry_lock
 
 
@@ -54,7 +54,7 @@ class JsonCache:
 
     def _read(self) -> dict[str, Any]:
         try:
-            document = json.loads(self.path.read_text(encoding="utf-8")) if self.path else {}
+            document = read_json(self.path) if self.path else {}
         except (OSError, ValueError):
             return {}
         if isinstance(document, dict) and self.version is not None:

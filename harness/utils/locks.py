@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.utils.errors import FramelightError
+from harness.utils.escaping import escape_text
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -62,7 +63,7 @@ def _acquire(lock: FileLock, folder: Path, what: str) -> None:
             lock.acquire(timeout=timeout)
             return
         except Timeout:
-            sys.stderr.write(f"waiting for another process that is creating {what}\n")
+            sys.stderr.write(f"waiting for another process that is creating {escape_text(what)}\n")
             timeout = -1
         except FileNotFoundError:  # the process that held the lock has removed the folder
             attempts_left -= 1

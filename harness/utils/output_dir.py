@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from backbones.atomic_files import restore_displaced
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
 def check_output_dir(out: Path, force: bool, *read: Path) -> None:
     """Check that a folder can be written without losing anything.
+
+    Content that a killed process has displaced while it replaced the folder is put back first.
 
     Parameters
     ----------
@@ -29,6 +32,7 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
         If `out` is a file, contains the current folder, cannot be created, or is not empty (unless `force`), or if
         replacing it would remove something that is read.
     """
+    restore_displaced(out.parent, out.name)
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; choose a folder")
     folder = out.resolve()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.utils.errors import InputError
+from harness.utils.names import path_in
 
 ARTIFACTS = "artifacts"
 DIGESTS = "digests.json"
@@ -125,16 +126,29 @@ class Store:
             raise InputError(f"--store {self} is a file; a store is a folder")
 
     def job(self, job_id: str) -> Path:
-        """Return the folder of a job."""
-        return self.jobs / job_id
+        """Return the folder of a job; raise InputError for a name that is not an id, see `path_in`."""
+        return path_in(self.jobs, job_id, "a job")
+
+    def causal_replay(self, job_id: str) -> Path:
+        """Return the folder of the causal replay of a job."""
+        return path_in(self.causal, job_id, "a job")
+
+    def exported(self, job_id: str) -> Path:
+        """Return the folder with the export records of a job."""
+        return path_in(self.exports, job_id, "a job")
+
+    def fetched_statistics(self, job_id: str) -> Path:
+        """Return the file with the statistics of a job that were downloaded from a tracking server."""
+        folder = self.significance / "statistics"
+        return folder / f"{path_in(folder, job_id, 'a job').name}.npz"
 
     def predictions(self, training_id: str) -> Path:
         """Return the folder of a training's predictions and model."""
-        return self.all_predictions / training_id
+        return path_in(self.all_predictions, training_id, "a training")
 
     def mlflow_model(self, model_id: str) -> Path:
         """Return the folder of a model that MLflow logged."""
-        return self.mlflow / "models" / model_id / ARTIFACTS
+        return path_in(self.mlflow / "models", model_id, "a model") / ARTIFACTS
 
     @property
     def atomic_folders(self) -> tuple[Path, ...]:

@@ -2,7 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -156,7 +160,7 @@ def test_replacing_without_rename_exchange(saved, monkeypatch, broken):
     monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
 
     def failing(source, target):
-        if not source.name.endswith(".old.aside") and target == path:
+        if source.parent == path.parent and target == path:
             raise OSError("the disk went away")
         rename(source, target)
 
@@ -173,29 +177,85 @@ def test_replacing_without_rename_exchange(saved, monkeypatch, broken):
     assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
-def test_folder_left_by_killed_process_is_removed(saved, monkeypatch):
-    """Where names cannot be exchanged, a kill between the two renames leaves the old folder under a temporary name."""
-    checkpoints, _ = saved
-    path, rename = checkpoints / "mine-0123", os.rename
-    os.utime(path, (0, 0))
-    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda first, second: False)
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import backbones.atomic_files as atomic_files
+path, rename = Path(sys.argv[1]), os.rename
+atomic_files._try_atomic_exchange = lambda first, second: False
+def killed(source, target):
+    if Path(target) == path:
+        os.kill(os.getpid(), signal.SIGKILL)
+    rename(source, target)
+os.rename = killed
+with atomic_files.atomic_write_dir(path) as temp_dir:
+    (temp_dir / "card.json").write_text("{}")
+"""
 
-    def killed(source, target):
-        if target == path:
-            raise KeyboardInterrupt
+
+@pytest.fixture
+def displaced(saved):
+    """Checkpoints after a kill between the two renames, where names cannot be exchanged."""
+    checkpoints, network = saved
+    path = checkpoints / "mine-0123"
+    killed = subprocess.run([sys.executable, "-c", KILLED, path], timeout=60, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL and not path.exists(), killed.stderr
+    return checkpoints, network
+
+
+def test_the_only_copy_of_a_checkpoint_is_found_after_a_kill(displaced):
+    checkpoints, network = displaced
+    assert list(backbones.entries(checkpoints)) == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
+
+
+def test_the_only_copy_of_a_checkpoint_is_found_by_its_folder_after_a_kill(displaced):
+    checkpoints, network = displaced
+    assert backbones.load(f"tiny_mobilenet@{checkpoints / 'mine-0123'}").weights_hash == network.weights_hash
+
+
+def test_the_only_copy_of_a_checkpoint_is_put_back_instead_of_removed(displaced):
+    checkpoints, network = displaced
+    remove_stale_temp_files(checkpoints)
+    assert not (checkpoints / "mine-0123").exists(), "a process that is running is about to replace it"
+    for path in checkpoints.iterdir():
+        os.utime(path, (0, 0))
+    remove_stale_temp_files(checkpoints)
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == network.weights_hash
+
+
+def test_a_displaced_checkpoint_is_removed_where_it_has_been_replaced(displaced):
+    checkpoints, _ = displaced
+    other = backbones.build("tiny_mobilenet", CLASSES, seed=5)
+    os.rename(next(checkpoints.glob(".mine-0123.*.displaced.aside")), checkpoints.parent / "hidden")
+    backbones.save_checkpoint(checkpoints / "mine-0123", other, {"name": "mine"})
+    os.rename(checkpoints.parent / "hidden", checkpoints / ".mine-0123.x.displaced.aside")
+    for path in checkpoints.glob(".*"):
+        os.utime(path, (0, 0))
+    remove_stale_temp_files(checkpoints)
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
+    assert backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+
+
+def test_readers_that_put_a_folder_back_do_not_disturb_its_replacement(saved, monkeypatch):
+    checkpoints, _ = saved
+    path, rename, times = checkpoints / "mine-0123", os.rename, []
+    monkeypatch.setattr("backbones.atomic_files._try_atomic_exchange", lambda one, other: False)
+
+    def with_reader(source, target):
+        if Path(target) == path and Path(source).parent == checkpoints and len(times) < 3:
+            times.append(1)
+            monkeypatch.setattr("os.rename", rename)
+            assert list(backbones.entries(checkpoints)) == ["mine-0123"]
+            monkeypatch.setattr("os.rename", with_reader)
         rename(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("os.rename", killed)
-        with atomic_write_dir(path):
-            pass
-    (leftover,) = checkpoints.iterdir()
-    assert leftover.name.startswith(".mine-0123.") and leftover.name.endswith(".aside")
-    remove_stale_temp_files(checkpoints)
-    assert leftover.exists(), "a process that is running may be about to restore it"
-    os.utime(leftover, (0, 0))
-    remove_stale_temp_files(checkpoints)
-    assert not list(checkpoints.iterdir())
+    monkeypatch.setattr("os.rename", with_reader)
+    other = backbones.build("tiny_mobilenet", CLASSES, seed=5)
+    backbones.save_checkpoint(path, other, {"name": "mine"})
+    assert len(times) == 3 and backbones.load("mine", checkpoints).weights_hash == other.weights_hash
+    assert [path.name for path in checkpoints.iterdir()] == ["mine-0123"]
 
 
 def test_modified_file_is_rejected(saved):

@@ -4,8 +4,9 @@ import pytest
 
 from harness.bench.figure import Measurement
 from harness.bench.hardware_limits import HardwareLimits
-from harness.bench.report import format_number, render
+from harness.bench.report import render
 from harness.utils.errors import InputError
+from harness.utils.text import format_three_digits
 
 MACHINE = HardwareLimits(2, 27e9, 30e9, 96e9, 192e9)
 FIGURES = [
@@ -64,7 +65,7 @@ def test_another_format_raises():
     [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,234"), (2_660_000, "2,660,000")],
 )
 def test_numbers_have_three_digits(value, text):
-    assert format_number(value) == text
+    assert format_three_digits(value) == text
 
 
 def test_lower_bound_is_maximum_of_memory_and_compute():

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from tests.helpers import small_run
 from tests.helpers.backbone_recipes import RECIPE
 from tests.helpers.drawn_stills import draw
+from tests.helpers.shared_builds import build_once, copy_of_command
 
 
 @pytest.fixture(scope="session")
 def table(tmp_path_factory):
     """An image table of 96 drawn stills."""
-    return draw(tmp_path_factory.mktemp("stills") / "faces").root
+    return build_once(tmp_path_factory, "stills", lambda folder: draw(folder / "faces")) / "faces"
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,7 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(table, drawn, tmp_path_factory):
     """A store in which the recipe was trained without interruption, and the output of the command."""
-    store = tmp_path_factory.mktemp("trained") / "store"
-    done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
-    assert done.returncode == 0, done.stderr
-    return store, done
+    return copy_of_command(tmp_path_factory, "trained", "train-backbone", drawn, "--data", table)
 
 
 @pytest.fixture

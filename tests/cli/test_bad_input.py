@@ -23,6 +23,9 @@ def run(recipe, data, tmp_path, *more):
     return ("run", recipe, "--data", data, "--store", tmp_path / "store", "--jobs", 1, *more)
 
 
+QUICK = ("--set", "baselines=false", "--set", "pictures=false")
+
+
 def test_no_such_folder(capsys, recipe_file, tmp_path):
     assert "no such data folder" in said(capsys, *run(recipe_file, tmp_path / "none", tmp_path))
 
@@ -80,9 +83,10 @@ def annotation(data, text):
 
 
 @pytest.fixture
-def data(small_set, tmp_path):
-    """A copy of the small set, to be spoilt."""
+def data(small_set, empty_store, tmp_path):
+    """A copy of the small set to spoil, beside a store with an empty database."""
     subprocess.run(["cp", "-r", small_set, tmp_path / "data"], check=True)
+    shutil.copytree(empty_store, tmp_path / "store")
     return tmp_path / "data"
 
 
@@ -98,7 +102,7 @@ def test_malformed_annotation_is_named_with_its_line(capsys, recipe_file, data, 
 def test_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, data, tmp_path):
     image = sorted((data / "cropped_aligned").glob("*/*.jpg"))[0]
     image.write_bytes(image.read_bytes()[:200])
-    assert main([str(a) for a in run(recipe_file, data, tmp_path)]) == 0
+    assert main([str(a) for a in run(recipe_file, data, tmp_path, *QUICK)]) == 0
     assert f"{image.parent.name}/{image.name}" in capsys.readouterr().err
 
 
@@ -134,7 +138,15 @@ def test_full_disk_in_store(recipe_file, small_set, tmp_path):
 
 def test_video_without_crop_lowers_the_coverage(capsys, recipe_file, data, tmp_path):
     shutil.rmtree(data / "cropped_aligned" / expr_files(data, "Validation_Set")[0].stem)
-    assert main([str(a) for a in run(recipe_file, data, tmp_path, "--set", "features=embeddings")]) == 0
+    assert (
+        main(
+            [
+                str(a)
+                for a in run(recipe_file, data, tmp_path, "--set", "features=embeddings", "--set", "pictures=false")
+            ]
+        )
+        == 0
+    )
     capsys.readouterr()
     assert main(["leaderboard", "--store", str(tmp_path / "store"), "--format", "json"]) == 0
     assert max(row["coverage"] for row in json.loads(capsys.readouterr().out)) < 0.8
@@ -163,7 +175,7 @@ def test_too_few_videos_to_split(capsys, recipe_file, data, tmp_path):
 
 
 def test_failed_job_is_reported_tracked_and_rerun(capsys, recipe_file, small_set, tmp_path):
-    arguments = [str(a) for a in run(recipe_file, small_set, tmp_path, "--set", "baselines=false")]
+    arguments = [str(a) for a in run(recipe_file, small_set, tmp_path, *QUICK)]
     assert (
         main(
             [
@@ -235,11 +247,12 @@ def test_ports_of_the_ui(capsys, finished):
         assert "is in use" in said(capsys, "ui", "--store", finished[0], "--port", busy.getsockname()[1])
 
 
-def test_closed_pipe_does_not_stop_the_work(recipe_file, small_set, tmp_path):
-    command = " ".join(map(str, small_run.command(*run(recipe_file, small_set, tmp_path))))
-    subprocess.run(["bash", "-c", f"{command} 2>&1 | true"], timeout=300)
-    board = small_run.framelight("leaderboard", "--store", tmp_path / "store", "--format", "json")
-    assert len(json.loads(board.stdout)) == small_run.JOBS
+def test_closed_pipe_does_not_stop_the_work(capsys, finished, recipe_file, small_set, tmp_path):
+    shutil.copytree(finished[0] / "features", tmp_path / "store/features")
+    arguments = run(recipe_file, small_set, tmp_path, *QUICK)
+    subprocess.run(["bash", "-c", f"{' '.join(small_run.command(*arguments))} 2>&1 | true"], timeout=300)
+    assert main(["leaderboard", "--store", str(tmp_path / "store"), "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 3
 
 
 def test_full_device_message(finished):

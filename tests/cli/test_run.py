@@ -12,31 +12,7 @@ from harness.leaderboard.boards import list_best_figures
 from harness.leaderboard.published import ANNOTATED_ROWS, published_figures
 from harness.utils.store import Store
 from tests.helpers import small_run
-from tests.helpers.records import record
-
-CONTRACT = {
-    "rank",
-    "run_id",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "backbone",
-    "features",
-    "head",
-    "kernel",
-    "radius",
-    "seeds",
-    "metric",
-    "value",
-    "std",
-    "ci_low",
-    "ci_high",
-    "tied_with_best",
-    "coverage",
-    "parameters",
-    "kind",
-}
+from tests.helpers.records import CONTRACT_COLUMNS, record
 
 
 def board(store, capsys, *arguments):
@@ -82,7 +58,7 @@ def test_rows_have_the_documented_fields(finished, capsys):
     rows = board(finished[0], capsys)
     assert len(rows) == small_run.JOBS
     for row in rows:
-        assert set(row) >= CONTRACT
+        assert set(row) >= CONTRACT_COLUMNS
         assert (row["split"], row["protocol"], row["seeds"]) == ("validation", "held-out", [0])
         assert -1 <= row["value"] <= 1 and 0.8 < row["coverage"] <= 1
     assert {row["kind"] for row in rows} == {"run", "baseline"}
@@ -125,10 +101,9 @@ def test_force_in_one_process_is_bitwise_equal(finished, small_set, recipe_file,
     assert f"{small_run.JOBS} jobs run" in forced.err
 
 
-def test_changed_smoothing_trains_nothing(small_set, recipe_file, tmp_path, capsys):
-    store = str(tmp_path / "store")
-    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1"]
-    assert main(run) == 0
+def test_changed_smoothing_trains_nothing(finished, small_set, recipe_file, tmp_path, capsys):
+    store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "store/artifacts/predictions").iterdir()}
     assert main([*run, "--set", "largest=3", "--set", "kernels=mean"]) == 0
     assert "5 jobs run, 4 already finished" in capsys.readouterr().err
@@ -145,14 +120,19 @@ def test_seeds_are_grouped_and_a_missing_one_is_shown(finished, small_set, recip
         "--store",
         store,
         "--jobs",
-        "2",
+        "1",
         "--set",
         "seeds=0,1",
         "--set",
         "features=embeddings",
+        "--set",
+        "baselines=false",
+        "--set",
+        "pictures=false",
     ]
     assert main(run) == 0
-    rows = [row for row in board(store, capsys) if row["kind"] == "run"]
+    rows = board(store, capsys)
+    assert len(rows) == 2
     single = {row["run_id"]: row for row in board(finished[0], capsys)}
     for row in rows:
         assert row["seeds"] == [0, 1] and row["std"] >= 0
@@ -207,8 +187,9 @@ def test_leaderboard_files_are_deterministic(finished, form, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != b""
 
 
-def test_published_protocol_is_marked_optimistic(small_set, recipe_file, tmp_path, capsys, monkeypatch):
+def test_published_protocol_is_marked_optimistic(finished, small_set, recipe_file, tmp_path, capsys, monkeypatch):
     store = str(tmp_path / "store")
+    shutil.copytree(finished[0] / "features", tmp_path / "store/features")
     run = [
         "run",
         str(recipe_file),

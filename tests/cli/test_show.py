@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from experiments._durations import MINUTES
 from harness.cli import main
 from harness.metrics.tasks import EXPRESSIONS
-from harness.runner import recipe_names
+from harness.runner import BackboneRecipe, Recipe, recipe_names
 
 
 def best(store, capsys):
@@ -51,9 +52,23 @@ def test_unknown_run_cannot_be_shown(finished, tmp_path, capsys):
 def test_recipes_are_listed_with_requirements(capsys):
     assert main(["recipes"]) == 0
     text = capsys.readouterr().out
-    assert all(f"\n  {name}\n" in text for name in recipe_names())
+    lines = [line.split() for line in text.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert [line[0] for line in lines] == [*recipe_names(Recipe), *recipe_names(BackboneRecipe)]
+    jobs = {line[0]: int(line[1]) for line in lines[: len(recipe_names(Recipe))]}
+    assert jobs["quickstart"] == 54 and jobs["abaw3_au"] == 12
     assert "Needs no data (it renders synthetic videos). Trains 2 backbones first." in text
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_recipes_are_listed_with_the_measured_times(monkeypatch, capsys):
+    assert set(MINUTES) == set(recipe_names()) and all(time is None or time > 0 for time in MINUTES.values())
+    monkeypatch.setitem(MINUTES, "quickstart", 2.5)
+    monkeypatch.setitem(MINUTES, "vggface2_identities", 90.0)
+    monkeypatch.setitem(MINUTES, "abaw3_va", None)
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    ends = {line.split()[0]: line.rsplit("  ", 1)[1].strip() for line in lines if line[2:3].strip() and "  " in line}
+    assert (ends["quickstart"], ends["vggface2_identities"], ends["abaw3_va"]) == ("~2.5 min", "~90 min", "-")
 
 
 def test_version_is_printed(capsys):

@@ -1,5 +1,11 @@
 """ONNX files reproduce torch on the same crops."""
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +19,7 @@ from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError
 from tests.helpers.onnx_models import pooled
 
+HOME = Path(backbones.__file__).parents[1]
 NONE = np.zeros((0, 64, 64, 3), np.uint8)
 
 
@@ -95,3 +102,44 @@ def test_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("harness.export.onnx.find_spec", lambda name: name != "onnx")
     with pytest.raises(InputError, match="pip install onnx"):
         require_writer("onnx")
+
+
+TWO_FOLDERS = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+import backbones
+from backbones.engines.onnx_engine import get_or_export_onnx
+from harness.export.formats import format_named
+from harness.export.network import with_random_head
+from harness.metrics.tasks import TASKS
+
+out, checkout = Path(sys.argv[1]), sys.argv[2]
+assert backbones.__file__.startswith(checkout), backbones.__file__
+network = replace(with_random_head(backbones.load("tiny_mobilenet@random"), TASKS["mtl"]), engines=out / "engines")
+crops = np.random.default_rng(0).integers(0, 256, (16, 64, 64, 3), dtype=np.uint8)
+out.mkdir()
+for precision in ("float32", "float16", "int8"):
+    format_named("onnx").write(network, out, precision, crops, embedding=True)
+(out / "engine.onnx").write_bytes(get_or_export_onnx(network.backbone, network.engines).path.read_bytes())
+"""
+
+
+def test_exports_of_two_checkouts_are_equal_and_name_no_folder(tmp_path):
+    files = {}
+    for name in ("first", "second"):
+        checkout = tmp_path / name
+        for package in ("backbones", "harness"):
+            shutil.copytree(HOME / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
+        subprocess.run(
+            [sys.executable, "-P", "-c", TWO_FOLDERS, tmp_path / f"{name}-out", checkout],
+            env={**os.environ, "PYTHONPATH": str(checkout)},
+            check=True,
+        )
+        files[name] = {path.name: path.read_bytes() for path in (tmp_path / f"{name}-out").glob("*.onnx")}
+    assert len(files["first"]) == 4
+    for name, content in files["first"].items():
+        assert content == files["second"][name], name
+        for word in (bytes(tmp_path), b"pkg.torch", b"site-packages"):
+            assert word not in content, (name, word)

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import filelock
 import numpy as np
 import pytest
+
+from tests.helpers.release_writer import FILES, SLOW_FILES
 
 WRITER = Path(__file__).with_name("release_writer.py")
 OFFLINE = (
@@ -29,7 +32,7 @@ INSIDE = {"emotiefflib==1.1.1": "emotiefflib/backbones"}
 
 
 class Releases:
-    """Installs each release once for all test processes, and lets it write its files once."""
+    """Installs each release once for all test processes; its files, and those of slow tests, are written once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,10 +44,11 @@ class Releases:
         """
         with filelock.FileLock(self.folder / f"{release}.lock"):
             path = None if release == "timm" else self._installed(release) / INSIDE.get(release, "")
-            files = self.folder / f"{release}.files"
+            names = next(group[release] for group in (FILES, SLOW_FILES) if name in group.get(release, ()))
+            files = self.folder / f"{release}.{'files' if names is FILES.get(release) else 'slow_files'}"
             if not files.exists():
                 with tempfile.TemporaryDirectory(dir=self.folder) as aside:
-                    self._write(Path(aside), release, path)
+                    self._write(Path(aside), release, path, names)
                     Path(aside).rename(files)
                     Path(aside).mkdir()
         return files / name
@@ -65,10 +69,10 @@ class Releases:
                 Path(aside).mkdir()
         return folder
 
-    def _write(self, folder: Path, release: str, path: Path | None) -> None:
+    def _write(self, folder: Path, release: str, path: Path | None, names: Iterable[str]) -> None:
         environment = {**os.environ, "PYTHONPATH": str(path or ""), "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
-            [sys.executable, str(WRITER), str(folder), release], env=environment, capture_output=True, text=True
+            [sys.executable, str(WRITER), str(folder), release, *names], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
 

@@ -2,6 +2,36 @@
 
 from harness.tracking.records import Record
 
+CONTRACT_COLUMNS = {
+    "rank",
+    "run_id",
+    "task",
+    "dataset",
+    "split",
+    "protocol",
+    "backbone",
+    "features",
+    "head",
+    "kernel",
+    "radius",
+    "seeds",
+    "metric",
+    "value",
+    "std",
+    "ci_low",
+    "ci_high",
+    "tied_with_best",
+    "coverage",
+    "parameters",
+    "kind",
+    "settings",
+    "optimistic",
+    "flags",
+    "p_value",
+    "detectable",
+}
+"""Columns that every board has in every format."""
+
 
 def record(group="0123456789ab", seed=0, value=0.5, **changes):
     """A finished expression run of group `group`; `changes` replace fields."""

@@ -7,36 +7,7 @@ from hypothesis import strategies as st
 
 from harness.leaderboard.render import FORMATS, render
 from harness.leaderboard.rows import leaderboard_rows
-from tests.helpers.records import record
-
-CONTRACT = {
-    "rank",
-    "run_id",
-    "task",
-    "dataset",
-    "split",
-    "protocol",
-    "backbone",
-    "features",
-    "head",
-    "kernel",
-    "radius",
-    "seeds",
-    "metric",
-    "value",
-    "std",
-    "ci_low",
-    "ci_high",
-    "tied_with_best",
-    "coverage",
-    "parameters",
-    "kind",
-    "settings",
-    "optimistic",
-    "flags",
-    "p_value",
-    "detectable",
-}
+from tests.helpers.records import CONTRACT_COLUMNS, record
 
 
 def seeds(group, values, expected=None, **changes):
@@ -50,7 +21,7 @@ def failed(group, seed, **changes):
 
 def test_row_has_documented_fields_and_seed_statistics():
     [row] = leaderboard_rows(seeds("a", [0.4, 0.5, 0.7], ci_low=0.3, ci_high=0.8))
-    assert row.as_dict().keys() >= CONTRACT
+    assert row.as_dict().keys() >= CONTRACT_COLUMNS
     assert row.run_id == "a" and row.seeds == [0, 1, 2] and row.seeds_missing == []
     assert row.value == pytest.approx(1.6 / 3) and row.std == pytest.approx(statistics.stdev([0.4, 0.5, 0.7]))
     assert row.unsmoothed == pytest.approx(1.6 / 3 - 0.02)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.tracking import records
+from harness.tracking import export_records, record_schema, records
 from harness.utils.errors import FramelightError
 from tests.helpers.records import record
 
@@ -93,3 +93,8 @@ def test_light_keeps_all_that_a_leaderboard_reads():
     light = full.light()
     assert not light.curve and not light.environment
     assert dataclasses.replace(light, curve=full.curve, environment=full.environment, duration=full.duration) == full
+
+
+def test_every_field_is_checked_where_it_is_read():
+    assert set(record_schema.FIELDS) == {field.name for field in dataclasses.fields(records.Record)}
+    assert set(export_records.FIELDS) == {field.name for field in dataclasses.fields(export_records.ExportRecord)}

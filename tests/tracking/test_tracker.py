@@ -134,22 +134,20 @@ def test_study_is_resumed_and_can_fail(store):
     assert client.get_run(parent).info.status == "RUNNING"
 
 
-def test_runs_that_others_logged_are_read_and_foreign_ones_ignored(store):
+def test_runs_that_others_logged_are_read_and_foreign_ones_ignored(store, logged):
     client = MlflowClient(locate(Store(store)).uri)
     elsewhere = client.create_experiment("colleague")
     client.set_terminated(client.create_run(elsewhere, tags={"framelight.record": ""}).info.run_id)
     foreign = client.create_run(elsewhere, run_name="not ours").info.run_id
     client.set_terminated(foreign)
-    with pytest.raises(FramelightError, match="not a record"):
-        tracked_records(Store(store))
+    assert tracked_records(Store(store)) == [] and "not a record" in logged.pop()
     for run in client.search_runs([elsewhere], "tags.`framelight.record` = ''"):
         client.delete_run(run.info.run_id)
     theirs = client.create_run(elsewhere, tags={"framelight.record": json.dumps({"schema": 9})})
-    with pytest.raises(FramelightError, match="schema 9"):
-        client.set_terminated(theirs.info.run_id)
-        tracked_records(Store(store))
+    client.set_terminated(theirs.info.run_id)
+    assert tracked_records(Store(store)) == [] and "newer version of Framelight (record schema 9" in logged.pop()
     client.delete_run(theirs.info.run_id)
-    assert tracked_records(Store(store)) == []
+    assert tracked_records(Store(store)) == [] and logged == []
 
 
 def test_reading_an_empty_store_writes_nothing(tmp_path):

@@ -3,8 +3,14 @@
 import io
 import logging
 import os
+import pty
+import sys
 
-from harness.utils.console import console_logging, suppress_logging
+import pytest
+
+from backbones.engines.onnx_engine import suppress_exporter_output
+from backbones.quiet_loggers import quiet_loggers
+from harness.utils.console import console_logging, suppress_logging, terminal_size
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -36,6 +42,51 @@ def test_suppressed_logging():
             LOGGER.warning("suppressed")
         LOGGER.warning("printed")
     assert messages == ["warning: printed"]
+
+
+def test_overlapping_suppressions_end_with_the_levels_of_before():
+    harness = logging.getLogger("harness")
+    before = harness.level
+    first, second = suppress_logging(), suppress_logging()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not LOGGER.isEnabledFor(logging.CRITICAL)
+    second.__exit__(None, None, None)
+    assert harness.level == before and LOGGER.isEnabledFor(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("names", [("harness",), ("root",)])
+def test_other_loggers_stay_heard(caplog, names):
+    with quiet_loggers(names, logging.WARNING):
+        logging.getLogger("of.a.user").warning("heard")
+        logging.getLogger(None if names == ("root",) else "harness.some").warning("not heard")
+        logging.getLogger(None if names == ("root",) else "harness.some").error("an error")
+    assert caplog.messages == ["heard", "an error"] and not logging.getLogger().filters
+
+
+def test_an_export_does_not_silence_other_loggers(caplog):
+    with suppress_exporter_output():
+        logging.getLogger("of.a.user").warning("heard")
+        logging.getLogger("torch.onnx").warning("not heard")
+    assert caplog.messages == ["heard"]
+
+
+@pytest.mark.parametrize("columns, width", [("60", 60), ("120", 120), ("300", 140)])
+def test_text_is_as_wide_as_the_terminal_up_to_a_limit(monkeypatch, columns, width):
+    main_end, end = pty.openpty()
+    with os.fdopen(end, "w") as terminal:
+        monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert terminal_size() == (width, True) and terminal_size(plain=True) == (100, False)
+    os.close(main_end)
+
+
+def test_without_a_terminal_text_is_100_characters_wide(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "60")
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert terminal_size() == (100, False)
 
 
 def test_reader_that_closes_the_pipe_does_not_stop_the_work():

@@ -134,3 +134,12 @@ def test_failed_replacement_keeps_the_old_folder(full, monkeypatch):
     with pytest.raises(FramelightError, match="disk is full"), replace_output_dir(full) as aside:
         (aside / "new.txt").write_text("new")
     assert [path.name for path in full.iterdir()] == ["mine.txt"]
+
+
+def test_what_a_killed_process_displaced_is_not_replaced_without_force(full):
+    displaced = full.parent / f".{full.name}.x.displaced.aside"
+    displaced.mkdir()
+    full.rename(displaced / full.name)
+    with pytest.raises(InputError, match="not empty.*--force"):
+        check_output_dir(full, False)
+    assert [path.name for path in full.iterdir()] == ["mine.txt"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from harness.inference.submission.files import image_faults, read_image_predicti
 from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
+from harness.utils.json_text import read_json
 from harness.utils.text import plural
 
 KIND = "submission"
@@ -136,7 +136,7 @@ def _detect_format(folder: Path, texts: Mapping[str, Path]) -> tuple[str, str]:
 def _declared_split(folder: Path) -> str:
     """Read the split that a submission declares; `test` by default."""
     try:
-        return str(json.loads((folder / NOTE).read_text(encoding="utf-8"))["split"])
+        return str(read_json(folder / NOTE)["split"])
     except (OSError, ValueError, KeyError, TypeError):
         return "test"
 

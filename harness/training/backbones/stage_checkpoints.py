@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, remove_stale_temp_files, write_json
+from harness.utils.json_text import read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,6 +102,6 @@ class StageCheckpoints:
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         try:
-            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+            return read_json(self.folder / name)
         except (FileNotFoundError, ValueError):
             return None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from harness.training.heads import modules
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import atomic_write, write_json
+from harness.utils.json_checks import Check, find_faults, is_count, is_flag, is_label, is_number, list_of
+from harness.utils.json_text import read_json
 
 DEFAULT_NAME = "head"
 """Default name of a head's files."""
@@ -106,16 +109,50 @@ def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
 
     tensors, path = _head_paths(folder, name)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = read_json(path)
+        _check_card(card)
         trained = TrainedHead(load_file(tensors), **{**card, "config": HeadConfig.from_jsonable(card["config"])})
         _ = trained.module  # raises an error if the tensors do not have the configured shapes
         return trained
     except FileNotFoundError as error:
         raise InputError(f"no trained head in {folder}: {path.name} and {tensors.name} are needed") from error
-    except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+    except (*DAMAGES, SafetensorError) as error:
         raise FramelightError(
             f"the trained head in {folder} is damaged ({error}); run its job again with --force"
         ) from error
+
+
+def _check_card(card: Any) -> None:
+    """Raise ValueError unless a card has the fields of a head."""
+    names = {field.name for field in dataclasses.fields(TrainedHead)} - {"state"}
+    if not isinstance(card, dict) or not names >= card.keys() >= names - {"pruned"}:
+        raise ValueError("its fields are not those of a head")
+    faults = find_faults({name: card[name] for name in CARD_FIELDS if name in card}, CARD_FIELDS)
+    if faults or not 1 <= card["epoch"] <= len(card["history"]):
+        raise ValueError(faults[0] if faults else f"epoch {card['epoch']} is not in its history")
+
+
+CARD_FIELDS: Mapping[str, Check] = {
+    "config": (lambda value: isinstance(value, dict), "the settings of a head"),
+    "task": (is_label, "the name of a task"),
+    "in_width": (is_count, "a whole number"),
+    "epoch": (is_count, "a whole number"),
+    "history": (list_of(lambda value: isinstance(value, dict)), "a list of epochs"),
+    "seconds": (is_number, "a number"),
+    "pruned": (is_flag, "true or false"),
+}
+DAMAGES = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    OverflowError,
+    MemoryError,
+    InputError,
+)
+"""Errors of a file that is damaged, or whose tensors do not fit its card."""
 
 
 def _head_paths(folder: Path, name: str) -> tuple[Path, Path]:

@@ -1,19 +1,16 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 import backbones
 from tests.helpers.published_releases import Releases
+from tests.helpers.shared_builds import session_folder
 
 CLASSES = ("Anger", "Joy", "Rest")
 
 
 @pytest.fixture(scope="session")
 def releases(tmp_path_factory):
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if base.name.startswith("popen-") else base  # xdist gives each process a folder within it
-    folder = Path(shared) / "releases"
+    folder = session_folder(tmp_path_factory) / "releases"
     folder.mkdir(exist_ok=True)
     return Releases(folder)
 

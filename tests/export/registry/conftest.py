@@ -1,1 +1,1 @@
-from tests.tracking.conftest import fresh, store  # noqa: F401 (fixtures)
+from tests.tracking.conftest import store  # noqa: F401 (a fixture)

@@ -1,0 +1,29 @@
+"""About how long each recipe takes, for `framelight recipes`; it is not a field of recipes, which ids are hashes of."""
+
+MINUTES: dict[str, float | None] = {
+    # framelight run NAME
+    "abaw3_au": None,
+    "abaw3_expr": None,
+    "abaw3_mtl": None,
+    "abaw3_tables": None,
+    "abaw3_va": None,
+    "abaw4_mtl": None,
+    "quickstart": None,
+    "real_faces": None,
+    "table_au": None,
+    "table_expr": None,
+    "table_mtl": None,
+    "table_smoothing": None,
+    "table_va": None,
+    # framelight train-backbone NAME
+    "affectnet_expressions": None,
+    "affectnet_multitask": None,
+    "light_both": None,
+    "light_expressions": None,
+    "light_identities": None,
+    "vggface2_identities": None,
+}
+"""Measured minutes of a first run in an empty store on two cores; None if it was not measured.
+
+Recipes that need `--data` are measured on the videos or stills of `framelight data make`.
+"""

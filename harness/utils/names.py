@@ -1,0 +1,75 @@
+"""Patterns of names that come from records, cards, servers, recipes and files, and become parts of paths."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from harness.utils.errors import InputError
+from harness.utils.escaping import escape_text
+
+ID_RULE = "letters, digits and . _ -, at most 128 characters, beginning with a letter or digit"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_UNDECODABLE = re.compile("[\udc80-\udcff]")
+"""How Python represents the bytes of a name that are not UTF-8."""
+MAX_NAME_BYTES = 240
+"""Bytes of a file name at most; file systems allow 255, and suffixes are appended."""
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value is an id of a job, a run or an entry, which can be a file name on every system.
+
+    Examples
+    --------
+    >>> is_id("0123456789ab-s0"), is_id("../x"), is_id("a b"), is_id(3)
+    (True, False, False, False)
+    """
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def is_file_name(value: Any) -> bool:
+    """Return whether a value is a name of one file or folder, in any script, that is not hidden.
+
+    Examples
+    --------
+    >>> is_file_name("10-60-1280x720_right"), is_file_name("a/b"), is_file_name(".."), is_file_name("C:b")
+    (True, False, False, False)
+    """
+    if not isinstance(value, str) or value == "" or value.startswith("."):
+        return False
+    if set(value) & {"/", "\\"} or _DRIVE.match(value) or not _UNDECODABLE.sub("", value).isprintable():
+        return False
+    try:
+        return len(os.fsencode(value)) <= MAX_NAME_BYTES
+    except UnicodeEncodeError:
+        return False
+
+
+def path_in(folder: Path, name: str, what: str = "entry") -> Path:
+    """Return the path of an entry of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    name : str
+        Id of the entry, see `is_id`.
+    what : str, default="entry"
+        What is named, for the message.
+
+    Returns
+    -------
+    Path
+        ``folder / name``.
+
+    Raises
+    ------
+    InputError
+        If the name is no id, and could therefore lead out of the folder.
+    """
+    if not is_id(name):
+        raise InputError(f"'{escape_text(str(name))[:80]}' is not the name of {what} in {folder}: use {ID_RULE}")
+    return Path(folder) / name
