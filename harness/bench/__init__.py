@@ -14,8 +14,10 @@ logger = logging.getLogger(__name__)
 
 SCALE = "scale"
 """Benchmark that runs only by name, because it writes gigabytes."""
-MOBILE = "mobile"
-"""Another one: it takes a quarter of an hour and has a different table (see `harness.bench.mobile.measure_rows`)."""
+TABLES = ("mobile", "coverage", "errors")
+"""More of them: they take minutes and have their own tables. Each is a module with the functions `measure_rows` and
+`render`.
+"""
 BENCHMARKS = {
     "startup": "commands.measure_startup",
     "forward": "forward.measure",
@@ -27,7 +29,7 @@ BENCHMARKS = {
     "together": "batched_training.measure",
     "search": "search.measure",
     "smoothing": "smoothing.measure",
-    "bootstrap": "bootstrap.measure",
+    "interval": "interval.measure",
     "leaderboard": "commands.measure_leaderboard",
     "memory": "memory.measure",
     "tracking": "tracking.measure",
@@ -57,7 +59,7 @@ def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
         If the name is unknown; raised before anything runs.
     """
     if name is not None and name not in (*NAMES, SCALE):
-        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, MOBILE))
+        raise unknown_name_error("benchmark", name, (*NAMES, SCALE, *TABLES))
     return _iter_measurements(NAMES if name is None else (name,), options)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+from importlib import import_module
+from typing import Any
 
 from harness.utils.errors import InputError
 
@@ -12,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: argparse.Namespace) -> int:
     """Run benchmarks and print their results."""
-    from harness.bench import MOBILE, SCALE, run_benchmarks
+    from harness.bench import SCALE, TABLES, run_benchmarks
     from harness.bench.figure import Measurement
     from harness.bench.hardware_limits import hardware_limits
     from harness.bench.report import format_cells, format_limits, render
@@ -20,8 +22,8 @@ def main(arguments: argparse.Namespace) -> int:
 
     if arguments.plot is not None and arguments.name != SCALE:
         raise InputError(f"--plot needs the benchmark {SCALE}; run framelight bench {SCALE}, or leave out --plot")
-    if arguments.name == MOBILE:
-        return _run_mobile(arguments)
+    if arguments.name in TABLES:
+        return _run_table(arguments)
     options = {"folder": arguments.store.root, "plot": arguments.plot} if arguments.name == SCALE else {}
     measurements = run_benchmarks(arguments.name, **options)
     machine = hardware_limits()
@@ -42,19 +44,18 @@ def main(arguments: argparse.Namespace) -> int:
     return 0 if all(measurement.reached for measurement in figures) else 1
 
 
-def _run_mobile(arguments: argparse.Namespace) -> int:
-    from harness.bench import MOBILE
-    from harness.bench.mobile import MobileRow, measure_rows, render
-
+def _run_table(arguments: argparse.Namespace) -> int:
+    """Run a benchmark that has its own table."""
     if arguments.save:
         raise InputError(
-            f"--save does not support the benchmark {MOBILE}; leave it out and save the output of --format json"
+            f"--save does not support the benchmark {arguments.name}; leave it out and save the output of --format json"
         )
-    rows: list[MobileRow] = []
+    benchmark = import_module(f"harness.bench.{arguments.name}")
+    rows: list[Any] = []
     try:
-        for row in measure_rows():
+        for row in benchmark.measure_rows():
             rows.append(row)
     finally:  # after a failure or an interrupt, minutes of measurements would be lost
         if rows:
-            print(render(rows, arguments.format))
+            print(benchmark.render(rows, arguments.format))
     return 0 if rows else 1

@@ -204,8 +204,9 @@ def add_bench(commands: Commands) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="a single benchmark; only if named: `scale`, which temporarily writes 7 GB, and `mobile`, the cost of "
-        "exported backbones (default: all others)",
+        help="a single benchmark; only if named: `scale`, which temporarily writes 7 GB, `mobile`, the cost of "
+        "exported backbones, `coverage`, how often 95%% CIs include the true score, and `errors`, how often boards of "
+        "equal runs find a difference (default: all others)",
     )
     command.add_argument(
         "--format", choices=("table", "md", "json"), default="table", help="format of the text (default: table)"

@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     elif arguments.cost:
         text = format_cost(store, arguments.plot, task, form, plain)
     else:
-        rows = board_rows(store, task, published=arguments.published, interval=arguments.interval)
+        rows = board_rows(store, task, published=arguments.published)
         text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
     text = text if form == "json" else escape_lines(text)
     if arguments.out is None:
@@ -53,8 +53,6 @@ def _check_board_options(arguments: argparse.Namespace) -> None:
         raise InputError(
             f"{boards[0]} compares tracked runs only; leave out --published, or use it in a separate command"
         )
-    if boards and arguments.interval != "studentized":
-        raise InputError(f"{boards[0]} has studentized intervals only; leave out --interval {arguments.interval}")
     for option, kind in BOARD_OPTIONS.items():
         if getattr(arguments, option) is not None and not getattr(arguments, kind):
             raise InputError(f"--{option} needs --{kind}; add it")

@@ -30,13 +30,6 @@ def add_leaderboard(commands: Commands) -> None:
     command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
     command.add_argument("--published", action="store_true", help="add published figures, without a rank")
     command.add_argument(
-        "--interval",
-        choices=("studentized", "percentile", "bca"),
-        default="studentized",
-        metavar="METHOD",
-        help="bootstrap method of the 95%% CI: studentized (default; reliable with few videos), percentile or bca",
-    )
-    command.add_argument(
         "--optimism",
         action="store_true",
         help="compare both protocols: what selection on the reported split adds to the score of each configuration",

@@ -52,7 +52,6 @@ def board_rows(
     boards: set[tuple[str, str]] | None = None,
     from_store: bool = False,
     published: bool = False,
-    interval: str = "studentized",
 ) -> list[LeaderboardRow]:
     """Build the leaderboard rows of the tracked runs.
 
@@ -68,8 +67,6 @@ def board_rows(
         Read the records in the store instead of those of the tracking server, if the server is unreachable.
     published : bool, default=False
         Add published figures, of the tasks of `boards` if given.
-    interval : str, default="studentized"
-        Method of the intervals, one of `harness.metrics.intervals.METHODS`.
 
     Returns
     -------
@@ -81,7 +78,7 @@ def board_rows(
         records = [record for record in records if (record.task, record.data_digest) in boards]
     if published:
         records = _add_published_figures(records, {task for task, _ in boards} if boards is not None else set(TASKS))
-    return leaderboard_rows(records, task, _open_significance_cache(store.untracked if from_store else store, interval))
+    return leaderboard_rows(records, task, _open_significance_cache(store.untracked if from_store else store))
 
 
 def format_leaderboard(
@@ -152,7 +149,7 @@ def format_causal(
     with Progress("replaying with causal filters", "job") as progress:
         replays = get_causal_replays(records, store, data, progress, task)
     paths = {record.job_id: replay_folder(store, job_id).statistics for job_id, record in replays.items()}
-    rows = causal_rows(records, replays, task, _open_significance_cache(store, "studentized", paths))
+    rows = causal_rows(records, replays, task, _open_significance_cache(store, paths))
     if not rows and format in ("table", "md"):
         of_task = "" if task is None else f" of task {task}"
         return f"nothing to replay: no run in {store}{of_task} has stored predictions on videos that are available"
@@ -168,10 +165,8 @@ def format_cost(
     return cost.format_cost_boards(store, plot, task, format, terminal_size(plain)[0])
 
 
-def _open_significance_cache(
-    store: Store, method: str = "studentized", paths: Mapping[str, Path] | None = None
-) -> SignificanceCache:
-    return SignificanceCache(store, remote_job_files(store), method, paths)
+def _open_significance_cache(store: Store, paths: Mapping[str, Path] | None = None) -> SignificanceCache:
+    return SignificanceCache(store, remote_job_files(store), paths)
 
 
 def _add_published_figures(records: list[Record], tasks: set[str]) -> list[Record]:

@@ -22,9 +22,7 @@ SHORT_WORDS = {
 """Abbreviations used in a narrow table."""
 SHORT_SETTINGS = {"hidden=": "hid="}
 MARKS = {
-    "=": (
-        "not significantly different from the best (paired permutation test over {units}, Holm-corrected, alpha 0.05)"
-    ),
+    "=": ("not significantly different from the best (permutation test over {units} of all rows together, alpha 0.05)"),
     "b": "baseline",
     "s": "features include the backbone's own predictions of the target",
     "l": "uses the labels of the reported split, not ranked",
@@ -78,6 +76,7 @@ def leaderboard_columns(
         *name_columns(rows, wording),
         Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius, wording.short)),
         Column(rows[0].metric, partial(_format_value, sign=sign_option(rows, "value"))),
+        Column("corrected", lambda row: format_number(row.corrected), right=True, optional=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("p-value", lambda row: format_p_value(row.p_value)),
         *([unsmoothed] if _has_smoothing_effect(rows) else []),

@@ -8,7 +8,6 @@ from typing import Any
 
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.metrics.paired_tests import PairedTestResult
-from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class Comparison:
     @property
     def detectable(self) -> float | None:
         """The minimum difference that the test detects with 80% power; None if there are too few units for any."""
-        return None if is_underpowered(self.units) else minimum_detectable_effect(self.metric.paired.deviation)
+        return self.metric.paired.detectable
 
     def __str__(self) -> str:
         from harness.leaderboard.comparison_text import format_comparison

@@ -10,7 +10,6 @@ from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
-from harness.metrics.paired_tests import PairedTestResult
 from harness.utils.escaping import escape_text, map_text
 from harness.utils.text import align_columns, plural
 
@@ -58,33 +57,17 @@ def verdict(comparison: Comparison) -> str:
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:
         better, worse = ("A", "B") if test.difference > 0 else ("B", "A")
-        text = (
+        return (
             f"{better} is better than {worse} by {abs(test.difference):.3f} {name} "
             f"(95% CI of A - B {_format_interval(comparison.metric)}, p = {_format_p_value(test.p)})."
         )
-        if interval_disagrees(test):
-            text += "\nThe 95% CI includes 0 although the test is significant: treat the difference as inconclusive."
-        return text
     units = plural(comparison.units, comparison.first.unit, "d")
     power = (
         f"The minimum detectable difference with {units} is {comparison.detectable:.3f} (80% power)."
         if comparison.detectable is not None
         else f"With {units} no difference can be significant."
     )
-    text = f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
-    if interval_disagrees(test):
-        text += (
-            f"\nThe 95% CI of A - B {_format_interval(comparison.metric)} excludes 0 although the test is not "
-            "significant: treat the difference as inconclusive."
-        )
-    return text
-
-
-def interval_disagrees(test: PairedTestResult) -> bool:
-    """Return whether the test is significant but the 95% CI includes 0, or the test is not but the CI excludes 0."""
-    if test.low is None or test.high is None:
-        return False
-    return (test.low <= 0 <= test.high) == (test.p <= SIGNIFICANCE_LEVEL)
+    return f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
 
 
 def _title_phrases(comparison: Comparison) -> list[str]:
@@ -123,9 +106,7 @@ def _format_table(comparison: Comparison, width: int) -> str:
     lines = [["", "A", "B", "A - B", "95% CI", "p-value", ""]]
     for part in (comparison.metric, *comparison.parts):
         is_significant_part = part is not comparison.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL
-        marks = "*" if is_significant_part else ""
-        marks += "i" if interval_disagrees(part.paired) else ""
-        marks += "u" if part.undefined else ""
+        marks = ("*" if is_significant_part else "") + ("u" if part.undefined else "")
         lines.append(
             [
                 part.name,
@@ -140,8 +121,6 @@ def _format_table(comparison: Comparison, width: int) -> str:
     legend = [f"p-value: paired permutation test over {comparison.first.unit}s"]
     if _has_mark(lines, "*"):
         legend.append(f"* significant after Holm correction over the parts shown (alpha {SIGNIFICANCE_LEVEL:g})")
-    if _has_mark(lines, "i"):
-        legend.append("i: inconclusive, because only one of CI and p-value shows a difference")
     if _has_mark(lines, "u"):
         legend.append("u: undefined in some seed, counted as 0")
     table = align_columns(lines)

@@ -128,8 +128,8 @@ def _file_row(
         precision=exported.precision,
         file=exported.file,
         value=exported.value,
-        ci_low=interval[0] if interval else None,
-        ci_high=interval[1] if interval else None,
+        ci_low=interval.low if interval else None,
+        ci_high=interval.high if interval else None,
         difference=None
         if exported.value is None or exported.run_value is None
         else exported.value - exported.run_value,
@@ -153,12 +153,11 @@ def _run_row(
     row: LeaderboardRow, jobs: list[Record], macs: Mapping[str, int | None], significance: SignificanceProvider | None
 ) -> CostRow:
     interval = significance.interval(jobs) if significance is not None else None
-    low, high = interval or (row.ci_low, row.ci_high)
     return CostRow(
         **row.shared_fields(),
         value=row.value,
-        ci_low=low,
-        ci_high=high,
+        ci_low=interval.low if interval else row.ci_low,
+        ci_high=interval.high if interval else row.ci_high,
         parameters=row.parameters,
         macs=macs.get(row.run_id),
     )

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from harness.leaderboard.row_types import LeaderboardRow
-from harness.leaderboard.significance import PairedDifference
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
 """A difference is significant if its p-value is at most this."""
-CompareRows = Callable[[LeaderboardRow, LeaderboardRow], PairedDifference | None]
-"""Computes the paired difference of two rows; None if they cannot be tested."""
 
 
-def rank_rows(board_rows: list[LeaderboardRow], compare: CompareRows | None) -> list[LeaderboardRow]:
+@dataclass(frozen=True)
+class BoardTests:
+    """Tests of the rows of a board.
+
+    Attributes
+    ----------
+    pair : callable
+        Computes the paired difference of two rows; None if they cannot be tested.
+    board : callable
+        Compares rows with the best of them; None if they cannot be tested.
+    """
+
+    pair: Callable[[LeaderboardRow, LeaderboardRow], PairedDifference | None]
+    board: Callable[[Sequence[LeaderboardRow]], BoardComparison | None]
+
+
+def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> list[LeaderboardRow]:
     """Sort and rank the rows of a board.
 
-    Sets `rank` and, if there is a `compare`, `tied_with_best`, `p_value`, `detectable` and `untested`. Rows that do
-    not differ significantly from the best share rank 1; equal values share a rank.
+    Ranks are the order of values; equal values share a rank. Sets `rank`, `configurations` and, if there are `tests`,
+    `tied_with_best`, `p_value`, `detectable`, `untested` and `expected_luck`.
 
     Parameters
     ----------
     board_rows : list of LeaderboardRow
         The rows of one board, changed in place.
-    compare : callable or None
-        Computes the paired difference of a row and the best one; None to make no tests.
+    tests : BoardTests or None
+        None to make no tests.
 
     Returns
     -------
@@ -33,12 +48,12 @@ def rank_rows(board_rows: list[LeaderboardRow], compare: CompareRows | None) -> 
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
-    if ranked and compare is not None:
-        _test_against_best(ranked[0], ranked[1:], compare)
     for i, row in enumerate(ranked):
         previous = ranked[i - 1] if i else row
-        equal = i > 0 and (row.value, row.tied_with_best) == (previous.value, previous.tied_with_best)
-        row.rank = 1 if row.tied_with_best else previous.rank if equal else i + 1
+        row.rank = previous.rank if i and row.value == previous.value else i + 1
+        row.configurations = len(ranked)
+    if ranked and tests is not None:
+        _test_against_best(ranked, tests)
     return ordered
 
 
@@ -49,20 +64,23 @@ def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
     return part, 0.0 if value is None else -value, row.run_id
 
 
-def _test_against_best(best: LeaderboardRow, others: Sequence[LeaderboardRow], compare: CompareRows) -> None:
-    """Test every other row against the best, with Holm's correction for the number of rows."""
-    tested: list[tuple[LeaderboardRow, PairedDifference, float]] = []
-    for row in others:
-        difference = compare(row, best)
-        if difference is not None and difference.p is not None:
-            tested.append((row, difference, difference.p))
-    if tested:
-        from harness.metrics.multiple_tests import holm_bonferroni
+def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> None:
+    """Test all rows together, and each also against the best alone.
 
-        adjusted = holm_bonferroni([p for _, _, p in tested])
-        for (row, difference, _), p in zip(tested, adjusted):
-            row.p_value, row.detectable = float(p), difference.detectable
-            row.tied_with_best = bool(p > SIGNIFICANCE_LEVEL)
-        for row in others:
-            row.untested = row.p_value is None
-    best.tied_with_best = True if tested or not others else None
+    The larger p-value and the larger detectable difference count, so that no row is found worse here that a comparison
+    of two runs does not find worse.
+    """
+    best = ranked[0]
+    differences = [(row, tests.pair(row, best)) for row in ranked[1:]]
+    pairs = [(row, difference, difference.p) for row, difference in differences if difference and difference.p]
+    result = tests.board([best, *(row for row, _, _ in pairs)]) if pairs else None
+    if result is not None:
+        for (row, difference, p_pair), p, detectable in zip(pairs, result.p[1:], result.detectable[1:]):
+            row.p_value = max(p, p_pair)
+            row.tied_with_best = row.p_value > SIGNIFICANCE_LEVEL
+            both = [value for value in (detectable, difference.detectable) if value is not None]
+            row.detectable = max(both) if len(both) == 2 else None
+        for row in ranked:
+            row.untested = row.p_value is None and row is not best
+            row.expected_luck = result.luck
+    best.tied_with_best = True if result is not None or len(ranked) == 1 else None

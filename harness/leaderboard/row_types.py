@@ -25,6 +25,10 @@ CONFIGURATION_FIELDS = (
 """Columns that csv and json of every board begin with, behind rank and ids."""
 
 
+INTERVAL_METHOD = "jackknife"
+"""Method of intervals that are computed from the statistics of a run; see `harness.metrics.intervals`."""
+
+
 @dataclass(kw_only=True)
 class BoardRow:
     """Fields that rows of every board share: the board and the configuration.
@@ -110,9 +114,14 @@ class LeaderboardRow(BoardRow):
         Whether the model was fitted again on all training videos after the selection; None if the protocol has no
         held-out videos.
     ci_low, ci_high : float or None
-        95% confidence interval of `value`.
-    ci_method : str or None
+        95% confidence interval of the score that very many units would give.
+    ci_method : {"jackknife", "records"} or None
         Method of the interval; `records` if it is the mean of the seeds' intervals.
+    corrected : float or None
+        `value` corrected for the bias of few units; None without statistics.
+    few_units : dict of str to float
+        Effective number of units with labels of each class that rests on fewer than
+        `harness.metrics.effective_units.FEW_UNITS`, by metric.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
@@ -126,15 +135,19 @@ class LeaderboardRow(BoardRow):
     source, note : str or None
         Source of a published figure, and a remark on it.
     rank : int or None
-        Place on the board; None for rows that are not ranked.
+        Place in the order of values, shared by equal values; None for rows that are not ranked.
     tied_with_best : bool or None
         Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test is possible.
     p_value : float or None
-        Paired permutation test against the best row, Holm-adjusted over the board.
+        Test against the best row, adjusted for the choice of the best and for the number of rows.
     untested : bool
         Whether no test is possible although other rows of the board were tested.
     detectable : float or None
-        Minimum difference to the best that the test detects with 80% power.
+        Minimum difference to the best that this test detects with 80% power.
+    configurations : int or None
+        Number of ranked rows of the board; None for rows that are not ranked.
+    expected_luck : float or None
+        Expected lead of the best over the mean of all ranked rows if all were equally good; None if not tested.
     """
 
     kernel: str | None
@@ -158,8 +171,12 @@ class LeaderboardRow(BoardRow):
     parameters: int
     source: str | None
     note: str | None
+    corrected: float | None = None
+    few_units: dict[str, float] = field(default_factory=dict)
     rank: int | None = None
     tied_with_best: bool | None = None
     p_value: float | None = None
     untested: bool = False
     detectable: float | None = None
+    configurations: int | None = None
+    expected_luck: float | None = None

@@ -6,42 +6,36 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
-from harness.leaderboard.ranking import rank_rows
+from harness.leaderboard.ranking import BoardTests, rank_rows
 from harness.leaderboard.repetitions import group_by_training, repetition_order
-from harness.leaderboard.row_types import BoardRow, LeaderboardRow
+from harness.leaderboard.row_types import INTERVAL_METHOD, BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.metrics.variance_components import variance_components
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
-    from harness.leaderboard.significance import PairedDifference
+    from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
 
 
 class SignificanceProvider(Protocol):
-    """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`.
+    """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`."""
 
-    Attributes
-    ----------
-    method : str
-        Method of the intervals.
-    """
-
-    method: str
-
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
+    def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
         """Return the 95% confidence interval of the mean score of the jobs, or None."""
         ...
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Return the paired difference of two configurations, or None if they cannot be tested."""
+        ...
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Return the comparison of configurations with the best of them, or None if they cannot be tested."""
         ...
 
 
@@ -52,8 +46,8 @@ def leaderboard_rows(
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
     by value, equal values by run id. Rows that use labels of the reported split, published figures and rows without a
-    finished seed follow, with rank None. Rows that do not differ significantly from the best share rank 1; the others
-    keep their place.
+    finished seed follow, with rank None. Rows that do not differ significantly from the best are marked by
+    `tied_with_best`.
 
     Parameters
     ----------
@@ -83,17 +77,20 @@ def leaderboard_rows(
         for row, distinction in zip(board_rows, distinctions):
             row.distinction = distinction
 
-    def compare(row: LeaderboardRow, best: LeaderboardRow) -> PairedDifference | None:
-        if significance is None:
-            return None
-        first, second = (finished_records(jobs[row_key(side)]) for side in (row, best))
-        return significance.difference(first, second, interval=False)
+    tests = None if significance is None else _board_tests(significance, jobs)
+    return [row for board_rows in sorted(boards.values(), key=_board_sort_key) for row in rank_rows(board_rows, tests)]
 
-    return [
-        row
-        for board_rows in sorted(boards.values(), key=_board_sort_key)
-        for row in rank_rows(board_rows, compare if significance is not None else None)
-    ]
+
+def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, str], list[Record]]) -> BoardTests:
+    """Build the tests of rows from those of their finished jobs."""
+
+    def finished(row: LeaderboardRow) -> list[Record]:
+        return finished_records(jobs[row_key(row)])
+
+    return BoardTests(
+        pair=lambda row, best: significance.difference(finished(row), finished(best)),
+        board=lambda rows: significance.best_comparison([finished(row) for row in rows]),
+    )
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
@@ -177,7 +174,7 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
     trainings = group_by_training(finished)
     first = _representative_record(group)
     spread = variance_components([[job.metrics[job.metric] for job in jobs] for jobs in trainings.values()] or [[0.0]])
-    low, high, method = _select_interval(finished, significance)
+    interval = _interval_fields(finished, significance)
     return LeaderboardRow(
         run_id=first.group_id,
         task=first.task,
@@ -206,9 +203,7 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         std_trainings=spread.trainings,
         std_seeds=spread.seeds,
         refit=_is_refit(first),
-        ci_low=low,
-        ci_high=high,
-        ci_method=method,
+        **interval,
         unsmoothed=_mean_over_seeds(finished, lambda record: record.unsmoothed.get(record.metric)),
         metrics=_mean_metrics(finished),
         undefined=sorted({name for record in finished for name in record.undefined}),
@@ -241,19 +236,23 @@ def _is_refit(record: Record) -> bool | None:
     return bool(protocol.get("refit"))
 
 
-def _select_interval(
-    finished: list[Record], significance: SignificanceProvider | None
-) -> tuple[float | None, float | None, str | None]:
-    """Return low, high and method of the interval."""
+def _interval_fields(finished: list[Record], significance: SignificanceProvider | None) -> dict[str, Any]:
+    """Return the fields of a row that describe its interval."""
     if significance is not None and finished and finished[0].kind != "published":
         interval = significance.interval(finished)
         if interval:
-            return *interval, significance.method
+            return {
+                "ci_low": interval.low,
+                "ci_high": interval.high,
+                "ci_method": INTERVAL_METHOD,
+                "corrected": interval.corrected,
+                "few_units": interval.few_units,
+            }
     low, high = (
         _mean_over_seeds(finished, lambda record: record.ci_low),
         _mean_over_seeds(finished, lambda record: record.ci_high),
     )
-    return low, high, None if low is None or high is None else "records"
+    return {"ci_low": low, "ci_high": high, "ci_method": None if low is None or high is None else "records"}
 
 
 def _is_optimistic(record: Record) -> bool:

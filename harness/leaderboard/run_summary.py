@@ -14,7 +14,8 @@ from harness.leaderboard.repetitions import group_by_training, training_indices
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
-from harness.metrics.intervals import Interval, confidence_interval
+from harness.metrics.effective_units import few_units
+from harness.metrics.intervals import Interval, confidence_intervals
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
 from harness.metrics.variance_components import VarianceComponents, variance_components
@@ -42,12 +43,15 @@ class MetricSummary:
         95% CI over units and seeds.
     undefined : bool
         Whether it is undefined, and counts as 0, for some seed.
+    few_units : float or None
+        Effective number of units with labels of a class that rests on few; see `harness.metrics.effective_units`.
     """
 
     name: str
     value: float
     interval: Interval
     undefined: bool
+    few_units: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +112,11 @@ class RunSummary:
             "metrics": {
                 one.name: {
                     "value": one.value,
+                    "corrected": one.interval.corrected,
                     "ci_low": one.interval.low,
                     "ci_high": one.interval.high,
                     "undefined": one.undefined,
+                    "few_units": one.few_units,
                 }
                 for one in self.metrics
             },
@@ -140,12 +146,14 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
     others = set.intersection(*(set(record.metrics) for record in records)) - {main}
     names = [main, *(name for name in score(statistics[0]).metrics if name in others)]
+    intervals, few = confidence_intervals(statistics, names, groups=groups), few_units(statistics)
     metrics = tuple(
         MetricSummary(
             name,
             sum(record.metrics[name] for record in records) / len(records),
-            confidence_interval(statistics, name, groups=groups),
+            intervals[name],
             name in undefined,
+            few.get(name),
         )
         for name in names
     )
@@ -282,18 +290,31 @@ def _format_thresholds(records: Sequence[Record], width: int) -> Iterator[str]:
 
 
 def _format_metrics(summary: RunSummary, width: int) -> str:
-    rows = [("metric", "value", "95% CI", "")]
-    for metric in summary.metrics:
-        low, high = metric.interval.low, metric.interval.high
-        interval = "-" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-        rows.append(
-            (metric.name, f"{metric.value:.3f}", interval, "undefined, counts as 0" if metric.undefined else "")
-        )
     unit = summary.records[0].unit
+    rows = [("metric", "value", "corrected", "95% CI", "")]
+    for metric in summary.metrics:
+        low, high, corrected = metric.interval.low, metric.interval.high, metric.interval.corrected
+        remarks = [
+            *(["undefined, counts as 0"] if metric.undefined else []),
+            *([f"labels from {metric.few_units:.1f} effective {unit}s"] if metric.few_units is not None else []),
+        ]
+        rows.append(
+            (
+                metric.name,
+                f"{metric.value:.3f}",
+                "-" if corrected is None else f"{corrected:.3f}",
+                "-" if low is None or high is None else f"{low:.3f} to {high:.3f}",
+                "; ".join(remarks),
+            )
+        )
     repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
     over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
-    title = ["scores on the reported split", f"95% CI: studentized bootstrap over {over}"]
-    return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 3}))
+    title = [
+        "scores on the reported split",
+        f"corrected: for the bias of few {unit}s",
+        f"95% CI: jackknife over {over}",
+    ]
+    return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 4}))
 
 
 def _format_cost(exports: Sequence[ExportRecord], run: str, width: int) -> str:

@@ -13,8 +13,8 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
@@ -22,11 +22,13 @@ from zipfile import is_zipfile
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
 from harness.leaderboard.repetitions import pair_jobs, training_indices
+from harness.leaderboard.row_types import INTERVAL_METHOD
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
-from harness.utils.json_checks import is_number, optional
+from harness.utils.json_checks import Predicate, is_number, list_of, mapping_of, optional
 from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
@@ -35,10 +37,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 6
+REVISION = 8
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
-RESULT_KEYS: tuple[set[str], ...] = ({"low", "high"}, {"value", "low", "high", "p", "detectable"}, set())
-"""Keys of a cached interval, a cached difference, and a result that does not exist; others are recomputed."""
+_IS_OPTIONAL_NUMBER = optional(is_number)
+RESULTS: tuple[dict[str, Predicate], ...] = (
+    {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)},
+    dict.fromkeys(("value", "low", "high", "p", "detectable"), _IS_OPTIONAL_NUMBER),
+    {"p": list_of(is_number), "detectable": list_of(_IS_OPTIONAL_NUMBER), "luck": is_number},
+    {},
+)
+"""Checks of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
 MAX_CACHED_FILES = 32
@@ -46,32 +54,6 @@ MAX_CACHED_FILES = 32
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
-
-
-@dataclass(frozen=True)
-class PairedDifference:
-    """Paired difference of two configurations, first minus second.
-
-    Attributes
-    ----------
-    value : float
-        The difference of the mean scores.
-    low, high : float or None
-        95% confidence interval; None if only the test was requested, or there is one unit.
-    p : float or None
-        Two-sided p-value, not adjusted.
-    detectable : float or None
-        Minimum difference that the test detects with 80% power; None if there are too few units for any.
-    seeds : tuple of int
-        The seeds that both have.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-    p: float | None
-    detectable: float | None
-    seeds: tuple[int, ...]
 
 
 class SignificanceCache:
@@ -85,28 +67,19 @@ class SignificanceCache:
         The store of the runs.
     fetch : callable, optional
         Downloads the statistics of jobs that are not in the store; see `FetchFile`.
-    method : str, default="studentized"
-        Method of the intervals of scores, one of `harness.metrics.intervals.METHODS`.
     paths : mapping of str to Path, optional
         Files of statistics that belong to no job of the store, by the job id of their records.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        fetch: FetchFile | None = None,
-        method: str = "studentized",
-        paths: Mapping[str, Path] | None = None,
-    ) -> None:
-        self.method = method
+    def __init__(self, store: Store, fetch: FetchFile | None = None, paths: Mapping[str, Path] | None = None) -> None:
         self._store = store
         self._extra_paths = dict(paths or {})
         self._fetch, self._elapsed, self._is_unreachable, self._reported = fetch, 0.0, False, False
         self._paths: dict[str, tuple[Path, str] | None] = {}
         self._loaded = lru_cache(MAX_CACHED_FILES)(load)
 
-    def interval(self, jobs: Sequence[Record]) -> tuple[float, float] | None:
-        """Compute the 95% confidence interval of the mean score, resampling units and seeds.
+    def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
+        """Compute the 95% confidence interval of the mean score, over units and seeds.
 
         Parameters
         ----------
@@ -115,7 +88,7 @@ class SignificanceCache:
 
         Returns
         -------
-        tuple of (float, float) or None
+        ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
         files, trainings = self._find_statistics(jobs), _trainings([(job, job) for job in jobs])
@@ -123,31 +96,28 @@ class SignificanceCache:
             return None
 
         def compute() -> dict[str, Any]:
+            from harness.metrics.effective_units import few_units
             from harness.metrics.intervals import confidence_interval
 
             statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
-                return {"low": None, "high": None}
-            groups = trainings[0] if trainings else None
-            interval = confidence_interval(statistics, jobs[0].metric, self.method, groups=groups)
-            return {"low": _finite_or_none(interval.low), "high": _finite_or_none(interval.high)}
+                return {}
+            interval = confidence_interval(statistics, jobs[0].metric, groups=trainings)
+            if interval.low is None:
+                return {}
+            return {**vars(interval), "few_units": few_units(statistics)}
 
-        key = ["interval", self.method, jobs[0].metric, [key for _, key in files], *trainings]
+        key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files], trainings]
         result = self._compute_or_warn(key, compute)
-        low, high = result.get("low"), result.get("high")
-        return None if low is None or high is None else (low, high)
+        return ScoreInterval(**result) if result else None
 
-    def difference(
-        self, first: Sequence[Record], second: Sequence[Record], interval: bool = True
-    ) -> PairedDifference | None:
+    def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Compute the paired difference of two configurations, seed by seed.
 
         Parameters
         ----------
         first, second : sequence of Record
             The finished jobs of each configuration, one for each seed.
-        interval : bool, default=True
-            Compute the interval too; without it, the test takes half the time.
 
         Returns
         -------
@@ -165,27 +135,61 @@ class SignificanceCache:
 
         def compute() -> dict[str, Any]:
             from harness.metrics.paired_tests import paired_permutation_test
-            from harness.metrics.power import is_underpowered, minimum_detectable_effect
 
-            statistics = self._load_aligned(files, pairs[0])
-            if statistics is None or any((job.rows() != statistics[0].rows()).any() for job in statistics):
+            statistics = self._load_same_rows(files, pairs[0])
+            if statistics is None:
                 return {}
             sides = statistics[::2], statistics[1::2]
-            groups = trainings[0] if trainings else None
-            test = paired_permutation_test(*sides, pairs[0].metric, interval=interval, groups=groups)
-            underpowered = is_underpowered(statistics[0].rows().any(axis=0).sum())
-            detectable = None if underpowered else minimum_detectable_effect(test.deviation)
+            test = paired_permutation_test(*sides, pairs[0].metric, groups=trainings)
             return {
                 "value": float(test.difference),
                 "low": _finite_or_none(test.low),
                 "high": _finite_or_none(test.high),
                 "p": _finite_or_none(test.p),
-                "detectable": _finite_or_none(detectable),
+                "detectable": _finite_or_none(test.detectable),
             }
 
-        kind = "difference" if interval else "test"
-        result = self._compute_or_warn([kind, pairs[0].metric, [key for _, key in files], *trainings], compute)
+        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files], trainings], compute)
         return PairedDifference(**result, seeds=tuple(sorted({job.seed for job in pairs}))) if result else None
+
+    def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
+        """Compare configurations with the best of them.
+
+        Parameters
+        ----------
+        groups : sequence of sequence of Record
+            The finished jobs of each configuration, of one metric, one for each seed.
+
+        Returns
+        -------
+        BoardComparison or None
+            None if statistics are missing, or units or rows differ.
+        """
+        jobs = [job for group in groups for job in group]
+        files = self._find_statistics(jobs)
+        if not files:
+            return None
+        ends = list(accumulate(len(group) for group in groups))
+        parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
+        trainings = [_trainings([(job, job) for job in group]) for group in groups]
+
+        def compute() -> dict[str, Any]:
+            from harness.metrics.best_comparisons import compare_with_best
+
+            statistics = self._load_same_rows(files, jobs[0])
+            if statistics is None:
+                return {}
+            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric, groups=trainings)
+            detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
+            return {
+                "p": result.p.tolist(),
+                "detectable": [_finite_or_none(value) for value in detectable],
+                "luck": result.luck,
+            }
+
+        keys = [[key for _, key in files[part]] for part in parts]
+        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings], compute)
+        return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
         """Load the statistics of a finished job.
@@ -269,6 +273,13 @@ class SignificanceCache:
             return None
         return [reorder(names, statistics, units) for names, statistics in loaded]
 
+    def _load_same_rows(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
+        """Load statistics as `_load_aligned` does; None also if the numbers of rows of some unit differ."""
+        statistics = self._load_aligned(files, job)
+        if statistics is None or any((each.rows() != statistics[0].rows()).any() for each in statistics):
+            return None
+        return statistics
+
     def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result; empty, with a warning, if statistics cannot be read."""
         try:
@@ -284,7 +295,7 @@ class SignificanceCache:
         path = self._store.significance / f"{content_hash([REVISION, *key], 24)}.json"
         with suppress(OSError, ValueError):
             cached = read_json(path)
-            if isinstance(cached, dict) and cached.keys() in RESULT_KEYS and all(map(_is_number, cached.values())):
+            if isinstance(cached, dict) and any(_is_valid(cached, checks) for checks in RESULTS):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -300,14 +311,15 @@ class SignificanceCache:
             self._reported = True
 
 
-def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[list[int]]:
-    """Return the number of the training of each pair, see `training_indices`; nothing if no backbone has several."""
+def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
+    """Return the number of the training of each pair, see `training_indices`; None if no backbone has several."""
     has_several = any(job.training is not None for pair in pairs for job in pair)
-    return [training_indices(pairs)] if has_several else []
-
-
-_is_number = optional(is_number)
+    return training_indices(pairs) if has_several else None
 
 
 def _finite_or_none(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _is_valid(result: dict[str, Any], checks: Mapping[str, Predicate]) -> bool:
+    return result.keys() == checks.keys() and all(check(result[name]) for name, check in checks.items())

@@ -11,6 +11,7 @@ from harness.leaderboard.board import Board
 from harness.leaderboard.columns import MARKS, format_marks, leaderboard_columns, published_notes
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.leaderboard.table_layout import Column, Wording, join_phrases
+from harness.metrics.effective_units import FEW_UNITS
 from harness.utils.text import plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
@@ -25,9 +26,7 @@ DROPPED = ("params", "coverage", "p-value", "raw")
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
 """Columns left out, in this order, once names are shortened."""
 INTERVAL_METHODS = {
-    "studentized": "studentized bootstrap over {units} and seeds",
-    "percentile": "percentile bootstrap over {units} and seeds",
-    "bca": "BCa bootstrap over {units} and seeds",
+    "jackknife": "jackknife over {units} and seeds, from the score corrected for bias",
     "records": "mean of the seeds' intervals, for runs without statistics in this store",
 }
 """Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
@@ -153,11 +152,26 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
     elif detectable:
         notes.append(f"with {units} no difference to the best can be significant")
     notes += _training_notes(rows)
+    leader = rows[0]
+    if leader.expected_luck is not None:
+        notes.append(
+            f"{leader.configurations} configurations scored on this split: if all were equally good, the best would "
+            f"still be {leader.expected_luck:.3f} above their mean, by luck"
+        )
     undefined = Counter(name for row in rows for name in row.undefined)
     if undefined:
         names = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
         notes.append(f"undefined, counted as 0: {names}")
-    return notes
+    return [*notes, *_few_units_note(rows)]
+
+
+def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """Name the classes whose labels rest on few units; these are the same for all rows of a board."""
+    numbers = {name.removeprefix("F1/"): number for row in rows for name, number in row.few_units.items()}
+    if not numbers:
+        return []
+    names = ", ".join(f"{name} {number:.1f}" for name, number in sorted(numbers.items(), key=lambda item: item[1]))
+    return [f"labels from fewer than {FEW_UNITS} effective {rows[0].unit}s: {names}"]
 
 
 def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
@@ -209,11 +223,12 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         ("mixed", "seeds differ in kernel (median radius)", any(row.kernel == "mixed" for row in rows)),
         ("unsmoothed", "score without smoothing", "unsmoothed" in names),
         ("raw", "score without smoothing", "raw" in names),
+        ("corrected", "score corrected for the bias of few {units}", "corrected" in names),
         ("±", f"standard deviation over {_repeated(rows)}", any(row.std is not None for row in rows)),
         ("2 x 3", "2 trainings of the backbone, 3 seeds each", "seeds" in names and any(row.trainings for row in rows)),
         ("coverage", "labeled frames that were scored", "coverage" in names),
         *(("95% CI", text, "95% CI" in names and method in methods) for method, text in INTERVAL_METHODS.items()),
-        ("p-value", "paired permutation test against the best, Holm-corrected", "p-value" in names),
+        ("p-value", "permutation test against the best, corrected for the number of rows", "p-value" in names),
     ]
     phrases = [explain(term, meaning, rows) for term, meaning, used in entries if used]
     return [join_phrases(phrases, width)]

@@ -32,6 +32,8 @@ class Column:
         Whether cells may be shortened.
     end : callable
         The most informative part of a cell, at its end, which is kept when the cell is shortened.
+    optional : bool, default=False
+        Show the column only where it takes no room from the others.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Column:
     right: bool = False
     shrinks: bool = False
     end: Callable[[Any], str] = lambda row: ""
+    optional: bool = False
 
 
 Cells = dict[Column, list[str]]
@@ -100,9 +103,10 @@ def fit_to_width(
     """
     cells: Cells = {}
     for wording in WORDINGS:
-        cells = _make_cells(rows, columns(wording))
+        everything = _make_cells(rows, columns(wording))
+        cells = {column: texts for column, texts in everything.items() if not column.optional}
         if total_width(cells) <= width:
-            return cells
+            return everything if total_width(everything) <= width else cells
     for name in dropped:
         cells = {column: texts for column, texts in cells.items() if column.name != name}
         if total_width(cells) <= width:

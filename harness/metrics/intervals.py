@@ -1,32 +1,27 @@
 """Confidence intervals of scores over units (videos, subjects) and training seeds.
 
-Frames of a video are strongly dependent, so whole units are resampled. With several seeds the score is their mean, and
-differences between seeds widen the interval.
+Frames of a video are strongly dependent, so the unit is the whole video. With several seeds the score is their mean,
+and differences between seeds widen the interval.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
-from harness.metrics.pooled import PooledStatistics
-from harness.metrics.resampling import bootstrap_weights
+from harness.metrics.effective_units import effective_units
+from harness.metrics.jackknife import Jackknife
+from harness.metrics.limits import Limits, concordance_limits, share_limits
+from harness.metrics.mover import combine_errors, combine_limits, influence_correlation
+from harness.metrics.pooled import CCC_NAMES, F1_BLOCKS, PooledStatistics
+from harness.metrics.ranges import clip_to_range
 from harness.metrics.unit_statistics import SufficientStatistics
-from harness.metrics.variance_components import mean_by_group
-from harness.utils.errors import InputError
+from harness.utils.errors import unknown_name_error
 from harness.utils.parallel import limit_blas_threads
 
-METHODS = ("studentized", "percentile", "bca")
-"""Methods to compute an interval; see `confidence_interval`."""
-DEFAULT_METHOD = "studentized"
-"""The method of every board and record. On simulated sets of 8 to 300 videos its 95% intervals cover the true value 93
-to 96% of the time; percentile intervals do so 25 to 94% of the time, least often if few videos show rare classes.
-"""
 CONFIDENCE_LEVEL = 0.95
-REPLICATES = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,24 +32,28 @@ class Interval:
     ----------
     low, high : float or None
         Lower and upper end; both None if fewer than two units have a row with a valid label.
-    method : {"studentized", "percentile", "bca"}
+    corrected : float or None
+        The score corrected for its bias, from which the interval extends; None without an interval.
     """
 
     low: float | None
     high: float | None
-    method: str
+    corrected: float | None
 
 
-def confidence_interval(  # noqa: PLR0913 - public, one keyword for each option
+def confidence_interval(
     seeds: Sequence[SufficientStatistics],
     metric: str,
-    method: str = DEFAULT_METHOD,
     level: float = CONFIDENCE_LEVEL,
-    replicates: int = REPLICATES,
-    seed: int = 0,
     groups: Sequence[int] | None = None,
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
+
+    It is an interval of the score that very many units would give. A mean F1 over few units is too low on average,
+    because a class is absent from some units, or found in few; the interval extends from the corrected score. Each F1
+    or concordance has limits from its jackknife over units (`harness.metrics.limits`); those of a mean or sum are
+    combined by MOVER with the correlation over units (`harness.metrics.mover`), and the error over seeds is added
+    likewise (`harness.metrics.mover.combine_errors`).
 
     Parameters
     ----------
@@ -62,15 +61,8 @@ def confidence_interval(  # noqa: PLR0913 - public, one keyword for each option
         Statistics of each seed, of the same units.
     metric : str
         Name of a metric of the task, such as `P_EXPR` or `F1/Fear`; see `harness.metrics.pooled_scores.score`.
-    method : {"studentized", "percentile", "bca"}, default="studentized"
-        `studentized`: see `harness.metrics.bootstrap`. `percentile`: quantiles of the resampled scores. `bca`:
-        quantiles corrected for bias and acceleration (Efron 1987), with the acceleration from the jackknife over units.
     level : float, default=0.95
         Confidence level, between 0 and 1.
-    replicates : int, default=10000
-        Number of bootstrap draws.
-    seed : int, default=0
-        Seed of the draws. The same arguments give the same interval in every process.
     groups : sequence of int, optional
         Group of each seed, such as the training of the backbone. The error over seeds is then that over groups, each
         with its mean score, since the seeds of one training are not independent. Default: each seed is a group.
@@ -78,74 +70,98 @@ def confidence_interval(  # noqa: PLR0913 - public, one keyword for each option
     Returns
     -------
     Interval
-        Ends within the range of the metric. The error over seeds is added by
-        `harness.metrics.bootstrap.combine_errors`.
+        Ends within the range of the metric; they always include the score.
 
     Raises
     ------
     InputError
-        If the metric or method is unknown, or the statistics are of different units or tasks.
-
-    References
-    ----------
-    Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 12.5 and 14.
-    Efron (1987), Better bootstrap confidence intervals, Journal of the American Statistical Association 82(397).
+        If the metric is unknown, or the statistics are of different units or tasks.
 
     Examples
     --------
-    >>> from harness.metrics.unit_statistics import compute_statistics
+    >>> from harness.metrics.ranges import clip_to_range
+    from harness.metrics.unit_statistics import compute_statistics
     >>> labels = np.arange(8).repeat(5)
     >>> predicted = np.where(np.arange(40) % 4, labels, 0)
     >>> statistics = compute_statistics("expr", np.eye(8)[predicted], {"expr": labels}, np.arange(40) % 10, units=10)
-    >>> interval = confidence_interval([statistics], "accuracy", replicates=1000)
-    >>> 0 <= interval.low < 0.78 < interval.high <= 1
-    True
+    >>> interval = confidence_interval([statistics], "accuracy")
+    >>> round(interval.low, 2), round(interval.high, 2)
+    (0.61, 0.92)
     """
-    if method not in METHODS:
-        raise InputError(f"the method of an interval must be one of {', '.join(METHODS)}; got '{method}'")
+    return confidence_intervals(seeds, (metric,), level, groups)[metric]
+
+
+def confidence_intervals(
+    seeds: Sequence[SufficientStatistics],
+    metrics: Sequence[str],
+    level: float = CONFIDENCE_LEVEL,
+    groups: Sequence[int] | None = None,
+) -> dict[str, Interval]:
+    """Compute confidence intervals of several metrics; see `confidence_interval`."""
     with limit_blas_threads():
-        return _compute_interval(PooledStatistics(seeds), metric, method, level, replicates, seed, groups)
+        pooled = PooledStatistics(seeds)
+        values, without = pooled.metrics(pooled.total()), pooled.metrics(pooled.leave_one_out())
+        for metric in metrics:
+            if metric not in values:
+                raise unknown_name_error("metric", metric, values)
+        if pooled.units < 2:
+            return dict.fromkeys(metrics, Interval(None, None, None))
+        scores = {name: Jackknife(values[name][:, 0], without[name]).mean_by_group(groups) for name in values}
+        fixed = _never_predicted(seeds)
+        return {metric: _combine_parts(pooled, scores, fixed, metric, level) for metric in metrics}
 
 
-def _compute_interval(  # noqa: PLR0913 - the arguments of `confidence_interval`
-    pooled: PooledStatistics,
-    metric: str,
-    method: str,
-    level: float,
-    replicates: int,
-    seed: int,
-    groups: Sequence[int] | None,
+def _combine_parts(
+    pooled: PooledStatistics, scores: dict[str, Jackknife], fixed: set[str], metric: str, level: float
 ) -> Interval:
-    values, without = pooled.metric(metric, pooled.total())[:, 0], pooled.metric(metric, pooled.leave_one_out())
-    if pooled.units < 2:
-        return Interval(None, None, method)
-    drawn = bootstrap_weights(pooled.shape[2], replicates, seed)
-    if method == "studentized":
-        ends = studentized_interval(pooled, (metric,), np.full(len(values), 1 / len(values)), drawn, level)[metric]
-    else:
-        scores = _bootstrap_scores(pooled, metric, drawn)
-        tails = np.array([(1 - level) / 2, (1 + level) / 2])
-        if method == "bca":
-            tails = _bca_probabilities(tails, scores, values.mean(), without.mean(axis=0))
-        low, high = np.quantile(scores, tails)
-        ends = float(low), float(high)
-    value, values, without = values.mean(), mean_by_group(values, groups), mean_by_group(without, groups)
-    ends = combine_errors(value, *ends, seed_standard_error(values, without), len(values), level)
-    return Interval(*clip_to_range(metric, *ends), method)
+    """Combine the limits of the parts of a metric; `fixed` parts are 0 in any units."""
+    weights = _part_weights(metric)
+    names, parts = list(weights), [scores[name].mean() for name in weights]
+    stacked = Jackknife(np.array([part.values for part in parts]), np.stack([part.without for part in parts]))
+    effective = effective_units(pooled, names)
+    limits = _part_limits(names, stacked, effective, level)
+    is_free = np.array([name not in fixed for name in names])
+    limits = Limits(limits.center * is_free, limits.low * is_free, limits.high * is_free)
+    ends = combine_limits(limits, np.array(list(weights.values())), influence_correlation(stacked, effective))
+    seeds, value = len(scores[metric].values), float(scores[metric].values.mean())
+    low, high = combine_errors(*ends, float(scores[metric].seed_error()), seeds, level)
+    return Interval(*clip_to_range(metric, min(low, value), max(high, value)), round(ends[0], 10))
 
 
-def _bootstrap_scores(pooled: PooledStatistics, metric: str, drawn: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate([pooled.metric(metric, pooled.weighted_sum(part)).mean(axis=0) for part in drawn])
+def _never_predicted(seeds: Sequence[SufficientStatistics]) -> set[str]:
+    """Return the F1 scores that are 0 in any units: classes that a constant output is not.
+
+    The output of a block is constant if each of its classes is predicted in all frames or in none.
+    """
+    found: set[str] = set()
+    for block, (_, names) in F1_BLOCKS.items():
+        if block in seeds[0].arrays:
+            shares = np.stack([_predicted_shares(block, each.total()[block]) for each in seeds])
+            if seeds[0].arrays[block].any() and np.isin(shares, (0, 1)).all():
+                found |= {f"F1/{name}" for name, share in zip(names, shares.max(axis=0)) if share == 0}
+    return found
 
 
-def _bca_probabilities(tails: np.ndarray, scores: np.ndarray, value: float, without: np.ndarray) -> np.ndarray:
-    """Return the probabilities whose quantiles BCa uses in place of `tails`."""
-    from scipy.special import ndtr, ndtri
+def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
+    """Compute the share of frames in which each class is predicted from pooled counts."""
+    predicted = total.sum(axis=0) if block == "expr" else total[:, 0] + total[:, 1]
+    rows = total.sum() if block == "expr" else total.sum(axis=1)
+    return predicted / np.maximum(rows, 1)
 
-    below = (np.sum(scores < value) + np.sum(scores == value) / 2) / len(scores)
-    bias = ndtri(np.clip(below, 1 / len(scores), 1 - 1 / len(scores)))
-    influence = without.mean() - without
-    spread = np.sum(influence**2) ** 1.5
-    acceleration = np.sum(influence**3) / (6 * spread) if spread > 0 else 0.0
-    shifted = bias + ndtri(tails)
-    return ndtr(bias + shifted / (1 - acceleration * shifted))
+
+def _part_weights(metric: str) -> dict[str, float]:
+    """Return the scores of which a metric is a weighted sum, and their weights; itself if it has no parts."""
+    means = {primary: [f"F1/{name}" for name in names] for primary, names in F1_BLOCKS.values()}
+    means["P_VA"] = list(CCC_NAMES)
+    terms = list(means) if metric == "P_MTL" else [metric]
+    return {name: 1 / len(means.get(term, [term])) for term in terms for name in means.get(term, [term])}
+
+
+def _part_limits(names: Sequence[str], scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
+    shares, concordances = share_limits(scores, effective, level), concordance_limits(scores, effective, level)
+    is_concordance = np.array([name in CCC_NAMES for name in names])
+    return Limits(
+        np.where(is_concordance, concordances.center, shares.center),
+        np.where(is_concordance, concordances.low, shares.low),
+        np.where(is_concordance, concordances.high, shares.high),
+    )

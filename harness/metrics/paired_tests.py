@@ -12,19 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.bootstrap import clip_to_range, combine_errors, seed_standard_error, studentized_interval
-from harness.metrics.intervals import CONFIDENCE_LEVEL
+from harness.metrics.contributions import RowScores
+from harness.metrics.jackknife import Jackknife
 from harness.metrics.pooled import PooledStatistics
-from harness.metrics.resampling import bootstrap_weights, permutation_flips
+from harness.metrics.power import POWER, is_underpowered
+from harness.metrics.ranges import clip_to_range
+from harness.metrics.resampling import permutation_flips
+from harness.metrics.sign_flips import Studentizer, critical_value, divide, draw_seed_errors, p_values
 from harness.metrics.unit_statistics import SufficientStatistics
-from harness.metrics.variance_components import mean_by_group
-from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.errors import InputError
 from harness.utils.parallel import limit_blas_threads
 
 PERMUTATIONS = 10_000
-
-TOLERANCE = 1e-9
-"""Differences closer than this are considered equal, since they differ by rounding."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +35,30 @@ class PairedTestResult:
     difference : float
         Mean score of the first run minus mean score of the second.
     low, high : float or None
-        Ends of the 95% confidence interval of the difference; None with fewer than two units or if not requested.
+        Ends of the 95% confidence interval of the difference, which contains 0 unless `p` is at most 0.05; None with
+        fewer than two units.
     p : float
         Two-sided p-value, in (0, 1].
-    deviation : float
-        Standard deviation of the difference under the null hypothesis, the input of `minimum_detectable_effect`.
+    error : float
+        Standard error of the difference over units and seeds; 0 with fewer than two units.
+    detectable : float or None
+        Minimum true difference that the test finds with 80% power; None if there are too few units for any.
     """
 
     difference: float
     low: float | None
     high: float | None
     p: float
-    deviation: float
+    error: float
+    detectable: float | None
 
 
-def paired_permutation_test(  # noqa: PLR0913 - public, one keyword for each option
+def paired_permutation_test(
     first: Sequence[SufficientStatistics],
     second: Sequence[SufficientStatistics],
     metric: str,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
-    interval: bool = True,
     groups: Sequence[int] | None = None,
 ) -> PairedTestResult:
     """Test the difference between two runs in one metric.
@@ -68,13 +70,11 @@ def paired_permutation_test(  # noqa: PLR0913 - public, one keyword for each opt
     metric : str
         Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
     permutations : int, default=10000
-        Number of permutations, and of bootstrap draws for the interval.
+        Number of permutations.
     seed : int, default=0
         Seed of the draws.
-    interval : bool, default=True
-        Whether to compute the confidence interval too.
     groups : sequence of int, optional
-        Group of each seed, see `harness.metrics.intervals.confidence_interval`.
+        Group of each seed, such as the training of the backbone; see `harness.metrics.intervals.confidence_interval`.
 
     Returns
     -------
@@ -96,10 +96,10 @@ def paired_permutation_test(  # noqa: PLR0913 - public, one keyword for each opt
     >>> round(result.difference, 3), result.p < 0.05
     (0.175, True)
     """
-    runs = _PairedRuns(first, second, groups=groups)
-    runs.require_metric(metric)
+    runs = _PairedRuns(first, second, groups)
+    runs.scores.require_metric(metric)
     with limit_blas_threads():
-        return runs.run_tests(permutations, seed, (metric,), interval)[metric]
+        return runs.run_tests(permutations, seed, (metric,))[metric]
 
 
 def all_paired_tests(
@@ -111,20 +111,20 @@ def all_paired_tests(
 ) -> dict[str, PairedTestResult]:
     """Test the difference between two runs in every metric of the task, with the same draws.
 
-    In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The p-value is
-    ``(1 + number of permuted differences at least as large) / (1 + permutations)``; with one seed the test is exact if
-    the two runs are exchangeable within units. With several seeds, the part of the error that seeds have in common over
-    all units is added to each permuted difference as Student's t with S - 1 degrees of freedom; otherwise two trainings
-    of one recipe would be declared different. In simulations without a difference, 3 to 8% of the p-values are below
-    0.05 with three seeds and 4 to 7% with five, depending on how much the seeds differ. The interval is the studentized
-    bootstrap interval of the difference; see `harness.metrics.bootstrap`.
+    In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The statistic is
+    the difference divided by its standard error, both computed anew for each permutation. The p-value is
+    ``(1 + number of permuted statistics at least as large) / (1 + permutations)``; with one seed the test is exact if
+    the two runs are exchangeable within units. With several seeds, simulated errors of the seeds are added to each
+    permuted difference; otherwise two trainings of one recipe would be declared different. The interval has as ends the
+    differences that exceed the standard error as often as the test requires, so that it excludes 0 if and only if the
+    test is significant at 5%.
 
     Parameters
     ----------
     first, second : sequence of SufficientStatistics
         Statistics of each seed of the two runs, equally many, of the same units.
     permutations : int, default=10000
-        Number of permutations, and of bootstrap draws for the intervals.
+        Number of permutations.
     seed : int, default=0
         Seed of the draws. The same arguments give the same result in every process.
     groups : sequence of int, optional
@@ -140,9 +140,9 @@ def all_paired_tests(
     InputError
         If the numbers of seeds, the units or the tasks differ, or if no row has a valid label.
     """
-    runs = _PairedRuns(first, second, groups=groups)
+    runs = _PairedRuns(first, second, groups)
     with limit_blas_threads():
-        return runs.run_tests(permutations, seed, runs.names)
+        return runs.run_tests(permutations, seed, runs.scores.names)
 
 
 def jackknife_influence(
@@ -168,85 +168,92 @@ def jackknife_influence(
     InputError
         If the metric is unknown, or for the reasons of `all_paired_tests`.
     """
-    runs = _PairedRuns(first, second, many_in_groups=False)
-    runs.require_metric(metric)
-    without = runs.seed_differences(runs.pooled.leave_one_out())[metric].mean(axis=0)
-    influence = np.zeros(runs.pooled.has_rows.shape)
-    influence[runs.pooled.has_rows] = runs.mean_differences()[metric] - without
+    pooled = PooledStatistics([*first, *second], many_in_groups=False)
+    weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+    total, without = (weights @ pooled.metric(metric, sums) for sums in (pooled.total(), pooled.leave_one_out()))
+    influence = np.zeros(pooled.has_rows.shape)
+    influence[pooled.has_rows] = total - without
     return influence
 
 
 class _PairedRuns:
-    """Statistics of two runs: sets 0 to S - 1 are the first run's seeds, the others the second's."""
+    """Statistics of two runs under exchanges of their units."""
 
     def __init__(
         self,
         first: Sequence[SufficientStatistics],
         second: Sequence[SufficientStatistics],
-        many_in_groups: bool = True,
         groups: Sequence[int] | None = None,
     ) -> None:
         if not first or len(first) != len(second):
             raise InputError(f"two runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
-        self.seeds, self.groups = len(first), groups
-        self.pooled = PooledStatistics([*first, *second], many_in_groups)
-        if not self.pooled.units:
-            raise InputError("neither run has a row with a valid label, so there is nothing to compare")
-        self.names = tuple(self.mean_differences())
+        self.scores, self.groups = RowScores([first, second], [groups, groups]), groups
+        self.pooled, self.seeds = self.scores.pooled, len(first)
 
-    def require_metric(self, metric: str) -> None:
-        """Raise `InputError` if the task has no such metric."""
-        if metric not in self.names:
-            raise unknown_name_error("metric", metric, self.names)
-
-    def seed_differences(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute the difference of each seed in each metric, [S, R], from sums [2 S, K, R]."""
-        return {name: value[: self.seeds] - value[self.seeds :] for name, value in self.pooled.metrics(sums).items()}
-
-    def mean_differences(self) -> dict[str, float]:
-        """Compute the mean difference over seeds in each metric."""
-        return {name: float(value.mean()) for name, value in self.seed_differences(self.pooled.total()).items()}
-
-    def run_tests(
-        self, permutations: int, seed: int, names: Sequence[str], interval: bool = True
-    ) -> dict[str, PairedTestResult]:
+    def run_tests(self, permutations: int, seed: int, names: Sequence[str]) -> dict[str, PairedTestResult]:
         """Test the metrics in `names`; see `all_paired_tests`."""
-        values, without = self.seed_differences(self.pooled.total()), self.seed_differences(self.pooled.leave_one_out())
-        flips = permutation_flips(self.pooled.shape[2], permutations, seed)
-        parts = [self.seed_differences(self._permuted_sums(part)) for part in flips]
-        repeats = self.seeds if self.groups is None else len(set(self.groups))
-        noise = np.random.default_rng(seed).standard_t(max(repeats - 1, 1), permutations)
-        ends, results = self._compute_intervals(names, permutations, seed) if interval else {}, {}
-        for name in names:
-            value, by_seed = float(values[name].mean()), (values[name][:, 0], without[name])
-            error = seed_standard_error(*(mean_by_group(array, self.groups) for array in by_seed))
-            permuted = np.concatenate([part[name].mean(axis=0) for part in parts])
-            low, high = None, None
-            if ends:
-                ends_with_seeds = combine_errors(value, *ends[name], error, repeats, CONFIDENCE_LEVEL)
-                low, high = clip_to_range(name, *ends_with_seeds, difference=True)
-            p, deviation = _p_value(value, permuted, error * noise), float(np.sqrt(np.mean(permuted**2) + error**2))
-            results[name] = PairedTestResult(value, low, high, p, deviation)
-        return results
+        observed = {name: float(np.subtract(*self.scores.scores(name))) for name in names}
+        if self.scores.units < 2:
+            return {name: PairedTestResult(value, None, None, 1.0, 0.0, None) for name, value in observed.items()}
+        flips = list(permutation_flips(self.scores.units, permutations, seed))
+        parts = [self.differences(self._permuted_sums(part), names) for part in flips]
+        signs = 1 - 2 * np.concatenate(flips)
+        return {
+            name: self._run_test(name, observed[name], np.concatenate([part[name] for part in parts]), signs, seed)
+            for name in names
+        }
 
-    def _compute_intervals(self, names: Sequence[str], replicates: int, seed: int) -> dict[str, tuple[float, float]]:
-        """Compute intervals over units; none if there is only one unit."""
-        if self.pooled.units < 2:
-            return {}
-        weights = np.repeat([1 / self.seeds, -1 / self.seeds], self.seeds)
-        draws = bootstrap_weights(self.pooled.shape[2], replicates, seed)
-        return studentized_interval(self.pooled, names, weights, draws, CONFIDENCE_LEVEL)
+    def differences(self, sums: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Compute differences of mean scores, [r], from sums [S, K, r] of all seeds."""
+        values = self.pooled.metrics(sums)
+        return {
+            name: values[name][: self.seeds].mean(axis=0) - values[name][self.seeds :].mean(axis=0) for name in names
+        }
+
+    def _run_test(
+        self, name: str, difference: float, permuted: np.ndarray, signs: np.ndarray, seed: int
+    ) -> PairedTestResult:
+        """Test one metric; `permuted` are the differences [B] after exchanges with the `signs` [B, V].
+
+        All is oriented towards the better run, so that the order of the runs does not matter.
+        """
+        direction = 1 if difference >= 0 else -1
+        studentizer, seed_error = Studentizer(self.scores.shares(name)), self._seed_error(name)
+        contributions = direction * self.scores.pair_contributions(name, 0, np.array([1]))[0]
+        seed_draws = draw_seed_errors(np.array([seed_error]), self.scores.repetitions[:1], len(signs), seed)
+
+        def add_seeds(differences: np.ndarray, flipped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            squares = studentizer.inner_products(flipped, flipped)
+            products = signs @ (flipped * studentizer.shares * studentizer.weights)
+            variances = studentizer.variance(differences, squares, products) + seed_draws.variances[0]
+            return differences + seed_draws.errors[0], variances
+
+        null = np.abs(divide(*add_seeds(direction * permuted, contributions)))
+        variance = studentizer.variance_of(contributions, np.array(abs(difference))) + seed_error**2
+        error, limit = float(np.sqrt(variance)), critical_value(null)
+        margin = limit * error if error > 0 else 0.0
+        low, high = clip_to_range(name, difference - margin, difference + margin, difference=True)
+        p = float(p_values(divide(np.array(abs(difference)), variance), null))
+        detectable = None
+        if not is_underpowered(self.pooled.units):
+            residuals = studentizer.residuals(contributions)
+            drawn, variances = add_seeds(signs @ residuals, residuals)
+            detectable = float(np.quantile(limit * np.sqrt(variances) - drawn, POWER))
+        return PairedTestResult(difference, low, high, p, error, detectable)
+
+    def _seed_error(self, name: str) -> float:
+        """Estimate the standard error of the difference that is due to the seeds alone; seeds are paired."""
+        values, without = (
+            seeds[: self.seeds] - seeds[self.seeds :]
+            for seeds in (self.pooled.metric(name, sums) for sums in (self.pooled.total(), self.pooled.leave_one_out()))
+        )
+        seeds = Jackknife(values[:, 0], without).mean_by_group(self.groups)
+        return float(seeds.seed_error()) if self.seeds > 1 else 0.0
 
     def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
-        """Compute sums [2 S, K, r] of both runs after the units in `part` [r, V] have been exchanged."""
+        """Compute sums [S, K, r] of all seeds after the units in `part` [r, V] have been exchanged between the runs."""
         first, second = self.pooled.rows[: self.seeds], self.pooled.rows[self.seeds :]
         differences = (second - first).reshape(-1, self.pooled.shape[2])
         moved = (differences @ part.T).reshape(self.seeds, -1, len(part))
         total = self.pooled.total()
         return np.concatenate([total[: self.seeds] + moved, total[self.seeds :] - moved])
-
-
-def _p_value(observed: float, permuted: np.ndarray, noise: np.ndarray) -> float:
-    """Compute the p-value; the seeds' noise is used with both signs, so that the order of the runs does not matter."""
-    larger = [np.mean(np.abs(permuted + sign * noise) >= abs(observed) - TOLERANCE) for sign in (1, -1)]
-    return float((1 + len(permuted) * np.mean(larger)) / (1 + len(permuted)))

@@ -1,34 +1,16 @@
-"""What a paired test can detect with a given number of units."""
+"""What tests can detect with a given number of units: power of the rules that boards and comparisons apply."""
 
 from __future__ import annotations
 
+import numpy as np
 
-def minimum_detectable_effect(deviation: float, level: float = 0.05, power: float = 0.8) -> float:
-    """Compute the smallest true difference that a two-sided test detects with a given power.
+from harness.metrics.sign_flips import RowFlips, critical_value
 
-    ``(z(1 - level / 2) + z(power)) * deviation``, with z the quantiles of the normal distribution.
-
-    Parameters
-    ----------
-    deviation : float
-        Standard deviation of the difference under the null hypothesis; see `PairedTestResult`.
-    level : float, default=0.05
-        Significance level of the test.
-    power : float, default=0.8
-        Probability that the test rejects.
-
-    Returns
-    -------
-    float
-
-    Examples
-    --------
-    >>> round(minimum_detectable_effect(0.02), 3)
-    0.056
-    """
-    from scipy.special import ndtri
-
-    return float((ndtri(1 - level / 2) + ndtri(power)) * deviation)
+POWER = 0.8
+"""Probability of finding the minimum detectable difference."""
+BISECTIONS = 20
+LARGEST = 64.0
+"""Largest difference that is tried, in standard errors."""
 
 
 def is_underpowered(units: int, level: float = 0.05) -> bool:
@@ -52,3 +34,63 @@ def is_underpowered(units: int, level: float = 0.05) -> bool:
     (True, False)
     """
     return 2.0 ** (1 - units) > level
+
+
+def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np.ndarray:
+    """Compute the minimum difference to each row that `compare_with_best` finds with a given power.
+
+    The best row is truly ahead of all others, by a difference that may vary from row to row with its standard error.
+    Errors are drawn by flipping the signs of residuals, so that the result does not grow with the differences that were
+    observed.
+
+    Parameters
+    ----------
+    flips : RowFlips
+    best : int
+        Position of the best row.
+    power : float, default=0.8
+        Probability that a row is found worse.
+
+    Returns
+    -------
+    ndarray of float64, shape (R,)
+        NaN for the best row.
+    """
+    rows = np.arange(len(flips.seed_errors))
+    others = np.delete(rows, best)
+    residuals = flips.studentizer.residuals(flips.scores.pair_contributions(flips.metric, best, rows))
+    differences, variances = flips.against(best, flips.sums(-residuals), rows)
+    differences, errors = differences[others], np.sqrt(variances[others])
+    limits = _critical_values(flips)
+    low, high = np.zeros(len(others)), LARGEST * errors.mean(axis=1)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        is_found = _found(differences + middle[:, None], errors, limits).mean(axis=1) >= power
+        low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
+    detectable = np.full(len(rows), np.nan)
+    detectable[others] = high
+    return detectable
+
+
+def _found(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Apply the step-down rule to each draw: whether each row is found worse, [r, B].
+
+    The largest statistic must exceed the first limit, the second largest the second limit, and so on.
+    """
+    statistics = np.divide(differences, errors, out=np.full(differences.shape, np.inf), where=errors > 0)
+    ordered = -np.sort(-statistics, axis=0)
+    number = np.cumprod(ordered > limits[:, None], axis=0).sum(axis=0)
+    smallest = np.take_along_axis(ordered, np.maximum(number - 1, 0)[None], axis=0)[0]
+    return statistics >= np.where(number > 0, smallest, np.inf)
+
+
+def _critical_values(flips: RowFlips) -> np.ndarray:
+    """Compute the critical value of R, R - 1, ..., 2 rows, interpolated between some numbers of random rows."""
+    rows = len(flips.seed_errors)
+    order = np.random.default_rng(0).permutation(rows)
+    residuals = flips.studentizer.residuals(flips.scores.contributions(flips.metric, np.arange(rows)))
+    numbers = sorted({number for number in (2, 3, 4, rows // 4, rows // 2, rows) if 2 <= number <= rows})
+    limits = [
+        critical_value(flips.largest(flips.sums(residuals[order[:number]]), order[:number])) for number in numbers
+    ]
+    return np.interp(np.log(np.arange(rows, 1, -1)), np.log(numbers), limits)

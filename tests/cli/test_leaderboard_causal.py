@@ -165,7 +165,6 @@ def test_formats_agree(capsys, store):
     [
         (["--causal", "--optimism"], "--optimism and --causal cannot be combined"),
         (["--causal", "--published"], "--causal compares tracked runs only; leave out --published"),
-        (["--causal", "--interval", "bca"], "has studentized intervals only"),
         (["--data", "here"], "--data needs --causal; add it"),
         (["--causal", "--data", "nowhere"], "no such data folder: nowhere"),
         (["--plot", "x.png"], "--plot needs --cost; add it"),

@@ -22,6 +22,10 @@ def test_show_has_all_values_of_the_board(finished, capsys):
     assert main(["show", row["run_id"][:6], "--store", str(store), "--format", "json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     main_metric = shown["metrics"][row["metric"]]
+    assert main_metric["corrected"] == pytest.approx(row["corrected"], abs=1e-6)
+    assert {name: one["few_units"] for name, one in shown["metrics"].items() if one["few_units"] is not None} == row[
+        "few_units"
+    ]
     assert main_metric["value"] == pytest.approx(row["value"], abs=1e-6)
     assert (main_metric["ci_low"], main_metric["ci_high"]) == pytest.approx((row["ci_low"], row["ci_high"]), abs=1e-6)
     assert sorted(map(int, shown["seeds"])) == row["seeds"] and shown["features"] == row["features"]
@@ -33,7 +37,7 @@ def test_show_prints_classes_and_folders(finished, capsys):
     row = best(store, capsys)
     assert main(["show", f"best:{row['task']}", "--store", str(store)]) == 0
     text = capsys.readouterr().out
-    assert text.startswith("run ") and "95% CI: studentized bootstrap" in text
+    assert text.startswith("run ") and "95% CI: jackknife over" in text and "corrected" in text
     if row["task"] == "expr":
         assert all(f"F1/{name}" in text for name in EXPRESSIONS)
     assert f"cost: not measured; framelight export {row['run_id']} --out DIR" in text

@@ -9,11 +9,9 @@ import pytest
 
 from harness import HeadConfig, Protocol, SmoothingGrid
 from harness.cli import main
-from harness.cli.parser import build_parser
 from harness.jobs.job import Configuration
 from harness.leaderboard.optimism import optimism_rows, render_optimism
 from harness.leaderboard.significance import SignificanceCache
-from harness.metrics.intervals import DEFAULT_METHOD, METHODS
 from harness.tracking import open_tracker
 from harness.utils.hashing import to_jsonable
 from harness.utils.store import Store
@@ -166,21 +164,7 @@ def test_command_prints_gap_or_missing_protocol(tracked, tmp_path, capsys):
     track(store, run(store, "open", 0.45, PUBLISHED, seeds=(0,)))
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
     assert "held-out vs. published protocol" in capsys.readouterr().out
-    for other in (["--published"], ["--interval", "bca"]):
-        assert main(["leaderboard", "--optimism", *other, "--store", str(store)]) == 2
-    assert "--interval bca" in capsys.readouterr().err
-
-
-def test_command_accepts_every_interval_method(tracked, capsys):
-    asked = build_parser().parse_args(["leaderboard"])
-    assert asked.interval == DEFAULT_METHOD
-    made = {}
-    for method in METHODS:
-        assert main(["leaderboard", "--interval", method, "--format", "json", "--store", str(tracked)]) == 0
-        [row] = json.loads(capsys.readouterr().out)
-        assert row["ci_method"] == method
-        made[method] = row["ci_low"], row["ci_high"]
-    assert len(set(made.values())) == len(METHODS)
+    assert main(["leaderboard", "--optimism", "--published", "--store", str(store)]) == 2
 
 
 def test_command_adds_unranked_published_results(tracked, capsys):

@@ -26,8 +26,9 @@ def mean(jobs):
 
 def test_interval_contains_mean_over_seeds(pair):
     store, good, _ = pair
-    low, high = SignificanceCache(Store(store)).interval(good)
-    assert low < mean(good) < high and high - low < 0.3
+    found = SignificanceCache(Store(store)).interval(good)
+    assert found.low < mean(good) < found.high and found.high - found.low < 0.3
+    assert found.low < found.corrected < found.high
 
 
 def test_difference_of_means_and_p_value(pair):
@@ -35,10 +36,27 @@ def test_difference_of_means_and_p_value(pair):
     found = SignificanceCache(Store(store)).difference(good, poor)
     assert found.value == pytest.approx(mean(good) - mean(poor)) and found.low < found.value < found.high
     assert found.p < 0.01 and 0 < found.detectable < found.value and found.seeds == (0, 1, 2)
-    alone = SignificanceCache(Store(store)).difference(good, poor, interval=False)
-    assert (alone.p, alone.detectable, alone.low, alone.high) == (found.p, found.detectable, None, None)
     against_itself = SignificanceCache(Store(store)).difference(good, good)
     assert against_itself.value == 0 and against_itself.p == 1
+
+
+def test_board_is_compared_with_its_best_and_cached(pair, monkeypatch):
+    store, good, poor = pair
+    asked = SignificanceCache(Store(store))
+    found = asked.best_comparison([poor, good])
+    assert found.p[0] < 0.05 and found.p[1] == 1 and found.detectable[1] is None and 0 < found.luck < 0.1
+    assert 0 < found.detectable[0] < mean(good) - mean(poor)
+    assert asked.best_comparison([poor, good[:1]]) != found, "other seeds have another result"
+    monkeypatch.setattr("harness.metrics.best_comparisons.compare_with_best", None)
+    assert SignificanceCache(Store(store)).best_comparison([poor, good]) == found
+    monkeypatch.setattr("harness.leaderboard.significance.REVISION", 0)
+    with pytest.raises(TypeError):
+        SignificanceCache(Store(store)).best_comparison([poor, good])
+
+
+def test_board_of_different_rows_is_not_compared(tmp_path):
+    good, other = keep(tmp_path, "a", 0.6), keep(tmp_path, "b", 0.4, videos=VIDEOS[1:])
+    assert SignificanceCache(Store(tmp_path)).best_comparison([good, other]) is None
 
 
 def test_only_seeds_that_both_have_are_compared(tmp_path):
@@ -181,8 +199,10 @@ def test_long_computation_is_logged_once(pair, monkeypatch, logged):
     assert len(logged) == 1, "nothing was worked out"
 
 
-@pytest.mark.parametrize("text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"other": 1}'])
-def test_damaged_cached_result_is_recomputed(pair, text):
+@pytest.mark.parametrize(
+    "text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"low": 0.1, "high": 0.9}', '{"other": 1}']
+)
+def test_damaged_or_outdated_cached_result_is_recomputed(pair, text):
     store, good, poor = pair
     made = SignificanceCache(Store(store)).interval(good), SignificanceCache(Store(store)).difference(good, poor)
     for path in (store / "artifacts" / "evidence").glob("*.json"):

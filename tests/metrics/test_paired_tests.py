@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
+from harness.metrics.jackknife import jackknife
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence, paired_permutation_test
 from harness.metrics.pooled_scores import score
-from harness.metrics.power import minimum_detectable_effect
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
@@ -61,7 +61,7 @@ def test_type_1_error_with_seed_variance(seeds, most, monkeypatch):
     rejected, held = false_positives("expr", seeds, 1000, apart=0.3, seed_spread=0.3)
     assert 0.035 <= rejected <= most
     assert held >= 0.91
-    monkeypatch.setattr("harness.metrics.paired_tests.seed_standard_error", lambda values, without: 0.0)
+    monkeypatch.setattr("harness.metrics.jackknife.Jackknife.seed_error", lambda self: 0.0)
     assert false_positives("expr", seeds, 200, apart=0.3, seed_spread=0.3)[0] > 0.15, "swapping videos alone"
 
 
@@ -75,16 +75,24 @@ def test_p_value_equals_exact_permutation_test():
     held = first[0].arrays["expr"].any(axis=(1, 2))
     one, other = (side[0].arrays["expr"][held] for side in (first, second))
 
-    def apart(swap):
+    def compare(swap, permutations=20):
         swap = np.array(swap)[:, None, None]
-        mixed = np.where(swap, other, one), np.where(swap, one, other)
-        return np.subtract(*(score(SufficientStatistics("expr", {"expr": side})).metrics["P_EXPR"] for side in mixed))
+        mixed = [SufficientStatistics("expr", {"expr": np.where(swap, *pair)}) for pair in ((other, one), (one, other))]
+        return paired_permutation_test([mixed[0]], [mixed[1]], "P_EXPR", permutations)
 
-    every = np.array([apart(swap) for swap in itertools.product((False, True), repeat=len(one))])
-    found = paired_permutation_test(first, second, "P_EXPR", permutations=20_000)
-    assert found.difference == pytest.approx(apart([False] * len(one)), abs=1e-12)
-    assert found.p == pytest.approx(np.mean(np.abs(every) >= abs(found.difference) - 1e-9), abs=0.015)
-    assert found.deviation == pytest.approx(every.std(), rel=0.03)
+    results = [compare(swap) for swap in itertools.product((False, True), repeat=len(one))]
+    every = np.array([abs(result.difference) / result.error for result in results])
+    found = compare([False] * len(one), 20_000)
+    assert found.difference == pytest.approx(results[0].difference, abs=1e-12)
+    assert found.p == pytest.approx(np.mean(every >= every[0] - 1e-9), abs=0.015)
+
+
+@pytest.mark.parametrize("shift", np.linspace(0, 0.1, 6))
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_interval_excludes_0_if_and_only_if_the_test_is_significant(shift, seeds):
+    for result in all_paired_tests(*two("expr", seeds, shift=shift), permutations=999).values():
+        assert (result.low <= 0 <= result.high) == (result.p > 0.05)
+        assert result.low <= result.difference <= result.high
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -97,7 +105,7 @@ def test_single_metric_equals_joint_test(name, seeds):
     for metric, one in found.items():
         means = [np.mean([seed[metric] for seed in side]) for side in scores]
         assert one.difference == pytest.approx(means[0] - means[1], abs=1e-9)
-        assert one.low <= one.difference <= one.high and 0 < one.p <= 1 and one.deviation > 0
+        assert one.low <= one.difference <= one.high and 0 < one.p <= 1 and one.error > 0
     assert paired_permutation_test(first, second, TASKS[name].metric, permutations=300) == found[TASKS[name].metric]
 
 
@@ -116,7 +124,7 @@ def test_better_run_is_found():
 def test_identical_runs_have_zero_difference():
     first, _ = two("mtl", seeds=2)
     for one in all_paired_tests(first, first, permutations=200).values():
-        assert (one.difference, one.low, one.high, one.p, one.deviation) == (0, 0, 0, 1, 0)
+        assert (one.difference, one.low, one.high, one.p, one.error) == (0, 0, 0, 1, 0)
 
 
 def test_single_unit_is_never_significant():
@@ -155,11 +163,19 @@ def test_holm_adjustment():
     assert holm_bonferroni([0.6, 0.9]) == [1, 1] and holm_bonferroni([]) == [] and holm_bonferroni([0.03]) == [0.03]
 
 
-def test_detectable_difference_has_80_percent_power():
-    rng = np.random.default_rng(0)
-    draws = minimum_detectable_effect(0.02) + rng.normal(0, 0.02, 100_000)
-    assert np.mean(np.abs(draws) > 1.959964 * 0.02) == pytest.approx(0.8, abs=0.01)
-    assert minimum_detectable_effect(1, level=0.01, power=0.9) == pytest.approx(2.5758 + 1.2816, abs=1e-3)
+@pytest.mark.parametrize("units, able", [(5, False), (6, False), (7, True), (12, True)])
+def test_too_few_units_detect_nothing(units, able):
+    result = paired_permutation_test(*two("expr", units=units), "P_EXPR", permutations=500)
+    assert (result.detectable is not None) == able, "one of the units has no row"
+
+
+@pytest.mark.parametrize("shift", [0, 0.05, 0.2])
+def test_detectable_difference_depends_on_the_jackknife_error_alone(shift):
+    first, second = two("expr", shift=shift)
+    found = paired_permutation_test(first, second, "P_EXPR")
+    error = (jackknife(first, "P_EXPR") - jackknife(second, "P_EXPR")).mean().standard_error()
+    assert found.error == pytest.approx(error, rel=0.03)
+    assert 2.7 < found.detectable / error < 3.1, "1.96 + 0.84, and a little for the error of the error"
 
 
 def test_wrong_input_is_named():

@@ -36,7 +36,7 @@ def test_ratio_interval_equals_score_interval():
     """Accuracy is also a ratio of sums and has an interval."""
     counts = scored_run("expr", units=30)[3].arrays["expr"]
     right, rows = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
-    board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy", replicates=1000)
+    board = confidence_interval([SufficientStatistics("expr", {"expr": counts})], "accuracy")
     np.testing.assert_allclose(ratio_interval(right[:, None], rows[:, None])[:, 0], (board.low, board.high), atol=1e-6)
 
 

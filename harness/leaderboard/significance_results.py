@@ -1,0 +1,71 @@
+"""Confidence intervals, results of paired tests and of the comparison with the best row of a board."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ScoreInterval:
+    """Interval of a configuration's score.
+
+    Attributes
+    ----------
+    low, high : float
+        95% confidence interval.
+    corrected : float
+        The score corrected for bias.
+    few_units : dict of str to float
+        Effective number of units of each class whose labels rest on few; see `harness.metrics.effective_units`.
+    """
+
+    low: float
+    high: float
+    corrected: float
+    few_units: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Paired difference of two configurations, first minus second.
+
+    Attributes
+    ----------
+    value : float
+        The difference of the mean scores.
+    low, high : float or None
+        95% confidence interval; None if there is one unit.
+    p : float or None
+        Two-sided p-value, not adjusted.
+    detectable : float or None
+        Minimum difference that the test detects with 80% power; None if there are too few units for any.
+    seeds : tuple of int
+        The seeds that both have.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    p: float | None
+    detectable: float | None
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BoardComparison:
+    """Comparison of the rows of a board with the best of them, in the order given.
+
+    Attributes
+    ----------
+    p : tuple of float
+        p-value of each row, adjusted for the choice of the best and for the number of rows.
+    detectable : tuple of (float or None)
+        Minimum difference to each row that is detected with 80% power; None for the best, or if there are too few units
+        for any.
+    luck : float
+        Expected lead of the best over the mean of all rows if all were equally good.
+    """
+
+    p: tuple[float, ...]
+    detectable: tuple[float | None, ...]
+    luck: float

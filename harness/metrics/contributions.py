@@ -1,0 +1,150 @@
+"""Scores of rows, and what each unit contributes to the differences between them.
+
+A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V of units, K of
+columns. A metric is not linear in its columns, but close to the mean of some rows it is nearly so: its gradient there
+times the columns of a unit is what the unit contributes, and contributions add up to the difference of scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.metrics.jackknife import Jackknife
+from harness.metrics.pooled import CCC_NAMES, F1_BLOCKS, PooledStatistics
+from harness.metrics.unit_statistics import SufficientStatistics
+from harness.utils.errors import InputError, unknown_name_error
+
+
+class RowScores:
+    """Scores of rows that count the same units.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of SufficientStatistics
+        R rows, each with the statistics of its seeds. Many units are combined into random groups; see
+        `harness.metrics.resampling.random_groups`.
+    groups : sequence of (sequence of int or None), optional
+        Group of each seed of each row, such as the training of the backbone; None: each seed is a group. The error over
+        seeds is that over groups.
+
+    Attributes
+    ----------
+    pooled : PooledStatistics
+        All seeds of all rows, one row after another.
+    counts : ndarray of float64, shape (R, K, V)
+        Columns of each row, mean over its seeds.
+    seeds : list of int
+        Number of seeds of each row.
+    repetitions : list of int
+        Number of independent repetitions of each row: its groups, or seeds.
+    names : tuple of str
+        Metrics of the task, the primary one first.
+
+    Raises
+    ------
+    InputError
+        If a row has no seed, units or tasks differ, or no row has a valid label.
+    """
+
+    def __init__(
+        self, rows: Sequence[Sequence[SufficientStatistics]], groups: Sequence[Sequence[int] | None] | None = None
+    ) -> None:
+        if not all(rows):
+            raise InputError("a run without statistics cannot be compared")
+        self.pooled = PooledStatistics([statistics for row in rows for statistics in row])
+        if not self.pooled.units:
+            raise InputError("no run has a row with a valid label, so there is nothing to compare")
+        self.seeds, self.groups = [len(row) for row in rows], list(groups or [None] * len(rows))
+        self.repetitions = [len(set(group)) if group else len(row) for row, group in zip(rows, self.groups)]
+        self.slices = [slice(end - len(row), end) for row, end in zip(rows, np.cumsum(self.seeds))]
+        self.counts = np.stack([self.pooled.rows[part].mean(axis=0) for part in self.slices])
+        self._values = self.pooled.metrics(self.pooled.total())
+        self.names = tuple(self._values)
+
+    @property
+    def units(self) -> int:
+        """Number of units with rows, or of groups of them."""
+        return self.pooled.shape[2]
+
+    def require_metric(self, metric: str) -> None:
+        """Raise `InputError` if the task has no such metric."""
+        if metric not in self.names:
+            raise unknown_name_error("metric", metric, self.names)
+
+    def scores(self, metric: str) -> np.ndarray:
+        """Compute the mean score over seeds of each row, [R]."""
+        return np.array([self._values[metric][part].mean() for part in self.slices])
+
+    def seed_errors(self, metric: str) -> np.ndarray:
+        """Estimate the standard error of each score that is due to the seeds alone, [R]; 0 for a single seed."""
+        errors = np.zeros(len(self.seeds))
+        for i, part in enumerate(self.slices):
+            if self.seeds[i] > 1 and self.units > 1:
+                columns = self.pooled.rows[part]
+                without = self.pooled.metric(metric, columns.sum(axis=-1, keepdims=True) - columns)
+                seeds = Jackknife(self._values[metric][part][:, 0], without)
+                errors[i] = seeds.mean_by_group(self.groups[i]).seed_error()
+        return errors
+
+    def shares(self, metric: str) -> np.ndarray:
+        """Compute how much of the metric rests on each unit, [V], with sum 1.
+
+        A shift of all scores would be spread over the units in these shares: those of the labeled and predicted rows
+        of a class, or of the squares of valence or arousal, averaged over the classes of the metric.
+        """
+        counts, blocks = self.counts.mean(axis=0), []
+        for block, columns in self.pooled.columns.items():
+            parts = [part for part in self._share_parts(block, metric, counts[columns]) if part.sum() > 0]
+            blocks += [np.mean([part / part.sum() for part in parts], axis=0)] if parts else []
+        return np.mean(blocks, axis=0) if blocks else np.full(self.units, 1 / self.units)
+
+    def contributions(self, metric: str, rows: np.ndarray) -> np.ndarray:
+        """Compute the contributions of units to the scores of some rows minus the score of their mean.
+
+        Parameters
+        ----------
+        metric : str
+        rows : ndarray of int, shape (r,)
+
+        Returns
+        -------
+        ndarray of float64, shape (r, V)
+            The same gradient serves all rows, so that rows may exchange their contributions.
+        """
+        counts = self.counts[rows]
+        mean = counts.mean(axis=0)
+        columns, gradients = self.pooled.gradients(metric, mean.sum(axis=-1)[None, :, None])
+        return np.einsum("k,rkv->rv", gradients[0, :, 0], counts[:, columns] - mean[columns])
+
+    def pair_contributions(self, metric: str, first: int, rows: np.ndarray) -> np.ndarray:
+        """Compute the contributions of units to the differences between one row and some others.
+
+        Parameters
+        ----------
+        metric : str
+        first : int
+            The row from which others are subtracted.
+        rows : ndarray of int, shape (r,)
+
+        Returns
+        -------
+        ndarray of float64, shape (r, V)
+            Contributions near the mean of both rows, whose sum is the difference up to terms of third order.
+        """
+        middle = (self.counts[first] + self.counts[rows]).sum(axis=-1) / 2
+        columns, gradients = self.pooled.gradients(metric, middle.T[None])
+        return np.einsum("kr,rkv->rv", gradients[0], (self.counts[first] - self.counts[rows])[:, columns])
+
+    def _share_parts(self, block: str, metric: str, counts: np.ndarray) -> list[np.ndarray]:
+        """Return the unnormalized shares, [V], of each class of a block on which the metric depends."""
+        if block == "va":
+            which = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
+            return [counts[6 * i + 3] + counts[6 * i + 4] for i in which]
+        primary, names = F1_BLOCKS[block]
+        _, labeled, predicted = np.split(counts, 3)
+        if metric == "accuracy":
+            return [labeled.sum(axis=0)] if block == "expr" else []
+        which = [i for i, name in enumerate(names) if metric in ("P_MTL", primary, f"F1/{name}")]
+        return [labeled[i] + predicted[i] for i in which]

@@ -1,0 +1,149 @@
+"""Delete-one-unit jackknife of scores: bias, influence of each unit, and standard errors.
+
+Every metric is a function of sums over units (videos, subjects), so all scores without one unit are computed at once,
+from the sums minus a row. S is the number of seeds, V the number of units with rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.metrics.pooled import PooledStatistics
+from harness.metrics.unit_statistics import SufficientStatistics
+from harness.metrics.variance_components import mean_by_group
+from harness.utils.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Jackknife:
+    """Scores with all units, and without each of them.
+
+    Scores of several seeds, runs or classes stand in the leading axes. Jackknives of the same units can be subtracted:
+    the result is the jackknife of the difference.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (...)
+        Scores with all units.
+    without : ndarray of float64, shape (..., V)
+        Scores without each unit; at least two units.
+
+    References
+    ----------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 11.
+
+    Examples
+    --------
+    >>> of_a_mean = Jackknife(np.array(2.0), (6.0 - np.array([1.0, 2.0, 3.0])) / 2)
+    >>> round(of_a_mean.standard_error().item(), 4), of_a_mean.bias().item()
+    (0.5774, 0.0)
+    """
+
+    values: np.ndarray
+    without: np.ndarray
+
+    def __sub__(self, other: Jackknife) -> Jackknife:
+        return Jackknife(self.values - other.values, self.without - other.without)
+
+    @property
+    def units(self) -> int:
+        """V."""
+        return self.without.shape[-1]
+
+    def mean(self) -> Jackknife:
+        """Average over the first axis, such as the seeds."""
+        return Jackknife(self.values.mean(axis=0), self.without.mean(axis=0))
+
+    def mean_by_group(self, groups: Sequence[int] | None) -> Jackknife:
+        """Average the seeds, the first axis, of each group; see `variance_components.mean_by_group`."""
+        return Jackknife(mean_by_group(self.values, groups), mean_by_group(self.without, groups))
+
+    def influence(self) -> np.ndarray:
+        """Compute the influence of each unit, [..., V].
+
+        It is ``(V - 1) (mean of without - without)``; its mean is 0.
+        """
+        return (self.units - 1) * (self.without.mean(axis=-1, keepdims=True) - self.without)
+
+    def bias(self) -> np.ndarray:
+        """Estimate the bias of each score, [...]: the part that shrinks as 1 / V."""
+        return (self.units - 1) * (self.without.mean(axis=-1) - self.values)
+
+    def corrected(self) -> np.ndarray:
+        """Compute the scores minus their bias, [...]. They may lie slightly outside the range of the metric."""
+        return self.values - self.bias()
+
+    def covariance(self) -> np.ndarray:
+        """Estimate the covariance over units of k scores in the last leading axis, [..., k, k]."""
+        influence = self.influence()
+        return influence @ np.swapaxes(influence, -1, -2) / (self.units * (self.units - 1))
+
+    def standard_error(self) -> np.ndarray:
+        """Estimate the standard error over units of each score, [...]."""
+        return np.sqrt(np.sum(self.influence() ** 2, axis=-1) / (self.units * (self.units - 1)))
+
+    def seed_error(self) -> np.ndarray:
+        """Estimate the standard error of the mean over seeds that is due to the seeds alone.
+
+        The seeds are the first axis. This is the error from differences between seeds on all units alike; it comes on
+        top of the error over units. Its variance is the variance between seeds less the part that independent
+        differences on each unit would explain, by a two-way analysis of variance of the influences.
+
+        Returns
+        -------
+        ndarray of float64, shape (...) without the first axis
+            0 where the estimate of the variance is negative, and for a single seed or unit.
+        """
+        seeds = len(self.values)
+        if seeds < 2 or self.units < 2:
+            return np.zeros(self.values.shape[1:])
+        influence = self.influence()
+        interaction = influence - influence.mean(axis=0)
+        explained = np.sum(interaction**2, axis=(0, -1)) / ((seeds - 1) * (self.units - 1) * self.units)
+        return np.sqrt(np.maximum(0, self.values.var(axis=0, ddof=1) - explained) / seeds)
+
+    def total_error(self) -> np.ndarray:
+        """Estimate the standard error of the mean over seeds, the first axis, due to units and seeds together."""
+        return np.hypot(self.mean().standard_error(), self.seed_error())
+
+
+def jackknife(seeds: Sequence[SufficientStatistics] | PooledStatistics, metric: str) -> Jackknife:
+    """Compute the jackknife over units of a metric, for each seed.
+
+    Parameters
+    ----------
+    seeds : sequence of SufficientStatistics, or PooledStatistics
+        Statistics of each seed, of the same units.
+    metric : str
+        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
+
+    Returns
+    -------
+    Jackknife
+        Scores of shape (S,). `jackknife(...).mean()` is of the mean over seeds; ``jackknife(first, metric) -
+        jackknife(second, metric)`` is of the difference of two runs, seed by seed. More than
+        `harness.metrics.resampling.MAX_GROUPS` units are combined into random groups.
+
+    Raises
+    ------
+    InputError
+        For an unknown metric, statistics of different units or tasks, and fewer than two units with rows.
+
+    Examples
+    --------
+    >>> from harness.metrics.unit_statistics import compute_statistics
+    >>> labels = np.arange(8).repeat(5)
+    >>> predicted = np.where(np.arange(40) % 4, labels, 0)
+    >>> statistics = compute_statistics("expr", np.eye(8)[predicted], {"expr": labels}, np.arange(40) % 10, units=10)
+    >>> accuracy = jackknife([statistics], "accuracy").mean()
+    >>> round(accuracy.values.item(), 3), round(accuracy.standard_error().item(), 3)
+    (0.8, 0.073)
+    """
+    pooled = seeds if isinstance(seeds, PooledStatistics) else PooledStatistics(seeds)
+    values = pooled.metric(metric, pooled.total())[:, 0]
+    if pooled.units < 2:
+        raise InputError("a standard error over units needs at least two units that have a row with a valid label")
+    return Jackknife(values, pooled.metric(metric, pooled.leave_one_out()))

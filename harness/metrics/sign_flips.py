@@ -1,0 +1,227 @@
+"""Studentized differences under sign flips: what differences look like if rows do not differ.
+
+If two rows are equally good, each unit is as likely to favor the one as the other, so that the signs of all
+contributions of a unit can be flipped together. This keeps how strongly each unit weighs, and how rows depend on each
+other. A difference is divided by its standard error, which is estimated anew after every flip; otherwise a row that
+differs much from the others would be judged by their errors. R is the number of rows, V of units, B of draws.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.metrics.contributions import RowScores
+from harness.metrics.resampling import permutation_flips
+
+SIGNIFICANCE_LEVEL = 0.05
+"""A difference is significant if its p-value is at most this."""
+TOLERANCE = 1e-9
+"""Statistics that differ by less, relatively, are considered equal, since they differ by rounding."""
+FLOOR = 1e-12
+"""Lower limit of a variance, as a share of the sum of squares that it was computed from."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeedDraws:
+    """Simulated errors over seeds of rows.
+
+    Attributes
+    ----------
+    errors : ndarray of float64, shape (R, B)
+        Draws of the error of the mean over seeds.
+    variances : ndarray of float64, shape (R, B)
+        Estimates of the variance of these errors, from the simulated seeds alone.
+    """
+
+    errors: np.ndarray
+    variances: np.ndarray
+
+
+def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, seed: int) -> SeedDraws:
+    """Simulate the seeds of each row as normal, so that few seeds give the heavy tails of Student's t.
+
+    Parameters
+    ----------
+    standard_errors : ndarray of float64, shape (R,)
+        See `RowScores.seed_errors`.
+    seeds : list of int
+        Number of seeds of each row.
+    draws : int
+        B.
+    seed : int
+
+    Returns
+    -------
+    SeedDraws
+        Zeros for rows without an error.
+    """
+    random = np.random.default_rng([seed, 1])
+    errors = np.zeros((len(seeds), draws))
+    variances = np.zeros((len(seeds), draws))
+    for i in np.flatnonzero(standard_errors):
+        simulated = standard_errors[i] * np.sqrt(seeds[i]) * random.standard_normal((seeds[i], draws))
+        errors[i], variances[i] = simulated.mean(axis=0), simulated.var(axis=0, ddof=1) / seeds[i]
+    return SeedDraws(errors, variances)
+
+
+class Studentizer:
+    """Standard errors of sums of contributions.
+
+    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
+    contribution, most of all for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
+    standard deviations are proportional to shares. Squares of residuals are divided by it; with equal shares this is
+    the usual ``V / (V - 1)``.
+
+    Parameters
+    ----------
+    shares : ndarray of float64, shape (V,)
+        How a difference is spread over the units; see `RowScores.shares`.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (V,)
+        Reciprocals of these factors.
+    """
+
+    def __init__(self, shares: np.ndarray) -> None:
+        self.shares = shares
+        self.weights = 1 / np.maximum(1 - 2 * shares + np.sum(shares**2), FLOOR)
+
+    def residuals(self, contributions: np.ndarray) -> np.ndarray:
+        """Compute residuals of contributions [..., V], scaled to the variance of the contributions."""
+        residuals = contributions - contributions.sum(axis=-1, keepdims=True) * self.shares
+        return residuals * np.sqrt(self.weights)
+
+    def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Compute weighted inner products of contributions [..., V]; no flip changes those of a row with itself."""
+        return np.sum(first * second * self.weights, axis=-1)
+
+    def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
+        """Estimate the variance of differences, that is the weighted sum of the squares of their residuals.
+
+        Parameters
+        ----------
+        differences : ndarray of float64
+            Sums of contributions.
+        squares, products : ndarray of float64
+            Weighted inner products of the contributions with themselves and with the shares.
+
+        Returns
+        -------
+        ndarray of float64
+        """
+        spread = self.inner_products(self.shares, self.shares)
+        variances = squares - 2 * differences * products + differences**2 * spread
+        return np.maximum(variances, FLOOR * (squares + differences**2))
+
+    def variance_of(self, contributions: np.ndarray, differences: np.ndarray | None = None) -> np.ndarray:
+        """Estimate the variance of the sum of contributions [..., V]."""
+        sums = contributions.sum(axis=-1) if differences is None else differences
+        squares = self.inner_products(contributions, contributions)
+        return self.variance(sums, squares, self.inner_products(contributions, self.shares))
+
+
+def divide(differences: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Divide differences by their standard errors; 0 where both are 0."""
+    differences, variances = np.broadcast_arrays(differences, variances)
+    return np.divide(differences, np.sqrt(variances), out=np.zeros(differences.shape), where=variances > 0)
+
+
+def flip_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
+    """Add up values [n, V] over units with flipped signs, [n, B]; the same flips for all n."""
+    parts = [values @ (1 - 2 * flips).T for flips in permutation_flips(values.shape[1], draws, seed)]
+    return np.concatenate(parts, axis=1)
+
+
+def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """Compute p-values: ``(1 + number of draws at least as large) / (1 + B)``.
+
+    Parameters
+    ----------
+    statistics : ndarray of float64
+    null : ndarray of float64, shape (B,)
+        Draws of the statistic without a difference.
+
+    Returns
+    -------
+    ndarray of float64
+        In (0, 1].
+    """
+    ordered = np.sort(null)
+    smaller = np.searchsorted(ordered, statistics * (1 - TOLERANCE), side="left")
+    return (1 + len(ordered) - smaller) / (1 + len(ordered))
+
+
+def critical_value(null: np.ndarray, level: float = SIGNIFICANCE_LEVEL) -> float:
+    """Return the value that a statistic must exceed for a p-value of at most `level`; infinity if none can.
+
+    Examples
+    --------
+    >>> null = np.arange(99.0)
+    >>> critical_value(null, 0.05), p_values(np.array([94.5, 94.0]), null).tolist()
+    (94.0, [0.05, 0.06])
+    """
+    allowed = int(np.floor(level * (1 + len(null)) + TOLERANCE)) - 1
+    return float(np.sort(null)[-1 - allowed]) if allowed >= 0 else np.inf
+
+
+class RowFlips:
+    """Scores of rows under sign flips of their contributions.
+
+    Parameters
+    ----------
+    scores : RowScores
+    metric : str
+    draws : int
+        B.
+    seed : int
+    """
+
+    def __init__(self, scores: RowScores, metric: str, draws: int, seed: int) -> None:
+        self.scores, self.metric, self.draws, self.seed = scores, metric, draws, seed
+        self.studentizer = Studentizer(scores.shares(metric))
+        self.seed_errors = scores.seed_errors(metric)
+        self.seed_draws = draw_seed_errors(self.seed_errors, scores.repetitions, draws, seed)
+
+    def sums(self, contributions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Flip the contributions [r, V] of rows.
+
+        Returns
+        -------
+        sums, products : ndarray of float64, shape (r, B)
+            Sums over units, and weighted inner products with the shares.
+        squares : ndarray of float64, shape (r, r)
+            Weighted inner products of the differences between rows with themselves.
+        """
+        shares, weights = self.studentizer.shares, self.studentizer.weights
+        stacked = np.concatenate([contributions, contributions * shares * weights])
+        sums, products = np.split(flip_sums(stacked, self.draws, self.seed), 2)
+        inner = (contributions * weights) @ contributions.T
+        squares = np.maximum(np.diag(inner)[:, None] + np.diag(inner) - 2 * inner, 0)
+        return sums, products, squares
+
+    def against(
+        self, best: np.ndarray | int, flipped: tuple[np.ndarray, np.ndarray, np.ndarray], rows: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the differences between the best row of each draw and all others, and their variances, [r, B].
+
+        Parameters
+        ----------
+        best : int or ndarray of int, shape (B,)
+            Positions in `rows`.
+        flipped : tuple of ndarray
+            The result of `sums`.
+        rows : ndarray of int, shape (r,)
+        """
+        sums, products, squares = flipped
+        draw, best = np.arange(self.draws), np.broadcast_to(best, self.draws)
+        variances = self.studentizer.variance(sums[best, draw] - sums, squares[best].T, products[best, draw] - products)
+        seed_variances, totals = self.seed_draws.variances[rows], sums + self.seed_draws.errors[rows]
+        return totals[best, draw] - totals, variances + seed_variances + seed_variances[best, draw]
+
+    def largest(self, flipped: tuple[np.ndarray, np.ndarray, np.ndarray], rows: np.ndarray) -> np.ndarray:
+        """Compute the largest studentized difference to the row that is best in each draw, [B]."""
+        best = (flipped[0] + self.seed_draws.errors[rows]).argmax(axis=0)
+        return divide(*self.against(best, flipped, rows)).max(axis=0)
