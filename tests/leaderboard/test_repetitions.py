@@ -73,8 +73,8 @@ def trainings(tmp_path):
 
 def test_interval_takes_trainings_as_repetitions(trainings):
     jobs, alike, cache = trainings
-    (low, high), (low_alike, high_alike) = cache.interval(jobs), cache.interval(alike)
-    assert high - low > 2 * (high_alike - low_alike)
+    grouped, single = cache.interval(jobs), cache.interval(alike)
+    assert grouped.high - grouped.low > 2 * (single.high - single.low)
 
 
 def test_test_takes_trainings_as_repetitions(trainings, tmp_path):
