@@ -65,15 +65,20 @@ class Configuration:
     missing: str = "dropped"
     revision: int = REVISION
 
-    def group_id(self, training_group: str = "") -> str:
-        """Compute the hash of the configuration.
+    @property
+    def group_id(self) -> str:
+        """Hash of the configuration."""
+        return content_hash(self)
+
+    def group_id_of_trainings(self, training_group: str) -> str:
+        """Compute the hash that the jobs on several trainings of a backbone share.
 
         Parameters
         ----------
-        training_group : str, default=""
-            Hash that replaces the feature entry if the jobs on several trainings of a backbone are one group.
+        training_group : str
+            Hash of the feature entries of all trainings, which replaces that of one; empty for one training.
         """
-        return content_hash(dataclasses.replace(self, entry=training_group) if training_group else self)
+        return dataclasses.replace(self, entry=training_group).group_id if training_group else self.group_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +120,7 @@ class Job(DisplayLabels):
     @property
     def group_id(self) -> str:
         """Hash of the configuration, equal for all seeds and for all trainings of the backbone."""
-        return self.configuration.group_id(self.training_group)
+        return self.configuration.group_id_of_trainings(self.training_group)
 
     @property
     def job_id(self) -> str:
@@ -164,8 +169,8 @@ CONFIGURATION_TYPES = {
 
 def parse_configuration(record: Record) -> Configuration:
     """Parse the configuration in a record; raise FramelightError if another version of Framelight wrote it."""
-    configuration = _from_jsonable(record.config)
-    if not isinstance(configuration, Configuration) or configuration.group_id(record.training_group) != record.group_id:
+    configuration, group = _from_jsonable(record.config), record.training_group
+    if not isinstance(configuration, Configuration) or configuration.group_id_of_trainings(group) != record.group_id:
         raise FramelightError(
             f"run {record.group_id} was made by another version of Framelight and has other settings; "
             "run its recipe again"

@@ -28,7 +28,7 @@ SWITCHES = {
     "gaps=published": {"smoothing": {"gaps": "published"}},
     "folds=4": {"protocol": {"folds": 4, "refit": True}},
     "refit=false": {"protocol": {"refit": False}},
-    "protocol=published": {"protocol": {"name": "published"}},
+    "protocol=published": {"protocol": {"name": "published", "seed": 0, "refit": False}},
 }
 
 
