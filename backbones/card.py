@@ -10,6 +10,7 @@ from typing import Any
 from backbones.atomic_files import restore_displaced
 from backbones.catalogue import constructor
 from backbones.errors import BackboneError, printable
+from backbones.regular_files import read_regular_text
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneInfo, BackboneSpec, Preprocessing
 
 CARD = "card.json"
@@ -21,6 +22,8 @@ FORMAT = 1
 MAX_TEXT = 4096
 """Characters of a text at most."""
 MAX_SIZE_MB = 1e9
+MAX_CARD_BYTES = 2**24
+"""Largest size of a card."""
 
 REQUIRED_KEYS = (
     "name",
@@ -66,7 +69,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not path.parent.exists():
         restore_displaced(path.parent.parent, path.parent.name)
     try:
-        card = _parse_json(path.read_text(encoding="utf-8"))
+        card = _parse_json(read_regular_text(path, limit=MAX_CARD_BYTES))
     except FileNotFoundError as error:
         raise BackboneError(f"no checkpoint at {folder}: it has no {CARD}") from error
     except (OSError, ValueError) as error:
@@ -81,12 +84,18 @@ def read_card(folder: Path) -> dict[str, Any]:
             "upgrade framelight",
         )
     faults = [f"{name} is not {expected}" for name, (check, expected) in CHECKS.items() if not check(card.get(name))]
+    if not faults and card["classes"] and len(card["classes"]) != card["score_width"]:
+        faults = [f"it names {len(card['classes'])} classes for {card['score_width']} score columns"]
     if faults:
         raise BackboneError(f"{path}: {'; '.join(faults)}", "correct the file, or save the checkpoint again")
     try:
         Preprocessing.from_dict(card["preprocessing"])
+        if card.get("engine") is None:
+            constructor(card["architecture"])
     except BackboneError as error:
-        raise BackboneError(f"{path}: {error.message}", "correct the file, or save the checkpoint again") from error
+        raise BackboneError(
+            f"{path}: {printable(error.message)}", "correct the file, or save the checkpoint again"
+        ) from error
     return dict(card)
 
 
@@ -118,7 +127,8 @@ def _are_classes(value: Any) -> bool:
 
 CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("name", "architecture", "weights_hash", "licence"), (_is_text, "text")),
-    **dict.fromkeys(("embedding_width", "score_width", "parameters"), (_is_count, "a whole number")),
+    **dict.fromkeys(("score_width", "parameters"), (_is_count, "a whole number")),
+    "embedding_width": (lambda value: _is_count(value) and value > 0, "a positive whole number"),
     "macs": (lambda value: value is None or _is_count(value), "a whole number or null"),
     "size_mb": (_is_size, "a size"),
     "classes": (_are_classes, "a list of names"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.card import CARD, FORMAT, ONNX_ENGINE
 from backbones.errors import BackboneError
+from backbones.regular_files import open_regular, require_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 MODEL, ONNX_MODEL = "model.safetensors", "model.onnx"
 
 
-def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -> Path:
+def save_checkpoint(
+    folder: Path, backbone: Backbone, card: Mapping[str, Any], files: Mapping[str, bytes] | None = None
+) -> Path:
     """Write a checkpoint folder atomically; an existing one is replaced.
 
     Parameters
@@ -35,6 +38,8 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
         Further metadata as JSON types, such as `name` (by default the name of the folder), `data`, `data_digest`,
         `parent`, `metrics`, `licence` and `source`. Architecture, preprocessing, classes, widths, cost and the weights
         hash are taken from the backbone and cannot be overridden.
+    files : mapping of str to bytes, optional
+        Further files by name.
 
     Returns
     -------
@@ -63,6 +68,8 @@ def save_checkpoint(folder: Path, backbone: Backbone, card: Mapping[str, Any]) -
     text = json.dumps(_build_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
     with atomic_write_dir(folder) as tmp_path:
         _write_model(tmp_path, backbone)
+        for name, content in (files or {}).items():
+            (tmp_path / name).write_bytes(content)
         (tmp_path / CARD).write_text(text, encoding="utf-8")
     return folder
 
@@ -128,10 +135,11 @@ def read_state(folder: Path, card: Mapping[str, Any]) -> dict[str, Tensor]:
 
     path = Path(folder) / MODEL
     try:
+        require_regular(path)
         state = load_file(path)
     except FileNotFoundError as error:
         raise BackboneError(f"no weights at {path}", "save the checkpoint again") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise BackboneError(
             f"{path} cannot be read: {error}", "restore the file or save the checkpoint again"
         ) from error
@@ -170,10 +178,13 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}", "import the model again") from error
     _verify_hash(path, digest, card)
-    read_graph(path).require_single_file(path)
+    graph = read_graph(path)
+    graph.require_single_file(path)
+    graph.require_no_loops(path)
     try:
         ports = Ports(**card["ports"])
-    except (KeyError, TypeError) as error:
+        ports.validate()
+    except (KeyError, TypeError, ValueError) as error:
         raise BackboneError(
             f"{Path(folder) / CARD} does not name the outputs of the model: {error}", "import the model again"
         ) from error
@@ -183,7 +194,7 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
 
 def hash_file(path: Path) -> str:
     """Return the SHA-256 hex digest of a file; raises OSError if it cannot be read."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

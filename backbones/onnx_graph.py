@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.errors import BackboneError, printable
+from backbones.regular_files import open_regular
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -54,6 +55,14 @@ class OnnxGraph:
                 f"or python -c {shlex.quote(code)}",
             )
 
+    def require_no_loops(self, path: Path) -> None:
+        """Raise BackboneError if the graph has a loop, which can run forever: its length may be any number."""
+        if any(node.op_type == "Loop" for node in self.nodes):
+            raise BackboneError(
+                f"{path} contains a Loop, whose number of iterations is not limited",
+                "export the network without loops over data, as torch.onnx.export(..., dynamo=True) does",
+            )
+
     def find_classifier_input(self, scores: str) -> str | None:
         """Find the input of the last linear layer before an output.
 
@@ -81,7 +90,7 @@ class OnnxGraph:
 def is_onnx(path: Path) -> bool:
     """Return whether a file, possibly truncated, starts like an ONNX model: with a version and another field."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(5)
     except OSError:
         return False

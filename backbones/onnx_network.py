@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
+MAX_BATCH = 2**16
+
+
 @dataclass(frozen=True)
 class Ports:
     """Names of the input and outputs of an ONNX graph.
@@ -35,6 +38,13 @@ class Ports:
     embedding: str
     scores: str
     batch: int | None = None
+
+    def validate(self) -> None:
+        """Raise ValueError if a field, as read from a file, is not of its type."""
+        if not all(isinstance(name, str) for name in (self.input, self.embedding, self.scores)):
+            raise ValueError("the names of its ports are not text")
+        if self.batch is not None and (type(self.batch) is not int or not 0 < self.batch <= MAX_BATCH):
+            raise ValueError(f"its batch is {self.batch!r}, not an integer from 1 to {MAX_BATCH} or null")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +13,7 @@ import numpy as np
 from backbones.errors import BackboneError, printable
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
 
 FATAL_SEVERITY = 4
 MAX_REASON_LENGTH = 300
@@ -50,7 +53,9 @@ def open_session(path: Path, threads: int) -> InferenceSession:
         ) from error
 
 
-def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path) -> list[np.ndarray]:
+def run_session(
+    session: InferenceSession, ports: tuple[str, ...], pixels: np.ndarray, path: Path, limit_s: float | None = None
+) -> list[np.ndarray]:
     """Run a session once.
 
     Parameters
@@ -63,6 +68,8 @@ def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.nd
         The input.
     path : Path
         The ONNX file, for the message of an error.
+    limit_s : float, optional
+        Time limit in seconds, checked between two nodes of the graph. Default: no limit.
 
     Returns
     -------
@@ -72,15 +79,42 @@ def run_session(session: InferenceSession, ports: tuple[str, ...], pixels: np.nd
     Raises
     ------
     BackboneError
-        If ONNX Runtime cannot run the model.
+        If ONNX Runtime cannot run the model, or not within the limit.
     """
+    expired = threading.Event()
     try:
-        return [np.asarray(array) for array in session.run(list(ports[1:]), {ports[0]: pixels})]
+        with nullcontext() if limit_s is None else _time_limit(limit_s, expired) as options:
+            return [np.asarray(array) for array in session.run(list(ports[1:]), {ports[0]: pixels}, options)]
     except Exception as error:  # the exceptions of ONNX Runtime have no common base class
+        if expired.is_set():
+            raise BackboneError(
+                f"{path} does not run within {limit_s:g} s on {' x '.join(map(str, pixels.shape))} inputs",
+                "export a smaller network",
+            ) from error
         raise BackboneError(
             f"{path} does not run on {' x '.join(map(str, pixels.shape))} inputs ({_format_reason(error)})",
             "export it again",
         ) from error
+
+
+@contextmanager
+def _time_limit(limit_s: float, expired: threading.Event) -> Iterator[RunOptions]:
+    """Yield options of a run that is stopped after a time; `expired` is then set."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+
+    def stop() -> None:
+        expired.set()
+        options.terminate = True
+
+    timer = threading.Timer(limit_s, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    finally:
+        timer.cancel()
 
 
 def _format_reason(error: Exception) -> str:

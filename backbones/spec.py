@@ -64,6 +64,8 @@ class Preprocessing:
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= MAX_INPUT_SIZE:
             raise BackboneError(f"input size {self.input_size!r} is not an integer from 1 to {MAX_INPUT_SIZE}")
+        if not isinstance(self.mean, (tuple, list)) or not isinstance(self.std, (tuple, list)):
+            raise BackboneError(f"mean {self.mean!r} and std {self.std!r} are not three numbers each")
         numbers = (self.value_range, *self.mean, *self.std)
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
             raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")

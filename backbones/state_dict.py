@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, printable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,6 +16,18 @@ def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architec
     """Load a state dict into a network; raise BackboneError if it does not fit, see `check_state_dict`."""
     check_state_dict(state, network.state_dict(), where, architecture)
     network.load_state_dict(state)
+
+
+def require_readable_dtypes(state: Mapping[str, Tensor], path: Path) -> None:
+    """Raise BackboneError for tensors of complex numbers and of floats of 8 bits or less, which need a scale."""
+    for name, tensor in state.items():
+        if tensor.is_complex() or (tensor.is_floating_point() and tensor.element_size() < 2):
+            raise BackboneError(
+                f"{path} contains tensors of {str(tensor.dtype).removeprefix('torch.')}, such as "
+                f"'{printable(name, 100)}', which are not supported",
+                "save them as float32: {name: tensor.float() for name, tensor in state.items()}, with their scales "
+                "applied",
+            )
 
 
 def check_state_dict(

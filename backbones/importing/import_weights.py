@@ -21,7 +21,9 @@ from backbones.importing.matching import Match, match_architecture, strip_prefix
 from backbones.importing.torch_files import WeightsFile, read_torch_file
 from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
+from backbones.regular_files import open_regular
 from backbones.spec import BackboneSpec, Preprocessing
+from backbones.state_dict import require_readable_dtypes
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +84,7 @@ def import_file(
         return _import_onnx_file(path, name, Path(checkpoints), architecture, classes)
     weights, file_format = _read_weights_file(path)
     _require_tensors(weights.state, path)
+    require_readable_dtypes(weights.state, path)
     state, _ = strip_prefixes(weights.state)
     _require_finite(state, path)
     if vggface_files.is_vggface(state) and architecture in (None, catalogue.VGGFACE.name):
@@ -113,7 +116,7 @@ def _import_onnx_file(
 def _read_weights_file(path: Path) -> tuple[WeightsFile, str]:
     """Return the content of a file and a description of its format."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(9)
         size = path.stat().st_size
     except OSError as error:

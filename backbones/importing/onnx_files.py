@@ -32,6 +32,8 @@ EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits"
 MAX_SCORE_WIDTH = 64
 """A single output with at most this many columns is assumed to be scores, a wider one an embedding."""
 MAX_PIXELS = 2**26
+TRIAL_SECONDS = 120.0
+"""Time limit of the first run of a graph, on at most two images or a batch of fixed size."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     validate_entry_name(name)
     graph = read_graph(path)
     graph.require_single_file(path)
+    graph.require_no_loops(path)
     session = open_session(path, threads=1)
     size, batch = _read_input_shape(session, path)
     batch, samples = _run_on_noise(session, size, batch, path)
@@ -234,7 +237,11 @@ def _run_on_noise(
     for count, works in attempts:
         pixels = np.random.default_rng(0).normal(size=(count, 3, size, size)).astype(np.float32)
         try:
-            arrays = run_session(session, (session.get_inputs()[0].name, *names), pixels, path) if names else []
+            arrays = (
+                run_session(session, (session.get_inputs()[0].name, *names), pixels, path, TRIAL_SECONDS)
+                if names
+                else []
+            )
         except BackboneError:
             if works:
                 raise

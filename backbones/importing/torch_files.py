@@ -17,6 +17,8 @@ from backbones.importing.pickle_scan import ForbiddenGlobalsError
 from backbones.importing.torch_pickle import load_pickle
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+MAX_EXPANSION = 4
+"""Largest ratio of the size of the tensors to that of the file; tied weights share memory, but seldom more than two."""
 FRAMELIGHT_KEY = "framelight"
 """Key of this project's data in Lightning checkpoints: `fitted` with the state of the best epoch, and `backbone` with
 the metadata of the backbone."""
@@ -66,6 +68,7 @@ def read_torch_file(path: Path) -> WeightsFile:
     try:
         kind, network, about = _find_network(load_pickle(path))
         tree = build_module_tree(network) if kind == "module" else None
+        _require_similar_size(tree.tensors if tree else network, path.stat().st_size)
         # tensors in a file may be views of each other and may have attributes
         state = {
             name: Tensor.detach(tensor).clone(memory_format=torch.contiguous_format)
@@ -85,6 +88,17 @@ def read_torch_file(path: Path) -> WeightsFile:
         ) from error
     except OSError as error:
         raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _require_similar_size(tensors: Mapping[str, Tensor], file_bytes: int) -> None:
+    """Check that copies of the tensors are not many times as large as the file, whose tensors may share memory."""
+    total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    if total > MAX_EXPANSION * file_bytes:
+        raise MalformedPickleError(
+            f"its tensors share memory and would take {total / 1e6:,.0f} MB, more than {MAX_EXPANSION} times the "
+            f"{file_bytes / 1e6:,.1f} MB of the file",
+            "save copies of the tensors: torch.save({k: v.clone() for k, v in model.state_dict().items()}, FILE)",
+        )
 
 
 def _join_names(names: list[str]) -> str:

@@ -13,6 +13,7 @@ import torch
 from backbones.errors import printable
 from backbones.importing.allowed_globals import ATTRIBUTE_DICTS, GlobalName, MalformedPickleError, Storage
 from backbones.importing.pickle_scan import PickleScan
+from backbones.regular_files import open_regular
 
 ZIP_MAGIC = b"PK\x03\x04"
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -75,7 +76,7 @@ def load_pickle(path: Path) -> Any:
     OSError
         If the file cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(len(ZIP_MAGIC))
         if not head:
             raise MalformedPickleError("it is empty")

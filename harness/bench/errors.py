@@ -79,7 +79,7 @@ def measure_rows(
             for found in measure_false_positives(task, videos, rows, simulations):
                 with_power = power_simulations and found.rows in POWER_ROWS
                 yield measure_power(found, power_simulations) if with_power else found
-        yield from measure_false_positives(task, VIDEOS[-1], rows[2:4], simulations, families=True)
+        yield from measure_false_positives(task, VIDEOS[-1], rows[2:4], 2 * simulations, families=True)
 
 
 def measure_false_positives(
@@ -89,7 +89,8 @@ def measure_false_positives(
     metric, worse = TASKS[task].metric, np.zeros((len(rows), simulations))
     lucks, expected = np.zeros(worse.shape), np.full(worse.shape, np.nan)
     for i in range(simulations):
-        board = simulate_board(task, np.random.default_rng([0, i]), videos, SimulatedRows(max(rows), families=families))
+        random = np.random.default_rng([int(families), i])
+        board = simulate_board(task, random, videos, SimulatedRows(max(rows), families=families))
         for j, number in enumerate(rows):
             parts = [board[k : k + number] for k in range(0, len(board) - number + 1, number)][:PARTS]
             scores = [RowScores(part) for part in parts]
@@ -136,7 +137,17 @@ def _true_difference(task: str, lead: float) -> float:
     return float(first - second) if lead else 0.0
 
 
-HEADER = ("task", "videos", "rows", "some row found worse", "luck: expected", "true", "detectable", "found")
+HEADER = (
+    "task",
+    "videos",
+    "rows",
+    "some row found worse",
+    "luck: expected",
+    "true",
+    "detectable",
+    "true lead",
+    "found",
+)
 
 
 def render(rows: Sequence[ErrorRow], form: str = "table") -> str:
@@ -158,5 +169,6 @@ def _format_cells(row: ErrorRow) -> tuple[str, ...]:
         f"{row.expected_luck:.3f}",
         f"{row.luck:.3f}",
         "-" if row.detectable is None else f"{row.detectable:.3f}",
+        "-" if row.difference is None else f"{row.difference:.3f}",
         "-" if row.power is None else f"{100 * row.power:.0f}%",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from harness.cli.output import print_line, print_text
@@ -16,7 +17,7 @@ def check(arguments: argparse.Namespace) -> int:
     from harness.data.check import check_dataset, render
     from harness.inference.submission.file_format import NOTE
 
-    if (arguments.folder / NOTE).is_file():
+    if os.path.isfile(arguments.folder / NOTE):  # noqa: PTH113 - Path.is_file raises for names that are too long
         raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
     print_text(render(report))
@@ -51,7 +52,7 @@ def make(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
     print_line(
-        f"wrote {arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
+        f"{arguments.folder}: {arguments.videos} videos of {arguments.frames} frames, "
         f"{arguments.stills} stills in {arguments.folder / 'stills'}",
         file=sys.stderr,
     )

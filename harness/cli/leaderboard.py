@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> None:
     elif arguments.cost:
         text = format_cost(store, arguments.plot, task, form, plain)
     else:
-        rows = board_rows(store, task, published=arguments.published)
+        rows = board_rows(store, task, published=arguments.published, verify_all=arguments.out is not None)
         text = format_leaderboard(rows, form, plain, with_costs=arguments.published and task is None)
     text = text if form == "json" else escape_lines(text)
     if arguments.out is None:

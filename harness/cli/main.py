@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -9,7 +10,7 @@ from importlib import import_module
 
 from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
 from harness.utils.store import Store
 
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
 def _error_message(error: Exception) -> str:
     if isinstance(error, FramelightError) or _is_backbone_error(error):
         return str(error)
+    if _is_wrong_path(error) and not isinstance(error, OSError):
+        return str(error)
     if isinstance(error, OSError):
         where = f" {error.filename}" if error.filename else ""
         return f"cannot read or write{where}: {error.strerror or error}"
@@ -50,7 +53,14 @@ def _error_message(error: Exception) -> str:
 
 
 def _exit_code(error: Exception) -> int:
-    return int(getattr(error, "exit_code", 1))
+    return int(getattr(error, "exit_code", InputError.exit_code if _is_wrong_path(error) else 1))
+
+
+def _is_wrong_path(error: Exception) -> bool:
+    """Return whether a path of the user has a symlink loop or is too long; pathlib has a RuntimeError for a loop."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ELOOP, errno.ENAMETOOLONG)
+    return isinstance(error, RuntimeError) and str(error).startswith("Symlink loop")
 
 
 def _is_backbone_error(error: Exception) -> bool:

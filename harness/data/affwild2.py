@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 
+from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_paths import CROP_PATTERN, source_video
 from harness.data.annotation_faults import frame_faults, multitask_faults
@@ -167,7 +168,7 @@ class AffWild2(VideoLayout):
         """Return a hash of the names and bytes of the annotation files."""
         hashed = hashlib.sha256()
         for path in self.annotation_files(task, split):
-            content = path.read_bytes()
+            content = read_regular(path)
             hashed.update(f"{path.name}\0{len(content)}\0".encode())
             hashed.update(content)
         return hashed.hexdigest()

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from backbones.regular_files import read_regular
 from harness.data.affwild2_paths import CROP_PATTERN, FRAME_ZERO, AffWild2Folders, source_video
 from harness.data.annotation_formats import read_text
 from harness.data.dataset import Sequence
@@ -182,7 +183,7 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 def _count_lines(path: Path) -> int:
     """Count the lines after the header."""
-    return path.read_bytes().rstrip().count(b"\n")
+    return read_regular(path).rstrip().count(b"\n")
 
 
 def _duplicate_rows(path: Path) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from backbones.regular_files import read_regular_text
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
@@ -93,7 +94,7 @@ FORMATS = {
 def read_text(path: Path) -> str:
     """Read a UTF-8 text file without its byte-order mark; raise InputError if it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return read_regular_text(path, "utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not a text file ({error.reason} at byte {error.start}); replace it with the annotation file"

@@ -46,19 +46,38 @@ def crop_to_box(image: np.ndarray, box: np.ndarray, margin: tuple[float, float] 
     ValueError
         If the box is not finite, empty or outside the image; the message is a phrase for the user.
     """
+    columns, rows = box_slices((image.shape[1], image.shape[0]), box, margin)
+    return image[rows, columns]
+
+
+def box_slices(size: tuple[int, int], box: np.ndarray, margin: tuple[float, float] = (0.0, 0.0)) -> tuple[slice, slice]:
+    """Return the columns and rows of an image that a face box selects.
+
+    Parameters
+    ----------
+    size : (int, int)
+        Width and height of the image.
+    box, margin
+        See `crop_to_box`.
+
+    Raises
+    ------
+    ValueError
+        See `crop_to_box`.
+    """
     left, top, right, bottom = (float(value) for value in box)
+    width, height = size
     if np.isnan([left, top, right, bottom]).all():
-        return image
+        return slice(0, width), slice(0, height)
     if not np.isfinite([left, top, right, bottom]).all():
         raise ValueError(f"its face box {_format_box(box)} is not finite")
     if left >= right or top >= bottom:
         raise ValueError(f"its face box {_format_box(box)} is empty")
-    height, width = image.shape[:2]
     columns = _clipped_slice(left, right, margin[0], width)
     rows = _clipped_slice(top, bottom, margin[1], height)
     if columns.start >= columns.stop or rows.start >= rows.stop:
         raise ValueError(f"its face box {_format_box(box)} is outside its {width} x {height} pixels")
-    return image[rows, columns]
+    return columns, rows
 
 
 def _clipped_slice(low: float, high: float, margin: float, length: int) -> slice:

@@ -42,6 +42,11 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     InputError
         If the folder cannot be opened; see `open_dataset`.
     """
+    try:
+        Path(root).stat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"{root} cannot be opened: {reason}; give the folder of a data set") from error
     if not is_dataset(root) and detect_stills_layout(root) is not None:
         return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)

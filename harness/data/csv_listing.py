@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.regular_files import open_regular
 from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
@@ -43,7 +45,7 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
     faults: list[Problem] = []
     lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in columns)]
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
             for numbers, cells in _read_blocks(path, csv.reader(file), columns, header, faults):
                 lines.append(np.array(numbers, np.int64))
                 blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in cells))

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from backbones.regular_files import read_regular
 from harness.data.dataset import Dataset, Sequence
 from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
@@ -141,7 +142,7 @@ def _stat_signature(sequence: Sequence) -> str:
 def _content_digest(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for frame, path in zip(sequence.frames.tolist(), sequence.images):
-        content = path.read_bytes()
+        content = read_regular(path)
         hashed.update(f"{frame}\0{path.name}\0{len(content)}\0".encode())
         hashed.update(content)
     return hashed.hexdigest()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.regular_files import open_regular
+
 SUFFIXES = frozenset(("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"))
 JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
@@ -24,17 +26,17 @@ def image_fault(path: Path) -> str | None:
         Why the file is not a complete JPEG, PNG, BMP, TIFF or WebP image; None if no problem is found.
     """
     try:
-        handle = os.open(path, os.O_RDONLY)
+        file = open_regular(path)
     except OSError as error:
         return f"cannot be opened: {error.strerror}"
     try:
-        size = os.fstat(handle).st_size
-        head = os.pread(handle, len(PNG), 0)
-        tail = os.pread(handle, TAIL_BYTES, max(0, size - TAIL_BYTES))
+        size = os.fstat(file.fileno()).st_size
+        head = os.pread(file.fileno(), len(PNG), 0)
+        tail = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     finally:
-        os.close(handle)
+        file.close()
     return _content_fault(size, head, tail)
 
 

@@ -41,11 +41,7 @@ def read_image_rows(path: Path) -> ImageRows:
     Raises
     ------
     InputError
-    <<<<<<< HEAD
-        For the first line after the header that does not start with an image of a video.
-    =======
         If a line after the header does not start with an image.
-    >>>>>>> main
     """
     lines = read_text(path).rstrip().split("\n")[1:]
     if not lines:

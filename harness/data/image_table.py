@@ -11,6 +11,7 @@ from typing import Self
 
 import numpy as np
 
+from backbones.regular_files import read_regular
 from harness.data import csv_table as tables
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
@@ -172,7 +173,7 @@ class ImageTable(VideoLayout):
         """Return a hash of the bytes of the CSV file, and of the seed if it determines the split."""
         get_task(task)
         seed = "" if "split" in self.table.columns else f"seed {self.seed}"
-        return hashlib.sha256(self.csv.read_bytes() + seed.encode()).hexdigest()
+        return hashlib.sha256(read_regular(self.csv) + seed.encode()).hexdigest()
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """Return the rows of a split whose image exists.

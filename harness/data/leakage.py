@@ -73,7 +73,7 @@ TARGET_COLUMN_NAMES = {
 COMPARED_SPLITS = (REPORTED, "test")
 COLUMNS = ("split", "image", "training_image", "tasks")
 MAX_EXAMPLES = 3
-HASH_VERSION, COMPARISON_VERSION = 1, 2
+HASH_VERSION, COMPARISON_VERSION = 2, 2
 """Versions of the crop hashes and of their comparison; increase them when the results change."""
 
 
@@ -156,13 +156,12 @@ def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: st
     -------
     list of NearDuplicate
     """
-    folder = store.leaks
     names = _test_sequence_names(dataset, labels)
-    path = folder / f"{content_hash([images, dict(labels), names, HASH_VERSION, COMPARISON_VERSION])}.csv"
+    path = store.leaks / f"{content_hash([images, dict(labels), names, HASH_VERSION, COMPARISON_VERSION])}.csv"
     if not path.is_file():
         from harness.data.near_duplicates import find_near_duplicates
 
-        hashes = _load_or_compute_hashes(dataset, folder / f"{images}-{HASH_VERSION}.npz")
+        hashes = load_or_compute_hashes(dataset, images, store)
         _write_pairs(path, find_near_duplicates(dataset, labels, hashes, TRAINING, COMPARED_SPLITS))
     pairs = _read_pairs(path)
     for split in COMPARED_SPLITS:
@@ -193,16 +192,18 @@ def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tu
     return names
 
 
-def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
-    """Return the hashes of all crops, cached at `path`."""
+def load_or_compute_hashes(dataset: Dataset, images: str, store: Store) -> CropHashes:
+    """Return the hashes of all crops of a data set, whose digest is `images`; cached in the store."""
     import numpy as np
 
     from harness.data.near_duplicates import CropHashes, hash_crops
     from harness.utils.progress import Progress
 
+    path = store.leaks / f"{images}-{HASH_VERSION}.npz"
     with suppress(OSError, ValueError, KeyError):
         cached = read_arrays(path)
-        return CropHashes(tuple(cached["names"].tolist()), cached["ends"], cached["hashes"], cached["shows"])
+        arrays = (cached[name] for name in ("ends", "hashes", "columns", "shows"))
+        return CropHashes(tuple(cached["names"].tolist()), *arrays)
     with Progress("hashing crops", unit="sequence") as progress:
         hashes = hash_crops(dataset, progress)
     with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
@@ -211,6 +212,7 @@ def _load_or_compute_hashes(dataset: Dataset, path: Path) -> CropHashes:
             names=np.array(hashes.names, dtype=np.str_),
             ends=hashes.ends,
             hashes=hashes.hashes,
+            columns=hashes.columns,
             shows=hashes.shows,
         )
     return hashes

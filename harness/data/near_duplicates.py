@@ -1,16 +1,13 @@
 """Search for crops of one split that duplicate a crop of another.
 
-Every crop is hashed to 64 bits by its difference hash (Krawetz 2013): whether each pixel of a gray thumbnail of 9 x 8
-pixels is darker than its right neighbor. Copies have the same hash; copies that were recompressed or rescaled differ in
-one or two bits. Some crops that are merely similar do so too, so crops whose hashes differ in at most two bits are
-compared pixel by pixel.
+Every crop is hashed, see `harness.data.image_hashes`. Some crops that are merely similar have nearly the same hashes as
+copies do, so crops whose hashes of rows differ in at most two bits are compared pixel by pixel.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +15,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.dataset import Dataset, Sequence
 from harness.data.hamming import hamming_neighbors
+from harness.data.image_decoding import require_size
+from harness.data.image_hashes import ImageHashes, concatenate, hash_images
 from harness.utils.errors import InputError
-
-THUMBNAIL_SIZE = (9, 8)
-HASH_BITS = 64
-MIN_DECODED_SIZE = (54, 48)
-"""Minimum size at which a JPEG is decoded, so that copies of other sizes have the same thumbnail."""
 
 COMPARISON_SIZE = 16
 """Side in pixels of the images by which the most similar of several candidates is selected."""
-
-MIN_CONTRAST = 4.0
-"""Minimum standard deviation of a thumbnail, in gray levels of 255; crops below it, such as black ones, are skipped."""
 
 MAX_DIFFERENCE = 4.0
 """Maximum mean absolute difference of two duplicates, in gray levels of 255."""
@@ -47,7 +39,8 @@ class CropHashes:
         Names of the sequences, sorted.
     ends : int64 array
         Index after the last crop of each sequence.
-    hashes : uint64 array of shape (N,)
+    hashes, columns : uint64 array of shape (N,)
+        Hashes of rows, which duplicates are searched by, and of columns.
     shows : bool array of shape (N,)
         Whether the crop could be decoded and has enough contrast.
     """
@@ -55,6 +48,7 @@ class CropHashes:
     names: tuple[str, ...]
     ends: np.ndarray
     hashes: np.ndarray
+    columns: np.ndarray
     shows: np.ndarray
 
 
@@ -81,8 +75,6 @@ class NearDuplicate:
 def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> CropHashes:
     """Hash all crops of a data set, on all cores.
 
-    Takes 0.15 ms for a crop of 112 x 112 pixels on one core.
-
     Parameters
     ----------
     dataset : Dataset
@@ -94,17 +86,14 @@ def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = N
     CropHashes
     """
     names = tuple(sorted(dataset.sequences))
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name in names:
-            thumbnails = list(pool.map(_read_thumbnail, dataset.sequences[name].images, chunksize=64))
-            parts.append(_difference_hashes(thumbnails))
-            if progress is not None:
-                progress(len(parts), len(names))
-    hashes, shows = (
-        (np.concatenate(arrays) for arrays in zip(*parts)) if parts else (np.zeros(0, np.uint64), np.zeros(0, bool))
-    )
-    return CropHashes(names, np.cumsum([len(part) for part, _ in parts]), hashes, shows)
+    parts: list[ImageHashes] = []
+    for name in names:
+        parts.append(hash_images(dataset.sequences[name].images))
+        if progress is not None:
+            progress(len(parts), len(names))
+    hashes = concatenate(parts)
+    ends = np.cumsum([len(part.rows) for part in parts], dtype=np.int64)
+    return CropHashes(names, ends, hashes.rows, hashes.columns, hashes.shows)
 
 
 def find_near_duplicates(
@@ -138,16 +127,20 @@ def find_near_duplicates(
     return sorted(NearDuplicate(*pair, tuple(names)) for pair, names in tasks_by_pair.items())
 
 
-class _CropMatcher:
-    """Matcher of the crops of a data set, by their indices in the hashes; caches compared images."""
+class CropIndex:
+    """Indices of the crops of a data set in its hashes.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    hashes : CropHashes
+    """
 
     def __init__(self, dataset: Dataset, hashes: CropHashes) -> None:
         self.dataset, self.hashes = dataset, hashes
         self.frames: dict[str, np.ndarray] = {}
         self.sequences: dict[str, Sequence] = {}
         self.begin = dict(zip(hashes.names, np.concatenate([[0], hashes.ends[:-1]]).tolist()))
-        self.images: dict[int, np.ndarray] = {}
-        self.verdicts: dict[tuple[int, int], bool] = {}
 
     def crop_indices(self, task: str, split: str) -> np.ndarray:
         """Return the indices of a split's crops that can be compared, int64 (n,)."""
@@ -160,47 +153,15 @@ class _CropMatcher:
         indices = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
         return indices[self.hashes.shows[indices]]
 
-    def matching_pairs(self, crops: np.ndarray, training_crops: np.ndarray) -> Iterator[tuple[int, int]]:
-        """Yield pairs of a crop and the training crop that it duplicates."""
-        queries, references = (_HashIndex(rows, self.hashes.hashes[rows]) for rows in (crops, training_crops))
-        pairs = hamming_neighbors(queries.values, references.values)
-        firsts, begin = np.unique(pairs[:, 0], return_index=True)
-        for first, near in zip(firsts.tolist(), np.split(pairs[:, 1], begin[1:])):
-            candidates = np.concatenate([references.crops_with_hash(value) for value in near.tolist()])
-            for crop in queries.crops_with_hash(first).tolist():
-                nearest = self._most_similar(crop, candidates)
-                if crop != nearest and self._is_same_image(crop, nearest):
-                    yield crop, nearest
+    def image_path(self, crop: int) -> Path:
+        """Return the image file of a crop."""
+        name = self._sequence_name(crop)
+        return self._get_sequence(name).images[crop - self.begin[name]]
 
     def relative_path(self, crop: int) -> str:
         """Return the image file of a crop, relative to the folder of the data set."""
         root = self.dataset.root
-        return os.path.relpath(self._image_path(crop), root if root.is_dir() else root.parent)
-
-    def _most_similar(self, crop: int, candidates: np.ndarray) -> int:
-        if len(candidates) == 1:
-            return int(candidates[0])
-        images = np.stack([self._comparison_image(index) for index in candidates.tolist()]).astype(np.float32)
-        return int(candidates[np.square(images - self._comparison_image(crop)).sum(axis=1).argmin()])
-
-    def _comparison_image(self, crop: int) -> np.ndarray:
-        if crop not in self.images:
-            image = _open_grayscale(self._image_path(crop)).resize((COMPARISON_SIZE, COMPARISON_SIZE))
-            self.images[crop] = np.asarray(image, np.uint8).reshape(-1)
-        return self.images[crop]
-
-    def _is_same_image(self, crop: int, candidate: int) -> bool:
-        if (crop, candidate) not in self.verdicts:
-            first, second = _open_grayscale(self._image_path(crop)), _open_grayscale(self._image_path(candidate))
-            size = min(first.size, second.size)
-            first, second = (image if image.size == size else image.resize(size) for image in (first, second))
-            difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean()
-            self.verdicts[crop, candidate] = bool(difference <= MAX_DIFFERENCE)
-        return self.verdicts[crop, candidate]
-
-    def _image_path(self, crop: int) -> Path:
-        name = self._sequence_name(crop)
-        return self._get_sequence(name).images[crop - self.begin[name]]
+        return os.path.relpath(self.image_path(crop), root if root.is_dir() else root.parent)
 
     def _sequence_name(self, crop: int) -> str:
         return self.hashes.names[int(np.searchsorted(self.hashes.ends, crop, side="right"))]
@@ -218,6 +179,48 @@ class _CropMatcher:
         return self.sequences[name]
 
 
+class _CropMatcher(CropIndex):
+    """Matcher of the crops of a data set; caches compared images."""
+
+    def __init__(self, dataset: Dataset, hashes: CropHashes) -> None:
+        super().__init__(dataset, hashes)
+        self.images: dict[int, np.ndarray] = {}
+        self.verdicts: dict[tuple[int, int], bool] = {}
+
+    def matching_pairs(self, crops: np.ndarray, training_crops: np.ndarray) -> Iterator[tuple[int, int]]:
+        """Yield pairs of a crop and the training crop that it duplicates."""
+        queries, references = (_HashIndex(rows, self.hashes.hashes[rows]) for rows in (crops, training_crops))
+        pairs = hamming_neighbors(queries.values, references.values)
+        firsts, begin = np.unique(pairs[:, 0], return_index=True)
+        for first, near in zip(firsts.tolist(), np.split(pairs[:, 1], begin[1:])):
+            candidates = np.concatenate([references.crops_with_hash(value) for value in near.tolist()])
+            for crop in queries.crops_with_hash(first).tolist():
+                nearest = self._most_similar(crop, candidates)
+                if crop != nearest and self._is_same_image(crop, nearest):
+                    yield crop, nearest
+
+    def _most_similar(self, crop: int, candidates: np.ndarray) -> int:
+        if len(candidates) == 1:
+            return int(candidates[0])
+        images = np.stack([self._comparison_image(index) for index in candidates.tolist()]).astype(np.float32)
+        return int(candidates[np.square(images - self._comparison_image(crop)).sum(axis=1).argmin()])
+
+    def _comparison_image(self, crop: int) -> np.ndarray:
+        if crop not in self.images:
+            image = _open_grayscale(self.image_path(crop)).resize((COMPARISON_SIZE, COMPARISON_SIZE))
+            self.images[crop] = np.asarray(image, np.uint8).reshape(-1)
+        return self.images[crop]
+
+    def _is_same_image(self, crop: int, candidate: int) -> bool:
+        if (crop, candidate) not in self.verdicts:
+            first, second = _open_grayscale(self.image_path(crop)), _open_grayscale(self.image_path(candidate))
+            size = min(first.size, second.size)
+            first, second = (image if image.size == size else image.resize(size) for image in (first, second))
+            difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean()
+            self.verdicts[crop, candidate] = bool(difference <= MAX_DIFFERENCE)
+        return self.verdicts[crop, candidate]
+
+
 class _HashIndex:
     """Indices of crops by hash; `values` are the distinct hashes in ascending order."""
 
@@ -233,26 +236,6 @@ class _HashIndex:
 
 
 def _open_grayscale(path: Path) -> Image.Image:
-    with Image.open(path) as image:
+    with open_regular(path) as file, Image.open(file) as image:
+        require_size(path, *image.size)
         return image.convert("L")
-
-
-def _read_thumbnail(path: Path) -> np.ndarray | None:
-    """Decode a thumbnail, uint8 (8, 9), no larger than needed; None if the image is corrupt."""
-    try:
-        with Image.open(path) as image:
-            image.draft("L", MIN_DECODED_SIZE)
-            return np.asarray(image.convert("L").resize(THUMBNAIL_SIZE, Image.Resampling.BOX))
-    except MemoryError:
-        raise
-    except Exception:  # Pillow raises many types of errors; the feature extraction reports corrupt crops
-        return None
-
-
-def _difference_hashes(thumbnails: list[np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the hashes of a sequence, uint64 (T,), and whether each crop can be compared, bool (T,)."""
-    blank = np.zeros(THUMBNAIL_SIZE[::-1], np.uint8)
-    stacked = np.array([blank if each is None else each for each in thumbnails], np.int16).reshape(-1, *blank.shape)
-    darker = stacked[:, :, :-1] < stacked[:, :, 1:]
-    packed = np.packbits(darker.reshape(len(stacked), HASH_BITS), axis=1)
-    return packed.view(">u8").reshape(-1).astype(np.uint64), stacked.std(axis=(1, 2)) >= MIN_CONTRAST

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from backbones.regular_files import open_regular
+
 MAGIC = b"\x93NUMPY"
 HEADER_OFFSETS = {1: 10, 2: 12, 3: 12}
 """Offset of the header text by version of the format."""
@@ -40,11 +42,8 @@ class NpyScalarReader:
         ValueError
             If the file has other contents; the message is a phrase for the user.
         """
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            data = os.read(handle, MAX_BYTES)
-        finally:
-            os.close(handle)
+        with open_regular(path) as file:
+            data = file.read(MAX_BYTES)
         start = _data_offset(data)
         kind = self._headers.get(data[:start])
         if kind is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.card import CARD
 from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
@@ -59,14 +60,15 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
 ) -> ExportResult:
     """Export a run to files that take face crops, as `framelight export` does.
 
-    Each file is checked against the run's predictions, scored and timed.
+    Each file is checked against the run's predictions, scored and timed. If `out` contains this very export already,
+    as after an interruption, only what is missing is done.
 
     Parameters
     ----------
     run : str
         A run id or its first characters, a job id, or `best:TASK`.
     out : path
-        A folder to make.
+        A new or empty folder, or one that contains this very export.
     format : {"onnx", "openvino", "litert", "executorch"}
     precisions : str or sequence of {"float32", "float16", "int8"}
         Default: all that the format has.
@@ -95,7 +97,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     ------
     InputError
         If the run does not exist or reads no images, the format or a precision is unknown, the format cannot be
-        written here, or `out` is not empty.
+        written here, or `out` has other content.
     FramelightError
         If a file cannot be written or run, or does not reproduce the outputs of the run.
 
@@ -111,13 +113,17 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
         raise InputError(f"calibration is {calibration}; at least one training crop is needed")
     store, out = Store.default(store, tracking_uri), Path(out)
     data = None if data is None else Path(data)
-    check_output_dir(out, force, store.root, *filter(None, [data]))
+    check_output_dir(out, force, store.root, *filter(None, [data]), note=CARD)
     form = require_writer(format)
     chosen = find_finished_run(tracked_records(store), run, seed, store)
     from harness.export import model_files
+    from harness.export.finished import read_finished_export
 
     options = model_files.ExportOptions(form, as_tuple(precisions), embedding, calibration)
-    result = ExportResult(out, chosen.record, tuple(model_files.export(chosen, options, data, out)))
+    records = None if force else read_finished_export(chosen, options, out)
+    if records is not None:
+        logger.info(f"{out} contains this export already; use --force to write it again")
+    result = ExportResult(out, chosen.record, tuple(records or model_files.export(chosen, options, data, out)))
     if log_model:
         log_to_mlflow(result, store)
     return result

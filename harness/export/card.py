@@ -53,7 +53,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     margin : Margin, optional
         Margin of the training crops around the boxes of the default detector, if it could be estimated.
     """
-    record, task, smoothing = run.record, network.task, run.filter
+    task, smoothing = network.task, run.filter
     assert task is not None
     preprocessing, size = network.backbone.spec.preprocessing, network.size
     return {
@@ -83,30 +83,36 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
         "calibration": calibration,
         "parameters": network.cost.parameters,
         "macs": network.cost.macs,
-        "run": {
-            "run_id": record.group_id,
-            "job_id": record.job_id,
-            "seed": record.seed,
-            "recipe": record.recipe,
-            "protocol": record.protocol,
-            "optimistic": run.optimistic,
-            "flags": list(record.flags),
-            "dataset": record.dataset,
-            "data_digest": record.data_digest,
-            "split": record.split,
-            "metric": record.metric,
-            "value": record.metrics[record.metric],
-            "ci_low": record.ci_low,
-            "ci_high": record.ci_high,
-            "backbone": record.backbone,
-            "backbone_weights": record.backbone_weights,
-            "weights_hash": record.weights_hash,
-            "features": record.features,
-            "head": record.head,
-            "environment": dict(record.environment),
-        },
+        "run": describe_run(run),
         "versions": package_versions(),
         "files": [],
+    }
+
+
+def describe_run(run: FinishedRun) -> dict[str, Any]:
+    """Describe the exported run as JSON values."""
+    record = run.record
+    return {
+        "run_id": record.group_id,
+        "job_id": record.job_id,
+        "seed": record.seed,
+        "recipe": record.recipe,
+        "protocol": record.protocol,
+        "optimistic": run.optimistic,
+        "flags": list(record.flags),
+        "dataset": record.dataset,
+        "data_digest": record.data_digest,
+        "split": record.split,
+        "metric": record.metric,
+        "value": record.metrics[record.metric],
+        "ci_low": record.ci_low,
+        "ci_high": record.ci_high,
+        "backbone": record.backbone,
+        "backbone_weights": record.backbone_weights,
+        "weights_hash": record.weights_hash,
+        "features": record.features,
+        "head": record.head,
+        "environment": dict(record.environment),
     }
 
 

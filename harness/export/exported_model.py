@@ -76,14 +76,8 @@ def open_exported(folder: Path, precision: str | None = None, threads: int = 1) 
     Raises
     ------
     InputError
-    <<<<<<< HEAD
-        For a folder that is no export, a precision without a file, a format whose package is not installed, and a file
-        that is missing or has changed.
-    =======
-        If the folder is not an export, has no file of the precision, or has a format whose package is not installed.
-    FramelightError
-        If the card is invalid, or a file is missing or has changed.
-    >>>>>>> main
+        If the folder is not an export, its card is invalid, it has no file of the precision, a file is missing or has
+        changed, or the package of the format is not installed.
     """
     folder = Path(folder)
     card = read_card(folder)

@@ -18,7 +18,7 @@ from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.registry import open_dataset
 from harness.export.calibration import training_crops
-from harness.export.card import describe_file, make_card, package_versions
+from harness.export.card import describe_file, describe_run, make_card, package_versions
 from harness.export.example import example_script
 from harness.export.formats import Format
 from harness.export.latency import measure_cost
@@ -33,7 +33,8 @@ from harness.leaderboard.finished_run import FinishedRun
 from harness.tracking import export_records
 from harness.tracking.export_records import ExportRecord
 from harness.utils.errors import InputError, unknown_name_error
-from harness.utils.files import atomic_write, write_json, write_text
+from harness.utils.files import atomic_write, write_text
+from harness.utils.finished_output import request_hash, write_note
 from harness.utils.output_dir import replace_output_dir
 from harness.utils.progress import Progress
 from harness.utils.store import Store
@@ -68,6 +69,19 @@ class ExportOptions:
     def ordered_precisions(self) -> tuple[str, ...]:
         """Requested precisions in the order of the format."""
         return tuple(name for name in self.form.precisions if name in (self.precisions or self.form.precisions))
+
+
+def export_request(run: FinishedRun, options: ExportOptions) -> str:
+    """Hash everything that the files of an export depend on."""
+    return request_hash(
+        "export",
+        run=describe_run(run),
+        filters=[repr(run.filter), repr(causal.load_filter(run.store, run.record.job_id))],
+        format=options.form.name,
+        precisions=options.ordered_precisions,
+        embedding=options.embedding,
+        calibration=options.calibration,
+    )
 
 
 def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
@@ -126,8 +140,8 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
             _save_record(run.store, record, parity)
             card["files"].append({**file, **_measured_fields(record)})
             records.append(record)
-        write_json(folder / CARD, card)
         write_text(folder / EXAMPLE, example_script(options.form, network.backbone.spec.preprocessing.interpolation))
+        write_note(folder, CARD, card, export_request(run, options))
     return records
 
 

@@ -48,8 +48,10 @@ class Onnx:
 
     def open(self, path: Path, threads: int = 1) -> Model:
         """Open a model file; see `Format.open`."""
+        from backbones.onnx_graph import read_graph
         from backbones.onnx_session import open_session
 
+        read_graph(path).require_no_loops(path)
         session = open_session(path, threads)
         names = [port.name for port in session.get_outputs()]
         shape = session.get_inputs()[0].shape

@@ -73,6 +73,14 @@ def partial_folder(out: Path) -> Path:
     return out.absolute().parent / f".{out.name}.partial"
 
 
+def remove_partial_folder(out: Path) -> None:
+    """Remove the folder of unfinished work after the output is complete."""
+    folder = partial_folder(out)
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise FramelightError(f"cannot remove {folder}, which is no longer needed; remove it by hand")
+
+
 @contextmanager
 def output_lock(out: Path) -> Iterator[None]:
     """Let one command at a time write an output; remove the partial folder of a command that started no chunk."""
@@ -117,12 +125,6 @@ class ChunkStore:
             arrays: dict[str, Any] = {name: value for name, value in vars(chunk).items() if name != "outputs"}
             arrays.update((f"outputs{i}", outputs) for i, outputs in enumerate(chunk.outputs))
             np.savez(file, **arrays)
-
-    def remove(self) -> None:
-        """Remove all chunks."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        if self.folder.exists():
-            raise FramelightError(f"cannot remove {self.folder}, which is no longer needed; remove it by hand")
 
     def _about(self) -> Any:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.image_files import list_image_names
 from harness.inference.assembly import InputInfo, assemble
-from harness.inference.chunks import ChunkStore, output_lock
+from harness.inference.chunks import ChunkStore, output_lock, remove_partial_folder
 from harness.inference.face_stage import FaceStage
 from harness.inference.pipeline import FRAMES, PredictPipeline
 from harness.inference.predict_files import write_files
-from harness.inference.predict_options import PredictOptions, check_options
+from harness.inference.predict_options import NOTE, PredictOptions, check_options
 from harness.inference.predict_session import PredictSession, open_session
 from harness.inference.result import PredictionResult
+from harness.utils.finished_output import read_finished_note, request_hash
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.video.frames import Frame, Source
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +95,13 @@ def predict(options: PredictOptions) -> PredictSummary:
         session = open_session(options, source)
         context.enter_context(output_lock(options.out))
         check_options(options)  # while waiting for the lock another process may have written the folder
-        chunks = ChunkStore(options.out, _dependencies(options, session))
+        dependencies = _dependencies(options, session)
+        request = _request(options, session, dependencies)
+        note = None if options.force else read_finished_note(options.out, NOTE, request)
+        if note is not None:
+            remove_partial_folder(options.out)
+            return _finished_summary(options, session, note)
+        chunks = ChunkStore(options.out, dependencies)
         began = time.perf_counter()
         face_stage = session.face_stage()
         frames, before = _read_frames(session, face_stage, chunks)
@@ -100,9 +111,27 @@ def predict(options: PredictOptions) -> PredictSummary:
             info, chunks.chunks(), face_stage.confirmed_tracks(), session.readers, session.filters, options.missing
         )
         with replace_output_dir(options.out) as temp_dir:
-            files = write_files(options, result, session, temp_dir)
-        chunks.remove()
+            files = write_files(options, result, session, temp_dir, request)
+        remove_partial_folder(options.out)
         return PredictSummary(result, session.is_video, files, seconds, frames, before, tuple(source.notes))
+
+
+def _finished_summary(options: PredictOptions, session: PredictSession, note: dict[str, Any]) -> PredictSummary:
+    """Read the output of an earlier call with the same options."""
+    from harness.inference.finished import read_result
+
+    logger.info(f"{options.out} contains this prediction already; use --force to write it again")
+    result = read_result(options.out, session)
+    files = tuple(sorted(options.out.iterdir()))
+    return PredictSummary(result, session.is_video, files, 0.0, 0, len(result.frames), tuple(note["notes"]))
+
+
+def _request(options: PredictOptions, session: PredictSession, dependencies: dict[str, Any]) -> str:
+    """Hash everything that the files depend on."""
+    runs = [[reader.name, reader.label, repr(params)] for reader, params in zip(session.readers, session.filters)]
+    return request_hash(
+        "predict", **dependencies, name=options.input, filters=runs, missing=options.missing, render=options.render
+    )
 
 
 def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str, Any]:

@@ -8,24 +8,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from harness.inference.predict_options import PredictOptions
+from harness.inference.predict_options import NOTE, PredictOptions
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import PredictionResult
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
+from harness.utils.finished_output import write_note
 
 if TYPE_CHECKING:
     from harness.smoothing.kernels import SmoothingParams
     from harness.video.images import ImageSource
 
-NOTE, NAMES = "predict.json", "images.csv"
+NAMES = "images.csv"
 
 NOTE_FORMAT = 1
 """Version of predict.json."""
 
 
 def write_files(
-    options: PredictOptions, result: PredictionResult, session: PredictSession, folder: Path
+    options: PredictOptions, result: PredictionResult, session: PredictSession, folder: Path, request: str = ""
 ) -> tuple[Path, ...]:
     """Write tables, summary figure, predict.json, the image names of a folder and the annotated video if requested.
 
@@ -36,6 +37,8 @@ def write_files(
     session : PredictSession
     folder : Path
         Folder to write to; it is renamed to `options.out`.
+    request : str, optional
+        Hash of everything that the files depend on, written to predict.json; not for live input.
 
     Returns
     -------
@@ -54,7 +57,11 @@ def write_files(
         annotate(partial(open_source, options.input, options.crops, options.seconds), result, session.is_video, folder)
     if session.source.kind == "images":
         _write_names(cast("ImageSource", session.source).files, folder / NAMES)
-    write_json(folder / NOTE, predict_note(options, result, session))
+    note = predict_note(options, result, session)
+    if request:
+        write_note(folder, NOTE, note, request)
+    else:
+        write_json(folder / NOTE, note)
     return tuple(options.out / path.name for path in sorted(folder.iterdir()))
 
 

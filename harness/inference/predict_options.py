@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.inference.smoothing_options import check_smoothing
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
 from harness.utils.store import Store
 
-if TYPE_CHECKING:
-    pass
+NOTE = "predict.json"
+"""Note of a prediction."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ class PredictOptions:
 
 def check_options(options: PredictOptions, live: bool = False) -> None:
     """Raise InputError for invalid options, before anything is opened."""
-    check_output_dir(options.out, options.force, Path(options.input), options.store.root, *map(Path, options.runs))
+    read = (Path(options.input), options.store.root, *map(Path, options.runs))
+    check_output_dir(options.out, options.force, *read, note="" if live else NOTE)
     check_smoothing(options.kernel, options.radius, live)
     if options.margin is not None and not 0.5 <= options.margin <= 4:
         raise InputError(

@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.jobs.file_hashes import find_altered_files
 from harness.jobs.frozen_selection import verify_predictions
 from harness.jobs.job import Job, parse_configuration
 from harness.jobs.job_folder import JobFolder
@@ -169,8 +170,10 @@ def _count_backbone_parameters(store: Store, record: Record) -> int:
 
 
 def _is_current(store: Store, job_id: str) -> bool:
-    """Whether a replay used the current predictions of the job."""
-    return _predictions_hash(replay_folder(store, job_id)) == _predictions_hash(JobFolder(store.job(job_id)))
+    """Whether a replay used the current predictions of the job, and was not altered since."""
+    replay = replay_folder(store, job_id)
+    is_same = _predictions_hash(replay) == _predictions_hash(JobFolder(store.job(job_id)))
+    return is_same and not find_altered_files(replay.path)
 
 
 def _read_record(store: Store, job_id: str) -> Record | None:

@@ -20,6 +20,7 @@ from harness.data.splits import REPORTED, SELECTION, Split, make_splits
 from harness.features.store import FeatureStore
 from harness.jobs import training
 from harness.jobs.baselines import predict_previous_label
+from harness.jobs.file_hashes import write_hashes
 from harness.jobs.frozen_selection import freeze_selection
 from harness.jobs.job import LABELS, Job
 from harness.jobs.job_folder import JobFolder
@@ -108,8 +109,9 @@ def _finish_job(steps: _JobSteps, summary: dict[str, Any], start: float) -> Reco
     with atomic_write_dir(steps.job.folder) as temp_dir:
         record = steps.make_pruned_record(summary) if summary["pruned"] else steps.finish(temp_dir, summary)
         duration = {"total": time.time() - start, "training": trained - start, "replay": time.time() - trained}
-        record = dataclasses.replace(record, duration=duration, environment=_cached_environment(str(Path.cwd())))
+        record = dataclasses.replace(record, duration=duration, **_provenance(steps.job))
         JobFolder(temp_dir).write_record(record)
+        write_hashes(temp_dir)
     return record
 
 
@@ -207,8 +209,14 @@ def make_failed_record(job: Job, error: BaseException) -> Record:
         REPORTED,
         status="failed",
         error=f"{type(error).__name__}: {error}",
-        environment=_cached_environment(str(Path.cwd())),
+        **_provenance(job),
     )
+
+
+def _provenance(job: Job) -> dict[str, Any]:
+    """Return the environment and the code of a job, as fields of its record."""
+    described = _cached_environment(str(Path.cwd()))
+    return {"environment": described, "code": job.code.to_dict(described) if job.code else {}}
 
 
 @functools.cache

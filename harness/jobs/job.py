@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from harness.data.protocol import Protocol
 from harness.features import DEFAULT_MEMORY
 from harness.smoothing.candidates import SmoothingGrid
+from harness.tracking.code_identity import CodeIdentity
 from harness.tracking.records import DisplayLabels, Record
 from harness.training.heads.config import HeadConfig, HeadOverride
 from harness.utils.errors import FramelightError
@@ -105,6 +106,8 @@ class Job(DisplayLabels):
         Whether figures are drawn.
     memory : int
         Bytes of features in memory during training; results do not depend on it.
+    code : CodeIdentity, optional
+        Code that runs the job; not part of its identity.
     """
 
     configuration: Configuration
@@ -116,6 +119,7 @@ class Job(DisplayLabels):
     entry: str
     pictures: bool = False
     memory: int = DEFAULT_MEMORY
+    code: CodeIdentity | None = None
 
     @property
     def group_id(self) -> str:

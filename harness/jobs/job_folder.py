@@ -51,6 +51,8 @@ class JobFolder:
         Folder of figures; one seed of a run has them.
     record : Path
         The record.
+    hashes : Path
+        Hashes of the other files, see `harness.jobs.file_hashes`.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class JobFolder:
     statistics = RelativePath(STATISTICS)
     pictures = RelativePath("pictures")
     record = RelativePath("record.json")
+    hashes = RelativePath("hashes.json")
 
     def __fspath__(self) -> str:
         return str(self.path)

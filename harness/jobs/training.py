@@ -16,11 +16,13 @@ from typing import Any
 from harness.data.dataset import Labels
 from harness.data.splits import Split
 from harness.jobs.base_model import JobModel, predict_many
+from harness.jobs.file_hashes import find_altered_files, write_hashes
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import Epochs, fit_model, median_epochs
 from harness.jobs.predictions import merge_fold_predictions
 from harness.metrics.tasks import Task
+from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write_dir
 from harness.utils.locks import entry_lock
 
@@ -56,12 +58,28 @@ def train_job(
     -------
     dict
         Summary of the training, as JSON types.
+
+    Raises
+    ------
+    FramelightError
+        If the predictions exist and a file was modified since they were saved.
     """
-    if not job.predictions.is_dir():
+    if job.predictions.is_dir():
+        _verify_predictions(job)
+    else:
         pruned = train_jobs([job], task, training, splits, reported, [on_epoch])
         if pruned:
             return pruned[job.training_id]
     return JobFolder(job.predictions).read_training()
+
+
+def _verify_predictions(job: Job) -> None:
+    """Raise FramelightError if a file of the saved predictions was modified."""
+    for name in find_altered_files(job.predictions, full=True) or ():
+        raise FramelightError(
+            f"{job.predictions / name} was modified since it was saved, so job {job.job_id} cannot use it; run its "
+            "recipe again, which trains anew"
+        )
 
 
 def train_jobs(
@@ -187,3 +205,4 @@ def _save_predictions(
             temp_dir = temp_dirs.enter_context(atomic_write_dir(runs[i].job.predictions))
             final.save(temp_dir)
             JobFolder(temp_dir).write_training(selection_predictions[i], predictions, summaries[i])
+            write_hashes(temp_dir)

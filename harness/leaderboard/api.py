@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification import RunVerifier
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import framelight_errors
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from harness.leaderboard.recipe_result import RecipeResult
     from harness.leaderboard.tracked_run import TrackedRun
     from harness.runner.recipe import Recipe
+
+logger = logging.getLogger(__name__)
 
 
 @framelight_errors
@@ -184,6 +188,8 @@ def find_run(
             f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
             "store that it ran in"
         )
+    for problem in RunVerifier(store, SignificanceCache(store), full=True).verify([record]).problems:
+        logger.warning(problem)
     return opened
 
 
@@ -230,4 +236,6 @@ def compare(
             "or start with: framelight run quickstart"
         )
     sides = find_pair(tracked_records(store), first, second)
-    return compare_records(*sides, SignificanceCache(store, remote_job_files(store)).statistics)
+    significance = SignificanceCache(store, remote_job_files(store))
+    problems = [RunVerifier(store, significance, full=True).verify(side).problems for side in sides]
+    return compare_records(*sides, significance.statistics, problems)

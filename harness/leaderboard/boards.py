@@ -15,6 +15,7 @@ from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import wrap_sentence
+from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.reader import warn_unreadable
@@ -52,6 +53,7 @@ def board_rows(
     boards: set[tuple[str, str]] | None = None,
     from_store: bool = False,
     published: bool = False,
+    verify_all: bool = False,
 ) -> list[LeaderboardRow]:
     """Build the leaderboard rows of the tracked runs.
 
@@ -67,6 +69,9 @@ def board_rows(
         Read the records in the store instead of those of the tracking server, if the server is unreachable.
     published : bool, default=False
         Add published figures, of the tasks of `boards` if given.
+    verify_all : bool, default=False
+        Hash every file of the runs, as a board that is published requires, not only those whose size or modification
+        time changed.
 
     Returns
     -------
@@ -78,7 +83,12 @@ def board_rows(
         records = [record for record in records if (record.task, record.data_digest) in boards]
     if published:
         records = _add_published_figures(records, {task for task, _ in boards} if boards is not None else set(TASKS))
-    return leaderboard_rows(records, task, _open_significance_cache(store.untracked if from_store else store))
+    store = store.untracked if from_store else store
+    significance = _open_significance_cache(store)
+    verifier = RunVerifier(store, significance, verify_all)
+    rows = leaderboard_rows(records, task, significance, verifier.verify)
+    verifier.save()
+    return rows
 
 
 def format_leaderboard(
@@ -111,8 +121,9 @@ def format_leaderboard(
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
     """Format each configuration under both protocols; without any, suggest the command that runs the other one."""
-    records = tracked_records(store)
-    rows = optimism_rows(records, task, _open_significance_cache(store))
+    significance = _open_significance_cache(store)
+    records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
+    rows = optimism_rows(records, task, significance)
     if not rows and format in ("table", "md"):
         return _suggest_other_protocol(store, [record for record in records if task in (None, record.task)])
     return render_optimism(rows, format, terminal_size(plain)[0]).rstrip("\n")
@@ -145,7 +156,7 @@ def format_causal(
     from harness.leaderboard.causal_replays import get_causal_replays
     from harness.utils.progress import Progress
 
-    records = tracked_records(store)
+    records = RunVerifier(store, _open_significance_cache(store)).keep_unaltered(tracked_records(store), task)
     with Progress("replaying with causal filters", "job") as progress:
         replays = get_causal_replays(records, store, data, progress, task)
     paths = {record.job_id: replay_folder(store, job_id).statistics for job_id, record in replays.items()}

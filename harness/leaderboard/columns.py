@@ -26,6 +26,9 @@ MARKS = {
     "b": "baseline",
     "s": "features include the backbone's own predictions of the target",
     "l": "uses the labels of the reported split, not ranked",
+    "t": "the backbone was trained on crops of this split",
+    "d": "a file of the run differs from the one that was written, not ranked",
+    "c": "made by other code than most rows of its board",
     "u": "some metric is undefined and counted as 0",
     "n": "not tested against the best (scored on different frames, or its statistics are missing)",
     "p": "published result, not ranked",
@@ -118,6 +121,9 @@ def format_marks(row: RankedRow) -> str:
         "p": row.kind == "published",
         "l": "uses_labels" in row.flags,
         "s": "own_scores" in row.flags,
+        "t": "seen_crops" in row.flags,
+        "d": "altered" in row.flags,
+        "c": "other_code" in row.flags,
         "u": bool(row.undefined),
     }
     return "".join(mark for mark, applied in applies.items() if applied)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.jobs.job_statistics import JobStatistics, reorder
+from harness.leaderboard.code_differences import differing_code
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
 from harness.leaderboard.repetitions import pair_jobs, training_indices
 from harness.leaderboard.rows import leaderboard_rows
@@ -143,7 +144,10 @@ UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
 
 
 def compare_records(
-    first: Sequence[Record], second: Sequence[Record], statistics: Callable[[Record], JobStatistics]
+    first: Sequence[Record],
+    second: Sequence[Record],
+    statistics: Callable[[Record], JobStatistics],
+    problems: Sequence[Sequence[str]] = ((), ()),
 ) -> Comparison:
     """Compare two runs.
 
@@ -154,6 +158,8 @@ def compare_records(
         single seed of each is compared even if the seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
+    problems : pair of sequences of str
+        Altered files of each run, see `harness.leaderboard.verification`.
 
     Returns
     -------
@@ -189,7 +195,10 @@ def compare_records(
         for_second=tuple(unit for unit in reversed(influential) if unit.influence < 0)[:MAX_UNITS_SHOWN],
         unit_score=UNIT_SCORES.get(pairs[0][0].task),
         differing=_differing_settings(*pairs[0]),
-        notes=tuple(_notes(first, second, pairs)),
+        notes=(
+            *(f"{name}: {problem}" for name, side in zip("AB", problems) for problem in side),
+            *_notes(first, second, pairs),
+        ),
     )
 
 
@@ -272,5 +281,9 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
         unpaired = sorted({record.seed for record in side if record.repetition not in paired})
         if unpaired:
             yield f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks"
+    code = differing_code(first, second)
+    if code:
+        parts = ", ".join(f"{name} {ours} / {theirs}" for name, (ours, theirs) in code.items())
+        yield f"A and B were made by different code ({parts}), so a difference need not come from their settings"
     if len(pairs) == 1:
         yield "one seed of each run: the p-value compares these two trainings, not the configurations"

@@ -19,6 +19,7 @@ from harness.leaderboard.rows import (
     leaderboard_rows,
 )
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification import RunVerifier
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, export_folder, read_exports
 from harness.tracking.records import Record
@@ -206,8 +207,9 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
     """
     if plot is not None and plot.is_dir():
         raise InputError(f"--plot {plot} is a folder; give a file name in it, such as cost.png")
-    records, exported = tracked_records(store), list(read_exports(store))
+    exported = list(read_exports(store))
     cache = SignificanceCache(store, remote_job_files(store), paths=statistics_paths(store, exported))
+    records = RunVerifier(store, cache).keep_unaltered(tracked_records(store), task)
     rows = cost_rows(records, exported, _macs_by_run(store, group_by_configuration(records, task)), task, cache)
     if plot is not None:
         _draw_plot(plot, rows)

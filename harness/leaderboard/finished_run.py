@@ -12,6 +12,8 @@ from harness.jobs.job import Configuration, parse_configuration
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.runs import find_records, select_seed
+from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification import RunVerifier
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
@@ -99,7 +101,7 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     InputError
         If the run cannot predict, the seed is missing, or the model is not in this store.
     FramelightError
-        If a file of the model is missing or was changed.
+        If a file of the model is missing, if a file of the job was altered, or if its statistics do not give its score.
     """
     record = select_seed(find_records(records, text), seed)
     if record.kind == "published":
@@ -121,4 +123,8 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
             f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
             "be verified"
         )
+    verifier = RunVerifier(store, SignificanceCache(store), full=True)
+    for problem in verifier.verify([record]).problems:
+        raise FramelightError(problem)
+    verifier.save()
     return run

@@ -10,6 +10,8 @@ from harness.leaderboard.significance_results import BoardComparison, PairedDiff
 
 SIGNIFICANCE_LEVEL = 0.05
 """A difference is significant if its p-value is at most this."""
+UNRANKED = frozenset({"uses_labels", "altered"})
+"""Flags of rows that are not ranked, and are never the best row that others are tested against."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
     Returns
     -------
     list of LeaderboardRow
-        Ranked rows by value, then rows that use labels, published figures and rows without a value.
+        Ranked rows by value, then rows that use labels or were altered, published figures and rows without a value.
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
@@ -58,9 +60,10 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
 
 
 def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
-    """Order ranked rows, rows that use labels, published figures and rows without a value; the best first."""
+    """Order ranked rows, rows that use labels or were altered, published figures and rows without a value."""
     value = row.value
-    part = 3 if value is None else 2 if row.kind == "published" else 1 if "uses_labels" in row.flags else 0
+    unranked = not UNRANKED.isdisjoint(row.flags)
+    part = 3 if value is None else 2 if row.kind == "published" else 1 if unranked else 0
     return part, 0.0 if value is None else -value, row.run_id
 
 
@@ -72,7 +75,9 @@ def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> N
     """
     best = ranked[0]
     differences = [(row, tests.pair(row, best)) for row in ranked[1:]]
-    pairs = [(row, difference, difference.p) for row, difference in differences if difference and difference.p]
+    pairs = [
+        (row, difference, difference.p) for row, difference in differences if difference and difference.p is not None
+    ]
     result = tests.board([best, *(row for row, _, _ in pairs)]) if pairs else None
     if result is not None:
         for (row, difference, p_pair), p, detectable in zip(pairs, result.p[1:], result.detectable[1:]):

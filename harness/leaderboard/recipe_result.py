@@ -34,7 +34,9 @@ def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frame = pd.DataFrame([row.as_dict() for row in rows], columns=[*FIELDS, "untested", "metrics"])
+    frame = pd.DataFrame(
+        [row.as_dict() for row in rows], columns=[*FIELDS, "untested", "verified", "problems", "code", "metrics"]
+    )
     return frame.astype({"rank": "Int64", "tied_with_best": "boolean"})
 
 

@@ -44,7 +44,7 @@ class BoardRow:
     kind : {"run", "baseline", "published"}
         Origin of the result.
     flags : list of str
-        See `harness.tracking.records.FLAGS`.
+        See `harness.tracking.records.FLAGS`; also `altered` and `other_code`, which depend on the store and the board.
     backbone, weights, features, head : str
         Display names.
     random_weights : bool
@@ -148,6 +148,14 @@ class LeaderboardRow(BoardRow):
         Number of ranked rows of the board; None for rows that are not ranked.
     expected_luck : float or None
         Expected lead of the best over the mean of all ranked rows if all were equally good; None if not tested.
+    verified : bool or None
+        Whether the files of all seeds are those that their jobs wrote, and give the value; False if this is not known
+        or there are `problems`. None for published figures.
+    problems : list of str
+        Altered files and scores, with what to do; such a row has the flag `altered` and no rank.
+    code : str or None
+        Hash of the code that made it, `mixed` if seeds differ, None if it was not recorded. Rows that differ from most
+        rows of the board have the flag `other_code`.
     """
 
     kernel: str | None
@@ -178,5 +186,8 @@ class LeaderboardRow(BoardRow):
     p_value: float | None = None
     untested: bool = False
     detectable: float | None = None
+    verified: bool | None = None
+    problems: list[str] = field(default_factory=list)
+    code: str | None = None
     configurations: int | None = None
     expected_luck: float | None = None

@@ -6,8 +6,10 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from harness.leaderboard.code_differences import flag_other_code, shared_code
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
 from harness.leaderboard.ranking import BoardTests, rank_rows
 from harness.leaderboard.repetitions import group_by_training, repetition_order
@@ -21,6 +23,31 @@ if TYPE_CHECKING:
 
 TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 PUBLISHED = "published"
+
+
+ALTERED = "altered"
+"""Flag of a row with an altered file, or with a score that its statistics do not give."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Result of verifying a run.
+
+    Attributes
+    ----------
+    verified : bool
+        Whether all jobs have hashes, no file was altered and each score follows from its statistics. False also if this
+        cannot be verified: an earlier version ran a job, or its files are not in this store.
+    problems : tuple of str
+        What was altered, as a sentence for each job with the file and what to do.
+    """
+
+    verified: bool
+    problems: tuple[str, ...] = ()
+
+
+VerifyJobs = Callable[[Sequence[Record]], Verification]
+"""Verifies the finished jobs of a configuration; see `harness.leaderboard.verification.RunVerifier`."""
 
 
 class SignificanceProvider(Protocol):
@@ -40,14 +67,17 @@ class SignificanceProvider(Protocol):
 
 
 def leaderboard_rows(
-    records: Iterable[Record], task: str | None = None, significance: SignificanceProvider | None = None
+    records: Iterable[Record],
+    task: str | None = None,
+    significance: SignificanceProvider | None = None,
+    verify: VerifyJobs | None = None,
 ) -> list[LeaderboardRow]:
     """Build and rank one row for each configuration.
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
-    by value, equal values by run id. Rows that use labels of the reported split, published figures and rows without a
-    finished seed follow, with rank None. Rows that do not differ significantly from the best are marked by
-    `tied_with_best`.
+    by value, equal values by run id. Rows that use labels of the reported split or whose files were altered, published
+    figures and rows without a finished seed follow, with rank None. Rows that do not differ significantly from the best
+    are marked by `tied_with_best`.
 
     Parameters
     ----------
@@ -58,6 +88,8 @@ def leaderboard_rows(
     significance : SignificanceProvider, optional
         Source of intervals and tests. Where it has no interval, the mean of the seeds' intervals is shown with the
         method `records`, if every seed has one.
+    verify : callable, optional
+        Verifies the finished jobs of a configuration. Rows with a problem are flagged `altered` and not ranked.
 
     Returns
     -------
@@ -68,7 +100,7 @@ def leaderboard_rows(
     boards: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)
     jobs: dict[tuple[str, str], list[Record]] = {}
     for group in groups:
-        row = _make_row(group, significance)
+        row = _make_row(group, significance, verify)
         boards[board_key(row)].append(row)
         jobs[row_key(row)] = group
     for board_rows in boards.values():
@@ -76,6 +108,7 @@ def leaderboard_rows(
         distinctions = distinguishing_settings([display_key(row) for row in board_rows], representatives)
         for row, distinction in zip(board_rows, distinctions):
             row.distinction = distinction
+        flag_other_code(board_rows)
 
     tests = None if significance is None else _board_tests(significance, jobs)
     return [row for board_rows in sorted(boards.values(), key=_board_sort_key) for row in rank_rows(board_rows, tests)]
@@ -167,9 +200,13 @@ def _deduplicate(records: Iterable[Record]) -> list[Record]:
     ]
 
 
-def _make_row(group: list[Record], significance: SignificanceProvider | None) -> LeaderboardRow:
+def _make_row(
+    group: list[Record], significance: SignificanceProvider | None, verify: VerifyJobs | None
+) -> LeaderboardRow:
     """Build the row of one configuration from its jobs in the order of seeds."""
     finished = finished_records(group)
+    checked = verify(finished) if verify is not None and group[0].kind != PUBLISHED else None
+    problems = list(checked.problems) if checked is not None else []
     seeds = sorted({record.seed for record in finished})
     trainings = group_by_training(finished)
     first = _representative_record(group)
@@ -184,7 +221,7 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         protocol=first.protocol,
         optimistic=_is_optimistic(first),
         kind=first.kind,
-        flags=sorted({flag for record in group for flag in record.flags}),
+        flags=sorted({flag for record in group for flag in record.flags} | ({ALTERED} if problems else set())),
         backbone=first.backbone,
         weights=first.backbone_weights,
         random_weights=first.backbone_random,
@@ -213,6 +250,9 @@ def _make_row(group: list[Record], significance: SignificanceProvider | None) ->
         parameters=first.parameters,
         source=first.config.get("source"),
         note=first.config.get("note"),
+        verified=None if checked is None else checked.verified,
+        problems=problems,
+        code=shared_code(finished),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 
 from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.columns import format_smoothing
+from harness.leaderboard.learned_images import describe_learned_images, learned_images
 from harness.leaderboard.repetitions import group_by_training, training_indices
+from harness.leaderboard.rows import Verification
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
+from harness.leaderboard.verification import RunVerifier
 from harness.metrics.effective_units import few_units
 from harness.metrics.intervals import Interval, confidence_intervals
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
 from harness.metrics.variance_components import VarianceComponents, variance_components
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
+from harness.tracking.code_identity import describe_code
 from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import FLAGS, Record
 from harness.utils.escaping import escape_text, map_text
@@ -70,6 +75,10 @@ class RunSummary:
         Files of each seed.
     mlflow_runs : mapping of str to str
         MLflow's run id by job id.
+    verification : Verification
+        Whether the files are those that the jobs wrote, and give the scores.
+    learned : mapping or None
+        What is known of the images that the backbone learned from, see `learned_images`.
     """
 
     records: tuple[Record, ...]
@@ -78,6 +87,8 @@ class RunSummary:
     folders: tuple[Path, ...]
     mlflow_runs: Mapping[str, str]
     tracking_uri: str
+    verification: Verification
+    learned: Mapping[str, Any] | None
 
     @property
     def spread(self) -> VarianceComponents:
@@ -122,6 +133,10 @@ class RunSummary:
             },
             "exports": [vars(export) for export in self.exports],
             "tracking_uri": self.tracking_uri,
+            "code": [dict(code) for code in _distinct_code(self.records)],
+            "learned_images": self.learned,
+            "verified": self.verification.verified,
+            "problems": list(self.verification.problems),
         }
 
 
@@ -161,7 +176,11 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     exports = tuple(export for export in read_exports(store) if export.job_id in jobs)
     runs, uri = mlflow_runs(store, jobs)
     folders = tuple(store.job(record.job_id) for record in records)
-    return RunSummary(records, metrics, exports, folders, runs, uri)
+    verifier = RunVerifier(store, cache, full=True)
+    verification = verifier.verify(records)
+    verifier.save()
+    learned = learned_images(records[0], store)
+    return RunSummary(records, metrics, exports, folders, runs, uri, verification, learned)
 
 
 def format_run(summary: RunSummary, width: int = 100) -> str:
@@ -185,7 +204,7 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
             f"run {first.group_id}: {first.task} on {first.dataset}, {first.split} split, {first.protocol} protocol",
             width,
         ),
-        _format_fields(_iter_configuration(first), width),
+        _format_fields(_iter_configuration(summary.records, summary.learned), width),
         _format_seeds(summary),
         *_format_thresholds(summary.records, width),
         _format_metrics(summary, width),
@@ -195,18 +214,27 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
     warnings = [f"note: {FLAGS[flag]}" for flag in first.flags if flag in FLAGS]
     if first.protocol == "published":
         warnings.append("note: selected on the reported split itself, so its score is optimistic")
+    warnings += [f"warning: {problem}" for problem in summary.verification.problems]
     return "\n\n".join([*blocks, *(wrap_sentence(warning, width) for warning in warnings)])
 
 
-def _iter_configuration(record: Record) -> list[tuple[str, str]]:
+def _distinct_code(records: Iterable[Record]) -> list[Mapping[str, Any]]:
+    """Return the recorded code of the seeds, each once; [{}] if none was recorded."""
+    return list({json.dumps(dict(record.code), sort_keys=True): record.code for record in records}.values())
+
+
+def _iter_configuration(records: Sequence[Record], learned: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    record = records[0]
     weights = "random" if record.backbone_random else record.backbone_weights
     settings = [(name, _format_setting(value)) for name, value in flatten(record.config) if name not in HIDDEN_SETTINGS]
     return [
         ("recipe", record.recipe or "-"),
         ("backbone", f"{record.backbone} ({weights})" if record.backbone_weights else record.backbone),
+        *([("learned from", describe_learned_images(learned))] if learned is not None else []),
         ("features", record.features),
         ("head", record.head or "none"),
         ("parameters", f"{record.parameters:,}"),
+        *(("code", describe_code(code)) for code in _distinct_code(records)),
         (
             "data",
             f"{record.data_digest[:6]}, {plural(record.units, record.unit)}, {record.scored:,} of "

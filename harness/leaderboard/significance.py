@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REVISION = 8
+REVISION = 9
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 _IS_OPTIONAL_NUMBER = optional(is_number)
 RESULTS: tuple[dict[str, Predicate], ...] = (
@@ -218,6 +218,14 @@ class SignificanceCache:
                 "name the store of the job with --store, or run its recipe again"
             )
         return self._loaded(path, job.task)
+
+    def find_statistics(self, job: Record) -> tuple[Path, str] | None:
+        """Return the file of a finished job's statistics and its SHA-256; None if it is missing or damaged."""
+        return next(iter(self._find_statistics([job])), None)
+
+    def load(self, path: Path) -> JobStatistics:
+        """Load a file of statistics, or return it from memory; raise FramelightError if it cannot be read."""
+        return self._loaded(path)
 
     def _find_statistics(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
         """Return the file of each job and its SHA-256; empty if one is missing."""

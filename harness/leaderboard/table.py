@@ -30,6 +30,8 @@ INTERVAL_METHODS = {
     "records": "mean of the seeds' intervals, for runs without statistics in this store",
 }
 """Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
+MAX_PROBLEMS = 5
+"""Jobs with altered files that are named under a board."""
 SHAREABLE_COLUMNS = ("seeds", "smoothing", "coverage")
 """Columns that move into the subheading when all rows of a board agree."""
 
@@ -162,6 +164,11 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
     if undefined:
         names = ", ".join(f"{name} in {plural(count, 'row', 'd')}" for name, count in sorted(undefined.items()))
         notes.append(f"undefined, counted as 0: {names}")
+    problems = [problem for row in rows for problem in row.problems]
+    more = len(problems) - MAX_PROBLEMS
+    notes += problems[:MAX_PROBLEMS] + (
+        [f"{plural(more, 'more job')} with altered files; JSON has all"] if more > 0 else []
+    )
     return [*notes, *_few_units_note(rows)]
 
 

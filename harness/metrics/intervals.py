@@ -79,8 +79,7 @@ def confidence_interval(
 
     Examples
     --------
-    >>> from harness.metrics.ranges import clip_to_range
-    from harness.metrics.unit_statistics import compute_statistics
+    >>> from harness.metrics.unit_statistics import compute_statistics
     >>> labels = np.arange(8).repeat(5)
     >>> predicted = np.where(np.arange(40) % 4, labels, 0)
     >>> statistics = compute_statistics("expr", np.eye(8)[predicted], {"expr": labels}, np.arange(40) % 10, units=10)

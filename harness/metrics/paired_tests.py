@@ -114,8 +114,9 @@ def all_paired_tests(
     In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The statistic is
     the difference divided by its standard error, both computed anew for each permutation. The p-value is
     ``(1 + number of permuted statistics at least as large) / (1 + permutations)``; with one seed the test is exact if
-    the two runs are exchangeable within units. With several seeds, simulated errors of the seeds are added to each
-    permuted difference; otherwise two trainings of one recipe would be declared different. The interval has as ends the
+    the two runs are exchangeable within units. With several seeds, the part of the error that seeds have in
+    common over all units is added to each permuted difference as Student's t with S - 1 degrees of freedom; otherwise
+    two trainings of one recipe would be declared different. The interval has as ends the
     differences that exceed the standard error as often as the test requires, so that it excludes 0 if and only if the
     test is significant at 5%.
 
@@ -222,13 +223,17 @@ class _PairedRuns:
         contributions = direction * self.scores.pair_contributions(name, 0, np.array([1]))[0]
         seed_draws = draw_seed_errors(np.array([seed_error]), self.scores.repetitions[:1], len(signs), seed)
 
-        def add_seeds(differences: np.ndarray, flipped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            squares = studentizer.inner_products(flipped, flipped)
-            products = signs @ (flipped * studentizer.shares * studentizer.weights)
-            variances = studentizer.variance(differences, squares, products) + seed_draws.variances[0]
-            return differences + seed_draws.errors[0], variances
+        seed_errors, seed_variances = seed_draws.errors[0], seed_draws.variances[0]
 
-        null = np.abs(divide(*add_seeds(direction * permuted, contributions)))
+        def variances_of(differences: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+            squares = studentizer.inner_products(flipped, flipped)
+            return studentizer.variance(
+                differences, squares, signs @ (flipped * studentizer.shares * studentizer.weights)
+            )
+
+        permuted = direction * permuted
+        noise = seed_error * divide(seed_errors, seed_variances)  # Student's t: the error over seeds is an estimate
+        null = np.abs(divide(permuted + noise, variances_of(permuted, contributions) + seed_error**2))
         variance = studentizer.variance_of(contributions, np.array(abs(difference))) + seed_error**2
         error, limit = float(np.sqrt(variance)), critical_value(null)
         margin = limit * error if error > 0 else 0.0
@@ -237,8 +242,9 @@ class _PairedRuns:
         detectable = None
         if not is_underpowered(self.pooled.units):
             residuals = studentizer.residuals(contributions)
-            drawn, variances = add_seeds(signs @ residuals, residuals)
-            detectable = float(np.quantile(limit * np.sqrt(variances) - drawn, POWER))
+            drawn = signs @ residuals
+            errors = np.sqrt(variances_of(drawn, residuals) + seed_variances)
+            detectable = float(np.quantile(limit * errors - drawn - seed_errors, POWER))
         return PairedTestResult(difference, low, high, p, error, detectable)
 
     def _seed_error(self, name: str) -> float:

@@ -88,6 +88,14 @@ def write_report(
     return read_report(store, trained.folder)
 
 
+def has_report(store: Store, folder: Path) -> bool:
+    """Return whether the store has the report of the training that wrote this entry."""
+    try:
+        return (store.trainings / folder.name / CARD).read_bytes() == (folder / CARD).read_bytes()
+    except OSError:
+        return False
+
+
 def read_report(store: Store, folder: Path) -> BackboneReport:
     """Read the report of a trained backbone; write one with the model card alone if it is missing.
 

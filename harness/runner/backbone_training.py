@@ -7,15 +7,17 @@ code; only rank zero logs, locks, tracks and writes.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
 from harness.runner.backbone_recipe import BackboneRecipe
-from harness.runner.backbone_report import read_report, write_report
+from harness.runner.backbone_report import has_report, read_report, write_report
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
@@ -143,16 +145,19 @@ def train_backbone(
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
-        cached, trained = folder.name in backbones.entries(folder.parent) and not force, None
+        cached, trained = not force and _is_complete(store, folder), None
         run.start(settings, again=force)
         try:
             if not cached:
                 weights = f"random (seed {recipe.training.seed})" if parent.is_random else parent.weights
                 logger.info(f"training backbone {recipe.name} from {weights} on {training_data.name}")
                 splits = training_data.read()
-                trained = _train(recipe, parent, training_data, splits, folder, run)
+                report_writer = partial(write_report, store, splits=splits, recipe=recipe)
+                trained = _train(recipe, parent, training_data, splits, folder, run, report_writer)
+            elif first:
+                shutil.rmtree(_work_folder(folder), ignore_errors=True)
             if first:
-                report = write_report(store, trained, splits, recipe) if trained else read_report(store, folder)
+                report = read_report(store, folder)
                 run.finish(report.points, report.metrics, (training_data.name, training_data.digest), report.folder)
         except BaseException as error:
             interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
@@ -168,13 +173,28 @@ def _parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
-def _train(
+def _work_folder(folder: Path) -> Path:
+    """Return the folder of the unfinished training of an entry."""
+    return folder.with_name(f".{folder.name}.work")
+
+
+def _is_complete(store: Store, folder: Path) -> bool:
+    """Return whether an entry is in the store and its training was not interrupted before its report was written."""
+    import backbones
+
+    if folder.name not in backbones.entries(folder.parent):
+        return False
+    return has_report(store, folder) or not _work_folder(folder).is_dir()
+
+
+def _train(  # noqa: PLR0913 - each is passed on to `train_stills`
     recipe: BackboneRecipe,
     parent: BackboneInfo,
     training_data: TrainingData,
     splits: Splits,
     folder: Path,
     run: TrainingRun,
+    on_complete: Callable[[TrainedStills], object],
 ) -> TrainedStills:
     from harness.training.backbones.train import train_stills
 
@@ -185,9 +205,10 @@ def _train(
         name=recipe.name,
         checkpoints=folder.parent,
         hardware=recipe.hardware,
-        work=folder.with_name(f".{folder.name}.work"),
+        work=_work_folder(folder),
         licence=_combine_licenses(parent, training_data),
         on_epoch=run.log_epoch,
+        on_complete=on_complete,
         data={"name": training_data.name, "digest": training_data.digest, "left_out": dict(training_data.left_out)},
     )
 

@@ -14,6 +14,7 @@ from harness.jobs.job import LABELS, Configuration, Job
 from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
 from harness.runner.recipe import Grid, Recipe
 from harness.smoothing.candidates import SmoothingGrid
+from harness.tracking.code_identity import CodeIdentity
 from harness.training.heads.config import HeadConfig
 
 NOISE = "noise"
@@ -40,10 +41,12 @@ class JobGrid:
         The recipe.
     prepared : PreparedInputs
         Data set and features.
+    code : CodeIdentity, optional
+        Code that runs the jobs.
     """
 
-    def __init__(self, recipe: Recipe, prepared: PreparedInputs) -> None:
-        self.recipe, self.prepared = recipe, prepared
+    def __init__(self, recipe: Recipe, prepared: PreparedInputs, code: CodeIdentity | None = None) -> None:
+        self.recipe, self.prepared, self.code = recipe, prepared, code
 
     def jobs(self) -> list[Job]:
         """Return the baselines of each task, then the jobs of the grids, unless a search selects those."""
@@ -130,6 +133,7 @@ class JobGrid:
             entry=entry or prepared.backbones[0].entry,
             pictures=is_run and recipe.pictures,
             memory=recipe.memory * 2**20,
+            code=self.code,
         )
 
     def task_data_digest(self, task: str) -> str:
@@ -180,9 +184,11 @@ def _training_labels(backbone: PreparedBackbone) -> dict[str, Any]:
 def _leakage_flags(kind: str, task: str, features: str, backbone: PreparedBackbone | None) -> tuple[str, ...]:
     if features == LABELS:
         return ("uses_labels",)
-    if kind != "run" or backbone is None or not scores_leak_targets(task, features, _score_column_names(backbone)):
+    if backbone is None:
         return ()
-    return ("own_scores",)
+    own_scores = kind == "run" and scores_leak_targets(task, features, _score_column_names(backbone))
+    flags = {"own_scores": own_scores, "seen_crops": task in backbone.seen_tasks}
+    return tuple(flag for flag, applies in flags.items() if applies)
 
 
 def _score_column_names(backbone: PreparedBackbone) -> tuple[str, ...]:

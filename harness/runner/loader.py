@@ -107,6 +107,13 @@ def find_recipe(
     return recipe
 
 
+def recipe_path(name: str) -> Path:
+    """Return the file of a recipe that `find_recipe` loads."""
+    import experiments
+
+    return Path(name) if name.endswith(".py") or "/" in name else Path(experiments.__path__[0]) / f"{name}.py"
+
+
 def _import_recipe(name: str) -> Recipe | BackboneRecipe:
     return import_module(f"experiments.{name}").recipe
 

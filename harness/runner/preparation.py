@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_near_duplicates, warn_scores_leak_targets
+from harness.data.learned_images import warn_learned_crops
+from harness.data.splits import REPORTED
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
@@ -70,9 +73,17 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     trainings = _resolve_references(recipe, store, tracker)
     references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all have the same card
     _check_score_features(recipe, references, store)
-    prepared = tuple(_prepare_trainings(recipe, training, dataset, images, store) for training in trainings)
+    folders = _entry_folders(references, store)
+    seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
+    prepared = tuple(
+        _set_seen_tasks(
+            _prepare_trainings(recipe, training, dataset, images, store),
+            tuple(leak.task for leak in seen if (leak.backbone, leak.split) == (training[0], REPORTED)),
+        )
+        for training in trainings
+    )
     warn_scores_leak_targets(_feature_combinations(recipe, prepared))
-    warn_backbone_selected_on_validation(_read_cards(references, store), root, store.digests)
+    warn_backbone_selected_on_validation(_read_cards(folders), root, store.digests)
     return PreparedInputs(root.resolve(), store.untracked.resolve(), name, dataset.temporal, images, labels, prepared)
 
 
@@ -132,13 +143,19 @@ def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | 
     return names
 
 
-def _read_cards(references: list[tuple[str, str]], store: Store) -> dict[str, dict[str, Any]]:
-    """Read the model cards of the backbones that have one, by label."""
-    import backbones
-    from backbones.checkpoint_folders import entries_by_name
+def _entry_folders(references: list[tuple[str, str]], store: Store) -> dict[str, Path]:
+    """Return the folders of the trained and imported backbones, by label."""
+    from backbones.references import resolve
 
-    folders = entries_by_name(store.backbones)
-    return {label: backbones.read_card(folders[reference]) for label, reference in references if reference in folders}
+    sources = {label: resolve(reference, store.backbones) for label, reference in references}
+    return {label: source.folder for label, source in sources.items() if source.kind == "checkpoint"}
+
+
+def _read_cards(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Read the model cards of trained and imported backbones, by label."""
+    import backbones
+
+    return {label: backbones.read_card(folder) for label, folder in folders.items()}
 
 
 def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
@@ -180,6 +197,12 @@ def _prepare_trainings(
         for seed, reference in references.items()
     }
     return group_trainings(prepared)
+
+
+def _set_seen_tasks(backbone: PreparedBackbone, tasks: tuple[str, ...]) -> PreparedBackbone:
+    """Set `seen_tasks` of all trainings, which learned from the same images."""
+    repeats = tuple(replace(repeat, seen_tasks=tasks) for repeat in backbone.repeats)
+    return replace(backbone, seen_tasks=tasks, repeats=repeats)
 
 
 def _prepare_backbone(

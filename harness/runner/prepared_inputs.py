@@ -50,6 +50,8 @@ class PreparedBackbone:
         Key of the feature entry.
     score_labels : tuple of str
         Names of the score columns; empty if they have none or the weights are random.
+    seen_tasks : tuple of str
+        Tasks of whose reported split the backbone learned crops.
     training : BackboneTraining or None
         Which training this is, if the recipe trains the backbone with several seeds.
     repeats : tuple of PreparedBackbone
@@ -63,6 +65,7 @@ class PreparedBackbone:
     parameters: int
     entry: str
     score_labels: tuple[str, ...] = ()
+    seen_tasks: tuple[str, ...] = ()
     training: BackboneTraining | None = None
     repeats: tuple[PreparedBackbone, ...] = ()
 

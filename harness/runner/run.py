@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
+from harness.jobs.file_hashes import find_altered_files
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
@@ -22,6 +23,7 @@ from harness.runner.prepared_inputs import PreparedInputs
 from harness.runner.recipe import Recipe
 from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker
+from harness.tracking.code_identity import CodeIdentity, identify_code
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
@@ -64,7 +66,9 @@ class RunResult:
     tracking_seconds: float = 0.0
 
 
-def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bool) -> RunResult:
+def run(
+    recipe: Recipe, data: Path | None, store: Store, workers: int, force: bool, code: CodeIdentity | None = None
+) -> RunResult:
     """Run the jobs of a recipe that have no finished record.
 
     The tracking location is checked before any work.
@@ -81,6 +85,8 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
         Number of jobs that run at the same time.
     force : bool
         Run finished jobs again, except the trials of a search.
+    code : CodeIdentity, optional
+        Code of the recipe, see `harness.runner.recipe_code`. Default: not known.
 
     Returns
     -------
@@ -94,11 +100,12 @@ def run(recipe: Recipe, data: Path | None, store: Store, workers: int, force: bo
     FramelightError
         If the tracking location does not answer, the store is not writable, or a worker process dies.
     """
+    code = code or identify_code()
     start = time.perf_counter()
     tracker = open_tracker(store)
     elapsed = time.perf_counter() - start
     prepared = prepare_inputs(recipe, data, store, tracker)
-    job_grid = JobGrid(recipe, prepared)
+    job_grid = JobGrid(recipe, prepared, code)
     result = RunResult(
         prepared, {(task, job_grid.task_data_digest(task)) for task in recipe.tasks}, tracking_seconds=elapsed
     )
@@ -133,6 +140,7 @@ class _RunSession:
         self.study = ""
         self.tracked: set[str] = set()
         self.retrained: set[str] = set()
+        self.intact: dict[str, bool] = {}
         with self._catch_tracking_loss():
             self.study = tracker.start_study(
                 recipe.name,
@@ -204,12 +212,16 @@ class _RunSession:
                     record = make_failed_record(job, record)
                     self.result.failures.append(record)
                 self.result.computed += 1
-                self._log_record(job, record)
+                self._log_record(job, record, computed=record.status == "finished")
                 progress(done, len(pending))
                 yield job, record
 
     def _has_predictions(self, job: Job) -> bool:
-        return not self._is_forced(job) and job.predictions.is_dir()
+        if self._is_forced(job):
+            return False
+        if job.training_id not in self.intact:
+            self.intact[job.training_id] = _are_predictions_intact(job)
+        return self.intact[job.training_id]
 
     def _delete_forced_outputs(self, job: Job) -> None:
         """Delete the old result of a forced job when it starts; predictions that jobs share are deleted once."""
@@ -230,7 +242,7 @@ class _RunSession:
             self._executor = self._stack.enter_context(local_executor(self.workers))
         return self._executor
 
-    def _log_record(self, job: Job, record: Record) -> None:
+    def _log_record(self, job: Job, record: Record, computed: bool = False) -> None:
         """Send a record, with the display names and the seeds of this recipe."""
         if self.result.lost is not None:
             return
@@ -244,18 +256,33 @@ class _RunSession:
         )
         folder = job.folder if job.folder.is_dir() else None
         with self._catch_tracking_loss():
-            self.tracker.log_record(record, folder, self.study, replace=self.force and record.status == "finished")
+            replace = self.force and record.status == "finished"
+            self.tracker.log_record(record, folder, self.study, replace, computed)
 
 
 def _is_finished(job: Job) -> bool:
-    """Whether the folder of a job is complete; a damaged one is deleted, so that the job runs again."""
+    """Whether the folder of a job is complete; an altered or damaged one is deleted, so that the job runs again."""
     files = JobFolder(job.folder)
     if not files.has_record():
         return False
-    if all(map(is_zipfile, files.arrays)):
+    altered = find_altered_files(job.folder)
+    if altered:
+        logger.warning(f"{job.folder / altered[0]} was modified since the job finished; running the job again")
+    elif all(map(is_zipfile, files.arrays)):
         return True
     _delete_outputs(job)
     return False
+
+
+def _are_predictions_intact(job: Job) -> bool:
+    """Whether a training has saved its predictions; altered ones are deleted, so that it runs again."""
+    if not job.predictions.is_dir():
+        return False
+    altered = find_altered_files(job.predictions, full=True)
+    if altered:
+        logger.warning(f"{job.predictions / altered[0]} was modified since the training; training again")
+        shutil.rmtree(job.predictions, ignore_errors=True)
+    return not altered
 
 
 def _delete_outputs(job: Job) -> None:

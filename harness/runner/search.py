@@ -25,6 +25,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.pruning import PruningClient, pruning_server
 from harness.runner.recipe import Grid
 from harness.runner.search_space import SearchSpace
+from harness.tracking.bounded_client import DATABASE_SECONDS, is_disk_full, is_lock_error, lock_holders
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
@@ -109,14 +110,19 @@ class GridSearch:
             yield
         except (OptunaError, SQLAlchemyError) as error:
             cause = str(error.__cause__ or error).splitlines()[0]
-            raise FramelightError(
-                f"{self.database} cannot be used ({cause}); check that it is writable, that the disk is not full and "
-                "that it is an Optuna database, or choose another store with --store DIR"
-            ) from error
+            advice = "check that it is writable and an Optuna database, or choose another store with --store DIR"
+            if is_lock_error(error) or "locked" in cause:
+                cause = f"locked by {', '.join(lock_holders(self.database)) or 'another process'}"
+                advice = "wait for it or end it, then run the command again"
+            elif is_disk_full(error):
+                cause, advice = "the disk is full", "free some space and run the command again"
+            raise FramelightError(f"{self.database} cannot be used ({cause}); {advice}") from error
 
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
-            storage = optuna.storages.RDBStorage(f"sqlite:///{self.database}")
+            storage = optuna.storages.RDBStorage(
+                f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": DATABASE_SECONDS}}
+            )
             with storage.engine.connect() as connection:  # WAL commits without waiting for the disk; safe if killed
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             event.listen(storage.engine, "connect", lambda opened, _: opened.execute("PRAGMA synchronous=NORMAL"))

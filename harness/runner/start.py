@@ -34,6 +34,8 @@ def start_recipe(
         Where the store cannot be written, the tracking server does not answer, or a worker process dies.
     """
     from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
+    from harness.runner.loader import recipe_path
+    from harness.runner.recipe_code import identify_recipe_code
     from harness.runner.run import run
 
     if isinstance(recipe, BackboneRecipe):
@@ -43,8 +45,11 @@ def start_recipe(
         )
     if jobs is not None and jobs < 1:
         raise InputError(f"jobs is {jobs}; at least one is needed")
+    code = None
     if not isinstance(recipe, Recipe):
+        path = recipe_path(str(recipe))
         recipe = find_recipe(str(recipe))
+        code = identify_recipe_code(path)
     recipe = apply_settings(recipe, list(as_tuple(settings)))
     store.require_folder()
-    return run(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force)
+    return run(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force, code)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GAPS = ("linear", "nearest", "published", "held")
 """Methods of `fill_gaps`."""
+MAX_FRAME = 2**53
 
 
 def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = "linear") -> np.ndarray:
@@ -63,14 +64,14 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     """
     if method not in GAPS:
         raise unknown_name_error("gaps", method, GAPS)
-    numbers, values = np.asarray(frames), validate_matrix(outputs, "outputs")
+    numbers, values = _validate_frames(frames), validate_matrix(outputs, "outputs")
     if numbers.shape != (len(values),):
         raise InputError(f"{numbers.size} frame numbers for {len(values)} rows of outputs; give one for each row")
     if not len(numbers):
         raise InputError("no frame has a crop, so the gaps cannot be filled; give at least one frame")
     if length < 0:
         raise InputError(f"the length of a video must be 0 frames or more; got length {length}")
-    if numbers[0] < 1 or (np.diff(numbers) <= 0).any():
+    if numbers[0] < 1 or (numbers[1:] <= numbers[:-1]).any():
         raise InputError("frame numbers must start at 1 or later and ascend without repetition")
     dense = np.arange(1, operator.index(length) + 1)
     right = np.searchsorted(numbers, dense).clip(max=len(numbers) - 1)
@@ -78,6 +79,20 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     span = numbers[right] - numbers[left]
     weight = _later_weight(dense - numbers[left], span, method)[:, None]
     return values[left] * (1 - weight) + values[right] * weight
+
+
+def _validate_frames(frames: ArrayLike) -> np.ndarray:
+    """Convert frame numbers to int64; differences of unsigned integers would wrap around."""
+    numbers = np.asarray(frames)
+    if numbers.size == 0:
+        return numbers.astype(np.int64)
+    is_number = numbers.dtype.kind in "iuf"
+    if not is_number or not (np.isfinite(numbers) & (np.abs(numbers.astype(np.float64)) < MAX_FRAME)).all():
+        raise InputError(f"frame numbers must be integers below 2**53; got values of type {numbers.dtype}")
+    integers = numbers.astype(np.int64)
+    if (integers != numbers).any():
+        raise InputError("frame numbers must be integers; got fractions")
+    return integers
 
 
 def _later_weight(elapsed: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:

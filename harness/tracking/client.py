@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlparse
 
+from harness.tracking.bounded_client import BoundedClient, DeadlineError, is_disk_full
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
 from harness.utils.errors import FramelightError
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 
 
 PAGE_SIZE = 1000
+MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
+"""Bounds of a search, for servers whose pages never end."""
 
 
 def paginate(search: Any) -> list[Any]:
-    """Collect all pages of an MLflow search, called with `max_results` and `page_token`."""
+    """Collect all pages of an MLflow search, called with `max_results` and `page_token`.
+
+    Raises
+    ------
+    FramelightError
+        If a page token is repeated, or the pages have no end within the bounds.
+    """
     results: list[Any] = []
+    tokens: set[str] = set()
     token = None
     while True:
         page = search(max_results=PAGE_SIZE, page_token=token)
@@ -33,18 +43,25 @@ def paginate(search: Any) -> list[Any]:
         token = page.token
         if not token:
             return results
+        if token in tokens:
+            raise FramelightError("the search repeats a page, so it has no end")
+        tokens.add(token)
+        if len(tokens) >= MAX_PAGES or len(results) > MAX_RESULTS:
+            raise FramelightError(
+                f"the search has more than {MAX_RESULTS:,} results or {MAX_PAGES:,} pages, the most that are read"
+            )
 
 
 HEALTH_CHECK_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 """Environment variables of the health check: timeout in seconds, number of retries."""
 
 
-def health_check(client: MlflowClient) -> str:
-    """Return "" if the server answers within 5 s, else the first line of the error."""
+def health_check(client: BoundedClient) -> str:
+    """Return "" if the server answers within 15 s, else the first line of the error."""
     before = {name: os.environ.get(name) for name in HEALTH_CHECK_ENVIRONMENT}
     os.environ.update(HEALTH_CHECK_ENVIRONMENT)
     try:
-        client.search_experiments(max_results=1)
+        client.ping()
         return ""
     except Exception as error:  # MLflow, requests and urllib3 have unrelated classes
         return first_line(error)
@@ -145,7 +162,8 @@ class Connection:
         with self.guard(FramelightError), nullcontext() if reading_only else lock_location(location):
             if location.database is not None:
                 _create_database(location.database)
-            self.client = MlflowClient(location.uri)
+            self._bounded = BoundedClient(location, MlflowClient)
+            self.client = cast("MlflowClient", self._bounded)
             if location.server:
                 self._check_server()
             self.experiment = "" if reading_only else get_or_create_experiment(self.client, location, experiment)
@@ -173,21 +191,26 @@ class Connection:
             )
         try:
             yield
+        except DeadlineError as error:
+            self._lost = True
+            raise kind(str(error)) from error
         except FramelightError:
             raise
         except Exception as error:
-            self._lost = self.location.server and bool(health_check(self.client))
+            self._lost = self.location.server and bool(health_check(self._bounded))
             what = "no longer answers" if self._lost else "failed"
             advice = (
                 "results stay in the store and the next run sends them"
                 if kind is TrackingUnavailableError
-                else "check that it is writable, that the disk is not full and that this version of MLflow created it, "
-                "or choose another location"
+                else "check that it is writable and that this version of MLflow created it, or choose another location"
             )
-            raise kind(f"tracking at {self.location.uri} {what} ({first_line(error)}); {advice}") from error
+            reason = first_line(error)
+            if is_disk_full(error):
+                reason, advice = "the disk is full", f"free some space and run the command again; {advice}"
+            raise kind(f"tracking at {self.location.uri} {what} ({reason}); {advice}") from error
 
     def _check_server(self) -> None:
-        cause = health_check(self.client)
+        cause = health_check(self._bounded)
         if cause:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "

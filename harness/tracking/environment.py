@@ -104,7 +104,7 @@ def _run_git(folder: Path, *command: str) -> str | None:
 def _machine_info() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _package_version(name))},
+        "packages": {name: version for name in PACKAGES if (version := package_version(name))},
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "host": platform.node(),
         "processor": _processor_name(),
@@ -113,7 +113,9 @@ def _machine_info() -> dict[str, Any]:
     }
 
 
-def _package_version(package: str) -> str | None:
+@functools.cache
+def package_version(package: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

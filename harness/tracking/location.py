@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from filelock import FileLock, Timeout
 from harness.tracking.serialization import WRITER_TAG
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
+
+logger = logging.getLogger(__name__)
 
 SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
 
@@ -86,8 +89,10 @@ def locate(store: Store) -> Location:
     return Location(store, tracking_uri)
 
 
-LOCK_SECONDS = 300
+LOCK_SECONDS = 900
 """Maximum time to wait for the lock of a location."""
+MESSAGE_AFTER_SECONDS = 5
+"""Time after which a waiting process says so."""
 
 
 @contextmanager
@@ -99,14 +104,22 @@ def lock_location(location: Location) -> Iterator[None]:
     FramelightError
         If another process has the lock for more than `LOCK_SECONDS`.
     """
+    lock = FileLock(location.lock)
     try:
-        with FileLock(location.lock, timeout=LOCK_SECONDS):
-            yield
-    except Timeout as error:
-        raise FramelightError(
-            f"another process has held {location.lock} for {LOCK_SECONDS} s; "
-            "wait for it or end it, then run the command again"
-        ) from error
+        lock.acquire(timeout=min(MESSAGE_AFTER_SECONDS, LOCK_SECONDS))
+    except Timeout:
+        logger.info(f"waiting for another process that is writing to {location.uri}")
+        try:
+            lock.acquire(timeout=max(0, LOCK_SECONDS - MESSAGE_AFTER_SECONDS))
+        except Timeout as error:
+            raise FramelightError(
+                f"another process has held {location.lock} for {LOCK_SECONDS} s; "
+                "wait for it or end it, then run the command again"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def writer_id(location: Location) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 for _name, _value in {
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -54,8 +54,43 @@ __all__ = [
 Ports = Sequence[tuple[str, str, Sequence[int]]]
 """(name, numpy type, shape) of arrays; -1 in a shape is any length."""
 
+MAX_RESPONSE_BYTES = 2**28
+"""Largest response of a server that is read into memory; files are downloaded in parts."""
+
+
+def _limit_response(response: Any, **options: Any) -> None:
+    """Read the body of a response up to the limit; a hook of requests."""
+    if options.get("stream"):
+        return
+    content = bytearray()
+    for part in response.iter_content(2**16):
+        content += part
+        if len(content) > MAX_RESPONSE_BYTES:
+            response.close()
+            raise OSError(f"the response has more than {MAX_RESPONSE_BYTES:,} bytes, the most that are read")
+    response._content = bytes(content)
+
+
+def _limit_responses() -> None:
+    """Add the hook to MLflow's HTTP sessions, for which MLflow has no public setting."""
+    from mlflow.utils import request_utils
+
+    make_session = getattr(request_utils, "_get_request_session", None)
+    if make_session is None:
+        return
+
+    def make_limited_session(*args: Any, **options: Any) -> Any:
+        session = make_session(*args, **options)
+        if _limit_response not in session.hooks["response"]:
+            session.hooks["response"].insert(0, _limit_response)
+        return session
+
+    request_utils._get_request_session = make_limited_session
+
+
+_limit_responses()
 for _name in ("mlflow", "alembic", "urllib3.connectionpool"):
-    logging.getLogger(_name).setLevel(logging.ERROR)
+    logging.getLogger(_name).setLevel(logging.CRITICAL)  # errors are raised, and shown without their traceback
 
 
 def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model

@@ -134,5 +134,6 @@ FIELDS: Mapping[str, Check] = {
     "curve": (mapping_of(mapping_of(list_of(is_number))), "curves by kernel"),
     "duration": (mapping_of(is_number), "seconds by stage"),
     "environment": (mapping_of(is_json), "JSON values by name"),
+    "code": (mapping_of(is_json), "JSON values by name"),
 }
 """Check of each field of `harness.tracking.records.Record`, as a JSON value."""

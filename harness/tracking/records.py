@@ -26,6 +26,7 @@ KINDS = ("run", "baseline", "published", "trial")
 STATUSES = ("finished", "failed", "pruned")
 FLAGS = {
     "uses_labels": "uses the labels of the reported split",
+    "seen_crops": "the backbone learned from images that are crops of the reported split",
     "own_scores": "features include the backbone's own predictions of the targets",
 }
 """Caveats of a result, and their explanation."""
@@ -144,6 +145,8 @@ class Record(DisplayLabels):
         See `harness.tracking.environment`.
     error : str, optional
         Error message of a failed job.
+    code : mapping
+        Code that ran the job, see `harness.tracking.code_identity`; empty in records of earlier versions.
 
     Raises
     ------
@@ -184,6 +187,7 @@ class Record(DisplayLabels):
     duration: Mapping[str, float] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
+    code: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in _TUPLE_FIELDS:

@@ -171,7 +171,9 @@ class Tracker:
                 self._client.set_tag(run_id, "mlflow.note.content", failed[: serialization.MAX_TAG_LENGTH])
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
-    def log_record(self, record: Record, folder: Path | None, parent: str, replace: bool = False) -> str:
+    def log_record(
+        self, record: Record, folder: Path | None, parent: str, replace: bool = False, computed: bool = False
+    ) -> str:
         """Log one job as a run; earlier runs of the job are deleted after the new one is complete.
 
         Parameters
@@ -184,6 +186,8 @@ class Tracker:
             Run id of the study.
         replace : bool
             Log the job even if a finished run of it exists.
+        computed : bool
+            The job was run just now: replace finished runs too, unless another store logged one.
 
         Returns
         -------
@@ -196,9 +200,10 @@ class Tracker:
             If the run could not be sent.
         """
         with self._guard(), lock_location(self.location):
-            earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'")
+            # a store that was moved has more than one experiment
+            earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'", everywhere=True)
             finished = [run.info.run_id for run in earlier if run.info.status == "FINISHED"]
-            if finished and not replace:
+            if finished and not replace and not (computed and all(map(self._is_ours, earlier))):
                 return finished[0]
             run_id = self._create_run(record, folder, parent)
             for run in earlier:

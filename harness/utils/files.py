@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file
+from backbones.regular_files import open_regular
 from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
@@ -94,7 +95,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 hex digest of a file's content; `OSError` if it cannot be read."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

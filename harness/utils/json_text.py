@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import read_regular_text
+
 MAX_DEPTH = 32
 """Levels of nesting of a JSON document at most."""
 
@@ -43,7 +45,7 @@ def parse_json(text: str | bytes, finite: bool = False) -> Any:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; raise OSError if it cannot be read and ValueError if it is not JSON, see `parse_json`."""
-    return parse_json(Path(path).read_text(encoding="utf-8"))
+    return parse_json(read_regular_text(path))
 
 
 def _refuse_constant(name: str) -> None:

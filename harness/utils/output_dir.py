@@ -12,7 +12,12 @@ from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
-def check_output_dir(out: Path, force: bool, *read: Path) -> None:
+def not_empty_error(out: Path) -> InputError:
+    """Create the error for an output folder with other content."""
+    return InputError(f"--out {out} is not empty; choose another folder, or replace its content with --force")
+
+
+def check_output_dir(out: Path, force: bool, *read: Path, note: str = "") -> None:
     """Check that a folder can be written without losing anything.
 
     Content that a killed process has displaced while it replaced the folder is put back first.
@@ -25,6 +30,9 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
         Whether existing content of `out` may be replaced.
     *read : Path
         Files and folders that the command reads.
+    note : str, optional
+        Name of the note that the command writes. A folder with it may be the output of an interrupted call, so that it
+        is left to `harness.utils.finished_output.read_finished_note`.
 
     Raises
     ------
@@ -53,8 +61,8 @@ def check_output_dir(out: Path, force: bool, *read: Path) -> None:
                 f"--out {out} is part of {path}, which is read, and --force would remove its content; "
                 "choose another folder"
             )
-    if not_empty and not force:
-        raise InputError(f"--out {out} is not empty; choose another folder, or replace its content with --force")
+    if not_empty and not force and not (note and (out / note).is_file()):
+        raise not_empty_error(out)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.regular_files import require_regular
+from harness.data.image_decoding import MAX_PIXELS
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ MICROSECONDS = 1_000_000
 MP4 = "mp4"
 TEXT_FORMAT = "tty"
 """FFmpeg's format of any text file, which it would render as terminal output."""
+
+
+def open_av(path: Path) -> InputContainer:
+    """Open a regular file with FFmpeg, without network access; metadata in other encodings than UTF-8 is no error."""
+    import av
+
+    require_regular(path)
+    return av.open(str(path.resolve()), metadata_errors="replace", container_options={"protocol_whitelist": "file"})
 
 
 def open_container(path: Path, name: str) -> InputContainer:
@@ -39,7 +49,7 @@ def open_container(path: Path, name: str) -> InputContainer:
     import av
 
     try:
-        container = av.open(str(path.resolve()), container_options={"protocol_whitelist": "file"})
+        container = open_av(path)
     except OSError as error:
         raise InputError(f"{name}: cannot be opened: {error.strerror or error}") from error
     except av.FFmpegError as error:
@@ -63,7 +73,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     Raises
     ------
     InputError
-        If the file has no video stream.
+        If the file has no video stream, or its frames are too large.
     """
     from av.stream import Disposition
 
@@ -79,6 +89,11 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
         )
     best = container.streams.best("video")
     stream = best if best in streams else streams[0]
+    if stream.width * stream.height > MAX_PIXELS:
+        raise InputError(
+            f"{name}: has frames of {stream.width:,} x {stream.height:,} pixels; videos of at most {MAX_PIXELS:,} "
+            "pixels are read, so scale it down"
+        )
     stream.thread_type = "AUTO"
     return stream
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
@@ -89,7 +90,7 @@ class ImageSource:
 
 def _exif_orientation(path: Path) -> Orientation:
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION, 1), UPRIGHT)
     except Exception:  # damaged EXIF data raises many types of errors; the image is then not rotated
         return UPRIGHT

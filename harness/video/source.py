@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from backbones.regular_files import open_regular
 from harness.data.affwild2 import CropFolders
 from harness.data.affwild2_paths import CROP_PATTERN
 from harness.data.image_files import is_image_name, list_image_names
@@ -116,7 +117,7 @@ def _look_like_crops(paths: list[Path]) -> bool:
 
 def _image_size(path: Path) -> tuple[int, int] | None:
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, Image.open(file) as image:
             return image.size
     except Exception:  # reported when the image is decoded
         return None

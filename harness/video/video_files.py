@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.data.affwild2_paths import source_video
 from harness.utils.errors import InputError
+from harness.video.container import open_av
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -68,7 +69,7 @@ def frame_count(path: Path) -> int:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_av(path) as container:
             frames = _count_frames(container)
     except (av.FFmpegError, OSError) as error:
         raise InputError(

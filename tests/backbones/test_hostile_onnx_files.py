@@ -3,6 +3,7 @@
 import ast
 import subprocess
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from backbones import BackboneError
 from backbones.onnx_graph import read_graph
+from backbones.onnx_session import open_session, run_session
+from harness.export.onnx import FORMAT
 from tests.helpers.onnx_imports import refusal
 from tests.helpers.onnx_models import pooled, written
 
@@ -169,3 +172,32 @@ def test_damaged_files_raise_backbone_error_or_load(tmp_path_factory, data):
         assert read_graph(path).nodes
     except BackboneError as error:
         assert str(path) in str(error)
+
+
+LOOP = """g (float[N,3,8,8] x) => (float[N,8] scores, float[N,16] embedding) {
+    mean = ReduceMean <axes = [2, 3], keepdims = 0> (x)
+    trips = Constant <value = int64 {4611686018427387904}> ()
+    go = Constant <value = bool {1}> ()
+    turned = Loop (trips, go, mean) <body = b (int64 i, bool c, float[N,3] y) => (bool d, float[N,3] z) {
+        d = Identity (c)
+        z = Neg (y) }>
+    narrow = Constant <value = int64[2] {3, 8}> ()
+    eight = ConstantOfShape <value = float[1] {1.0}> (narrow)
+    scores = MatMul (turned, eight)
+    wide = Constant <value = int64[2] {3, 16}> ()
+    sixteen = ConstantOfShape <value = float[1] {1.0}> (wide)
+    embedding = MatMul (turned, sixteen) }"""
+
+
+def test_endless_loop_is_refused(tmp_path):
+    path = written(tmp_path / "m.onnx", LOOP)
+    assert "contains a Loop, whose number of iterations is not limited" in refusal(path)
+    with pytest.raises(BackboneError, match="contains a Loop"):
+        FORMAT.open(path)
+
+
+def test_run_ends_at_its_time_limit(tmp_path):
+    path = written(tmp_path / "m.onnx", LOOP)
+    session = open_session(path, 1)
+    with pytest.raises(BackboneError, match=r"does not run within 0\.2 s on 1 x 3 x 8 x 8 inputs"):
+        run_session(session, ("x", "scores"), np.zeros((1, 3, 8, 8), np.float32), path, 0.2)

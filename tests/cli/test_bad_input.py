@@ -270,3 +270,29 @@ def test_write_error_during_import_exits_with_1(capsys, tmp_path):
     assert "cannot write" in said(
         capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store", tmp_path / "store", code=1
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("data", "check", "{}"),
+        ("data", "check", "{}/deeper"),
+        ("extract", "--data", "{}", "--backbone", "tiny_resnet@random"),
+        ("leaderboard", "--store", "{}"),
+        ("data", "make", "{}", "--videos", "4", "--frames", "10", "--stills", "0"),
+        ("export", "best:expr", "--out", "{}"),
+        ("submit", "best:expr", "--data", "{}", "--out", "out"),
+        ("predict", "{}", "--run", "best:expr", "--out", "out"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["loop", "long"])
+def test_symlink_loop_and_long_name_are_wrong_input(tmp_path, capsys, monkeypatch, words, kind):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a"
+    path.symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(path)
+    if kind == "long":
+        path = tmp_path / ("x" * 300)
+    code = main([word.format(path) for word in words])
+    *_, said = capsys.readouterr().err.splitlines()
+    assert code == 2 and said.startswith("framelight: ") and "defect" not in said, said

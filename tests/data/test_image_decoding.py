@@ -1,5 +1,8 @@
 """Decoding of images, and errors of invalid ones."""
 
+import os
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -86,3 +89,70 @@ def test_missing_file_and_folder_raise(tmp_path):
         decode_image(tmp_path / "none.jpg")
     with pytest.raises(CorruptImageError, match="directory"):
         decode_image(tmp_path)
+
+
+def with_size(path, data, width, height):
+    """A JPEG whose header gives another size."""
+    at = data.index(b"\xff\xc0") + 5
+    path.write_bytes(data[:at] + height.to_bytes(2) + width.to_bytes(2) + data[at + 4 :])
+    return path
+
+
+@pytest.mark.parametrize("color", ["RGB", "CMYK"])
+def test_large_jpeg_is_refused_before_it_takes_memory(tmp_path, picture, color):
+    """20,000 x 20,000 equal pixels are a file of 5 MB, and 1.2 GB of memory."""
+    small = saved(tmp_path / "a.jpg", Image.fromarray(picture).convert(color)).read_bytes()
+    path = with_size(tmp_path / "large.jpg", small, 20_000, 20_000)
+    tracemalloc.start()
+    with pytest.raises(CorruptImageError, match="at most 67,108,864 pixels are read"):
+        decode_image(path)
+    assert tracemalloc.get_traced_memory()[1] < 5e6
+    tracemalloc.stop()
+
+
+def test_large_png_is_refused_and_the_largest_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.data.image_decoding.MAX_PIXELS", 1000)
+    image = Image.new("RGB", (40, 25))
+    for suffix in ("png", "jpg", "bmp"):
+        assert decode_image(saved(tmp_path / f"fits.{suffix}", image)).shape == (25, 40, 3)
+        with pytest.raises(CorruptImageError, match="41 x 25 pixels"):
+            decode_image(saved(tmp_path / f"large.{suffix}", Image.new("RGB", (41, 25))))
+    monkeypatch.setattr("harness.data.image_decoding.MAX_FILE_BYTES", 50)
+    with pytest.raises(CorruptImageError, match="at most 50 are read"):
+        decode_image(tmp_path / "fits.bmp")
+
+
+def test_thumbnail_of_a_large_image_is_not_decoded(tmp_path, monkeypatch, picture):
+    from harness.data.near_duplicates import _read_thumbnail
+
+    path = saved(tmp_path / "a.png", Image.fromarray(picture))
+    assert _read_thumbnail(path) is not None
+    monkeypatch.setattr("harness.data.image_decoding.MAX_PIXELS", 100)
+    assert _read_thumbnail(path) is None
+
+
+def test_pipe_among_the_crops_is_named(tmp_path, picture):
+    """It would be waited for, by the check, the digests and the decoder."""
+    from harness.data.fingerprint import dataset_digest
+    from harness.data.image_files import image_fault
+    from harness.data.near_duplicates import _read_thumbnail
+    from harness.utils.errors import InputError
+    from harness.video.source import open_source
+
+    pipe = tmp_path / "crops" / "00001.jpg"
+    pipe.parent.mkdir()
+    os.mkfifo(pipe)
+    with pytest.raises(CorruptImageError, match="not a regular file"):
+        decode_image(pipe)
+    assert "not a regular file" in image_fault(pipe) and _read_thumbnail(pipe) is None
+    with pytest.raises(InputError, match="not a regular file"):
+        open_source(str(pipe.parent))
+    from harness.data.affwild2 import CropFolders
+
+    folders = CropFolders(tmp_path, ("crops",))
+
+    class Crops:
+        sequences = folders
+
+    with pytest.raises(InputError, match="00001.jpg: cannot be read: not a regular file"):
+        dataset_digest(Crops)

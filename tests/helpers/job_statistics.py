@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from harness.metrics.counts import expression_f1
+from harness.metrics.pooled_scores import score
+from harness.metrics.unit_statistics import SufficientStatistics
 from tests.helpers.records import record
 
 VIDEOS = tuple(f"video{i:02}" for i in range(30))
@@ -26,13 +27,13 @@ def keep(store, group, right, seeds=(0, 1, 2), videos=VIDEOS, order=None, same=F
     made = []
     for seed in seeds:
         arrays = counts(right, seeds[0] if same else seed, videos)
-        scored = int(arrays.sum())
+        scored, metrics = int(arrays.sum()), score(SufficientStatistics("expr", {"expr": arrays})).metrics
         one = record(
             group=group,
             seed=seed,
-            value=float(expression_f1(arrays.sum(axis=0))[0].mean()),
+            value=metrics["P_EXPR"],
             expected_seeds=seeds,
-            **{"annotated": scored, "scored": scored, "units": len(videos), **changes},
+            **{"metrics": dict(metrics), "annotated": scored, "scored": scored, "units": len(videos), **changes},
         )
         folder = store / "artifacts" / "jobs" / one.job_id
         folder.mkdir(parents=True)

@@ -200,7 +200,19 @@ def test_long_computation_is_logged_once(pair, monkeypatch, logged):
 
 
 @pytest.mark.parametrize(
-    "text", ["", '{"low": 0.1', "[]", "null", '{"low": 0.1}', '{"low": 0.1, "high": 0.9}', '{"other": 1}']
+    "text",
+    [
+        "",
+        '{"low": 0.1',
+        "[]",
+        "null",
+        '{"low": 0.1}',
+        '{"low": 0.1, "high": 0.9}',
+        '{"low": 0.1, "high": 0.9, "corrected": 0.5, "few_units": null}',
+        '{"low": null, "high": 0.9, "corrected": 0.5, "few_units": {}}',
+        '{"low": 0.1, "high": 0.9, "corrected": 0.5, "few_units": {"F1/Fear": "2"}}',
+        '{"other": 1}',
+    ],
 )
 def test_damaged_or_outdated_cached_result_is_recomputed(pair, text):
     store, good, poor = pair

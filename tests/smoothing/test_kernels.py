@@ -232,3 +232,18 @@ def test_all_radii_over_280_000_frames(kernel, seconds):
     start = time.perf_counter()
     frames = [len(smoothed) for _, smoothed in smooth_many_radii(videos, kernel, range(MAX_RADIUS + 1))]
     assert time.perf_counter() - start < seconds and frames == [280_000] * 251
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.uint64, np.int64, np.float64])
+def test_fill_gaps_refuses_descending_frames_of_any_type(kind):
+    """The differences of unsigned numbers are positive."""
+    for frames in ([5, 3, 1], [2, 2], [0, 1]):
+        with pytest.raises(InputError, match="start at 1 or later and ascend"):
+            fill_gaps(np.array(frames, kind), np.zeros((len(frames), 1)), 6)
+    np.testing.assert_allclose(fill_gaps(np.array([1, 3], kind), [[0.0], [1.0]], 3).ravel(), [0, 0.5, 1])
+
+
+@pytest.mark.parametrize("frames", [[1.5, 2.5], [True, False], ["1", "2"], [1, np.nan], [1, None], [1, 2**63 + 5]])
+def test_fill_gaps_refuses_frames_that_are_no_integers(frames):
+    with pytest.raises(InputError, match="frame numbers must be integers"):
+        fill_gaps(np.array(frames), np.zeros((2, 1)), 6)

@@ -4,6 +4,7 @@ import threading
 from fractions import Fraction
 from itertools import islice
 
+import av
 import numpy as np
 import pytest
 
@@ -242,3 +243,29 @@ def test_decoding_speed(tmp_path):
         frames = sum(1 for _ in open_source(str(path)))
         best = max(best, frames / (time.perf_counter() - began))
     assert best > 1000
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_metadata_that_is_not_utf8_is_no_error(tmp_path, suffix):
+    """A title in Latin-1, as old cameras write it."""
+    from harness.video.video_files import frame_count
+
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "CafeCafeCafe"
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 64, 48
+        for number in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, 64, 48), format="rgb24")))
+        container.mux(stream.encode(None))
+    data = path.read_bytes()
+    assert b"CafeCafeCafe" in data
+    path.write_bytes(data.replace(b"CafeCafeCafe", b"Caf\xe9Caf\xe9Caf\xe9"))
+    frames, source = read(path)
+    assert len(frames) == 5 and source.frames in (5, None) and frame_count(path) == 5
+
+
+def test_large_frames_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("harness.video.container.MAX_PIXELS", 64 * 48 - 1)
+    with pytest.raises(InputError, match="frames of 64 x 48 pixels; videos of at most 3,071 pixels are read"):
+        read(film(tmp_path / "a.mp4", 2))

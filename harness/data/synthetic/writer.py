@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -15,18 +15,29 @@ from harness.data.synthetic.stills import HEADER, write_subject
 from harness.data.synthetic.video import VideoAnnotations, split_letter, write_video
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
+from harness.utils.finished_output import holds_request, request_hash, write_note
 
+logger = logging.getLogger(__name__)
+
+NOTE = "synthetic.json"
 MIN_VIDEOS = 4
 ProgressCallback = Callable[[int, int], None]
 
 
-def _require_empty(root: Path) -> Path:
-    root = Path(root)
-    if root.exists() and not root.is_dir():
-        raise InputError(f"{root} is a file; choose a new folder for the synthetic data set")
-    if root.is_dir() and any(root.iterdir()):
+def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
+    """Return whether a folder is this very data set; raise InputError if it has other content."""
+    if (root.is_symlink() or root.exists()) and not root.is_dir():
+        raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic data set")
+    if not root.is_dir() or not any(root.iterdir()):
+        return False
+    if not holds_request(root, NOTE, _request(parameters)):
         raise InputError(f"{root} is not empty; choose a new folder for the synthetic data set")
-    return root
+    logger.info(f"{root} contains this data set already")
+    return True
+
+
+def _request(parameters: dict[str, int]) -> str:
+    return request_hash("data make", renderer=VERSION, **parameters)
 
 
 def _require_at_least(name: str, value: int, minimum: int, reason: str = "") -> None:
@@ -43,9 +54,9 @@ def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Itera
         yield from pool.map(work, range(count))
 
 
-def _write_settings(root: Path, **parameters: int) -> None:
+def _write_settings(root: Path, parameters: dict[str, int]) -> None:
     record = {"generator": "framelight synthetic", "version": VERSION, **parameters}
-    (root / "synthetic.json").write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_note(root, NOTE, record, _request(parameters))
 
 
 def _write_share_of_subject(root: Path, seed: int, images: int, identities: int, index: int) -> list[str]:
@@ -102,7 +113,7 @@ def make_stills(
     Parameters
     ----------
     root : Path
-        New or empty folder.
+        New or empty folder, or one that contains this very data set.
     images : int, default 3000
         Number of images.
     identities : int, default 120
@@ -116,13 +127,16 @@ def make_stills(
     Raises
     ------
     InputError
-        If root is not empty or a number is too small.
+        If root has other content or a number is too small.
     """
     _require_at_least("identities", identities, 6, " (one in six is for validation)")
     _require_at_least("images", images, identities, ", one of each person")
-    with atomic_write_dir(_require_empty(root)) as temp_dir:
+    root, parameters = Path(root), {"seed": seed, "stills": images, "identities": identities}
+    if _is_finished(root, parameters):
+        return
+    with atomic_write_dir(root) as temp_dir:
         _write_stills(temp_dir, images, identities, seed, workers, _make_counter(progress, images))
-        _write_settings(temp_dir, seed=seed, stills=images, identities=identities)
+        _write_settings(temp_dir, parameters)
 
 
 def make(  # noqa: PLR0913 - public, one keyword for each option
@@ -143,7 +157,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     root : Path
-        New or empty folder.
+        New or empty folder, or one that contains this very data set.
     videos : int, default 40
         Number of videos, at least 4.
     frames : int, default 150
@@ -161,7 +175,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        If root is not empty or a number is too small.
+        If root has other content or a number is too small.
     """
     _require_at_least("videos", videos, MIN_VIDEOS, " (train, validation and test)")
     _require_at_least("frames", frames, 10)
@@ -170,8 +184,12 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
         _require_at_least("identities", identities, 6, " (one in six is for validation)")
         _require_at_least("stills", stills, identities, ", one of each person")
     tick = _make_counter(progress, videos * frames + stills)
-    with atomic_write_dir(_require_empty(root)) as temp_dir:
+    root = Path(root)
+    parameters = {"seed": seed, "videos": videos, "frames": frames, "stills": stills, "identities": identities}
+    if _is_finished(root, parameters):
+        return
+    with atomic_write_dir(root) as temp_dir:
         _write_videos(temp_dir, videos, frames, seed, workers, tick)
         if stills:
             _write_stills(temp_dir / "stills", stills, identities, seed, workers, tick)
-        _write_settings(temp_dir, seed=seed, videos=videos, frames=frames, stills=stills, identities=identities)
+        _write_settings(temp_dir, parameters)

@@ -15,6 +15,7 @@ from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.mlflow_registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification import RunVerifier
 from harness.tracking import locate, remote_job_files, tracked_records
 from harness.tracking.records import Record
 from harness.tracking.serialization import JOB_TAG
@@ -80,7 +81,8 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     message = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
     significance = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
-        rows = leaderboard_rows(tracked_records(store), record.task, significance)
+        verifier = RunVerifier(store, significance, full=True)
+        rows = leaderboard_rows(tracked_records(store), record.task, significance, verifier.verify)
     return [message, _update_champion(registry, version, record, reason_not_champion(record, rows))]
 
 

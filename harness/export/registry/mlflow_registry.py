@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from harness.tracking.bounded_client import TRANSFER_SECONDS, call_with_deadline
 from harness.tracking.client import Connection, paginate
 from harness.tracking.location import Location, lock_location, source_tags, writer_id
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
@@ -154,7 +155,8 @@ class Registry:
     def fetch(self, version: Version, folder: Path) -> None:
         """Download a version's files into `folder`."""
         with self._connection.guard(FramelightError), tempfile.TemporaryDirectory(dir=folder) as temp_dir:
-            for path in download(version.location, Path(temp_dir), self.location.uri).iterdir():
+            get_files = partial(download, version.location, Path(temp_dir), self.location.uri)
+            for path in call_with_deadline(get_files, TRANSFER_SECONDS, self.location.uri).iterdir():
                 path.rename(folder / path.name)
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,10 @@ from harness.jobs.predictions import Predictions
 from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task, get_task
 from harness.utils.errors import InputError
-from harness.utils.files import atomic_write_dir, remove_stale_temp_files, write_json
+from harness.utils.files import atomic_write_dir, remove_stale_temp_files
+from harness.utils.finished_output import holds_request, request_hash, write_note
+
+logger = logging.getLogger(__name__)
 
 NOTE_FORMAT = 1
 
@@ -60,12 +66,12 @@ def submit(
     count_sources : FrameCountSources
         Sources of frame counts that the user names.
     out : Path
-        A new or empty folder.
+        A new or empty folder, or one that contains this very submission.
 
     Raises
     ------
     InputError
-        If the data set has no such split or list, `out` is not empty, or frame counts do not match the crops.
+        If the data set has no such split or list, `out` has other content, or frame counts do not match the crops.
     """
     from harness.jobs.models import load_model
 
@@ -79,6 +85,12 @@ def submit(
     rows = _rows(task, counts, list_path, count_sources)
     _require_known_videos(dataset, rows, list_path)
     fingerprint = DatasetFingerprint(dataset, run.store.digests)
+    fields = {**_run_fields(run), **_data_fields(fingerprint, split, form, rows, list_path), **_count_fields(counts)}
+    labels = fingerprint.labels(task.name) if split in SPLITS else ""
+    request = request_hash("submit", **fields, names=_names_hash(rows), labels=labels)
+    finished = _read_finished(out, request)
+    if finished is not None:
+        return finished
     entry = features_for(run, dataset, fingerprint.images)
     predictions = load_model(run.folder, entry, run.configuration).predict(rows.videos)
     decoded = decode_predictions(task, outputs_at(rows, predictions, run.filter), run.filter)
@@ -89,23 +101,40 @@ def submit(
         require_equal(task, read_back, decoded)
         scored = _round_trip(run, fingerprint, split, predictions, rows, read_back, decoded)
         note = {
-            **_run_fields(run),
-            **_data_fields(fingerprint, split, form, rows, list_path),
+            **fields,
             "files": len(written),
             "without_crop": list(empty),
-            **_count_fields(counts),
             "round_trip": None if scored is None else dataclasses.asdict(scored),
         }
-        write_json(temp_dir / NOTE, note)
+        write_note(temp_dir, NOTE, note, request)
     return Submission(out, note, scored)
 
 
 def check_submission_dir(out: Path, data: Path) -> None:
-    """Raise InputError for a file, a folder that is not empty, or a folder inside the data set."""
+    """Raise InputError for a file, a folder with something other than a submission, or a folder inside the data set."""
     if out.resolve().is_relative_to(data.resolve()):
         raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the data set")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} exists already; choose a new or an empty folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / NOTE).is_file():
+        raise _exists_error(out)
+
+
+def _exists_error(out: Path) -> InputError:
+    return InputError(f"--out {out} exists already; choose a new or an empty folder")
+
+
+def _read_finished(out: Path, request: str) -> Submission | None:
+    """Read the submission that the same request has written before; None if `out` does not exist or is empty."""
+    if not out.is_dir() or not any(out.iterdir()):
+        return None
+    if not holds_request(out, NOTE, request):
+        raise _exists_error(out)
+    logger.info(f"{out} contains this submission already")
+    note = json.loads((out / NOTE).read_text(encoding="utf-8"))
+    return Submission(out, note, None if note["round_trip"] is None else RoundTrip(**note["round_trip"]))
+
+
+def _names_hash(rows: Rows) -> str:
+    return hashlib.sha256("\n".join(rows.names()).encode()).hexdigest()
 
 
 def _line_counts(

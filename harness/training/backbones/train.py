@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from harness.data.learned_images import CARD_KEY, IMAGE_HASHES, hash_learned_images, read_learned_images
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
 from harness.training.backbones.input_checks import (
     check_device,
@@ -55,6 +56,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     data: Mapping[str, Any] | None = None,
     licence: str = "",
     on_epoch: StageCallback | None = None,
+    on_complete: Callable[[TrainedStills], object] | None = None,
 ) -> TrainedStills:
     """Train a backbone on still images and write its checkpoint.
 
@@ -87,6 +89,9 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         `on_epoch(stage, epoch, metrics)` is called after each epoch with the stage (`identities-head`,
         `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
         `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
+    on_complete : callable, optional
+        Called with the result when `folder` is complete, before `work` is removed: if it is interrupted, the same call
+        resumes from the finished stages and calls it again.
 
     Returns
     -------
@@ -154,7 +159,10 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     }
     card |= {key: value for key, value in (("data", dict(data or {})), ("licence", licence)) if value}
     if writes:
-        backbones.save_checkpoint(folder, backbone.eval(), card)
+        file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
+        backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
+        if on_complete is not None:
+            on_complete(trained)
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
 
@@ -167,6 +175,19 @@ def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Bac
     if not backbone.is_random or not config.seed:
         return backbone
     return backbones.build(config.backbone.partition("@")[0], seed=config.seed)
+
+
+def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
+    """Hash the training images, and add those of the backbone that the training started from."""
+    from backbones.card import read_card
+    from backbones.references import resolve
+
+    source = resolve(session.config.backbone, checkpoints)
+    parent = source.folder if source.kind == "checkpoint" else None
+    unknown = "" if source.kind == "random" else weights
+    if parent is not None and read_learned_images(parent) is not None:
+        unknown = str((read_card(parent).get(CARD_KEY) or {}).get("unknown", ""))
+    return hash_learned_images(session.train.stills, session.config.margin, session.workers, parent, unknown)
 
 
 def _train_stages(session: Session, folder: Path) -> TrainedStills:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import cv2
 import numpy as np
 
+from backbones.regular_files import read_regular
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Faces, merge_overlapping
 
@@ -36,7 +36,7 @@ class YuNetDetector:
         self.name = path
         self.smallest = smallest
         try:
-            content = Path(path).read_bytes()
+            content = read_regular(path)
         except OSError as error:
             raise InputError(
                 f"the face detector {path} cannot be read: {error.strerror}; give the path of a YuNet model"

@@ -17,6 +17,8 @@ import pytest
 import torch
 from torch import nn
 
+import backbones
+from backbones import BackboneError
 from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled, refused
 
 
@@ -279,3 +281,25 @@ def test_hostile_files_execute_code_with_plain_pickle(marker):
             pickle.loads(raw(marker)[case][0])
         assert marker.exists(), case
         marker.unlink()
+
+
+def test_tensors_that_share_one_storage_are_refused(tmp_path):
+    """A file of 0.4 MB would take 40 MB as copies."""
+    storage = torch.randn(100_000)
+    path = tmp_path / "views.pt"
+    torch.save({f"layer{i}.weight": storage.view(100, 1000) for i in range(100)}, path)
+    with pytest.raises(BackboneError, match="would take 40 MB, more than 4 times the 0.4 MB of the file"):
+        backbones.import_file(path, "mine", tmp_path)
+
+
+def test_tiny_tensors_are_limited_in_number(tmp_path, monkeypatch):
+    """150,000 views of 256 bytes are a file of 12 MB, and took 600 MB and minutes."""
+    storage = torch.zeros(64)
+    path = tmp_path / "views.pt"
+    torch.save({f"layer{i}.weight": storage.view(8, 8) for i in range(300)}, path)
+    monkeypatch.setattr("backbones.importing.pickle_scan.MAX_CALLS", 200)
+    with pytest.raises(BackboneError, match="more than 200 tensors and other objects"):
+        backbones.import_file(path, "mine", tmp_path)
+    monkeypatch.setattr("backbones.importing.pickle_scan.MAX_OPCODES", 100)
+    with pytest.raises(BackboneError, match="more than 100 pickle opcodes"):
+        backbones.import_file(path, "mine", tmp_path)

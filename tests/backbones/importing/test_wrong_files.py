@@ -172,3 +172,13 @@ def test_wrong_class_names_are_rejected(classes, state, entries, tmp_path):
     torch.save(state, tmp_path / "w.pt")
     with pytest.raises(BackboneError, match="give one class name per column"):
         backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=classes)
+
+
+@pytest.mark.parametrize("kind", ["float8_e4m3fn", "float8_e5m2", "complex64"])
+def test_values_that_need_a_scale_are_refused(tmp_path, kind):
+    state = backbones.build("tiny_resnet").network.state_dict()
+    state = {name: t.to(getattr(torch, kind)) if t.is_floating_point() else t for name, t in state.items()}
+    path = tmp_path / "small.safetensors"
+    save_file(state, path)
+    with pytest.raises(BackboneError, match=f"contains tensors of {kind}, such as .* not supported; save"):
+        backbones.import_file(path, "mine", tmp_path)

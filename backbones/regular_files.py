@@ -1,0 +1,84 @@
+"""Open regular files only: opening a named pipe or a device could wait forever or never end."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+
+FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags with which opening a named pipe does not wait."""
+
+
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a regular file for reading, without waiting.
+
+    Parameters
+    ----------
+    path : path
+        A file, or a symbolic link to one.
+
+    Returns
+    -------
+    BufferedReader
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, or is a folder, named pipe, socket or device.
+    """
+    handle = os.open(path, FLAGS)
+    try:
+        _require_regular(os.fstat(handle).st_mode, path)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def require_regular(path: Path | str) -> None:
+    """Raise OSError unless a path is a regular file or a link to one, for libraries that open it by its name."""
+    _require_regular(Path(path).stat().st_mode, path)
+
+
+def read_regular(path: Path | str, limit: int | None = None) -> bytes:
+    """Read a regular file.
+
+    Parameters
+    ----------
+    path : path
+    limit : int, optional
+        Largest size in bytes. Default: no limit.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read, is not a regular file, or is larger than `limit`.
+    """
+    handle = os.open(path, FLAGS)  # without a file object, as this is called for each frame
+    try:
+        status = os.fstat(handle)
+        _require_regular(status.st_mode, path)
+        size = status.st_size
+        if limit is not None and size > limit:
+            raise OSError(errno.EFBIG, f"the file has {size:,} bytes; at most {limit:,} are read", str(path))
+        data = os.read(handle, size)
+        while len(data) < size and (part := os.read(handle, size - len(data))):
+            data += part
+        return data
+    finally:
+        os.close(handle)
+
+
+def read_regular_text(path: Path | str, encoding: str = "utf-8", limit: int | None = None) -> str:
+    """Read a regular text file with universal newlines; see `read_regular`, and UnicodeDecodeError for other bytes."""
+    return read_regular(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _require_regular(mode: int, path: str | os.PathLike[str]) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file, but a named pipe, socket or device", str(path))

@@ -1,0 +1,127 @@
+"""Hashes of the files of a job or training, written beside them when they are made, and compared before they are used.
+
+`hashes.json` lists SHA-256, size and modification time of each file. A file of the recorded size and time is taken as
+unaltered unless `full` is requested; any other is hashed. Hashes find files that were changed by mistake or planted
+alone. They do not protect against a program that rewrites all files, including the hashes, consistently.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from harness.jobs.job_folder import JobFolder
+from harness.utils.errors import FramelightError
+from harness.utils.files import sha256, write_json
+
+HASHES = JobFolder.hashes.name
+VERSION = 1
+
+FileState = list[Any]
+"""SHA-256, size in bytes and modification time in nanoseconds of a file, as JSON types."""
+
+
+def write_hashes(folder: Path) -> None:
+    """Hash all files of a folder, without its subfolders.
+
+    Hashes that the folder already has, because its files are links to those of a training, are kept for the files that
+    have not changed since.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a job or of the predictions of a training.
+    """
+    states: dict[str, FileState] = {}
+    with suppress(OSError, ValueError):
+        states = _read_states(folder)
+    files = {entry.name: entry for entry in os.scandir(folder) if entry.is_file() and entry.name != HASHES}
+    _write_states(folder, {name: _current_state(files[name], states.get(name)) for name in sorted(files)})
+
+
+def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str] | None = None) -> list[str] | None:
+    """Compare the files of a folder with their hashes.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of a job or of the predictions of a training.
+    full : bool, default=False
+        Hash every file, also those of the recorded size and modification time.
+    known : mapping of str to str, optional
+        SHA-256 of files that were hashed already, by name.
+
+    Returns
+    -------
+    list of str or None
+        Names of the altered files, `hashes.json` if it cannot be read; missing files are not listed. None if the folder
+        has no hashes, because an earlier version of Framelight wrote it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "reported.npz").write_text("predictions")
+    >>> write_hashes(folder)
+    >>> find_altered_files(folder)
+    []
+    >>> _ = (folder / "reported.npz").write_text("labels")
+    >>> find_altered_files(folder)
+    ['reported.npz']
+    """
+    try:
+        with os.scandir(folder) as entries:
+            files = {entry.name: entry for entry in entries}
+        states = _read_states(folder) if HASHES in files else None
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return [HASHES]
+    if states is None:
+        return None
+    altered, touched = [], {}
+    for name, state in states.items():
+        if known and name in known:
+            altered += [name] if known[name] != state[0] else []
+        elif name in files:
+            current = _current_state(files[name], None if full else state)
+            if current[0] != state[0]:
+                altered.append(name)
+            elif current != state:
+                touched[name] = current
+    if touched and not altered:
+        with suppress(FramelightError):  # a read-only store is only slower
+            _write_states(folder, states | touched)
+    return altered
+
+
+def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileState:
+    """Return the state of a file; its hash is the recorded one if size and modification time are those recorded."""
+    now = [0, 0]
+    try:
+        stat = file.stat()
+        now = [stat.st_size, stat.st_mtime_ns]
+        return recorded if recorded is not None and recorded[1:] == now else [sha256(Path(file.path)), *now]
+    except OSError:
+        return ["unreadable", *now]
+
+
+def _read_states(folder: Path) -> dict[str, FileState]:
+    """Read the states by file name; OSError or ValueError if this is not possible."""
+    document = json.loads(JobFolder(folder).hashes.read_bytes())
+    states = document.get("files") if isinstance(document, dict) and document.get("version") == VERSION else None
+    if not isinstance(states, dict) or not all(map(_is_state, states.values())):
+        raise ValueError("not a list of hashes")
+    return states
+
+
+def _is_state(state: Any) -> bool:
+    return isinstance(state, list) and [type(part) for part in state] == [str, int, int]
+
+
+def _write_states(folder: Path, states: dict[str, FileState]) -> None:
+    write_json(JobFolder(folder).hashes, {"version": VERSION, "files": states})

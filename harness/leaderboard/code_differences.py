@@ -1,0 +1,68 @@
+"""Rows and runs that were made by different code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harness.leaderboard.ranking import UNRANKED
+from harness.leaderboard.row_types import LeaderboardRow
+from harness.tracking.code_identity import code_key
+from harness.tracking.records import Record
+from harness.utils.hashing import content_hash
+
+OTHER_CODE = "other_code"
+"""Flag of a row that was made by other code than most rows of its board."""
+MIXED = "mixed"
+"""Code of a row whose seeds were made by different code."""
+PARTS = ("harness", "backbones", "recipe")
+"""Parts of the key of code, see `code_key`."""
+
+
+def shared_code(jobs: Sequence[Record]) -> str | None:
+    """Return a hash of the code of a configuration's jobs, or `mixed`; None if it was not recorded for all of them."""
+    keys = {code_key(job.code) for job in jobs}
+    if not keys or None in keys:
+        return None
+    return content_hash(list(keys.pop() or ())) if len(keys) == 1 else MIXED
+
+
+def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
+    """Flag the rows of one board whose code differs from that of most rows.
+
+    Rows without recorded code are not counted and not flagged. If two codes have equally many rows, the one of the best
+    row is the common one.
+
+    Parameters
+    ----------
+    board_rows : sequence of LeaderboardRow
+        The rows, changed in place.
+    """
+    counts = Counter(row.code for row in board_rows if row.code not in (None, MIXED))
+    if not counts:
+        common: str | None = MIXED
+    else:
+        most = max(counts.values())
+        candidates = [row for row in board_rows if counts.get(row.code or "") == most]
+        common = min(candidates, key=_order).code
+    for row in board_rows:
+        if row.code is not None and (row.code != common or row.code == MIXED):
+            row.flags = sorted({*row.flags, OTHER_CODE})
+
+
+def differing_code(first: Sequence[Record], second: Sequence[Record]) -> dict[str, tuple[str, str]]:
+    """Return the parts of the code in which two runs differ, with the hashes of each run; empty if not recorded."""
+    sides = [[dict(zip(PARTS, key)) for job in jobs if (key := code_key(job.code))] for jobs in (first, second)]
+    if not all(sides):
+        return {}
+    shown = [{name: _join(side, name) for name in PARTS} for side in sides]
+    return {name: (shown[0][name], shown[1][name]) for name in PARTS if shown[0][name] != shown[1][name]}
+
+
+def _join(keys: Sequence[Mapping[str, str]], name: str) -> str:
+    return " and ".join(dict.fromkeys(key[name] or "only settings" for key in keys))
+
+
+def _order(row: LeaderboardRow) -> tuple[bool, float, str]:
+    """Order ranked rows by value, best first, before the others."""
+    return not UNRANKED.isdisjoint(row.flags), -(row.value or 0.0), row.run_id

@@ -1,0 +1,162 @@
+"""Verification of runs before they are shown: files against their hashes, scores against their statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from harness.jobs.file_hashes import find_altered_files
+from harness.jobs.job import REVISION
+from harness.jobs.job_folder import STATISTICS, JobFolder
+from harness.leaderboard.rows import Verification, finished_records, group_by_configuration
+from harness.leaderboard.significance import SignificanceCache
+from harness.tracking import remote_job_files
+from harness.tracking.records import Record
+from harness.utils.errors import FramelightError
+from harness.utils.json_cache import JsonCache
+from harness.utils.store import Store
+
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-9
+"""Maximum difference of a recorded score and the one computed from its statistics, absolute or relative."""
+CACHE_VERSION = 1
+RELABELED = ("dataset", "expected_seeds", "backbone", "recipe")
+"""Display labels that a later recipe with the same job may replace in the tracked record."""
+
+
+class RunVerifier:
+    """Verifies finished runs.
+
+    Statistics are always hashed, other files if their size or modification time changed, or with `full`. Scores that
+    were computed once are not computed again for the same statistics.
+
+    Parameters
+    ----------
+    store : Store
+        The store of the runs.
+    significance : SignificanceCache
+        Finds and loads statistics.
+    full : bool, default=False
+        Hash every file and compare the tracked record with the stored one, before a run is published or used.
+    """
+
+    def __init__(self, store: Store, significance: SignificanceCache, full: bool = False) -> None:
+        self._store, self._significance, self._full = store, significance, full
+        self._is_own_database = store.tracking_uri is None or remote_job_files(store) is None
+        self._scores = JsonCache(store.significance / "verified.json", CACHE_VERSION)
+
+    def verify(self, jobs: Sequence[Record]) -> Verification:
+        """Verify the finished jobs of a configuration."""
+        states = [self._verify_job(job) for job in jobs]
+        problems = tuple(problem for state in states for problem in state.problems)
+        return Verification(all(state.verified for state in states) and bool(states), problems)
+
+    def keep_unaltered(self, records: Iterable[Record], task: str | None = None) -> list[Record]:
+        """Return the records of configurations without a problem; each problem of the others is logged.
+
+        Parameters
+        ----------
+        records : iterable of Record
+            Records in any order.
+        task : str, optional
+            Task whose records are verified and returned. Default: all tasks.
+        """
+        unaltered: list[Record] = []
+        for group in group_by_configuration(records, task):
+            problems = self.verify(finished_records(group)).problems
+            for problem in problems:
+                logger.warning(f"left out: {problem}")
+            unaltered += [] if problems else group
+        self.save()
+        return unaltered
+
+    def save(self) -> None:
+        """Save which scores were computed."""
+        with suppress(FramelightError):  # a read-only store is only slower
+            self._scores.save()
+
+    def _verify_job(self, job: Record) -> Verification:
+        statistics = self._significance.find_statistics(job)
+        folder = self._store.job(job.job_id)
+        is_local = statistics is not None and statistics[0].parent == folder
+        altered = find_altered_files(folder, self._full, {STATISTICS: statistics[1]} if statistics and is_local else {})
+        problems = [f"{_relative(folder / name, self._store)} was modified" for name in altered or ()]
+        if altered is None and job.code and folder.is_dir():  # a version that records the code writes hashes too
+            problems.append(f"{_relative(JobFolder(folder).hashes, self._store)} is missing")
+        elsewhere = not problems and self._is_made_elsewhere(job, folder)
+        if statistics is not None and not elsewhere:
+            problems += self._score_problems(job, *statistics)
+        if self._full and self._is_own_database:
+            problems += self._record_problems(job, folder)
+        sentence = f"{'; '.join(problems)} (run {job.group_id}, seed {job.seed}); {rerun_hint(job)}"
+        verified = altered == [] and statistics is not None and not elsewhere
+        return Verification(verified and not problems, (sentence,) if problems else ())
+
+    def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
+        """Whether another store logged the tracked record of a job that this store has run too, with other scores."""
+        if self._is_own_database or not JobFolder(folder).has_record():
+            return False
+        with suppress(FramelightError):
+            return dict(JobFolder(folder).read_record().metrics) != dict(job.metrics)
+        return False
+
+    def _score_problems(self, job: Record, path: Path, digest: str) -> Iterator[str]:
+        """Compare the recorded scores with those of the statistics, unless another arithmetic made them."""
+        if job.config.get("revision", REVISION) != REVISION:
+            return
+        metrics = json.dumps([job.metric, dict(job.metrics)], sort_keys=True)
+        key = f"{digest[:32]} {hashlib.sha256(metrics.encode()).hexdigest()[:32]}"
+        if key not in self._scores:
+            differing = self._differing_score(job, path)
+            if differing:
+                yield differing
+            else:
+                self._scores.set(key, True)
+
+    def _differing_score(self, job: Record, path: Path) -> str | None:
+        from harness.metrics.pooled_scores import score
+
+        try:
+            computed = score(self._significance.load(path)[1]).metrics
+        except FramelightError:
+            return None  # unreadable statistics are reported where intervals are computed
+        for name, value in {job.metric: job.metrics[job.metric], **job.metrics}.items():
+            actual = computed.get(name)
+            if name == job.metric and actual is None:
+                return f"{_relative(path, self._store)} is not about {name}"
+            if actual is not None and not math.isclose(value, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+                return f"the recorded {name} is {value:.3f}, but {_relative(path, self._store)} gives {actual:.3f}"
+        return None
+
+    def _record_problems(self, job: Record, folder: Path) -> Iterator[str]:
+        """Compare the tracked record with the one in the store."""
+        if not JobFolder(folder).has_record():
+            return
+        labels = {name: getattr(job, name) for name in RELABELED}
+        with suppress(FramelightError):  # an unreadable one is altered, which its hash tells
+            stored = dataclasses.replace(JobFolder(folder).read_record().light(), **labels)
+            differing = [
+                part.name
+                for part in dataclasses.fields(Record)
+                if getattr(stored, part.name) != getattr(job.light(), part.name)
+            ]
+            if differing:
+                record = _relative(JobFolder(folder).record, self._store)
+                yield f"the tracked record differs from {record} in {', '.join(differing)}"
+
+
+def rerun_hint(job: Record) -> str:
+    """How to make a job anew, for messages."""
+    return f"run its recipe again: framelight run {job.recipe or 'RECIPE'} --data DIR --force"
+
+
+def _relative(path: Path, store: Store) -> str:
+    """Return the path in the store, so that boards do not depend on where the store is."""
+    return str(path.relative_to(store.root)) if path.is_relative_to(store.root) else str(path)
