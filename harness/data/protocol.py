@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from harness.utils.errors import unknown_name_error
 from harness.utils.validation import require
 
 PROTOCOLS = ("held-out", "published")
+_PUBLISHED = {"fraction": 0.25, "folds": 0, "seed": 0, "refit": False}
+"""Settings of the protocol `published`, which do not affect it; equal computations must have equal hashes."""
 
 
 @dataclass(frozen=True)
@@ -19,34 +22,47 @@ class Protocol:
     ----------
     name : {"held-out", "published"}
         `held-out` selects on training videos that the model was not fitted on. `published` selects on the reported
-        split itself, as the paper did; its scores are optimistic and marked as such.
+        split itself, as the paper did, and trains on all training videos; its scores are optimistic and marked as such.
     fraction : float, default 0.25
         Share of the training videos that is held out, between 0 and 1, both excluded. The videos are determined by
         `seed`, their names and their labels.
     folds : int, default 0
         If 2 or more, use cross-validation: every training video is held out once. If 0, hold out `fraction`.
-    seed : int, default 0
-        Seed of the assignment of videos.
-    refit : bool, default False
-        Whether to refit the selected configuration on all training videos. Always True with folds.
+    seed : int or "per-seed", default "per-seed"
+        Seed of the assignment of videos. `per-seed`: the seed of the job, so that each seed of a recipe selects on
+        other videos and the spread over seeds includes that of the selection. An integer: all seeds select on the same
+        videos, whose luck no number of seeds shows or averages out.
+    refit : bool, default True
+        Whether to fit the model that predicts the reported split again, on all training videos, after the selection.
+        The number of epochs, the thresholds and the smoothing window are those selected on the held-out videos, and
+        each pass over all videos has more steps than one over the part. If False, the model that was fitted without the
+        held-out videos predicts. Always True with folds.
 
     Raises
     ------
     InputError
-        If `name` is unknown, or `fraction` or `folds` is out of range.
+        If `name` is unknown, `fraction` or `folds` is out of range, or `seed` is neither an integer nor `per-seed`.
+
+    References
+    ----------
+    Goodfellow, Bengio and Courville (2016), Deep Learning, algorithm 7.2: early stopping to determine how long to
+    train, then retraining on all the data. `refit` of scikit-learn's `TunedThresholdClassifierCV` and
+    `GridSearchCV` is the same for thresholds and hyperparameters.
 
     Examples
     --------
     >>> Protocol(folds=5)
-    Protocol(name='held-out', fraction=0.25, folds=5, seed=0, refit=True)
+    Protocol(name='held-out', fraction=0.25, folds=5, seed='per-seed', refit=True)
+    >>> Protocol().for_seed(3).seed
+    3
     """
 
     hash_tag: ClassVar[str] = "Protocol"
     name: str = "held-out"
     fraction: float = 0.25
     folds: int = 0
-    seed: int = 0
-    refit: bool = False
+    seed: int | Literal["per-seed"] = "per-seed"
+    refit: bool = True
 
     def __post_init__(self) -> None:
         if self.name not in PROTOCOLS:
@@ -55,9 +71,21 @@ class Protocol:
             0 < self.fraction < 1, f"protocol.fraction is {self.fraction}; it must be between 0 and 1, both excluded"
         )
         require(self.folds == 0 or self.folds >= 2, f"protocol.folds is {self.folds}; it must be 0 or at least 2")
-        if self.name == "published":  # equal computations must have equal hashes
-            for name in ("fraction", "folds", "seed", "refit"):
-                object.__setattr__(self, name, getattr(type(self), name))
+        require(
+            self.seed == "per-seed" or (isinstance(self.seed, int) and not isinstance(self.seed, bool)),
+            f"protocol.seed is {self.seed!r}; it must be an integer or per-seed",
+        )
+        if self.name == "published":
+            for name, value in _PUBLISHED.items():
+                object.__setattr__(self, name, value)
         elif self.folds:
             object.__setattr__(self, "fraction", type(self).fraction)
             object.__setattr__(self, "refit", True)
+
+    def division_seed(self, seed: int) -> int:
+        """Return the seed of the assignment of videos for a job with a given seed."""
+        return seed if isinstance(self.seed, str) else self.seed
+
+    def for_seed(self, seed: int) -> Protocol:
+        """Return the protocol of a job with a given seed, with an integer as its seed."""
+        return dataclasses.replace(self, seed=self.division_seed(seed))

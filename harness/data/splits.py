@@ -34,20 +34,21 @@ class Split:
     selection: Labels
 
 
-def make_splits(protocol: Protocol, task: Task, training: Labels) -> tuple[Split, ...]:
-    """Divide the training split according to the protocol `held-out`.
+def make_splits(protocol: Protocol, task: Task, training: Labels, seed: int = 0) -> tuple[Split, ...]:
+    """Divide the training split according to the protocol `held-out`, for a job with a given seed.
 
     Returns
     -------
     tuple of Split
         One division, or one for each fold. With folds, every training row is a selection row exactly once.
     """
-    names = (training.units, training.groups)
+    names, counts = (training.units, training.groups), label_counts_by_unit(task, training)
+    division = protocol.division_seed(seed)
     if protocol.folds:
-        fold = stratified_group_kfold(*names, label_counts_by_unit(task, training), protocol.folds, protocol.seed)
+        fold = stratified_group_kfold(*names, counts, protocol.folds, division)
         sides = [fold == number for number in range(protocol.folds)]
     else:
-        sides = [stratified_group_split(*names, protocol.fraction, protocol.seed, label_counts_by_unit(task, training))]
+        sides = [stratified_group_split(*names, protocol.fraction, division, counts)]
     rows = [side[training.unit] for side in sides]
     return tuple(Split(_select_rows(training, ~held_out), _select_rows(training, held_out)) for held_out in rows)
 

@@ -18,7 +18,7 @@ from harness.utils.parallel import run_module_in_subprocess
 logger = logging.getLogger(__name__)
 
 
-def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> None:
+def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds: Sequence[int] = (0,)) -> None:
     """Validate the splits of the tasks of a run.
 
     Logs a warning for units of both splits that come from the same video, such as its `_left` and `_right`.
@@ -29,6 +29,8 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> No
     root : Path
         Folder of the data set.
     tasks : sequence of str
+    seeds : sequence of int, default=(0,)
+        Seeds of the jobs; with the protocol's seed `per-seed` each has another selection split.
 
     Raises
     ------
@@ -36,9 +38,8 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str]) -> No
         If a split is missing, malformed, without valid labels or crops, shares a unit with the other split, or cannot
         be divided as the protocol requires.
     """
-    process = run_module_in_subprocess(
-        "harness.data.validation_checks", root, json.dumps(dataclasses.asdict(protocol)), *tasks
-    )
+    settings = json.dumps(dataclasses.asdict(protocol)), json.dumps(list(seeds))
+    process = run_module_in_subprocess("harness.data.validation_checks", root, *settings, *tasks)
     if process.returncode:
         cause = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         raise FramelightError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,9 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
 MAX_EXAMPLES = 3
 
 
-def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None]) -> None:
+def check_splits(
+    protocol: Protocol, dataset: Dataset, task: str, warn: Callable[[str], None], seeds: Sequence[int] = (0,)
+) -> None:
     """Check the training and reported splits of a task.
 
     Parameters
@@ -68,6 +70,8 @@ def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable
     task : str
     warn : callable
         Called with a message if units of both splits come from the same video, such as its `_left` and `_right`.
+    seeds : sequence of int, default=(0,)
+        Seeds of the jobs.
 
     Raises
     ------
@@ -94,9 +98,10 @@ def check_splits(protocol: Protocol, dataset: Dataset, task: str, warn: Callable
     _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)
     if protocol.name == "published":
         return
-    for division in make_splits(protocol, get_task(task), labels[TRAINING]):
-        check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root} without the held-out videos")
-        _require_usable_selection(protocol, dataset, task, division.selection)
+    for resolved in dict.fromkeys(map(protocol.for_seed, seeds)):
+        for division in make_splits(resolved, get_task(task), labels[TRAINING]):
+            check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root} without the held-out videos")
+            _require_usable_selection(resolved, dataset, task, division.selection)
 
 
 def _require_disjoint(
@@ -137,7 +142,7 @@ def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, s
         )
         raise InputError(
             f"{dataset.root}: the held-out part of the {TRAINING} split has {reason}; hold out "
-            f"another part with --set protocol.seed={protocol.seed + 1} or {remedy}"
+            f"another part with --set protocol.seed={protocol.division_seed(0) + 1} or {remedy}"
         )
 
 
@@ -151,7 +156,7 @@ def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
     )
 
 
-def main(root: str, protocol: str, *tasks: str) -> None:
+def main(root: str, protocol: str, seeds: str, *tasks: str) -> None:
     """Check a data set and print the result as JSON.
 
     The keys are `warnings`, and `error` and `exit_code` if a check fails.
@@ -161,13 +166,15 @@ def main(root: str, protocol: str, *tasks: str) -> None:
     root : str
     protocol : str
         Fields of the protocol as JSON.
+    seeds : str
+        Seeds of the jobs as a JSON list.
     *tasks : str
     """
     result: dict[str, Any] = {"warnings": []}
     try:
         dataset = open_dataset(Path(root))
         for task in tasks:
-            check_splits(Protocol(**json.loads(protocol)), dataset, task, result["warnings"].append)
+            check_splits(Protocol(**json.loads(protocol)), dataset, task, result["warnings"].append, json.loads(seeds))
     except FramelightError as error:
         result |= {"error": str(error), "exit_code": error.exit_code}
     print(json.dumps(result))  # noqa: T201 - parsed by validate_dataset

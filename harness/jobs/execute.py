@@ -130,7 +130,7 @@ class _JobSteps:
         protocol = self.job.configuration.protocol
         if protocol.name == "published":
             return (Split(self.data.training, ReportedLabels(self.job).open_for_selection()),)
-        return make_splits(protocol, self.task, self.data.training)
+        return make_splits(protocol, self.task, self.data.training, self.job.seed)
 
     def make_pruned_record(self, summary: dict[str, Any]) -> Record:
         return make_record(
@@ -166,7 +166,8 @@ class _JobSteps:
         job = self.job
         record, statistics = score_split(job, self.task, split, replay, choice, summary)
         JobFolder(folder).write_statistics(replay.units, statistics)
-        if job.pictures and job.configuration.kind == "run" and job.seed == job.expected_seeds[0]:
+        is_first = job.seed == job.expected_seeds[0] and job.training in (None, *job.expected_trainings[:1])
+        if job.pictures and job.configuration.kind == "run" and is_first:
             from harness.jobs.figures import plot_run
 
             plot_run(folder, record, replay, choice, statistics)

@@ -71,6 +71,16 @@ class Configuration:
         """Hash of the configuration."""
         return content_hash(self)
 
+    def group_id_of_trainings(self, training_group: str) -> str:
+        """Compute the hash that the jobs on several trainings of a backbone share.
+
+        Parameters
+        ----------
+        training_group : str
+            Hash of the feature entries of all trainings, which replaces that of one; empty for one training.
+        """
+        return dataclasses.replace(self, entry=training_group).group_id if training_group else self.group_id
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job(DisplayLabels):
@@ -113,19 +123,31 @@ class Job(DisplayLabels):
 
     @property
     def group_id(self) -> str:
-        """Hash of the configuration."""
-        return self.configuration.group_id
+        """Hash of the configuration, equal for all seeds and for all trainings of the backbone."""
+        return self.configuration.group_id_of_trainings(self.training_group)
 
     @property
     def job_id(self) -> str:
-        """Identity of the job: hash of the configuration, and seed."""
-        return f"{self.group_id}-s{self.seed}"
+        """Identity of the job: hash of the configuration, seed of the backbone's training if it has several, seed."""
+        training = "" if self.training is None else f"-t{self.training}"
+        return f"{self.group_id}{training}-s{self.seed}"
 
     @property
     def training_configuration(self) -> Configuration:
-        """Configuration without postprocessing, equal for jobs that can share a training."""
+        """Configuration without postprocessing, equal for jobs that can share a training.
+
+        A trial of a search is scored on the selection split, so it needs no refit.
+        """
+        protocol = self.configuration.protocol.for_seed(self.seed)
+        if self.configuration.kind == "trial" and not protocol.folds:
+            protocol = dataclasses.replace(protocol, refit=False)
         return dataclasses.replace(
-            self.configuration, smoothing=SmoothingGrid(), kind="training", thresholds="chosen", missing="dropped"
+            self.configuration,
+            smoothing=SmoothingGrid(),
+            kind="training",
+            thresholds="chosen",
+            missing="dropped",
+            protocol=protocol,
         )
 
     @property
@@ -151,8 +173,8 @@ CONFIGURATION_TYPES = {
 
 def parse_configuration(record: Record) -> Configuration:
     """Parse the configuration in a record; raise FramelightError if another version of Framelight wrote it."""
-    configuration = _from_jsonable(record.config)
-    if not isinstance(configuration, Configuration) or configuration.group_id != record.group_id:
+    configuration, group = _from_jsonable(record.config), record.training_group
+    if not isinstance(configuration, Configuration) or configuration.group_id_of_trainings(group) != record.group_id:
         raise FramelightError(
             f"run {record.group_id} was made by another version of Framelight and has other settings; "
             "run its recipe again"

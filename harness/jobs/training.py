@@ -195,7 +195,7 @@ def _save_predictions(
     ]
     summaries = [run.summary for run in runs]
     finals: Sequence[JobModel | None] = [run.models[0] for run in runs]
-    if runs[0].job.configuration.protocol.refit:
+    if runs[0].job.training_configuration.protocol.refit:
         finals = _fit_models(runs, task, training, None, [summary["epochs"] for summary in summaries])
         summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
     finite = [(i, final) for i, final in enumerate(finals) if final is not None]

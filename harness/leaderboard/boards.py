@@ -242,5 +242,5 @@ def list_best_figures(store: Store, records: Iterable[Record]) -> list[str]:
 
 def _figure_folders(store: Store, run: str) -> Iterator[Path]:
     """Yield the figure folder of the first seed that has one; figures are drawn for one seed of a run."""
-    pictures = [JobFolder(path).pictures for path in sorted(store.jobs.glob(f"{run}-s*"))]
+    pictures = [JobFolder(path).pictures for path in sorted(store.jobs.glob(f"{run}-*"))]
     yield from [path for path in pictures if path.exists()][:1]

@@ -194,7 +194,12 @@ def format_interval(low: float | None, high: float | None, sign: str) -> str:
 
 
 def _format_seeds(row: LeaderboardRow) -> str:
-    done, missing = len(row.seeds), len(row.seeds_missing)
+    total, missing = len({*row.seeds, *row.seeds_missing}), len(row.seeds_missing)
+    seeds = _format_count_of(total - missing, missing)
+    return f"{_format_count_of(len(row.trainings), len(row.trainings_missing))} x {seeds}" if row.trainings else seeds
+
+
+def _format_count_of(done: int, missing: int) -> str:
     return f"{done} of {done + missing}" if missing else str(done)
 
 

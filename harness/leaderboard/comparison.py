@@ -10,6 +10,7 @@ import numpy as np
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.code_differences import differing_code
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
+from harness.leaderboard.repetitions import pair_jobs, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
@@ -22,7 +23,7 @@ from harness.utils.hashing import flatten
 
 
 def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Pair the records of two runs by seed.
+    """Pair the records of two runs by seed and training of the backbone; see `pair_jobs`.
 
     Parameters
     ----------
@@ -46,8 +47,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
         )
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
-    second_by_seed = {record.seed: record for record in second}
-    pairs = [(record, second_by_seed[record.seed]) for record in first if record.seed in second_by_seed]
+    pairs = pair_jobs(first, second)
     if not pairs:
         seeds = [f"{run[0].group_id} has {format_seeds([record.seed for record in run])}" for run in (first, second)]
         raise InputError(
@@ -180,13 +180,14 @@ def compare_records(
         [align_units(units, both[side], pair[side]) for both, pair in zip(job_statistics, pairs)] for side in (0, 1)
     ]
     check_same_rows(units, sides, pairs)
-    metric, parts = _compare_metrics(pairs[0][0].metric, *sides)
+    metric, parts = _compare_metrics(pairs[0][0].metric, sides[0], sides[1], training_indices(pairs))
     influential = _influential_units(units, pairs[0][0], *sides)
     rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(
         first=rows[0],
         second=rows[1],
-        seeds=tuple((first_job.seed, second_job.seed) for first_job, second_job in pairs),
+        seeds=tuple(dict.fromkeys((first_job.seed, second_job.seed) for first_job, second_job in pairs)),
+        trainings=len(set(training_indices(pairs))),
         units=len(units),
         metric=metric,
         parts=parts,
@@ -202,9 +203,9 @@ def compare_records(
 
 
 def _compare_metrics(
-    metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]
+    metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], trainings: Sequence[int]
 ) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
-    tests = all_paired_tests(first, second)
+    tests = all_paired_tests(first, second, groups=trainings if len(set(trainings)) > 1 else None)
     scores = [[score(statistics) for statistics in side] for side in (first, second)]
     means = [{name: float(np.mean([result.metrics[name] for result in side])) for name in tests} for side in scores]
     undefined = {name for side in scores for result in side for name in result.undefined}
@@ -276,7 +277,8 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
         if side[0].protocol == "published":
             yield f"{name} was selected on the reported split: its score is optimistic"
         yield from (f"{name}: {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
-        unpaired = sorted({record.seed for record in side} - {pair[0 if name == "A" else 1].seed for pair in pairs})
+        paired = {pair[0 if name == "A" else 1].repetition for pair in pairs}
+        unpaired = sorted({record.seed for record in side if record.repetition not in paired})
         if unpaired:
             yield f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks"
     code = differing_code(first, second)

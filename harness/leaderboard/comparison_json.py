@@ -21,6 +21,7 @@ def to_json(comparison: Comparison) -> str:
             "unit": comparison.first.unit,
             "metric": comparison.metric.name,
             "seeds": [list(pair) for pair in comparison.seeds],
+            "trainings": comparison.trainings,
             "first": _row_to_dict(comparison.first),
             "second": _row_to_dict(comparison.second),
             "differing": {name: list(pair) for name, pair in comparison.differing.items()},

@@ -66,6 +66,8 @@ class Comparison:
         The two runs.
     seeds : tuple of (int, int)
         The pairs of seeds that were compared.
+    trainings : int
+        Number of trainings of the backbones that were compared, each with these seeds.
     units : int
         Number of videos or subjects.
     metric : MetricComparison
@@ -85,6 +87,7 @@ class Comparison:
     first: LeaderboardRow
     second: LeaderboardRow
     seeds: tuple[tuple[int, int], ...]
+    trainings: int
     units: int
     metric: MetricComparison
     parts: tuple[MetricComparison, ...]

@@ -75,7 +75,9 @@ def _title_phrases(comparison: Comparison) -> list[str]:
     pairs = [str(first) if equal else f"{first} vs. {second}" for first, second in comparison.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
     units = plural(comparison.units, row.unit, "d")
-    return [f"{TITLES.get(row.task, row.task)} on {row.dataset}", f"{row.split} split", units, seeds]
+    trainings = [f"{comparison.trainings} trainings of the backbone"] if comparison.trainings > 1 else []
+    title = f"{TITLES.get(row.task, row.task)} on {row.dataset}"
+    return [title, f"{row.split} split", units, *trainings, seeds]
 
 
 def _format_run(name: str, row: LeaderboardRow) -> str:

@@ -58,8 +58,8 @@ def head_settings(record: Record) -> Settings:
 def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Record]) -> list[list[str]]:
     """List the settings in which each configuration differs from those with the same display key.
 
-    Settings of the head come first, then weights, features, smoothing candidates, protocol and all others, each only
-    if rows are still indistinguishable.
+    Settings of the head come first, then trainings of the backbone, weights, features, smoothing candidates, protocol
+    and all others, each only if rows are still indistinguishable.
 
     Parameters
     ----------
@@ -113,6 +113,11 @@ def _flat_head_settings(record: Record) -> Settings:
     settings = head_settings(record)
     parts = settings.pop("parts", {})
     return settings | {f"{output}:{name}": value for output, part in parts.items() for name, value in part.items()}
+
+
+def _training_count(record: Record) -> Settings:
+    """Return the number of trainings of the backbone; 1 if the recipe does not repeat it."""
+    return {"trainings": max(1, len(record.expected_trainings))}
 
 
 def _weights_hash(record: Record) -> Settings:
@@ -237,6 +242,7 @@ def _format_value(value: Any, digits: int) -> str:
 
 ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], list[list[str]]]], ...] = (
     (_flat_head_settings, _format_values),
+    (_training_count, _format_values),
     (_weights_hash, _format_hashes),
     (_feature_entry, _format_hashes),
     (_smoothing_settings, _format_candidates),

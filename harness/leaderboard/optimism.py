@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.columns import format_interval, format_p_value, format_smoothing, name_columns, sign_option
+from harness.leaderboard.repetitions import pair_jobs
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.leaderboard.rows import (
     SignificanceProvider,
@@ -103,7 +104,7 @@ def optimism_rows(
     optimism = [
         _optimism_row(rows[held_out[0].group_id], rows[published[0].group_id], held_out, published, significance)
         for held_out, published in pairs
-        if {job.seed for job in held_out} & {job.seed for job in published}
+        if pair_jobs(held_out, published)
     ]
     board_order = {key: i for i, key in enumerate(dict.fromkeys(map(board_key, rows.values())))}
     return sorted(
@@ -118,16 +119,16 @@ def _optimism_row(
     published: list[Record],
     significance: SignificanceProvider | None,
 ) -> OptimismRow:
-    seeds = sorted({job.seed for job in held_out} & {job.seed for job in published})
+    pairs = pair_jobs(held_out, published)
     difference = significance.difference(published, held_out) if significance is not None else None
-    held_out, published = ([job for job in jobs if job.seed in seeds] for jobs in (held_out, published))
+    held_out, published = ([pair[side] for pair in pairs] for side in (0, 1))
     held_out_score, published_score = (
-        sum(job.metrics[job.metric] for job in jobs) / len(seeds) for jobs in (held_out, published)
+        sum(job.metrics[job.metric] for job in jobs) / len(jobs) for jobs in (held_out, published)
     )
     return OptimismRow(
         **held_out_row.shared_fields(),
         published_run_id=published_row.run_id,
-        seeds=seeds,
+        seeds=sorted({job.seed for job in held_out}),
         held_out=held_out_score,
         published=published_score,
         gap=published_score - held_out_score,
@@ -148,7 +149,8 @@ def _depends_on_protocol(record: Record) -> bool:
 
 
 def _hash_without_protocol(record: Record) -> str:
-    return content_hash({name: value for name, value in record.config.items() if name != "protocol"}, 24)
+    config = {name: value for name, value in record.config.items() if name != "protocol"}
+    return content_hash(config | ({"entry": record.training_group} if record.training_group else {}), 24)
 
 
 def _is_refit(config: Mapping[str, Any]) -> bool:

@@ -102,8 +102,17 @@ class LeaderboardRow(BoardRow):
         Finished seeds, and those that are expected but not finished.
     value : float or None
         The metric, mean over finished seeds; None without any.
+    trainings, trainings_missing : list of int
+        Seeds of the finished trainings of the backbone, and of those that are expected; empty for one training.
     std : float or None
-        Sample standard deviation over seeds; None for one seed.
+        Standard deviation of one score over seeds and trainings of the backbone; None for one job.
+    std_trainings : float or None
+        The part between trainings of the backbone; None for one training. See `harness.metrics.variance_components`.
+    std_seeds : float or None
+        The part between seeds of the head; None for one seed.
+    refit : bool or None
+        Whether the model was fitted again on all training videos after the selection; None if the protocol has no
+        held-out videos.
     ci_low, ci_high : float or None
         95% confidence interval of the score that very many units would give.
     ci_method : {"jackknife", "records"} or None
@@ -153,8 +162,13 @@ class LeaderboardRow(BoardRow):
     radius: float | None
     seeds: list[int]
     seeds_missing: list[int]
+    trainings: list[int]
+    trainings_missing: list[int]
     value: float | None
     std: float | None
+    std_trainings: float | None
+    std_seeds: float | None
+    refit: bool | None
     ci_low: float | None
     ci_high: float | None
     ci_method: str | None

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from harness.leaderboard.code_differences import flag_other_code, shared_code
 from harness.leaderboard.differing_settings import distinguishing_settings, head_settings
 from harness.leaderboard.ranking import BoardTests, rank_rows
+from harness.leaderboard.repetitions import group_by_training, repetition_order
 from harness.leaderboard.row_types import INTERVAL_METHOD, BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
+from harness.metrics.variance_components import variance_components
 from harness.tracking.records import Record, to_json
 
 if TYPE_CHECKING:
@@ -137,14 +139,14 @@ def group_by_configuration(records: Iterable[Record], task: str | None = None) -
     Returns
     -------
     list of list of Record
-        The jobs of each configuration in the order of seeds, one record for each job.
+        The jobs of each configuration in the order of trainings of the backbone and seeds, one record for each job.
     """
     groups: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in _deduplicate(records):
         if record.status != "pruned" and record.kind != "trial" and task in (None, record.task):
             groups[record.group_id, record.data_digest].append(record)
     for group in groups.values():
-        group.sort(key=lambda record: (record.seed, record.job_id))
+        group.sort(key=repetition_order)
     return list(groups.values())
 
 
@@ -205,9 +207,10 @@ def _make_row(
     finished = finished_records(group)
     checked = verify(finished) if verify is not None and group[0].kind != PUBLISHED else None
     problems = list(checked.problems) if checked is not None else []
-    seeds = [record.seed for record in finished]
+    seeds = sorted({record.seed for record in finished})
+    trainings = group_by_training(finished)
     first = _representative_record(group)
-    values = [record.metrics[record.metric] for record in finished]
+    spread = variance_components([[job.metrics[job.metric] for job in jobs] for jobs in trainings.values()] or [[0.0]])
     interval = _interval_fields(finished, significance)
     return LeaderboardRow(
         run_id=first.group_id,
@@ -228,10 +231,15 @@ def _make_row(
         kernel=_common_kernel({record.kernel for record in finished}),
         radius=_median_radius([record.radius for record in finished]),
         seeds=seeds,
-        seeds_missing=sorted({s for record in group for s in (*record.expected_seeds, record.seed)} - set(seeds)),
+        seeds_missing=_missing_seeds(group, trainings),
+        trainings=sorted(training for training in trainings if training is not None),
+        trainings_missing=_missing_trainings(group, trainings),
         metric=first.metric,
         value=mean_score(finished),
-        std=statistics.stdev(values) if len(values) > 1 else None,
+        std=spread.total,
+        std_trainings=spread.trainings,
+        std_seeds=spread.seeds,
+        refit=_is_refit(first),
         **interval,
         unsmoothed=_mean_over_seeds(finished, lambda record: record.unsmoothed.get(record.metric)),
         metrics=_mean_metrics(finished),
@@ -246,6 +254,26 @@ def _make_row(
         problems=problems,
         code=shared_code(finished),
     )
+
+
+def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
+    """Return the expected trainings of the backbone without a finished job."""
+    return sorted({training for record in group for training in record.expected_trainings} - trainings.keys())
+
+
+def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
+    """Return the expected seeds that are not finished, on some finished training of the backbone."""
+    expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
+    unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}
+    return sorted(unfinished if trainings else expected)
+
+
+def _is_refit(record: Record) -> bool | None:
+    """Whether the model was fitted again on all training videos; None if the protocol has no held-out videos."""
+    protocol = record.config.get("protocol")
+    if record.protocol == PUBLISHED or record.kind == "published" or not isinstance(protocol, Mapping):
+        return None
+    return bool(protocol.get("refit"))
 
 
 def _interval_fields(finished: list[Record], significance: SignificanceProvider | None) -> dict[str, Any]:

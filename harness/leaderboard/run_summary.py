@@ -12,6 +12,7 @@ from typing import Any
 from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.columns import format_smoothing
 from harness.leaderboard.learned_images import describe_learned_images, learned_images
+from harness.leaderboard.repetitions import group_by_training, training_indices
 from harness.leaderboard.rows import Verification
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
@@ -21,6 +22,7 @@ from harness.metrics.effective_units import few_units
 from harness.metrics.intervals import Interval, confidence_intervals
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import ACTION_UNITS
+from harness.metrics.variance_components import VarianceComponents, variance_components
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.code_identity import describe_code
 from harness.tracking.export_records import ExportRecord, read_exports
@@ -64,7 +66,7 @@ class RunSummary:
     Attributes
     ----------
     records : tuple of Record
-        One for each finished seed.
+        One for each finished seed, and for each training of the backbone if it has several.
     metrics : tuple of MetricSummary
         The task's metric first, then its parts: scores of classes and outputs.
     exports : tuple of ExportRecord
@@ -88,6 +90,12 @@ class RunSummary:
     verification: Verification
     learned: Mapping[str, Any] | None
 
+    @property
+    def spread(self) -> VarianceComponents:
+        """Standard deviations of the task's metric between trainings of the backbone and between seeds."""
+        trainings = group_by_training(self.records).values()
+        return variance_components([[job.metrics[job.metric] for job in jobs] for jobs in trainings])
+
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         first = self.records[0]
@@ -97,9 +105,11 @@ class RunSummary:
             **{name: getattr(first, name) for name in ("features", "head", "parameters", "coverage", "units", "unit")},
             "flags": list(first.flags),
             "settings": dict(first.config),
+            "spread": vars(self.spread),
             "seeds": {
-                str(record.seed): {
+                _repetition_key(record): {
                     "job_id": record.job_id,
+                    "training": record.training,
                     "value": record.metrics[record.metric],
                     "epoch": record.epoch,
                     "kernel": record.kernel,
@@ -147,10 +157,11 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     records = tuple(find_records(tracked_records(store), run))
     cache = SignificanceCache(store, remote_job_files(store))
     statistics = [cache.statistics(record)[1] for record in records]
+    groups = training_indices([(record, record) for record in records]) if records[0].training is not None else None
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
     others = set.intersection(*(set(record.metrics) for record in records)) - {main}
     names = [main, *(name for name in score(statistics[0]).metrics if name in others)]
-    intervals, few = confidence_intervals(statistics, names), few_units(statistics)
+    intervals, few = confidence_intervals(statistics, names, groups=groups), few_units(statistics)
     metrics = tuple(
         MetricSummary(
             name,
@@ -255,19 +266,44 @@ def _format_fields(fields: Sequence[tuple[str, str]], width: int) -> str:
 
 
 def _format_seeds(summary: RunSummary) -> str:
-    rows = [("seed", summary.records[0].metric, "unsmoothed", "smoothing", "epoch")]
+    first = summary.records[0]
+    label = "seed" if first.training is None else "training, seed"
+    rows = [(label, first.metric, "unsmoothed", "smoothing", "epoch")]
     for record in summary.records:
         raw = record.unsmoothed.get(record.metric)
         rows.append(
             (
-                str(record.seed),
+                _repetition(record),
                 f"{record.metrics[record.metric]:.3f}",
                 "-" if raw is None else f"{raw:.3f}",
                 format_smoothing(record.kernel, record.radius),
                 "-" if record.epoch is None else str(record.epoch),
             )
         )
-    return "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
+    lines = "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
+    return "\n".join([lines, *_format_spread(summary)])
+
+
+def _format_spread(summary: RunSummary) -> Iterator[str]:
+    """Format the standard deviations between trainings and between seeds."""
+    spread, parts = summary.spread, []
+    if spread.trainings is not None:
+        parts.append(f"between trainings of the backbone {spread.trainings:.3f}")
+    if spread.seeds is not None:
+        parts.append(f"between seeds of the head {spread.seeds:.3f}")
+    if parts:
+        yield f"standard deviation: {', '.join(parts)}"
+    if spread.trainings is None and summary.records[0].backbone_weights and not summary.records[0].backbone_random:
+        yield "one training of the backbone; other trainings would score differently"
+
+
+def _repetition(record: Record) -> str:
+    """Return the seed, preceded by that of the backbone's training if it has several."""
+    return str(record.seed) if record.training is None else f"{record.training}, {record.seed}"
+
+
+def _repetition_key(record: Record) -> str:
+    return str(record.seed) if record.training is None else f"t{record.training}-s{record.seed}"
 
 
 def _format_thresholds(records: Sequence[Record], width: int) -> Iterator[str]:
@@ -275,7 +311,8 @@ def _format_thresholds(records: Sequence[Record], width: int) -> Iterator[str]:
     for record in records:
         if record.thresholds is not None:
             units = ", ".join(f"{name} {value:g}" for name, value in zip(ACTION_UNITS, record.thresholds))
-            lines += wrap(f"seed {record.seed}: {units}", width, initial_indent="  ", subsequent_indent=" " * 10)
+            text = f"seed {_repetition(record)}: {units}"
+            lines += wrap(text, width, initial_indent="  ", subsequent_indent=" " * 10)
     if lines:
         yield "\n".join(["decision thresholds", *lines])
 
@@ -298,7 +335,8 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
                 "; ".join(remarks),
             )
         )
-    over = f"{unit}s and seeds" if len(summary.records) > 1 else f"{unit}s"
+    repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
+    over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
     title = [
         "scores on the reported split",
         f"corrected: for the bias of few {unit}s",
@@ -329,11 +367,11 @@ def _format_files(summary: RunSummary, width: int) -> str:
     rows = []
     for record, folder in zip(summary.records, summary.folders):
         figures = len(list(JobFolder(folder).pictures.glob("*.png")))
-        path = escape_text(str(folder))
+        path, seed = escape_text(str(folder)), _repetition(record)
         shown = path if folder.is_dir() else f"{path} (not in this store)"
-        rows.append((f"files, seed {record.seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
+        rows.append((f"files, seed {seed}", shown + (f", with {plural(figures, 'figure')}" if figures else "")))
         if record.job_id in summary.mlflow_runs:
-            rows.append((f"MLflow, seed {record.seed}", f"run {summary.mlflow_runs[record.job_id]}"))
+            rows.append((f"MLflow, seed {_repetition(record)}", f"run {summary.mlflow_runs[record.job_id]}"))
     rows.append(("tracked at", f"{summary.tracking_uri} (framelight ui opens it)"))
     return _format_fields(rows, width)
 

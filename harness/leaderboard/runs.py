@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.splits import REPORTED, TRAINING
+from harness.leaderboard.repetitions import repetition_order
 from harness.leaderboard.rows import finished_records, group_by_configuration, mean_score
 from harness.metrics.tasks import get_task
 from harness.tracking.records import Record
@@ -19,7 +20,7 @@ BEST_PREFIX = "best:"
 MAX_CANDIDATES_SHOWN = 8
 """Candidate runs listed in an error."""
 
-_JOB_ID = re.compile(r"(?P<run>.+)-s(?P<seed>\d+)")
+_JOB_ID = re.compile(r"(?P<run>.+?)(?:-t(?P<training>\d+))?-s(?P<seed>\d+)")
 
 
 def find_records(records: Iterable[Record], text: str) -> list[Record]:
@@ -30,13 +31,15 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     records : iterable of Record
         Records in any order.
     text : str
-        A run id, a job id (`<run id>-s<seed>`), either with a unique prefix of the run id, or `best:TASK`: the best run
+        A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
+        backbone), either with a unique prefix of the run id, or `best:TASK`: the best run
         on the board of the task, held-out before published, never a baseline or a result that uses labels.
 
     Returns
     -------
     list of Record
-        All finished seeds of the run in order, or the one of a job id.
+        All finished seeds of the run in order, or the one of a job id; a job id without the training selects the seed
+        of every training.
 
     Raises
     ------
@@ -51,6 +54,12 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
         return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
     job_id = _JOB_ID.fullmatch(text)
     run = _complete_run_id(records, job_id["run"] if job_id else text)
+    if job_id and job_id["training"]:
+        records = [record for record in records if record.group_id != run or str(record.training) == job_id["training"]]
+        if not any(record.group_id == run for record in records):
+            raise InputError(
+                f"run {run} has no training {job_id['training']} of its backbone; see framelight show {run}"
+            )
     return _finished_seeds(records, run, int(job_id["seed"]) if job_id else None)
 
 
@@ -110,17 +119,17 @@ def _has_close_match(prefix: str, run_ids: Sequence[str]) -> bool:
 
 def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None) -> list[Record]:
     jobs = [record for record in records if record.group_id == run]
-    finished = sorted((record for record in jobs if record.status == "finished"), key=lambda record: record.seed)
+    finished = sorted((record for record in jobs if record.status == "finished"), key=repetition_order)
     if seed is not None:
         if not any(record.seed == seed for record in finished):
             raise InputError(
                 f"run {run} has no finished seed {seed}; "
-                f"finished: {', '.join(str(record.seed) for record in finished) or 'none'}"
+                f"finished: {', '.join(map(str, sorted({record.seed for record in finished}))) or 'none'}"
             )
-        return [record for record in finished if record.seed == seed][:1]
+        finished = [record for record in finished if record.seed == seed]
     if not finished:
         raise InputError(f"run {run} has no finished seed: {jobs[0].error or jobs[0].status}")
-    return list({record.seed: record for record in finished}.values())
+    return list({record.repetition: record for record in finished}.values())
 
 
 def _best_run_id(records: Sequence[Record], name: str) -> str:
@@ -187,14 +196,14 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
     Returns
     -------
     Record
-        The record of the seed.
+        The record of the seed, on the first training of the backbone.
 
     Raises
     ------
     InputError
         If the seed is not among them.
     """
-    by_seed = {record.seed: record for record in records}
+    by_seed = {record.seed: record for record in sorted(records, key=repetition_order, reverse=True)}
     if seed is not None and seed not in by_seed:
         raise InputError(
             f"run {records[0].group_id} has no finished seed {seed}; it has {', '.join(map(str, sorted(by_seed)))}"

@@ -21,6 +21,7 @@ from zipfile import is_zipfile
 
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.jobs.job_statistics import RERUN_HINT, JobStatistics, load, reorder
+from harness.leaderboard.repetitions import pair_jobs, training_indices
 from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.tracking.records import Record
@@ -90,7 +91,7 @@ class SignificanceCache:
         ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
-        files = self._find_statistics(jobs)
+        files, trainings = self._find_statistics(jobs), _trainings([(job, job) for job in jobs])
         if not files:
             return None
 
@@ -101,12 +102,12 @@ class SignificanceCache:
             statistics = self._load_aligned(files, jobs[0])
             if statistics is None:
                 return {}
-            interval = confidence_interval(statistics, jobs[0].metric)
+            interval = confidence_interval(statistics, jobs[0].metric, groups=trainings)
             if interval.low is None:
                 return {}
             return {**vars(interval), "few_units": few_units(statistics)}
 
-        key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files]]
+        key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files], trainings]
         result = self._compute_or_warn(key, compute)
         return ScoreInterval(**result) if result else None
 
@@ -123,9 +124,8 @@ class SignificanceCache:
         PairedDifference or None
             None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
         """
-        first_by_seed, second_by_seed = ({job.seed: job for job in jobs} for jobs in (first, second))
-        seeds = sorted(first_by_seed.keys() & second_by_seed.keys())
-        pairs = [job for seed in seeds for job in (first_by_seed[seed], second_by_seed[seed])]
+        paired = pair_jobs(first, second)
+        pairs, trainings = [job for pair in paired for job in pair], _trainings(paired)
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
@@ -139,7 +139,8 @@ class SignificanceCache:
             statistics = self._load_same_rows(files, pairs[0])
             if statistics is None:
                 return {}
-            test = paired_permutation_test(statistics[::2], statistics[1::2], pairs[0].metric)
+            sides = statistics[::2], statistics[1::2]
+            test = paired_permutation_test(*sides, pairs[0].metric, groups=trainings)
             return {
                 "value": float(test.difference),
                 "low": _finite_or_none(test.low),
@@ -148,8 +149,8 @@ class SignificanceCache:
                 "detectable": _finite_or_none(test.detectable),
             }
 
-        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files]], compute)
-        return PairedDifference(**result, seeds=tuple(seeds)) if result else None
+        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files], trainings], compute)
+        return PairedDifference(**result, seeds=tuple(sorted({job.seed for job in pairs}))) if result else None
 
     def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
         """Compare configurations with the best of them.
@@ -170,6 +171,7 @@ class SignificanceCache:
             return None
         ends = list(accumulate(len(group) for group in groups))
         parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
+        trainings = [_trainings([(job, job) for job in group]) for group in groups]
 
         def compute() -> dict[str, Any]:
             from harness.metrics.best_comparisons import compare_with_best
@@ -177,7 +179,7 @@ class SignificanceCache:
             statistics = self._load_same_rows(files, jobs[0])
             if statistics is None:
                 return {}
-            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric)
+            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric, groups=trainings)
             detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
             return {
                 "p": result.p.tolist(),
@@ -186,7 +188,7 @@ class SignificanceCache:
             }
 
         keys = [[key for _, key in files[part]] for part in parts]
-        result = self._compute_or_warn(["best", jobs[0].metric, keys], compute)
+        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings], compute)
         return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
@@ -315,6 +317,12 @@ class SignificanceCache:
         if not self._reported and self._elapsed > PATIENCE_S:
             logger.info("computing confidence intervals and paired tests; results are cached in the store")
             self._reported = True
+
+
+def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
+    """Return the number of the training of each pair, see `training_indices`; None if no backbone has several."""
+    has_several = any(job.training is not None for pair in pairs for job in pair)
+    return training_indices(pairs) if has_several else None
 
 
 def _finite_or_none(value: float | None) -> float | None:

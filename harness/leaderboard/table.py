@@ -100,11 +100,22 @@ def _subheading(rows: Sequence[LeaderboardRow]) -> list[str]:
         "smoothing": "no smoothing" if texts.get("smoothing") == "none" else "smoothing {}",
         "coverage": "coverage {}",
     }
+    texts["seeds"] = texts.get("seeds", "-").replace(" x ", " trainings x ")
     return [
         *phrases,
-        f"{rows[0].protocol} protocol",
+        f"{rows[0].protocol} protocol{format_refit(rows)}",
         *(formats[name].format(texts[name]) for name in SHAREABLE_COLUMNS if texts.get(name, "-") != "-"),
     ]
+
+
+def format_refit(rows: Sequence[LeaderboardRow]) -> str:
+    """Say whether the runs of a board were fitted again on all training videos; nothing if that does not apply."""
+    settings = {row.refit for row in rows if row.kind == "run"} or {row.refit for row in rows}
+    units = f"{rows[0].unit}s"
+    if len(settings) > 1:
+        return ", some runs refit"
+    texts = {True: f", refit on all training {units}", False: f", not refit on the held-out {units}", None: ""}
+    return texts[settings.pop()]
 
 
 def _unshared_columns(rows: Sequence[LeaderboardRow], run_length: int, wording: Wording) -> list[Column]:
@@ -142,6 +153,7 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
         )
     elif detectable:
         notes.append(f"with {units} no difference to the best can be significant")
+    notes += _training_notes(rows)
     leader = rows[0]
     if leader.expected_luck is not None:
         notes.append(
@@ -168,6 +180,23 @@ def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
     ordered = sorted((round(number, 1), name) for name, number in numbers.items())
     names = ", ".join(f"{name} {number}" for number, name in ordered)
     return [f"labels from fewer than {FEW_UNITS} effective {rows[0].unit}s: {names}"]
+
+
+def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """Say how much scores vary between trainings of the backbone, or that there is only one."""
+    runs = [row for row in rows if row.kind == "run" and row.value is not None and not row.random_weights]
+    notes, single = [], sum(not row.trainings for row in runs)
+    parts = [(row.std_trainings, row.std_seeds) for row in runs if row.std_trainings is not None]
+    if parts:
+        between = statistics.median(trainings for trainings, _ in parts if trainings is not None)
+        within = [seeds for _, seeds in parts if seeds is not None]
+        seeds = f", between seeds of the head {statistics.median(within):.3f}" if within else " and seeds of the head"
+        median = f" (medians of {len(parts)} runs)" if len(parts) > 1 else ""
+        notes.append(f"standard deviation between trainings of the backbone {between:.3f}{seeds}{median}")
+    if single:
+        where = "" if single == len(runs) else f" in {plural(single, 'row', 'd')}"
+        notes.append(f"one training of the backbone{where}: the 95% CI does not cover how others would score")
+    return notes
 
 
 def _numbered_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
@@ -203,13 +232,18 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         ("unsmoothed", "score without smoothing", "unsmoothed" in names),
         ("raw", "score without smoothing", "raw" in names),
         ("corrected", "score corrected for the bias of few {units}", "corrected" in names),
-        ("±", "standard deviation over seeds", any(row.std is not None for row in rows)),
+        ("±", f"standard deviation over {_repeated(rows)}", any(row.std is not None for row in rows)),
+        ("2 x 3", "2 trainings of the backbone, 3 seeds each", "seeds" in names and any(row.trainings for row in rows)),
         ("coverage", "labeled frames that were scored", "coverage" in names),
         *(("95% CI", text, "95% CI" in names and method in methods) for method, text in INTERVAL_METHODS.items()),
         ("p-value", "permutation test against the best, corrected for the number of rows", "p-value" in names),
     ]
     phrases = [explain(term, meaning, rows) for term, meaning, used in entries if used]
     return [join_phrases(phrases, width)]
+
+
+def _repeated(rows: Sequence[LeaderboardRow]) -> str:
+    return "trainings of the backbone and seeds" if any(row.trainings for row in rows) else "seeds"
 
 
 def explain(term: str, meaning: str, rows: Sequence[BoardRow]) -> str:

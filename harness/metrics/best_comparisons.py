@@ -48,7 +48,11 @@ class BestComparison:
 
 
 def compare_with_best(
-    rows: Sequence[Sequence[SufficientStatistics]], metric: str, draws: int = DRAWS, seed: int = 0
+    rows: Sequence[Sequence[SufficientStatistics]],
+    metric: str,
+    draws: int = DRAWS,
+    seed: int = 0,
+    groups: Sequence[Sequence[int] | None] | None = None,
 ) -> BestComparison:
     """Test which rows are worse than the best one.
 
@@ -67,6 +71,8 @@ def compare_with_best(
         Number of draws.
     seed : int, default=0
         Seed of the draws. The same arguments give the same result in every process.
+    groups : sequence of (sequence of int or None), optional
+        Group of each seed of each row, see `RowScores`.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def compare_with_best(
     >>> result.best, (result.p <= 0.05).tolist()
     (1, [False, False, True])
     """
-    scores = RowScores(rows)
+    scores = RowScores(rows, groups)
     scores.require_metric(metric)
     values = scores.scores(metric)
     best = _first_best(values)

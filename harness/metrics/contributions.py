@@ -25,6 +25,9 @@ class RowScores:
     rows : sequence of sequence of SufficientStatistics
         R rows, each with the statistics of its seeds. Many units are combined into random groups; see
         `harness.metrics.resampling.random_groups`.
+    groups : sequence of (sequence of int or None), optional
+        Group of each seed of each row, such as the training of the backbone; None: each seed is a group. The error over
+        seeds is that over groups.
 
     Attributes
     ----------
@@ -34,6 +37,8 @@ class RowScores:
         Columns of each row, mean over its seeds.
     seeds : list of int
         Number of seeds of each row.
+    repetitions : list of int
+        Number of independent repetitions of each row: its groups, or seeds.
     names : tuple of str
         Metrics of the task, the primary one first.
 
@@ -43,13 +48,16 @@ class RowScores:
         If a row has no seed, units or tasks differ, or no row has a valid label.
     """
 
-    def __init__(self, rows: Sequence[Sequence[SufficientStatistics]]) -> None:
+    def __init__(
+        self, rows: Sequence[Sequence[SufficientStatistics]], groups: Sequence[Sequence[int] | None] | None = None
+    ) -> None:
         if not all(rows):
             raise InputError("a run without statistics cannot be compared")
         self.pooled = PooledStatistics([statistics for row in rows for statistics in row])
         if not self.pooled.units:
             raise InputError("no run has a row with a valid label, so there is nothing to compare")
-        self.seeds = [len(row) for row in rows]
+        self.seeds, self.groups = [len(row) for row in rows], list(groups or [None] * len(rows))
+        self.repetitions = [len(set(group)) if group else len(row) for row, group in zip(rows, self.groups)]
         self.slices = [slice(end - len(row), end) for row, end in zip(rows, np.cumsum(self.seeds))]
         self.counts = np.stack([self.pooled.rows[part].mean(axis=0) for part in self.slices])
         self._values = self.pooled.metrics(self.pooled.total())
@@ -76,7 +84,8 @@ class RowScores:
             if self.seeds[i] > 1 and self.units > 1:
                 columns = self.pooled.rows[part]
                 without = self.pooled.metric(metric, columns.sum(axis=-1, keepdims=True) - columns)
-                errors[i] = Jackknife(self._values[metric][part][:, 0], without).seed_error()
+                seeds = Jackknife(self._values[metric][part][:, 0], without)
+                errors[i] = seeds.mean_by_group(self.groups[i]).seed_error()
         return errors
 
     def shares(self, metric: str) -> np.ndarray:

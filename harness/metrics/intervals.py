@@ -42,7 +42,10 @@ class Interval:
 
 
 def confidence_interval(
-    seeds: Sequence[SufficientStatistics], metric: str, level: float = CONFIDENCE_LEVEL
+    seeds: Sequence[SufficientStatistics],
+    metric: str,
+    level: float = CONFIDENCE_LEVEL,
+    groups: Sequence[int] | None = None,
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
 
@@ -60,6 +63,9 @@ def confidence_interval(
         Name of a metric of the task, such as `P_EXPR` or `F1/Fear`; see `harness.metrics.pooled_scores.score`.
     level : float, default=0.95
         Confidence level, between 0 and 1.
+    groups : sequence of int, optional
+        Group of each seed, such as the training of the backbone. The error over seeds is then that over groups, each
+        with its mean score, since the seeds of one training are not independent. Default: each seed is a group.
 
     Returns
     -------
@@ -81,11 +87,14 @@ def confidence_interval(
     >>> round(interval.low, 2), round(interval.high, 2)
     (0.61, 0.92)
     """
-    return confidence_intervals(seeds, (metric,), level)[metric]
+    return confidence_intervals(seeds, (metric,), level, groups)[metric]
 
 
 def confidence_intervals(
-    seeds: Sequence[SufficientStatistics], metrics: Sequence[str], level: float = CONFIDENCE_LEVEL
+    seeds: Sequence[SufficientStatistics],
+    metrics: Sequence[str],
+    level: float = CONFIDENCE_LEVEL,
+    groups: Sequence[int] | None = None,
 ) -> dict[str, Interval]:
     """Compute confidence intervals of several metrics; see `confidence_interval`."""
     with limit_blas_threads():
@@ -96,7 +105,7 @@ def confidence_intervals(
                 raise unknown_name_error("metric", metric, values)
         if pooled.units < 2:
             return dict.fromkeys(metrics, Interval(None, None, None))
-        scores = {name: Jackknife(values[name][:, 0], without[name]) for name in values}
+        scores = {name: Jackknife(values[name][:, 0], without[name]).mean_by_group(groups) for name in values}
         fixed = _never_predicted(seeds)
         return {metric: _combine_parts(pooled, scores, fixed, metric, level) for metric in metrics}
 

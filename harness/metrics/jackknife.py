@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.metrics.pooled import PooledStatistics
 from harness.metrics.unit_statistics import SufficientStatistics
+from harness.metrics.variance_components import mean_by_group
 from harness.utils.errors import InputError
 
 
@@ -55,6 +56,10 @@ class Jackknife:
     def mean(self) -> Jackknife:
         """Average over the first axis, such as the seeds."""
         return Jackknife(self.values.mean(axis=0), self.without.mean(axis=0))
+
+    def mean_by_group(self, groups: Sequence[int] | None) -> Jackknife:
+        """Average the seeds, the first axis, of each group; see `variance_components.mean_by_group`."""
+        return Jackknife(mean_by_group(self.values, groups), mean_by_group(self.without, groups))
 
     def influence(self) -> np.ndarray:
         """Compute the influence of each unit, [..., V].

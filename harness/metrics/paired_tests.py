@@ -59,6 +59,7 @@ def paired_permutation_test(
     metric: str,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> PairedTestResult:
     """Test the difference between two runs in one metric.
 
@@ -72,6 +73,8 @@ def paired_permutation_test(
         Number of permutations.
     seed : int, default=0
         Seed of the draws.
+    groups : sequence of int, optional
+        Group of each seed, such as the training of the backbone; see `harness.metrics.intervals.confidence_interval`.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def paired_permutation_test(
     >>> round(result.difference, 3), result.p < 0.05
     (0.175, True)
     """
-    runs = _PairedRuns(first, second)
+    runs = _PairedRuns(first, second, groups)
     runs.scores.require_metric(metric)
     with limit_blas_threads():
         return runs.run_tests(permutations, seed, (metric,))[metric]
@@ -104,6 +107,7 @@ def all_paired_tests(
     second: Sequence[SufficientStatistics],
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    groups: Sequence[int] | None = None,
 ) -> dict[str, PairedTestResult]:
     """Test the difference between two runs in every metric of the task, with the same draws.
 
@@ -124,6 +128,8 @@ def all_paired_tests(
         Number of permutations.
     seed : int, default=0
         Seed of the draws. The same arguments give the same result in every process.
+    groups : sequence of int, optional
+        Group of each seed, see `harness.metrics.intervals.confidence_interval`.
 
     Returns
     -------
@@ -135,7 +141,7 @@ def all_paired_tests(
     InputError
         If the numbers of seeds, the units or the tasks differ, or if no row has a valid label.
     """
-    runs = _PairedRuns(first, second)
+    runs = _PairedRuns(first, second, groups)
     with limit_blas_threads():
         return runs.run_tests(permutations, seed, runs.scores.names)
 
@@ -174,10 +180,15 @@ def jackknife_influence(
 class _PairedRuns:
     """Statistics of two runs under exchanges of their units."""
 
-    def __init__(self, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics]) -> None:
+    def __init__(
+        self,
+        first: Sequence[SufficientStatistics],
+        second: Sequence[SufficientStatistics],
+        groups: Sequence[int] | None = None,
+    ) -> None:
         if not first or len(first) != len(second):
             raise InputError(f"two runs are compared seed by seed; got {len(first)} and {len(second)} seeds")
-        self.scores = RowScores([first, second])
+        self.scores, self.groups = RowScores([first, second], [groups, groups]), groups
         self.pooled, self.seeds = self.scores.pooled, len(first)
 
     def run_tests(self, permutations: int, seed: int, names: Sequence[str]) -> dict[str, PairedTestResult]:
@@ -210,7 +221,7 @@ class _PairedRuns:
         direction = 1 if difference >= 0 else -1
         studentizer, seed_error = Studentizer(self.scores.shares(name)), self._seed_error(name)
         contributions = direction * self.scores.pair_contributions(name, 0, np.array([1]))[0]
-        seed_draws = draw_seed_errors(np.array([seed_error]), [self.seeds], len(signs), seed)
+        seed_draws = draw_seed_errors(np.array([seed_error]), self.scores.repetitions[:1], len(signs), seed)
 
         seed_errors, seed_variances = seed_draws.errors[0], seed_draws.variances[0]
 
@@ -242,7 +253,8 @@ class _PairedRuns:
             seeds[: self.seeds] - seeds[self.seeds :]
             for seeds in (self.pooled.metric(name, sums) for sums in (self.pooled.total(), self.pooled.leave_one_out()))
         )
-        return float(Jackknife(values[:, 0], without).seed_error()) if self.seeds > 1 else 0.0
+        seeds = Jackknife(values[:, 0], without).mean_by_group(self.groups)
+        return float(seeds.seed_error()) if self.seeds > 1 else 0.0
 
     def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
         """Compute sums [S, K, r] of all seeds after the units in `part` [r, V] have been exchanged between the runs."""

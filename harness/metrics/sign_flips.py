@@ -183,7 +183,7 @@ class RowFlips:
         self.scores, self.metric, self.draws, self.seed = scores, metric, draws, seed
         self.studentizer = Studentizer(scores.shares(metric))
         self.seed_errors = scores.seed_errors(metric)
-        self.seed_draws = draw_seed_errors(self.seed_errors, scores.seeds, draws, seed)
+        self.seed_draws = draw_seed_errors(self.seed_errors, scores.repetitions, draws, seed)
 
     def sums(self, contributions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Flip the contributions [r, V] of rows.

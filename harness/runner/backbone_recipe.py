@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from harness.data.synthetic.settings import SyntheticStills
 from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
+from harness.utils.validation import require
 
 MEANT = ("random", "pretrained", "import")
 """Reserved words that references and commands use in place of a backbone's name."""
@@ -29,18 +31,38 @@ class TrainedBackbone:
         How the backbone is trained.
     stills : SyntheticStills, default=SyntheticStills()
         Images that the backbone is trained on; by default 3,000 images of 120 people.
+    seeds : tuple of int, default=()
+        Seeds of several trainings. Every head is trained on the features of each, and a board shows them as one row
+        with the variance between trainings. Empty: one training, with the seed of `training`.
+
+    Raises
+    ------
+    InputError
+        If a seed is listed twice or negative.
 
     Examples
     --------
-    >>> small = TrainedBackbone("small", StillsConfig("tiny_resnet@random"), SyntheticStills(images=1200))
-    >>> small.training.backbone
-    'tiny_resnet@random'
+    >>> small = TrainedBackbone("small", StillsConfig("tiny_resnet@random"), SyntheticStills(images=1200), seeds=(0, 1))
+    >>> small.training.backbone, [training.seed for training in small.trainings()]
+    ('tiny_resnet@random', [0, 1])
     """
 
     hash_tag: ClassVar[str] = "TrainedBackbone"
     name: str
     training: StillsConfig
     stills: SyntheticStills = SyntheticStills()  # noqa: RUF009 - a frozen dataclass
+    seeds: tuple[int, ...] = field(default=(), metadata={"omit_default": True})
+
+    def __post_init__(self) -> None:
+        require(
+            len(set(self.seeds)) == len(self.seeds) and all(seed >= 0 for seed in self.seeds),
+            f"trained.seeds of backbone '{self.name}' is {', '.join(map(str, self.seeds))}; use different "
+            "integers that are not negative",
+        )
+
+    def trainings(self) -> tuple[StillsConfig, ...]:
+        """Return the configuration of each training."""
+        return tuple(dataclasses.replace(self.training, seed=seed) for seed in self.seeds or (self.training.seed,))
 
 
 @dataclass(frozen=True)

@@ -141,7 +141,7 @@ def train_backbone(
         "revision": REVISION,
         "data_digest": training_data.digest,
         "parent_hash": parent.weights_hash,
-    } | _parent_settings(parent)
+    } | _parent_settings(parent, recipe.training.seed)
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
@@ -149,7 +149,8 @@ def train_backbone(
         run.start(settings, again=force)
         try:
             if not cached:
-                logger.info(f"training backbone {recipe.name} from {parent.weights} on {training_data.name}")
+                weights = f"random (seed {recipe.training.seed})" if parent.is_random else parent.weights
+                logger.info(f"training backbone {recipe.name} from {weights} on {training_data.name}")
                 splits = training_data.read()
                 report_writer = partial(write_report, store, splits=splits, recipe=recipe)
                 trained = _train(recipe, parent, training_data, splits, folder, run, report_writer)
@@ -165,10 +166,10 @@ def train_backbone(
     return TrainingResult(folder, cached, trained, run.lost)
 
 
-def _parent_settings(parent: BackboneInfo) -> dict[str, Any]:
-    """Return what else the parent's outputs depend on; for random weights the reference in the settings suffices."""
+def _parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
+    """Return what else the parent's outputs depend on: for random weights the seed, unless it is 0."""
     if parent.is_random:
-        return {}
+        return {"initial_seed": seed} if seed else {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 

@@ -56,7 +56,7 @@ class JobGrid:
         return list({job.job_id: job for job in jobs}.values())
 
     def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
-        """Return the backbones of a grid; by default those of the recipe."""
+        """Return the backbones of a grid; by default those of the recipe. Their `repeats` are not listed."""
         prepared = dict(zip(self.recipe.all_backbones(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
@@ -102,7 +102,7 @@ class JobGrid:
             features,
             head,
             self._effective_smoothing(smoothing),
-            recipe.protocol if features != LABELS else Protocol(recipe.protocol.name),
+            recipe.protocol if features != LABELS else Protocol(recipe.protocol.name, seed=0, refit=False),
             recipe.thresholds if head and task in ("au", "mtl") else Configuration.thresholds,
             recipe.missing if prepared.temporal else Configuration.missing,
         )
@@ -115,6 +115,7 @@ class JobGrid:
                 "backbone_weights": backbone.weights,
                 "backbone_random": backbone.is_random,
                 "weights_hash": backbone.weights_hash,
+                **({} if kind == "trial" else _training_labels(backbone)),
             }
         )
         return Job(
@@ -152,7 +153,7 @@ class JobGrid:
                 yield self.job("baseline", grid.task, None, LABELS, None, NO_SMOOTHING, 0)
             head = HeadConfig("multitask" if grid.task == "mtl" else "logistic_regression", hidden=0)
             yield self.job("baseline", grid.task, None, NOISE, head, self.recipe.smoothing, 0)
-            for backbone in self.backbones(grid) if grid.task == "expr" else ():
+            for backbone in self._all_trainings(grid) if grid.task == "expr" else ():
                 if expression_columns(_score_column_names(backbone)) is not None:
                     yield self.job("baseline", grid.task, backbone, "scores", None, self.recipe.smoothing, 0)
 
@@ -160,14 +161,24 @@ class JobGrid:
         """Yield the combinations, smoothings outermost: the first one trains, the others replay its predictions."""
         for grid in self.recipe.grids:
             for smoothing, backbone, features, head, seed in product(
-                self.smoothings(grid), self.backbones(grid), grid.features, grid.heads, self.recipe.seeds
+                self.smoothings(grid), self._all_trainings(grid), grid.features, grid.heads, self.recipe.seeds
             ):
                 yield self.job("run", grid.task, backbone, features, head, smoothing, seed)
+
+    def _all_trainings(self, grid: Grid) -> list[PreparedBackbone]:
+        return [training for backbone in self.backbones(grid) for training in backbone.trainings]
 
 
 def _baseline_label(task: str, features: str) -> str:
     """Return the label, in place of a backbone, of a baseline that does not look at the images."""
     return {NOISE: "random features", LABELS: PREVIOUS}.get(features, CONSTANT_BASELINES[task])
+
+
+def _training_labels(backbone: PreparedBackbone) -> dict[str, Any]:
+    training = backbone.training
+    if training is None:
+        return {}
+    return {"training": training.seed, "expected_trainings": training.seeds, "training_group": training.group}
 
 
 def _leakage_flags(kind: str, task: str, features: str, backbone: PreparedBackbone | None) -> tuple[str, ...]:

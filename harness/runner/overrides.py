@@ -63,6 +63,7 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
             example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
             raise InputError(f"--set {setting}: use the form KEY=VALUE, for example --set {example}")
         path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
+        _check_reachable(recipe, path, setting)
         recipe = _replace_field(recipe, path, value.strip(), setting)
         changed[path] = setting
     _check_protocol_settings(recipe, changed)
@@ -77,6 +78,16 @@ def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], s
             f"--set {unused[0]}: the protocol published selects on the reported split and has no held-out videos; "
             "omit this setting, or use the protocol held-out"
         )
+
+
+def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> None:
+    """Raise InputError for a field of parts of which the recipe has none, such as trained backbones."""
+    parts: tuple[Any, ...] = (recipe,)
+    for name in path[:-1]:
+        values = [getattr(part, name) for part in parts if part is not None]
+        parts = tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
+        if not parts and values:
+            raise InputError(f"--set {setting}: the recipe '{recipe.name}' has no {name}; omit this setting")
 
 
 def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -146,9 +157,7 @@ def _replace_field(value: Any, path: tuple[str, ...], text: str, setting: str) -
 def _parse(hint: Any, text: str, setting: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        if text.lower() == "none":
-            return None
-        return _parse(next(a for a in arguments if a is not type(None)), text, setting)
+        return _parse_union(arguments, text, setting)
     if origin is tuple:
         parts = [part.strip() for part in text.split(",") if part.strip()]
         if arguments[-1] is not Ellipsis:
@@ -162,6 +171,20 @@ def _parse(hint: Any, text: str, setting: str) -> Any:
         fields = ", ".join(f.name for f in dataclasses.fields(hint))
         raise InputError(f"--set {setting}: this setting has fields; set one of them: {fields}")
     return _parse_scalar(hint, text, setting)
+
+
+def _parse_union(hints: tuple[Any, ...], text: str, setting: str) -> Any:
+    """Parse an optional value, or one that may also be a word such as `per-seed`."""
+    words = [word for hint in hints if typing.get_origin(hint) is typing.Literal for word in typing.get_args(hint)]
+    if text in words:
+        return text
+    if type(None) in hints and text.lower() == "none":
+        return None
+    hint = next(hint for hint in hints if hint is not type(None) and typing.get_origin(hint) is not typing.Literal)
+    try:
+        return _parse(hint, text, setting)
+    except InputError as error:
+        raise InputError(f"{error}; or {', '.join(words)}") if words else error from None
 
 
 def _parse_scalar(hint: Any, text: str, setting: str) -> Any:

@@ -20,7 +20,7 @@ from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
 from harness.runner.backbone_training import train_backbone
 from harness.runner.feature_preparation import ExtractionOptions, get_backbone_info, get_or_extract_features
-from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs
+from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs, group_trainings
 from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError
 from harness.utils.files import remove_stale_temp_files
@@ -63,23 +63,24 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     _check_backbone_names(recipe, store)
     root = data if data is not None else _synthetic_videos(recipe, store)
     dataset = open_dataset(root)
-    validate_dataset(recipe.protocol, root, recipe.tasks)
+    validate_dataset(recipe.protocol, root, recipe.tasks, (*(0,) * recipe.baselines, *recipe.seeds))
     fingerprint = DatasetFingerprint(dataset, store.digests)
     labels = {task: fingerprint.labels(task) for task in recipe.tasks}
     images = fingerprint.images
     locations.set_location(store, images, root)
     name = "synthetic" if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
-    references = _resolve_references(recipe, store, tracker)
+    trainings = _resolve_references(recipe, store, tracker)
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all have the same card
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
     prepared = tuple(
-        replace(
-            _prepare_backbone(recipe, reference, dataset, images, store),
-            seen_tasks=tuple(leak.task for leak in seen if (leak.backbone, leak.split) == (reference[0], REPORTED)),
+        _set_seen_tasks(
+            _prepare_trainings(recipe, training, dataset, images, store),
+            tuple(leak.task for leak in seen if (leak.backbone, leak.split) == (training[0], REPORTED)),
         )
-        for reference in references
+        for training in trainings
     )
     warn_scores_leak_targets(_feature_combinations(recipe, prepared))
     warn_backbone_selected_on_validation(_read_cards(folders), root, store.digests)
@@ -94,11 +95,14 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     return synthetic_videos(recipe.synthetic, store)
 
 
-def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, str]]:
-    """Return (label, reference) of each backbone, after training those that the recipe trains."""
+def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, dict[int, str]]]:
+    """Return the label of each backbone and its references by seed, after training those that the recipe trains.
+
+    A backbone that the recipe does not train has one reference, with seed 0.
+    """
     trained = {backbone.name: backbone for backbone in recipe.trained}
     return [
-        (name, _train_backbone(trained[name], store, tracker) if name in trained else name)
+        (name, _train_backbone(trained[name], store, tracker) if name in trained else {0: name})
         for name in recipe.all_backbones()
     ]
 
@@ -128,12 +132,15 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
         ) from error
 
 
-def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> str:
-    recipe = BackboneRecipe(backbone.name, backbone.training, stills=backbone.stills)
-    result = train_backbone(recipe, None, store, tracker)
-    if result.lost:
-        logger.warning(result.lost)
-    return result.folder.name
+def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:
+    """Train a backbone with each of its seeds; return the names of the entries."""
+    names = {}
+    for training in backbone.trainings():
+        result = train_backbone(BackboneRecipe(backbone.name, training, stills=backbone.stills), None, store, tracker)
+        if result.lost:
+            logger.warning(result.lost)
+        names[training.seed] = result.folder.name
+    return names
 
 
 def _entry_folders(references: list[tuple[str, str]], store: Store) -> dict[str, Path]:
@@ -179,6 +186,23 @@ def _feature_combinations(
     for grid in recipe.grids:
         for features, name in product(grid.features, grid.backbones or recipe.backbones):
             yield grid.task, features, labels[name].label, labels[name].score_labels
+
+
+def _prepare_trainings(
+    recipe: Recipe, named: tuple[str, dict[int, str]], dataset: Dataset, images: str, store: Store
+) -> PreparedBackbone:
+    label, references = named
+    prepared = {
+        seed: _prepare_backbone(recipe, (label, reference), dataset, images, store)
+        for seed, reference in references.items()
+    }
+    return group_trainings(prepared)
+
+
+def _set_seen_tasks(backbone: PreparedBackbone, tasks: tuple[str, ...]) -> PreparedBackbone:
+    """Set `seen_tasks` of all trainings, which learned from the same images."""
+    repeats = tuple(replace(repeat, seen_tasks=tasks) for repeat in backbone.repeats)
+    return replace(backbone, seen_tasks=tasks, repeats=repeats)
 
 
 def _prepare_backbone(

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.utils.hashing import content_hash
 from harness.utils.store import Store
+
+
+@dataclass(frozen=True)
+class BackboneTraining:
+    """One of several trainings of a backbone, whose runs are one row of the leaderboard.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of the training.
+    seeds : tuple of int
+        Seeds of all trainings.
+    group : str
+        Hash of the feature entries of all trainings.
+    """
+
+    seed: int
+    seeds: tuple[int, ...]
+    group: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +52,10 @@ class PreparedBackbone:
         Names of the score columns; empty if they have none or the weights are random.
     seen_tasks : tuple of str
         Tasks of whose reported split the backbone learned crops.
+    training : BackboneTraining or None
+        Which training this is, if the recipe trains the backbone with several seeds.
+    repeats : tuple of PreparedBackbone
+        The other trainings, for the first one.
     """
 
     label: str
@@ -40,6 +66,26 @@ class PreparedBackbone:
     entry: str
     score_labels: tuple[str, ...] = ()
     seen_tasks: tuple[str, ...] = ()
+    training: BackboneTraining | None = None
+    repeats: tuple[PreparedBackbone, ...] = ()
+
+    @property
+    def trainings(self) -> tuple[PreparedBackbone, ...]:
+        """The backbone, and its repeats."""
+        return self, *self.repeats
+
+
+def group_trainings(backbones: Mapping[int, PreparedBackbone]) -> PreparedBackbone:
+    """Return the first of several trainings of a backbone, by seed, with the others as its repeats."""
+    first, *others = backbones.values()
+    if not others:
+        return first
+    group = content_hash(sorted(backbone.entry for backbone in backbones.values()), 16)
+    first, *others = (
+        dataclasses.replace(backbone, training=BackboneTraining(seed, tuple(backbones), group))
+        for seed, backbone in backbones.items()
+    )
+    return dataclasses.replace(first, repeats=tuple(others))
 
 
 @dataclass(frozen=True)
@@ -61,7 +107,8 @@ class PreparedInputs:
     labels : dict of str to str
         Digest of the annotations, by task.
     backbones : tuple of PreparedBackbone
-        Backbones in the order of `Recipe.all_backbones`.
+        Backbones in the order of `Recipe.all_backbones`; of several trainings the first, with the others as its
+        `repeats`.
     """
 
     root: Path

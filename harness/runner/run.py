@@ -247,7 +247,12 @@ class _RunSession:
         if self.result.lost is not None:
             return
         record = dataclasses.replace(
-            record, recipe=job.recipe, expected_seeds=job.expected_seeds, dataset=job.dataset, backbone=job.backbone
+            record,
+            recipe=job.recipe,
+            expected_seeds=job.expected_seeds,
+            expected_trainings=job.expected_trainings,
+            dataset=job.dataset,
+            backbone=job.backbone,
         )
         folder = job.folder if job.folder.is_dir() else None
         with self._catch_tracking_loss():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.jobs.job import LABELS, Job
 from harness.tracking.records import Record
@@ -68,7 +68,9 @@ def _chunks(trainings: list[list[Job]], size: int) -> Iterator[list[list[Job]]]:
 def _group_key(job: Job, head: HeadConfig) -> Job:
     """Return a job with the settings that all jobs of a group share, and no others."""
     training = dataclasses.replace(job.training_configuration, head=without_per_head_settings(head))
-    return dataclasses.replace(job, configuration=training, recipe="", flags=(), pictures=False, expected_seeds=())
+    labels: dict[str, Any] = {"recipe": "", "flags": (), "expected_seeds": (), "expected_trainings": ()}
+    labels |= {"training": None, "training_group": ""}
+    return dataclasses.replace(job, configuration=training, pictures=False, **labels)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class GridSearch:
         Returns
         -------
         list of Job
-            The job of the best trial, for each seed of the recipe.
+            The jobs of the best trial, for each training of the backbone and each seed of the recipe.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class GridSearch:
                         f"search {self.name}: {len(failures)} trials in a row failed, the first with "
                         f"{failures[0].error}; fix the cause and run the command again"
                     )
-            return [self.space.job(self._best_trial(), "run", seed) for seed in self.recipe.seeds]
+            return self.space.run_jobs(self._best_trial(), self.recipe.seeds)
 
     @contextmanager
     def _translate_storage_errors(self) -> Iterator[None]:

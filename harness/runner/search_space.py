@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from harness.jobs.job import REVISION, Job
@@ -70,7 +71,12 @@ class SearchSpace:
             ]
         )
 
-    def job(self, trial: Trial, kind: str, seed: int) -> Job:
+    def run_jobs(self, trial: Trial, seeds: Sequence[int]) -> list[Job]:
+        """Return the jobs of the best trial: one for each training of its backbone and each seed."""
+        trainings = max(1, len(self.job(trial, "run", seeds[0]).expected_trainings))
+        return [self.job(trial, "run", seed, number) for number in range(trainings) for seed in seeds]
+
+    def job(self, trial: Trial, kind: str, seed: int, training: int = 0) -> Job:
         """Return the job of a trial; suggests all parameters.
 
         Parameters
@@ -81,11 +87,13 @@ class SearchSpace:
             Kind of the job.
         seed : int
             Seed of the training.
+        training : int, default=0
+            Number of the training of the backbone, if it has several. Trials use the first one.
         """
         head, smoothing = self._suggest_head(trial), self.smoothing
         radius = trial.suggest_int("radius", smoothing.smallest, smoothing.largest)
         kernel = trial.suggest_categorical("kernel", list(smoothing.kernels))
-        backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))]
+        backbone = self.backbones[trial.suggest_categorical("backbone", sorted(self.backbones))].trainings[training]
         features = trial.suggest_categorical("features", list(self.grid.features))
         gaps = _suggest_choice(trial, "gaps", self.settings.gaps or (smoothing.gaps,))
         fixed = dataclasses.replace(smoothing, kernels=(kernel,), smallest=radius, largest=radius, gaps=gaps)

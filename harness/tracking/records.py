@@ -30,7 +30,7 @@ FLAGS = {
     "own_scores": "features include the backbone's own predictions of the targets",
 }
 """Caveats of a result, and their explanation."""
-_TUPLE_FIELDS = ("thresholds", "expected_seeds", "undefined", "flags")
+_TUPLE_FIELDS = ("thresholds", "expected_seeds", "expected_trainings", "undefined", "flags")
 _SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
 MAX_FAULTS = 3
 """Wrong fields named in a message."""
@@ -58,6 +58,12 @@ class DisplayLabels:
         Keys of `FLAGS`.
     recipe : str
         Name of the recipe.
+    training : int or None
+        Seed of the backbone's training, if the recipe trains it with several seeds.
+    expected_trainings : tuple of int
+        Seeds of all its trainings.
+    training_group : str
+        Hash of the feature entries of all trainings; replaces the entry of the configuration in `group_id`.
     """
 
     dataset: str
@@ -68,6 +74,9 @@ class DisplayLabels:
     weights_hash: str = ""
     flags: tuple[str, ...] = ()
     recipe: str = ""
+    training: int | None = None
+    expected_trainings: tuple[int, ...] = ()
+    training_group: str = ""
 
     def display_labels(self) -> dict[str, Any]:
         """Return the fields of `DisplayLabels` by name."""
@@ -198,6 +207,11 @@ class Record(DisplayLabels):
                 )
         if self.status == "finished" and self.metric not in self.metrics:
             raise FramelightError(f"record {self.job_id}: status is finished but {self.metric} is missing in metrics")
+
+    @property
+    def repetition(self) -> tuple[int | None, int]:
+        """Seed of the backbone's training, and seed of the job: what differs between the jobs of a group."""
+        return self.training, self.seed
 
     def light(self) -> Record:
         """Return the record without the fields that leaderboards do not read: curves, environment, durations."""

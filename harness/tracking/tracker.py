@@ -239,7 +239,8 @@ class Tracker:
     def _create_run(self, record: Record, folder: Path | None, parent: str) -> str:
         end = int(time.time() * 1000)
         tags = {**serialization.tags(record), **source_tags(self.location), "mlflow.parentRunId": parent}
-        name = " ".join(filter(None, (record.backbone, record.features, record.head, f"s{record.seed}")))
+        training = "" if record.training is None else f"t{record.training}"
+        name = " ".join(filter(None, (record.backbone, record.features, record.head, training, f"s{record.seed}")))
         run = self._client.create_run(
             self._experiment, end - int(serialization.total_seconds(record) * 1000), tags, name
         )

@@ -29,8 +29,8 @@ def to_jsonable(value: Any) -> Any:
         If a dataclass has no `hash_tag`, or a value has another type.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: to_jsonable(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"type": _hash_tag(type(value)), **fields}
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not _is_omitted(value, f)}
+        return {"type": _hash_tag(type(value)), **to_jsonable(fields)}
     if isinstance(value, dict):
         return {str(k): to_jsonable(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -38,6 +38,11 @@ def to_jsonable(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"{type(value).__name__} cannot be hashed by content; use JSON types and dataclasses")
+
+
+def _is_omitted(value: Any, field: dataclasses.Field) -> bool:
+    """Whether a field was added later and has its default, so that the hashes of earlier versions are the same."""
+    return bool(field.metadata.get("omit_default")) and getattr(value, field.name) == field.default
 
 
 def _hash_tag(kind: type) -> str:

@@ -43,6 +43,21 @@ def test_invalid_folds_raise_before_work(tmp_path):
         validate_dataset(Protocol(folds=5), small_abaw3(tmp_path), ["expr"])
 
 
+def test_selection_split_of_every_seed_is_checked(tmp_path):
+    """Of the two training videos, which have the same labels, one has no crop; the seed decides which is held out."""
+    root, refused = small_abaw3(tmp_path), set()
+    shutil.rmtree(root / "cropped" / "video1_left")
+    for seed in range(6):
+        try:
+            validate_dataset(Protocol(), root, ["expr"], (seed,))
+        except InputError:
+            refused.add(seed)
+    assert refused and refused != set(range(6))
+    with pytest.raises(InputError, match="the held-out part of the train split has no crop"):
+        validate_dataset(Protocol(), root, ["expr"], range(6))
+    validate_dataset(Protocol(seed=min(set(range(6)) - refused)), root, ["expr"], range(6))
+
+
 @pytest.mark.parametrize(
     "videos, protocol, message",
     [

@@ -27,8 +27,8 @@ SWITCHES = {
     "missing=filled": {"missing": "filled"},
     "gaps=published": {"smoothing": {"gaps": "published"}},
     "folds=4": {"protocol": {"folds": 4, "refit": True}},
-    "refit=true": {"protocol": {"refit": True}},
-    "protocol=published": {"protocol": {"name": "published"}},
+    "refit=false": {"protocol": {"refit": False}},
+    "protocol=published": {"protocol": {"name": "published", "seed": 0, "refit": False}},
 }
 
 

@@ -39,7 +39,8 @@ def with_(**changes):
 RECIPES = {
     "fraction": RECIPE,
     "folds": with_(protocol=Protocol(folds=2)),
-    "refit": with_(protocol=Protocol(refit=True)),
+    "one slice, not refit": with_(protocol=Protocol(seed=0, refit=False)),
+    "a slice for each seed": with_(protocol=Protocol(refit=False), seeds=(3, 4)),
     "search": with_(grids=(Grid("va", ("scores",), (LINEAR,)),), search=Search(trials=3, hidden=(4, 8), epochs=(2, 3))),
     "together": with_(
         protocol=Protocol(folds=3),

@@ -89,7 +89,7 @@ def test_reported_split_is_predicted_after_the_median_epoch_of_the_same_schedule
 
 
 def test_refit_keeps_the_selection(prepared):
-    plain, refit = job_of(prepared, Protocol()), job_of(prepared, Protocol(refit=True))
+    plain, refit = job_of(prepared, Protocol(refit=False)), job_of(prepared, Protocol(refit=True))
     first, second = run_job(plain), run_job(refit)
     assert plain.job_id != refit.job_id
     assert (first.epoch, first.kernel, first.radius, first.selection) == (
@@ -103,6 +103,36 @@ def test_refit_keeps_the_selection(prepared):
     reported = [Predictions.load(job.folder / "reported.npz").outputs for job in (plain, refit)]
     assert not np.array_equal(*reported)
     assert load(refit.folder).epoch == len(load(refit.folder).history) == first.epoch
+
+
+def selection_videos(job):
+    return Predictions.load(job.folder / "selection.npz").sequences
+
+
+def test_seeds_select_on_other_videos_unless_the_protocol_has_a_seed(prepared):
+    """On so few videos the labels leave two divisions, of which the seeds 0 and 1 get one each."""
+    recipe = dataclasses.replace(RECIPE, grids=(Grid("expr", heads=(HEAD,)),), seeds=(0, 1))
+    prepared = prepare_inputs(recipe, prepared.root, prepared.store)
+    by_seed, fixed = (
+        JobGrid(dataclasses.replace(recipe, protocol=protocol), prepared).jobs()
+        for protocol in (Protocol(), Protocol(seed=1))
+    )
+    assert len({job.group_id for job in by_seed}) == 1 and by_seed[0].group_id != fixed[0].group_id
+    for job in (*by_seed, *fixed):
+        run_job(job)
+    assert selection_videos(by_seed[0]) != selection_videos(by_seed[1])
+    assert selection_videos(fixed[0]) == selection_videos(fixed[1]) == selection_videos(by_seed[1])
+    assert by_seed[1].training_id == fixed[1].training_id, "the same training, so it is shared"
+    assert by_seed[0].training_id != fixed[0].training_id
+
+
+def test_default_predicts_with_a_model_of_all_training_videos(prepared):
+    job = job_of(prepared, Protocol())
+    run_job(job)
+    labels, model = open_dataset(prepared.root).labels("va", "train"), load(job.folder)
+    again = fit_model(job, get_task("va"), labels, None, epochs={"head": model.epoch})
+    reported = Predictions.load(job.folder / "reported.npz")
+    assert np.array_equal(again.predict(reported.sequences).outputs, reported.outputs)
 
 
 def test_saved_predictions_are_reused(folded, monkeypatch):

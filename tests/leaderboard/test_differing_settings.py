@@ -115,8 +115,10 @@ def test_order_of_differing_settings():
         ({}, {"thresholds": "half"}, (["thresholds=chosen"], ["thresholds=half"])),
         ({}, {"missing": "filled"}, (["missing=dropped"], ["missing=filled"])),
         ({}, {"gaps": "nearest"}, (["gaps=linear"], ["gaps=nearest"])),
-        ({}, {"protocol": Protocol(refit=True)}, (["refit=false"], ["refit=true"])),
-        ({}, {"protocol": Protocol(folds=5)}, (["folds=0", "refit=false"], ["folds=5", "refit=true"])),
+        ({}, {"protocol": Protocol(refit=False)}, (["refit=true"], ["refit=false"])),
+        ({}, {"protocol": Protocol(folds=5)}, (["folds=0"], ["folds=5"])),
+        ({}, {"protocol": Protocol(seed=0)}, (["protocol.seed=per-seed"], ["protocol.seed=0"])),
+        ({}, {"training": 0, "expected_trainings": (0, 1)}, (["trainings=1"], ["trainings=2"])),
     ],
 )
 def test_every_paper_setting_distinguishes_rows(one, other, words):

@@ -68,7 +68,7 @@ def test_gap_without_statistics_has_no_interval(jobs):
 
 def test_every_held_out_variant_is_paired(tmp_path):
     jobs = [
-        *run(tmp_path, "slice", 0.4),
+        *run(tmp_path, "slice", 0.4, Protocol(refit=False)),
         *run(tmp_path, "folds", 0.42, Protocol(folds=5)),
         *run(tmp_path, "open", 0.45, PUBLISHED),
     ]

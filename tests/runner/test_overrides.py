@@ -48,6 +48,8 @@ def test_documented_recipes_exist():
             lambda r: r.backbones == ("efficientnet_b0", "timm:resnet18@random"),
         ),
         ("folds=4", lambda r: (r.protocol.folds, r.protocol.refit) == (4, True)),
+        ("protocol.seed=3", lambda r: r.protocol.seed == 3),
+        ("protocol.seed=per-seed", lambda r: r.protocol.seed == "per-seed"),
         ("refit=true", lambda r: r.protocol.refit and r.protocol.name == "held-out"),
         ("gaps=nearest", lambda r: r.smoothing.gaps == "nearest"),
         ("thresholds=half", lambda r: r.thresholds == "half"),

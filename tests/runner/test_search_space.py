@@ -8,6 +8,7 @@ import pytest
 from harness.jobs.job import REVISION
 from harness.runner import apply_settings, find_recipe
 from harness.runner.expansion import JobGrid
+from harness.runner.prepared_inputs import group_trainings
 from harness.runner.search_space import SearchSpace
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash, to_jsonable
@@ -71,6 +72,34 @@ def space_of(expansion, task, *settings):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     trials = [study.ask() for _ in range(40)]
     return trials, [space.job(trial, "trial", 0) for trial in trials]
+
+
+def test_best_trial_runs_on_every_training_of_its_backbone(expansion):
+    first = expansion.prepared.backbones[0]
+    repeated = group_trainings({0: first, 7: dataclasses.replace(first, entry="e" * 16)})
+    prepared = dataclasses.replace(expansion.prepared, backbones=(repeated, *expansion.prepared.backbones[1:]))
+    space = SearchSpace(JobGrid(expansion.recipe, prepared), expansion.recipe.grids[0])
+    assert space.identity() == SearchSpace(expansion, expansion.recipe.grids[0]).identity(), "trials use the first"
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    trial = next(trial for trial in iter(study.ask, None) if space.job(trial, "trial", 0).entry == first.entry)
+    jobs = space.run_jobs(trial, (0, 1))
+    assert [(job.training, job.seed, job.entry) for job in jobs] == [
+        (0, 0, first.entry),
+        (0, 1, first.entry),
+        (7, 0, "e" * 16),
+        (7, 1, "e" * 16),
+    ]
+    assert len({job.group_id for job in jobs}) == 1 and jobs[2].job_id == f"{jobs[0].group_id}-t7-s0"
+    assert space.job(trial, "trial", 0).training is None
+
+
+def test_trials_are_not_refit(expansion):
+    trial, run = (
+        dataclasses.replace(job, configuration=dataclasses.replace(job.configuration, kind=kind))
+        for job, kind in zip([space_of(expansion, "va")[1][0]] * 2, ("trial", "run"))
+    )
+    assert trial.configuration.protocol.refit and run.training_configuration.protocol.refit
+    assert not trial.training_configuration.protocol.refit
 
 
 def test_gaps_and_thresholds_are_searched(expansion):

@@ -94,7 +94,7 @@ class StillsConfig(ValidatedSettings):
     threads : int
         Threads of torch during the training. The trained weights depend on it, because the order of summation does.
     seed : int
-        Seed of all random numbers of the training.
+        Seed of all random numbers of the training, also of random initial weights.
 
     Raises
     ------

@@ -31,6 +31,7 @@ from harness.utils.hashing import content_hash
 from harness.utils.parallel import torch_threads
 
 if TYPE_CHECKING:
+    from backbones import Backbone
     from harness.data.stills import Stills
     from harness.training.backbones.session import Session, StageCallback
 
@@ -123,7 +124,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     writes = is_rank_zero(hardware.trainer_arguments(config.precision))
     with nullcontext() if writes else suppress_logging():
         log_shared_subjects(train, validation)
-        backbone = backbones.load(config.backbone, checkpoints)
+        backbone = _load_initial_weights(config, checkpoints)
         parent, parent_hash = backbone.weights, backbone.weights_hash
         parts = [part for part in (train, validation) if part is not None]
         digest = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
@@ -164,6 +165,16 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
             on_complete(trained)
         stage_checkpoints.remove()
     return replace(trained, seconds=time.perf_counter() - started)
+
+
+def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Backbone:
+    """Load the backbone that the training starts from; random weights depend on the seed of the training."""
+    import backbones
+
+    backbone = backbones.load(config.backbone, checkpoints)
+    if not backbone.is_random or not config.seed:
+        return backbone
+    return backbones.build(config.backbone.partition("@")[0], seed=config.seed)
 
 
 def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:

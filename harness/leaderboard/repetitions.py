@@ -1,0 +1,62 @@
+"""Jobs of one configuration: several trainings of a backbone, and several seeds of the head on each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from harness.tracking.records import Record
+
+
+def repetition_order(record: Record) -> tuple[int, int, str]:
+    """Return the sort key of the jobs of a configuration: by training of the backbone, then by seed."""
+    return -1 if record.training is None else record.training, record.seed, record.job_id
+
+
+def group_by_training(records: Iterable[Record]) -> dict[int | None, list[Record]]:
+    """Group the jobs of a configuration by the training of the backbone."""
+    groups: dict[int | None, list[Record]] = defaultdict(list)
+    for record in sorted(records, key=repetition_order):
+        groups[record.training].append(record)
+    return dict(groups)
+
+
+def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Pair the jobs of two configurations, seed by seed and training by training.
+
+    If only one of them has several trainings of its backbone, each of its jobs is paired with the job of the other that
+    has the same seed.
+
+    Parameters
+    ----------
+    first, second : sequence of Record
+        Finished jobs.
+
+    Returns
+    -------
+    list of (Record, Record)
+        In the order of trainings and seeds; empty if nothing is in both.
+    """
+    by_repetition = {record.repetition: record for record in second}
+    by_seed = {record.seed: record for record in second if record.training is None}
+    pairs = []
+    for record in sorted(first, key=repetition_order):
+        if record.training is None:
+            others = sorted((other for other in second if other.seed == record.seed), key=repetition_order)
+        else:
+            other = by_repetition.get(record.repetition) or by_seed.get(record.seed)
+            others = [] if other is None else [other]
+        pairs += [(record, other) for other in others]
+    return sorted(pairs, key=lambda pair: (_training(pair), pair[0].seed))
+
+
+def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
+    """Return a number for the training of the backbone of each pair, equal for pairs with the same trainings."""
+    keys = [(first.training, second.training) for first, second in pairs]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return [numbers[key] for key in keys]
+
+
+def _training(pair: tuple[Record, Record]) -> tuple[int, int]:
+    first, second = (repetition_order(record)[0] for record in pair)
+    return first, second
