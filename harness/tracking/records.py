@@ -20,7 +20,10 @@ from harness.utils.files import write_text
 from harness.utils.json_checks import find_faults, is_count, shorten_value
 from harness.utils.json_text import parse_json
 
-SCHEMA = 1
+SCHEMA = 2
+"""Version of the fields. Increase it with each new field, so that earlier versions name the record as a newer one."""
+OLDEST_SCHEMA = 1
+"""Oldest version that is read; fields that it lacks have their default values."""
 KINDS = ("run", "baseline", "published", "trial")
 """Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and not on a leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
@@ -304,8 +307,8 @@ def parse(text: str | bytes) -> Record:
         raise NewerSchemaError(
             f"written by a newer version of Framelight (record schema {schema}; this version reads {SCHEMA})"
         )
-    if schema < SCHEMA:
-        raise ValueError(f"record schema {schema}, but this version of Framelight reads schema {SCHEMA}")
+    if schema < OLDEST_SCHEMA:
+        raise ValueError(f"record schema {schema}, but this version of Framelight reads schemas from {OLDEST_SCHEMA}")
     faults = _find_faults(values)
     if faults:
         raise ValueError(f"fields do not fit record schema {SCHEMA}: {'; '.join(faults[:MAX_FAULTS])}")

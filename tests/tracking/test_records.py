@@ -62,6 +62,15 @@ def test_invalid_record_raises_with_path(tmp_path, text, said):
     assert str(path) in str(raised.value)
 
 
+def test_record_of_the_first_schema_is_read():
+    values = json.loads(records.to_json(record(), indent=1)) | {"schema": 1}
+    for added in ("code", "training", "expected_trainings", "training_group"):
+        del values[added]
+    assert records.from_json(json.dumps(values)) == record()
+    with pytest.raises(FramelightError, match="schemas from 1"):
+        records.from_json(json.dumps(values | {"schema": 0}))
+
+
 def test_unknown_field_missing_file_and_binary_rubbish_are_readable_errors(tmp_path):
     values = json.loads(records.to_json(record())) | {"colour": "red"}
     with pytest.raises(FramelightError, match="colour"):
