@@ -16,7 +16,8 @@ from harness.leaderboard.repetitions import group_by_training, repetition_order
 from harness.leaderboard.row_types import INTERVAL_METHOD, BoardRow, LeaderboardRow
 from harness.metrics.tasks import TASKS
 from harness.metrics.variance_components import variance_components
-from harness.tracking.records import Record, to_json
+from harness.tracking.record_json import to_json
+from harness.tracking.records import Record
 
 if TYPE_CHECKING:
     from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval

@@ -20,7 +20,7 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
-from harness.tracking.records import from_json, to_json
+from harness.tracking.record_json import from_json, to_json
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 from tests.helpers.logs import captured_logs
