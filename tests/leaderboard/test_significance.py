@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.jobs.job_folder import STATISTICS
-from harness.leaderboard import significance
+from harness.leaderboard import cached_results
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
@@ -190,7 +190,7 @@ def test_lost_server_keeps_the_board(pair, tmp_path, logged):
 
 def test_long_computation_is_logged_once(pair, monkeypatch, logged):
     store, good, poor = pair
-    monkeypatch.setattr(significance, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(cached_results, "PATIENCE_S", 0.0)
     asked = SignificanceCache(Store(store))
     asked.interval(good)
     asked.difference(good, poor)
