@@ -72,7 +72,7 @@ def test_modified_or_invalid_export_is_rejected(readers, exported, crops, tmp_pa
     data = bytearray((exported / "model-float32.onnx").read_bytes())
     data[-1] ^= 1
     (exported / "model-float32.onnx").write_bytes(data)
-    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
+    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
     assert "model-float32.onnx does not match its hash" in capsys.readouterr().err
     (exported / CARD).unlink()
     assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
@@ -100,15 +100,19 @@ def rewritten(folder, place, value):
 @pytest.mark.parametrize(
     "place, value, said",
     [
-        (("files", 0, "file"), "../out.onnx", "parts of '../out.onnx' are missing or have no hash"),
-        (("files", 0, "parts"), {"../model-float32.onnx": "0" * 64}, "parts of 'model-float32.onnx' are missing"),
-        (("files", 0, "parts"), {}, "parts of 'model-float32.onnx' are missing or have no hash"),
+        (("files", 0, "file"), "../out.onnx", "file is '../out.onnx', not the name of a file"),
+        (
+            ("files", 0, "parts"),
+            {"../model-float32.onnx": "0" * 64},
+            "parts of model-float32.onnx are not hashes by names of files",
+        ),
+        (("files", 0, "parts"), {}, "parts of model-float32.onnx are missing or have no hash"),
         (("outputs", "columns"), ["Anger", "Neutral"], "its columns differ from those of task expr"),
         (("task",), "mood", "unknown task 'mood'"),
         (("smoothing", "kernel"), "meen", "did you mean mean"),
         (("smoothing", "radius"), -3, "radius -3 is not an integer from 0 to 250"),
         (("run",), {}, "job_id"),
-        (("thresholds",), [0.5], "1 thresholds for 0 action units"),
+        (("thresholds",), [0.5], "thresholds are not 0 numbers, one for each action unit"),
         (("input",), None, "is invalid"),
         (("causal",), {"kernel": "exponential"}, "'thresholds' is missing"),
         (("margin",), {}, "'scale' is missing"),
@@ -116,7 +120,7 @@ def rewritten(folder, place, value):
 )
 def test_invalid_card_is_rejected(readers, exported, crops, tmp_path, capsys, place, value, said):
     rewritten(exported, place, value)
-    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 1
+    assert predict(readers, crops, tmp_path / "out", runs=(exported,)) == 2
     error = capsys.readouterr().err
     assert f"{exported / CARD} is invalid" in error and said in error and not (tmp_path / "out").exists()
 
@@ -124,7 +128,7 @@ def test_invalid_card_is_rejected(readers, exported, crops, tmp_path, capsys, pl
 @pytest.mark.parametrize(
     "place, value, said",
     [
-        (("version",), 2, "has format version 2"),
+        (("version",), 2, "written by a newer version of Framelight (format 2"),
         (("kind",), "a shopping list", "is not the card of an export"),
         (("files",), [], "is not the card of an export"),
         (("format",), "onxx", "did you mean onnx"),
