@@ -94,7 +94,7 @@ def test_unknown_formats_and_unreadable_files_raise(tmp_path):
         format_named("onxx")
     assert require_writer("onnx") is FORMAT
     (tmp_path / "model.onnx").write_bytes(b"nothing")
-    with pytest.raises(backbones.BackboneError, match="cannot open"):
+    with pytest.raises(backbones.BackboneError, match="is not a complete ONNX file"):
         FORMAT.open(tmp_path / "model.onnx")
 
 
