@@ -126,6 +126,7 @@ for precision in ("float32", "float16", "int8"):
 """
 
 
+@pytest.mark.slow
 def test_exports_of_two_checkouts_are_equal_and_name_no_folder(tmp_path):
     files = {}
     for name in ("first", "second"):
