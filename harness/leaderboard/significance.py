@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.jobs.job_statistics import JobStatistics
 from harness.leaderboard.cached_results import CachedResults
-from harness.leaderboard.repetitions import pair_jobs, training_indices
+from harness.leaderboard.repetitions import pair_jobs, training_groups
 from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.leaderboard.statistics_files import FetchFile, StatisticsFiles, warn_missing_result
@@ -21,7 +21,7 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
-REVISION = 9
+REVISION = 10
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 
 
@@ -56,7 +56,7 @@ class SignificanceCache:
         ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
-        files, trainings = self._files.find(jobs), _trainings([(job, job) for job in jobs])
+        files, trainings = self._files.find(jobs), training_groups([(job, job) for job in jobs])
         if not files:
             return None
 
@@ -90,7 +90,7 @@ class SignificanceCache:
             None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
         """
         paired = pair_jobs(first, second)
-        pairs, trainings = [job for pair in paired for job in pair], _trainings(paired)
+        pairs, trainings = [job for pair in paired for job in pair], training_groups(paired)
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
@@ -136,7 +136,7 @@ class SignificanceCache:
             return None
         ends = list(accumulate(len(group) for group in groups))
         parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
-        trainings = [_trainings([(job, job) for job in group]) for group in groups]
+        trainings = [training_groups([(job, job) for job in group]) for group in groups]
 
         def compute() -> dict[str, Any]:
             from harness.metrics.best_comparisons import compare_with_best
@@ -175,12 +175,6 @@ class SignificanceCache:
         except FramelightError as error:
             warn_missing_result(str(error))
             return {}
-
-
-def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
-    """Return the number of the training of each pair, see `training_indices`; None if no backbone has several."""
-    has_several = any(job.training is not None for pair in pairs for job in pair)
-    return training_indices(pairs) if has_several else None
 
 
 def _finite_or_none(value: float | None) -> float | None:
