@@ -137,6 +137,7 @@ class SignificanceCache:
         ends = list(accumulate(len(group) for group in groups))
         parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
         trainings = [training_groups([(job, job) for job in group]) for group in groups]
+        runs = [i for i, group in enumerate(groups) if group[0].kind == "run"]
 
         def compute() -> dict[str, Any]:
             from harness.metrics.best_comparisons import compare_with_best
@@ -144,7 +145,8 @@ class SignificanceCache:
             statistics = self._files.load_same_rows(files, jobs[0])
             if statistics is None:
                 return {}
-            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric, groups=trainings)
+            rows = [statistics[part] for part in parts]
+            result = compare_with_best(rows, jobs[0].metric, groups=trainings, candidates=runs)
             detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
             return {
                 "p": result.p.tolist(),
@@ -153,7 +155,7 @@ class SignificanceCache:
             }
 
         keys = [[key for _, key in files[part]] for part in parts]
-        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings], compute)
+        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings, runs], compute)
         return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
