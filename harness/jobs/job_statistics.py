@@ -20,7 +20,7 @@ BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 MAX_COUNT = 2**40
 """Largest number of rows of a unit; sums over units must not overflow."""
 MAX_AFFECT = 2.0
-"""Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which some rounding of quantized
+"""Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which rounding in quantized
 exports may exceed. One run with larger ones would decide the tests of all rows of a board."""
 ROUNDING = 1e-6
 """Relative error of sums of squares and products."""
