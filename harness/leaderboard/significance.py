@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.jobs.job_statistics import JobStatistics
-from harness.leaderboard.cached_results import CachedResults
+from harness.leaderboard.cached_results import DIFFERENCE, INTERVAL, CachedResults, Checks, board_checks
 from harness.leaderboard.repetitions import pair_jobs, training_groups
 from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
@@ -73,7 +73,7 @@ class SignificanceCache:
             return {**vars(interval), "few_units": few_units(statistics)}
 
         key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files], trainings]
-        result = self._compute_or_warn(key, compute)
+        result = self._compute_or_warn(key, INTERVAL, compute)
         return ScoreInterval(**result) if result else None
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
@@ -114,7 +114,8 @@ class SignificanceCache:
                 "detectable": _finite_or_none(test.detectable),
             }
 
-        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files], trainings], compute)
+        key = ["difference", pairs[0].metric, [digest for _, digest in files], trainings]
+        result = self._compute_or_warn(key, DIFFERENCE, compute)
         return PairedDifference(**result, seeds=tuple(sorted({job.seed for job in pairs}))) if result else None
 
     def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
@@ -154,8 +155,8 @@ class SignificanceCache:
                 "luck": result.luck,
             }
 
-        keys = [[key for _, key in files[part]] for part in parts]
-        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings, runs], compute)
+        key = ["best", jobs[0].metric, [[digest for _, digest in files[part]] for part in parts], trainings, runs]
+        result = self._compute_or_warn(key, board_checks(len(groups)), compute)
         return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
@@ -170,10 +171,10 @@ class SignificanceCache:
         """Load a file of statistics, or return it from memory; raise FramelightError if it cannot be read."""
         return self._files.load(path)
 
-    def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _compute_or_warn(self, key: list[Any], checks: Checks, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result; empty, with a warning, if statistics cannot be read."""
         try:
-            return self._results.get_or_compute([REVISION, *key], compute)
+            return self._results.get_or_compute([REVISION, *key], checks, compute)
         except FramelightError as error:
             warn_missing_result(str(error))
             return {}
