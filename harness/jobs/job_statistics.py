@@ -19,6 +19,8 @@ BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 """Shape of the statistics of one unit, by output; see `harness.metrics.unit_statistics`."""
 MAX_COUNT = 2**40
 """Largest number of rows of a unit; sums over units must not overflow."""
+MAX_BYTES = 512 * 2**20
+"""Size of all arrays at most; 400,000 units of a multi-task run have less."""
 MAX_AFFECT = 2.0
 """Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which rounding in quantized
 exports may exceed. One run with larger ones would decide the tests of all rows of a board."""
@@ -55,7 +57,7 @@ def load(path: Path, task: str | None = None) -> JobStatistics:
     from harness.metrics.unit_statistics import SufficientStatistics
 
     try:
-        arrays = read_arrays(path)
+        arrays = read_arrays(path, MAX_BYTES)
         units = _pop_units(arrays)
         _check_arrays(arrays, len(units), task)
     except (OSError, ValueError) as error:

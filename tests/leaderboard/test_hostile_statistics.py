@@ -84,6 +84,15 @@ def test_moments_of_any_labels_and_outputs_are_read(tmp_path, scale):
         assert (job_statistics.load(tmp_path / "file.npz", "va")[1].arrays["va"] == made.arrays["va"]).all()
 
 
+def test_statistics_of_gigabytes_are_refused_before_they_are_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "file.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("expr.npy", "w") as file:
+            for _ in range(513):
+                file.write(bytes(2**20))
+    with pytest.raises(FramelightError, match="arrays of more than 512 MiB"):
+        job_statistics.load(tmp_path / "file.npz", "expr")
+
+
 def test_action_units_of_different_numbers_of_rows_are_refused(tmp_path):
     values = np.ones((30, 12, 4), np.int64)
     values[0, 5] = 10**6
