@@ -223,7 +223,7 @@ class Tracker:
             return reader.finished_job_ids(self.location, self.tagged_runs)
 
     def download_file(self, run_id: str, name: str, path: Path) -> bool:
-        """Download an artifact of a run to `path`; return False if it does not exist, or is too large, with a warning."""
+        """Download an artifact of a run to `path`; return False if it does not exist, or is too large (logged)."""
         with self._guard(FramelightError):
             sizes = {file.path: file.file_size or 0 for file in self._client.list_artifacts(run_id)}
             if name not in sizes or not _is_small(sizes[name], run_id, name):

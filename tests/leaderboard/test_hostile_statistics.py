@@ -85,10 +85,10 @@ def test_moments_of_any_labels_and_outputs_are_read(tmp_path, scale):
 
 
 def test_statistics_of_gigabytes_are_refused_before_they_are_read(tmp_path):
-    with zipfile.ZipFile(tmp_path / "file.npz", "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("expr.npy", "w") as file:
-            for _ in range(513):
-                file.write(bytes(2**20))
+    whole = zipfile.ZipFile(tmp_path / "file.npz", "w", zipfile.ZIP_DEFLATED)
+    with whole as archive, archive.open("expr.npy", "w") as file:
+        for _ in range(513):
+            file.write(bytes(2**20))
     with pytest.raises(FramelightError, match="arrays of more than 512 MiB"):
         job_statistics.load(tmp_path / "file.npz", "expr")
 
