@@ -18,7 +18,14 @@ RERUN_HINT = "run its recipe again"
 BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 """Shape of the statistics of one unit, by output; see `harness.metrics.unit_statistics`."""
 MAX_COUNT = 2**40
-"""Largest number of rows of a unit, and largest sum; sums over units must not overflow."""
+"""Largest number of rows of a unit; sums over units must not overflow."""
+MAX_BYTES = 512 * 2**20
+"""Size of all arrays at most; 400,000 units of a multi-task run have less."""
+MAX_AFFECT = 2.0
+"""Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which rounding in quantized
+exports may exceed. One run with larger ones would decide the tests of all rows of a board."""
+ROUNDING = 1e-6
+"""Relative error of sums of squares and products."""
 
 JobStatistics = tuple[tuple[str, ...], "SufficientStatistics"]
 """Names of a job's units, and their statistics."""
@@ -50,7 +57,7 @@ def load(path: Path, task: str | None = None) -> JobStatistics:
     from harness.metrics.unit_statistics import SufficientStatistics
 
     try:
-        arrays = read_arrays(path)
+        arrays = read_arrays(path, MAX_BYTES)
         units = _pop_units(arrays)
         _check_arrays(arrays, len(units), task)
     except (OSError, ValueError) as error:
@@ -81,12 +88,31 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None
 
 
 def _is_valid(values: np.ndarray, block: str) -> bool:
-    """Whether counts are neither negative nor huge; for `va`, see `MOMENTS`: n, means, and sums of squares too."""
-    if block != "va":
-        return values.dtype.kind in "iu" and bool(((values >= 0) & (values <= MAX_COUNT)).all())
-    if values.dtype.kind != "f" or not (abs(values) <= MAX_COUNT).all():  # NaN is not either
+    """Whether statistics may be those of labels and outputs."""
+    if block == "va":
+        return values.dtype.kind == "f" and _are_moments(values)
+    if values.dtype.kind not in "iu" or not ((values >= 0) & (values <= MAX_COUNT)).all():
         return False
-    return bool((values[..., [0, 3, 4]] >= 0).all() and (values[..., 0] % 1 == 0).all())
+    rows = values.sum(axis=-1)
+    return block != "au" or bool((rows == rows[:, :1]).all())
+
+
+def _are_moments(values: np.ndarray) -> bool:
+    """Whether values [V, 2, 6] may be `harness.metrics.counts.MOMENTS` of values of at most `MAX_AFFECT`."""
+    import numpy as np
+
+    if not np.isfinite(values).all():
+        return False
+    rows, means, squares, products = values[..., 0], values[..., 1:3], values[..., 3:5], values[..., 5]
+    if not ((rows >= 0) & (rows <= MAX_COUNT) & (rows % 1 == 0) & (rows == rows[:, :1])).all():
+        return False
+    if not (abs(means) <= np.where(rows > 0, MAX_AFFECT, 0)[..., None]).all():
+        return False
+    largest = rows[..., None] * (MAX_AFFECT**2 - means**2)
+    slack = ROUNDING * rows
+    if not ((squares >= 0) & (squares <= largest + slack[..., None])).all():
+        return False
+    return bool((abs(products) <= np.sqrt(squares.prod(axis=-1)) * (1 + ROUNDING) + slack).all())
 
 
 def reorder(names: Sequence[str], statistics: SufficientStatistics, units: Sequence[str]) -> SufficientStatistics:

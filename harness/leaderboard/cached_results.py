@@ -11,20 +11,22 @@ from typing import Any
 from harness.utils.errors import FramelightError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
-from harness.utils.json_checks import Predicate, is_number, list_of, mapping_of, optional
+from harness.utils.json_checks import Predicate, is_number, is_share, list_of, mapping_of, optional
 from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
+Checks = Mapping[str, Predicate]
+"""Names of a result and the check of each; a cached result that fails one is recomputed."""
+
 _IS_OPTIONAL_NUMBER = optional(is_number)
-RESULTS: tuple[dict[str, Predicate], ...] = (
-    {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)},
-    dict.fromkeys(("value", "low", "high", "p", "detectable"), _IS_OPTIONAL_NUMBER),
-    {"p": list_of(is_number), "detectable": list_of(_IS_OPTIONAL_NUMBER), "luck": is_number},
-    {},
-)
-"""Checks of a cached interval, difference and board, and of a result that does not exist; others are recomputed."""
+INTERVAL: Checks = {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)}
+DIFFERENCE: Checks = {
+    "value": is_number,
+    **dict.fromkeys(("low", "high", "detectable"), _IS_OPTIONAL_NUMBER),
+    "p": optional(is_share),
+}
 PATIENCE_S = 2.0
 """Seconds of computation after which it is logged."""
 
@@ -41,20 +43,22 @@ class CachedResults:
     def __init__(self, store: Store) -> None:
         self._folder, self._elapsed, self._reported = store.significance, 0.0, False
 
-    def get_or_compute(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def get_or_compute(self, key: list[Any], checks: Checks, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result of a key, computed and saved if the cache has no valid one.
 
         Parameters
         ----------
         key : list
             All that the result depends on, as JSON values.
+        checks : mapping of str to callable
+            Checks of the result, such as `INTERVAL`. An empty one, of what cannot be computed, is valid too.
         compute : callable
-            Computes the result: one of `RESULTS`.
+            Computes the result.
         """
         path = self._folder / f"{content_hash(key, 24)}.json"
         with suppress(OSError, ValueError):
             cached = read_json(path)
-            if isinstance(cached, dict) and any(_is_valid(cached, checks) for checks in RESULTS):
+            if isinstance(cached, dict) and (not cached or _is_valid(cached, checks)):
                 return cached
         began = time.perf_counter()
         result = compute()
@@ -70,5 +74,14 @@ class CachedResults:
             self._reported = True
 
 
-def _is_valid(result: dict[str, Any], checks: Mapping[str, Predicate]) -> bool:
+def board_checks(rows: int) -> Checks:
+    """Return the checks of the comparison of a number of rows with the best of them."""
+    return {
+        "p": lambda values: list_of(is_share)(values) and len(values) == rows,
+        "detectable": lambda values: list_of(_IS_OPTIONAL_NUMBER)(values) and len(values) == rows,
+        "luck": is_number,
+    }
+
+
+def _is_valid(result: dict[str, Any], checks: Checks) -> bool:
     return result.keys() == checks.keys() and all(check(result[name]) for name, check in checks.items())

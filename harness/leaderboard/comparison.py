@@ -10,7 +10,7 @@ import numpy as np
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.code_differences import differing_code
 from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
-from harness.leaderboard.repetitions import pair_jobs, training_indices
+from harness.leaderboard.repetitions import pair_jobs, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
@@ -180,7 +180,7 @@ def compare_records(
         [align_units(units, both[side], pair[side]) for both, pair in zip(job_statistics, pairs)] for side in (0, 1)
     ]
     check_same_rows(units, sides, pairs)
-    metric, parts = _compare_metrics(pairs[0][0].metric, sides[0], sides[1], training_indices(pairs))
+    metric, parts = _compare_metrics(pairs[0][0].metric, sides[0], sides[1], training_groups(pairs))
     influential = _influential_units(units, pairs[0][0], *sides)
     rows = [leaderboard_rows([pair[side] for pair in pairs])[0] for side in (0, 1)]
     return Comparison(
@@ -203,9 +203,12 @@ def compare_records(
 
 
 def _compare_metrics(
-    metric: str, first: Sequence[SufficientStatistics], second: Sequence[SufficientStatistics], trainings: Sequence[int]
+    metric: str,
+    first: Sequence[SufficientStatistics],
+    second: Sequence[SufficientStatistics],
+    groups: Sequence[int] | None,
 ) -> tuple[MetricComparison, tuple[MetricComparison, ...]]:
-    tests = all_paired_tests(first, second, groups=trainings if len(set(trainings)) > 1 else None)
+    tests = all_paired_tests(first, second, groups=groups)
     scores = [[score(statistics) for statistics in side] for side in (first, second)]
     means = [{name: float(np.mean([result.metrics[name] for result in side])) for name in tests} for side in scores]
     undefined = {name for side in scores for result in side for name in result.undefined}

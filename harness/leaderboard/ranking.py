@@ -53,7 +53,7 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
     for i, row in enumerate(ranked):
         previous = ranked[i - 1] if i else row
         row.rank = previous.rank if i and row.value == previous.value else i + 1
-        row.configurations = len(ranked)
+        row.configurations = sum(each.kind == "run" for each in ranked)
     if ranked and tests is not None:
         _test_against_best(ranked, tests)
     return ordered
@@ -87,5 +87,5 @@ def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> N
             row.detectable = max(both) if len(both) == 2 else None
         for row in ranked:
             row.untested = row.p_value is None and row is not best
-            row.expected_luck = result.luck
+            row.expected_luck = result.luck or None
     best.tied_with_best = True if result is not None or len(ranked) == 1 else None

@@ -57,6 +57,15 @@ def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
     return [numbers[key] for key in keys]
 
 
+def training_groups(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
+    """Return `training_indices` as the groups of an interval or test; None if all pairs have the same training.
+
+    The error over the groups of a single one would be 0. Its seeds are repetitions themselves.
+    """
+    indices = training_indices(pairs)
+    return indices if len(set(indices)) > 1 else None
+
+
 def _training(pair: tuple[Record, Record]) -> tuple[int, int]:
     first, second = (repetition_order(record)[0] for record in pair)
     return first, second

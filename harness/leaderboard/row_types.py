@@ -145,9 +145,10 @@ class LeaderboardRow(BoardRow):
     detectable : float or None
         Minimum difference to the best that this test detects with 80% power.
     configurations : int or None
-        Number of ranked rows of the board; None for rows that are not ranked.
+        Number of ranked runs of the board, without baselines; None for rows that are not ranked.
     expected_luck : float or None
-        Expected lead of the best over the mean of all ranked rows if all were equally good; None if not tested.
+        Expected lead of the best run over the mean of these if all were equally good; None without a test or for a
+        single run.
     verified : bool or None
         Whether the files of all seeds are those that their jobs wrote, and give the value; False if this is not known
         or there are `problems`. None for published figures.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.leaderboard.learned_images import learned_images
-from harness.leaderboard.repetitions import group_by_training, training_indices
+from harness.leaderboard.repetitions import group_by_training, training_groups
 from harness.leaderboard.runs import find_records
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
@@ -145,7 +145,7 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     records = tuple(find_records(tracked_records(store), run))
     cache = SignificanceCache(store, remote_job_files(store))
     statistics = [cache.statistics(record)[1] for record in records]
-    groups = training_indices([(record, record) for record in records]) if records[0].training is not None else None
+    groups = training_groups([(record, record) for record in records])
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
     others = set.intersection(*(set(record.metrics) for record in records)) - {main}
     names = [main, *(name for name in score(statistics[0]).metrics if name in others)]

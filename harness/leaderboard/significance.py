@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.jobs.job_statistics import JobStatistics
-from harness.leaderboard.cached_results import CachedResults
-from harness.leaderboard.repetitions import pair_jobs, training_indices
+from harness.leaderboard.cached_results import DIFFERENCE, INTERVAL, CachedResults, Checks, board_checks
+from harness.leaderboard.repetitions import pair_jobs, training_groups
 from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.leaderboard.statistics_files import FetchFile, StatisticsFiles, warn_missing_result
@@ -21,7 +21,7 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
-REVISION = 9
+REVISION = 10
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 
 
@@ -56,7 +56,7 @@ class SignificanceCache:
         ScoreInterval or None
             None if the statistics of some seed are missing, or there is only one unit.
         """
-        files, trainings = self._files.find(jobs), _trainings([(job, job) for job in jobs])
+        files, trainings = self._files.find(jobs), training_groups([(job, job) for job in jobs])
         if not files:
             return None
 
@@ -73,7 +73,7 @@ class SignificanceCache:
             return {**vars(interval), "few_units": few_units(statistics)}
 
         key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files], trainings]
-        result = self._compute_or_warn(key, compute)
+        result = self._compute_or_warn(key, INTERVAL, compute)
         return ScoreInterval(**result) if result else None
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
@@ -90,7 +90,7 @@ class SignificanceCache:
             None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
         """
         paired = pair_jobs(first, second)
-        pairs, trainings = [job for pair in paired for job in pair], _trainings(paired)
+        pairs, trainings = [job for pair in paired for job in pair], training_groups(paired)
         scored = {(job.task, job.metric, job.annotated, job.scored) for job in pairs}
         if len(scored) != 1 or not pairs[0].scored:
             return None
@@ -114,7 +114,8 @@ class SignificanceCache:
                 "detectable": _finite_or_none(test.detectable),
             }
 
-        result = self._compute_or_warn(["difference", pairs[0].metric, [key for _, key in files], trainings], compute)
+        key = ["difference", pairs[0].metric, [digest for _, digest in files], trainings]
+        result = self._compute_or_warn(key, DIFFERENCE, compute)
         return PairedDifference(**result, seeds=tuple(sorted({job.seed for job in pairs}))) if result else None
 
     def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
@@ -136,7 +137,8 @@ class SignificanceCache:
             return None
         ends = list(accumulate(len(group) for group in groups))
         parts = [slice(end - len(group), end) for group, end in zip(groups, ends)]
-        trainings = [_trainings([(job, job) for job in group]) for group in groups]
+        trainings = [training_groups([(job, job) for job in group]) for group in groups]
+        runs = [i for i, group in enumerate(groups) if group[0].kind == "run"]
 
         def compute() -> dict[str, Any]:
             from harness.metrics.best_comparisons import compare_with_best
@@ -144,7 +146,8 @@ class SignificanceCache:
             statistics = self._files.load_same_rows(files, jobs[0])
             if statistics is None:
                 return {}
-            result = compare_with_best([statistics[part] for part in parts], jobs[0].metric, groups=trainings)
+            rows = [statistics[part] for part in parts]
+            result = compare_with_best(rows, jobs[0].metric, groups=trainings, candidates=runs)
             detectable = [None] * len(groups) if result.detectable is None else result.detectable.tolist()
             return {
                 "p": result.p.tolist(),
@@ -152,8 +155,8 @@ class SignificanceCache:
                 "luck": result.luck,
             }
 
-        keys = [[key for _, key in files[part]] for part in parts]
-        result = self._compute_or_warn(["best", jobs[0].metric, keys, trainings], compute)
+        key = ["best", jobs[0].metric, [[digest for _, digest in files[part]] for part in parts], trainings, runs]
+        result = self._compute_or_warn(key, board_checks(len(groups)), compute)
         return BoardComparison(tuple(result["p"]), tuple(result["detectable"]), result["luck"]) if result else None
 
     def statistics(self, job: Record) -> JobStatistics:
@@ -168,19 +171,13 @@ class SignificanceCache:
         """Load a file of statistics, or return it from memory; raise FramelightError if it cannot be read."""
         return self._files.load(path)
 
-    def _compute_or_warn(self, key: list[Any], compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _compute_or_warn(self, key: list[Any], checks: Checks, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Return the result; empty, with a warning, if statistics cannot be read."""
         try:
-            return self._results.get_or_compute([REVISION, *key], compute)
+            return self._results.get_or_compute([REVISION, *key], checks, compute)
         except FramelightError as error:
             warn_missing_result(str(error))
             return {}
-
-
-def _trainings(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
-    """Return the number of the training of each pair, see `training_indices`; None if no backbone has several."""
-    has_several = any(job.training is not None for pair in pairs for job in pair)
-    return training_indices(pairs) if has_several else None
 
 
 def _finite_or_none(value: float | None) -> float | None:

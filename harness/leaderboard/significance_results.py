@@ -63,7 +63,8 @@ class BoardComparison:
         Minimum difference to each row that is detected with 80% power; None for the best, or if there are too few units
         for any.
     luck : float
-        Expected lead of the best over the mean of all rows if all were equally good.
+        Expected lead of the best run over the mean of all runs, without baselines, if all were equally good; 0 for
+        fewer than two runs.
     """
 
     p: tuple[float, ...]

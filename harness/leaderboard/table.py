@@ -157,8 +157,8 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
     leader = rows[0]
     if leader.expected_luck is not None:
         notes.append(
-            f"{leader.configurations} configurations scored on this split: if all were equally good, the best would "
-            f"still be {leader.expected_luck:.3f} above their mean, by luck"
+            f"{leader.configurations} configurations, without baselines, scored on this split: if all were equally "
+            f"good, the best would still be {leader.expected_luck:.3f} above their mean, by luck"
         )
     undefined = Counter(name for row in rows for name in row.undefined)
     if undefined:

@@ -38,7 +38,7 @@ class BestComparison:
         Minimum difference to each row that the procedure finds with 80% power, NaN for the best; None if there are too
         few units for any.
     luck : float
-        Expected lead of the best over the mean of all rows if all are equally good.
+        Expected lead of the best over the mean of the candidates if all are equally good; 0 for fewer than two.
     """
 
     best: int
@@ -53,6 +53,7 @@ def compare_with_best(
     draws: int = DRAWS,
     seed: int = 0,
     groups: Sequence[Sequence[int] | None] | None = None,
+    candidates: Sequence[int] | None = None,
 ) -> BestComparison:
     """Test which rows are worse than the best one.
 
@@ -73,6 +74,8 @@ def compare_with_best(
         Seed of the draws. The same arguments give the same result in every process.
     groups : sequence of (sequence of int or None), optional
         Group of each seed of each row, see `RowScores`.
+    candidates : sequence of int, optional
+        Positions of the rows for which `luck` is computed, such as all but the baselines. Default: all rows.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def compare_with_best(
     with limit_blas_threads():
         fewer = RowFlips(scores, metric, min(draws, POWER_CELLS // len(rows)), seed)
         detectable = None if is_underpowered(scores.pooled.units) else step_down_detectable(fewer, best)
-        return BestComparison(best, p, detectable, expected_luck(fewer))
+        return BestComparison(best, p, detectable, expected_luck(fewer, candidates))
 
 
 def adjusted_p_values(scores: RowScores, metric: str, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -149,8 +152,14 @@ def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.nda
     return divide(values[best] - values, variances)
 
 
-def expected_luck(flips: RowFlips) -> float:
-    """Compute the expected maximum minus the mean of equally good rows whose errors depend on each other as here."""
-    contributions = flips.scores.contributions(flips.metric, np.arange(len(flips.seed_errors)))
-    drawn = flips.sums(flips.studentizer.residuals(contributions))[0] + flips.seed_draws.errors
+def expected_luck(flips: RowFlips, candidates: Sequence[int] | None = None) -> float:
+    """Compute the expected maximum minus the mean of equally good rows whose errors depend on each other as here.
+
+    0 for fewer than two candidates; see `compare_with_best`.
+    """
+    rows = np.arange(len(flips.seed_errors)) if candidates is None else np.asarray(candidates, dtype=np.int64)
+    if len(rows) < 2:
+        return 0.0
+    contributions = flips.scores.contributions(flips.metric, rows)
+    drawn = flips.sums(flips.studentizer.residuals(contributions))[0] + flips.seed_draws.errors[rows]
     return float(np.mean(drawn.max(axis=0) - drawn.mean(axis=0)))

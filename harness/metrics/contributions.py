@@ -85,7 +85,7 @@ class RowScores:
                 columns = self.pooled.rows[part]
                 without = self.pooled.metric(metric, columns.sum(axis=-1, keepdims=True) - columns)
                 seeds = Jackknife(self._values[metric][part][:, 0], without)
-                errors[i] = seeds.mean_by_group(self.groups[i]).seed_error()
+                errors[i] = seeds.seed_error(self.groups[i])
         return errors
 
     def shares(self, metric: str) -> np.ndarray:

@@ -65,7 +65,8 @@ def confidence_interval(
         Confidence level, between 0 and 1.
     groups : sequence of int, optional
         Group of each seed, such as the training of the backbone. The error over seeds is then that over groups, each
-        with its mean score, since the seeds of one training are not independent. Default: each seed is a group.
+        with its mean score, since the seeds of one training are not independent. The score is the mean over seeds, also
+        of groups of unequal size. Default: each seed is a group.
 
     Returns
     -------
@@ -105,15 +106,16 @@ def confidence_intervals(
                 raise unknown_name_error("metric", metric, values)
         if pooled.units < 2:
             return dict.fromkeys(metrics, Interval(None, None, None))
-        scores = {name: Jackknife(values[name][:, 0], without[name]).mean_by_group(groups) for name in values}
+        scores = {name: Jackknife(values[name][:, 0], without[name]) for name in values}
         fixed = _never_predicted(seeds)
-        return {metric: _combine_parts(pooled, scores, fixed, metric, level) for metric in metrics}
+        units = {metric: _combine_parts(pooled, scores, fixed, metric, level) for metric in metrics}
+        return {metric: _add_seed_error(metric, units[metric], scores[metric], level, groups) for metric in metrics}
 
 
 def _combine_parts(
     pooled: PooledStatistics, scores: dict[str, Jackknife], fixed: set[str], metric: str, level: float
-) -> Interval:
-    """Combine the limits of the parts of a metric; `fixed` parts are 0 in any units."""
+) -> tuple[float, float, float]:
+    """Combine the limits of the parts of a metric, see `combine_limits`; `fixed` parts are 0 in any units."""
     weights = _part_weights(metric)
     names, parts = list(weights), [scores[name].mean() for name in weights]
     stacked = Jackknife(np.array([part.values for part in parts]), np.stack([part.without for part in parts]))
@@ -121,9 +123,16 @@ def _combine_parts(
     limits = _part_limits(names, stacked, effective, level)
     is_free = np.array([name not in fixed for name in names])
     limits = Limits(limits.center * is_free, limits.low * is_free, limits.high * is_free)
-    ends = combine_limits(limits, np.array(list(weights.values())), influence_correlation(stacked, effective))
-    seeds, value = len(scores[metric].values), float(scores[metric].values.mean())
-    low, high = combine_errors(*ends, float(scores[metric].seed_error()), seeds, level)
+    return combine_limits(limits, np.array(list(weights.values())), influence_correlation(stacked, effective))
+
+
+def _add_seed_error(
+    metric: str, ends: tuple[float, float, float], scores: Jackknife, level: float, groups: Sequence[int] | None
+) -> Interval:
+    """Widen the ends over units, after the corrected score, by the error over seeds."""
+    repetitions = len(scores.values) if groups is None else len(set(groups))
+    value = float(scores.values.mean())
+    low, high = combine_errors(*ends, float(scores.seed_error(groups)), repetitions, level)
     return Interval(*clip_to_range(metric, min(low, value), max(high, value)), round(ends[0], 10))
 
 

@@ -57,10 +57,6 @@ class Jackknife:
         """Average over the first axis, such as the seeds."""
         return Jackknife(self.values.mean(axis=0), self.without.mean(axis=0))
 
-    def mean_by_group(self, groups: Sequence[int] | None) -> Jackknife:
-        """Average the seeds, the first axis, of each group; see `variance_components.mean_by_group`."""
-        return Jackknife(mean_by_group(self.values, groups), mean_by_group(self.without, groups))
-
     def influence(self) -> np.ndarray:
         """Compute the influence of each unit, [..., V].
 
@@ -85,18 +81,28 @@ class Jackknife:
         """Estimate the standard error over units of each score, [...]."""
         return np.sqrt(np.sum(self.influence() ** 2, axis=-1) / (self.units * (self.units - 1)))
 
-    def seed_error(self) -> np.ndarray:
+    def seed_error(self, groups: Sequence[int] | None = None) -> np.ndarray:
         """Estimate the standard error of the mean over seeds that is due to the seeds alone.
 
         The seeds are the first axis. This is the error from differences between seeds on all units alike; it comes on
         top of the error over units. Its variance is the variance between seeds less the part that independent
         differences on each unit would explain, by a two-way analysis of variance of the influences.
 
+        Parameters
+        ----------
+        groups : sequence of int, optional
+            Group of each seed. The error is then that over groups, each with its mean score and, in the mean over
+            seeds, with the weight of its number of seeds.
+
         Returns
         -------
         ndarray of float64, shape (...) without the first axis
-            0 where the estimate of the variance is negative, and for a single seed or unit.
+            0 where the estimate of the variance is negative, and for a single seed, group or unit.
         """
+        if groups is not None:
+            sizes = np.unique(groups, return_counts=True)[1]
+            by_group = Jackknife(mean_by_group(self.values, groups), mean_by_group(self.without, groups))
+            return by_group.seed_error() * np.sqrt(len(sizes) * np.sum(sizes**2) / np.sum(sizes) ** 2)
         seeds = len(self.values)
         if seeds < 2 or self.units < 2:
             return np.zeros(self.values.shape[1:])

@@ -13,6 +13,9 @@ from harness.metrics.jackknife import Jackknife
 
 LEAST_FREEDOM = 0.05
 """Smallest degrees of freedom of Student's t; its quantiles are practically infinite there."""
+LARGEST_DECREASE, LARGEST_INCREASE = 0.5, 0.99
+"""Largest correction of a share, as a part of its distance from 0 or 1: one bad video of few must not give a corrected
+score of 0. F1 of few units is too low on average, so that most corrections are increases."""
 TINY = 1e-8
 """Standard errors below this are rounding errors, and concordances this close to 1 or -1 are perfect."""
 
@@ -40,8 +43,9 @@ def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limi
     The corrected score is treated as a share among an effective number of independent observations, which has the
     jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998). The limits are
     those of Jeffreys' interval of that share (Brown, Cai and DasGupta 2001): Clopper-Pearson limits covered more than
-    98% in simulations. A score of 0 or 1 has the exact one-sided limit for `effective` observations, ``1 - (1 -
-    level)^(1 / effective)`` away. A class without labels may have any score.
+    98% in simulations. A score between 0 and 1 stays there when it is corrected; a score of 0 or 1 has the exact
+    one-sided limit for `effective` observations, ``1 - (1 - level)^(1 / effective)`` away. A class without labels may
+    have any score.
 
     Parameters
     ----------
@@ -71,7 +75,7 @@ def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limi
     """
     from scipy.special import betaincinv
 
-    center, error = np.clip(scores.corrected(), 0, 1), scores.standard_error()
+    center, error = _corrected_shares(scores), scores.standard_error()
     is_inner = (center > 0) & (center < 1)
     size = np.where(is_inner, effective, 0.0)
     varies = is_inner & (error > TINY)
@@ -89,7 +93,9 @@ def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -
     """Compute limits of concordance correlation coefficients.
 
     They are Student's t intervals of Fisher's z (Lin 1989) about the corrected z, with the error of the jackknife and
-    the degrees of freedom that the kurtosis of the influences leaves to that error. A perfect concordance has the exact
+    the degrees of freedom that the kurtosis of the influences leaves to that error. z is corrected by at most the
+    standard error of the score divided by ``1 - score^2``, the slope of z: where one unit alone keeps a score from 1, z
+    without it is so large that the correction would change the sign of the score. A perfect concordance has the exact
     one-sided limit of a share of 1; a constant output is 0 in every set of units.
 
     Parameters
@@ -121,7 +127,8 @@ def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -
     """
     values = scores.values
     fisher = Jackknife(_fisher(values), _fisher(scores.without))
-    error, center = fisher.standard_error(), fisher.corrected()
+    error, largest = fisher.standard_error(), scores.standard_error() / np.maximum(1 - values**2, TINY)
+    center = fisher.values - np.clip(fisher.bias(), -largest, largest)
     freedom = np.minimum(effective, _variance_freedom(fisher.influence())) - 1
     varies = error > TINY
     error = np.where(varies | (values == 0), error, 1 / np.sqrt(np.maximum(effective, 1)))
@@ -146,6 +153,13 @@ def t_quantile(freedom: np.ndarray, level: float) -> np.ndarray:
     is_finite = np.isfinite(freedom)
     bounded = np.maximum(np.where(is_finite, freedom, 1.0), LEAST_FREEDOM)
     return np.where(is_finite, stdtrit(bounded, (1 + level) / 2), ndtri((1 + level) / 2))
+
+
+def _corrected_shares(scores: Jackknife) -> np.ndarray:
+    """Correct shares for bias, [k]; those between 0 and 1 stay between."""
+    values, corrected = scores.values, scores.corrected()
+    low, high = (1 - LARGEST_DECREASE) * values, values + LARGEST_INCREASE * (1 - values)
+    return np.where((values > 0) & (values < 1), np.clip(corrected, low, high), np.clip(corrected, 0, 1))
 
 
 def _fisher(values: np.ndarray) -> np.ndarray:

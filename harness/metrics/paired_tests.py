@@ -253,8 +253,7 @@ class _PairedRuns:
             seeds[: self.seeds] - seeds[self.seeds :]
             for seeds in (self.pooled.metric(name, sums) for sums in (self.pooled.total(), self.pooled.leave_one_out()))
         )
-        seeds = Jackknife(values[:, 0], without).mean_by_group(self.groups)
-        return float(seeds.seed_error()) if self.seeds > 1 else 0.0
+        return float(Jackknife(values[:, 0], without).seed_error(self.groups)) if self.seeds > 1 else 0.0
 
     def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
         """Compute sums [S, K, r] of all seeds after the units in `part` [r, V] have been exchanged between the runs."""

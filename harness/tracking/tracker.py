@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import tempfile
 import time
@@ -18,6 +19,11 @@ from harness.tracking.mlflow_api import Dataset, DatasetInput, InputTag, Metric,
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
+
+logger = logging.getLogger(__name__)
+
+MAX_DOWNLOAD_BYTES = 64 * 2**20
+"""Size at most of a file that is downloaded; statistics of a job have some 100 kB."""
 
 
 class Tracker:
@@ -217,12 +223,17 @@ class Tracker:
             return reader.finished_job_ids(self.location, self.tagged_runs)
 
     def download_file(self, run_id: str, name: str, path: Path) -> bool:
-        """Download an artifact of a run to `path`; return False if the run has none of that name."""
+        """Download an artifact of a run to `path`; return False if it does not exist, or is too large (logged)."""
         with self._guard(FramelightError):
-            if name not in {file.path for file in self._client.list_artifacts(run_id)}:
+            sizes = {file.path: file.file_size or 0 for file in self._client.list_artifacts(run_id)}
+            if name not in sizes or not _is_small(sizes[name], run_id, name):
                 return False
-            with tempfile.TemporaryDirectory() as folder, atomic_write(path) as tmp_path:
-                shutil.copyfile(self._client.download_artifacts(run_id, name, folder), tmp_path)
+            with tempfile.TemporaryDirectory() as folder:
+                downloaded = Path(self._client.download_artifacts(run_id, name, folder))
+                if not _is_small(downloaded.stat().st_size, run_id, name):
+                    return False
+                with atomic_write(path) as tmp_path:
+                    shutil.copyfile(downloaded, tmp_path)
             return True
 
     def records(self) -> list[Record]:
@@ -294,3 +305,14 @@ def _dataset_input(name: str, digest: str, context: str, profile: Mapping[str, i
     source = json.dumps({"uri": digest})
     data = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
     return DatasetInput(data, [InputTag("mlflow.data.context", context)])
+
+
+def _is_small(size: int, run_id: str, name: str) -> bool:
+    """Whether a file may be downloaded; otherwise log a warning."""
+    if size <= MAX_DOWNLOAD_BYTES:
+        return True
+    largest = f"{MAX_DOWNLOAD_BYTES / 2**20:.0f} MiB"
+    logger.warning(
+        f"{name} of MLflow run {run_id} is not downloaded: it has {size / 2**20:,.0f} MiB, more than {largest}"
+    )
+    return False

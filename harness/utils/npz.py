@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_BYTES = 4 * 2**30
-"""Size of all arrays of a file at most, in bytes."""
+"""Default of the largest size of all arrays of a file, in bytes."""
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """Read all arrays of an .npz file; pickles are not executed.
 
     Parameters
     ----------
     path : Path
+    max_bytes : int, optional
+        Size of all arrays at most; default 4 GiB.
 
     Returns
     -------
@@ -28,14 +30,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     OSError
         If the file cannot be read.
     ValueError
-        If it is not an .npz file, is damaged, or has objects instead of numbers and text.
+        If it is not an .npz file, is damaged or too large, or has objects instead of numbers and text.
     """
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as file:
-            if sum(part.file_size for part in file.zip.infolist()) > MAX_BYTES:
-                raise ValueError(f"arrays of more than {MAX_BYTES / 2**30:.0f} GiB")
+            if sum(part.file_size for part in file.zip.infolist()) > max_bytes:
+                raise ValueError(f"arrays of more than {max_bytes / 2**20:,.0f} MiB")
             return {name: file[name] for name in file.files}
     except (OSError, ValueError):
         raise

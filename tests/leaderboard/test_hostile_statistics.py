@@ -9,6 +9,8 @@ import pytest
 from harness.cli import main
 from harness.jobs import job_statistics
 from harness.jobs.predictions import Predictions
+from harness.metrics.counts import MOMENTS
+from harness.metrics.unit_statistics import compute_statistics
 from harness.tracking.record_json import to_json
 from harness.utils.errors import FramelightError
 from tests.helpers.hostile_records import tagged, write_database
@@ -39,6 +41,64 @@ def header_only(shape, dtype="<i8"):
         archive.writestr("units.npy", units.getvalue())
         archive.writestr("expr.npy", array)
     return file.getvalue()
+
+
+def moments(**changes):
+    """Statistics of valence and arousal, with columns changed in the first unit."""
+    values = np.tile([200.0, 0.1, 0.2, 20.0, 30.0, 15.0], (30, 2, 1))
+    for name, value in changes.items():
+        values[0, :, MOMENTS.index(name)] = value
+    return values
+
+
+AFFECTS_THAT_CANNOT_BE = {
+    "huge mean": moments(mean_pred=1e9),
+    "mean of labels": moments(mean_true=-5.0),
+    "huge squares": moments(ss_pred=1e12),
+    "squares of labels": moments(ss_true=801.0),
+    "huge product": moments(ss_both=1e9),
+    "product above the squares": moments(ss_both=30.0),
+    "mean of no rows": moments(n=0.0),
+    "half a row": moments(n=200.5),
+    "rows of valence alone": np.concatenate([moments()[:, :1], moments(n=300.0)[:, :1]], axis=1),
+    "not a number": moments(ss_both=np.nan),
+}
+
+
+@pytest.mark.parametrize("values", AFFECTS_THAT_CANNOT_BE.values(), ids=AFFECTS_THAT_CANNOT_BE)
+def test_moments_of_values_that_cannot_be_are_refused(tmp_path, values):
+    """One run with them would decide the tests of all rows of a board."""
+    path = tmp_path / "file.npz"
+    path.write_bytes(saved(units=UNITS, va=values))
+    with pytest.raises(FramelightError, match="statistics of va"):
+        job_statistics.load(path, "va")
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.01, 1.0])
+def test_moments_of_any_labels_and_outputs_are_read(tmp_path, scale):
+    random, unit = np.random.default_rng(0), np.arange(900) % 29
+    truth, outputs = (np.float32(scale * random.choice([-1, 1, 0.3], (900, 2))) for _ in range(2))
+    for predicted in (outputs, truth, -truth, np.sign(truth), 1.01 * truth, np.full_like(truth, 0.1)):
+        made = compute_statistics("va", predicted, {"va": truth}, unit, 30)
+        job_statistics.save(tmp_path / "file.npz", VIDEOS, made)
+        assert (job_statistics.load(tmp_path / "file.npz", "va")[1].arrays["va"] == made.arrays["va"]).all()
+
+
+def test_statistics_of_gigabytes_are_refused_before_they_are_read(tmp_path):
+    whole = zipfile.ZipFile(tmp_path / "file.npz", "w", zipfile.ZIP_DEFLATED)
+    with whole as archive, archive.open("expr.npy", "w") as file:
+        for _ in range(513):
+            file.write(bytes(2**20))
+    with pytest.raises(FramelightError, match="arrays of more than 512 MiB"):
+        job_statistics.load(tmp_path / "file.npz", "expr")
+
+
+def test_action_units_of_different_numbers_of_rows_are_refused(tmp_path):
+    values = np.ones((30, 12, 4), np.int64)
+    values[0, 5] = 10**6
+    (tmp_path / "file.npz").write_bytes(saved(units=UNITS, au=values))
+    with pytest.raises(FramelightError, match="statistics of au"):
+        job_statistics.load(tmp_path / "file.npz", "au")
 
 
 def pickled():

@@ -6,7 +6,7 @@ import pytest
 
 from harness.leaderboard.comparison import compare_records, pair_seeds
 from harness.leaderboard.render import render
-from harness.leaderboard.repetitions import pair_jobs, training_indices
+from harness.leaderboard.repetitions import pair_jobs, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.runs import select_seed
 from harness.leaderboard.significance import SignificanceCache
@@ -104,3 +104,30 @@ def test_board_shows_both_parts_of_the_variance_or_that_there_is_one_training(tr
     assert "one training of the backbone in 1 row" in mixed.lower()
     random = render(leaderboard_rows([record(backbone_random=True)]))
     assert "training of the backbone" not in random
+
+
+def test_seeds_of_a_single_finished_or_paired_training_are_repetitions(trainings, tmp_path):
+    """One group of all seeds would have no error, and the seeds would count as one that is known exactly."""
+    jobs, alike, cache = trainings
+    first, seeds = jobs[:3], alike[:3]
+    assert training_groups([(job, job) for job in first]) is None
+    assert training_groups([(job, job) for job in jobs]) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert cache.interval(first) == cache.interval(seeds)
+    other = keep(tmp_path, "other", 0.32)
+    as_first = [dataclasses.replace(job, training=0, expected_trainings=(0, 1)) for job in other]
+    spread = [dataclasses.replace(job, seed=i) for i, job in enumerate(other)]
+    found, expected = cache.difference(first, as_first), cache.difference(seeds, spread)
+    assert (found.p, found.low, found.high) == (expected.p, expected.low, expected.high)
+    compared = compare_records(first, as_first, SignificanceCache(Store(tmp_path)).statistics)
+    assert compared.metric.paired.p == pytest.approx(found.p, abs=0.01)
+    assert cache.best_comparison([first, as_first]) == cache.best_comparison([seeds, spread])
+
+
+def test_trainings_with_unequal_numbers_of_seeds_have_one_weighting(trainings):
+    """The interval is about the value of the row, the mean over all jobs."""
+    jobs, alike, cache = trainings
+    unequal, ungrouped = [*jobs[:3], jobs[3], jobs[6]], [*alike[:3], alike[3], alike[6]]
+    (row,) = leaderboard_rows(unequal, significance=cache)
+    assert row.corrected == pytest.approx(cache.interval(ungrouped).corrected, abs=1e-9)
+    assert row.value == pytest.approx(sum(job.metrics[job.metric] for job in unequal) / 5)
+    assert row.ci_high - row.ci_low > cache.interval(ungrouped).high - cache.interval(ungrouped).low

@@ -221,3 +221,27 @@ def test_damaged_or_outdated_cached_result_is_recomputed(pair, text):
         path.write_text(text)
     cache = SignificanceCache(Store(store))
     assert (cache.interval(good), cache.difference(good, poor)) == made
+
+
+def test_cached_result_of_another_kind_or_length_is_recomputed(pair):
+    """Copied within the cache, a valid interval is no difference, and p-values of two rows are none of three."""
+    store, good, poor = pair
+    third, evidence = keep(store, "cccccc", 0.5), store / "artifacts" / "evidence"
+
+    def results():
+        cache = SignificanceCache(Store(store))
+        return (
+            cache.interval(good),
+            cache.difference(good, poor),
+            cache.best_comparison([good, poor]),
+            cache.best_comparison([good, poor, third]),
+        )
+
+    made = results()
+    texts = {path: path.read_text() for path in evidence.glob("*.json")}
+    assert len(texts) == 4
+    wrong = '{"p": [1.0, 7.0], "detectable": [null, 0.1], "luck": 0.01}'
+    for other in (*texts.values(), wrong):
+        for path in texts:
+            path.write_text(other)
+        assert results() == made

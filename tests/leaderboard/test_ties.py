@@ -61,12 +61,23 @@ def test_luck_of_the_best_is_noted(store):
     assert {(row.configurations, row.expected_luck) for row in listed[:5]} == {(5, listed[0].expected_luck)}
     assert listed[5].configurations is listed[5].expected_luck is None and 0.002 < listed[0].expected_luck < 0.05
     note = (
-        "5 configurations scored on this split: if all were equally good, the best would still be "
+        "5 configurations, without baselines, scored on this split: if all were equally good, the best would still be "
         f"{listed[0].expected_luck:.3f} above their mean, by luck"
     )
     assert note in " ".join(render(listed).split())
     assert json.loads(render(listed, "json"))[0]["expected_luck"] == round(listed[0].expected_luck, 6)
     assert "by luck" not in render(board(store, groups[0]))
+
+
+def test_baselines_add_nothing_to_the_luck_of_the_best(store):
+    """Nobody chooses a baseline, and poor ones would inflate the expected lead over the mean."""
+    runs = [keep(store, f"run{i}", 0.6) for i in range(3)]
+    baselines = [keep(store, f"base{i}", right, kind="baseline") for i, right in enumerate((0.1, 0.3, 0.5))]
+    alone, together = board(store, *runs), board(store, *runs, *baselines)
+    assert {row.configurations for row in together} == {3}
+    assert together[0].expected_luck == pytest.approx(alone[0].expected_luck, rel=0.05)
+    with_one = board(store, runs[0], *baselines)
+    assert with_one[0].configurations == 1 and with_one[0].expected_luck is None and with_one[1].p_value is not None
 
 
 def test_interval_is_of_the_mean_over_seeds_and_not_the_mean_of_their_intervals(store):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.metrics.intervals import confidence_interval, confidence_intervals
-from harness.metrics.jackknife import jackknife
+from harness.metrics.jackknife import Jackknife, jackknife
+from harness.metrics.limits import share_limits
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
@@ -195,3 +196,28 @@ def test_wrong_input_is_named():
         confidence_interval([found], "P_EXP")
     with pytest.raises(InputError, match="same units of the same task"):
         confidence_interval([found, compute_statistics("expr", outputs, targets, unit, 8)], "P_EXPR")
+
+
+@pytest.mark.parametrize("deviation", [0.001, 0.01, 0.03])
+def test_one_bad_video_does_not_turn_a_corrected_concordance_around(deviation):
+    """z of the other videos is huge; the correction of z gave P_VA -0.97, 0.07 and 0.77 here."""
+    random, unit = np.random.default_rng(0), np.repeat(np.arange(12), 200)
+    truth = np.tanh(random.normal(0, 0.5, (len(unit), 2)))
+    predicted = truth + random.normal(0, deviation, truth.shape)
+    predicted[unit == 0] = 0
+    made = compute_statistics("va", predicted, {"va": truth}, unit, 12)
+    interval, value = confidence_interval([made], "P_VA"), score(made).metrics["P_VA"]
+    assert value > 0.95 and abs(interval.corrected - value) < 0.1
+    assert interval.low <= interval.corrected <= interval.high
+
+
+def test_corrected_share_between_0_and_1_stays_there():
+    """Without one video of twelve the first score is far higher, the second far lower."""
+    values = np.array([0.229, 0.8, 0.5, 0.0, 1.0])
+    without = np.repeat(values[:, None], 12, axis=1)
+    without[0, 0], without[1, 0], without[2] = 0.6, 0.5, np.linspace(0.49, 0.515, 12)
+    scores = Jackknife(values, without)
+    assert scores.corrected()[0] < 0 and scores.corrected()[1] > 1
+    limits = share_limits(scores, np.full(5, 12.0), 0.95)
+    assert limits.center == pytest.approx([0.1145, 0.998, scores.corrected()[2], 0, 1])
+    assert (limits.low <= values).all() and (values <= limits.high).all()

@@ -145,6 +145,24 @@ def test_statistics_of_another_stores_jobs_come_with_the_tracking(tmp_path, stor
     assert remote_job_files(Store(ran)) is None, "what a store's own database lacks, nobody has"
 
 
+def test_large_statistics_are_not_downloaded(tmp_path, store, monkeypatch, logged):
+    """The other jobs keep their intervals."""
+    ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
+    large, small = keep(ran, "large", 0.6, seeds=(0,)), keep(ran, "small", 0.5, seeds=(0,))
+    folders = {job.job_id: ran / "artifacts" / "jobs" / job.job_id for job in (*large, *small)}
+    with (folders["large-s0"] / "statistics.npz").open("ab") as file:
+        file.write(bytes(2**20))
+    tracker = open_tracker(Store(ran, uri))
+    study = tracker.start_study("r", "s")
+    for job in (*large, *small):
+        tracker.log_record(job, folders[job.job_id], study)
+    monkeypatch.setattr("harness.tracking.tracker.MAX_DOWNLOAD_BYTES", 2**20)
+    asked = SignificanceCache(Store(elsewhere), remote_job_files(Store(elsewhere, uri)))
+    assert asked.interval(large) is None and asked.interval(small) is not None
+    assert len(logged) == 1 and "statistics.npz of MLflow run" in logged[0] and "more than 1 MiB" in logged[0]
+    assert len(list(elsewhere.rglob("*.npz"))) == 1
+
+
 def test_runs_of_another_store_are_compared_through_the_tracking(tmp_path, store, capsys):
     ran, elsewhere, uri = tmp_path / "ran", tmp_path / "elsewhere", f"sqlite:///{store / 'mlflow.db'}"
     tracker = open_tracker(Store(ran, uri))
