@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backbones.regular_files import open_regular
 from harness.data.hamming import CHUNK, hamming_neighbors
 from harness.data.image_hashes import hash_images, mirror_hashes
 from harness.data.leakage import COMPARED_SPLITS, load_or_compute_hashes
@@ -100,12 +101,48 @@ def hash_learned_images(
 
 
 def read_learned_images(folder: Path) -> np.ndarray | None:
-    """Read the hashes of a backbone's training images, uint64 (N, 2); None if it has none or they are damaged."""
+    """Read the hashes of a backbone's training images.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the backbone, which may be someone else's.
+
+    Returns
+    -------
+    uint64 array of shape (N, 2) or None
+        None if it has none, or if they are damaged, which is logged as a warning.
+    """
+    path = folder / IMAGE_HASHES
     try:
-        hashes = np.load(folder / IMAGE_HASHES, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        return _read_hashes(path)
+    except FileNotFoundError:
         return None
-    return hashes if hashes.dtype == np.uint64 and hashes.ndim == 2 and hashes.shape[1] == 2 else None
+    except (OSError, ValueError) as error:
+        logger.warning(
+            f"{path} cannot be read ({error}), so copies of scored crops among the training images of this backbone "
+            "cannot be found; copy or train the backbone again"
+        )
+        return None
+
+
+def _read_hashes(path: Path) -> np.ndarray:
+    """Read the hashes; OSError or ValueError if this is not possible. Memory is bounded by the size of the file."""
+    with open_regular(path) as file:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("not an array of version 1.0")
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # numpy parses the header as Python, which raises unrelated classes
+            raise ValueError(f"damaged: {type(error).__name__} {error}".strip()) from error
+        if dtype != np.uint64 or len(shape) != 2 or shape[1] != 2:
+            raise ValueError(f"has shape {list(shape)} and type {dtype}, expected [N, 2] and uint64")
+        content = file.read()
+    if len(content) != shape[0] * 2 * dtype.itemsize:
+        raise ValueError(f"has {len(content):,} bytes of hashes, expected {shape[0] * 2 * dtype.itemsize:,}")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C").astype(np.uint64)
 
 
 def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:

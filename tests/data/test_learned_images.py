@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,10 +88,55 @@ def test_nothing_is_claimed_of_backbones_without_hashes(videos, tmp_path, logged
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01", np.zeros(3).tobytes()])
-def test_damaged_hashes_are_none(tmp_path, content):
+def npy(shape, dtype="<u8", text=None):
+    """The header of an .npy file, without its array."""
+    header = (text or str({"descr": dtype, "fortran_order": False, "shape": shape})).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def npz():
+    buffer = io.BytesIO()
+    np.savez(buffer, np.zeros((3, 2), np.uint64))
+    return buffer.getvalue()
+
+
+DAMAGED = {
+    "empty": b"",
+    "header cut off": b"\x93NUMPY\x01",
+    "no array": np.zeros(3).tobytes(),
+    "archive": npz(),
+    "garbage of an archive": b"PK\x03\x04 garbage",
+    "larger than memory": npy((2**40, 2)),
+    "larger than any number": npy((10**30, 2)),
+    "negative": npy((-1, 2)) + bytes(16),
+    "truncated": npy((2, 2)) + bytes(31),
+    "longer": npy((2, 2)) + bytes(48),
+    "other type": npy((2, 2), "<f8") + bytes(32),
+    "objects": npy((2, 2), "|O") + bytes(32),
+    "deep": npy((), text="(" * 9_000),
+    "open": npy((), text="{'descr': '<u8L"),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_hashes_are_none(tmp_path, logged, content):
     (tmp_path / IMAGE_HASHES).write_bytes(content)
     assert read_learned_images(tmp_path) is None
+    (warning,) = logged
+    assert str(tmp_path / IMAGE_HASHES) in warning and "cannot be found" in warning
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["named pipe", "folder"])
+def test_hashes_that_are_no_regular_file_are_none(tmp_path, logged, make):
+    make(tmp_path / IMAGE_HASHES)
+    assert read_learned_images(tmp_path) is None and len(logged) == 1
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_hashes_that_numpy_saved_are_read(tmp_path, order):
+    hashes = np.arange(10, dtype=np.uint64).reshape(5, 2)
+    np.save(tmp_path / IMAGE_HASHES, np.asarray(hashes, order=order))
+    assert (read_learned_images(tmp_path) == hashes).all()
 
 
 def test_what_the_parent_learned_from_was_learned_too(tmp_path):
