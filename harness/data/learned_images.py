@@ -22,6 +22,7 @@ from harness.data.hamming import CHUNK, hamming_neighbors
 from harness.data.image_hashes import hash_images, mirror_hashes
 from harness.data.leakage import COMPARED_SPLITS, load_or_compute_hashes
 from harness.data.near_duplicates import CropIndex
+from harness.utils.escaping import escape_csv
 from harness.utils.files import write_text
 from harness.utils.hashing import content_hash
 
@@ -252,7 +253,8 @@ def _write_crops(store: Store, images: str, leaks: list[LearnedCrops]) -> Path:
     rows = [(leak.split, crop, leak.task) for leak in leaks for crop in leak.crops]
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([("split", "image", "task"), *rows])
+    lines.writerow(("split", "image", "task"))
+    lines.writerows((split, escape_csv(crop), task) for split, crop, task in rows)
     path = store.leaks / f"{content_hash([images, leaks[0].backbone, [list(row) for row in rows]])}-learned.csv"
     write_text(path, text.getvalue())
     return path

@@ -20,8 +20,10 @@ from harness.data.learned_images import (
 )
 from harness.data.registry import open_dataset
 from harness.data.stills import Stills
+from harness.utils.escaping import unescape_csv
 from harness.utils.store import Store
 from tests.data.test_leakage import crop, picture, videos  # noqa: F401 (a fixture)
+from tests.helpers.data_folders import table
 
 
 def stills(*paths, boxes=None):
@@ -73,6 +75,22 @@ def test_a_backbone_trained_on_copies_of_reported_crops_is_named(videos, tmp_pat
     (path,) = (tmp_path / "store/artifacts/leaks").glob("*-learned.csv")
     with path.open() as file:
         assert len(list(csv.DictReader(file))) == 6 and str(path) in logged[0]
+
+
+def test_the_list_of_crops_has_no_formula(tmp_path):
+    names = ["=cmd.jpg", "+1.jpg", "a.jpg", "＝b.jpg"]
+    rows = [f"{name},anger,s{number},validation" for number, name in enumerate(names)]
+    root = table(tmp_path, "image,expression,subject,split", *rows, "t.jpg,anger,t,train")
+    for number, name in enumerate([*names, "t.jpg"]):
+        (root / name).write_bytes(picture(number))
+    folder, _ = learned(tmp_path, *map(picture, range(4)))
+    dataset = open_dataset(root)
+    warn_learned_crops(dataset, ("expr",), dataset_digest(dataset), {"mine": folder}, Store(tmp_path / "store"))
+    (path,) = (tmp_path / "store/artifacts/leaks").glob("*-learned.csv")
+    with path.open() as file:
+        cells = [row["image"] for row in csv.DictReader(file)]
+    assert sorted(cells) == ["'+1.jpg", "'=cmd.jpg", "'＝b.jpg", "a.jpg"]
+    assert sorted(map(unescape_csv, cells)) == sorted(names)
 
 
 def test_training_crops_and_other_pictures_are_no_leak(videos, tmp_path, logged):  # noqa: F811
