@@ -14,8 +14,8 @@ _ADDRESS = r":(?=//)|(?<=www)\.|(?<=[\w.+\-])@(?=[\w\-]*\.)"
 _MARKDOWN = re.compile(rf"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])|{_ADDRESS}", re.IGNORECASE)
 _MARKDOWN_ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
 """Escapes other than a backslash, after which GitHub still finds an e-mail address."""
-_FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@＝＋－＠]")
+_FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\uff1d\uff0b\uff0d\uff20]")
 Value = TypeVar("Value")
 
 
