@@ -38,9 +38,10 @@ CARD_KEY = "image_hashes"
 MAX_ROW_DISTANCE = 2
 """Maximum number of differing bits of the hashes of rows; those of columns may differ in `hamming.MAX_DISTANCE`."""
 CHANCE = 1e-8
-"""Upper bound of the share of pairs of different images whose hashes match; fewer matches are not reported.
+"""Upper bound of the share of pairs of different images whose hashes match, for the warning: all matches are reported.
 
-Among 4.6e8 pairs of faces of different people, photographed and rendered, also mirrored, there was none.
+Among 4.6e8 pairs of faces of different people, photographed and rendered, also mirrored, there was none, so the share
+is below 6.5e-9 with a confidence of 95% (rule of three).
 """
 MAX_EXAMPLES = 3
 
@@ -56,6 +57,8 @@ class LearnedCrops:
         Image files, relative to the folder of the data set.
     total : int
         Number of crops of the split that were compared.
+    chance : float
+        Number of matches with different images that chance explains at most, see `CHANCE`.
     """
 
     backbone: str
@@ -63,6 +66,7 @@ class LearnedCrops:
     split: str
     crops: tuple[str, ...]
     total: int
+    chance: float
 
 
 def hash_learned_images(
@@ -213,7 +217,7 @@ def warn_learned_crops(
     Returns
     -------
     list of LearnedCrops
-        One for each backbone, task and split with more matches than chance explains.
+        One for each backbone, task and split with a match; `chance` says how many different images explain at most.
     """
     learned = {name: hashes for name, folder in folders.items() if (hashes := read_learned_images(folder)) is not None}
     if not learned:
@@ -227,9 +231,10 @@ def warn_learned_crops(
         copies = compared[matches]
         for (task, split), indices in crops.items():
             seen = np.intersect1d(indices, copies)
-            if len(seen) > CHANCE * len(indices) * len(hashes):
+            if len(seen):
                 paths = tuple(sorted(map(index.relative_path, seen.tolist())))
-                found.append(LearnedCrops(name, task, split, paths, len(indices)))
+                chance = CHANCE * len(indices) * len(hashes)
+                found.append(LearnedCrops(name, task, split, paths, len(indices), chance))
     for name in dict.fromkeys(each.backbone for each in found):
         leaks = [each for each in found if each.backbone == name]
         logger.warning(_format_warning(dataset, leaks, _write_crops(store, images, leaks)))
@@ -240,12 +245,20 @@ def _format_warning(dataset: Dataset, leaks: list[LearnedCrops], path: Path) -> 
     crops = {crop: None for leak in leaks for crop in leak.crops}
     rest = f" and {len(crops) - MAX_EXAMPLES:,} more" if len(crops) > MAX_EXAMPLES else ""
     examples = f"{', '.join(list(crops)[:MAX_EXAMPLES])}{rest}"
-    where = ", ".join(f"{len(leak.crops):,} of {leak.total:,} in {leak.split} (task {leak.task})" for leak in leaks)
-    return (
-        f"{dataset.root}: the backbone {leaks[0].backbone} learned from images that have the same difference hashes as "
-        f"crops that are scored ({where}), so its scores there are too high: {examples}; all crops: {path}; compare "
-        "another backbone, or train it without these images"
+    where = "; ".join(
+        f"{len(leak.crops):,} of {leak.total:,} in {leak.split} (task {leak.task}), "
+        f"where chance explains {_format_chance(leak.chance)}"
+        for leak in leaks
     )
+    return (
+        f"{dataset.root}: the backbone {leaks[0].backbone} learned from images that have nearly the same difference "
+        f"hashes as crops that are scored: {where}. Copies make its scores there too high: {examples}; all crops: "
+        f"{path}; compare another backbone, or train it without these images"
+    )
+
+
+def _format_chance(matches: float) -> str:
+    return f"at most {matches:,.1f}" if matches >= 0.1 else "fewer than 0.1"
 
 
 def _write_crops(store: Store, images: str, leaks: list[LearnedCrops]) -> Path:

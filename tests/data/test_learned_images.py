@@ -77,6 +77,18 @@ def test_a_backbone_trained_on_copies_of_reported_crops_is_named(videos, tmp_pat
         assert len(list(csv.DictReader(file))) == 6 and str(path) in logged[0]
 
 
+@pytest.mark.parametrize(
+    ("chance", "said"), [(1e-8, "chance explains fewer than 0.1"), (0.5, "chance explains at most 20.0")]
+)
+def test_copies_are_named_even_if_chance_explains_as_many(videos, tmp_path, logged, monkeypatch, chance, said):  # noqa: F811
+    monkeypatch.setattr("harness.data.learned_images.CHANCE", chance)
+    copies = [crop(videos, "video3", frame).read_bytes() for frame in (1, 2, 4)]
+    folder, _ = learned(tmp_path, *copies, picture(900))
+    leaks = warned(videos, {"mine": folder}, tmp_path / "store")
+    assert [len(leak.crops) for leak in leaks] == [3, 3] and leaks[0].chance == pytest.approx(chance * 10 * 4)
+    assert len(logged) == 1 and f"3 of 10 in validation (task expr), where {said}" in logged[0]
+
+
 def test_the_list_of_crops_has_no_formula(tmp_path):
     names = ["=cmd.jpg", "+1.jpg", "a.jpg", "＝b.jpg"]
     rows = [f"{name},anger,s{number},validation" for number, name in enumerate(names)]
