@@ -11,13 +11,8 @@ from PIL import Image
 
 from harness.data.fingerprint import dataset_digest
 from harness.data.image_hashes import hash_images, mirror_hashes
-from harness.data.learned_images import (
-    IMAGE_HASHES,
-    hash_learned_images,
-    match_images,
-    read_learned_images,
-    warn_learned_crops,
-)
+from harness.data.learned_crops import match_images, warn_learned_crops
+from harness.data.learned_images import IMAGE_HASHES, hash_learned_images, read_learned_images
 from harness.data.registry import open_dataset
 from harness.data.stills import Stills
 from harness.utils.escaping import unescape_csv
@@ -81,7 +76,7 @@ def test_a_backbone_trained_on_copies_of_reported_crops_is_named(videos, tmp_pat
     ("chance", "said"), [(1e-8, "chance explains fewer than 0.1"), (0.5, "chance explains at most 20.0")]
 )
 def test_copies_are_named_even_if_chance_explains_as_many(videos, tmp_path, logged, monkeypatch, chance, said):  # noqa: F811
-    monkeypatch.setattr("harness.data.learned_images.CHANCE", chance)
+    monkeypatch.setattr("harness.data.learned_crops.CHANCE", chance)
     copies = [crop(videos, "video3", frame).read_bytes() for frame in (1, 2, 4)]
     folder, _ = learned(tmp_path, *copies, picture(900))
     leaks = warned(videos, {"mine": folder}, tmp_path / "store")
