@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.regular_files import open_regular
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -26,14 +28,14 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or is no regular file.
     ValueError
         If it is not an .npz file, is damaged, or has objects instead of numbers and text.
     """
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             if sum(part.file_size for part in file.zip.infolist()) > MAX_BYTES:
                 raise ValueError(f"arrays of more than {MAX_BYTES / 2**30:.0f} GiB")
             return {name: file[name] for name in file.files}
