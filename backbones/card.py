@@ -125,6 +125,10 @@ def _are_classes(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_about_images(value: Any) -> bool:
+    return isinstance(value, dict) and _is_count(value.get("images")) and _is_text(value.get("unknown", ""))
+
+
 CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("name", "architecture", "weights_hash", "licence"), (_is_text, "text")),
     **dict.fromkeys(("score_width", "parameters"), (_is_count, "a whole number")),
@@ -135,6 +139,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "preprocessing": (lambda value: isinstance(value, dict), "an object"),
     "engine": (lambda value: value is None or _is_text(value), "text"),
     "source": (lambda value: value is None or _is_text(value), "text"),
+    "image_hashes": (lambda value: value is None or _is_about_images(value), "an object with a number of images"),
 }
 """Check of fields of a card, and what they must be."""
 

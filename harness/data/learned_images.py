@@ -1,4 +1,4 @@
-"""Hashes of the images that a backbone learned from, kept with it, and their comparison with the crops of a run.
+"""Hashes of the images that a backbone learned from, kept with it.
 
 `image_hashes.npy` lies beside the card of a trained backbone: uint64 array of shape (N, 2), the distinct hashes of
 columns and of rows of the images (see `harness.data.image_hashes`), sorted; 16 bytes for each image. Of imported and
@@ -7,60 +7,23 @@ pretrained weights nothing is known, and nothing is claimed.
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.data.hamming import CHUNK, hamming_neighbors
-from harness.data.image_hashes import hash_images, mirror_hashes
-from harness.data.leakage import COMPARED_SPLITS, load_or_compute_hashes
-from harness.data.near_duplicates import CropIndex
-from harness.utils.files import write_text
-from harness.utils.hashing import content_hash
+from backbones.regular_files import open_regular
+from harness.data.image_hashes import hash_images
 
 if TYPE_CHECKING:
-    from harness.data.dataset import Dataset
     from harness.data.stills import Stills
-    from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 IMAGE_HASHES = "image_hashes.npy"
 CARD_KEY = "image_hashes"
-MAX_ROW_DISTANCE = 2
-"""Maximum number of differing bits of the hashes of rows; those of columns may differ in `hamming.MAX_DISTANCE`."""
-CHANCE = 1e-8
-"""Upper bound of the share of pairs of different images whose hashes match; fewer matches are not reported.
-
-Among 4.6e8 pairs of faces of different people, photographed and rendered, also mirrored, there was none.
-"""
-MAX_EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class LearnedCrops:
-    """Crops of one split that a backbone learned from.
-
-    Attributes
-    ----------
-    backbone, task, split : str
-    crops : tuple of str
-        Image files, relative to the folder of the data set.
-    total : int
-        Number of crops of the split that were compared.
-    """
-
-    backbone: str
-    task: str
-    split: str
-    crops: tuple[str, ...]
-    total: int
 
 
 def hash_learned_images(
@@ -100,122 +63,45 @@ def hash_learned_images(
 
 
 def read_learned_images(folder: Path) -> np.ndarray | None:
-    """Read the hashes of a backbone's training images, uint64 (N, 2); None if it has none or they are damaged."""
+    """Read the hashes of a backbone's training images.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the backbone, which may be someone else's.
+
+    Returns
+    -------
+    uint64 array of shape (N, 2) or None
+        None if it has none, or if they are damaged, which is logged as a warning.
+    """
+    path = folder / IMAGE_HASHES
     try:
-        hashes = np.load(folder / IMAGE_HASHES, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        return _read_hashes(path)
+    except FileNotFoundError:
         return None
-    return hashes if hashes.dtype == np.uint64 and hashes.ndim == 2 and hashes.shape[1] == 2 else None
+    except (OSError, ValueError) as error:
+        logger.warning(
+            f"{path} cannot be read ({error}), so copies of scored crops among the training images of this backbone "
+            "cannot be found; copy or train the backbone again"
+        )
+        return None
 
 
-def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find images that are copies of training images, also mirrored ones.
-
-    Parameters
-    ----------
-    columns, rows : uint64 array of shape (N,)
-        Hashes of the images.
-    learned : uint64 array of shape (M, 2)
-        See `read_learned_images`.
-
-    Returns
-    -------
-    bool array of shape (N,)
-    """
-    images, inverse = np.unique(np.stack([columns, rows], axis=1), axis=0, return_inverse=True)
-    mirrored = np.stack(mirror_hashes(images[:, 1], images[:, 0])[::-1], axis=1)
-    return (_match(images, learned) | _match(mirrored, learned))[inverse.reshape(-1)]
-
-
-def _match(images: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find the images with hashes near those of a training image; both arrays are distinct hashes, uint64 (N, 2).
-
-    Similar columns are searched by their distinct values; then the rows of all images with such columns are compared.
-    """
-    columns, first, counts, order = _group(images[:, 0])
-    learned_columns, learned_first, learned_counts, learned_order = _group(learned[:, 0])
-    near = hamming_neighbors(columns, learned_columns)
-    widths = learned_counts[near[:, 1]]
-    ends = np.cumsum(counts[near[:, 0]] * widths)
-    matched = np.zeros(len(images), dtype=bool)
-    for start in range(0, int(ends[-1]) if len(ends) else 0, CHUNK):
-        number = np.arange(start, min(start + CHUNK, int(ends[-1])))
-        pair = np.searchsorted(ends, number, side="right")
-        offset = number - np.concatenate([[0], ends])[pair]
-        image = order[first[near[pair, 0]] + offset // widths[pair]]
-        reference = learned_order[learned_first[near[pair, 1]] + offset % widths[pair]]
-        distance = np.bitwise_count(images[image, 1] ^ learned[reference, 1])
-        matched[image[distance <= MAX_ROW_DISTANCE]] = True
-    return matched
-
-
-def _group(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the distinct values, where each begins in the sorted order and how often it occurs, and that order."""
-    order = np.argsort(values, kind="stable")
-    distinct, begin, counts = np.unique(values[order], return_index=True, return_counts=True)
-    return distinct, begin, counts, order
-
-
-def warn_learned_crops(
-    dataset: Dataset, tasks: Iterable[str], images: str, folders: Mapping[str, Path], store: Store
-) -> list[LearnedCrops]:
-    """Find crops of the reported and test splits that backbones learned from, and log one warning for each backbone.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    tasks : iterable of str
-    images : str
-        Digest of the crops of the data set.
-    folders : mapping of str to Path
-        Folders of the trained backbones by name; those without hashes are skipped.
-    store : Store
-        Caches the hashes of crops; all matching crops are listed in a CSV file in its folder of leaks.
-
-    Returns
-    -------
-    list of LearnedCrops
-        One for each backbone, task and split with more matches than chance explains.
-    """
-    learned = {name: hashes for name, folder in folders.items() if (hashes := read_learned_images(folder)) is not None}
-    if not learned:
-        return []
-    index = CropIndex(dataset, load_or_compute_hashes(dataset, images, store))
-    crops = {(task, split): index.crop_indices(task, split) for task in tasks for split in COMPARED_SPLITS}
-    compared = np.unique(np.concatenate(list(crops.values())))
-    found: list[LearnedCrops] = []
-    for name, hashes in learned.items():
-        matches = match_images(index.hashes.columns[compared], index.hashes.hashes[compared], hashes)
-        copies = compared[matches]
-        for (task, split), indices in crops.items():
-            seen = np.intersect1d(indices, copies)
-            if len(seen) > CHANCE * len(indices) * len(hashes):
-                paths = tuple(sorted(map(index.relative_path, seen.tolist())))
-                found.append(LearnedCrops(name, task, split, paths, len(indices)))
-    for name in dict.fromkeys(each.backbone for each in found):
-        leaks = [each for each in found if each.backbone == name]
-        logger.warning(_format_warning(dataset, leaks, _write_crops(store, images, leaks)))
-    return found
-
-
-def _format_warning(dataset: Dataset, leaks: list[LearnedCrops], path: Path) -> str:
-    crops = {crop: None for leak in leaks for crop in leak.crops}
-    rest = f" and {len(crops) - MAX_EXAMPLES:,} more" if len(crops) > MAX_EXAMPLES else ""
-    examples = f"{', '.join(list(crops)[:MAX_EXAMPLES])}{rest}"
-    where = ", ".join(f"{len(leak.crops):,} of {leak.total:,} in {leak.split} (task {leak.task})" for leak in leaks)
-    return (
-        f"{dataset.root}: the backbone {leaks[0].backbone} learned from images that have the same difference hashes as "
-        f"crops that are scored ({where}), so its scores there are too high: {examples}; all crops: {path}; compare "
-        "another backbone, or train it without these images"
-    )
-
-
-def _write_crops(store: Store, images: str, leaks: list[LearnedCrops]) -> Path:
-    """List the crops that a backbone learned from, in a CSV file."""
-    rows = [(leak.split, crop, leak.task) for leak in leaks for crop in leak.crops]
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([("split", "image", "task"), *rows])
-    path = store.leaks / f"{content_hash([images, leaks[0].backbone, [list(row) for row in rows]])}-learned.csv"
-    write_text(path, text.getvalue())
-    return path
+def _read_hashes(path: Path) -> np.ndarray:
+    """Read the hashes; OSError or ValueError if this is not possible. Memory is bounded by the size of the file."""
+    with open_regular(path) as file:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise ValueError("not an array of version 1.0")
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # numpy parses the header as Python, which raises unrelated classes
+            raise ValueError(f"damaged: {type(error).__name__} {error}".strip()) from error
+        if dtype != np.uint64 or len(shape) != 2 or shape[1] != 2:
+            raise ValueError(f"has shape {list(shape)} and type {dtype}, expected [N, 2] and uint64")
+        content = file.read()
+    if len(content) != shape[0] * 2 * dtype.itemsize:
+        raise ValueError(f"has {len(content):,} bytes of hashes, expected {shape[0] * 2 * dtype.itemsize:,}")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran_order else "C").astype(np.uint64)

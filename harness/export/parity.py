@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.regular_files import open_regular
 from backbones.resizing import resize_batch
 from backbones.spec import Preprocessing
 from harness.data.dataset import Dataset
@@ -135,10 +136,11 @@ def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
 
 def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, MemoryError):
+        with open_regular(path) as file:
+            values = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, MemoryError):
         return None
-    return values if isinstance(values, np.ndarray) and values.shape == shape and values.dtype == np.float32 else None
+    return values if values.shape == shape and values.dtype == np.float32 else None
 
 
 def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:

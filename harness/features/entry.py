@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from backbones.regular_files import require_regular
 from harness.features.stored_array import StoredArray
 from harness.utils.errors import FramelightError, unknown_name_error
 
@@ -75,15 +76,16 @@ class FeatureEntry:
         return self._memory_map(sequence, "frames")
 
     def _memory_map(self, sequence: str, part: str) -> np.ndarray:
-        return self._open_array(partial(np.load, mmap_mode="r", allow_pickle=False), sequence, part)
+        return self._open_array(partial(np.lib.format.open_memmap, mode="r"), sequence, part)
 
     def _open_array(self, opener: Callable[[Path], Opened], sequence: str, part: str) -> Opened:
         if sequence not in self.sequences:
             raise unknown_name_error("sequence", sequence, self.sequences)
         path = self.path / sequence / f"{part}.npy"
         try:
+            require_regular(path)
             return opener(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             raise FramelightError(
                 f"{path} cannot be read ({error}); remove {self.path} and run the command again"
             ) from error

@@ -7,7 +7,6 @@ alone. They do not protect against a program that rewrites all files, including 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Any
 from harness.jobs.job_folder import JobFolder
 from harness.utils.errors import FramelightError
 from harness.utils.files import sha256, write_json
+from harness.utils.json_text import read_json
 
 HASHES = JobFolder.hashes.name
 VERSION = 1
@@ -112,7 +112,7 @@ def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileSt
 
 def _read_states(folder: Path) -> dict[str, FileState]:
     """Read the states by file name; OSError or ValueError if this is not possible."""
-    document = json.loads(JobFolder(folder).hashes.read_bytes())
+    document = read_json(JobFolder(folder).hashes)
     states = document.get("files") if isinstance(document, dict) and document.get("version") == VERSION else None
     if not isinstance(states, dict) or not all(map(_is_state, states.values())):
         raise ValueError("not a list of hashes")

@@ -13,9 +13,10 @@ from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking.code_identity import CodeIdentity
 from harness.tracking.records import DisplayLabels, Record
 from harness.training.heads.config import HeadConfig, HeadOverride
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
+from harness.utils.type_checks import have_hinted_types
 
 LABELS = "labels"
 """Features of the baseline that repeats the previous label."""
@@ -170,9 +171,26 @@ CONFIGURATION_TYPES = {
     kind.hash_tag: kind for kind in (Configuration, HeadConfig, HeadOverride, Protocol, SmoothingGrid)
 }
 
+INVALID = object()
+"""Part of a configuration that cannot be parsed; not None, which some fields may be."""
+
 
 def parse_configuration(record: Record) -> Configuration:
-    """Parse the configuration in a record; raise FramelightError if another version of Framelight wrote it."""
+    """Parse the configuration in a record.
+
+    Parameters
+    ----------
+    record : Record
+
+    Returns
+    -------
+    Configuration
+
+    Raises
+    ------
+    FramelightError
+        If another version of Framelight wrote the record, or a setting has another type than its field.
+    """
     configuration, group = _from_jsonable(record.config), record.training_group
     if not isinstance(configuration, Configuration) or configuration.group_id_of_trainings(group) != record.group_id:
         raise FramelightError(
@@ -183,11 +201,12 @@ def parse_configuration(record: Record) -> Configuration:
 
 
 def _from_jsonable(value: Any) -> Any:
-    """Invert `harness.utils.hashing.to_jsonable`; None for unknown types or fields."""
+    """Invert `harness.utils.hashing.to_jsonable`; `INVALID` for unknown classes and for fields that are not theirs."""
     if isinstance(value, dict):
         fields = {name: _from_jsonable(part) for name, part in value.items() if name != "type"}
         try:
-            return CONFIGURATION_TYPES[value["type"]](**fields)
-        except (KeyError, TypeError):
-            return None
+            kind = CONFIGURATION_TYPES[value["type"]]
+            return kind(**fields) if have_hinted_types(kind, fields) else INVALID
+        except (KeyError, TypeError, OverflowError, InputError):
+            return INVALID
     return tuple(map(_from_jsonable, value)) if isinstance(value, list) else value

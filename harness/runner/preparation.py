@@ -13,7 +13,7 @@ from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_near_duplicates, warn_scores_leak_targets
-from harness.data.learned_images import warn_learned_crops
+from harness.data.learned_crops import warn_learned_crops
 from harness.data.splits import REPORTED
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset

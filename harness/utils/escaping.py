@@ -9,10 +9,13 @@ from typing import Any, TypeVar
 
 BOLD, RESET = "\033[1m", "\033[0m"
 """The only terminal sequences that commands print, around whole lines."""
-_MARKDOWN = re.compile(r"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])")
-_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-_FORMULA = re.compile(r"'*[=+\-@]")
-_ESCAPED_FORMULA = re.compile(r"'+[=+\-@]")
+_ADDRESS = r":(?=//)|(?<=www)\.|(?<=[\w.+\-])@(?=[\w\-]*\.)"
+"""Characters without which GitHub makes no link of a web or e-mail address."""
+_MARKDOWN = re.compile(rf"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])|{_ADDRESS}", re.IGNORECASE)
+_MARKDOWN_ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
+"""Escapes other than a backslash, after which GitHub still finds an e-mail address."""
+_FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\uff1d\uff0b\uff0d\uff20]")
 Value = TypeVar("Value")
 
 
@@ -64,12 +67,18 @@ def escape_message(text: str) -> str:
 def escape_markdown(text: str) -> str:
     r"""Escape text for Markdown, including cells of tables: no HTML, links, emphasis or columns.
 
+    References
+    ----------
+    GitHub Flavored Markdown 0.29, section 6.9: addresses become links without any markup.
+
     Examples
     --------
+    >>> print(escape_markdown("https://example.org, www.example.org, me@example.org"))
+    https\://example.org, www\.example.org, me@<!-- -->example.org
     >>> print(escape_markdown("[a](javascript:b) <img> tiny_resnet_"))
     \[a\](javascript:b) &lt;img&gt; tiny_resnet\_
     """
-    return _MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], f"\\{match[0]}"), escape_text(text))
+    return _MARKDOWN.sub(lambda match: _MARKDOWN_ESCAPES.get(match[0], f"\\{match[0]}"), escape_text(text))
 
 
 def escape_csv(text: str) -> str:
@@ -82,7 +91,8 @@ def escape_csv(text: str) -> str:
     Returns
     -------
     str
-        Printable text. A text that a spreadsheet would take for a formula begins with an apostrophe.
+        Printable text. A text that a spreadsheet would take for a formula, also one with full-width signs, begins with
+        an apostrophe.
 
     See Also
     --------

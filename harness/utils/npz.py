@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.regular_files import open_regular
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -28,14 +30,14 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or is no regular file.
     ValueError
         If it is not an .npz file, is damaged or too large, or has objects instead of numbers and text.
     """
     import numpy as np
 
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open_regular(path) as opened, np.load(opened, allow_pickle=False) as file:
             if sum(part.file_size for part in file.zip.infolist()) > max_bytes:
                 raise ValueError(f"arrays of more than {max_bytes / 2**20:,.0f} MiB")
             return {name: file[name] for name in file.files}

@@ -7,7 +7,10 @@ import pytest
 import backbones
 from backbones import BackboneError
 from harness.cli import main
+from harness.leaderboard.learned_images import describe_learned_images, learned_images
+from harness.utils.store import Store
 from tests.helpers.hostile_records import DEEP, TEXTS, mutations
+from tests.helpers.records import record
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,17 @@ def test_the_list_of_backbones_prints_no_control_character(entries, card, capsys
         told = capsys.readouterr()
         assert not [c for c in told.out + told.err if not c.isprintable() and c != "\n"]
         assert not [line for line in told.out.splitlines() if line.strip().startswith("1 ")]
+
+
+ABOUT_IMAGES = ("16", {}, [], {"images": "many"}, {"images": None}, {"images": -1}, {"images": 2.5}, {"images": True})
+
+
+@pytest.mark.parametrize("about", [*ABOUT_IMAGES, {"images": 2, "unknown": ["x"]}], ids=str)
+def test_what_a_card_says_of_the_training_images_is_checked(entries, card, about):
+    values = json.loads(card.read_text())
+    card.write_text(json.dumps({**values, "image_hashes": about}))
+    mine = {"backbone": "mine", "backbone_weights": "checkpoint mine", "weights_hash": values["weights_hash"]}
+    known = learned_images(record(**mine), Store(entries.parent.parent))
+    assert describe_learned_images(known) == "not known, so copies of scored crops among them cannot be found"
+    with pytest.raises(BackboneError, match="image_hashes is not an object with a number of images"):
+        backbones.read_card(card.parent)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,17 +11,14 @@ from PIL import Image
 
 from harness.data.fingerprint import dataset_digest
 from harness.data.image_hashes import hash_images, mirror_hashes
-from harness.data.learned_images import (
-    IMAGE_HASHES,
-    hash_learned_images,
-    match_images,
-    read_learned_images,
-    warn_learned_crops,
-)
+from harness.data.learned_crops import match_images, warn_learned_crops
+from harness.data.learned_images import IMAGE_HASHES, hash_learned_images, read_learned_images
 from harness.data.registry import open_dataset
 from harness.data.stills import Stills
+from harness.utils.escaping import unescape_csv
 from harness.utils.store import Store
 from tests.data.test_leakage import crop, picture, videos  # noqa: F401 (a fixture)
+from tests.helpers.data_folders import table
 
 
 def stills(*paths, boxes=None):
@@ -73,6 +72,34 @@ def test_a_backbone_trained_on_copies_of_reported_crops_is_named(videos, tmp_pat
         assert len(list(csv.DictReader(file))) == 6 and str(path) in logged[0]
 
 
+@pytest.mark.parametrize(
+    ("chance", "said"), [(1e-8, "chance explains fewer than 0.1"), (0.5, "chance explains at most 20.0")]
+)
+def test_copies_are_named_even_if_chance_explains_as_many(videos, tmp_path, logged, monkeypatch, chance, said):  # noqa: F811
+    monkeypatch.setattr("harness.data.learned_crops.CHANCE", chance)
+    copies = [crop(videos, "video3", frame).read_bytes() for frame in (1, 2, 4)]
+    folder, _ = learned(tmp_path, *copies, picture(900))
+    leaks = warned(videos, {"mine": folder}, tmp_path / "store")
+    assert [len(leak.crops) for leak in leaks] == [3, 3] and leaks[0].chance == pytest.approx(chance * 10 * 4)
+    assert len(logged) == 1 and f"3 of 10 in validation (task expr), where {said}" in logged[0]
+
+
+def test_the_list_of_crops_has_no_formula(tmp_path):
+    names = ["=cmd.jpg", "+1.jpg", "a.jpg", "＝b.jpg"]
+    rows = [f"{name},anger,s{number},validation" for number, name in enumerate(names)]
+    root = table(tmp_path, "image,expression,subject,split", *rows, "t.jpg,anger,t,train")
+    for number, name in enumerate([*names, "t.jpg"]):
+        (root / name).write_bytes(picture(number))
+    folder, _ = learned(tmp_path, *map(picture, range(4)))
+    dataset = open_dataset(root)
+    warn_learned_crops(dataset, ("expr",), dataset_digest(dataset), {"mine": folder}, Store(tmp_path / "store"))
+    (path,) = (tmp_path / "store/artifacts/leaks").glob("*-learned.csv")
+    with path.open() as file:
+        cells = [row["image"] for row in csv.DictReader(file)]
+    assert sorted(cells) == ["'+1.jpg", "'=cmd.jpg", "'＝b.jpg", "a.jpg"]
+    assert sorted(map(unescape_csv, cells)) == sorted(names)
+
+
 def test_training_crops_and_other_pictures_are_no_leak(videos, tmp_path, logged):  # noqa: F811
     training = crop(videos, "video1_left", 2).read_bytes()
     folder, _ = learned(tmp_path, training, *(picture(seed) for seed in range(900, 960)))
@@ -86,10 +113,55 @@ def test_nothing_is_claimed_of_backbones_without_hashes(videos, tmp_path, logged
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01", np.zeros(3).tobytes()])
-def test_damaged_hashes_are_none(tmp_path, content):
+def npy(shape, dtype="<u8", text=None):
+    """The header of an .npy file, without its array."""
+    header = (text or str({"descr": dtype, "fortran_order": False, "shape": shape})).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def npz():
+    buffer = io.BytesIO()
+    np.savez(buffer, np.zeros((3, 2), np.uint64))
+    return buffer.getvalue()
+
+
+DAMAGED = {
+    "empty": b"",
+    "header cut off": b"\x93NUMPY\x01",
+    "no array": np.zeros(3).tobytes(),
+    "archive": npz(),
+    "garbage of an archive": b"PK\x03\x04 garbage",
+    "larger than memory": npy((2**40, 2)),
+    "larger than any number": npy((10**30, 2)),
+    "negative": npy((-1, 2)) + bytes(16),
+    "truncated": npy((2, 2)) + bytes(31),
+    "longer": npy((2, 2)) + bytes(48),
+    "other type": npy((2, 2), "<f8") + bytes(32),
+    "objects": npy((2, 2), "|O") + bytes(32),
+    "deep": npy((), text="(" * 9_000),
+    "open": npy((), text="{'descr': '<u8L"),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_hashes_are_none(tmp_path, logged, content):
     (tmp_path / IMAGE_HASHES).write_bytes(content)
     assert read_learned_images(tmp_path) is None
+    (warning,) = logged
+    assert str(tmp_path / IMAGE_HASHES) in warning and "cannot be found" in warning
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["named pipe", "folder"])
+def test_hashes_that_are_no_regular_file_are_none(tmp_path, logged, make):
+    make(tmp_path / IMAGE_HASHES)
+    assert read_learned_images(tmp_path) is None and len(logged) == 1
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_hashes_that_numpy_saved_are_read(tmp_path, order):
+    hashes = np.arange(10, dtype=np.uint64).reshape(5, 2)
+    np.save(tmp_path / IMAGE_HASHES, np.asarray(hashes, order=order))
+    assert (read_learned_images(tmp_path) == hashes).all()
 
 
 def test_what_the_parent_learned_from_was_learned_too(tmp_path):

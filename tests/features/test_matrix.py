@@ -1,6 +1,7 @@
 """Rows of labels over stored features: coverage, order and memory."""
 
 import itertools
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -195,6 +196,28 @@ def test_damaged_arrays_are_named_with_what_to_do(tmp_path, spoil, words, memory
     with pytest.raises(FramelightError, match=words) as raised:
         list(matrix.batches(256, 0, 0))
     assert f"remove {entry.path} and run the command again" in str(raised.value)
+
+
+def npz_as(path):
+    with path.open("wb") as file:
+        np.savez(file, np.arange(4))
+
+
+def pipe_as(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("spoil", [lambda path: path.write_bytes(b""), npz_as, pipe_as], ids=["empty", "npz", "pipe"])
+@pytest.mark.parametrize("part", ["frames", "embeddings"])
+def test_what_is_no_array_is_named(tmp_path, spoil, part):
+    entry = make_entry(tmp_path, {"a": 4})
+    spoil(entry.path / "a" / f"{part}.npy")
+    with pytest.raises(FramelightError, match=f"{part}.npy cannot be read"):
+        entry.frames("a") if part == "frames" else entry.read("a", part)
+    if part == "embeddings":
+        with pytest.raises(FramelightError, match="embeddings.npy cannot be read"):
+            entry.open("a", part)
 
 
 def test_float16_to_float32_is_exact():

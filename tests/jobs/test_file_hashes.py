@@ -8,6 +8,7 @@ import pytest
 from harness.jobs.file_hashes import find_altered_files, write_hashes
 from harness.jobs.job_folder import JobFolder
 from harness.utils.files import sha256
+from tests.helpers.hostile_records import DEEP
 
 
 @pytest.fixture
@@ -72,9 +73,17 @@ def test_a_folder_of_an_earlier_version_cannot_be_compared(tmp_path):
     assert find_altered_files(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"version": 1}', '{"version": 1, "files": {"x": ["", 1]}}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"version": 1}', '{"version": 1, "files": {"x": ["", 1]}}', "\xff", DEEP], ids=range(6)
+)
 def test_damaged_hashes_are_named(folder, text):
     (folder / "hashes.json").write_bytes(text.encode("latin-1"))
+    assert find_altered_files(folder) == ["hashes.json"]
+
+
+def test_hashes_in_a_named_pipe_are_named(folder):
+    (folder / "hashes.json").unlink()
+    os.mkfifo(folder / "hashes.json")
     assert find_altered_files(folder) == ["hashes.json"]
 
 

@@ -1,7 +1,9 @@
 """Escapes of each output format."""
 
 import csv
+import html
 import io
+import re
 
 import pytest
 from hypothesis import given
@@ -19,6 +21,21 @@ from harness.utils.escaping import (
 )
 from tests.helpers.hostile_records import FORMULAS, MARKUP, TEXTS
 from tests.helpers.records import record
+
+FULL_WIDTH = ("＝", "＋", "－", "＠")
+"""What some spreadsheets take for =, +, - and @."""
+AUTOLINKS = (
+    "https://evil.example",
+    "see (HTTP://evil.example/a?b=c_d)",
+    "ftp://evil.example",
+    "www.evil.example",
+    "WwW.evil.example",
+    "me@evil.example",
+    "me@.example",
+    "mailto:me@evil.example",
+    "xmpp:me@evil.example/x",
+    "a/www.evil.example www.www.evil.example",
+)
 
 
 @given(st.text())
@@ -38,13 +55,28 @@ def test_lines_stay_lines(text):
     ]
 
 
-@given(st.one_of(st.text(alphabet="'=+-@ab0.5"), st.sampled_from(FORMULAS)))
+@given(st.one_of(st.text(alphabet="'=+-@＝＋－＠ab0.5"), st.sampled_from(FORMULAS)))
 def test_a_cell_of_a_csv_comes_back(text):
     file = io.StringIO()
     csv.writer(file).writerow([escape_csv(text)])
     (cell,) = next(csv.reader(io.StringIO(file.getvalue()))) if text else ("",)
     assert unescape_csv(cell) == escape_text(text) or text != escape_text(text)
-    assert not cell.startswith(("=", "+", "@", "\t", "\r")) or float(cell) is not None
+    assert not cell.startswith(("=", "+", "@", "\t", "\r", *FULL_WIDTH)) or float(cell) is not None
+
+
+@pytest.mark.parametrize("sign", FULL_WIDTH)
+def test_formulas_with_full_width_signs_are_text(sign):
+    assert escape_csv(f"{sign}1+1") == f"'{sign}1+1" and unescape_csv(f"'{sign}1+1") == f"{sign}1+1"
+    assert unescape_csv(escape_csv(f"'{sign}1")) == f"'{sign}1" and escape_csv(f"a{sign}b") == f"a{sign}b"
+
+
+@pytest.mark.parametrize("text", AUTOLINKS)
+def test_markdown_has_no_address_that_becomes_a_link(text):
+    """Addresses of the autolink extension of GitHub Flavored Markdown 0.29, section 6.9."""
+    escaped = escape_markdown(text)
+    assert not re.search(r"(https?|ftp)://|www\.|[\w.+-]@[\w-]*\.", escaped, re.IGNORECASE)
+    plain = escaped.replace("<!-- -->", "")
+    assert html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", plain)) == text
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
