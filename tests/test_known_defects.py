@@ -27,7 +27,8 @@ from harness.jobs.labels import ReportedLabels
 from harness.jobs.predictions import Predictions
 from harness.jobs.replay import Replay
 from harness.jobs.selection import PostprocessingChoice
-from harness.leaderboard.rows import board_key, leaderboard_rows
+from harness.leaderboard.row_keys import board_key
+from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics import ccc, p_au
 from harness.metrics.pooled_scores import score
 from harness.metrics.scores import UndefinedMetricWarning

@@ -12,7 +12,8 @@ from harness.utils.errors import InputError
 
 def main(arguments: argparse.Namespace) -> None:
     """Print everything about one run."""
-    from harness.leaderboard.run_summary import format_run, summarize_run
+    from harness.leaderboard.run_summary import summarize_run
+    from harness.leaderboard.run_summary_text import format_run
 
     store = arguments.store
     store.require_folder()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.jobs import job_statistics
-from harness.tracking import records
+from harness.tracking import record_json
 from harness.tracking.records import Record
 from harness.utils.files import write_json
 from harness.utils.json_text import read_json
@@ -95,11 +95,11 @@ class JobFolder:
 
     def read_record(self) -> Record:
         """Read the record; raise FramelightError if it is missing or cannot be read."""
-        return records.read(self.record)
+        return record_json.read(self.record)
 
     def write_record(self, record: Record) -> None:
         """Write the record."""
-        records.write(self.record, record)
+        record_json.write(self.record, record)
 
     def read_choice(self) -> dict[str, Any]:
         """Read the selected postprocessing; raise OSError or ValueError if this is not possible."""

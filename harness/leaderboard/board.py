@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import BoardRow
-from harness.leaderboard.rows import board_key
 from harness.leaderboard.table_layout import (
     FULL_WORDING,
     Cells,

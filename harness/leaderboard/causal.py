@@ -6,14 +6,11 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.leaderboard.configuration_row import SignificanceProvider
+from harness.leaderboard.configurations import finished_records, group_by_configuration
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.rows import (
-    SignificanceProvider,
-    board_key,
-    finished_records,
-    group_by_configuration,
-    leaderboard_rows,
-)
+from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from harness.jobs import causal
+from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.dataset_folders import DatasetFolders
-from harness.leaderboard.rows import finished_records, group_by_configuration
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.files import remove_stale_temp_files

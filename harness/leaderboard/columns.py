@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from harness.leaderboard.differing_settings import shortest_distinguishing
+from harness.leaderboard.row_keys import display_key, row_key
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.rows import display_key, row_key
 from harness.leaderboard.table_layout import FULL_WORDING, Column, Wording
 from harness.utils.text import format_count, format_percent
 

@@ -9,15 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.features.store import FeatureStore
+from harness.leaderboard.configuration_row import SignificanceProvider
+from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.cost_text import CostRow, render_cost
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import LeaderboardRow
-from harness.leaderboard.rows import (
-    SignificanceProvider,
-    board_key,
-    finished_records,
-    group_by_configuration,
-    leaderboard_rows,
-)
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.tracking import remote_job_files, tracked_records

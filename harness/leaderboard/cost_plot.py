@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.leaderboard.columns import SHORT_WORDS
 from harness.leaderboard.cost_text import CostRow, measured_devices
-from harness.leaderboard.rows import board_key
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.table import board_title
 from harness.utils.plotting import style
 from harness.utils.plotting.point_labels import label_points

@@ -64,7 +64,7 @@ def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Recor
     Parameters
     ----------
     display_keys : sequence of tuple
-        Cells of each configuration on the board; see `harness.leaderboard.rows.display_key`.
+        Cells of each configuration on the board; see `harness.leaderboard.row_keys.display_key`.
     records : sequence of Record
         A record of each configuration.
 

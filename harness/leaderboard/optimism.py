@@ -11,15 +11,12 @@ from typing import Any
 
 from harness.leaderboard.board import Board, Boards, escape_rows
 from harness.leaderboard.columns import format_interval, format_p_value, format_smoothing, name_columns, sign_option
+from harness.leaderboard.configuration_row import SignificanceProvider
+from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.repetitions import pair_jobs
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.rows import (
-    SignificanceProvider,
-    board_key,
-    finished_records,
-    group_by_configuration,
-    leaderboard_rows,
-)
+from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
 from harness.tracking.records import Record

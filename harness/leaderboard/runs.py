@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.splits import REPORTED, TRAINING
+from harness.leaderboard.configurations import finished_records, group_by_configuration, mean_score
 from harness.leaderboard.repetitions import repetition_order
-from harness.leaderboard.rows import finished_records, group_by_configuration, mean_score
 from harness.metrics.tasks import get_task
 from harness.tracking.records import Record
 from harness.utils.errors import InputError, unknown_name_error

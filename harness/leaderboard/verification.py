@@ -14,8 +14,9 @@ from pathlib import Path
 from harness.jobs.file_hashes import find_altered_files
 from harness.jobs.job import REVISION
 from harness.jobs.job_folder import STATISTICS, JobFolder
-from harness.leaderboard.rows import Verification, finished_records, group_by_configuration
+from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.significance import SignificanceCache
+from harness.leaderboard.verification_result import Verification
 from harness.tracking import remote_job_files
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError

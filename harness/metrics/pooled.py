@@ -80,11 +80,6 @@ class PooledStatistics:
         """S, K and the number of units or groups."""
         return self.rows.shape
 
-    def weighted_sum(self, weights: np.ndarray) -> np.ndarray:
-        """Compute weighted sums over units, [S, K, R], with weights [R, V]."""
-        sets, columns, units = self.shape
-        return (self.rows.reshape(sets * columns, units) @ weights.T).reshape(sets, columns, -1)
-
     def total(self) -> np.ndarray:
         """Compute the sums over all units, [S, K, 1]."""
         return self.rows.sum(axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Reproducible random draws of units: bootstrap weights and permutation flips.
+"""Random groups of units, and reproducible random flips of units for permutation tests.
 
 V is the number of units. The draws depend on the arguments alone, so every process gets the same ones. Many units are
 first combined into random groups: 200,000 subjects then cost no more than a few hundred videos.
@@ -7,22 +7,20 @@ first combined into random groups: 200,000 subjects then cost no more than a few
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
-Draw = Callable[[np.random.Generator, int, int], np.ndarray]
-"""Function of a generator, the number of units and the number of draws: integers of shape (draws, units)."""
 MAX_GROUPS = 512
-"""More units than this are combined into this many random groups, which are resampled and permuted instead. Groups of
-independent units are independent and of equal size, so that a bootstrap over them has the same spread in expectation
+"""More units than this are combined into this many random groups, which are left out and permuted instead. Groups of
+independent units are independent and of equal size, so that the spread estimated from them is the same in expectation
 (random groups method: Wolter, Introduction to Variance Estimation, ch. 2); with 512 groups it is estimated to
 within 3%.
 """
 CELLS = 1 << 22
-"""Maximum number of weights drawn at once."""
+"""Maximum number of flips drawn at once."""
 CACHED_CELLS = 1 << 17
-"""Maximum number of weights yielded at once, small enough that derived arrays stay in the processor's cache."""
+"""Maximum number of flips yielded at once, small enough that derived arrays stay in the processor's cache."""
 
 
 def random_groups(rows: np.ndarray) -> np.ndarray:
@@ -51,31 +49,6 @@ def random_groups(rows: np.ndarray) -> np.ndarray:
     return np.add.reduceat(rows[..., order], starts, axis=-1)
 
 
-def bootstrap_weights(units: int, replicates: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Draw units with replacement.
-
-    Parameters
-    ----------
-    units : int
-        V, also the number of units in each draw.
-    replicates : int
-        Number of draws in total.
-    seed : int, default=0
-
-    Yields
-    ------
-    ndarray of float64, shape (r, V)
-        How often each unit occurs in each of r draws.
-
-    Examples
-    --------
-    >>> weights = np.concatenate(list(bootstrap_weights(units=4, replicates=100)))
-    >>> weights.shape, set(weights.sum(axis=1).tolist())
-    ((100, 4), {4.0})
-    """
-    return _iterate_parts(_draw_weights, units, replicates, seed)
-
-
 def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
     """Draw which units exchange their two runs, each with probability 1/2.
 
@@ -98,27 +71,17 @@ def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[
     >>> flips.shape, set(flips.ravel().tolist())
     ((100, 4), {0.0, 1.0})
     """
-    return _iterate_parts(_draw_flips, units, permutations, seed)
-
-
-def _iterate_parts(draw: Draw, units: int, number: int, seed: int) -> Iterator[np.ndarray]:
     step = max(1, CACHED_CELLS // units)
-    for part in _cached_draws(draw, units, number, seed):
+    for part in _cached_flips(units, permutations, seed):
         for start in range(0, len(part), step):
             yield part[start : start + step].astype(np.float64)
 
 
 @functools.lru_cache(maxsize=4)
-def _cached_draws(draw: Draw, units: int, number: int, seed: int) -> list[np.ndarray]:
-    """Draw once for all runs of a board, as small integers, which take a quarter of the memory of weights."""
+def _cached_flips(units: int, permutations: int, seed: int) -> list[np.ndarray]:
+    """Draw once for all runs of a board, as small integers, which take an eighth of the memory of floats."""
     generator, step = np.random.default_rng(seed), max(1, CELLS // units)
-    return [draw(generator, units, min(step, number - start)) for start in range(0, number, step)]
-
-
-def _draw_weights(generator: np.random.Generator, units: int, number: int) -> np.ndarray:
-    code = generator.integers(units, size=(number, units)) + np.arange(number)[:, None] * units
-    return np.bincount(code.ravel(), minlength=number * units).reshape(number, units).astype(np.int16)
-
-
-def _draw_flips(generator: np.random.Generator, units: int, number: int) -> np.ndarray:
-    return generator.integers(2, size=(number, units), dtype=np.int8)
+    return [
+        generator.integers(2, size=(min(step, permutations - start), units), dtype=np.int8)
+        for start in range(0, permutations, step)
+    ]

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
+from harness.runner.backbone_parent import get_trainable_parent, parent_settings
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.backbone_report import has_report, read_report, write_report
+from harness.runner.backbone_training_data import TrainingData, open_training_data
 from harness.tracking.training_run import TrainingRun
 from harness.training import rank
 from harness.training.backbones.config import REVISION
@@ -30,12 +31,9 @@ from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from backbones import BackboneInfo
-    from harness.data.layouts import ImageLayout
-    from harness.data.stills import Stills
+    from harness.runner.backbone_training_data import Splits
     from harness.tracking.tracker import Tracker
     from harness.training.backbones.trained_stills import TrainedStills
-
-    Splits = tuple[Stills, Stills | None]
 
 logger = logging.getLogger(__name__)
 
@@ -60,31 +58,6 @@ class TrainingResult:
     cached: bool
     trained: TrainedStills | None = None
     lost: str | None = None
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Still images of a training.
-
-    Attributes
-    ----------
-    name : str
-        Name of the data set.
-    digest : str
-        Digest of images and labels.
-    read : callable
-        Returns the training split, and the validation split or None.
-    licence : str
-        Terms of the data.
-    left_out : mapping of str to int
-        Numbers of excluded training images, by reason.
-    """
-
-    name: str
-    digest: str
-    read: Callable[[], Splits]
-    licence: str
-    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def train_backbone(
@@ -131,17 +104,15 @@ def train_backbone(
             f"the store {store} has an imported backbone called '{recipe.name}', which would hide the "
             "trained backbone; train under another name: --set name=NAME"
         )
-    parent = _get_trainable_parent(recipe, store)
+    parent = get_trainable_parent(recipe, store)
     with nullcontext() if first else suppress_logging():
-        training_data = (
-            _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
-        )
+        training_data = open_training_data(recipe, data, store)
     settings = {
         "training": to_jsonable(recipe.training),
         "revision": REVISION,
         "data_digest": training_data.digest,
         "parent_hash": parent.weights_hash,
-    } | _parent_settings(parent, recipe.training.seed)
+    } | parent_settings(parent, recipe.training.seed)
     folder = store.backbones / f"{recipe.name}-{content_hash(settings)}"
     run = TrainingRun(tracker, folder.name, recipe.name)
     with entry_lock(folder) if first else suppress_logging():
@@ -164,13 +135,6 @@ def train_backbone(
             run.fail("interrupted" if interrupted else f"{type(error).__name__}: {error}")
             raise
     return TrainingResult(folder, cached, trained, run.lost)
-
-
-def _parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
-    """Return what else the parent's outputs depend on: for random weights the seed, unless it is 0."""
-    if parent.is_random:
-        return {"initial_seed": seed} if seed else {}
-    return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}
 
 
 def _work_folder(folder: Path) -> Path:
@@ -217,83 +181,3 @@ def _combine_licenses(parent: BackboneInfo, training_data: TrainingData) -> str:
     """Combine the licenses of the parent weights and of the training data."""
     terms = ("" if parent.is_random else parent.spec.licence, training_data.licence)
     return "; ".join(dict.fromkeys(term for term in terms if term))
-
-
-def _get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Return the backbone that the training starts from; raise InputError if it cannot be trained."""
-    parent = _get_parent_info(recipe, store)
-    if not parent.spec.trainable:
-        raise InputError(
-            f"backbone '{recipe.training.backbone}' runs in ONNX Runtime and cannot be trained; import the "
-            "PyTorch file of the same network, or start from another backbone with --set backbone=NAME"
-        )
-    return parent
-
-
-def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
-    import backbones
-    from harness.runner.loader import recipe_names
-
-    parent = recipe.training.backbone
-    try:
-        return backbones.get_info(parent, store.backbones, store.backbone_info)
-    except backbones.BackboneError as error:
-        matches = [name for name in backbones.entries(store.backbones) if name.startswith(f"{parent}-")]
-        if parent not in recipe_names(BackboneRecipe) or len(matches) == 1:
-            raise
-        if matches:
-            raise InputError(
-                f"{recipe.name} starts from the backbone '{parent}', and the store has {len(matches)} of "
-                f"that name; choose one: --set backbone={matches[0]} (or {', '.join(matches[1:])})"
-            ) from error
-        raise InputError(
-            f"{recipe.name} starts from the backbone '{parent}', which the store {store} does not have; "
-            f"train it (framelight train-backbone {parent} --store {store}), or start from other weights: "
-            "--set backbone=efficientnet_b0, or the name of an imported backbone"
-        ) from error
-
-
-def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingData:
-    stills = recipe.stills
-    if stills is None:
-        raise InputError(
-            f"recipe '{recipe.name}' needs a data set of still images: add --data DIR "
-            f"(see experiments/{recipe.name}.py for its contents)"
-        )
-
-    from harness.data.registry import open_stills
-
-    def read() -> Splits:
-        return _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
-
-    return TrainingData("synthetic stills", stills_fingerprint(stills), read, recipe.licence)
-
-
-def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
-    from harness.data.registry import open_stills
-    from harness.utils.progress import Progress
-
-    source = open_stills(data)
-    splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
-    excluded = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
-    logger.info(
-        f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} images"
-        + (f"; excluded from training: {excluded}" if excluded else "")
-    )
-    digests: list[Any] = []
-    with Progress("images", unit="image") as progress:
-        for split in splits:
-            digests.append(None if split is None else split.digest(store.digests, progress))
-    licence = recipe.licence or f"{source.name}'s terms"
-    return TrainingData(source.name, content_hash(digests, 16), lambda: splits, licence, left_out)
-
-
-def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
-    """Return the training split, and the validation split if there is one.
-
-    Without a validation split, identities are verified on the test split, whose people are not in the training split.
-    """
-    candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
-    validation = next((split for split in candidates if split in source.splits()), None)
-    return source.stills("train"), source.stills(validation) if validation else None

@@ -1,4 +1,4 @@
-"""The record of a job: scores, selected settings and provenance, as one JSON document.
+"""The record of a job: scores, selected settings and provenance.
 
 Jobs are identified by content: `group_id` is a hash of everything but the seed (configuration, data, weights), and
 `job_id` adds the seed. Names inside a record are labels for readers and never used as keys.
@@ -7,23 +7,13 @@ Jobs are identified by content: `group_id` is a hash of everything but the seed 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from harness.tracking.record_schema import FIELDS
 from harness.utils.errors import FramelightError
-from harness.utils.files import write_text
-from harness.utils.json_checks import find_faults, is_count, shorten_value
-from harness.utils.json_text import parse_json
 
-SCHEMA = 2
-"""Version of the fields. Increase it with each new field, so that earlier versions name the record as a newer one."""
-OLDEST_SCHEMA = 1
-"""Oldest version that is read; fields that it lacks have their default values."""
 KINDS = ("run", "baseline", "published", "trial")
 """Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and not on a leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
@@ -35,8 +25,6 @@ FLAGS = {
 """Caveats of a result, and their explanation."""
 _TUPLE_FIELDS = ("thresholds", "expected_seeds", "expected_trainings", "undefined", "flags")
 _SCORE_FIELDS = ("metrics", "unsmoothed", "selection")
-MAX_FAULTS = 3
-"""Wrong fields named in a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +183,7 @@ class Record(DisplayLabels):
     def __post_init__(self) -> None:
         for name in _TUPLE_FIELDS:
             value = getattr(self, name)
-            object.__setattr__(self, name, None if value is None else tuple(_to_builtin(value)))
+            object.__setattr__(self, name, None if value is None else tuple(to_builtin(value)))
         if self.kind not in KINDS or self.status not in STATUSES:
             raise FramelightError(
                 f"record {self.job_id}: kind '{self.kind}' or status '{self.status}' does not exist; "
@@ -221,130 +209,6 @@ class Record(DisplayLabels):
         return dataclasses.replace(self, curve={}, environment={}, duration={})
 
 
-def _to_builtin(value: Any) -> Any:
+def to_builtin(value: Any) -> Any:
     """Convert numpy scalars and arrays to Python types."""
     return value.tolist() if hasattr(value, "tolist") else value
-
-
-def to_json(record: Record, indent: int | None = None) -> str:
-    """Serialize a record as JSON with sorted keys; equal records have equal text.
-
-    Parameters
-    ----------
-    record : Record
-        The record.
-    indent : int, optional
-        Indentation. Default: compact, without the fields that have their default value.
-    """
-    values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-    if indent is None:
-        values = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _NO_DEFAULT)}
-    separators = (",", ":") if indent is None else None
-    return json.dumps(
-        {"schema": SCHEMA, **values},
-        indent=indent,
-        separators=separators,
-        sort_keys=True,
-        allow_nan=False,
-        default=_to_builtin,
-    )
-
-
-def from_json(text: str, where: str = "record") -> Record:
-    """Parse a record.
-
-    Parameters
-    ----------
-    text : str
-        Result of `to_json`.
-    where : str
-        Origin of the text, for error messages.
-
-    Raises
-    ------
-    FramelightError
-        See `parse`; the message names `where` and says what to do.
-    """
-    try:
-        return parse(text)
-    except NewerSchemaError as error:
-        raise FramelightError(f"{where}: {error}; upgrade Framelight, or use another store") from error
-    except ValueError as error:
-        raise FramelightError(f"{where}: {error}; delete it and run its recipe again") from error
-
-
-class NewerSchemaError(ValueError):
-    """Error for a record that a newer version of Framelight has written."""
-
-
-def parse(text: str | bytes) -> Record:
-    """Parse a record that anyone may have written.
-
-    Parameters
-    ----------
-    text : str or bytes
-        Result of `to_json`.
-
-    Returns
-    -------
-    Record
-        A record whose fields have the types of `Record`, and whose ids are names of files, see `FIELDS`.
-
-    Raises
-    ------
-    ValueError
-        If the text is not JSON, the schema is of another version, or fields are missing, unknown or wrong. The message
-        is a phrase.
-    """
-    try:
-        values = parse_json(text, finite=True)
-    except ValueError as error:
-        raise ValueError(f"not a record (no valid JSON: {error})") from error
-    if not isinstance(values, dict) or not is_count(values.get("schema")):
-        raise ValueError("not a record of Framelight")
-    schema = values.pop("schema")
-    if schema > SCHEMA:
-        raise NewerSchemaError(
-            f"written by a newer version of Framelight (record schema {schema}; this version reads {SCHEMA})"
-        )
-    if schema < OLDEST_SCHEMA:
-        raise ValueError(f"record schema {schema}, but this version of Framelight reads schemas from {OLDEST_SCHEMA}")
-    faults = _find_faults(values)
-    if faults:
-        raise ValueError(f"fields do not fit record schema {SCHEMA}: {'; '.join(faults[:MAX_FAULTS])}")
-    try:
-        return Record(**values)
-    except FramelightError as error:
-        raise ValueError(str(error)) from error
-
-
-def _find_faults(values: dict[str, Any]) -> list[str]:
-    missing, unknown = _REQUIRED - values.keys(), values.keys() - FIELDS.keys()
-    return [
-        *([f"{', '.join(sorted(missing))} missing"] if missing else []),
-        *([f"{', '.join(map(shorten_value, sorted(unknown)[:MAX_FAULTS]))} unknown"] if unknown else []),
-        *find_faults({name: value for name, value in values.items() if name in FIELDS}, FIELDS),
-    ]
-
-
-def write(path: Path, record: Record) -> None:
-    """Write a record to a file atomically."""
-    write_text(path, to_json(record, indent=1) + "\n")
-
-
-def read(path: Path) -> Record:
-    """Read a record from a file; raise FramelightError if it is missing or cannot be read."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FramelightError(f"{path}: cannot read the record ({error}); run its recipe again") from error
-    return from_json(text, str(path))
-
-
-_NO_DEFAULT = object()
-_DEFAULTS = {
-    f.name: f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
-    for f in dataclasses.fields(Record)
-    if f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
-}
-_REQUIRED = FIELDS.keys() - _DEFAULTS.keys()

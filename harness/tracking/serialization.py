@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from harness.tracking.records import Record, parse, to_json
+from harness.tracking.record_json import parse, to_json
+from harness.tracking.records import Record
 from harness.utils.hashing import flatten
 
 RECORD_TAG, JOB_TAG, STUDY_TAG, WRITER_TAG = (
@@ -71,7 +72,7 @@ def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
     Raises
     ------
     ValueError
-        See `harness.tracking.records.parse`.
+        See `harness.tracking.record_json.parse`.
     """
     if RECORD_TAG not in run_tags:
         return None

@@ -13,7 +13,7 @@ from harness.cli import main
 from harness.data import locations
 from harness.jobs.causal import load_filter, replay_folder
 from harness.smoothing.kernels import CAUSAL
-from harness.tracking.records import read
+from harness.tracking.record_json import read
 from harness.utils.store import Store
 
 CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]

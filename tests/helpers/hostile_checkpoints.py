@@ -68,3 +68,8 @@ def refused(path: Path, tmp_path: Path) -> str:
         backbones.import_file(path, "mine", tmp_path / "entries")
     assert not (tmp_path / "entries").exists()
     return str(error.value)
+
+
+def touch(marker: Path) -> str:
+    """The shell command of a payload."""
+    return f"touch '{marker}'"

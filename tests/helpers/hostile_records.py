@@ -6,7 +6,7 @@ import math
 import random
 import sqlite3
 
-from harness.tracking.records import to_json
+from harness.tracking.record_json import to_json
 from harness.tracking.serialization import JOB_TAG, RECORD_TAG
 
 NAMES = (

@@ -7,8 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.metrics.pooled import PooledStatistics
-from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.unit_statistics import SufficientStatistics
+
+
+def draw_units(units: int, replicates: int, seed: int = 0) -> np.ndarray:
+    """Return how often each unit is drawn with replacement, [replicates, units]."""
+    drawn = np.random.default_rng(seed).integers(units, size=(replicates, units))
+    code = drawn + np.arange(replicates)[:, None] * units
+    return np.bincount(code.ravel(), minlength=replicates * units).reshape(replicates, units)
+
+
+def weighted_sums(pooled: PooledStatistics, weights: np.ndarray) -> np.ndarray:
+    """Return the sums over units, [S, K, R], of columns with weights [R, V]."""
+    return pooled.rows @ weights.T.astype(float)
 
 
 def bootstrap_distribution(
@@ -16,8 +27,8 @@ def bootstrap_distribution(
 ) -> np.ndarray:
     """Return the mean of a metric over seeds, [replicates], when whole units are drawn with replacement."""
     pooled = PooledStatistics(seeds)
-    draws = bootstrap_weights(pooled.shape[2], replicates, seed)
-    return np.concatenate([pooled.metric(metric, pooled.weighted_sum(part)).mean(axis=0) for part in draws])
+    sums = weighted_sums(pooled, draw_units(pooled.shape[2], replicates, seed))
+    return pooled.metric(metric, sums).mean(axis=0)
 
 
 def merge_shards(shards: Sequence[SufficientStatistics]) -> SufficientStatistics:

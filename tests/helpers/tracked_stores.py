@@ -5,7 +5,7 @@ import numpy as np
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics
-from harness.tracking import records
+from harness.tracking import record_json
 from tests.helpers.records import record
 from tests.helpers.simulated_videos import GENERATORS
 
@@ -56,5 +56,5 @@ def put(store, group, seed, statistics, units=VIDEOS, **changes):
     folder = store / "artifacts" / "jobs" / made.job_id
     folder.mkdir(parents=True)
     np.savez_compressed(folder / "statistics.npz", units=np.array(units, dtype=np.str_), **statistics.arrays)
-    records.write(folder / "record.json", made)
+    record_json.write(folder / "record.json", made)
     return made

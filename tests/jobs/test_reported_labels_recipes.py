@@ -15,7 +15,7 @@ from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.scheduler import JobScheduler
 from harness.runner.search import GridSearch
-from harness.tracking import records
+from harness.tracking import record_json
 from harness.utils.store import Store
 from tests.helpers.logs import captured_logs
 
@@ -119,7 +119,7 @@ def run(recipe, data, store):
                 if isinstance(record, BaseException):
                     raise record
         assert not messages, f"a group that reads what it must not is left to its jobs, which do not: {messages}"
-        found = [records.read(job.folder / "record.json") for job, _ in jobs]
+        found = [record_json.read(job.folder / "record.json") for job, _ in jobs]
         done.extend(found)
         return found
 

@@ -15,12 +15,13 @@ from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.boards import board_rows, format_causal, format_leaderboard
 from harness.leaderboard.finished_run import find_finished_run
-from harness.leaderboard.run_summary import format_run, summarize_run
+from harness.leaderboard.run_summary import summarize_run
+from harness.leaderboard.run_summary_text import format_run
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
-from harness.tracking.records import from_json, to_json
+from harness.tracking.record_json import from_json, to_json
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 from tests.helpers.logs import captured_logs

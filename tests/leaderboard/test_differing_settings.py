@@ -11,7 +11,7 @@ from harness import HeadConfig, HeadOverride, Protocol, SmoothingGrid
 from harness.jobs.job import Configuration
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import leaderboard_rows
-from harness.tracking.records import from_json, to_json
+from harness.tracking.record_json import from_json, to_json
 from harness.utils.hashing import to_jsonable
 from tests.helpers.records import record
 

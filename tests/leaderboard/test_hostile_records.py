@@ -10,7 +10,7 @@ from harness.data.protocol import Protocol
 from harness.jobs.job import Configuration
 from harness.smoothing.candidates import SmoothingGrid
 from harness.tracking import open_tracker, tracked_records
-from harness.tracking.records import SCHEMA, from_json, to_json
+from harness.tracking.record_json import SCHEMA, from_json, to_json
 from harness.tracking.serialization import JOB_TAG, RECORD_TAG
 from harness.training.heads.config import HeadConfig
 from harness.utils.errors import FramelightError

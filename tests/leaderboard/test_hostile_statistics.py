@@ -9,7 +9,7 @@ import pytest
 from harness.cli import main
 from harness.jobs import job_statistics
 from harness.jobs.predictions import Predictions
-from harness.tracking.records import to_json
+from harness.tracking.record_json import to_json
 from harness.utils.errors import FramelightError
 from tests.helpers.hostile_records import tagged, write_database
 from tests.helpers.job_statistics import VIDEOS, counts, keep

@@ -11,7 +11,7 @@ from harness.cli import main
 from harness.leaderboard.render import FORMATS, render
 from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking.export_records import write
-from harness.tracking.records import to_json
+from harness.tracking.record_json import to_json
 from harness.utils.escaping import escape_text, unescape_csv
 from harness.utils.store import Store
 from tests.helpers.hostile_records import FORMULAS, MARKUP, TEXTS, tagged, write_database

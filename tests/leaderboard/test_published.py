@@ -9,7 +9,7 @@ import pytest
 from harness.leaderboard.published import ANNOTATED_ROWS, DATASET, SCORED_ROWS, published_costs, published_figures
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
-from harness.tracking.records import from_json, to_json
+from harness.tracking.record_json import from_json, to_json
 
 VGAF = "enet_b0_8_best_vgaf"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.jobs.job_folder import STATISTICS
-from harness.leaderboard import significance
+from harness.leaderboard import cached_results
 from harness.leaderboard.significance import SignificanceCache
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
@@ -111,12 +111,12 @@ def test_results_are_cached_and_need_no_numpy(pair):
     first = SignificanceCache(Store(store)).difference(good, poor)
     code = (
         "import sys; from harness.leaderboard.significance import SignificanceCache\n"
-        "from harness.tracking.records import from_json\nfrom harness.utils.store import Store\n"
+        "from harness.tracking.record_json import from_json\nfrom harness.utils.store import Store\n"
         "good, poor = ([from_json(line) for line in text.splitlines()] for text in sys.argv[2:])\n"
         "found = SignificanceCache(Store(sys.argv[1])).difference(good, poor)\n"
         "print(found.value, found.low, found.high, found.p, 'numpy' in sys.modules)"
     )
-    from harness.tracking.records import to_json
+    from harness.tracking.record_json import to_json
 
     texts = ["\n".join(map(to_json, jobs)) for jobs in (good, poor)]
     done = subprocess.run([sys.executable, "-c", code, store, *texts], capture_output=True, text=True, check=True)
@@ -190,7 +190,7 @@ def test_lost_server_keeps_the_board(pair, tmp_path, logged):
 
 def test_long_computation_is_logged_once(pair, monkeypatch, logged):
     store, good, poor = pair
-    monkeypatch.setattr(significance, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(cached_results, "PATIENCE_S", 0.0)
     asked = SignificanceCache(Store(store))
     asked.interval(good)
     asked.difference(good, poor)

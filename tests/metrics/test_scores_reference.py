@@ -17,6 +17,7 @@ from harness.metrics.pooled_scores import score
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.metrics.unit_statistics import compute_statistics
+from tests.helpers.pooled_statistics import weighted_sums
 
 CASES = 1000
 ROWS = (1, 2, 3, 5, 17, 60)
@@ -158,7 +159,7 @@ def test_statistics_of_units_sum_to_the_same_scores_and_name_the_same_as_undefin
         assert found.metrics == pytest.approx(everything, abs=1e-9), number
         assert set(found.undefined) == set().union(*(undefined for _, undefined in references.values())), number
         pooled = PooledStatistics([statistics])
-        resampled = pooled.metrics(pooled.weighted_sum(np.ones((1, pooled.shape[2]))))
+        resampled = pooled.metrics(weighted_sums(pooled, np.ones((1, pooled.shape[2]))))
         assert {name: value[0, 0] for name, value in resampled.items()} == pytest.approx(everything, abs=1e-7), number
 
 
@@ -178,5 +179,5 @@ def test_drawn_set_of_units_is_scored_by_the_same_rule():
         expected = score(
             compute_statistics("mtl", outputs[rows], {k: v[rows] for k, v in labels.items()}, unit[rows], 4)
         ).metrics
-        drawn = pooled.metrics(pooled.weighted_sum(times[None].astype(float)))
+        drawn = pooled.metrics(weighted_sums(pooled, times[None]))
         assert {name: value[0, 0] for name, value in drawn.items()} == pytest.approx(expected, abs=1e-7), number

@@ -8,14 +8,13 @@ from sklearn.metrics import f1_score
 
 from harness.metrics import p_au, p_expr, p_mtl, p_va
 from harness.metrics.pooled_scores import score
-from harness.metrics.resampling import bootstrap_weights
 from harness.metrics.scores import UndefinedMetricWarning, accuracy
 from harness.metrics.tasks import TASKS, THRESHOLD_GRID
 from harness.metrics.thresholds import best_thresholds
 from harness.metrics.unit_statistics import StatisticsAccumulator, SufficientStatistics, compute_statistics
 from harness.smoothing.kernels import smooth_many_radii
 from harness.utils.errors import InputError
-from tests.helpers.pooled_statistics import bootstrap_distribution, merge_shards
+from tests.helpers.pooled_statistics import bootstrap_distribution, draw_units, merge_shards
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")
 
@@ -160,30 +159,10 @@ def test_bootstrap_equals_scoring_the_drawn_units_rows(name):
         [compute_statistics(name, outputs, targets, unit, 6, THRESHOLDS)], TASKS[name].metric, 12, seed=5
     )
     held = np.unique(unit)
-    weights = np.concatenate(list(bootstrap_weights(len(held), 12, seed=5)))
-    for value, weight in zip(drawn, weights):
+    for value, weight in zip(drawn, draw_units(len(held), 12, seed=5)):
         rows = np.concatenate([np.flatnonzero(unit == u) for u, times in zip(held, weight) for _ in range(int(times))])
         taken = {key: values[rows] for key, values in targets.items()}
         assert value == pytest.approx(pooled_metric(name, taken, outputs[rows], THRESHOLDS), abs=1e-10)
-
-
-def test_bootstrap_is_a_pure_function():
-    outputs, targets, unit = rows_of("expr")
-    found = compute_statistics("expr", outputs, targets, unit, 7)
-    whole = bootstrap_distribution([found], "accuracy", 100, seed=2)
-    np.random.seed(0)
-    np.testing.assert_array_equal(bootstrap_distribution([found], "accuracy", 100, seed=2), whole)
-    assert (bootstrap_distribution([found], "accuracy", 100, seed=3) != whole).any()
-
-
-def test_intervals_resample_units():
-    unit = np.repeat(np.arange(20), 500)
-    targets = {"expr": np.zeros(len(unit), dtype=int)}
-    outputs = np.eye(8)[(unit % 2)]  # ten videos all right, ten all wrong
-    spread = bootstrap_distribution(
-        [compute_statistics("expr", outputs, targets, unit, 20)], "accuracy", 4000, seed=0
-    ).std()
-    assert spread == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
 
 
 def test_units_without_row_are_not_drawn():

@@ -13,7 +13,7 @@ from harness.runner import apply_settings
 from harness.runner.expansion import JobGrid
 from harness.runner.run import run
 from harness.runner.search_space import SearchSpace
-from harness.tracking import records
+from harness.tracking import record_json
 from harness.utils.store import Store
 from tests.helpers.search_recipes import TRIALS, arguments, outcome, studies
 
@@ -29,7 +29,7 @@ def tracked(uri):
 
 
 def kept(store, kind):
-    found = [records.read(path) for path in (store / "artifacts/jobs").glob("*/record.json")]
+    found = [record_json.read(path) for path in (store / "artifacts/jobs").glob("*/record.json")]
     return [record for record in found if record.kind == kind]
 
 

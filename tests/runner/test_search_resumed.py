@@ -14,7 +14,7 @@ from harness.runner import apply_settings, find_recipe
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.search import GridSearch
-from harness.tracking import records
+from harness.tracking import record_json
 from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE, arguments, outcome, studies
@@ -49,7 +49,7 @@ class Batches:
 
     def run(self, job, reporter):
         if (job.folder / "record.json").is_file():
-            return records.read(job.folder / "record.json")
+            return record_json.read(job.folder / "record.json")
 
         def on_epoch(epoch, value):
             stop = reporter(epoch, value)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.tracking import export_records, record_schema, records
+from harness.tracking import export_records, record_json, record_schema, records
 from harness.utils.errors import FramelightError
 from tests.helpers.records import record
 
@@ -27,19 +27,19 @@ def test_record_round_trips_through_json(metrics, seed, thresholds, label, rando
         curve={"mean": {"radius": [0, 1], "reported": [0.1, 0.2], "selected": [0.3, 0.4]}},
     )
     for indent in (None, 1):
-        assert records.from_json(records.to_json(before, indent)) == before
+        assert record_json.from_json(record_json.to_json(before, indent)) == before
 
 
 def test_numpy_values_become_plain_json():
     made = record(thresholds=np.array([0.5, 0.25]), metrics={"P_EXPR": np.float64(0.5)}, radius=np.int64(7))
-    text = json.loads(records.to_json(made))
+    text = json.loads(record_json.to_json(made))
     assert text["thresholds"] == [0.5, 0.25] and text["metrics"] == {"P_EXPR": 0.5} and text["radius"] == 7
 
 
 def test_record_file_round_trips(tmp_path):
     path = tmp_path / "jobs" / "a" / "record.json"
-    records.write(path, record())
-    assert records.read(path) == record()
+    record_json.write(path, record())
+    assert record_json.read(path) == record()
     assert [p.name for p in path.parent.iterdir()] == ["record.json"]
 
 
@@ -58,28 +58,28 @@ def test_invalid_record_raises_with_path(tmp_path, text, said):
     path = tmp_path / "record.json"
     path.write_text(text)
     with pytest.raises(FramelightError, match=said) as raised:
-        records.read(path)
+        record_json.read(path)
     assert str(path) in str(raised.value)
 
 
 def test_record_of_the_first_schema_is_read():
-    values = json.loads(records.to_json(record(), indent=1)) | {"schema": 1}
+    values = json.loads(record_json.to_json(record(), indent=1)) | {"schema": 1}
     for added in ("code", "training", "expected_trainings", "training_group"):
         del values[added]
-    assert records.from_json(json.dumps(values)) == record()
+    assert record_json.from_json(json.dumps(values)) == record()
     with pytest.raises(FramelightError, match="schemas from 1"):
-        records.from_json(json.dumps(values | {"schema": 0}))
+        record_json.from_json(json.dumps(values | {"schema": 0}))
 
 
 def test_unknown_field_missing_file_and_binary_rubbish_are_readable_errors(tmp_path):
-    values = json.loads(records.to_json(record())) | {"colour": "red"}
+    values = json.loads(record_json.to_json(record())) | {"colour": "red"}
     with pytest.raises(FramelightError, match="colour"):
-        records.from_json(json.dumps(values))
+        record_json.from_json(json.dumps(values))
     with pytest.raises(FramelightError, match="cannot read"):
-        records.read(tmp_path / "none.json")
+        record_json.read(tmp_path / "none.json")
     (tmp_path / "b.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FramelightError, match="cannot read"):
-        records.read(tmp_path / "b.json")
+        record_json.read(tmp_path / "b.json")
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import LeaderboardRow
-from harness.leaderboard.rows import board_key
 from harness.tracking.records import Record
 
 MAX_NAMES = 3

@@ -34,3 +34,9 @@ def state(tiny):
 @pytest.fixture
 def entries(tmp_path):
     return tmp_path / "entries"
+
+
+@pytest.fixture
+def marker(tmp_path):
+    """A file that the code in a hostile file creates."""
+    return tmp_path / "it was run"

@@ -152,7 +152,7 @@ def test_champion_moves_to_new_leader(store, best, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from harness.tracking.records import read
+from harness.tracking.record_json import read
 from harness.tracking.mlflow_api import MlflowClient
 setattr(MlflowClient, sys.argv[1], lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL))
 from harness.export.registry.log_model import log_exported
@@ -173,7 +173,7 @@ log_exported(Store(store), read(job), out)
     ],
 )
 def test_next_export_completes_a_killed_one(store, best, tmp_path, at):
-    from harness.tracking.records import write
+    from harness.tracking.record_json import write
 
     out = write_export(tmp_path / "out")
     write(tmp_path / "record.json", best[0])

@@ -1,0 +1,54 @@
+"""The backbone that a training starts from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.runner.backbone_recipe import BackboneRecipe
+from harness.utils.errors import InputError
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    from backbones import BackboneInfo
+
+
+def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
+    """Return the backbone that the training starts from; raise InputError if it cannot be trained."""
+    parent = _get_parent_info(recipe, store)
+    if not parent.spec.trainable:
+        raise InputError(
+            f"backbone '{recipe.training.backbone}' runs in ONNX Runtime and cannot be trained; import the "
+            "PyTorch file of the same network, or start from another backbone with --set backbone=NAME"
+        )
+    return parent
+
+
+def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
+    """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
+    import backbones
+    from harness.runner.loader import recipe_names
+
+    parent = recipe.training.backbone
+    try:
+        return backbones.get_info(parent, store.backbones, store.backbone_info)
+    except backbones.BackboneError as error:
+        matches = [name for name in backbones.entries(store.backbones) if name.startswith(f"{parent}-")]
+        if parent not in recipe_names(BackboneRecipe) or len(matches) == 1:
+            raise
+        if matches:
+            raise InputError(
+                f"{recipe.name} starts from the backbone '{parent}', and the store has {len(matches)} of "
+                f"that name; choose one: --set backbone={matches[0]} (or {', '.join(matches[1:])})"
+            ) from error
+        raise InputError(
+            f"{recipe.name} starts from the backbone '{parent}', which the store {store} does not have; "
+            f"train it (framelight train-backbone {parent} --store {store}), or start from other weights: "
+            "--set backbone=efficientnet_b0, or the name of an imported backbone"
+        ) from error
+
+
+def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
+    """Return what else the parent's outputs depend on: for random weights the seed, unless it is 0."""
+    if parent.is_random:
+        return {"initial_seed": seed} if seed else {}
+    return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}

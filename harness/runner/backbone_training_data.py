@@ -1,0 +1,113 @@
+"""Still images that the backbone of a recipe is trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
+from harness.runner.backbone_recipe import BackboneRecipe
+from harness.utils.errors import InputError
+from harness.utils.hashing import content_hash
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    from harness.data.layouts import ImageLayout
+    from harness.data.stills import Stills
+
+    Splits = tuple[Stills, Stills | None]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Still images of a training.
+
+    Attributes
+    ----------
+    name : str
+        Name of the data set.
+    digest : str
+        Digest of images and labels.
+    read : callable
+        Returns the training split, and the validation split or None.
+    licence : str
+        Terms of the data.
+    left_out : mapping of str to int
+        Numbers of excluded training images, by reason.
+    """
+
+    name: str
+    digest: str
+    read: Callable[[], Splits]
+    licence: str
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def open_training_data(recipe: BackboneRecipe, data: Path | None, store: Store) -> TrainingData:
+    """Open the images of a training.
+
+    Parameters
+    ----------
+    recipe : BackboneRecipe
+        The recipe.
+    data : Path or None
+        Data set to train on; None for the synthetic images of the recipe.
+    store : Store
+        Store of synthetic images and of digests.
+
+    Raises
+    ------
+    InputError
+        If there are no such images.
+    """
+    return _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
+
+
+def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingData:
+    stills = recipe.stills
+    if stills is None:
+        raise InputError(
+            f"recipe '{recipe.name}' needs a data set of still images: add --data DIR "
+            f"(see experiments/{recipe.name}.py for its contents)"
+        )
+
+    from harness.data.registry import open_stills
+
+    def read() -> Splits:
+        return _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
+
+    return TrainingData("synthetic stills", stills_fingerprint(stills), read, recipe.licence)
+
+
+def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
+    from harness.data.registry import open_stills
+    from harness.utils.progress import Progress
+
+    source = open_stills(data)
+    splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
+    excluded = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
+    logger.info(
+        f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} images"
+        + (f"; excluded from training: {excluded}" if excluded else "")
+    )
+    digests: list[Any] = []
+    with Progress("images", unit="image") as progress:
+        for split in splits:
+            digests.append(None if split is None else split.digest(store.digests, progress))
+    licence = recipe.licence or f"{source.name}'s terms"
+    return TrainingData(source.name, content_hash(digests, 16), lambda: splits, licence, left_out)
+
+
+def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
+    """Return the training split, and the validation split if there is one.
+
+    Without a validation split, identities are verified on the test split, whose people are not in the training split.
+    """
+    candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
+    validation = next((split for split in candidates if split in source.splits()), None)
+    return source.stills("train"), source.stills(validation) if validation else None
