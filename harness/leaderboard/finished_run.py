@@ -17,6 +17,7 @@ from harness.leaderboard.verification import RunVerifier
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.names import recipe_argument
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,8 @@ class FinishedRun:
     @property
     def rerun_hint(self) -> str:
         """How to run the job again, for an error message."""
-        return f"run it again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} --force"
+        recipe = recipe_argument(self.record.recipe)
+        return f"run it again: framelight run {recipe} --data DIR --store {self.store} --force"
 
     @property
     def optimistic(self) -> bool:

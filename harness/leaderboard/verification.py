@@ -21,6 +21,7 @@ from harness.tracking import remote_job_files
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.json_cache import JsonCache
+from harness.utils.names import recipe_argument
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 TOLERANCE = 1e-9
 """Maximum difference of a recorded score and the one computed from its statistics, absolute or relative."""
 CACHE_VERSION = 1
-RELABELED = ("dataset", "expected_seeds", "backbone", "recipe")
+RELABELED = ("dataset", "expected_seeds", "expected_trainings", "backbone", "recipe")
 """Display labels that a later recipe with the same job may replace in the tracked record."""
 
 
@@ -155,7 +156,7 @@ class RunVerifier:
 
 def rerun_hint(job: Record) -> str:
     """How to make a job anew, for messages."""
-    return f"run its recipe again: framelight run {job.recipe or 'RECIPE'} --data DIR --force"
+    return f"run its recipe again: framelight run {recipe_argument(job.recipe)} --data DIR --force"
 
 
 def _relative(path: Path, store: Store) -> str:

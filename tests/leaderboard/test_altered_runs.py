@@ -135,6 +135,18 @@ def test_a_tracked_record_that_is_not_the_stored_one_is_found_before_it_is_publi
     assert "differs from" in row_of(store, record, verify_all=True).problems[0]
 
 
+def test_another_recipe_may_replace_the_labels_of_a_tracked_record(store):
+    record = record_of(store)
+    planted_record(store, record, recipe="other", expected_seeds=(0, 1), expected_trainings=(0, 1), dataset="other")
+    assert row_of(store, record, verify_all=True).problems == []
+
+
+def test_the_advice_is_no_command_of_a_stranger(store):
+    record = record_of(store)
+    planted_record(store, record, recipe="small; touch planted", metrics={**record.metrics, "P_EXPR": 0.999})
+    assert row_of(store, record).problems[0].endswith("framelight run RECIPE --data DIR --force")
+
+
 def test_a_record_that_another_store_logged_is_not_compared_with_these_files(store, tmp_path):
     """Stores that share a database may run the same job, with scores that differ by processor."""
     record = record_of(store)
