@@ -188,7 +188,8 @@ def find_run(
             f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
             "store that it ran in"
         )
-    for problem in RunVerifier(store, SignificanceCache(store), full=True).verify([record]).problems:
+    significance = SignificanceCache(store, remote_job_files(store))
+    for problem in RunVerifier(store, significance, full=True).verify([record]).problems:
         logger.warning(problem)
     return opened
 

@@ -15,6 +15,7 @@ from harness.leaderboard.runs import find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.smoothing.kernels import SmoothingParams
+from harness.tracking import remote_job_files
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.names import recipe_argument
@@ -125,7 +126,7 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
             f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
             "be verified"
         )
-    verifier = RunVerifier(store, SignificanceCache(store), full=True)
+    verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
     for problem in verifier.verify([record]).problems:
         raise FramelightError(problem)
     verifier.save()
