@@ -106,7 +106,8 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     FramelightError
         If a file of the model is missing, if a file of the job was altered, or if its statistics do not give its score.
     """
-    record = select_seed(find_records(records, text), seed)
+    verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
+    record = select_seed(find_records(records, text, verifier.verify), seed)
     if record.kind == "published":
         raise InputError(f"{text} is a published result without a model; choose another run")
     if "uses_labels" in record.flags:
@@ -126,7 +127,6 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
             f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
             "be verified"
         )
-    verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
     for problem in verifier.verify([record]).problems:
         raise FramelightError(problem)
     verifier.save()

@@ -126,6 +126,20 @@ def test_a_score_that_its_statistics_do_not_give_is_not_ranked(store):
         find_finished_run(tracked_records(store), record.group_id, None, store)
 
 
+def test_the_best_run_is_never_an_altered_one(store, logged):
+    record, other = record_of(store), record_of(store, "scores")
+    planted_record(store, record, metrics={**record.metrics, "P_EXPR": 0.999})
+    best = [row.run_id for row in board_rows(store, "expr") if row.kind == "run" and row.rank is not None][0]
+    assert best != record.group_id
+    assert find_finished_run(tracked_records(store), "best:expr", None, store).record.group_id == best
+    assert find_run("best:expr", store).record.group_id == best
+    assert summarize_run(store, "best:expr").records[0].group_id == best
+    assert any("left out: the recorded P_EXPR is 0.999" in line for line in logged)
+    planted_record(store, other, metrics={**other.metrics, "P_EXPR": 0.999})
+    with pytest.raises(FramelightError, match="every run of task expr was altered"):
+        find_finished_run(tracked_records(store), "best:expr", None, store)
+
+
 def test_a_revision_of_an_earlier_version_is_no_excuse(store):
     record = record_of(store)
     config = {**record.config, "revision": 2}
