@@ -58,8 +58,8 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     Returns
     -------
     list of str or None
-        Names of the altered files, `hashes.json` if it cannot be read; missing files are not listed. None if the folder
-        has no hashes, because an earlier version of Framelight wrote it.
+        Names of the altered and missing files, `hashes.json` if it cannot be read. None if the folder has no hashes,
+        because an earlier version of Framelight wrote it.
 
     Examples
     --------
@@ -87,7 +87,9 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     for name, state in states.items():
         if known and name in known:
             altered += [name] if known[name] != state[0] else []
-        elif name in files:
+        elif name not in files:
+            altered.append(name)
+        else:
             current = _current_state(files[name], None if full else state)
             if current[0] != state[0]:
                 altered.append(name)
@@ -97,6 +99,11 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
         with suppress(FramelightError):  # a read-only store is only slower
             _write_states(folder, states | touched)
     return altered
+
+
+def describe_alteration(path: Path, event: str) -> str:
+    """Say that an altered file is missing, or was modified since an event such as `the training`."""
+    return f"{path} was modified since {event}" if path.exists() else f"{path} is missing"
 
 
 def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileState:

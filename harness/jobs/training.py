@@ -16,7 +16,7 @@ from typing import Any
 from harness.data.dataset import Labels
 from harness.data.splits import Split
 from harness.jobs.base_model import JobModel, predict_many
-from harness.jobs.file_hashes import find_altered_files, write_hashes
+from harness.jobs.file_hashes import describe_alteration, find_altered_files, write_hashes
 from harness.jobs.job import Job
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import Epochs, fit_model, median_epochs
@@ -77,8 +77,8 @@ def _verify_predictions(job: Job) -> None:
     """Raise FramelightError if a file of the saved predictions was modified."""
     for name in find_altered_files(job.predictions, full=True) or ():
         raise FramelightError(
-            f"{job.predictions / name} was modified since it was saved, so job {job.job_id} cannot use it; run its "
-            "recipe again, which trains anew"
+            f"{describe_alteration(job.predictions / name, 'it was saved')}, so job {job.job_id} cannot use it; run "
+            "its recipe again, which trains anew"
         )
 
 

@@ -180,7 +180,8 @@ def find_run(
 
     store = Store.default(store, tracking_uri)
     records = tracked_records(store)
-    record = select_seed(find_records(records, run), seed)
+    verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
+    record = select_seed(find_records(records, run, verifier.verify), seed)
     folders = DatasetFolders(store, records, None if data is None else Path(data))
     opened = TrackedRun(record, parse_configuration(record), store, folders)
     if not opened.folder.is_dir():
@@ -188,7 +189,7 @@ def find_run(
             f"the files of run {record.job_id} are not in {store} ({opened.folder} is missing); name the "
             "store that it ran in"
         )
-    for problem in RunVerifier(store, SignificanceCache(store), full=True).verify([record]).problems:
+    for problem in verifier.verify([record]).problems:
         logger.warning(problem)
     return opened
 
@@ -235,7 +236,8 @@ def compare(
             f"no runs are tracked in {store}; pass the store of the runs with --store, "
             "or start with: framelight run quickstart"
         )
-    sides = find_pair(tracked_records(store), first, second)
     significance = SignificanceCache(store, remote_job_files(store))
-    problems = [RunVerifier(store, significance, full=True).verify(side).problems for side in sides]
+    verifier = RunVerifier(store, significance, full=True)
+    sides = find_pair(tracked_records(store), first, second, verifier.verify)
+    problems = [verifier.verify(side).problems for side in sides]
     return compare_records(*sides, significance.statistics, problems)

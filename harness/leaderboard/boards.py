@@ -22,7 +22,7 @@ from harness.tracking.reader import warn_unreadable
 from harness.tracking.records import Record
 from harness.utils.console import terminal_size
 from harness.utils.errors import FramelightError
-from harness.utils.escaping import escape_text
+from harness.utils.names import is_id, recipe_argument
 from harness.utils.store import Store
 from harness.utils.text import markdown_table, ruled_table
 
@@ -193,7 +193,7 @@ def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
     runs = [record for record in records if record.kind == "run" and record.status == "finished"]
     protocols = {record.protocol for record in runs}
     missing = "published" if protocols != {"published"} else "held-out"
-    recipe = escape_text(min((record.recipe for record in runs if record.recipe), default="RECIPE"))
+    recipe = recipe_argument(min((record.recipe for record in runs if is_id(record.recipe)), default=""))
     return (
         f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
         f"under the other protocol, for example:\n"

@@ -22,6 +22,8 @@ from harness.metrics.variance_components import variance_components
 from harness.tracking.records import Record
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 
 PUBLISHED = "published"
@@ -40,6 +42,10 @@ class SignificanceProvider(Protocol):
 
     def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
         """Return the comparison of configurations with the best of them, or None if they cannot be tested."""
+        ...
+
+    def find_statistics(self, job: Record) -> tuple[Path, str] | None:
+        """Return the file of a job's statistics and its SHA-256, or None if it is missing or damaged."""
         ...
 
 

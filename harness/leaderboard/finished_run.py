@@ -15,8 +15,10 @@ from harness.leaderboard.runs import find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.smoothing.kernels import SmoothingParams
+from harness.tracking import remote_job_files
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.names import recipe_argument
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
@@ -69,7 +71,8 @@ class FinishedRun:
     @property
     def rerun_hint(self) -> str:
         """How to run the job again, for an error message."""
-        return f"run it again: framelight run {self.record.recipe or 'RECIPE'} --data DIR --store {self.store} --force"
+        recipe = recipe_argument(self.record.recipe)
+        return f"run it again: framelight run {recipe} --data DIR --store {self.store} --force"
 
     @property
     def optimistic(self) -> bool:
@@ -103,7 +106,8 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     FramelightError
         If a file of the model is missing, if a file of the job was altered, or if its statistics do not give its score.
     """
-    record = select_seed(find_records(records, text), seed)
+    verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
+    record = select_seed(find_records(records, text, verifier.verify), seed)
     if record.kind == "published":
         raise InputError(f"{text} is a published result without a model; choose another run")
     if "uses_labels" in record.flags:
@@ -123,7 +127,6 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
             f"run {record.job_id} was made by an earlier version, which stored no hash of the model: its files cannot "
             "be verified"
         )
-    verifier = RunVerifier(store, SignificanceCache(store), full=True)
     for problem in verifier.verify([record]).problems:
         raise FramelightError(problem)
     verifier.save()

@@ -24,17 +24,20 @@ class BoardTests:
         Computes the paired difference of two rows; None if they cannot be tested.
     board : callable
         Compares rows with the best of them; None if they cannot be tested.
+    has_statistics : callable
+        Whether the statistics of all jobs of a row are at hand.
     """
 
     pair: Callable[[LeaderboardRow, LeaderboardRow], PairedDifference | None]
     board: Callable[[Sequence[LeaderboardRow]], BoardComparison | None]
+    has_statistics: Callable[[LeaderboardRow], bool]
 
 
 def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> list[LeaderboardRow]:
     """Sort and rank the rows of a board.
 
     Ranks are the order of values; equal values share a rank. Sets `rank`, `configurations` and, if there are `tests`,
-    `tied_with_best`, `p_value`, `detectable`, `untested` and `expected_luck`.
+    `tied_with_best`, `p_value`, `detectable`, `untested`, `has_statistics` and `expected_luck`.
 
     Parameters
     ----------
@@ -70,11 +73,18 @@ def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
 def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> None:
     """Test all rows together, and each also against the best alone.
 
+    The best is the first row with statistics: a row without them cannot be tested, and must not keep others from it.
     The larger p-value and the larger detectable difference count, so that no row is found worse here that a comparison
     of two runs does not find worse.
     """
-    best = ranked[0]
-    differences = [(row, tests.pair(row, best)) for row in ranked[1:]]
+    for row in ranked:
+        row.has_statistics = tests.has_statistics(row)
+        row.untested = not row.has_statistics
+    testable = [row for row in ranked if row.has_statistics]
+    if not testable:
+        return
+    best = testable[0]
+    differences = [(row, tests.pair(row, best)) for row in testable[1:]]
     pairs = [
         (row, difference, difference.p) for row, difference in differences if difference and difference.p is not None
     ]
@@ -88,4 +98,4 @@ def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> N
         for row in ranked:
             row.untested = row.p_value is None and row is not best
             row.expected_luck = result.luck or None
-    best.tied_with_best = True if result is not None or len(ranked) == 1 else None
+    best.tied_with_best = True if result is not None or len(testable) == 1 else None

@@ -141,7 +141,10 @@ class LeaderboardRow(BoardRow):
     p_value : float or None
         Test against the best row, adjusted for the choice of the best and for the number of rows.
     untested : bool
-        Whether no test is possible although other rows of the board were tested.
+        Whether no test is possible although other rows of the board were tested, or statistics are missing.
+    has_statistics : bool or None
+        Whether the statistics of all its jobs are at hand; without them its value cannot be verified. None if this was
+        not looked up.
     detectable : float or None
         Minimum difference to the best that this test detects with 80% power.
     configurations : int or None
@@ -186,6 +189,7 @@ class LeaderboardRow(BoardRow):
     tied_with_best: bool | None = None
     p_value: float | None = None
     untested: bool = False
+    has_statistics: bool | None = None
     detectable: float | None = None
     verified: bool | None = None
     problems: list[str] = field(default_factory=list)

@@ -73,4 +73,5 @@ def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, st
     return BoardTests(
         pair=lambda row, best: significance.difference(finished(row), finished(best)),
         board=lambda rows: significance.best_comparison([finished(row) for row in rows]),
+        has_statistics=lambda row: all(significance.find_statistics(job) is not None for job in finished(row)),
     )

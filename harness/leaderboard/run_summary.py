@@ -142,8 +142,9 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     InputError
         If the run does not exist, or its statistics are missing.
     """
-    records = tuple(find_records(tracked_records(store), run))
     cache = SignificanceCache(store, remote_job_files(store))
+    verifier = RunVerifier(store, cache, full=True)
+    records = tuple(find_records(tracked_records(store), run, verifier.verify))
     statistics = [cache.statistics(record)[1] for record in records]
     groups = training_groups([(record, record) for record in records])
     main, undefined = records[0].metric, {name for record in records for name in record.undefined}
@@ -164,7 +165,6 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     exports = tuple(export for export in read_exports(store) if export.job_id in jobs)
     runs, uri = mlflow_runs(store, jobs)
     folders = tuple(store.job(record.job_id) for record in records)
-    verifier = RunVerifier(store, cache, full=True)
     verification = verifier.verify(records)
     verifier.save()
     learned = learned_images(records[0], store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 
@@ -10,10 +11,13 @@ from harness.data.fingerprint import DatasetFingerprint
 from harness.data.splits import REPORTED, TRAINING
 from harness.leaderboard.configurations import finished_records, group_by_configuration, mean_score
 from harness.leaderboard.repetitions import repetition_order
+from harness.leaderboard.verification_result import VerifyJobs
 from harness.metrics.tasks import get_task
 from harness.tracking.records import Record
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.store import Store
+
+logger = logging.getLogger(__name__)
 
 BEST_PREFIX = "best:"
 
@@ -23,7 +27,7 @@ MAX_CANDIDATES_SHOWN = 8
 _JOB_ID = re.compile(r"(?P<run>.+?)(?:-t(?P<training>\d+))?-s(?P<seed>\d+)")
 
 
-def find_records(records: Iterable[Record], text: str) -> list[Record]:
+def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None = None) -> list[Record]:
     """Find the finished records of a run.
 
     Parameters
@@ -34,6 +38,8 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
         A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
         backbone), either with a unique prefix of the run id, or `best:TASK`: the best run
         on the board of the task, held-out before published, never a baseline or a result that uses labels.
+    verify : callable, optional
+        Verifies the jobs of a run; `best:TASK` is never a run with a problem, which is logged.
 
     Returns
     -------
@@ -51,7 +57,7 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     if not records:
         raise InputError(f"no run '{text}': no runs are tracked in this store; start with: framelight run quickstart")
     if text.startswith(BEST_PREFIX):
-        return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX)))
+        return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX), verify))
     job_id = _JOB_ID.fullmatch(text)
     run = _complete_run_id(records, job_id["run"] if job_id else text)
     if job_id and job_id["training"]:
@@ -63,7 +69,9 @@ def find_records(records: Iterable[Record], text: str) -> list[Record]:
     return _finished_seeds(records, run, int(job_id["seed"]) if job_id else None)
 
 
-def find_pair(records: Iterable[Record], first: str, second: str) -> tuple[list[Record], list[Record]]:
+def find_pair(
+    records: Iterable[Record], first: str, second: str, verify: VerifyJobs | None = None
+) -> tuple[list[Record], list[Record]]:
     """Find the finished records of two runs.
 
     Parameters
@@ -72,6 +80,8 @@ def find_pair(records: Iterable[Record], first: str, second: str) -> tuple[list[
         Records in any order.
     first, second : str
         See `find_records`. If only one is `best:TASK`, the best run is searched on the data and split of the other.
+    verify : callable, optional
+        See `find_records`.
 
     Returns
     -------
@@ -85,12 +95,12 @@ def find_pair(records: Iterable[Record], first: str, second: str) -> tuple[list[
     """
     records = list(records)
     if first.startswith(BEST_PREFIX) == second.startswith(BEST_PREFIX):
-        return find_records(records, first), find_records(records, second)
+        return find_records(records, first, verify), find_records(records, second, verify)
     run = find_records(records, second if first.startswith(BEST_PREFIX) else first)
     candidates = [
         record for record in records if (record.data_digest, record.split) == (run[0].data_digest, run[0].split)
     ]
-    best = find_records(candidates, first if first.startswith(BEST_PREFIX) else second)
+    best = find_records(candidates, first if first.startswith(BEST_PREFIX) else second, verify)
     return (best, run) if first.startswith(BEST_PREFIX) else (run, best)
 
 
@@ -132,10 +142,10 @@ def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None
     return list({record.repetition: record for record in finished}.values())
 
 
-def _best_run_id(records: Sequence[Record], name: str) -> str:
-    """Return the run id with the highest mean score; of equal scores, the smallest."""
+def _best_run_id(records: Sequence[Record], name: str, verify: VerifyJobs | None) -> str:
+    """Return the run id with the highest mean score, without a problem; of equal scores, the smallest."""
     get_task(name)
-    runs: list[tuple[float, Record]] = []
+    runs: list[tuple[float, list[Record]]] = []
     datasets: dict[tuple[str, str, str], str] = {}
     for group in group_by_configuration(records, name):
         finished = finished_records(group)
@@ -143,13 +153,14 @@ def _best_run_id(records: Sequence[Record], name: str) -> str:
         key = (*_board_key(first), first.protocol)
         datasets[key] = min(datasets.get(key, first.dataset), first.dataset)
         if first.kind == "run" and score is not None and not any("uses_labels" in record.flags for record in group):
-            runs.append((score, first))
+            runs.append((score, finished))
     if not runs:
         raise InputError(f"no run of task {name} is finished; list the runs with: framelight leaderboard")
-    runs = [(score, run) for score, run in runs if run.protocol == "held-out"] or runs
-    best: dict[tuple[str, str], Record] = {}
-    for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1].group_id)):
-        best.setdefault(_board_key(run), run)
+    ordered_runs = [run for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1][0].group_id))]
+    best = _best_of_each_board([run for run in ordered_runs if run[0].protocol == "held-out"], verify)
+    best = best or _best_of_each_board([run for run in ordered_runs if run[0].protocol != "held-out"], verify)
+    if not best:
+        raise InputError(f"every run of task {name} was altered; list them with: framelight leaderboard --task {name}")
     if len(best) > 1:
         ordered = sorted(best.values(), key=lambda run: (datasets[(*_board_key(run), run.protocol)], *_board_key(run)))
         raise InputError(
@@ -158,6 +169,22 @@ def _best_run_id(records: Sequence[Record], name: str) -> str:
             + _format_candidates([next(r for r in records if r.group_id == run.group_id) for run in ordered])
         )
     return next(iter(best.values())).group_id
+
+
+def _best_of_each_board(
+    ordered_runs: Iterable[list[Record]], verify: VerifyJobs | None
+) -> dict[tuple[str, str], Record]:
+    """Return the first run of each board without a problem; the problems of those before it are logged."""
+    best: dict[tuple[str, str], Record] = {}
+    for run in ordered_runs:
+        if _board_key(run[0]) in best:
+            continue
+        problems = verify(run).problems if verify is not None else ()
+        for problem in problems:
+            logger.warning(f"left out: {problem}")
+        if not problems:
+            best[_board_key(run[0])] = run[0]
+    return best
 
 
 def _board_key(record: Record) -> tuple[str, str]:

@@ -167,6 +167,10 @@ class SignificanceCache:
         """Return the file of a finished job's statistics and its SHA-256; None if it is missing or damaged."""
         return next(iter(self._files.find([job])), None)
 
+    def refetch_statistics(self, job: Record) -> tuple[Path, str] | None:
+        """Download the statistics of a tracked job again; see `StatisticsFiles.refetch`."""
+        return self._files.refetch(job)
+
     def load(self, path: Path) -> JobStatistics:
         """Load a file of statistics, or return it from memory; raise FramelightError if it cannot be read."""
         return self._files.load(path)

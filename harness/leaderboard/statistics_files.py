@@ -95,6 +95,33 @@ class StatisticsFiles:
                 files.append(file)
         return files if len(files) == len(jobs) else []
 
+    def refetch(self, job: Record) -> tuple[Path, str] | None:
+        """Download the statistics of a tracked job again, because those at hand do not give its score.
+
+        Parameters
+        ----------
+        job : Record
+            The job.
+
+        Returns
+        -------
+        tuple of (Path, str) or None
+            The downloaded file and its SHA-256; None if the tracking server has none, and then an earlier download is
+            deleted.
+        """
+        path, file = self._store.fetched_statistics(job.job_id), None
+        with suppress(FramelightError, OSError):
+            if self._fetch is None:
+                return None
+            if self._fetch(job.job_id, STATISTICS, path):
+                file = (path, hashlib.sha256(path.read_bytes()).hexdigest()) if is_zipfile(path) else None
+            else:
+                path.unlink(missing_ok=True)
+        self._loaded.cache_clear()
+        if self._local_path(job.job_id) == path:
+            self._paths[job.job_id] = file
+        return file
+
     def load_aligned(self, files: Sequence[tuple[Path, str]], job: Record) -> list[SufficientStatistics] | None:
         """Load statistics for the metric of a job, with their units in the same order; None if units differ."""
         from harness.metrics.pooled_scores import score

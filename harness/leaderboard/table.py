@@ -169,7 +169,20 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
     notes += problems[:MAX_PROBLEMS] + (
         [f"{plural(more, 'more job')} with altered files; JSON has all"] if more > 0 else []
     )
-    return [*notes, *_few_units_note(rows)]
+    return [*notes, *_missing_statistics_note(rows), *_few_units_note(rows)]
+
+
+def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """Name the ranked rows whose scores nothing confirms."""
+    missing = [row.run_id for row in rows if row.has_statistics is False]
+    if not missing:
+        return []
+    more = f" and {len(missing) - MAX_PROBLEMS} more" if len(missing) > MAX_PROBLEMS else ""
+    scores, their = ("score", "its") if len(missing) == 1 else ("scores", "their")
+    return [
+        f"the {scores} of {', '.join(missing[:MAX_PROBLEMS])}{more} could not be verified: {their} statistics are "
+        "missing (mark n)"
+    ]
 
 
 def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:

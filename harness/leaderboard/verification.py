@@ -7,12 +7,11 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from harness.jobs.file_hashes import find_altered_files
-from harness.jobs.job import REVISION
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.significance import SignificanceCache
@@ -21,14 +20,15 @@ from harness.tracking import remote_job_files
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.json_cache import JsonCache
+from harness.utils.names import recipe_argument
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-9
 """Maximum difference of a recorded score and the one computed from its statistics, absolute or relative."""
-CACHE_VERSION = 1
-RELABELED = ("dataset", "expected_seeds", "backbone", "recipe")
+CACHE_VERSION = 2
+RELABELED = ("dataset", "expected_seeds", "expected_trainings", "backbone", "recipe")
 """Display labels that a later recipe with the same job may replace in the tracked record."""
 
 
@@ -88,17 +88,27 @@ class RunVerifier:
         folder = self._store.job(job.job_id)
         is_local = statistics is not None and statistics[0].parent == folder
         altered = find_altered_files(folder, self._full, {STATISTICS: statistics[1]} if statistics and is_local else {})
-        problems = [f"{_relative(folder / name, self._store)} was modified" for name in altered or ()]
-        if altered is None and job.code and folder.is_dir():  # a version that records the code writes hashes too
+        problems = [self._describe_altered_file(folder / name) for name in altered or ()]
+        if altered is None and folder.is_dir() and self._has_code(job):
             problems.append(f"{_relative(JobFolder(folder).hashes, self._store)} is missing")
-        elsewhere = not problems and self._is_made_elsewhere(job, folder)
-        if statistics is not None and not elsewhere:
-            problems += self._score_problems(job, *statistics)
+        verified = altered == [] and statistics is not None and not self._is_made_elsewhere(job, folder)
+        if statistics is not None and (differing := self._find_differing_score(job, *statistics)):
+            verified = False
+            problems += [] if self._is_score_of_tracked_run(job) else [differing]
         if self._full and self._is_own_database:
             problems += self._record_problems(job, folder)
         sentence = f"{'; '.join(problems)} (run {job.group_id}, seed {job.seed}); {rerun_hint(job)}"
-        verified = altered == [] and statistics is not None and not elsewhere
         return Verification(verified and not problems, (sentence,) if problems else ())
+
+    def _describe_altered_file(self, path: Path) -> str:
+        return f"{_relative(path, self._store)} {'was modified' if path.exists() else 'is missing'}"
+
+    def _has_code(self, job: Record) -> bool:
+        """Whether a version ran the job that records the code, and so writes hashes too."""
+        folder = JobFolder(self._store.job(job.job_id))
+        with suppress(FramelightError):
+            return bool(job.code or (folder.has_record() and folder.read_record().code))
+        return False
 
     def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
         """Whether another store logged the tracked record of a job that this store has run too, with other scores."""
@@ -108,33 +118,46 @@ class RunVerifier:
             return dict(JobFolder(folder).read_record().metrics) != dict(job.metrics)
         return False
 
-    def _score_problems(self, job: Record, path: Path, digest: str) -> Iterator[str]:
-        """Compare the recorded scores with those of the statistics, unless another arithmetic made them."""
-        if job.config.get("revision", REVISION) != REVISION:
-            return
+    def _find_differing_score(self, job: Record, path: Path, digest: str) -> str | None:
+        """Compare the recorded scores with those of statistics; say which one differs."""
         metrics = json.dumps([job.metric, dict(job.metrics)], sort_keys=True)
         key = f"{digest[:32]} {hashlib.sha256(metrics.encode()).hexdigest()[:32]}"
-        if key not in self._scores:
-            differing = self._differing_score(job, path)
-            if differing:
-                yield differing
-            else:
-                self._scores.set(key, True)
-
-    def _differing_score(self, job: Record, path: Path) -> str | None:
-        from harness.metrics.pooled_scores import score
-
-        try:
-            computed = score(self._significance.load(path)[1]).metrics
-        except FramelightError:
-            return None  # unreadable statistics are reported where intervals are computed
+        computed = None if key in self._scores else self._compute_scores(path)
+        if computed is None:
+            return None
         for name, value in {job.metric: job.metrics[job.metric], **job.metrics}.items():
             actual = computed.get(name)
             if name == job.metric and actual is None:
                 return f"{_relative(path, self._store)} is not about {name}"
             if actual is not None and not math.isclose(value, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
                 return f"the recorded {name} is {value:.3f}, but {_relative(path, self._store)} gives {actual:.3f}"
+        self._scores.set(key, True)
         return None
+
+    def _compute_scores(self, path: Path) -> Mapping[str, float] | None:
+        from harness.metrics.pooled_scores import score
+
+        with suppress(FramelightError):  # unreadable statistics are reported where intervals are computed
+            return score(self._significance.load(path)[1]).metrics
+        return None
+
+    def _is_score_of_tracked_run(self, job: Record) -> bool:
+        """Whether the server has statistics of the tracked run that give its scores, or none at all.
+
+        Those at hand may be of another run of the job: this store's own, or downloaded before the job was run again.
+        """
+        if self._is_own_database:
+            return False
+        fetched = self._store.fetched_statistics(job.job_id)
+        is_local = JobFolder(self._store.job(job.job_id)).statistics.is_file()
+        with suppress(OSError):
+            digest = hashlib.sha256(fetched.read_bytes()).hexdigest()
+            if is_local and self._find_differing_score(job, fetched, digest) is None:
+                return True
+        refetched = self._significance.refetch_statistics(job)
+        if refetched is None:
+            return not is_local
+        return self._find_differing_score(job, *refetched) is None
 
     def _record_problems(self, job: Record, folder: Path) -> Iterator[str]:
         """Compare the tracked record with the one in the store."""
@@ -155,7 +178,7 @@ class RunVerifier:
 
 def rerun_hint(job: Record) -> str:
     """How to make a job anew, for messages."""
-    return f"run its recipe again: framelight run {job.recipe or 'RECIPE'} --data DIR --force"
+    return f"run its recipe again: framelight run {recipe_argument(job.recipe)} --data DIR --force"
 
 
 def _relative(path: Path, store: Store) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from harness.jobs.file_hashes import find_altered_files
+from harness.jobs.file_hashes import describe_alteration, find_altered_files
 from harness.jobs.job import Job
-from harness.jobs.job_folder import JobFolder
+from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
 from harness.runner.prepared_inputs import PreparedInputs
@@ -266,8 +266,12 @@ def _is_finished(job: Job) -> bool:
     if not files.has_record():
         return False
     altered = find_altered_files(job.folder)
+    if altered is None:  # only a version that did not record the code wrote no hashes
+        record = files.read_record()
+        has_statistics = files.statistics.is_file() or record.status != "finished"
+        altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])
     if altered:
-        logger.warning(f"{job.folder / altered[0]} was modified since the job finished; running the job again")
+        logger.warning(f"{describe_alteration(job.folder / altered[0], 'the job finished')}; running the job again")
     elif all(map(is_zipfile, files.arrays)):
         return True
     _delete_outputs(job)
@@ -280,7 +284,7 @@ def _are_predictions_intact(job: Job) -> bool:
         return False
     altered = find_altered_files(job.predictions, full=True)
     if altered:
-        logger.warning(f"{job.predictions / altered[0]} was modified since the training; training again")
+        logger.warning(f"{describe_alteration(job.predictions / altered[0], 'the training')}; training again")
         shutil.rmtree(job.predictions, ignore_errors=True)
     return not altered
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from harness.tracking.location import Location
 from harness.tracking.records import Record
-from harness.tracking.serialization import JOB_TAG, RunTags, record_from_tags
+from harness.tracking.serialization import RunTags, record_from_tags, record_of_job
 from harness.utils.escaping import escape_text
 
 logger = logging.getLogger(__name__)
@@ -117,9 +117,7 @@ def warn_unreadable(faults: Sequence[str], what: str) -> None:
 
 
 def finished_job_ids(location: Location, fetch_runs: FetchRuns) -> set[str]:
-    """Return the ids of all finished and pruned jobs at a location."""
-    return {
-        tags[JOB_TAG]
-        for _, status, tags in read_runs(location, fetch_runs)
-        if status in ("FINISHED", "KILLED") and isinstance(tags.get(JOB_TAG), str)
-    }
+    """Return the ids of all finished and pruned jobs at a location whose records can be read."""
+    runs = read_runs(location, fetch_runs)
+    records = [record_of_job(tags) for _, status, tags in runs if status in ("FINISHED", "KILLED")]
+    return {record.job_id for record in records if record is not None}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.tracking.location import Location
-from harness.tracking.serialization import JOB_TAG
-from harness.utils.names import is_id
+from harness.tracking.record_json import to_json
+from harness.tracking.serialization import RunTags, record_of_job
 
 if TYPE_CHECKING:
     from harness.tracking.tracker import Tracker
@@ -33,9 +33,16 @@ class RemoteJobFiles:
             from harness.tracking.tracker import Tracker
 
             self._tracker = Tracker(self._location, reading_only=True)
-            self._runs = {
-                tags[JOB_TAG]: run
-                for run, status, tags in self._tracker.tagged_runs()
-                if status == "FINISHED" and is_id(tags.get(JOB_TAG))
-            }
+            self._runs = _choose_runs(self._tracker.tagged_runs())
         return job_id in self._runs and self._tracker.download_file(self._runs[job_id], name, path)
+
+
+def _choose_runs(runs: RunTags) -> dict[str, str]:
+    """Return the run of each finished job; of several, the one whose record the leaderboard shows."""
+    chosen: dict[str, tuple[str, str]] = {}
+    for run, status, tags in runs:
+        record = record_of_job(tags) if status == "FINISHED" else None
+        if record is not None:
+            candidate = (to_json(record), run)
+            chosen[record.job_id] = min(chosen.get(record.job_id, candidate), candidate)
+    return {job_id: run for job_id, (_, run) in chosen.items()}

@@ -84,6 +84,15 @@ def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
     return parse("".join(pieces))
 
 
+def record_of_job(run_tags: Mapping[str, Any]) -> Record | None:
+    """Parse the light record of a run; None if it cannot be read, or is of another job than the run's tag says."""
+    try:
+        record = record_from_tags(run_tags)
+    except ValueError:
+        return None
+    return record if record is not None and record.job_id == run_tags.get(JOB_TAG) else None
+
+
 def params(record: Record) -> dict[str, str]:
     """Return the params to filter and compare by in the MLflow UI; nested settings have dotted names."""
     names = (

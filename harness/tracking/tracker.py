@@ -208,8 +208,9 @@ class Tracker:
         with self._guard(), lock_location(self.location):
             # a store that was moved has more than one experiment
             earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'", everywhere=True)
-            finished = [run.info.run_id for run in earlier if run.info.status == "FINISHED"]
-            if finished and not replace and not (computed and all(map(self._is_ours, earlier))):
+            readable = [run for run in earlier if serialization.record_of_job(run.data.tags) is not None]
+            finished = [run.info.run_id for run in readable if run.info.status == "FINISHED"]
+            if finished and not replace and not (computed and all(map(self._is_ours, readable))):
                 return finished[0]
             run_id = self._create_run(record, folder, parent)
             for run in earlier:

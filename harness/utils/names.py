@@ -30,6 +30,17 @@ def is_id(value: Any) -> bool:
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
+def recipe_argument(recipe: str) -> str:
+    """Return the name of a recipe for a command that a message suggests, or `RECIPE` if it is not an id.
+
+    Examples
+    --------
+    >>> recipe_argument("quickstart"), recipe_argument("x; touch y"), recipe_argument("")
+    ('quickstart', 'RECIPE', 'RECIPE')
+    """
+    return recipe if is_id(recipe) else "RECIPE"
+
+
 def is_file_name(value: Any) -> bool:
     """Return whether a value is a name of one file or folder, in any script, that is not hidden.
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from harness.jobs.file_hashes import find_altered_files, write_hashes
+from harness.jobs.file_hashes import describe_alteration, find_altered_files, write_hashes
 from harness.jobs.job_folder import JobFolder
 from harness.utils.files import sha256
 from tests.helpers.hostile_records import DEEP
@@ -64,9 +64,10 @@ def test_an_altered_file_stays_altered_when_another_one_was_touched(folder):
     assert find_altered_files(folder) == find_altered_files(folder) == ["record.json"]
 
 
-def test_missing_files_are_not_altered_ones(folder):
+def test_missing_files_are_found(folder):
     (folder / "reported.npz").unlink()
-    assert find_altered_files(folder, full=True) == []
+    assert find_altered_files(folder) == find_altered_files(folder, full=True) == ["reported.npz"]
+    assert describe_alteration(folder / "reported.npz", "the training") == f"{folder / 'reported.npz'} is missing"
 
 
 def test_a_folder_of_an_earlier_version_cannot_be_compared(tmp_path):

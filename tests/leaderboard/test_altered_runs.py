@@ -17,8 +17,6 @@ from harness.leaderboard.boards import board_rows, format_causal, format_leaderb
 from harness.leaderboard.finished_run import find_finished_run
 from harness.leaderboard.run_summary import summarize_run
 from harness.leaderboard.run_summary_text import format_run
-from harness.leaderboard.significance import SignificanceCache
-from harness.leaderboard.verification import RunVerifier
 from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
 from harness.tracking.record_json import from_json, to_json
@@ -125,7 +123,53 @@ def test_a_score_that_its_statistics_do_not_give_is_not_ranked(store):
     assert row.rank is None and "the recorded P_EXPR is 0.999" in row.problems[0]
     assert f"artifacts/jobs/{record.job_id}/statistics.npz gives {record.metrics['P_EXPR']:.3f}" in row.problems[0]
     with pytest.raises(FramelightError, match=r"the recorded P_EXPR is 0\.999"):
+        find_finished_run(tracked_records(store), record.group_id, None, store)
+
+
+def test_the_best_run_is_never_an_altered_one(store, logged):
+    record, other = record_of(store), record_of(store, "scores")
+    planted_record(store, record, metrics={**record.metrics, "P_EXPR": 0.999})
+    best = [row.run_id for row in board_rows(store, "expr") if row.kind == "run" and row.rank is not None][0]
+    assert best != record.group_id
+    assert find_finished_run(tracked_records(store), "best:expr", None, store).record.group_id == best
+    assert find_run("best:expr", store).record.group_id == best
+    assert summarize_run(store, "best:expr").records[0].group_id == best
+    assert any("left out: the recorded P_EXPR is 0.999" in line for line in logged)
+    planted_record(store, other, metrics={**other.metrics, "P_EXPR": 0.999})
+    with pytest.raises(FramelightError, match="every run of task expr was altered"):
         find_finished_run(tracked_records(store), "best:expr", None, store)
+
+
+def test_a_revision_of_an_earlier_version_is_no_excuse(store):
+    record = record_of(store)
+    config = {**record.config, "revision": 2}
+    planted_record(store, record, metrics={**record.metrics, "P_EXPR": 0.99}, config=config)
+    row = row_of(store, record)
+    assert row.rank is None and not row.verified and "the recorded P_EXPR is 0.990" in row.problems[0]
+
+
+@pytest.mark.parametrize("name", ["statistics.npz", "reported.npz", "hashes.json"])
+def test_a_missing_file_is_named_and_made_again(store, small_set, recipe_file, name):
+    record = record_of(store)
+    path = store.job(record.job_id) / name
+    path.unlink()
+    planted_record(store, record, metrics={**record.metrics, "P_EXPR": 0.99})
+    row = row_of(store, record)
+    assert (
+        row.rank is None and not row.verified and f"artifacts/jobs/{record.job_id}/{name} is missing" in row.problems[0]
+    )
+    with captured_logs() as logged:
+        result = run(recipe_file, small_set, store, jobs=1)
+    assert result.computed == 1 and any(f"{path} is missing; running the job again" in line for line in logged)
+    row = row_of(store, record)
+    assert row.problems == [] and row.verified and row.value == record.metrics["P_EXPR"]
+
+
+def test_a_job_of_an_earlier_version_stays_finished(store, small_set, recipe_file):
+    files = JobFolder(store.job(record_of(store).job_id))
+    files.hashes.unlink()
+    files.write_record(dataclasses.replace(files.read_record(), code={}))
+    assert run(recipe_file, small_set, store, jobs=1).computed == 0
 
 
 def test_a_tracked_record_that_is_not_the_stored_one_is_found_before_it_is_published(store):
@@ -135,19 +179,23 @@ def test_a_tracked_record_that_is_not_the_stored_one_is_found_before_it_is_publi
     assert "differs from" in row_of(store, record, verify_all=True).problems[0]
 
 
-def test_a_record_that_another_store_logged_is_not_compared_with_these_files(store, tmp_path):
-    """Stores that share a database may run the same job, with scores that differ by processor."""
+def test_another_recipe_may_replace_the_labels_of_a_tracked_record(store):
     record = record_of(store)
-    other = dataclasses.replace(record, metrics={**record.metrics, "P_EXPR": record.metrics["P_EXPR"] + 0.001})
-    shared = dataclasses.replace(store, tracking_uri=f"sqlite:///{tmp_path / 'shared.db'}")
-    for verifying, problems in ((shared, 0), (store, 1)):
-        verification = RunVerifier(verifying, SignificanceCache(verifying)).verify([other])
-        assert not verification.verified and len(verification.problems) == problems
+    planted_record(store, record, recipe="other", expected_seeds=(0, 1), expected_trainings=(0, 1), dataset="other")
+    assert row_of(store, record, verify_all=True).problems == []
+
+
+def test_the_advice_is_no_command_of_a_stranger(store):
+    record = record_of(store)
+    planted_record(store, record, recipe="small; touch planted", metrics={**record.metrics, "P_EXPR": 0.999})
+    assert row_of(store, record).problems[0].endswith("framelight run RECIPE --data DIR --force")
 
 
 def test_stores_of_earlier_versions_are_read_and_not_verified(store):
     for path in store.jobs.iterdir():
-        JobFolder(path).hashes.unlink()
+        files = JobFolder(path)
+        files.hashes.unlink()
+        files.write_record(dataclasses.replace(files.read_record(), code={}))
     for record in tracked_records(store):
         planted_record(store, record, code={})
     rows = board_rows(store)

@@ -113,6 +113,17 @@ def test_no_ties_without_statistics(store):
     assert listed[1].ci_method is None
 
 
+def test_a_leader_without_statistics_is_marked_and_removes_no_test(store):
+    mine, poor = keep(store, "mine", 0.6), keep(store, "poor", 0.2)
+    tests = [(row.tied_with_best, row.p_value, row.untested) for row in board(store, mine, poor)]
+    listed = board(store, [record(group="stranger", value=0.99)], mine, poor)
+    assert [(row.run_id, row.rank, row.untested) for row in listed][0] == ("stranger", 1, True)
+    assert listed[0].tied_with_best is listed[0].p_value is None
+    assert [(row.tied_with_best, row.p_value, row.untested) for row in listed[1:]] == tests and tests[1][0] is False
+    text = " ".join(render(listed).split())
+    assert "1 n" in text and "the score of stranger could not be verified: its statistics are missing" in text
+
+
 def test_run_alone_is_tied_with_itself(store):
     assert board(store, keep(store, "a", 0.6))[0].tied_with_best is True
 

@@ -9,6 +9,7 @@ import pytest
 from harness.tracking import locate, open_tracker, tracked_records
 from harness.tracking.mlflow_api import MlflowClient
 from harness.tracking.reader import query_tagged_runs
+from harness.tracking.record_json import to_json
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 from tests.helpers.records import record
@@ -81,6 +82,17 @@ def test_records_come_back_light_and_both_ways_of_reading_agree(store):
     assert len(killed) == 1
     _, [failed] = runs_of(store, "attributes.status = 'FAILED'")
     assert failed.data.tags["mlflow.note.content"] == "out of memory at epoch 3"
+
+
+@pytest.mark.parametrize("text", ["{}", to_json(record(group="e" * 12))])
+def test_a_job_with_an_unreadable_or_foreign_record_is_sent(store, text):
+    tracker = open_tracker(Store(store))
+    planted = tracker.log_record(record(), None, tracker.start_study("r", "s"))
+    with sqlite3.connect(store / "mlflow.db") as database:
+        database.execute("UPDATE tags SET value = ? WHERE run_uuid = ? AND key = 'framelight.record'", (text, planted))
+    assert tracker.finished_job_ids() == set()
+    assert tracker.log_record(record(), None, tracker.start_study("r", "s")) != planted
+    assert tracker.finished_job_ids() == {record().job_id}
 
 
 def test_unknown_database_schema_is_read_by_mlflow(tmp_path):

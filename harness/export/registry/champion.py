@@ -44,6 +44,8 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
         return f"its protocol, {this_row.protocol}, selects on the labels that it is scored on"
     if this_row.rank is None:
         return "its run is not ranked on its leaderboard"
+    if this_row.has_statistics is False:
+        return "its score could not be verified, because its statistics are missing"
     others = [
         row for row in rows if board_key(row) == board_key(this_row) and row.rank is not None and row is not this_row
     ]
