@@ -150,20 +150,18 @@ def _format_thresholds(records: Sequence[Record], width: int) -> Iterator[str]:
 
 def _format_metrics(summary: RunSummary, width: int) -> str:
     unit = summary.records[0].unit
-    rows = [("metric", "value", "corrected", "95% CI", "")]
+    few = {metric.few_units for metric in summary.metrics} - {None}
+    rows = [("metric", "value", "corrected", "95% CI", f"{unit}s" if few else "")]
     for metric in summary.metrics:
         low, high, corrected = metric.interval.low, metric.interval.high, metric.interval.corrected
-        remarks = [
-            *(["undefined, counts as 0"] if metric.undefined else []),
-            *([f"labels from {metric.few_units:.1f} effective {unit}s"] if metric.few_units is not None else []),
-        ]
+        number = [] if metric.few_units is None else [f"{metric.few_units:.1f}"]
         rows.append(
             (
                 metric.name,
                 f"{metric.value:.3f}",
                 "-" if corrected is None else f"{corrected:.3f}",
                 "-" if low is None or high is None else f"{low:.3f} to {high:.3f}",
-                "; ".join(remarks),
+                " ".join([*number, *("u" if metric.undefined else "")]),
             )
         )
     repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
@@ -172,6 +170,8 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
         "scores on the reported split",
         f"corrected: for the bias of few {unit}s",
         f"95% CI: jackknife over {over}",
+        *([f"{unit}s: effective number with labels of the class, if few"] if few else []),
+        *(["u: undefined, counts as 0"] if any(metric.undefined for metric in summary.metrics) else []),
     ]
     return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 4}))
 

@@ -1,6 +1,7 @@
 """The commands of the pages that run in seconds, on a store with finished runs."""
 
 import json
+import shutil
 
 import pytest
 
@@ -21,6 +22,12 @@ def quick_commands():
     return [pytest.param(words, id=" ".join(words)) for words in found.values() if "--cost" not in words]
 
 
+@pytest.fixture(scope="module")
+def store(finished, tmp_path_factory):
+    """A copy, because `leaderboard --causal` adds to the store."""
+    return shutil.copytree(finished[0], tmp_path_factory.mktemp("pages") / "store")
+
+
 @pytest.fixture
 def run_id(finished):
     """A baseline of expressions, which can be compared with the best run."""
@@ -29,9 +36,9 @@ def run_id(finished):
 
 
 @pytest.mark.parametrize("words", quick_commands())
-def test_quick_commands_run(words, finished, small_set, run_id, tmp_path, monkeypatch, capsys):
+def test_quick_commands_run(words, store, small_set, run_id, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FRAMELIGHT_STORE", str(finished[0]))
+    monkeypatch.setenv("FRAMELIGHT_STORE", str(store))
     code = main([{"DIR": str(small_set), "RUN": run_id}.get(word, word) for word in words[1:]])
     printed = capsys.readouterr()
     assert code == 0, printed.err

@@ -53,7 +53,7 @@ def test_crops_give_the_predictions_of_the_runs(readers, crops, tmp_path, capsys
         smoothed = smooth(fill_gaps(frames, outputs, frames[-1]), run["kernel"], run["radius"])
         assert numbers(tmp_path / "out", *columns) == pytest.approx(smoothed, abs=1e-5)
     said = capsys.readouterr()
-    assert f"{len(written)} frames, 1 face, in {found.sum()} of them" in said.out
+    assert f"{len(written)} frames, 1 face, found in {found.sum()} frames" in said.out
     assert "frames per second\n" in said.out, "frames without a crop were not read before"
     assert "taken as face crops; use --detect to detect faces in them" in said.err
 

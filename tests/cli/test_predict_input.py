@@ -138,7 +138,7 @@ def test_faces_of_each_image_in_a_folder(read, tmp_path):
         people = [(who, 100 + 160 * who, 100, 112) for who in range(faces)]
         Image.fromarray(face_scenes.frame(360, 200, people)).save(folder / f"photo{'abcde'[number]}.png")
     code, printed, _ = read(folder, crops=False)
-    assert code == 0 and "5 frames, 5 faces, in 4 of them" in printed
+    assert code == 0 and "5 frames, 5 faces, found in 4 frames" in printed
     assert [(row["frame"], row["face"]) for row in rows(tmp_path / "out")] == [
         ("1", "1"),
         ("2", "1"),

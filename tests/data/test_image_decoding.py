@@ -123,19 +123,19 @@ def test_large_png_is_refused_and_the_largest_is_read(tmp_path, monkeypatch):
 
 
 def test_thumbnail_of_a_large_image_is_not_decoded(tmp_path, monkeypatch, picture):
-    from harness.data.near_duplicates import _read_thumbnail
+    from harness.data.image_hashes import hash_images
 
     path = saved(tmp_path / "a.png", Image.fromarray(picture))
-    assert _read_thumbnail(path) is not None
+    assert hash_images([path]).shows.all()
     monkeypatch.setattr("harness.data.image_decoding.MAX_PIXELS", 100)
-    assert _read_thumbnail(path) is None
+    assert not hash_images([path]).shows.any()
 
 
 def test_pipe_among_the_crops_is_named(tmp_path, picture):
     """It would be waited for, by the check, the digests and the decoder."""
     from harness.data.fingerprint import dataset_digest
     from harness.data.image_files import image_fault
-    from harness.data.near_duplicates import _read_thumbnail
+    from harness.data.image_hashes import hash_images
     from harness.utils.errors import InputError
     from harness.video.source import open_source
 
@@ -144,7 +144,7 @@ def test_pipe_among_the_crops_is_named(tmp_path, picture):
     os.mkfifo(pipe)
     with pytest.raises(CorruptImageError, match="not a regular file"):
         decode_image(pipe)
-    assert "not a regular file" in image_fault(pipe) and _read_thumbnail(pipe) is None
+    assert "not a regular file" in image_fault(pipe) and not hash_images([pipe]).shows.any()
     with pytest.raises(InputError, match="not a regular file"):
         open_source(str(pipe.parent))
     from harness.data.affwild2 import CropFolders

@@ -251,7 +251,8 @@ def test_records_with_another_spelling_of_themselves_are_read(tmp_path):
     assert from_json(to_json(one)).metrics == from_json(to_json(one, indent=1)).metrics == {"P_EXPR": 1, "accuracy": 0}
 
 
-def test_every_mutation_ends_with_a_board_or_one_message(tmp_path, capsys):
+@pytest.mark.parametrize("count, seed", [(60, 15), pytest.param(200, 16, marks=pytest.mark.slow)])
+def test_every_mutation_ends_with_a_board_or_one_message(tmp_path, capsys, count, seed):
     store = tmp_path / "home" / "store"
     jobs = [*keep(store, "aaaa", 0.6), *keep(store, "bbbb", 0.5)]
     base = keep(
@@ -267,7 +268,7 @@ def test_every_mutation_ends_with_a_board_or_one_message(tmp_path, capsys):
     )[0]
     before = outside(tmp_path)
     failures = []
-    for number, (what, values) in enumerate(mutations(document(base), 200, seed=15)):
+    for number, (what, values) in enumerate(mutations(document(base), count, seed=seed)):
         put(store, jobs, tagged("strange", values))
         views = [*VIEWS[:4], VIEWS[4 + number % (len(VIEWS) - 4)], ("show", CONFIGURATION.group_id)]
         for arguments in views:
