@@ -34,9 +34,8 @@ def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frame = pd.DataFrame(
-        [row.as_dict() for row in rows], columns=[*FIELDS, "untested", "verified", "problems", "code", "metrics"]
-    )
+    more = ("untested", "has_statistics", "verified", "problems", "code", "metrics")
+    frame = pd.DataFrame([row.as_dict() for row in rows], columns=[*FIELDS, *more])
     return frame.astype({"rank": "Int64", "tied_with_best": "boolean"})
 
 

@@ -239,7 +239,7 @@ def test_modified_model_is_not_exported(readers, best, tmp_path, capsys):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     model = store / best.folder.relative_to(readers) / "head.safetensors"
     model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\1")
-    assert "head.safetensors" in refused(capsys, store, "best:expr", tmp_path / "out", code=1)
+    assert "head.safetensors" in refused(capsys, store, best.record.group_id, tmp_path / "out", code=1)
 
 
 @pytest.mark.slow
