@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.code_differences import differing_code
-from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
+from harness.leaderboard.comparison_result import ComparedRuns, InfluentialUnit, MetricComparison
+from harness.leaderboard.comparison_text import format_comparison
 from harness.leaderboard.repetitions import pair_jobs, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.multiple_tests import holm_bonferroni
@@ -20,6 +22,14 @@ from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking.records import FLAGS, Record
 from harness.utils.errors import InputError
 from harness.utils.hashing import flatten
+
+
+@dataclass(frozen=True)
+class Comparison(ComparedRuns):
+    """Comparison of two runs, which prints as text; see `ComparedRuns` for its attributes."""
+
+    def __str__(self) -> str:
+        return format_comparison(self)
 
 
 def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.leaderboard.comparison_result import Comparison, MetricComparison
+from harness.leaderboard.comparison_result import ComparedRuns, MetricComparison
 from harness.leaderboard.comparison_text import verdict
 from harness.leaderboard.row_types import LeaderboardRow
 
 
-def to_json(comparison: Comparison) -> str:
+def to_json(comparison: ComparedRuns) -> str:
     """Format the comparison as JSON."""
     return json.dumps(
         {

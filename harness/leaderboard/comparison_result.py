@@ -57,8 +57,8 @@ class InfluentialUnit:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Comparison of two runs.
+class ComparedRuns:
+    """Comparison of two runs, as data.
 
     Attributes
     ----------
@@ -101,8 +101,3 @@ class Comparison:
     def detectable(self) -> float | None:
         """The minimum difference that the test detects with 80% power; None if there are too few units for any."""
         return self.metric.paired.detectable
-
-    def __str__(self) -> str:
-        from harness.leaderboard.comparison_text import format_comparison
-
-        return format_comparison(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.leaderboard.comparison_result import Comparison, InfluentialUnit, MetricComparison
+from harness.leaderboard.comparison_result import ComparedRuns, InfluentialUnit, MetricComparison
 from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.table import TITLES
@@ -19,12 +19,12 @@ MAX_SETTINGS_SHOWN = 6
 """Differing settings shown as text; JSON has all."""
 
 
-def format_comparison(comparison: Comparison, width: int = WIDTH) -> str:
+def format_comparison(comparison: ComparedRuns, width: int = WIDTH) -> str:
     """Format the comparison as text, with the verdict and the notes at the end.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : ComparedRuns
         The comparison.
     width : int, default=100
         Characters to which lines of text are wrapped; tables are not.
@@ -52,7 +52,7 @@ def _wrap_lines(lines: Sequence[str], width: int) -> str:
     return "\n".join(line if len(line) <= width else wrap_sentence(line, width) for line in lines)
 
 
-def verdict(comparison: Comparison) -> str:
+def verdict(comparison: ComparedRuns) -> str:
     """State which run is better, or that the difference is not significant, and how certain that is."""
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:
@@ -70,7 +70,7 @@ def verdict(comparison: Comparison) -> str:
     return f"No significant difference in {name} (p = {_format_p_value(test.p)}). {power}"
 
 
-def _title_phrases(comparison: Comparison) -> list[str]:
+def _title_phrases(comparison: ComparedRuns) -> list[str]:
     row, equal = comparison.first, all(first == second for first, second in comparison.seeds)
     pairs = [str(first) if equal else f"{first} vs. {second}" for first, second in comparison.seeds]
     seeds = f"seed{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}"
@@ -86,7 +86,7 @@ def _format_run(name: str, row: LeaderboardRow) -> str:
     return f"{name}  {row.run_id}  {', '.join(words)}"
 
 
-def _format_differing_settings(comparison: Comparison) -> list[str]:
+def _format_differing_settings(comparison: ComparedRuns) -> list[str]:
     settings = [
         f"{name} {_format_value(first)} / {_format_value(second)}"
         for name, (first, second) in comparison.differing.items()
@@ -102,7 +102,7 @@ def _format_value(value: Any) -> str:
     return "-" if value in (None, "") else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _format_table(comparison: Comparison, width: int) -> str:
+def _format_table(comparison: ComparedRuns, width: int) -> str:
     lines = [["", "A", "B", "A - B", "95% CI", "p-value", ""]]
     for part in (comparison.metric, *comparison.parts):
         is_significant_part = part is not comparison.metric and part.p_adjusted <= SIGNIFICANCE_LEVEL
@@ -139,7 +139,7 @@ def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
     return any(mark in line[-1] for line in lines)
 
 
-def _format_influential_units(comparison: Comparison, width: int) -> str:
+def _format_influential_units(comparison: ComparedRuns, width: int) -> str:
     """Format the units with most influence in favor of each run, with the scores of both runs on each of them."""
     noun, unit_score = comparison.first.unit, comparison.unit_score
     headings = ["effect", *(["A", "B"] if unit_score else [])]
