@@ -265,7 +265,7 @@ def test_damaged_predictions_of_the_run_are_named(submit, store, tmp_path, size)
         path.unlink()
         path.write_bytes(content)
     code, _, said = submit("best:expr", "--split", "validation", store=copied)
-    assert code == 1 and "reported.npz was modified" in said and not (tmp_path / "out").exists()
+    assert code == 2 and "reported.npz was modified" in said and not (tmp_path / "out").exists()
 
 
 def test_missing_model_is_rejected(submit, store, tmp_path):
