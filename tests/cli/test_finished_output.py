@@ -145,6 +145,7 @@ def test_killed_data_set_is_completed_by_the_same_command(tmp_path, capsys):
     assert capsys.readouterr().err.count("is not empty") == 2
 
 
+@pytest.mark.slow
 def test_killed_training_gets_its_report_by_the_same_command(drawn, table, trained, tmp_path):
     """Killed between the entry and its report: curves and figures are there in the end, the work folder is not."""
     from tests.helpers.backbone_recipes import entry_of, require_whole_run

@@ -46,7 +46,7 @@ def assert_same(network, path):
         pytest.param("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT, marks=pytest.mark.slow),
         ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
         pytest.param("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN, marks=pytest.mark.slow),
-        ("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET),
+        pytest.param("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET, marks=pytest.mark.slow),
         pytest.param("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET, marks=pytest.mark.slow),
         pytest.param("timm==0.9.16", "vit_8.pt", 224, "timm:vit_tiny_patch16_224", AFFECTNET, marks=pytest.mark.slow),
         pytest.param(
