@@ -8,7 +8,7 @@ MINUTES: dict[str, float | None] = {
     "abaw3_tables": None,
     "abaw3_va": None,
     "abaw4_mtl": None,
-    "quickstart": None,
+    "quickstart": 4.1,
     "real_faces": None,
     "table_au": None,
     "table_expr": None,
