@@ -108,6 +108,6 @@ def describe_code(code: Mapping[str, Any]) -> str:
         f"framelight {code.get('version') or '(not installed)'}",
         *([f"commit {commit}{' with changes' if code.get('dirty') else ''}"] if commit else []),
         *(f"{package} {code.get(package)}" for package in ("harness", "backbones")),
-        f"recipe {recipe}{' (runs code of its own)' if runs_code else ''}",
+        f"recipe {recipe}{' (defines functions or runs code)' if runs_code else ''}",
     ]
     return ", ".join(parts)

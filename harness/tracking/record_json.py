@@ -1,4 +1,4 @@
-"""Read and write records as JSON documents, whoever may have written them."""
+"""Read and write records as JSON documents, including documents from untrusted sources."""
 
 from __future__ import annotations
 

@@ -80,6 +80,6 @@ def test_recorded_code_is_described():
     assert describe_code({}) == "not recorded (made by an earlier version)"
     assert describe_code({**PATCHED, "dirty": True}) == (
         "framelight 0.2.0, commit cccccccccccc with changes, harness hhhhhhhhhhhh, backbones bbbbbbbbbbbb, "
-        "recipe pppppppppppp (runs code of its own)"
+        "recipe pppppppppppp (defines functions or runs code)"
     )
     assert "recipe passed as a Python object" in describe_code({**CODE, "recipe": ""})

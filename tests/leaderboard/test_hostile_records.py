@@ -49,7 +49,7 @@ def files(folder):
 
 
 def store_with(tmp_path, *foreign, seeds=(0,)):
-    """A store with two runs of its own and runs of others in its database."""
+    """A store with two local runs and foreign runs in its database."""
     store = tmp_path / "home" / "store"
     jobs = [*keep(store, "aaaa", 0.6, seeds=seeds), *keep(store, "bbbb", 0.5, seeds=seeds)]
     put(store, jobs, *foreign)

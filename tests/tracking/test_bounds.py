@@ -51,16 +51,17 @@ def send(handler, value):
     handler.wfile.write(body)
 
 
+def drip(handler, path):
+    handler.send_response(200)
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
 def test_server_that_drips_ends_at_the_deadline(tmp_path, monkeypatch):
     monkeypatch.setattr(bounded_client, "PING_SECONDS", 1.0)
-
-    def drip(handler, path):
-        handler.send_response(200)
-        handler.end_headers()
-        while True:
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
 
     began = time.monotonic()
     with serving(drip) as uri, pytest.raises(FramelightError, match=r"did not complete its answer within 1 s"):
@@ -72,20 +73,15 @@ def test_server_that_drips_after_the_first_answer_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(bounded_client, "CALL_SECONDS", 1.0)
     answered = []
 
-    def drip(handler, path):
+    def answer_once(handler, path):
         if not answered:
             answered.append(path)
             send(handler, {"experiments": [EXPERIMENT]})
             return
-        handler.send_response(200)
-        handler.end_headers()
-        while True:
-            handler.wfile.write(b" ")
-            handler.wfile.flush()
-            time.sleep(0.1)
+        drip(handler, path)
 
     began = time.monotonic()
-    with serving(drip) as uri, pytest.raises(FramelightError, match=r"did not complete its answer within 1 s"):
+    with serving(answer_once) as uri, pytest.raises(FramelightError, match=r"did not complete its answer within 1 s"):
         tracked_records(Store(tmp_path, uri))
     assert time.monotonic() - began < 15
 
