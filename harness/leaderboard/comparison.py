@@ -12,7 +12,7 @@ from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.code_differences import differing_code
 from harness.leaderboard.comparison_result import ComparedRuns, InfluentialUnit, MetricComparison
 from harness.leaderboard.comparison_text import format_comparison
-from harness.leaderboard.repetitions import pair_jobs, training_groups, training_indices
+from harness.leaderboard.repetitions import format_seeds, pair_seeds, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
@@ -23,6 +23,11 @@ from harness.tracking.records import FLAGS, Record
 from harness.utils.errors import InputError
 from harness.utils.hashing import flatten
 
+MAX_UNITS_SHOWN = 5
+"""Influential units shown for each run."""
+UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
+"""Score of a single unit; a mean over classes is not informative for a video that shows one class."""
+
 
 @dataclass(frozen=True)
 class Comparison(ComparedRuns):
@@ -30,41 +35,6 @@ class Comparison(ComparedRuns):
 
     def __str__(self) -> str:
         return format_comparison(self)
-
-
-def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
-    """Pair the records of two runs by seed and training of the backbone; see `pair_jobs`.
-
-    Parameters
-    ----------
-    first, second : sequence of Record
-        The finished seeds of each run. A single seed of each is paired even if the seeds differ.
-
-    Returns
-    -------
-    list of (Record, Record)
-        The seeds that both runs have.
-
-    Raises
-    ------
-    InputError
-        If both runs are the same, or have no seed in common.
-    """
-    if first[0].job_id == second[0].job_id and len(first) == len(second):
-        raise InputError(
-            f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
-            f"{first[0].group_id}-s0 {first[0].group_id}-s1"
-        )
-    if len(first) == len(second) == 1:
-        return [(first[0], second[0])]
-    pairs = pair_jobs(first, second)
-    if not pairs:
-        seeds = [f"{run[0].group_id} has {format_seeds([record.seed for record in run])}" for run in (first, second)]
-        raise InputError(
-            f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
-            "run one of them with the other's --set seeds=..."
-        )
-    return pairs
 
 
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
@@ -140,17 +110,6 @@ def check_same_rows(
                 f"{first.group_id} and {second.group_id} are not scored on the same rows of {first.unit} "
                 f"{units[mismatches[0]]}; one of them was scored on other crops or labels"
             )
-
-
-def format_seeds(seeds: Sequence[int]) -> str:
-    """Format seeds as `seed 0` or `seeds 0, 1`."""
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-MAX_UNITS_SHOWN = 5
-"""Influential units shown for each run."""
-UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
-"""Score of a single unit; a mean over classes is not informative for a video that shows one class."""
 
 
 def compare_records(

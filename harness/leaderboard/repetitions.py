@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from harness.tracking.records import Record
+from harness.utils.errors import InputError
 
 
 def repetition_order(record: Record) -> tuple[int, int, str]:
@@ -69,3 +70,43 @@ def training_groups(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
 def _training(pair: tuple[Record, Record]) -> tuple[int, int]:
     first, second = (repetition_order(record)[0] for record in pair)
     return first, second
+
+
+def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
+    """Pair the records of two runs by seed and training of the backbone; see `pair_jobs`.
+
+    Parameters
+    ----------
+    first, second : sequence of Record
+        The finished seeds of each run. A single seed of each is paired even if the seeds differ.
+
+    Returns
+    -------
+    list of (Record, Record)
+        The seeds that both runs have.
+
+    Raises
+    ------
+    InputError
+        If both runs are the same, or have no seed in common.
+    """
+    if first[0].job_id == second[0].job_id and len(first) == len(second):
+        raise InputError(
+            f"{first[0].group_id} would be compared with itself; name two runs, or two of its seeds as "
+            f"{first[0].group_id}-s0 {first[0].group_id}-s1"
+        )
+    if len(first) == len(second) == 1:
+        return [(first[0], second[0])]
+    pairs = pair_jobs(first, second)
+    if not pairs:
+        seeds = [f"{run[0].group_id} has {format_seeds([record.seed for record in run])}" for run in (first, second)]
+        raise InputError(
+            f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
+            "run one of them with the other's --set seeds=..."
+        )
+    return pairs
+
+
+def format_seeds(seeds: Sequence[int]) -> str:
+    """Format seeds as `seed 0` or `seeds 0, 1`."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

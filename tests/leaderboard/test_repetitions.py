@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from harness.leaderboard.comparison import compare_records, pair_seeds
+from harness.leaderboard.comparison import compare_records
 from harness.leaderboard.render import render
-from harness.leaderboard.repetitions import pair_jobs, training_groups, training_indices
+from harness.leaderboard.repetitions import pair_jobs, pair_seeds, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.runs import select_seed
 from harness.leaderboard.significance import SignificanceCache
