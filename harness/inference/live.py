@@ -19,8 +19,9 @@ from harness.inference.live_buffer import RowArrays, append_rows, pack_rows
 from harness.inference.live_smoothing import LiveRow, LiveSmoother
 from harness.inference.predict_files import write_files
 from harness.inference.predict_options import PredictOptions, check_options
-from harness.inference.predict_session import PredictSession, open_session
+from harness.inference.predict_session import Models, PredictSession, open_session
 from harness.inference.result import Outputs, PredictionResult
+from harness.inference.result_notes import result_notes
 from harness.smoothing.kernels import mean_lag
 from harness.utils.errors import InputError
 from harness.utils.output_dir import replace_output_dir
@@ -103,7 +104,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
         )
     with ExitStack() as context:
         source = context.enter_context(RealtimeSource(open_source(options.input, options.crops, options.seconds)))
-        session = open_session(options, source, live=True)
+        session = open_session(options, source, Models(options, source.frames, live=True))
         rate = source.rate or DEFAULT_RATE
         delays = tuple(_delay_lines(session, rate))
         for line in delays:
@@ -118,6 +119,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
             live.clear_status()
         live.append(last=True)
     result = live.result()
+    source.notes += result_notes(session, live.face_stage, result)
     files = write_files(options, result, session, options.out)
     return LiveSummary(
         result,
@@ -276,6 +278,7 @@ class _LiveSession:
                 chosen.radius,
                 chosen.thresholds,
                 reader.label,
+                reader.synthetic,
             )
             for reader, chosen, raw, smoothed in zip(
                 self.session.readers, self.session.filters, rows.raw, rows.smoothed
