@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SIDE = 112
 """Side of a crop in pixels, as in the data sets."""
+LIVE_TURN = 8
+"""Turn of the detector for the first frame in real time: it searches the whole frame for upright faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
 
@@ -81,7 +83,7 @@ class FaceStage(Protocol):
 class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
 
-    A frame that is shown for half a second or longer, or follows such a pause, is searched as thoroughly as a still
+    A frame that is shown for almost a second or longer, or follows such a pause, is searched as thoroughly as a still
     image: faces move far between two such frames, and the next may not show them.
 
     Parameters
@@ -91,14 +93,17 @@ class DetectAndTrack:
         Crops are cut with each of them.
     rate : float or None
         Frames per second; None if each frame is a separate image.
+    live : bool
+        Whether frames arrive in real time. The first one, too, is then searched in one pose alone: to search it
+        thoroughly takes as long as ten frames, which would be dropped.
     """
 
-    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
+    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
         from harness.video.faces.tracker import FaceTracker
 
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
         self.tracker, self._most = FaceTracker(rate), 0
-        self._last, self._seconds = 0, math.nan
+        self._last, self._seconds, self._first_turn = 0, math.nan, LIVE_TURN if live else 0
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame and cut their crops."""
@@ -110,7 +115,9 @@ class DetectAndTrack:
             appearance, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
             self._most = max(self._most, len(faces))
         else:
-            near = () if self._is_still(frame) else (self.tracker.expected_boxes(), self.tracker.turn)
+            near = (
+                () if self._is_still(frame) else (self.tracker.expected_boxes(), self._first_turn + self.tracker.turn)
+            )
             faces = self.detector(frame.pixels, *near)
             appearance = _appearance(frame.pixels, faces)
             time = FrameTime(frame.seconds, frame.duration)

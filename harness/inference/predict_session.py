@@ -60,9 +60,8 @@ class PredictSession:
         """Make a new face stage for the source."""
         if self.source.kind == "crops":
             return PrecroppedFaces(1)
-        return DetectAndTrack(
-            self.detector, self.margins, (self.source.rate or DEFAULT_RATE) if self.is_video else None
-        )
+        rate = (self.source.rate or DEFAULT_RATE) if self.is_video else None
+        return DetectAndTrack(self.detector, self.margins, rate, self.source.live)
 
 
 class Models:

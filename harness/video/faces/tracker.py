@@ -21,7 +21,7 @@ SEARCH_SECONDS = 0.5
 """An undetected face is searched at its expected position for this long."""
 
 HITS = 3
-STILL_SECONDS = 0.5
+STILL_SECONDS = 0.75
 """A track with fewer detections is considered a false detection, unless its frames were shown for `STILL_SECONDS`.
 Frames that are shown that long are like still images, in which one detection is a face."""
 

@@ -85,15 +85,22 @@ def test_every_face_is_found_wherever_it_is_in_a_slow_film():
     assert set(stage.confirmed_tracks()) == {number for faces in found for number in faces.ids.tolist()}
 
 
-def test_first_frame_of_a_usual_film_is_searched_as_before(monkeypatch):
+@pytest.mark.parametrize("live, turns", [(False, [0, 1, 2]), (True, [8, 9, 10])])
+def test_first_frame_of_a_usual_film_is_searched_thoroughly_unless_live(live, turns):
+    """That takes as long as ten frames, which would be dropped."""
     calls = []
 
     def detector(pixels, near=None, turn=None):
         calls.append((near is None, turn))
         return Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
-    stage = DetectAndTrack(detector, (), 25)
+    stage = DetectAndTrack(detector, (), 25, live)
     pixels = np.zeros((48, 64, 3), np.uint8)
     for frame in with_durations(Frame(number, number / 25, pixels) for number in range(1, 4)):
         stage(frame)
-    assert calls == [(False, 0), (False, 1), (False, 2)]
+    assert calls == [(False, turn) for turn in turns]
+
+
+def test_upright_face_is_found_in_the_first_live_frame():
+    frame = Frame(1, 0.0, face_scenes.frame(640, 360, [(0, 300, 150, 112)]))
+    assert len(DetectAndTrack(open_detector("haar"), (Margin(1.0),), 25, live=True)(frame).ids) == 1
