@@ -50,7 +50,7 @@ class FolderContents:
         parts += [plural(rest, "other")] if rest else []
         parts += [plural(len(self.folders), "folder")] if self.folders else []
         yield (
-            f"not read, as the name is not that of an image or a video: {', '.join(parts)} (the first: "
+            f"not read, by their names neither images nor videos: {', '.join(parts)} (the first: "
             f"'{(*self.others, *self.folders)[0]}')"
         )
 
