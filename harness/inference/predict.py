@@ -22,6 +22,7 @@ from harness.inference.result_notes import result_notes
 from harness.utils.finished_output import read_finished_note, request_hash
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
+from harness.video.faces.tracker import REVISION
 from harness.video.folder_contents import list_folder
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str,
         "files": content_hash([_file_version(file) for file in files]),
         "kind": session.source.kind,
         "seconds": options.seconds,
-        "detector": None if session.detector is None else session.detector.identity,
+        "detector": None if session.detector is None else f"{session.detector.identity}, tracker {REVISION}",
         "margins": [[margin.scale, margin.dx, margin.dy] for margin in session.margins],
         "runs": [reader.identity for reader in session.readers],
         "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in session.forwards],

@@ -47,7 +47,7 @@ class AnimationSource:
         try:
             self._image = Image.open(self._file, formats=FORMATS)
             require_size(path, *self._image.size)
-            self.frames: int | None = self._image.n_frames
+            self.frames: int | None = frame_count(self._image)
             self.rate: float | None = 1000 / self._milliseconds()
         except BaseException:
             self._file.close()
@@ -86,6 +86,11 @@ def animated_format(path: Path) -> str:
     """Return the format of an animated image, "" for a file that is none or cannot be read."""
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
-            return str(image.format) if getattr(image, "n_frames", 1) > 1 else ""
+            return str(image.format) if frame_count(image) > 1 else ""
     except Exception:  # reported when the image is decoded
         return ""
+
+
+def frame_count(image: Image.Image) -> int:
+    """Return the number of frames of an opened image."""
+    return int(getattr(image, "n_frames", 1))

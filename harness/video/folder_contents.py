@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.data.image_files import is_image_name
 from harness.utils.errors import InputError
 from harness.utils.text import plural
-from harness.video.video_files import VIDEO_SUFFIXES
+from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
 
 LITTER = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 """Names, in lower case, of files and folders that operating systems leave behind; hidden files are skipped, too."""
@@ -91,7 +91,7 @@ def _is_broken_link(entry: os.DirEntry[str]) -> bool:
 
 def is_video_name(name: str) -> bool:
     """Return whether a file name has the suffix of a video."""
-    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+    return Path(name).suffix.lower() in (*VIDEO_SUFFIXES, *OTHER_SUFFIXES)
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:
