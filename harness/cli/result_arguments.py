@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.cli.arguments import Commands
 
 PRECISIONS = ("float32", "float16", "int8")
-RUN_HELP = "a run id or its first characters, a job id, or best:TASK"
+RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@DATASET"
 
 
 def add_leaderboard(commands: Commands) -> None:
@@ -121,8 +121,8 @@ def add_predict(commands: Commands) -> None:
         required=True,
         dest="runs",
         metavar="RUN",
-        help="a run id or its first characters, best:TASK, the folder of an export, or models:/NAME@ALIAS; may be "
-        "repeated, for several tasks in one pass",
+        help="a run id or its first characters, best:TASK[@DATASET], the folder of an export, or models:/NAME@ALIAS; "
+        "may be repeated, for several tasks in one pass",
     )
     command.add_argument("--render", action="store_true", help="also write the annotated video")
     kind = command.add_mutually_exclusive_group()

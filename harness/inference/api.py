@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.finished_run import find_finished_run
-from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
+from harness.leaderboard.runs import BEST_PREFIX, format_dataset, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.inference.predict import PredictSummary
     from harness.inference.submission.write import Submission
 
+logger = logging.getLogger(__name__)
 
 MISSING = ("filled", "empty")
 FORMATS = ("challenge", "frames")
@@ -204,8 +206,13 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
-    if run.startswith(BEST_PREFIX):
-        records = records_of_dataset(records, dataset, store)
+    if run.startswith(BEST_PREFIX) and "@" not in run:
+        records = records_of_dataset(records, dataset, store) or records
     chosen = find_finished_run(records, run, seed, store)
+    if not records_of_dataset([chosen.record], dataset, store):
+        logger.warning(
+            f"run {chosen.record.group_id} was trained and scored on {format_dataset(chosen.record)}, from which the "
+            f"images or annotations of {data} differ"
+        )
     places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
     return writing.submit(chosen, dataset, split, format, places, out)
