@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -38,6 +39,28 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
     if plain or not sys.stdout.isatty():
         return FILE_WIDTH, False
     return min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH), True
+
+
+def table_width(plain: bool = False) -> int | None:
+    """Return the width of tables: `terminal_size`, or None, for no limit, in a file.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        See `terminal_size`.
+
+    Returns
+    -------
+    int or None
+    """
+    return None if plain or _is_regular_file(sys.stdout) else terminal_size()[0]
+
+
+def _is_regular_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):
+        return False
 
 
 class ConsoleHandler(logging.Handler):

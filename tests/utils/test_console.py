@@ -10,7 +10,7 @@ import pytest
 
 from backbones.engines.onnx_engine import suppress_exporter_output
 from backbones.quiet_loggers import quiet_loggers
-from harness.utils.console import console_logging, suppress_logging, terminal_size
+from harness.utils.console import console_logging, suppress_logging, table_width, terminal_size
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -87,6 +87,16 @@ def test_without_a_terminal_text_is_100_characters_wide(monkeypatch, tmp_path):
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
         assert terminal_size() == (100, False)
+        assert table_width() is None
+    assert table_width(plain=True) is None
+
+
+def test_a_table_in_a_pipe_is_100_characters_wide(monkeypatch):
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert table_width() == 100
+    os.close(read)
 
 
 def test_reader_that_closes_the_pipe_does_not_stop_the_work():
