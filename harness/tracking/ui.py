@@ -9,7 +9,7 @@ from harness.tracking.location import Location
 from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
-ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Environment variables of the server. Without job execution it has two processes instead of nine."""
 
 
