@@ -22,10 +22,10 @@ def available_processors() -> int:
     >>> 1 <= available_processors() <= os.cpu_count()
     True
     """
-    return max(1, min([_allowed_processors(), *(math.ceil(quota) for quota in _cpu_quotas())]))
+    return max(1, min([allowed_processors(), *(math.ceil(quota) for quota in _cpu_quotas())]))
 
 
-def _allowed_processors() -> int:
+def allowed_processors() -> int:
     """Count the processors that this process may run on; of the whole machine where the system does not say."""
     count = getattr(os, "process_cpu_count", None)  # from Python 3.13 on
     try:

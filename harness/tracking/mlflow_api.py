@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.utils.process_environment import prepare_process
+
+prepare_process()
 for _name, _value in {
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",

@@ -19,6 +19,10 @@ PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLO
 for 200 ms (LLVM, Intel), which takes the time of other threads where there are more of them than processors.
 """
 
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
+"""Hosts of servers on this machine, in the forms that urllib and requests compare."""
+
 
 def disable_telemetry() -> None:
     """Keep libraries that are imported later, in this process and its children, from reporting their use."""
@@ -26,9 +30,32 @@ def disable_telemetry() -> None:
 
 
 def prepare_process() -> None:
-    """Set the variables for computing in this process and its children; call it before torch is imported."""
+    """Prepare this process and its children for computing; call it before torch, MLflow or matplotlib are imported."""
+    from harness.utils.home_folder import provide_home
+
     if not any(os.environ.get(name) for name in PASSIVE_WAITING):
         os.environ.update(PASSIVE_WAITING)
+    _limit_threads()
+    _bypass_proxies()
+    provide_home()
+
+
+def _limit_threads() -> None:
+    """Start no more threads than processors are granted; OpenMP and BLAS do not see limits of control groups."""
+    from backbones.processors import allowed_processors, available_processors
+
+    if (granted := available_processors()) < allowed_processors():
+        _set_defaults({"OMP_NUM_THREADS": str(granted)})
+
+
+def _bypass_proxies() -> None:
+    """Reach servers on this machine directly where the user has set a proxy."""
+    if any(os.environ.get(form(name)) for name in PROXIES for form in (str.lower, str.upper)):
+        given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        hosts = [host.strip() for host in given.split(",") if host.strip()]
+        if "*" not in hosts:
+            value = ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
+            os.environ.update({"no_proxy": value, "NO_PROXY": value})
 
 
 def _set_defaults(variables: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from harness.utils.public_api import framelight_errors
 @pytest.fixture
 def unset(monkeypatch):
     """No variable of OpenMP is set; those that the test sets are removed at its end."""
-    for name in PASSIVE_WAITING:
+    for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "")  # remembers that it was not set
         monkeypatch.delenv(name)
 
@@ -66,3 +66,16 @@ def test_measured_processes_are_prepared(unset, monkeypatch):
         **dict.fromkeys(PASSIVE_WAITING),
         "GOMP_SPINCOUNT": "7",
     }
+
+
+def test_threads_are_limited_to_granted_processor_time(unset, monkeypatch):
+    monkeypatch.setattr("backbones.processors.allowed_processors", lambda: 8)
+    monkeypatch.setattr("backbones.processors._cpu_quotas", lambda: iter([2.5]))
+    prepare_process()
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+def test_threads_without_a_limit_are_left_to_the_libraries(unset, monkeypatch):
+    monkeypatch.setattr("backbones.processors._cpu_quotas", lambda: iter(()))
+    prepare_process()
+    assert "OMP_NUM_THREADS" not in os.environ
