@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.engines.engine import require_engine_name
 from backbones.processors import available_processors
 from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
@@ -60,6 +61,10 @@ class LoadOptions:
     batch: int = 0
     same: bool = False
     workers: int = field(default_factory=available_processors)
+
+    def __post_init__(self) -> None:
+        if self.engine:  # exported files do not open one
+            require_engine_name(self.engine)
 
 
 def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
