@@ -12,6 +12,7 @@ from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
+from harness.utils.process_environment import prepare_process
 from harness.utils.store import Store
 
 INTERRUPTED = 130
@@ -20,6 +21,7 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return 0 for success, 1 for failure, 2 for wrong usage or input, 130 if interrupted."""
     arguments = build_parser().parse_args(argv)
+    prepare_process()
     if hasattr(arguments, "store"):
         arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
     try:

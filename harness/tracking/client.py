@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 from harness.tracking.bounded_client import BoundedClient, DeadlineError, is_disk_full
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
+from harness.tracking.proxies import proxy_advice
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.utils.hashing import content_hash
@@ -204,6 +205,8 @@ class Connection:
                 if kind is TrackingUnavailableError
                 else "check that it is writable and that this version of MLflow created it, or choose another location"
             )
+            if self._lost:
+                advice += proxy_advice(self.location.uri)
             reason = first_line(error)
             if is_disk_full(error):
                 reason, advice = "the disk is full", f"free some space and run the command again; {advice}"
@@ -215,6 +218,7 @@ class Connection:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
                 "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit it to use the store"
+                f"{proxy_advice(self.location.uri)}"
             )
 
 
