@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file
+from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file, temp_prefix
 from backbones.regular_files import open_regular
 from harness.utils.errors import FramelightError
 
@@ -112,7 +112,7 @@ def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECOND
     of : str, default=""
         Name of the file or folder whose temporary files are removed; by default those of all.
     """
-    start = f".{of[:80]}." if of else "."
+    start = temp_prefix(of) if of else "."
     try:
         with os.scandir(folder) as entries:
             stale = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(SUFFIX)]
