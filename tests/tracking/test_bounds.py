@@ -170,13 +170,14 @@ def release_after_message(holder, said):
 
 def test_call_is_repeated_while_the_database_is_locked(tmp_path, said, monkeypatch):
     monkeypatch.setattr(bounded_client, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(bounded_client, "FIRST_MESSAGE_SECONDS", 0.2)
     store = Store(tmp_path)
     database = store.resolve().mlflow_database
     with locked(store) as holder:
         monkeypatch.setattr(bounded_client, "DATABASE_SECONDS", 0.3)
         with pytest.raises(FramelightError, match=f"locked by process {holder.pid} .python.*wait for it or end it"):
             bounded_client.call_when_unlocked(lambda: write(database), database)
-        monkeypatch.undo()
+        monkeypatch.setattr(bounded_client, "DATABASE_SECONDS", 60)
         said.clear()
         release_after_message(holder, said)
         assert bounded_client.call_when_unlocked(lambda: write(database), database) == "written"
@@ -217,7 +218,7 @@ def test_waiting_for_the_lock_of_a_location_is_said(tmp_path, monkeypatch, said)
     error = pytest.raises(FramelightError, match=r"has held .*lock for 0\.3 s")
     with location.lock_location(place), error, location.lock_location(place):
         pass
-    assert "waiting for another process that is writing to sqlite" in said.text
+    assert "that is writing to sqlite" in said.text
     with location.lock_location(place):
         pass
 
