@@ -8,9 +8,11 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
 from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
+from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
 from harness.utils.store import Store
@@ -54,8 +56,10 @@ def _error_message(error: Exception) -> str:
         return str(error)
     if _is_wrong_path(error) and not isinstance(error, OSError):
         return str(error)
+    where = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    if is_disk_full(error):
+        return f"cannot write{where}: {'; '.join(full_disk(Path(where.strip()) if where else None))}"
     if isinstance(error, OSError):
-        where = f" {error.filename}" if error.filename else ""
         return f"cannot read or write{where}: {error.strerror or error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (

@@ -6,9 +6,10 @@ import errno
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from harness.utils.disk_space import error_chain, full_disk, is_disk_full
 
 _NOT_READABLE = "restore a backup, or move it away and run the command again; finished jobs are not computed again"
 _NOT_WRITABLE = (
@@ -20,31 +21,10 @@ _DRIVER_ERROR = re.compile(r"^\s*\(([\w.]+\.\w*(?:Error|Exception|Warning))\) *"
 """Class of a driver's error, as SQLAlchemy writes it at the start of a line."""
 
 
-def error_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and the errors that caused it, also those that SQLAlchemy wraps."""
-    seen: set[int] = set()
-    queue = [error]
-    while queue:
-        error = queue.pop(0)
-        if error is not None and id(error) not in seen:
-            seen.add(id(error))
-            yield error
-            queue += [getattr(error, "orig", None), error.__cause__, error.__context__]
-
-
 def is_lock_error(error: BaseException) -> bool:
     """Return whether an error, or one that caused it, says that a sqlite file is locked by another process."""
     return any(
         "database is locked" in str(cause) or "database table is locked" in str(cause) for cause in error_chain(error)
-    )
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that caused it, says that there is no room."""
-    return any(
-        getattr(cause, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        or any(text in str(cause) for text in ("disk is full", "No space left on device"))
-        for cause in error_chain(error)
     )
 
 
@@ -68,7 +48,7 @@ def explain(error: BaseException, database: Path | None, advice: str) -> tuple[s
         What to do.
     """
     if is_disk_full(error):
-        return "the disk is full", "free some space and run the command again"
+        return full_disk(database)
     if database is None:
         return first_line(error), advice
     if is_lock_error(error):
