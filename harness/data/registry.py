@@ -16,6 +16,7 @@ from harness.data.image_table_stills import TableStills
 from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, detect_layout
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 
 STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (TableStills, AffectNet2021, AffectNet2017, VGGFace2)
 
@@ -34,7 +35,7 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     InputError
         If the folder does not exist or its layout is not supported.
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}")
     layout = detect_stills_layout(root)
@@ -79,7 +80,7 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     >>> dataset.tasks(), dataset.splits("expr")
     (('expr', 'va', 'au', 'mtl'), ('train', 'validation'))
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(
             f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"

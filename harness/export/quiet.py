@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.errors import printable
+from harness.utils.disk_space import is_disk_full
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[No
     except FramelightError:
         raise
     except Exception as error:  # the converters' own exceptions have no common base
+        if is_disk_full(error):
+            raise
         raise FramelightError(
             f"{network.backbone.label} cannot be written as {kind} in {precision} "
             f"({printable(' '.join(str(error).split()))}); choose another format or precision"

@@ -11,6 +11,7 @@ from harness.leaderboard.finished_run import find_finished_run
 from harness.leaderboard.runs import BEST_PREFIX, format_dataset, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
 from harness.utils.store import Store
 
@@ -114,9 +115,9 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     if not names:
         raise InputError("name at least one run to predict with")
     options = PredictOptions(
-        str(input),
+        str(expand_home(input)),
         names,
-        Path(out),
+        expand_home(out),
         Store.default(store, tracking_uri),
         seed,
         render,
@@ -200,7 +201,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
-    store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
+    store, data, out = Store.default(store, tracking_uri), expand_home(data), expand_home(out)
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
@@ -214,5 +215,5 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
             f"run {chosen.record.group_id} was trained and scored on {format_dataset(chosen.record)}, from which the "
             f"images or annotations of {data} differ"
         )
-    places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
+    places = FrameCountSources(*(None if path is None else expand_home(path) for path in (frames, videos)))
     return writing.submit(chosen, dataset, split, format, places, out)

@@ -22,6 +22,7 @@ from harness.inference.predict_options import PredictOptions, check_options
 from harness.inference.predict_session import PredictSession, open_session
 from harness.inference.result import Outputs, PredictionResult
 from harness.smoothing.kernels import mean_lag
+from harness.utils.console import has_cursor
 from harness.utils.errors import InputError
 from harness.utils.output_dir import replace_output_dir
 from harness.video.frames import DEFAULT_RATE
@@ -240,7 +241,7 @@ class _LiveSession:
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 
     def _print_status(self, source: RealtimeSource) -> None:
-        if sys.stderr.isatty():
+        if has_cursor(sys.stderr):
             _, times, latencies = self.frames(max(0, len(self.processed) // 3 - STATUS_FRAMES)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
             median, p95 = np.percentile(latencies, (50, 95)) * 1000
@@ -252,7 +253,7 @@ class _LiveSession:
 
     def clear_status(self) -> None:
         """Erase the status line."""
-        if self.status_time and sys.stderr.isatty():
+        if self.status_time and has_cursor(sys.stderr):
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
 

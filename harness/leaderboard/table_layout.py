@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.leaderboard.row_types import BoardRow
+from harness.utils.streams import encodable
 from harness.utils.text import GAP, markdown_table, ruled_table
 
 MIN_NAME_WIDTH = 12
@@ -164,7 +165,7 @@ def total_width(cells: Cells) -> int:
 
 
 def _make_cells(rows: Sequence[BoardRow], columns: list[Column]) -> Cells:
-    cells = {column: [column.name, *(column.text(row) for row in rows)] for column in columns}
+    cells = {column: [column.name, *(encodable(column.text(row)) for row in rows)] for column in columns}
     return {column: texts for column, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
@@ -200,8 +201,9 @@ def _truncate(text: str, limit: int, end: str) -> str:
     """
     if len(text) <= limit:
         return text
-    name, room = text.removesuffix(end), limit - len(end) - 1
+    ellipsis = encodable("…")
+    name, room = text.removesuffix(end), limit - len(end) - len(ellipsis)
     if room < 2:
-        return f"{text[: limit - 1]}…"
+        return f"{text[: limit - len(ellipsis)]}{ellipsis}"
     tail = 0 if end else room * 2 // 5
-    return f"{name[: room - tail]}…{name[len(name) - tail :]}{end}"
+    return f"{name[: room - tail]}{ellipsis}{name[len(name) - tail :]}{end}"

@@ -68,7 +68,7 @@ def write_report(
     report_dir = store.trainings / trained.folder.name
     shutil.rmtree(report_dir, ignore_errors=True)
     with atomic_write_dir(report_dir) as temp_dir:
-        shutil.copy2(trained.folder / CARD, temp_dir / CARD)
+        shutil.copyfile(trained.folder / CARD, temp_dir / CARD)
         write_json(temp_dir / HISTORY, trained.history)
         if trained.confusion is not None:
             split = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
@@ -116,7 +116,7 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
     report_dir = store.trainings / folder.name
     if not report_dir.is_dir():
         with atomic_write_dir(report_dir) as temp_dir:
-            shutil.copy2(folder / CARD, temp_dir / CARD)
+            shutil.copyfile(folder / CARD, temp_dir / CARD)
     history = _read_json(report_dir / HISTORY) or []
     curves = [
         point

@@ -27,8 +27,10 @@ from harness.runner.pruning import PruningClient, pruning_server
 from harness.runner.recipe import Grid
 from harness.runner.search_progress import SearchProgress, describe_best
 from harness.runner.search_space import SearchSpace
-from harness.tracking.bounded_client import DATABASE_SECONDS, is_disk_full, is_lock_error, lock_holders
+from harness.tracking.database_errors import explain
 from harness.tracking.records import Record
+from harness.tracking.sqlite_uri import sqlite_uri
+from harness.tracking.waiting_connection import connect_options
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
 from harness.utils.json_checks import is_count
@@ -119,19 +121,16 @@ class GridSearch:
         try:
             yield
         except (OptunaError, SQLAlchemyError) as error:
-            cause = str(error.__cause__ or error).splitlines()[0]
-            advice = "check that it is writable and an Optuna database, or choose another store with --store DIR"
-            if is_lock_error(error) or "locked" in cause:
-                cause = f"locked by {', '.join(lock_holders(self.database)) or 'another process'}"
-                advice = "wait for it or end it, then run the command again"
-            elif is_disk_full(error):
-                cause, advice = "the disk is full", "free some space and run the command again"
-            raise FramelightError(f"{self.database} cannot be used ({cause}); {advice}") from error
+            advice = "check that it is an Optuna database, or choose another store with --store DIR"
+            reason, advice = explain(error, self.database, advice)
+            raise FramelightError(f"{self.database} cannot be used ({reason}); {advice}") from error
 
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
+            if not self.database.exists():
+                self.database.touch()  # sqlite would ignore the umask
             storage = optuna.storages.RDBStorage(
-                f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": DATABASE_SECONDS}}
+                sqlite_uri(self.database), engine_kwargs={"connect_args": connect_options(self.database)}
             )
             with storage.engine.connect() as connection:  # WAL commits without waiting for the disk; safe if killed
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")

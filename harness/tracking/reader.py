@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from harness.tracking.location import Location
 from harness.tracking.records import Record
 from harness.tracking.serialization import RunTags, record_from_tags, record_of_job
+from harness.tracking.waiting_connection import connect_options
 from harness.utils.escaping import escape_text
 
 logger = logging.getLogger(__name__)
@@ -47,9 +49,15 @@ def query_tagged_runs(database: Path) -> RunTags | None:
     list of (run id, MLflow status, dict of tags) or None
         Tags that begin with `framelight.`, in the order in which the runs ended; None if the tables cannot be read or
         have other columns.
+
+    Raises
+    ------
+    DatabaseLockedError
+        If another process locks the file for minutes.
     """
+    uri = f"file:{quote(os.fsencode(database))}?mode=ro"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, **connect_options(database))) as connection:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             if not all(_has_columns(connection, table, columns) for table, columns in _REQUIRED_COLUMNS.items()):
                 return None
@@ -97,7 +105,7 @@ def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
             faults.append(f"run {run}: {error}")
         else:
             records += [] if record is None else [record]
-    warn_unreadable(faults, f"tracked {{}} at {location.uri}")
+    warn_unreadable(faults, f"tracked {{}} at {location}")
     return records
 
 

@@ -52,7 +52,7 @@ class Progress:
         """
         if self._bar is None:
             notebook = "ipykernel" in sys.modules
-            if not (notebook or sys.stderr.isatty()):
+            if not notebook and (sys.stderr is None or not sys.stderr.isatty()):
                 return
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             self._bar = tqdm(
