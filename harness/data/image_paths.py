@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR
 from urllib.parse import unquote, urlsplit
 
 from harness.data.image_files import SUFFIXES
@@ -55,7 +56,7 @@ class ImagePaths:
             return self._relative_advice(name)
         name = name.replace("\\", "/")
         similar = next((candidate for candidate in self._candidates(name) if self._exact(candidate)), None)
-        return self._folder_fault(name) if similar is None else f"did you mean {similar}?"
+        return self._fault(name) if similar is None else f"did you mean {similar}?"
 
     def _exact(self, name: str) -> Path | None:
         path = self.folder / name
@@ -119,16 +120,15 @@ class ImagePaths:
         relative = next((end for end in ends if self.find(end)), None)
         return "write paths relative to the folder of the table" + (f", here {relative}" if relative else "")
 
-    def _folder_fault(self, name: str) -> str:
-        """Return why the folder of a name cannot be read; '' if it can."""
-        folder = (self.folder / name).parent
+    def _fault(self, name: str) -> str:
+        """Return why a name is none of a readable file; '' if there is no such file."""
+        path = self.folder / name
         try:
-            with os.scandir(folder):
-                return ""
-        except FileNotFoundError:
+            return "this is a folder" if S_ISDIR(path.stat().st_mode) else "this is no file"
+        except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
-            return f"its folder cannot be read: {error.strerror}"
+            return f"it cannot be read: {error.strerror}"
 
 
 def _nfc(text: str) -> str:

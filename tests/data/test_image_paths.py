@@ -78,6 +78,8 @@ def test_exact_names_are_preferred_and_unclear_ones_not_guessed(folder):
         ("file:///x/a/1.jpg", "^write paths relative to the folder of the table, here a/1.jpg"),
         ("https://example.org/a/1.jpg", "this is an address; download the image"),
         ("nothing.jpg", "^$"),
+        ("a", "this is a folder"),
+        ("x" * 3000, "it cannot be read: File name too long"),
         ("a/1.jpg/2.jpg", ""),
         ("", "the cell is empty"),
     ],
