@@ -85,11 +85,15 @@ class Rule:
         array of the same shape or None
             int64 or float64; None if any cell is malformed, see `fault`.
         """
-        if self.missing is not None:
+        values = self._convert(cells)
+        if values is None and self.missing is not None:
             cells = np.char.strip(cells)
-            cells = np.where(np.isin(np.char.lower(cells), MISSING_WORDS), str(self.missing), cells)
-        if (np.char.find(cells, "_") >= 0).any():  # numpy reads 1_0 as 10
+            values = self._convert(np.where(np.isin(np.char.lower(cells), MISSING_WORDS), str(self.missing), cells))
+        if values is None or (np.char.find(cells, "_") >= 0).any():  # numpy reads 1_0 as 10
             return None
+        return values
+
+    def _convert(self, cells: np.ndarray) -> np.ndarray | None:
         try:
             return self.validate(cells.astype(self.dtypes[-1]))
         except (ValueError, OverflowError):

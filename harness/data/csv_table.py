@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import compress
@@ -27,7 +28,7 @@ OTHER_WORDS = (
 )
 """Words of other data sets whose spelling is not similar; they are suggested, not read."""
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
-DECIMAL_COMMAS = "decimal commas"
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 MAX_CELL = 4096
 """Characters of a cell at most; a path has no more on Linux."""
 
@@ -87,17 +88,13 @@ def read_table(path: Path) -> Table:
     if not source.rows and not source.faults:
         raise InputError(f"{path}:{source.header_line}: no row follows the header; write one row for each image")
     rows, lines, faults = _reject_long_cells(path, source, names)
-    columns = {
-        name: np.char.strip(np.array([row[position] for row in rows], dtype=np.str_))
-        for name, position in names.positions.items()
-    }
-    form = list(source.form)
-    for name in set(LABEL_COLUMNS) & set(columns):
-        columns[name] = np.where(np.isin(np.char.lower(columns[name]), MISSING_WORDS), "", columns[name])
-    for name in set(NUMBER_COLUMNS) & set(columns):
-        if (decimal := _has_decimal_comma(columns[name])).any():
-            columns[name] = np.where(decimal, np.char.replace(columns[name], ",", "."), columns[name])
-            form += [] if DECIMAL_COMMAS in form else [DECIMAL_COMMAS]
+    columns, decimal_commas = {}, False
+    for name, position in names.positions.items():
+        cells = [row[position] for row in rows]
+        cleaned = {cell: _clean_cell(cell, name) for cell in set(cells)}
+        columns[name] = np.array([cleaned[cell] for cell in cells], dtype=np.str_)
+        decimal_commas |= any("," in cell and "," not in clean for cell, clean in cleaned.items())
+    form = (*source.form, *(["decimal commas"] if decimal_commas else []))
     warnings = source.warnings + tuple(
         Problem(WARNING, "columns", note, path, source.header_line) for note in names.notes()
     )
@@ -109,7 +106,10 @@ def _reject_long_cells(
 ) -> tuple[list[list[str]], np.ndarray, tuple[Problem, ...]]:
     """Return the rows whose cells can be names or labels, their lines, and the problems of all others."""
     positions = names.positions.values()
-    longest = [max((len(row[position]) for position in positions), default=0) for row in source.rows]
+    longest = [max(map(len, row)) for row in source.rows]
+    for number, size in enumerate(longest):
+        if size > MAX_CELL:  # perhaps in a column that is not read
+            longest[number] = max(len(source.rows[number][position]) for position in positions)
     sound = [size <= MAX_CELL for size in longest]
     faults = tuple(
         Problem(ERROR, "row", f"a cell has {size:,} characters; at most {MAX_CELL:,} are read", path, line)
@@ -120,9 +120,14 @@ def _reject_long_cells(
     return list(compress(source.rows, sound)), lines, source.faults + faults
 
 
-def _has_decimal_comma(cells: np.ndarray) -> np.ndarray:
-    """Return which cells have one comma and no point, so that the comma is that of a decimal number."""
-    return (np.char.count(cells, ",") == 1) & (np.char.find(cells, ".") < 0)
+def _clean_cell(cell: str, column: str) -> str:
+    """Return a cell without blanks around it; '' for a missing label, and a point for a decimal comma."""
+    cell = cell.strip()
+    if column not in LABEL_COLUMNS:
+        return cell
+    if cell.lower() in MISSING_WORDS:
+        return ""
+    return cell.replace(",", ".") if column in NUMBER_COLUMNS and DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:

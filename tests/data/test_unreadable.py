@@ -37,4 +37,3 @@ def test_images_of_a_table(public_tmp):
     (root / "b").chmod(0)
     with ordinary_user(), pytest.raises(InputError, match=r"none of its 3 .*; it cannot be read: Permission denied"):
         check_dataset(root)
-
