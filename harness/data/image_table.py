@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +13,17 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import csv_table as tables
 from harness.data import image_table_checks
-from harness.data.annotation_formats import shorten
 from harness.data.dataset import Labels, Sequence
-from harness.data.image_paths import ImagePaths
 from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import Problem, first_error
 from harness.data.stills import Stills
 from harness.data.stratification import stratified_group_split
+from harness.data.table_images import TableImages
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.text import plural
 
 BLOCK = 512
-MAX_PATH = 300
 SUFFIXES = (".csv", ".tsv")
 VALIDATION_SHARE = 0.2
 TARGET_COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
@@ -52,6 +48,7 @@ class ImageTable(VideoLayout):
     csv : Path
         The CSV file.
     table : Table
+    images : TableImages
     split : str array of shape (N,)
         Split of each row; '' if its cell is malformed.
     split_faults : tuple of Problem
@@ -69,6 +66,7 @@ class ImageTable(VideoLayout):
         self.name = resolved.parent.name if resolved.name == "labels.csv" else resolved.stem
         self.seed = seed
         self.table = tables.read_table(self.csv)
+        self.images = TableImages(self.table)
         self.split, self.split_faults = self._parse_or_make_splits()
 
     @classmethod
@@ -90,49 +88,17 @@ class ImageTable(VideoLayout):
     def subjects(self) -> np.ndarray:
         """Subject of each row, str of shape (N,); the image if no subject is named."""
         named = self.table.columns.get("subject", np.full(len(self.table), ""))
-        return np.where(named == "", self.images, named)
-
-    @cached_property
-    def images(self) -> np.ndarray:
-        """Image of each row, str of shape (N,), as its first row spells it."""
-        first: dict[str, str] = {}
-        return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Image of each row, as the table spells it."""
-        return self.table.columns["image"].tolist()
-
-    @cached_property
-    def paths(self) -> tuple[Path, ...]:
-        """Image file of each row."""
-        return tuple(file or self.csv.parent / name for file, name in zip(self._files, self.names))
-
-    @cached_property
-    def image_exists(self) -> np.ndarray:
-        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
-        exists = np.array([file is not None for file in self._files], dtype=bool)
-        if len(exists) and not exists.any():
-            first, reason = self.paths[0], ImagePaths(self.csv.parent).explain(self.names[0])
-            raise InputError(
-                f"{self.csv}: none of its {len(exists):,} image files exists (first: {shorten(str(first), MAX_PATH)}); "
-                + (reason or "paths in the table must be relative to its folder")
-            )
-        return exists
-
-    @cached_property
-    def _files(self) -> tuple[Path | None, ...]:
-        return tuple(map(ImagePaths(self.csv.parent).find, self.names))
+        return np.where(named == "", self.images.distinct, named)
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
         """Blocks of rows by name."""
         sequences = {}
         for start in range(0, len(self.table), BLOCK):
-            rows = start + np.flatnonzero(self.image_exists[start : start + BLOCK])
+            rows = start + np.flatnonzero(self.images.exist[start : start + BLOCK])
             name = _block_name(start // BLOCK)
             frames = (rows - start + 1).astype(np.int32)
-            sequences[name] = Sequence(name, frames, tuple(self.paths[row] for row in rows))
+            sequences[name] = Sequence(name, frames, tuple(self.images.paths[row] for row in rows))
         return sequences
 
     def tasks(self) -> tuple[str, ...]:
@@ -155,7 +121,7 @@ class ImageTable(VideoLayout):
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         """Return the frame numbers of a split's existing images by block."""
-        rows = np.flatnonzero((self.split == split) & self.image_exists)
+        rows = np.flatnonzero((self.split == split) & self.images.exist)
         return {
             name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
             for name in self.sequence_names(task, split)
@@ -211,20 +177,24 @@ class ImageTable(VideoLayout):
             If a label is malformed.
         """
         self._validate_split(split, problems)
-        rows = np.flatnonzero((self.split == split) & self.image_exists)
+        rows = np.flatnonzero((self.split == split) & self.images.exist)
         targets: dict[str, np.ndarray | None] = {
             name: self._parse_targets(name, rows, problems) for name in TARGET_COLUMNS
         }
         expression = np.full(len(rows), -1, np.int64) if targets["expr"] is None else targets["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(
-            tuple(self.paths[row] for row in rows),
+            tuple(self.images.paths[row] for row in rows),
             subject.astype(np.int64),
             tuple(names.tolist()),
             expression,
             targets["va"],
             targets["au"],
         )
+
+    def notices(self) -> tuple[str, ...]:
+        """Return what was assumed about the encoding and the columns of the table."""
+        return tuple(f"{warning.location()}: {warning.message}" for warning in self.table.warnings)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         """Yield malformed rows and splits, missing images, duplicates, leaks and incomplete columns."""
@@ -268,11 +238,6 @@ class ImageTable(VideoLayout):
         splits = {*SPLITS, *np.unique(self.split).tolist()} - {""}
         if split not in splits:
             raise unknown_name_error(f"split of {self.csv}", split, splits)
-
-
-def _spelling(name: str) -> str:
-    """Return a path without differences that file systems and programs make in the spelling of one path."""
-    return os.path.normpath(unicodedata.normalize("NFC", name).replace("\\", "/"))
 
 
 def _block_name(block: int) -> str:

@@ -13,6 +13,7 @@ from harness.data.annotation_formats import MISSING_WORDS, shorten
 from harness.data.csv_table import Table
 from harness.data.image_paths import ImagePaths
 from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.table_images import TableImages
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS
 from harness.utils.text import plural
 
@@ -29,23 +30,12 @@ class CheckableTable(Protocol):
 
     csv: Path
     table: Table
+    images: TableImages
     split: np.ndarray
-
-    @property
-    def names(self) -> list[str]:
-        """Image of each row, as the table spells it."""
-
-    @property
-    def images(self) -> np.ndarray:
-        """Image of each row."""
 
     @property
     def subjects(self) -> np.ndarray:
         """Subject of each row."""
-
-    @property
-    def image_exists(self) -> np.ndarray:
-        """Whether the image file of each row exists."""
 
 
 def find_problems(table: CheckableTable) -> Iterator[Problem]:
@@ -59,17 +49,17 @@ def find_problems(table: CheckableTable) -> Iterator[Problem]:
 
 def _find_missing_images(table: CheckableTable) -> Iterator[Problem]:
     paths = ImagePaths(table.csv.parent)
-    for number, row in enumerate(np.flatnonzero(~table.image_exists).tolist()):
-        name = table.names[row]
+    for number, row in enumerate(np.flatnonzero(~table.images.exist).tolist()):
+        name = table.images.names[row]
         reason = paths.explain(name) if number < MAX_EXPLAINED else ""
         message = f"no image file {shorten(name, MAX_NAME)}{reason and '; '}{reason}" if name else NO_NAME
         yield Problem(ERROR, "missing image", message, table.csv, int(table.table.lines[row]))
 
 
 def _find_duplicate_rows(table: CheckableTable) -> Iterator[Problem]:
-    _, first, inverse = np.unique(table.images, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(table.images.distinct, return_index=True, return_inverse=True)
     for row in np.flatnonzero(first[inverse] != np.arange(len(inverse))):
-        message = f"{table.names[row]} is already on line {table.table.lines[first[inverse][row]]}"
+        message = f"{table.images.names[row]} is already on line {table.table.lines[first[inverse][row]]}"
         yield Problem(WARNING, "duplicate row", message, table.csv, int(table.table.lines[row]))
 
 

@@ -63,9 +63,9 @@ def read_decoded(path: Path, what: str) -> DecodedText:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     try:
-        text, *rest = _decode(data)
+        text, *rest = _decode(data, what)
     except ValueError as error:
-        raise InputError(f"{path}: {error}; replace it with {what}") from error
+        raise InputError(f"{path}: {error}") from error
     return DecodedText(text.replace("\r\n", "\n").replace("\r", "\n"), *rest)
 
 
@@ -75,30 +75,35 @@ def encoding_of(head: bytes) -> str:
     return marked or _unmarked_utf16(head[:HEAD_BYTES]) or "utf-8-sig"
 
 
-def _decode(data: bytes) -> DecodedText:
-    """Decode the bytes of a file; raise ValueError with a phrase for the user if they are no text."""
+def _decode(data: bytes, what: str) -> DecodedText:
+    """Decode the bytes of a file; raise ValueError with a message for the user if they are no text."""
     if data.startswith(WORKBOOKS):
-        raise ValueError("a workbook of a spreadsheet program, not a text file")
+        raise ValueError(f"a workbook of a spreadsheet program, not a text file; replace it with {what}")
     encoding = encoding_of(data)
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         if encoding != "utf-8-sig" or data.translate(None, CONTROL_BYTES) != data:
-            raise ValueError(f"not a text file ({error.reason} at byte {error.start})") from error
+            message = f"not a text file ({error.reason} at byte {error.start}); replace it with {what}"
+            raise ValueError(message) from error
         return _decode_windows(data, error.start)
     if "\0" in text:
-        raise ValueError(f"not a text file (a NUL character on line {_line(text, text.index(chr(0)))})")
+        place = f"a NUL character on line {_line(text, text.index(chr(0)))}"
+        raise ValueError(f"not a text file ({place}); replace it with {what}")
     if encoding.startswith("utf-16-"):
-        return DecodedText(text, encoding, f"no byte-order mark; read as {encoding.upper()}; save it as UTF-8")
+        return DecodedText(text, encoding, f"without a byte-order mark; read as {encoding.upper()}; save it as UTF-8")
     return DecodedText(text, encoding)
 
 
 def _decode_windows(data: bytes, position: int) -> DecodedText:
+    """Decode bytes that are not UTF-8 from `position` on."""
+    latin = data.decode("latin-1")  # for the lines of positions
     try:
         text = data.decode(WINDOWS)
     except UnicodeDecodeError as error:
-        raise ValueError(f"not a text file in UTF-8 or Windows-1252 (byte 0x{data[error.start]:02x})") from None
-    place = f"byte 0x{data[position]:02x} on line {_line(text, position)}"
+        place = f"byte 0x{data[error.start]:02x} on line {_line(latin, error.start)}"
+        raise ValueError(f"not a text file in UTF-8 or Windows-1252 ({place}); save it as UTF-8") from None
+    place = f"byte 0x{data[position]:02x} on line {_line(latin, position)}"
     note = f"not a text file in UTF-8 ({place}); read as Windows-1252, where it is '{text[position]}'; save it as UTF-8"
     return DecodedText(text, WINDOWS, note)
 

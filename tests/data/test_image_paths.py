@@ -95,7 +95,7 @@ def test_table_of_another_system_is_read_and_a_missing_image_explained(folder):
     rows = [f"a/{NFC}.jpg,anger,ann,train", "a\\1.jpg,fear,bob,validation", "upper/2.jpg,fear,bob,validation"]
     root = table(folder, "image,expression,subject,split", *rows, images=False)
     dataset = open_dataset(root)
-    assert dataset.image_exists.tolist() == [True, True, False] and dataset.paths[0].name == f"{NFD}.jpg"
+    assert dataset.images.exist.tolist() == [True, True, False] and dataset.images.paths[0].name == f"{NFD}.jpg"
     assert dataset.stills("train").images == (folder / f"a/{NFD}.jpg",)
     (problem,) = [problem for problem in check_dataset(root).errors if problem.kind == "missing image"]
     assert problem.line == 4 and problem.message == "no image file upper/2.jpg; did you mean Upper/2.JPG?"

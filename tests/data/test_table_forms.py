@@ -68,6 +68,13 @@ def test_windows_encoding_is_assumed_with_a_warning(tmp_path):
     assert open_dataset(root).labels("expr", "train").units == ("Anné",)
     (message,) = messages(root, "encoding")
     assert message.startswith("not a text file in UTF-8 (byte 0xe9 on line 2); read as Windows-1252, where it is 'é'")
+    assert open_dataset(root).notices() == (f"{root / 'labels.csv'}: {message}",)
+
+
+def test_an_encoding_that_was_guessed_wrongly_is_named_where_no_image_is_found(tmp_path):
+    (tmp_path / "labels.csv").write_bytes("image,expression\n\u753b\u50cf.jpg,anger\n".encode("shift_jis"))
+    with pytest.raises(InputError, match=r"none of its 1 .* in UTF-8 \(byte 0x89 on line 2\); read as Windows-1252"):
+        check_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +86,7 @@ def test_windows_encoding_is_assumed_with_a_warning(tmp_path):
         (b"\n\nimage,expression\n", r"labels.csv:3: no row follows the header"),
         (b"image,expression\n1.jpg,an\0ger\n", r"not a text file \(a NUL character on line 2\)"),
         (b"PK\x03\x04 sheets", "a workbook of a spreadsheet program, not a text file"),
-        (b"image,expression\n1.jpg,\x81\n", r"not a text file in UTF-8 or Windows-1252 \(byte 0x81\)"),
+        (b"image,expression\n1.jpg,\x81\n", r"UTF-8 or Windows-1252 \(byte 0x81 on line 2\); save it as UTF-8"),
         (image_bytes("PNG"), "not a text file"),
         (
             PLAIN.replace("2.jpg", '"2.jpg') + "x" * 200_000,
