@@ -102,13 +102,12 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     return SubmissionReport(folder, task, shape, expected, len(files), predictions, tuple(ordered))
 
 
-def render(report: SubmissionReport) -> str:
-    """Format a report for a terminal of 100 columns."""
+def render(report: SubmissionReport, limit: int | None = None) -> str:
+    """Format a report for a terminal of 100 columns, with at most `limit` problems of one kind."""
     counts = f"{plural(report.files, 'file')}, {report.predictions:,} valid predictions"
     lines = [("folder", str(report.root)), ("against", report.expected.description), ("contents", counts)]
-    return (
-        format_summary_lines(f"submission of task {report.task}", lines) + "\n\n" + format_problems(report, None) + "\n"
-    )
+    summary = format_summary_lines(f"submission of task {report.task}", lines)
+    return f"{summary}\n\n{format_problems(report, limit)}\n"
 
 
 def _text_files(folder: Path) -> dict[str, Path]:
