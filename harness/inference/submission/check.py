@@ -23,6 +23,7 @@ from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.json_text import read_json
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 KIND = "submission"
@@ -151,7 +152,7 @@ def _check_video_files(
     texts: Mapping[str, Path], task: str, expected: Expected, folder: Path, problems: list[Problem]
 ) -> int:
     """Add the problems of the files to `problems` and return the number of valid lines."""
-    names = {path.stem: path for path in texts.values()}
+    names = {canonical_name(path.stem): path for path in texts.values()}
     problems += [
         _fault(f"no file {video}.txt for video '{video}'", folder) for video in expected.videos if video not in names
     ]

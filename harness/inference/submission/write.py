@@ -27,6 +27,7 @@ from harness.metrics.tasks import Task, get_task
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 from harness.utils.finished_output import holds_request, request_hash, write_note
+from harness.utils.names import name_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ def _read_finished(out: Path, request: str) -> Submission | None:
 
 
 def _names_hash(rows: Rows) -> str:
-    return hashlib.sha256("\n".join(rows.names()).encode()).hexdigest()
+    return hashlib.sha256(name_bytes("\n".join(rows.names()))).hexdigest()
 
 
 def _line_counts(
