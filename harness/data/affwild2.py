@@ -14,6 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
+from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
 from harness.data.affwild2_paths import source_video
@@ -21,7 +22,7 @@ from harness.data.annotation_faults import frame_faults, multitask_faults
 from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
-from harness.data.layouts import SPLITS, VideoLayout
+from harness.data.layouts import SPLITS, VideoLayout, folder_name
 from harness.data.problems import Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
@@ -45,13 +46,13 @@ class AffWild2(VideoLayout):
     root : Path
     """
 
-    layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/ or test lists)"
+    layout = "Aff-Wild2, third to tenth ABAW challenge (cropped/ or cropped_aligned/, ABAW Annotations/ or test lists)"
     noun = "video"
     temporal = True
 
     def __init__(self, root: Path):
         self.root = Path(root)
-        self.name = self.root.resolve().name
+        self.name = folder_name(self.root)
         self.folders = affwild2_paths.locate_folders(self.root)
 
     @classmethod
@@ -146,6 +147,11 @@ class AffWild2(VideoLayout):
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the folders of crops, annotations and test lists, and what else is there."""
         return affwild2_paths.summarize(self.folders)
+
+    def notices(self) -> tuple[str, ...]:
+        """Return sentences about videos whose only crops are not read."""
+        problems = self.folders.crops.problems
+        return tuple(f"{problem.file}: {problem.message}" for problem in problems if problem.kind == ONLY_UNREAD)
 
     def _require_no_conflict(self, task: str, split: str) -> None:
         for problem in self.folders.conflicts.get((task, split), ()):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
+from harness.data.affwild2_crop_search import subfolders
 from harness.data.litter import is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
@@ -101,7 +102,7 @@ class _Scan:
             elif split is not None:
                 self.folders.append(folder)
                 self.files.setdefault(("mtl", split), []).append(path)
-            elif is_folder and names.is_annotation_folder(path.name) and depth < MAX_DEPTH:
+            elif is_folder and depth < MAX_DEPTH and (names.is_annotation_folder(path.name) or _holds_challenges(path)):
                 self.annotations(path, depth + 1)
             elif is_folder and names.is_challenge(path.name):
                 message = "folder of a challenge that is not supported; not read"
@@ -146,6 +147,11 @@ class _Scan:
     def _report_unread(self, folder: Path, unread: list[Path]) -> None:
         if unread:
             self.problems.append(unread_entries(folder, unread, "annotations"))
+
+
+def _holds_challenges(folder: Path) -> bool:
+    """Return whether a folder of another name contains folders of challenges."""
+    return not names.is_crop_folder(folder.name) and any(names.challenge_task(p.name) for p in subfolders(folder))
 
 
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:

@@ -16,6 +16,8 @@ from harness.utils.text import plural
 
 MAX_DEPTH = 4
 """Folders between that of the data set and those of the videos, at most."""
+ONLY_UNREAD = "videos not read"
+"""Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
 MAX_PROBED = 3
 """Folders that are looked into to find out whether another folder holds crops."""
 
@@ -172,7 +174,8 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         )
         if only:
             message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
-        yield Problem(WARNING, "not read", f"{message}; to use these crops, move the others away", parent)
+        message += "; to use these crops, move the others away"
+        yield Problem(WARNING, ONLY_UNREAD if only else "not read", message, parent)
 
 
 def _loose_files(folder: Path) -> Iterator[Problem]:

@@ -79,7 +79,8 @@ def locate_folders(root: Path) -> AffWild2Folders:
     if not crops.folders:
         raise _no_crops(root, crops, "annotations" if annotations.folders else "test lists")
     problems = (*annotations.problems, *crops.problems, *lists.problems)
-    used = [*crops.folders, *annotations.folders, *lists.lists.values(), *lists.frame_lists.values()]
+    read = (*crops.folders, *annotations.folders, *lists.lists.values(), *lists.frame_lists.values())
+    used = [*read, *annotations.list_folders, *(problem.file for problem in problems)]
     return AffWild2Folders(
         root,
         annotations.folders,
@@ -89,7 +90,7 @@ def locate_folders(root: Path) -> AffWild2Folders:
         lists.frame_lists,
         {**annotations.conflicts, **{(task, "test"): (problem,) for task, problem in lists.conflicts.items()}},
         problems,
-        _unread_entries(root, [*used, *(problem.file for problem in problems)]),
+        _unread_entries(root, used),
     )
 
 

@@ -88,6 +88,17 @@ def canonical_name(name: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def storable_name(name: str) -> str:
+    r"""Return a name for databases and records, in which bytes that are not UTF-8 are escaped.
+
+    Examples
+    --------
+    >>> print(storable_name("fr\udce9d\udce9ric"), storable_name("frédéric"))
+    fr\xe9d\xe9ric frédéric
+    """
+    return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", name)
+
+
 def name_bytes(name: str) -> bytes:
     """Encode a name for a hash; bytes that are not UTF-8 are those of the file system."""
     return name.encode("utf-8", "surrogateescape")

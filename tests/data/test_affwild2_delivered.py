@@ -1,5 +1,6 @@
 """Aff-Wild2 as the organizers deliver it and as people unpack it: what is in the folder is read or named."""
 
+import json
 import os
 import shutil
 import unicodedata
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.data import validation_checks
 from harness.data.affwild2 import AffWild2
 from harness.data.check import check_dataset, render
 from harness.data.fingerprint import dataset_digest
@@ -125,11 +127,22 @@ def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
     crops(tmp_path, "video9", [1], folder="cropped_aligned/cropped_aligned_new_50_vids")
     crops(tmp_path, "video9", [1], folder="frames_112")
     assert ids(tmp_path) == expected
-    told = {where: what for _, where, what in messages(tmp_path, "not read")}
+    told = {where: what for kind in ("not read", "videos not read") for _, where, what in messages(tmp_path, kind)}
     assert set(told) == {"cropped_aligned", "cropped_aligned/cropped_aligned_new_50_vids", "frames_112"}
     assert "1 folder of crops not read, as cropped/ has another kind of crops" in told["cropped_aligned"]
     assert "1 video only here, such as 'video9'" in told["cropped_aligned/cropped_aligned_new_50_vids"]
     assert "rename it to cropped if these are crops" in told["frames_112"]
+
+
+def test_videos_with_crops_of_another_kind_only_are_told_before_a_run(tmp_path, capsys):
+    small_abaw3(tmp_path)
+    crops(tmp_path, "video2", [1], folder="cropped_aligned")
+    assert open_dataset(tmp_path).notices() == ()
+    move(tmp_path, "cropped/video3", "cropped_aligned/cropped_aligned_new_50_vids/video5")
+    (notice,) = open_dataset(tmp_path).notices()
+    assert notice.startswith(f"{tmp_path}/cropped_aligned/cropped_aligned_new_50_vids: 1 folder of crops not read")
+    validation_checks.main(str(tmp_path), json.dumps({"name": "published"}), "[0]", "va")
+    assert json.loads(capsys.readouterr().out)["warnings"] == [notice]
 
 
 def test_cropped_without_any_crop_does_not_hide_the_aligned_ones(tmp_path, expected):
@@ -189,6 +202,7 @@ def test_crops_under_a_name_that_is_not_read_are_named_by_the_error(tmp_path):
          "Action_Unit_Detection_Challenge", "Multi_Task_Learning_Challenge"),
         ("9th ABAW Annotations-20250301T101010Z-001/9th ABAW Annotations", "expr_recognition_challenge",
          "va_estimation_challenge", "au_detection_challenge", "Multi-Task-Learning_Challenge"),
+        ("6th_ABAW", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
         ("", "EXPR_Recognition_Challenge/EXPR_Recognition_Challenge", f"{VA}/{VA}", AU, "MTL_Challenge"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

@@ -20,7 +20,7 @@ from harness.inference.submission.frame_counts import LineCount, count_lines, vi
 from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
 from harness.inference.submission.predictions import decode_predictions, features_for, outputs_at
 from harness.inference.submission.round_trip import RoundTrip, StoredResult, require_equal, round_trip
-from harness.inference.submission.rows import Rows, all_frames, read_image_list
+from harness.inference.submission.rows import Rows, all_frames, read_image_list, require_utf8_names
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task, get_task
@@ -79,12 +79,16 @@ def submit(
     task = get_task(run.configuration.task)
     check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
+    for notice in dataset.notices():
+        logger.warning(notice)
     shape = files.shape_of(task.name, form)
     videos = dataset.sequence_names(task.name, split)
     list_path = image_list(dataset, task.name, split, shape)
     counts = _line_counts(dataset, task, split, videos, count_sources) if list_path is None else {}
     rows = _rows(task, counts, list_path, count_sources)
     _require_known_videos(dataset, rows, list_path)
+    if shape != "videos":
+        require_utf8_names(rows)
     fingerprint = DatasetFingerprint(dataset, run.store.digests)
     fields = {**_run_fields(run), **_data_fields(fingerprint, split, form, rows, list_path), **_count_fields(counts)}
     labels = fingerprint.labels(task.name) if split in SPLITS else ""
