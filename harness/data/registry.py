@@ -60,7 +60,7 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for ABAW3, or an image table (`labels.csv`, or its folder).
+        Aff-Wild2 as released for the ABAW challenges, or an image table (`labels.csv`, or its folder).
     seed : int, default 0
         Seed of the splits, for image tables without a column `split`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,53 @@ def is_file_name(value: Any) -> bool:
     if set(value) & {"/", "\\"} or _DRIVE.match(value) or not _UNDECODABLE.sub("", value).isprintable():
         return False
     try:
-        return len(os.fsencode(value)) <= MAX_NAME_BYTES
+        return len(name_bytes(value)) <= MAX_NAME_BYTES
     except UnicodeEncodeError:
         return False
+
+
+def canonical_name(name: str) -> str:
+    r"""Return the form of a name in which names of files and names in lists are compared.
+
+    Parameters
+    ----------
+    name : str
+        Name of a file or folder as Python returns it, or from a list.
+
+    Returns
+    -------
+    str
+        Composed characters (NFC), as macOS and some archives decompose them; bytes that are not UTF-8 are lone
+        surrogates under every locale.
+
+    Examples
+    --------
+    >>> canonical_name("e\u0301") == "\u00e9"
+    True
+    """
+    if name.isascii():
+        return name
+    try:
+        text = os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # from a list, in a locale that is not UTF-8
+        text = name
+    return unicodedata.normalize("NFC", text)
+
+
+def storable_name(name: str) -> str:
+    r"""Return a name for databases and records, in which bytes that are not UTF-8 are escaped.
+
+    Examples
+    --------
+    >>> print(storable_name("fr\udce9d\udce9ric"), storable_name("frédéric"))
+    fr\xe9d\xe9ric frédéric
+    """
+    return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", name)
+
+
+def name_bytes(name: str) -> bytes:
+    """Encode a name for a hash; bytes that are not UTF-8 are those of the file system."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 
 from PIL import Image
 
 from backbones.regular_files import open_regular
-from harness.data.affwild2 import CropFolders
-from harness.data.affwild2_paths import CROP_PATTERN
+from harness.data.affwild2_crops import read_crops
+from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError
 from harness.video.frames import Source, TimeLimitedSource
@@ -94,7 +95,7 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
     if not (crops or detected):
         return ImageSource(_number_files(folder, names), "images", text)
     if numbered:
-        sequence = CropFolders(folder.parent, (folder.name,))[folder.name]
+        sequence = read_crops(folder.name, folder, os.listdir(folder))  # noqa: PTH208 - names alone
         source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], "crops", text)
     else:
         source = ImageSource(_number_files(folder, names), "crops", text)

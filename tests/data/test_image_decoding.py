@@ -147,12 +147,10 @@ def test_pipe_among_the_crops_is_named(tmp_path, picture):
     assert "not a regular file" in image_fault(pipe) and not hash_images([pipe]).shows.any()
     with pytest.raises(InputError, match="not a regular file"):
         open_source(str(pipe.parent))
-    from harness.data.affwild2 import CropFolders
-
-    folders = CropFolders(tmp_path, ("crops",))
+    from harness.data.affwild2_crops import read_crops
 
     class Crops:
-        sequences = folders
+        sequences = {"crops": read_crops("crops", pipe.parent, [pipe.name])}
 
     with pytest.raises(InputError, match="00001.jpg: cannot be read: not a regular file"):
         dataset_digest(Crops)

@@ -31,6 +31,7 @@ from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.json_text import read_json
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 KIND = "submission"
@@ -159,7 +160,9 @@ def _check_video_files(
 ) -> int:
     """Add the problems of the files to `problems` and return the number of valid lines."""
     videos_by_file = {video_file(video): video for video in expected.videos}
-    names = {videos_by_file.get(path.name, path.stem): path for path in texts.values()}
+    names = {
+        videos_by_file.get(canonical_name(path.name), canonical_name(path.stem)): path for path in texts.values()
+    }
     problems += [
         _fault(f"no file {file} for video '{video}'", folder)
         for file, video in videos_by_file.items()
