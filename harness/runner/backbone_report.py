@@ -140,5 +140,5 @@ def _load_crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[f
 
     for stills in splits:
         if stills is not None and stills.boxes is not None and path in stills.images:
-            return crop_to_box(decode_image(path), stills.boxes[stills.images.index(path)], margin)
-    return decode_image(path)
+            return crop_to_box(decode_image(path, upright=True), stills.boxes[stills.images.index(path)], margin)
+    return decode_image(path, upright=True)

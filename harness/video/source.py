@@ -7,12 +7,10 @@ import os
 import re
 from pathlib import Path
 
-from PIL import Image
-
-from backbones.regular_files import open_regular
 from harness.data.affwild2_crops import read_crops
 from harness.data.affwild2_names import CROP_PATTERN
-from harness.data.image_files import is_image_name, list_image_names
+from harness.data.image_decoding import open_image
+from harness.data.image_files import is_image_name, list_image_names, list_names, list_subfolders
 from harness.utils.errors import InputError
 from harness.video.frames import Source, TimeLimitedSource
 from harness.video.images import ImageSource
@@ -80,7 +78,8 @@ def _open_path(text: str, crops: bool | None) -> Source:
     if not path.is_file():
         raise InputError(f"{text}: neither a file nor a folder; for a camera, use camera:0")
     kind = "crops" if crops else "image"
-    return ImageSource([(1, path)], kind, text) if is_image_name(path.name) else VideoSource(path, text, bool(crops))
+    is_image = is_image_name(path.name) and path.suffix.lower() != ".gif"  # an animation
+    return ImageSource([(1, path)], kind, text) if is_image else VideoSource(path, text, bool(crops))
 
 
 def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
@@ -96,7 +95,7 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
         return ImageSource(_number_files(folder, names), "images", text)
     if numbered:
         sequence = read_crops(folder.name, folder, os.listdir(folder))  # noqa: PTH208 - names alone
-        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], "crops", text)
+        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], "crops", text, upright=False)
     else:
         source = ImageSource(_number_files(folder, names), "crops", text)
     if detected:
@@ -118,7 +117,7 @@ def _look_like_crops(paths: list[Path]) -> bool:
 
 def _image_size(path: Path) -> tuple[int, int] | None:
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_image(path, upright=False) as image:
             return image.size
     except Exception:  # reported when the image is decoded
         return None
@@ -130,10 +129,9 @@ def _natural_key(name: str) -> list[int | str]:
 
 
 def _folder_hint(folder: Path) -> str:
-    paths = sorted(folder.iterdir())
-    if videos := [path.name for path in paths if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
+    if videos := [name for name in list_names(folder) if Path(name).suffix.lower() in VIDEO_SUFFIXES]:
         return f", but videos such as '{videos[0]}'"
-    folders = [path.name for path in paths if path.is_dir() and list_image_names(path)]
+    folders = [path.name for path in list_subfolders(folder) if list_image_names(path)]
     return f", but folders of images such as '{folders[0]}'" if folders else ""
 
 
