@@ -108,11 +108,15 @@ def add_predict(commands: Commands) -> None:
         commands,
         "predict",
         "predict",
-        "find and track the faces of a video and apply trained runs to them",
+        "find and track the faces of videos and apply trained runs to them",
         [_out(), _force(), _seed(), store(tracking=True)],
     )
     command.add_argument(
-        "input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops or camera:0"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a video, an image, a folder of images, a folder of face crops or camera:0; several of them, or a folder "
+        "of videos, get a folder each in --out",
     )
     command.add_argument(
         "--run",

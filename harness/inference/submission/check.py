@@ -160,9 +160,7 @@ def _check_video_files(
 ) -> int:
     """Add the problems of the files to `problems` and return the number of valid lines."""
     videos_by_file = {video_file(video): video for video in expected.videos}
-    names = {
-        videos_by_file.get(canonical_name(path.name), canonical_name(path.stem)): path for path in texts.values()
-    }
+    names = {videos_by_file.get(canonical_name(path.name), canonical_name(path.stem)): path for path in texts.values()}
     problems += [
         _fault(f"no file {file} for video '{video}'", folder)
         for file, video in videos_by_file.items()
