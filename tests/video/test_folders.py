@@ -28,10 +28,10 @@ def test_what_cannot_be_read_is_passed_over_and_noted(tmp_path):
     (tmp_path / ".DS_Store").touch()
     (tmp_path / "._1.png").touch()
     frames, source = read(tmp_path)
-    assert [frame.number for frame in frames] == [1, 2, 5] and source.frames == 5
+    assert [frame.number for frame in frames] == [1, 2, 5] and source.frames == 6
     other, broken = source.notes
-    assert "1 .heic" in other and "1 .txt" in other and "1 folder" in other and ".DS" not in other
-    assert "2 of 5 images cannot be read" in broken and "3.jpg: No such file" in broken
+    assert "1 .txt" in other and "1 folder" in other and ".DS" not in other
+    assert "3 of 6 images cannot be read" in broken and "3.jpg: No such file" in broken
 
 
 def test_unreadable_image_is_passed_over(tmp_path, monkeypatch):
