@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,7 +70,9 @@ def temp_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp_path = _create(path, SUFFIX, lambda new: new.touch(exist_ok=False))
     try:
+        created = tmp_path.stat()
         yield tmp_path
+        _restore_permissions(tmp_path, created)
         tmp_path.replace(path)
     finally:
         tmp_path.unlink(missing_ok=True)
@@ -207,6 +210,17 @@ def _create(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
             create(new)
             return new
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+
+
+def _restore_permissions(path: Path, created: os.stat_result) -> None:
+    """Give a file the permissions and group that it was created with, if a library has replaced it by a private one."""
+    written = path.stat()
+    if written.st_ino == created.st_ino:
+        return
+    path.chmod(stat.S_IMODE(created.st_mode))
+    if written.st_gid != created.st_gid:
+        with suppress(OSError):
+            os.chown(path, -1, created.st_gid)
 
 
 def _exchange(path: Path, tmp_path: Path) -> None:

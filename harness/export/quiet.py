@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from backbones.errors import printable
 from harness.utils.disk_space import is_disk_full
 from harness.utils.errors import FramelightError
+from harness.utils.streams import open_closed_streams
 
 if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def suppress_output() -> Iterator[None]:
     """Discard everything that this process writes to standard output and error, and its warnings."""
+    open_closed_streams()
     sys.stdout.flush()
     sys.stderr.flush()
     copies = {number: os.dup(number) for number in (1, 2)}

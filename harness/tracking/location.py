@@ -78,9 +78,11 @@ def locate(store: Store) -> Location:
     Raises
     ------
     InputError
-        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme.
+        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme, or
+        if the path of the store is not valid UTF-8.
     """
     store = store.resolve()
+    _check_encoding(str(store))
     tracking_uri = store.tracking_uri
     if not tracking_uri:
         return Location(store, sqlite_uri(store.mlflow_database))
@@ -100,6 +102,17 @@ def locate(store: Store) -> Location:
             f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; use one of {', '.join(SCHEMES)}"
         )
     return Location(store, tracking_uri)
+
+
+def _check_encoding(path: str) -> None:
+    """Raise InputError for a path that MLflow cannot store as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the path of the store, {path}, is not valid UTF-8, or the locale has another encoding; choose another "
+            "folder with --store DIR, or set PYTHONUTF8=1"
+        ) from error
 
 
 def _usable_sqlite_uri(uri: str) -> str:

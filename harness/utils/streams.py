@@ -50,7 +50,7 @@ def command_streams() -> Iterator[None]:
     Streams that are closed lead to the null device, also in subprocesses: without them, the next file that is opened
     would become standard output. Characters that an encoding lacks are replaced.
     """
-    _open_closed_streams()
+    open_closed_streams()
     streams: list[Any] = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
     before = [(stream, stream.errors) for stream in streams]
     for stream in streams:
@@ -63,7 +63,8 @@ def command_streams() -> Iterator[None]:
                 stream.reconfigure(errors=errors)
 
 
-def _open_closed_streams() -> None:
+def open_closed_streams() -> None:
+    """Open standard streams that are closed on the null device, for this process and its subprocesses."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         mode = "r" if number == 0 else "w"
         try:

@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 import sqlalchemy
 
+from harness.cli import main
 from harness.tracking import location, open_tracker, tracked_records
 from harness.tracking.artifacts import local_path
 from harness.tracking.location import locate
@@ -68,6 +69,12 @@ def test_uri_of_a_user_names_the_folder_that_exists(tmp_path, name, written):
 def test_database_in_memory_is_refused(tmp_path, uri):
     with pytest.raises(InputError, match=r"in memory.*use sqlite:///FILE"):
         locate(Store(tmp_path, uri))
+
+
+def test_store_whose_name_is_not_utf8_is_refused_and_printed(tmp_path, capsys):
+    (tmp_path / "caf\udce9").mkdir()
+    assert main(["leaderboard", "--store", str(tmp_path / "caf\udce9")]) == 2
+    assert "caf\\udce9, is not valid UTF-8" in capsys.readouterr().err
 
 
 def test_other_forms_of_sqlite_uris(tmp_path, monkeypatch):

@@ -2,8 +2,11 @@
 
 import os
 import sqlite3
+import tempfile
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from harness.utils.files import atomic_write, atomic_write_dir, write_text
 from harness.utils.json_cache import JsonCache
@@ -41,6 +44,23 @@ def test_replaced_file_has_the_mode_of_the_mask(tmp_path):
     with umask(0o002), atomic_write(path) as new:
         new.write_text("rows")
     assert modes(tmp_path) == {"board.csv": 0o664}
+
+
+def replace_by_private_file(path):
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    os.close(handle)
+    os.replace(name, path)
+
+
+def save_head(path):
+    save_file({"weight": np.zeros(3)}, path)
+
+
+@pytest.mark.parametrize("write", [replace_by_private_file, save_head])
+def test_files_that_libraries_replace_are_shared_too(tmp_path, write):
+    with umask(0o002), atomic_write(tmp_path / "file") as new:
+        write(new)
+    assert modes(tmp_path) == {"file": 0o664}
 
 
 @needs_root
