@@ -72,6 +72,9 @@ def read_rows(path: Path, is_column: Callable[[str], object]) -> CsvRows:
         If the file cannot be read, is not a text file, or has a quote that is not closed.
     """
     text, encoding, note = read_decoded(path, "the CSV file")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError(f"{path}:{line}: a NUL character, so this is not a text file; replace it with the CSV file")
     setting = _SEPARATOR_LINE.match(text)
     text = text[setting.end() :] if setting else text
     separator = setting[1] if setting else find_separator(text, is_column)

@@ -49,7 +49,6 @@ class ImageTable(VideoLayout):
     csv : Path
         The CSV file.
     table : Table
-    images : TableImages
     split : str array of shape (N,)
         Split of each row; '' if its cell is malformed.
     split_faults : tuple of Problem
@@ -67,7 +66,6 @@ class ImageTable(VideoLayout):
         self.name = storable_name(resolved.parent.name if resolved.name == "labels.csv" else resolved.stem)
         self.seed = seed
         self.table = tables.read_table(self.csv)
-        self.images = TableImages(self.table)
         self.split, self.split_faults = self._parse_or_make_splits()
 
     @classmethod
@@ -86,6 +84,21 @@ class ImageTable(VideoLayout):
         return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
+    def images(self) -> TableImages:
+        """Images of the rows."""
+        return TableImages(self.table, self.root if self.root.is_dir() else self.root.parent)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Image file of each row."""
+        return self.images.paths
+
+    @property
+    def image_exists(self) -> np.ndarray:
+        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
+        return self.images.exist
+
+    @cached_property
     def subjects(self) -> np.ndarray:
         """Subject of each row, str of shape (N,); the image if no subject is named."""
         named = self.table.columns.get("subject", np.full(len(self.table), ""))
@@ -96,10 +109,10 @@ class ImageTable(VideoLayout):
         """Blocks of rows by name."""
         sequences = {}
         for start in range(0, len(self.table), BLOCK):
-            rows = start + np.flatnonzero(self.images.exist[start : start + BLOCK])
+            rows = start + np.flatnonzero(self.image_exists[start : start + BLOCK])
             name = _block_name(start // BLOCK)
             frames = (rows - start + 1).astype(np.int32)
-            sequences[name] = Sequence(name, frames, tuple(self.images.paths[row] for row in rows))
+            sequences[name] = Sequence(name, frames, tuple(self.paths[row] for row in rows))
         return sequences
 
     def tasks(self) -> tuple[str, ...]:
@@ -122,7 +135,7 @@ class ImageTable(VideoLayout):
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         """Return the frame numbers of a split's existing images by block."""
-        rows = np.flatnonzero((self.split == split) & self.images.exist)
+        rows = np.flatnonzero((self.split == split) & self.image_exists)
         return {
             name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
             for name in self.sequence_names(task, split)
@@ -178,14 +191,14 @@ class ImageTable(VideoLayout):
             If a label is malformed.
         """
         self._validate_split(split, problems)
-        rows = np.flatnonzero((self.split == split) & self.images.exist)
+        rows = np.flatnonzero((self.split == split) & self.image_exists)
         targets: dict[str, np.ndarray | None] = {
             name: self._parse_targets(name, rows, problems) for name in TARGET_COLUMNS
         }
         expression = np.full(len(rows), -1, np.int64) if targets["expr"] is None else targets["expr"]
         names, subject = np.unique(self.subjects[rows], return_inverse=True)
         return Stills(
-            tuple(self.images.paths[row] for row in rows),
+            tuple(self.paths[row] for row in rows),
             subject.astype(np.int64),
             tuple(names.tolist()),
             expression,

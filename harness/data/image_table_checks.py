@@ -30,8 +30,11 @@ class CheckableTable(Protocol):
 
     csv: Path
     table: Table
-    images: TableImages
     split: np.ndarray
+
+    @property
+    def images(self) -> TableImages:
+        """Images of the rows."""
 
     @property
     def subjects(self) -> np.ndarray:
@@ -48,7 +51,7 @@ def find_problems(table: CheckableTable) -> Iterator[Problem]:
 
 
 def _find_missing_images(table: CheckableTable) -> Iterator[Problem]:
-    paths = ImagePaths(table.csv.parent)
+    paths = ImagePaths(table.images.folder)
     for number, row in enumerate(np.flatnonzero(~table.images.exist).tolist()):
         name = table.images.names[row]
         reason = paths.explain(name) if number < MAX_EXPLAINED else ""

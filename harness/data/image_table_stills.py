@@ -51,7 +51,7 @@ class TableStills(ImageLayout):
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
         """Return how many images are excluded, by reason."""
-        missing = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.images.exist))
+        missing = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.image_exists))
         return {"no image file": missing} if missing else {}
 
     def find_problems(self) -> Iterator[Problem]:

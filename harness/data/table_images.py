@@ -23,7 +23,8 @@ class TableImages:
     Parameters
     ----------
     table : Table
-        Paths in the column `image` are relative to the folder of its file.
+    folder : Path
+        Folder that the paths in the column `image` are relative to.
 
     Attributes
     ----------
@@ -31,9 +32,8 @@ class TableImages:
         Image of each row, as the table spells it.
     """
 
-    def __init__(self, table: Table):
-        self._table = table
-        self._folder = table.path.parent
+    def __init__(self, table: Table, folder: Path):
+        self._table, self.folder = table, folder
         self.names: list[str] = table.columns["image"].tolist()
 
     @cached_property
@@ -45,7 +45,7 @@ class TableImages:
     @cached_property
     def paths(self) -> tuple[Path, ...]:
         """Image file of each row."""
-        return tuple(file or self._folder / name for file, name in zip(self._files, self.names))
+        return tuple(file or self.folder / name for file, name in zip(self._files, self.names))
 
     @cached_property
     def exist(self) -> np.ndarray:
@@ -53,7 +53,7 @@ class TableImages:
         exist = np.array([file is not None for file in self._files], dtype=bool)
         if len(exist) and not exist.any():
             first = shorten(str(self.paths[0]), MAX_PATH)
-            reason = ImagePaths(self._folder).explain(self.names[0])
+            reason = ImagePaths(self.folder).explain(self.names[0])
             reason = reason or "paths in the table must be relative to its folder"
             encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
             raise InputError(
@@ -64,7 +64,7 @@ class TableImages:
 
     @cached_property
     def _files(self) -> tuple[Path | None, ...]:
-        return tuple(map(ImagePaths(self._folder).find, self.names))
+        return tuple(map(ImagePaths(self.folder).find, self.names))
 
 
 def _spelling(name: str) -> str:

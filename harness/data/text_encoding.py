@@ -87,9 +87,6 @@ def _decode(data: bytes, what: str) -> DecodedText:
             message = f"not a text file ({error.reason} at byte {error.start}); replace it with {what}"
             raise ValueError(message) from error
         return _decode_windows(data, error.start)
-    if "\0" in text:
-        place = f"a NUL character on line {_line(text, text.index(chr(0)))}"
-        raise ValueError(f"not a text file ({place}); replace it with {what}")
     if encoding.startswith("utf-16-"):
         return DecodedText(text, encoding, f"without a byte-order mark; read as {encoding.upper()}; save it as UTF-8")
     return DecodedText(text, encoding)

@@ -84,7 +84,7 @@ def test_an_encoding_that_was_guessed_wrongly_is_named_where_no_image_is_found(t
         (b"\n \n\t\n", "the table is empty"),
         (b"image,expression\n", r"labels.csv:1: no row follows the header"),
         (b"\n\nimage,expression\n", r"labels.csv:3: no row follows the header"),
-        (b"image,expression\n1.jpg,an\0ger\n", r"not a text file \(a NUL character on line 2\)"),
+        (b"image,expression\n1.jpg,an\0ger\n", "labels.csv:2: a NUL character, so this is not a text file"),
         (b"PK\x03\x04 sheets", "a workbook of a spreadsheet program, not a text file"),
         (b"image,expression\n1.jpg,\x81\n", r"UTF-8 or Windows-1252 \(byte 0x81 on line 2\); save it as UTF-8"),
         (image_bytes("PNG"), "not a text file"),
