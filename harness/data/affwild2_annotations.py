@@ -67,12 +67,15 @@ def video_of(path: Path) -> str:
 
 
 def entries(folder: Path) -> list[tuple[Path, bool]]:
-    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave."""
-    try:
-        with os.scandir(folder) as scanned:
-            return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
-    except OSError:
-        return []
+    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    with os.scandir(folder) as scanned:
+        return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
 
 
 class _Scan:
@@ -90,7 +93,7 @@ class _Scan:
         unread: list[Path] = []
         if folder != self.root:
             self.list_folders.append(folder)
-        for path, is_folder in entries(folder):
+        for path, is_folder in self._entries(folder):
             task = names.challenge_task(path.name) if is_folder else None
             split = None if is_folder else names.split_of_loose_file(path.name)
             if task is not None:
@@ -114,7 +117,7 @@ class _Scan:
     def _challenge(self, folder: Path, task: str, depth: int) -> None:
         unread: list[Path] = []
         self.list_folders.append(folder)
-        for path, is_folder in entries(folder):
+        for path, is_folder in self._entries(folder):
             split = names.split_of(path.name) if is_folder else None
             multitask = names.split_of_multitask_file(path.name) if task == "mtl" and not is_folder else None
             if split is not None:
@@ -122,15 +125,25 @@ class _Scan:
                 self._split(path, (task, split), depth)
             elif multitask is not None:
                 self.files.setdefault((task, multitask), []).append(path)
-            elif is_folder and names.challenge_task(path.name) == task and depth < MAX_DEPTH:
+            elif is_folder and depth < MAX_DEPTH and self._continues_challenge(path.name, task):
                 self._challenge(path, task, depth + 1)
             elif not self._may_be_list(path, is_folder):
                 unread.append(path)
         self._report_unread(folder, unread)
 
+    def _entries(self, folder: Path) -> list[tuple[Path, bool]]:
+        try:
+            return entries(folder)
+        except OSError as error:
+            self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
+            return []
+
+    def _continues_challenge(self, name: str, task: str) -> bool:
+        return names.challenge_task(name) == task or names.is_annotation_folder(name)
+
     def _split(self, folder: Path, key: Key, depth: int) -> None:
         unread: list[Path] = []
-        for path, is_folder in entries(folder):
+        for path, is_folder in self._entries(folder):
             if is_folder and names.split_of(path.name) == key[1] and depth < MAX_DEPTH:
                 self._split(path, key, depth + 1)
             elif not is_folder and names.is_text(path.name):

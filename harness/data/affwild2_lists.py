@@ -46,8 +46,8 @@ def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSea
     by_frame: dict[str, list[Path]] = {}
     problems = []
     for folder in folders:
-        unread = []
-        for path, is_folder in entries(folder):
+        unread: list[Path] = []
+        for path, is_folder in _entries(folder):
             task, frame_task = names.list_task(path.name), names.frame_list_task(path.name)
             if not is_folder and (task or frame_task == "mtl"):
                 by_video.setdefault(task or "mtl", []).append(path)
@@ -71,6 +71,13 @@ def _with_nested(folder: Path, is_root: bool, depth: int) -> Iterator[Path]:
         for nested in subfolders(folder):
             if names.is_list_folder(nested.name):
                 yield from _with_nested(nested, False, depth + 1)
+
+
+def _entries(folder: Path) -> list[tuple[Path, bool]]:
+    try:
+        return entries(folder)
+    except OSError:  # a folder of annotations is reported as such
+        return []
 
 
 def _is_table(path: Path, is_folder: bool) -> bool:

@@ -73,8 +73,8 @@ def canonical_name(name: str) -> str:
     Returns
     -------
     str
-        Composed characters (NFC), as macOS and some archives decompose them; bytes that are not UTF-8 are lone
-        surrogates under every locale.
+        Composed characters (NFC), as macOS and some archives decompose them; a name that can be part of a path in any
+        locale.
 
     Examples
     --------
@@ -83,11 +83,8 @@ def canonical_name(name: str) -> str:
     """
     if name.isascii():
         return name
-    try:
-        text = os.fsencode(name).decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # from a list, in a locale that is not UTF-8
-        text = name
-    return unicodedata.normalize("NFC", text)
+    composed = unicodedata.normalize("NFC", _decode(name))
+    return os.fsdecode(composed.encode("utf-8", "surrogateescape"))
 
 
 def storable_name(name: str) -> str:
@@ -98,12 +95,20 @@ def storable_name(name: str) -> str:
     >>> print(storable_name("fr\udce9d\udce9ric"), storable_name("frédéric"))
     fr\xe9d\xe9ric frédéric
     """
-    return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", name)
+    return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", _decode(name))
 
 
 def name_bytes(name: str) -> bytes:
-    """Encode a name for a hash; bytes that are not UTF-8 are those of the file system."""
-    return name.encode("utf-8", "surrogateescape")
+    """Encode a name for a hash: in UTF-8, whatever the locale; bytes that are not UTF-8 are those of the file."""
+    return _decode(name).encode("utf-8", "surrogateescape")
+
+
+def _decode(name: str) -> str:
+    """Decode the name of a file as UTF-8 in any locale; bytes that are not UTF-8 become lone surrogates."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # from a list, in a locale that is not UTF-8
+        return name
 
 
 def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:

@@ -415,6 +415,25 @@ def test_names_that_are_not_utf8(tmp_path):
     assert "vid\\udce9o/00002.jpg" in text and text.encode()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_folders_that_cannot_be_listed_are_errors_and_do_not_end_the_check(tmp_path):
+    small_abaw3(tmp_path)
+    locked = [tmp_path / "cropped/video2", tmp_path / ANNOTATIONS / AU / "Train_Set"]
+    for folder in locked:
+        folder.chmod(0)
+    try:
+        errors = [where for _, where, _ in messages(tmp_path, "unreadable")]
+        assert errors == [f"{ANNOTATIONS}/{AU}/Train_Set", "cropped/video2"] and messages(tmp_path, "no crop") == []
+        with pytest.raises(InputError, match="cropped/video2: cannot be listed: Permission denied"):
+            dataset_digest(open_dataset(tmp_path))
+        (tmp_path / "cropped").chmod(0)
+        with pytest.raises(InputError, match="cropped: cannot be listed: Permission denied"):
+            open_dataset(tmp_path)
+    finally:
+        for folder in (tmp_path / "cropped", *locked):
+            folder.chmod(0o755)
+
+
 def test_name_that_cannot_be_stored_is_an_error_of_the_check(tmp_path):
     small_abaw3(tmp_path)
     crops(tmp_path, "a\\b", [1])
