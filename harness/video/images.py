@@ -13,6 +13,9 @@ from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.utils.errors import InputError
 from harness.video.frames import Frame
 
+MAX_NAMED = 5
+"""Number of images that cannot be read and are named in a note."""
+
 
 class ImageSource:
     """Image files as frames without time.
@@ -77,7 +80,9 @@ class ImageSource:
                 continue
             yield Frame(number, math.nan, pixels)
         if self._broken:
+            named = [f"{error.path.name} ({error.reason})" for error in self._broken[:MAX_NAMED]]
+            rest = [f"{len(self._broken) - MAX_NAMED:,} more"] if len(self._broken) > MAX_NAMED else []
             self.notes.append(
-                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped; the "
-                f"first: {self._broken[0]}"
+                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped: "
+                f"{', '.join([*named, *rest])}"
             )
