@@ -16,6 +16,8 @@ from harness.video.animation import animated_format
 from harness.video.frames import Frame
 
 ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
+MAX_NAMED = 5
+"""Number of images that cannot be read and are named in a note."""
 
 
 class ImageSource:
@@ -83,9 +85,11 @@ class ImageSource:
                 continue
             yield Frame(number, math.nan, pixels)
         if self._broken:
+            named = [f"{error.path.name} ({error.reason})" for error in self._broken[:MAX_NAMED]]
+            rest = [f"{len(self._broken) - MAX_NAMED:,} more"] if len(self._broken) > MAX_NAMED else []
             self.notes.append(
-                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped; the "
-                f"first: {self._broken[0]}"
+                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped: "
+                f"{', '.join([*named, *rest])}"
             )
 
 
