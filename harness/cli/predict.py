@@ -72,7 +72,7 @@ def _print_batch(summary: BatchSummary) -> int:
         print_lines(ruled_table([("input", "frames", "faces", "found", "status"), *cells]))
     print_lines([f"{len(done)} of {plural(len(summary.inputs), 'input')} predicted", summary.files[0]])
     for row in summary.failed:
-        logger.info(f"failed: {row.input}: {row.error}")
+        logger.info(str(row))
     return FAILED if summary.failed else 0
 
 

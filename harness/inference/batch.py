@@ -17,6 +17,7 @@ from harness.inference.inputs import output_names
 from harness.inference.predict import PredictSummary, predict
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
 from harness.inference.predict_session import Models
+from harness.inference.result_notes import synthetic_notes
 from harness.utils.errors import FramelightError
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
@@ -62,6 +63,13 @@ class InputSummary:
     seconds: float | None = None
     status: str = "failed"
     error: str = ""
+
+    def __str__(self) -> str:
+        """Describe the result in one line."""
+        if self.status == "failed":
+            return f"failed: {self.error}" if self.input in self.error else f"failed: {self.input}: {self.error}"
+        before = " (finished before)" if self.status == "finished before" else ""
+        return f"{self.input}: {plural(self.frames, 'frame')}, {plural(self.faces, 'face')}{before}"
 
 
 @dataclass(frozen=True)
@@ -122,32 +130,28 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     models = Models(options)
     models.require(bool(options.crops))
     names = _choose_names(options, inputs)
+    shared_notes = synthetic_notes(models.readers(bool(options.crops)))
+    for note in shared_notes:
+        logger.info(f"note: {note}")
     rows = []
     for number, (text, name) in enumerate(names.items(), 1):
-        rows.append(_predict_one(replace(options, input=text, out=options.out / name), models))
-        logger.info(f"{number} of {len(names)}: {describe(rows[-1])}")
+        rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
+        logger.info(f"{number} of {len(names)}: {rows[-1]}")
     _write_summary(options.out / SUMMARY, rows)
     if options.force:
         _remove_other_content(options.out, names)
     return BatchSummary(options.out, tuple(rows), tuple(notes))
 
 
-def describe(row: InputSummary) -> str:
-    """Describe the result for one input in one line."""
-    if row.status == "failed":
-        return f"{row.input}: failed: {row.error}"
-    state = " (finished before)" if row.status == "finished before" else ""
-    return f"{row.input}: {plural(row.frames, 'frame')}, {plural(row.faces, 'face')}{state}"
-
-
-def _predict_one(options: PredictOptions, models: Models) -> InputSummary:
+def _predict_one(options: PredictOptions, models: Models, shared_notes: Sequence[str]) -> InputSummary:
     try:
         summary = predict(options, models)
     except Exception as error:  # one input, whatever is wrong with it, must not end the others
         logger.debug("this input failed", exc_info=error)
         return InputSummary(options.input, options.out.name, error=_message(error))
     for note in summary.notes:
-        logger.info(f"note: {options.input}: {note}")
+        if note not in shared_notes:
+            logger.info(f"note: {options.input}: {note}")
     return _summarize(options, summary)
 
 

@@ -98,11 +98,14 @@ class Models:
             )
         return self._forwards[same]
 
+    def readers(self, crops: bool) -> list[LoadedRun]:
+        """Get the runs of all forward passes."""
+        return [reader for forward in self.forwards(crops) for reader in forward.readers]
+
     def require(self, crops: bool) -> None:
         """Raise the errors of runs, detector and smoothing that are the same for all inputs."""
-        for forward in self.forwards(crops):
-            for reader in forward.readers:
-                smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
+        for reader in self.readers(crops):
+            smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
         if not crops:
             _ = self.detector
 
@@ -120,9 +123,7 @@ def open_session(options: PredictOptions, source: Source, models: Models) -> Pre
     forwards = models.forwards(crops)
     is_video = source.kind not in ("image", "images")
     filters = [
-        smoothing_of(reader, models.live, options.kernel, options.radius, is_video)
-        for forward in forwards
-        for reader in forward.readers
+        smoothing_of(reader, models.live, options.kernel, options.radius, is_video) for reader in models.readers(crops)
     ]
     if detector is None:
         return PredictSession(source, forwards, filters, margin_indices=(0,) * len(forwards))

@@ -31,7 +31,7 @@ def result_notes(session: PredictSession, face_stage: FaceStage, result: Predict
         After the last frame.
     result : PredictionResult
     """
-    notes = [*_synthetic_notes(session.readers), *_smoothing_notes(session, result)]
+    notes = [*synthetic_notes(session.readers), *_smoothing_notes(session, result)]
     if session.detector is not None and len(result.frames) and not result.found.any():
         notes.append(_missing_faces_note(session.detector, face_stage, result))
     return notes
@@ -65,8 +65,10 @@ def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Itera
             )
 
 
-def _synthetic_notes(readers: Sequence[LoadedRun]) -> Iterator[str]:
+def synthetic_notes(readers: Sequence[LoadedRun]) -> tuple[str, ...]:
+    """Describe the runs that learned from synthetic faces, in one note or none."""
     learned = [reader for reader in readers if reader.synthetic]
-    if learned:
-        runs = ", ".join(f"{reader.name} ({' and '.join(reader.synthetic)})" for reader in learned)
-        yield f"learned from synthetic faces, so that outputs for real faces are not reliable: run {runs}"
+    if not learned:
+        return ()
+    runs = ", ".join(f"{reader.name} ({' and '.join(reader.synthetic)})" for reader in learned)
+    return (f"learned from synthetic faces, so that outputs for real faces are not reliable: run {runs}",)

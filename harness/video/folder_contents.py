@@ -32,26 +32,28 @@ class FolderContents:
     folders : tuple of str
     others : tuple of str
         All other files.
+    broken : tuple of str
+        Links to images that are not there.
     """
 
     images: tuple[str, ...]
     videos: tuple[str, ...]
     folders: tuple[str, ...]
     others: tuple[str, ...]
+    broken: tuple[str, ...]
 
     def notes(self) -> Iterator[str]:
         """Describe in one sentence what is not read, by suffix."""
-        if not (self.others or self.folders):
+        unread = (*self.broken, *self.others, *self.folders)
+        if not unread:
             return
         counts = Counter(Path(name).suffix.lower() or "without a suffix" for name in self.others)
-        parts = [f"{count} {suffix}" for suffix, count in counts.most_common(MAX_SUFFIXES)]
+        parts = [plural(len(self.broken), "broken link")] if self.broken else []
+        parts += [f"{count} {suffix}" for suffix, count in counts.most_common(MAX_SUFFIXES)]
         rest = len(self.others) - sum(count for _, count in counts.most_common(MAX_SUFFIXES))
         parts += [plural(rest, "other")] if rest else []
         parts += [plural(len(self.folders), "folder")] if self.folders else []
-        yield (
-            f"not read, as the name is not that of an image or a video: {', '.join(parts)} (the first: "
-            f"'{(*self.others, *self.folders)[0]}')"
-        )
+        yield f"not read, as they are neither images nor videos: {', '.join(parts)} (the first: '{unread[0]}')"
 
 
 def list_folder(folder: Path) -> FolderContents:
@@ -62,7 +64,7 @@ def list_folder(folder: Path) -> FolderContents:
     InputError
         If the folder cannot be listed.
     """
-    images, videos, folders, others = [], [], [], []
+    images, videos, folders, others, broken = [], [], [], [], []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -71,14 +73,19 @@ def list_folder(folder: Path) -> FolderContents:
                 if entry.is_dir():
                     folders.append(entry.name)
                 elif is_image_name(entry.name):
-                    images.append(entry.name)
+                    (broken if _is_broken_link(entry) else images).append(entry.name)
                 elif is_video_name(entry.name):
                     videos.append(entry.name)
                 else:
                     others.append(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: this folder cannot be listed: {error.strerror or error}") from error
-    return FolderContents(*(tuple(sorted(names, key=natural_key)) for names in (images, videos, folders, others)))
+    parts = (images, videos, folders, others, broken)
+    return FolderContents(*(tuple(sorted(names, key=natural_key)) for names in parts))
+
+
+def _is_broken_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - no path object for each of many files
 
 
 def is_video_name(name: str) -> bool:

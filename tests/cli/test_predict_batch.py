@@ -6,13 +6,14 @@ import os
 import shutil
 
 import pytest
+from pyarrow import parquet
 
 from harness.cli import main
 from harness.inference import predict_session
 from harness.inference.api import predict as predict_function
 from harness.utils.errors import InputError
 from tests.helpers.predict_command import rows
-from tests.helpers.video_files import film
+from tests.helpers.video_files import clap, clapper, film
 from tests.video.test_source import photo
 
 
@@ -212,3 +213,21 @@ def test_names_that_a_spreadsheet_evaluates_are_escaped(run, tmp_path, monkeypat
     assert run("=1+1.mp4", "b.mp4")[0] == 0
     assert [row["input"] for row in summary(tmp_path / "out")] == ["'=1+1.mp4", "b.mp4"]
     assert os.listdir(tmp_path / "out" / "=1+1")
+
+
+def test_rendered_video_has_the_audio_of_its_input(run, tmp_path):
+    source = clapper(tmp_path / "a.mov", "pcm_s16le")
+    assert run(source, "--render", "--seconds", 1.4)[0] == 0
+    white, beep, codec, end = clap(tmp_path / "out" / "annotated.mp4")
+    assert codec == "aac" and beep == pytest.approx(1.0, abs=0.03) and end == pytest.approx(1.4, abs=0.03)
+    note = json.loads((tmp_path / "out" / "predict.json").read_text())
+    assert not any("audio" in line for line in note["notes"])
+
+
+def test_training_on_synthetic_faces_is_in_note_and_metadata(run, tmp_path):
+    code, _, said = run(film(tmp_path / "a.mp4", 2))
+    assert code == 0 and said.count("learned from synthetic faces") == 1
+    note = json.loads((tmp_path / "out" / "predict.json").read_text())
+    assert note["runs"][0]["synthetic"] == ["head"] and any("synthetic" in line for line in note["notes"])
+    metadata = parquet.read_schema(tmp_path / "out" / "predictions.parquet").metadata
+    assert json.loads(metadata[b"framelight"])["runs"][0]["synthetic"] == ["head"]
