@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.finished_run import find_finished_run
-from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
+from harness.leaderboard.runs import BEST_PREFIX, format_dataset, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
 from harness.utils.store import Store
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from harness.inference.predict import PredictSummary
     from harness.inference.submission.write import Submission
 
+logger = logging.getLogger(__name__)
 
 MISSING = ("filled", "empty")
 FORMATS = ("challenge", "frames")
@@ -119,14 +122,16 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
-    texts = [str(input)] if isinstance(input, (str, PathLike)) else [str(text) for text in input]
+    texts = (
+        [str(expand_home(input))] if isinstance(input, (str, PathLike)) else [str(expand_home(text)) for text in input]
+    )
     inputs, notes = expand_inputs(texts)
     if not inputs:
         raise InputError("name at least one input: a video, an image or a folder")
     options = PredictOptions(
         inputs[0],
         names,
-        Path(out),
+        expand_home(out),
         Store.default(store, tracking_uri),
         seed,
         render,
@@ -213,14 +218,19 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
-    store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
+    store, data, out = Store.default(store, tracking_uri), expand_home(data), expand_home(out)
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
-    if run.startswith(BEST_PREFIX):
-        records = records_of_dataset(records, dataset, store)
+    if run.startswith(BEST_PREFIX) and "@" not in run:
+        records = records_of_dataset(records, dataset, store) or records
     chosen = find_finished_run(records, run, seed, store)
-    places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
+    if not records_of_dataset([chosen.record], dataset, store):
+        logger.warning(
+            f"run {chosen.record.group_id} was trained and scored on {format_dataset(chosen.record)}, from which the "
+            f"images or annotations of {data} differ"
+        )
+    places = FrameCountSources(*(None if path is None else expand_home(path) for path in (frames, videos)))
     return writing.submit(chosen, dataset, split, format, places, out)

@@ -16,6 +16,7 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write, write_json
 from harness.utils.json_text import read_json
 from harness.utils.locks import entry_lock
+from harness.utils.names import bounded_name
 from harness.utils.npz import read_arrays
 
 FORMAT = 3
@@ -73,7 +74,7 @@ class Chunk:
 
 def partial_folder(out: Path) -> Path:
     """Get the folder of unfinished work next to an output."""
-    return out.absolute().parent / f".{out.name}.partial"
+    return out.absolute().parent / bounded_name(out.name, ".", ".partial")
 
 
 def remove_partial_folder(out: Path) -> None:

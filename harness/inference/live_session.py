@@ -14,6 +14,7 @@ from harness.inference.live_smoothing import LiveRow, LiveSmoother
 from harness.inference.predict_options import PredictOptions
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import Outputs, PredictionResult
+from harness.utils.console import has_cursor
 from harness.utils.errors import InputError
 from harness.utils.output_dir import replace_output_dir
 
@@ -125,7 +126,7 @@ class LiveSession:
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 
     def _print_status(self, source: RealtimeSource) -> None:
-        if sys.stderr.isatty():
+        if has_cursor(sys.stderr):
             _, times, latencies = self.frames(max(0, len(self.processed) // 3 - STATUS_FRAMES)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
             median, p95 = np.percentile(latencies, (50, 95)) * 1000
@@ -137,7 +138,7 @@ class LiveSession:
 
     def clear_status(self) -> None:
         """Erase the status line."""
-        if self.status_time and sys.stderr.isatty():
+        if self.status_time and has_cursor(sys.stderr):
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.engines.engine import require_engine_name
+from backbones.processors import available_processors
 from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
@@ -60,7 +61,11 @@ class LoadOptions:
     crops: int | None = None
     batch: int = 0
     same: bool = False
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=available_processors)
+
+    def __post_init__(self) -> None:
+        if self.engine:  # exported files do not open one
+            require_engine_name(self.engine)
 
 
 def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from backbones.regular_files import open_regular
 from harness.data.image_decoding import require_size
+from harness.utils.errors import InputError
 from harness.video.frames import Frame
 
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
@@ -36,8 +37,8 @@ class AnimationSource:
 
     Raises
     ------
-    CorruptImageError
-        If the frames are too large.
+    InputError
+        If the frames are too large, or the first one cannot be decoded.
     """
 
     def __init__(self, path: Path, name: str, crops: bool = False) -> None:
@@ -49,9 +50,9 @@ class AnimationSource:
             require_size(path, *self._image.size)
             self.frames: int | None = frame_count(self._image)
             self.rate: float | None = 1000 / self._milliseconds()
-        except BaseException:
+        except Exception as error:  # Pillow's decoders raise many types of errors for malformed files
             self._file.close()
-            raise
+            raise InputError(f"{name}: this animated image cannot be read: {error}") from error
 
     def __enter__(self) -> Self:
         return self

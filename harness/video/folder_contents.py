@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.image_files import is_image_name
+from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
 
-LITTER = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
-"""Names, in lower case, of files and folders that operating systems leave behind; hidden files are skipped, too."""
 MAX_SUFFIXES = 6
 """Number of suffixes that a note names."""
 
@@ -65,11 +64,15 @@ def list_folder(folder: Path) -> FolderContents:
     InputError
         If the folder cannot be listed.
     """
-    images, videos, folders, others, broken = [], [], [], [], []
+    images: list[str] = []
+    videos: list[str] = []
+    folders: list[str] = []
+    others: list[str] = []
+    broken: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name.lower() in LITTER:
+                if entry.name.startswith(".") or is_litter(entry.name):
                     continue
                 if entry.is_dir():
                     folders.append(entry.name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from harness.data.orientation import UPRIGHT, Orientation, from_display_matrix
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.container import (
@@ -27,7 +28,6 @@ from harness.video.container import (
     video_stream,
 )
 from harness.video.frames import Frame, with_durations
-from harness.video.orientation import UPRIGHT, Orientation, from_display_matrix
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 
-from PIL import Image
-
-from backbones.regular_files import open_regular
-from harness.data.affwild2 import CropFolders
-from harness.data.affwild2_paths import CROP_PATTERN
+from harness.data.affwild2_crops import read_crops
+from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.image_decoding import open_image
 from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError
 from harness.video.animation import AnimationSource, animated_format
@@ -100,8 +99,8 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
     detected = numbered and crops is None and _look_like_crops([folder / name for name in names])
     kind = "crops" if crops or detected else "images"
     if kind == "crops" and numbered:
-        sequence = CropFolders(folder.parent, (folder.name,))[folder.name]
-        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], kind, text)
+        sequence = read_crops(folder.name, folder, os.listdir(folder))  # noqa: PTH208 - names alone
+        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], kind, text, upright=False)
     else:
         source = ImageSource([(number, folder / name) for number, name in enumerate(names, 1)], kind, text)
     if detected:
@@ -120,7 +119,7 @@ def _look_like_crops(paths: list[Path]) -> bool:
 
 def _image_size(path: Path) -> tuple[int, int] | None:
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_image(path, upright=False) as image:
             return image.size
     except Exception:  # reported when the image is decoded
         return None

@@ -30,7 +30,7 @@ def test_what_cannot_be_read_is_passed_over_and_noted(tmp_path):
     assert [frame.number for frame in frames] == [1, 2, 4] and source.frames == 4
     other, broken = source.notes
     assert "1 broken link, 1 .txt" in other and "1 folder" in other and "'3.jpg'" in other and ".DS" not in other
-    assert "1 of 4 images cannot be read" in broken and "4.jpg: the file is empty" in broken
+    assert "1 of 4 images cannot be read" in broken and "4.jpg (the file is empty)" in broken
 
 
 def test_unreadable_image_is_passed_over(tmp_path, monkeypatch):
@@ -45,7 +45,7 @@ def test_unreadable_image_is_passed_over(tmp_path, monkeypatch):
         ),
     )
     frames, source = read(tmp_path)
-    assert [frame.number for frame in frames] == [2] and "1.png: Permission denied" in source.notes[0]
+    assert [frame.number for frame in frames] == [2] and "1.png (Permission denied)" in source.notes[0]
 
 
 def test_folder_that_cannot_be_listed_raises(tmp_path, monkeypatch):
@@ -87,6 +87,13 @@ def test_damaged_animation_is_read_as_far_as_possible(tmp_path):
     path.write_bytes(data[: data.rindex(b"fdAT") + 8])
     frames, source = read(path)
     assert 1 <= len(frames) < 6 and "damaged after frame" in source.notes[0]
+
+
+def test_animation_with_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    path = animation(tmp_path / "a.webp")
+    monkeypatch.setattr("harness.data.image_decoding.MAX_PIXELS", 1199)
+    with pytest.raises(InputError, match="a.webp: this animated image cannot be read: .*30 pixels"):
+        open_source(str(path))
 
 
 def test_animated_images_of_a_folder_are_named(tmp_path):
