@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backbones.processors import available_processors
+from harness.utils.paths import expand_home
 from harness.utils.store import Store
 
 
@@ -109,7 +110,7 @@ def store(tracking: bool = False) -> argparse.ArgumentParser:
     parser, arguments = shared_arguments("store")
     arguments.add_argument(
         "--store",
-        type=Path,
+        type=path,
         default=Store.default().root,
         metavar="DIR",
         help="folder of all results (default: $FRAMELIGHT_STORE or framelight-store)",
@@ -149,6 +150,13 @@ def jobs(what: str) -> argparse.ArgumentParser:
         help=f"number of {what} (default: the cores that it may use)",
     )
     return parser
+
+
+def path(text: str) -> Path:
+    """Parse a path; a shell expands `~` after a space only, not in `--store=~/results`."""
+    if not text:
+        raise argparse.ArgumentTypeError("expects a path; the text is empty")
+    return expand_home(text)
 
 
 def positive_int(text: str) -> int:

@@ -223,7 +223,9 @@ class _Extraction:
         crops = sum(chunk.crops for chunk in chunks)  # done or not, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
-        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(engine, self.backbone, self.threads)
+        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(
+            engine, self.backbone, self.threads, self.dataset.upright
+        )
         with ChunkLocks(folder) as locks, pipeline:
             for iter_chunks in (locks.iter_available, locks.iter_remaining):
                 extractions = (

@@ -15,6 +15,7 @@ from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun,
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
 from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.synthetic_training import PARTS, synthetic_parts
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
@@ -133,6 +134,7 @@ def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
         identity,
         causal(store, record.job_id),
         entry.data_digest,
+        synthetic=synthetic_parts(record, entry.data_digest, store),
     )
     return StoredRun(reader, load_model(finished.folder, entry, configuration))
 
@@ -190,6 +192,7 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
         f"{kind} {file.parts}",
         card.causal,
         margin=card.margin,
+        synthetic=tuple(part for part in PARTS if part in card.run.get("synthetic", ())),
     )
     return ExportedModelPass(model, reader, options.batch or EXPORTED_CROPS)
 

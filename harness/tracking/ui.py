@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from harness.tracking.location import Location
+from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
@@ -59,7 +60,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
         "mlflow",
         "ui",
         "--backend-store-uri",
-        location.uri,
+        location.uri if location.database is None else sqlite_uri(location.database, existing=True),
         "--default-artifact-root",
         str(location.artifacts),
         "--host",

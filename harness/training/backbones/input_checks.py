@@ -77,7 +77,7 @@ def select_device(hardware: Hardware) -> torch.device:
     """Select the device of evaluation passes: the one that Lightning will use for training in this process."""
     accelerator = hardware.accelerator
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or "0"))
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
