@@ -11,6 +11,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+PREFIX = "framelight-home-"
+
+
+def has_temporary_home() -> bool:
+    """Return whether HOME is a folder of `provide_home`, in which nothing of the user may be written."""
+    return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
+
 
 def provide_home() -> None:
     """Set HOME and MPLCONFIGDIR to a temporary folder where libraries would fail or complain without them.
@@ -44,7 +51,7 @@ def _can_create(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
-    folder, process = Path(tempfile.mkdtemp(prefix="framelight-home-")), os.getpid()
+    folder, process = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()
 
     def remove() -> None:
         if os.getpid() == process:  # not in a process that was forked
