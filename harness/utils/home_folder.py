@@ -6,9 +6,7 @@ import atexit
 import contextlib
 import functools
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 PREFIX = "framelight-home-"
@@ -51,6 +49,9 @@ def _can_create(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
+    import shutil
+    import tempfile
+
     folder, process = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()
 
     def remove() -> None:
