@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from harness.utils.errors import InputError
+from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
@@ -25,7 +26,7 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     if not text.startswith("~"):
         return Path(text)
     first, separator, rest = text.partition("/")
-    if first == "~" and not os.environ.get("HOME"):
+    if first == "~" and (not os.environ.get("HOME") or has_temporary_home()):
         home = _home_of_user_id()
         if home is None:
             raise InputError(f"{text}: this user has no home folder; set HOME or give the path without ~")
