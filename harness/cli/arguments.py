@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from backbones.processors import available_processors
 from harness.utils.paths import expand_home
 from harness.utils.store import Store
 
@@ -145,9 +145,9 @@ def jobs(what: str) -> argparse.ArgumentParser:
     arguments.add_argument(
         "--jobs",
         type=positive_int,
-        default=os.cpu_count() or 1,
+        default=available_processors(),
         metavar="N",
-        help=f"number of {what} (default: number of cores)",
+        help=f"number of {what} (default: the cores that it may use)",
     )
     return parser
 

@@ -135,7 +135,7 @@ def add_data(commands: Commands) -> None:
     )
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
     check = add_command(
-        actions, "check", "data.check", "detect the layout of a dataset, count its content and list every problem"
+        actions, "check", "data.check", "detect the layout of a dataset, count its content and list its problems"
     )
     check.add_argument("folder", type=path, metavar="DIR", help="a dataset, or a submission with --against")
     check.add_argument(
@@ -144,6 +144,7 @@ def add_data(commands: Commands) -> None:
         metavar="LIST",
         help="check a submission against this test list, or against the lists of this dataset",
     )
+    check.add_argument("--all", action="store_true", help="list every problem (default: the first 5 of each kind)")
 
 
 def add_backbones(commands: Commands) -> None:

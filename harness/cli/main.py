@@ -15,6 +15,7 @@ from harness.utils.console import console_logging
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
+from harness.utils.process_environment import prepare_process
 from harness.utils.store import Store
 from harness.utils.streams import command_streams, discard_output, flush_output
 
@@ -28,6 +29,7 @@ def main(argv: list[str] | None = None) -> int:
             arguments = build_parser().parse_args(argv)
         except InputError as error:  # in a default or a path
             return _print_error(str(error), error.exit_code)
+        prepare_process()
         return _run(arguments)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.cli.arguments import Commands
 
 PRECISIONS = ("float32", "float16", "int8")
-RUN_HELP = "a run id or its first characters, a job id, or best:TASK"
+RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@DATASET"
 
 
 def add_leaderboard(commands: Commands) -> None:
@@ -108,11 +108,15 @@ def add_predict(commands: Commands) -> None:
         commands,
         "predict",
         "predict",
-        "find and track the faces of a video and apply trained runs to them",
+        "find and track the faces of videos and apply trained runs to them",
         [_out(), _force(), _seed(), store(tracking=True)],
     )
     command.add_argument(
-        "input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops or camera:0"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a video, an image, a folder of images, a folder of face crops or camera:0; several of them, or a folder "
+        "of videos, get a folder each in --out",
     )
     command.add_argument(
         "--run",
@@ -120,8 +124,8 @@ def add_predict(commands: Commands) -> None:
         required=True,
         dest="runs",
         metavar="RUN",
-        help="a run id or its first characters, best:TASK, the folder of an export, or models:/NAME@ALIAS; may be "
-        "repeated, for several tasks in one pass",
+        help="a run id or its first characters, best:TASK[@DATASET], the folder of an export, or models:/NAME@ALIAS; "
+        "may be repeated, for several tasks in one pass",
     )
     command.add_argument("--render", action="store_true", help="also write the annotated video")
     kind = command.add_mutually_exclusive_group()

@@ -19,7 +19,7 @@ from harness.utils.locks import entry_lock
 from harness.utils.names import bounded_name
 from harness.utils.npz import read_arrays
 
-FORMAT = 2
+FORMAT = 3
 """Version of the chunk files; chunks of another version are computed again."""
 ABOUT = "about.json"
 
@@ -34,6 +34,8 @@ class Chunk:
         int32 frame numbers.
     seconds : ndarray of shape (F,)
         float64.
+    durations : ndarray of shape (F,)
+        float64, seconds until the next frame.
     sizes : ndarray of shape (F, 2)
         int32 widths and heights in pixels.
     at : ndarray of shape (N,)
@@ -54,6 +56,7 @@ class Chunk:
 
     frames: np.ndarray
     seconds: np.ndarray
+    durations: np.ndarray
     sizes: np.ndarray
     at: np.ndarray
     boxes: np.ndarray

@@ -120,6 +120,7 @@ def metadata(result: PredictionResult) -> dict:
                 "kernel": run.kernel,
                 "radius": run.radius,
                 "thresholds": None if run.thresholds is None else list(run.thresholds),
+                "synthetic": list(run.synthetic),
             }
             for run in result.outputs
         ],

@@ -51,7 +51,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     settings : str or sequence of str
         Changes of the recipe as `KEY=VALUE`, such as `"seeds=0,1,2"`.
     jobs : int, optional
-        Jobs at a time. Default: the number of cores.
+        Jobs at a time. Default: the number of available cores.
     force : bool
         Run finished jobs again.
     tracking_uri : str, optional

@@ -71,7 +71,7 @@ def tracked_records(store: Store) -> list[Record]:
     Returns
     -------
     list of Record
-        Records without curve, environment and duration; empty if there are no runs.
+        Records without curve, environment and duration, the newest last; empty if there are no runs.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from harness.tracking.bounded_client import BoundedClient, DatabaseLockedError, 
 from harness.tracking.database_errors import explain, first_line
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
+from harness.tracking.proxies import proxy_advice
 from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
@@ -201,6 +202,7 @@ class Connection:
             advice = "check that this version of MLflow created it, or choose another location"
             reason, advice = explain(error, self.location.database, "" if self.location.server else advice)
             advice = (advice + _results_stay(kind)).removeprefix("; ") or "check the server and the network"
+            advice += proxy_advice(self.location.uri) if self._lost else ""
             raise kind(f"tracking at {self.location} {what} ({reason}); {advice}") from error
 
     def _check_server(self) -> None:
@@ -209,6 +211,7 @@ class Connection:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
                 "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit it to use the store"
+                f"{proxy_advice(self.location.uri)}"
             )
 
 

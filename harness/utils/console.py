@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -45,6 +46,29 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
         return FILE_WIDTH, False
     width = min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH)
     return width, is_terminal and has_cursor(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def table_width(plain: bool = False) -> int | None:
+    """Return the width of tables: `terminal_size`, or None, for no limit, in a file unless COLUMNS is set.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        See `terminal_size`.
+
+    Returns
+    -------
+    int or None
+    """
+    is_unlimited = plain or (_is_regular_file(sys.stdout) and not os.environ.get("COLUMNS"))
+    return None if is_unlimited else terminal_size()[0]
+
+
+def _is_regular_file(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 class ConsoleHandler(logging.Handler):

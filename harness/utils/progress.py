@@ -26,6 +26,11 @@ class Progress:
         self.title, self.unit = title, unit
         self._bar: Any = None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the bar is visible."""
+        return self._bar is not None
+
     def __enter__(self) -> Progress:
         return self
 

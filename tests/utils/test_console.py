@@ -10,7 +10,7 @@ import pytest
 
 from backbones.engines.onnx_engine import suppress_exporter_output
 from backbones.quiet_loggers import quiet_loggers
-from harness.utils.console import console_logging, suppress_logging, terminal_size
+from harness.utils.console import console_logging, suppress_logging, table_width, terminal_size
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -104,8 +104,19 @@ def test_without_a_terminal_text_is_100_characters_wide_unless_columns_are_set(m
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
         assert terminal_size() == (width, False)
+        assert table_width() == (width if columns else None)
+    assert table_width(plain=True) is None
     monkeypatch.setattr(sys, "stdout", None)
     assert terminal_size() == (width, False)
+
+
+def test_a_table_in_a_pipe_is_100_characters_wide(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert table_width() == 100
+    os.close(read)
 
 
 def test_messages_without_standard_error_go_nowhere(monkeypatch, capsys):

@@ -31,6 +31,7 @@ from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.json_text import read_json
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 KIND = "submission"
@@ -102,13 +103,12 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     return SubmissionReport(folder, task, shape, expected, len(files), predictions, tuple(ordered))
 
 
-def render(report: SubmissionReport) -> str:
-    """Format a report for a terminal of 100 columns."""
+def render(report: SubmissionReport, limit: int | None = None) -> str:
+    """Format a report for a terminal of 100 columns, with at most `limit` problems of one kind."""
     counts = f"{plural(report.files, 'file')}, {report.predictions:,} valid predictions"
     lines = [("folder", str(report.root)), ("against", report.expected.description), ("contents", counts)]
-    return (
-        format_summary_lines(f"submission of task {report.task}", lines) + "\n\n" + format_problems(report, None) + "\n"
-    )
+    summary = format_summary_lines(f"submission of task {report.task}", lines)
+    return f"{summary}\n\n{format_problems(report, limit)}\n"
 
 
 def _text_files(folder: Path) -> dict[str, Path]:
@@ -160,7 +160,7 @@ def _check_video_files(
 ) -> int:
     """Add the problems of the files to `problems` and return the number of valid lines."""
     videos_by_file = {video_file(video): video for video in expected.videos}
-    names = {videos_by_file.get(path.name, path.stem): path for path in texts.values()}
+    names = {videos_by_file.get(canonical_name(path.name), canonical_name(path.stem)): path for path in texts.values()}
     problems += [
         _fault(f"no file {file} for video '{video}'", folder)
         for file, video in videos_by_file.items()

@@ -22,10 +22,11 @@ NOTE = "submission.json"
 MTL_HEADER = "image,valence,arousal,expression,aus"
 IMAGE_COLUMN = "image_location"
 
+_CLASSES = f"a class from 0 to {len(EXPRESSIONS) - 1}"
 _RULES = {
     "va": Rule(float, lambda v: (v >= -1) & (v <= 1), "a number from -1 to 1"),
-    "expr": Rule(int, lambda v: (v >= 0) & (v < len(EXPRESSIONS)), f"a class from 0 to {len(EXPRESSIONS) - 1}"),
-    "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1"),
+    "expr": Rule(int, lambda v: (v >= 0) & (v < len(EXPRESSIONS)), _CLASSES, strict=True),
+    "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1", strict=True),
 }
 PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layout in FORMATS.items()}
 """Annotation formats with the valid values of predictions."""
