@@ -11,6 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+PREFIX = "framelight-home-"
+"""Start of the name of a temporary home folder."""
+
 
 def provide_home() -> None:
     """Set HOME and MPLCONFIGDIR to a temporary folder where libraries would fail or complain without them.
@@ -44,7 +47,7 @@ def _can_create(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
-    folder, process = Path(tempfile.mkdtemp(prefix="framelight-home-")), os.getpid()
+    folder, process = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()
 
     def remove() -> None:
         if os.getpid() == process:  # not in a process that was forked
