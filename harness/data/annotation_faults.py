@@ -95,7 +95,7 @@ def _multitask_row_fault(cells: list[str], formats: Mapping[str, AnnotationForma
         return row_fault(cells, MTL_COLUMNS, formats["au"].rule)
     if not IMAGE_PATTERN.fullmatch(cells[0]):
         return f"image is '{cells[0]}'; it must be video/frame, such as video1/00001.jpg"
-    if not is_file_name(cells[0].rpartition("/")[0]):
+    if not is_file_name(cells[0].strip().rpartition("/")[0]):
         return f"'{escape_text(cells[0])[:80]}' is not an image of a video; write video/frame, such as video1/00001.jpg"
     blocks = (("va", cells[1:3]), ("expr", cells[3:4]), ("au", cells[4:]))
     faults = (row_fault(block, formats[name].names, formats[name].rule) for name, block in blocks)

@@ -14,7 +14,7 @@ from harness.data.text_encoding import WINDOWS, read_decoded
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
-IMAGE_PATTERN = re.compile(r"^([^,\n]+)/(\d{1,9})\.\w+(?=,|$)", re.MULTILINE)
+IMAGE_PATTERN = re.compile(r"^[ \t]*([^,\n]+)/(\d{1,9})\.\w+[ \t]*(?=,|$)", re.MULTILINE)
 
 MTL_HEADERS = (("image", *AFFECTS, "expression", "aus"), ("image", *AFFECTS, "expression", *ACTION_UNITS))
 

@@ -40,12 +40,16 @@ def _format_header(report: DatasetReport) -> str:
         ("layout", report.layout),
         ("folder", str(report.root)),
         *report.summary,
-        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{readable}"),
+        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{readable}{_format_turned(report.turned)}"),
     ]
     lines += [
         ("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops") for test in report.tests
     ]
     return format_summary_lines(report.name, lines)
+
+
+def _format_turned(count: int) -> str:
+    return f"; {count:,} are turned upright by their EXIF orientation" if count else ""
 
 
 def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
@@ -191,6 +195,7 @@ def _format_stills_header(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
         images += f", {report.whole:,} of them readable"
+    images += _format_turned(report.turned)
     return format_summary_lines(
         report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary, ("images", images)]
     )

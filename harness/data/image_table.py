@@ -21,6 +21,7 @@ from harness.data.stratification import stratified_group_split
 from harness.data.table_images import TableImages
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.names import storable_name
 from harness.utils.text import plural
 
 BLOCK = 512
@@ -62,7 +63,7 @@ class ImageTable(VideoLayout):
         self.root = Path(root)
         self.csv = self.root / "labels.csv" if self.root.is_dir() else self.root
         resolved = self.csv.resolve()
-        self.name = resolved.parent.name if resolved.name == "labels.csv" else resolved.stem
+        self.name = storable_name(resolved.parent.name if resolved.name == "labels.csv" else resolved.stem)
         self.seed = seed
         self.table = tables.read_table(self.csv)
         self.split, self.split_faults = self._parse_or_make_splits()

@@ -124,6 +124,8 @@ class DatasetReport(ProblemReport):
     tests : tuple of TestSplit
     problems : tuple of Problem
         Errors first.
+    turned : int, default 0
+        Number of image files that are turned upright by their EXIF orientation.
     """
 
     root: Path
@@ -138,3 +140,4 @@ class DatasetReport(ProblemReport):
     counts: tuple[LabelCounts, ...]
     tests: tuple[TestSplit, ...]
     problems: tuple[Problem, ...]
+    turned: int = 0

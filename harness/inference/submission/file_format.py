@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.data.annotation_formats import FORMATS, Rule
 from harness.metrics.tasks import EXPRESSIONS, Task
+from harness.utils.names import bounded_name
 
 MTL_FILE = "MTL_predictions.txt"
 FRAMES_FILE = "predictions.txt"
@@ -29,6 +30,11 @@ _RULES = {
 }
 PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layout in FORMATS.items()}
 """Annotation formats with the valid values of predictions."""
+
+
+def video_file(video: str) -> str:
+    """Return the name of the file of a video; one that a file system does not allow is cut."""
+    return bounded_name(video, suffix=".txt")
 
 
 def video_text(task: str, decoded: Mapping[str, np.ndarray]) -> str:
