@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import subfolders
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -75,7 +75,7 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as scanned:
-        return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
+        return sorted((Path(entry.path), is_directory(entry)) for entry in scanned if not is_litter(entry.name))
 
 
 class _Scan:
