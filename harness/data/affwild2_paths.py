@@ -14,6 +14,7 @@ from harness.data.affwild2_lists import find_lists
 from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_list_folder
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 VIDEOS = "videos"
 """Folder of the video files, from which `framelight submit` counts frames."""
@@ -117,7 +118,7 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
     rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
-        *(("crops", f"{_relative(folder, root)}, {counts[folder]:,} folders") for folder in crops.folders),
+        *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
