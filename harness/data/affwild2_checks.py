@@ -186,8 +186,11 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 
 def _count_lines(path: Path) -> int:
-    """Count the lines after the header."""
-    return read_regular(path).rstrip().count(b"\n")
+    """Count the lines after the header; 0 if the file cannot be read, which is reported with its labels."""
+    try:
+        return read_regular(path).rstrip().count(b"\n")
+    except OSError:
+        return 0
 
 
 def _duplicate_rows(path: Path) -> Iterator[Problem]:

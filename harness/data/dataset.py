@@ -97,6 +97,11 @@ class Dataset(ABC):
     temporal: bool
     sequences: Mapping[str, Sequence]
 
+    @property
+    def upright(self) -> bool:
+        """Whether images are decoded upright by their EXIF orientation: stills are, crops cut from video are not."""
+        return not self.temporal
+
     @abstractmethod
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that the folder has annotations for."""
