@@ -239,6 +239,12 @@ def test_multitask_files_of_the_fourth_and_seventh_challenge(tmp_path, place):
     assert dataset.tasks() == ("mtl",) and dataset.labels("mtl", "validation").sequences == ("video2",)
 
 
+def test_folder_of_data_sets_is_no_data_set(tmp_path):
+    for name in ("one", "test_annotations_1"):
+        write(small_abaw3(tmp_path / name, "") / TEST_LISTS["expr"], "video9")
+    assert not is_dataset(tmp_path) and is_dataset(tmp_path / "one") and is_dataset(tmp_path / "test_annotations_1")
+
+
 @pytest.mark.parametrize("name", ["LSD_Challenge", "Compound_Expression_Recognition_Challenge", "EMI_Challenge"])
 @pytest.mark.parametrize("place", ["", ANNOTATIONS])
 def test_other_challenges_are_named(tmp_path, name, place):
