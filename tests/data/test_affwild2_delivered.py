@@ -193,26 +193,24 @@ def test_crops_under_a_name_that_is_not_read_are_named_by_the_error(tmp_path):
         open_dataset(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("annotations", "expr", "va", "au", "mtl"),
-    [
-        ("6th_ABAW_Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("6th ABAW Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("annotations/annotations", "EXPR_Set", "VA_Set", "AU_Set", "MTL_Set"),
-        ("ABAW Annotations", "Expression_Recognition_Challenge", "Valence_Arousal_Estimation_Challenge",
-         "Action_Unit_Detection_Challenge", "Multi_Task_Learning_Challenge"),
-        ("9th ABAW Annotations-20250301T101010Z-001/9th ABAW Annotations", "expr_recognition_challenge",
-         "va_estimation_challenge", "au_detection_challenge", "Multi-Task-Learning_Challenge"),
-        ("6th_ABAW", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("", "EXPR_Recognition_Challenge/EXPR_Recognition_Challenge", f"{VA}/{VA}", AU, "MTL_Challenge"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else None,
-)  # fmt: skip
-@pytest.mark.parametrize(
-    ("train", "validation"),
-    [("Train_Set", "Validation_Set"), ("Training_Set", "Val_Set"), ("train/train", "validation set")],
-)
-def test_names_of_later_editions(tmp_path, expected, annotations, expr, va, au, mtl, train, validation):  # noqa: PLR0913
+SPLIT_NAMES = [("Train_Set", "Validation_Set"), ("Training_Set", "Val_Set"), ("train/train", "validation set")]
+EDITIONS = [
+    ("6th_ABAW_Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
+    ("6th ABAW Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge/MTL_Challenge"),
+    ("annotations/annotations", "EXPR_Set", "VA_Set", "AU_Set", "MTL_Set"),
+    ("ABAW Annotations", "Expression_Recognition_Challenge", "Valence_Arousal_Estimation_Challenge",
+     "Action_Unit_Detection_Challenge", "Multi_Task_Learning_Challenge"),
+    ("9th ABAW Annotations-20250301T101010Z-001/9th ABAW Annotations", "expr_recognition_challenge",
+     "va_estimation_challenge", "au_detection_challenge", "Multi-Task-Learning_Challenge"),
+    ("6th_ABAW", "EXPR_Recognition_Challenge", f"{VA}/annotations", AU, "MTL_Challenge"),
+    ("", "EXPR_Recognition_Challenge/EXPR_Recognition_Challenge", f"{VA}/{VA}", AU, "MTL_Challenge"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(EDITIONS)), ids=[edition[0] or "." for edition in EDITIONS])
+def test_names_of_later_editions(tmp_path, expected, number):
+    annotations, expr, va, au, mtl = EDITIONS[number]
+    train, validation = SPLIT_NAMES[number % len(SPLIT_NAMES)]
     small_abaw3(tmp_path, "old")
     for old, new in ((EXPR, expr), (VA, va), (AU, au)):
         for split, folder in (("Train_Set", train), ("Validation_Set", validation)):
