@@ -170,7 +170,7 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         only = sorted(names - read)
         message = (
             f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
-            "crops of the same faces"
+            "crops"
         )
         if only:
             message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
