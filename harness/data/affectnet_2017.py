@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -31,8 +31,7 @@ IMAGE_FOLDERS = (
 IMAGE_COLUMN, BOX_COLUMNS = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
 HEADER = (IMAGE_COLUMN, *BOX_COLUMNS, "facial_landmarks", "expression", "valence", "arousal")
 READ_COLUMNS = tuple(name for name in HEADER if name != "facial_landmarks")
-MISSING_VALUES = ("", "null", "none", "nan")
-BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box")
+BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box", np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,19 +213,14 @@ def _find_list(root: Path, split: str) -> Path | None:
 
 def _read_image_list(path: Path, images: Path) -> CsvImageList:
     table = read_csv_columns(path, READ_COLUMNS, HEADER)
-    boxes = {
-        name: np.where(np.isin(np.char.lower(table.columns[name]), MISSING_VALUES), "", table.columns[name])
-        for name in BOX_COLUMNS
-    }
-    table = replace(table, columns={**table.columns, **boxes})
     rules = {
-        "expression": (affectnet_labels.CODE_RULE, 10),
-        "valence": (affectnet_labels.AFFECT_RULE, -2),
-        "arousal": (affectnet_labels.AFFECT_RULE, -2),
-    } | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
+        "expression": affectnet_labels.CODE_RULE,
+        "valence": affectnet_labels.AFFECT_RULE,
+        "arousal": affectnet_labels.AFFECT_RULE,
+    } | dict.fromkeys(BOX_COLUMNS, BOX_RULE)
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
-    for name, (rule, missing) in rules.items():
-        values[name], column_faults = parse_numbers(table, name, rows, rule, missing)
+    for name, rule in rules.items():
+        values[name], column_faults = parse_numbers(table, name, rows, rule)
         faults.extend(column_faults)
     paths, exists = image_files.ListedFiles(images).find(table.columns[IMAGE_COLUMN].tolist())
     faulty_lines = {fault.line for fault in faults if fault.line is not None}

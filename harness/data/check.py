@@ -70,6 +70,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
                 ERROR, "empty split", "no row is annotated; add annotations in the layout named above", dataset.root
             )
         )
+    if not counts and tests and not any(test.cropped for test in tests):
+        problems.append(Problem(ERROR, "no crop", "no video of the test lists has a readable crop", dataset.root))
     problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     return DatasetReport(
@@ -134,7 +136,7 @@ def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
 
 
 def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, ...]) -> Iterator[Problem]:
-    """Yield problems of whole splits: no valid label, or a class that never occurs."""
+    """Yield problems of whole splits: no valid label, no crop, or a class that never occurs."""
     for counts in split_counts:
         where = f"{counts.split} split of task {counts.task}"
         if not counts.valid:
@@ -143,6 +145,11 @@ def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, 
             yield Problem(ERROR, "empty split", message, dataset.root)
         elif counts.output != "va":
             yield from _find_absent_classes(dataset.root, where, counts.output, counts.spread, counts.valid)
+    if any(counts.valid for counts in split_counts) and not any(counts.cropped for counts in split_counts):
+        message = (
+            f"no labeled row of the {split_counts[0].split} split of task {split_counts[0].task} has a readable crop"
+        )
+        yield Problem(ERROR, "no crop", f"{message}; runs of this task will fail", dataset.root)
 
 
 def _find_absent_classes(

@@ -130,6 +130,10 @@ class Dataset(ABC):
         """
         return {name: self.sequences[name].frames for name in self.sequence_names(task, split)}
 
+    def notices(self) -> tuple[str, ...]:
+        """Return sentences about data that are not read, to be logged as warnings before the others are used."""
+        return ()
+
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:
         """Return the annotated rows of a split.

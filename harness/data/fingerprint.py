@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 from harness.utils.json_cache import JsonCache
+from harness.utils.names import name_bytes
 
 VERSION = 1
 
@@ -138,7 +140,8 @@ def _stat_signature(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for path in sequence.images:
         stat = path.stat()
-        hashed.update(f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
+        hashed.update(os.fsencode(path.absolute()))
+        hashed.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
     hashed.update(sequence.frames.tobytes())
     return hashed.hexdigest()
 
@@ -147,7 +150,7 @@ def _content_digest(sequence: Sequence, upright: bool) -> str:
     hashed = hashlib.sha256()
     for frame, path in zip(sequence.frames.tolist(), sequence.images):
         content = read_regular(path)
-        hashed.update(f"{frame}\0{path.name}\0{len(content)}\0".encode())
+        hashed.update(name_bytes(f"{frame}\0{path.name}\0{len(content)}\0"))
         hashed.update(content)
         if upright and (orientation := orientation_of(content)) != 1:
             hashed.update(f"\0orientation {orientation}\0".encode())

@@ -7,7 +7,6 @@ same hashes; copies that were recompressed or rescaled differ in a few bits.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from backbones.processors import available_processors
 from harness.data.boxes import box_slices
 from harness.data.image_decoding import open_image, require_size
 
@@ -69,7 +69,7 @@ def hash_images(
     margin : (float, float)
         Shares of a box's width and height that are added on each side.
     workers : int, optional
-        Number of threads. Default: the number of cores.
+        Number of threads. Default: the number of available cores.
     progress : callable, optional
         Called with the number of images done and the total.
     upright : bool, default False
@@ -84,7 +84,7 @@ def hash_images(
     def read(index: int) -> Thumbnails | None:
         return _read_thumbnails(paths[index], None if boxes is None else boxes[index], margin, upright)
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or available_processors()) as pool:
         for start in range(0, len(paths), BLOCK):
             stop = min(start + BLOCK, len(paths))
             parts.append(_difference_hashes(list(pool.map(read, range(start, stop)))))

@@ -19,6 +19,7 @@ from harness.data.layouts import AnyLayout, ImageLayout, VideoLayout, describe_l
 from harness.data.raf_db import RafDB, RafDBStills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 
 STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (
     TableStills,
@@ -44,7 +45,7 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     InputError
         If the folder does not exist or its layout is not supported.
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}")
     layout = detect_stills_layout(root)
@@ -69,7 +70,8 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for ABAW3, an image table (`labels.csv`, or its folder), or folders of expressions.
+        Aff-Wild2 as released for the ABAW challenges, an image table (`labels.csv`, or its folder), or folders of
+        expressions.
     seed : int, default 0
         Seed of the splits, for images without a split.
 
@@ -89,7 +91,7 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     >>> dataset.tasks(), dataset.splits("expr")
     (('expr', 'va', 'au', 'mtl'), ('train', 'validation'))
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(
             f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"

@@ -224,7 +224,7 @@ def _parse_boxes(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
     columns: list[np.ndarray] = []
     faults: list[Problem] = []
     for name in COLUMNS[1:]:
-        values, column_faults = parse_numbers(table, name, np.arange(len(table)), BOX_RULE, np.nan)
+        values, column_faults = parse_numbers(table, name, np.arange(len(table)), BOX_RULE)
         columns.append(values)
         faults.extend(column_faults)
     x, y, width, height = columns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 import backbones
 from backbones.card import CARD
+from backbones.processors import available_processors
 from backbones.resizing import resize_batch
 from harness.data import locations
 from harness.data.dataset import Dataset
@@ -209,7 +209,7 @@ def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[CropF
     assert network.task is not None
     with Progress(path.name, unit="crop") as progress:
         return compute_outputs(
-            form.open(path, os.cpu_count() or 1),
+            form.open(path, available_processors()),
             network.backbone.spec.preprocessing,
             crops,
             cache,

@@ -11,8 +11,11 @@ from typing import Self
 
 from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.utils.errors import InputError
+from harness.utils.text import plural
+from harness.video.animation import animated_format
 from harness.video.frames import Frame
 
+ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
 MAX_NAMED = 5
 """Number of images that cannot be read and are named in a note."""
 
@@ -50,6 +53,8 @@ class ImageSource:
         self.frames: int | None = len(numbered)
         self.notes: list[str] = []
         self.files = tuple(numbered)
+        if kind == "images":
+            self.notes += _animation_notes([path for _, path in numbered])
         self._broken: list[CorruptImageError] = []
         frames = self._read(numbered)
         first = next(frames, None)
@@ -86,3 +91,12 @@ class ImageSource:
                 f"{len(self._broken)} of {self.frames} images cannot be read and are skipped: "
                 f"{', '.join([*named, *rest])}"
             )
+
+
+def _animation_notes(paths: Sequence[Path]) -> Iterator[str]:
+    animated = [path.name for path in paths if path.suffix.lower() in ANIMATED_SUFFIXES and animated_format(path)]
+    if animated:
+        yield (
+            f"of {plural(len(animated), 'animated image')} only the first frame is read; give the file as the input to "
+            f"read all frames as a video (the first: {animated[0]})"
+        )

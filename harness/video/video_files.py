@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.data.affwild2_paths import source_video
 from harness.data.litter import is_litter
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.video.container import open_av
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def find_videos(folder: Path) -> dict[str, Path]:
             path = Path(parent, file)
             if path.suffix.lower() not in VIDEO_SUFFIXES or is_litter(file):
                 continue
-            if path.stem in videos:
-                raise InputError(f"{videos[path.stem]} and {path} are both video '{path.stem}'; remove one of them")
-            videos[path.stem] = path
+            name = canonical_name(path.stem)
+            if name in videos:
+                raise InputError(f"{videos[name]} and {path} are both video '{name}'; remove one of them")
+            videos[name] = path
     return videos
 
 

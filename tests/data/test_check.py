@@ -227,8 +227,10 @@ def test_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
     text = render(report)
     assert all(len(line) <= 100 or str(tmp_path) in line for line in text.splitlines())
     assert text.count("expression is 'x'") == 50
-    assert render(report, limit=3).count("expression is 'x'") == 3
-    assert "error    and 47 more of this kind (annotation)" in render(report, limit=3)
+    limited = render(report, limit=3)
+    assert limited.count("expression is 'x'") == 1 and "(50 lines)" in limited
+    assert "error    and 49 more of this kind (annotation)" in limited
+    assert "50 errors, " in limited and "; --all lists all of them" in limited and "--all" not in text
     assert render(report) == render(check_dataset(tmp_path))
 
 

@@ -146,12 +146,10 @@ def test_pipe_among_the_crops_is_named(tmp_path, picture):
     assert "not a regular file" in check_image(pipe)[0] and not hash_images([pipe]).shows.any()
     with pytest.raises(InputError, match="not a regular file"):
         open_source(str(pipe.parent))
-    from harness.data.affwild2 import CropFolders
-
-    folders = CropFolders(tmp_path, ("crops",))
+    from harness.data.affwild2_crops import read_crops
 
     class Crops:
-        sequences, upright = folders, False
+        sequences, upright = {"crops": read_crops("crops", pipe.parent, [pipe.name])}, False
 
     with pytest.raises(InputError, match="00001.jpg: cannot be read: not a regular file"):
         dataset_digest(Crops)
