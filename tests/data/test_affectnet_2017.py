@@ -124,7 +124,7 @@ def test_names_that_differ_in_case_are_said(tmp_path):
     (tmp_path / IMAGES / "3/t3.jpg").rename(tmp_path / IMAGES / "3/T3.JPG")
     source = open_stills(tmp_path)
     (problem,) = [problem for problem in source.find_problems() if problem.kind == "missing image"]
-    assert "first: 3/t3.jpg; the file is named T3.JPG, rename it or change the list" in problem.message
+    assert "first: 3/t3.jpg; did you mean 3/T3.JPG?" in problem.message
     assert len(source.stills("train")) == 7
 
 
