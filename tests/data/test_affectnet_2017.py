@@ -135,3 +135,8 @@ def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
     path.write_text(path.read_text().replace("3/t3.jpg", "3/\u00e9.jpg"))
     stills = open_stills(tmp_path).stills("train")
     assert len(stills) == 8 and all(image.is_file() for image in stills.images)
+
+
+def test_columns_may_be_named_in_other_cases(tmp_path):
+    affectnet_2017(tmp_path, header=HEADER.replace("expression", "Expression").replace("face_x", "FACE_X"))
+    assert len(open_stills(tmp_path).stills("train")) == 8
