@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from unicodedata import normalize
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.utils.progress import Progress
 
 SPLITS = ("train", "test")
@@ -213,7 +213,7 @@ def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
             strays += len(entries) - len(files)
             if files:
                 images += [folder / file for file in files]
-                keys += [normalize("NFC", f"{name}/{file.rpartition('.')[0]}") for file in files]
+                keys += [canonical_name(f"{name}/{file.rpartition('.')[0]}") for file in files]
                 counts.append(len(files))
                 names.append(name)
             else:
@@ -226,7 +226,7 @@ def _read_boxes(path: Path, keys: list[str]) -> BoxList:
     table = read_csv_columns(path, COLUMNS)
     listed_boxes, faults = _parse_boxes(table)
     rows = {key: row for row, key in enumerate(keys)}
-    row = np.array([rows.get(normalize("NFC", name), -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
+    row = np.array([rows.get(canonical_name(name), -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
     boxes = np.full((len(keys), 4), np.nan, np.float32)
     boxes[row[row >= 0]] = listed_boxes[row >= 0]
     without = tuple(table.columns["NAME_ID"][row < 0].tolist())

@@ -144,7 +144,7 @@ def test_names_that_differ_in_case_are_said(tmp_path):
     (tmp_path / IMAGES / "3/t3.jpg").rename(tmp_path / IMAGES / "3/T3.JPG")
     source = open_stills(tmp_path)
     (problem,) = [problem for problem in source.find_problems() if problem.kind == "missing image"]
-    assert "first: 3/t3.jpg; the file is named T3.JPG, rename it or change the list" in problem.message
+    assert "first: 3/t3.jpg; did you mean 3/T3.JPG?" in problem.message
     assert len(source.stills("train")) == 7
 
 
@@ -155,3 +155,8 @@ def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
     path.write_text(path.read_text().replace("3/t3.jpg", "3/\u00e9.jpg"))
     stills = open_stills(tmp_path).stills("train")
     assert len(stills) == 8 and all(image.is_file() for image in stills.images)
+
+
+def test_columns_may_be_named_in_other_cases(tmp_path):
+    affectnet_2017(tmp_path, header=HEADER.replace("expression", "Expression").replace("face_x", "FACE_X"))
+    assert len(open_stills(tmp_path).stills("train")) == 8
