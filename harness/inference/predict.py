@@ -104,6 +104,8 @@ def predict(options: PredictOptions, models: Models | None = None) -> PredictSum
         note = None if options.force else read_finished_note(options.out, NOTE, request)
         if note is not None:
             remove_partial_folder(options.out)
+            if models is None:
+                logger.info(f"{options.out} contains this prediction already; use --force to write it again")
             return _finished_summary(options, session, note)
         chunks = ChunkStore(options.out, dependencies)
         began = time.perf_counter()
@@ -125,7 +127,6 @@ def _finished_summary(options: PredictOptions, session: PredictSession, note: di
     """Read the output of an earlier call with the same options."""
     from harness.inference.finished import read_result
 
-    logger.info(f"{options.out} contains this prediction already; use --force to write it again")
     result = read_result(options.out, session)
     files = tuple(sorted(options.out.iterdir()))
     return PredictSummary(result, session.is_video, files, 0.0, 0, len(result.frames), tuple(note["notes"]))

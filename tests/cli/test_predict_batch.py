@@ -89,8 +89,8 @@ def test_same_command_predicts_only_what_is_missing(run, videos, tmp_path):
     shutil.rmtree(tmp_path / "out" / "b")
     (tmp_path / "out" / "summary.csv").unlink()
     film(videos / "a.mov", 5)
-    code, printed, _ = run(videos)
-    assert code == 0 and times(tmp_path / "out" / "a") == before
+    code, printed, said = run(videos)
+    assert code == 0 and times(tmp_path / "out" / "a") == before and "--force" not in said
     assert {row["folder"]: row["status"] for row in summary(tmp_path / "out")} == {
         "a": "finished before",
         "a.mov": "predicted",

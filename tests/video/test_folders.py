@@ -102,6 +102,7 @@ def test_animated_images_of_a_folder_are_named(tmp_path):
     frames, source = read(tmp_path)
     assert len(frames) == 2 and "1 animated image only the first frame is read" in source.notes[0]
     assert "2.webp" in source.notes[0]
+    assert "2.webp" in read(tmp_path, crops=True)[1].notes[0]
 
 
 def test_durations_are_the_time_until_the_next_frame(tmp_path):
