@@ -6,13 +6,16 @@ import atexit
 import contextlib
 import functools
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 PREFIX = "framelight-home-"
 """Start of the name of a temporary home folder."""
+
+
+def has_temporary_home() -> bool:
+    """Return whether HOME is a folder of `provide_home`, in which nothing of the user may be written."""
+    return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
 
 
 def provide_home() -> None:
@@ -47,6 +50,9 @@ def _can_create(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
+    import shutil
+    import tempfile
+
     folder, process = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()
 
     def remove() -> None:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from harness.utils.errors import InputError
+from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
@@ -24,11 +25,8 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     text = os.fspath(path)
     if not text.startswith("~"):
         return Path(text)
-    from harness.utils.home_folder import PREFIX
-
     first, separator, rest = text.partition("/")
-    home = os.environ.get("HOME", "")
-    if first == "~" and (not home or Path(home).name.startswith(PREFIX)):
+    if first == "~" and (not os.environ.get("HOME") or has_temporary_home()):
         home = _home_of_user_id()
         if not home:
             raise InputError(f"{text}: this user has no home folder; set HOME or give the path without ~")
