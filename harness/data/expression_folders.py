@@ -15,7 +15,7 @@ from harness.data.csv_listing import read_csv_columns
 from harness.data.expression_words import are_expressions, are_numbers, parse_expression, parse_number, parse_split
 from harness.data.image_table_stills import TableStills
 from harness.data.listed_images import ListedImages
-from harness.data.problems import WARNING, Problem, unreadable_folder
+from harness.data.problems import WARNING, Problem, first_error, unreadable_folder
 from harness.utils.errors import InputError
 
 MAPPING = "expressions.csv"
@@ -83,7 +83,7 @@ class ExpressionFolders(ListedImages):
             if others := [name for name in names if not image_files.is_image_name(name)]:
                 self.strays.append((folder.path, others))
         if not images and faults:
-            raise faults[0].to_exception()
+            raise first_error(faults)
         if not images:
             raise InputError(
                 f"{root}: no image in any of its {len(folders):,} folders of expressions; put the images directly into "
@@ -174,7 +174,7 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
 def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
     table = read_csv_columns(path, ("folder", "expression"))
     if table.faults:
-        raise table.faults[0].to_exception()
+        raise first_error(table.faults)
     expressions: dict[str, str] = {}
     for folder, word, line in zip(*(table.columns[name].tolist() for name in ("folder", "expression")), table.lines):
         expression = parse_expression(word)

@@ -15,7 +15,7 @@ from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
 from harness.data.layouts import ImageLayout, folder_name
-from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
+from harness.data.problems import ERROR, WARNING, Problem, first_error, unreadable_folder
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
@@ -108,7 +108,7 @@ class VGGFace2(ImageLayout):
         folders, box_list = self.folders_and_boxes(split)
         faults = folders.unreadable + (() if box_list is None else box_list.faults)
         if faults and problems is None:
-            raise faults[0].to_exception()
+            raise first_error(faults)
         if problems is not None:
             problems.extend(faults)
         expression = np.full(len(folders.images), -1, np.int64)
