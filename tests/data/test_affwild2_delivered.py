@@ -170,9 +170,10 @@ def test_files_beside_the_videos_and_litter(tmp_path, expected):
 
 def test_folders_that_are_not_data_are_named_in_the_summary(tmp_path):
     small_abaw3(tmp_path)
-    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4"):
+    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4", "test_videos/a.mp4"):
         write(tmp_path / name)
-    assert dict(check_dataset(tmp_path, images=False).summary)["not read"] == "README.md, batch1/, openface/"
+    summary = dict(check_dataset(tmp_path, images=False).summary)
+    assert summary["not read"] == "README.md, batch1/, openface/, test_videos/"
 
 
 def test_nothing_usable_is_an_error_of_check_and_reader(tmp_path):
@@ -290,6 +291,7 @@ def test_two_files_of_one_video_are_an_error_of_check_and_reader(tmp_path, secon
     write(tmp_path / second, HEADERS[VA], "0,0")
     ((severity, _, what),) = messages(tmp_path, "two annotations")
     assert severity == "error" and "two annotation files of video 'video1_left' in the train split of task va" in what
+    assert what.endswith("/video1_left.txt, keep one") or what.endswith("/video1_left.TXT, keep one")
     dataset = open_dataset(tmp_path)
     with pytest.raises(InputError, match="two annotation files of video 'video1_left'"):
         dataset.labels("va", "train")
@@ -301,7 +303,7 @@ def test_two_releases_side_by_side_are_one_error_for_each_split(tmp_path):
     shutil.copytree(tmp_path / ANNOTATIONS, tmp_path / "6th_ABAW_Annotations")
     told = messages(tmp_path, "two annotations")
     assert len(told) == 8 and sum("and of 1 other video" in what for _, _, what in told) == 6
-    with pytest.raises(InputError, match=r"two files of the validation split of task mtl.* keep one"):
+    with pytest.raises(InputError, match=r"two files in the validation split of task mtl; the other is 6th_ABAW_Ann"):
         open_dataset(tmp_path).labels("mtl", "validation")
 
 
