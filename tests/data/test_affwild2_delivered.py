@@ -278,6 +278,23 @@ def test_suffix_in_upper_case(tmp_path):
     assert len(open_dataset(tmp_path).labels("mtl", "train")) == 4
 
 
+def test_blanks_around_the_cells_of_multitask_rows(tmp_path):
+    small_abaw3(tmp_path)
+    before = open_dataset(tmp_path).labels("mtl", "train")
+    path = tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt"
+    header, *rows = path.read_text().splitlines()
+    rows = [f" {row.replace('.jpg,', '.jpg , ')}\t" for row in rows]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    after = open_dataset(tmp_path).labels("mtl", "train")
+    assert after.sequences == before.sequences and after.frame.tolist() == before.frame.tolist()
+    assert all((after.targets[name] == before.targets[name]).all() for name in before.targets)
+    assert check_dataset(tmp_path, images=False).errors == ()
+    write(path, header, rows[0], " v1 / x.jpg , 0,0,1," + ABSENT)
+    assert [where.rpartition(":")[2] for _, where, _ in messages(tmp_path, "annotation")] == ["3"]
+    write(tmp_path / TEST_LISTS["mtl"], MTL_HEADER, " video9/00001.jpg\t", "video9/00002.jpg , ")
+    assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
+
+
 @pytest.mark.parametrize(
     "second",
     [
