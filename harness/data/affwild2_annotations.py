@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import subfolders
-from harness.data.litter import is_litter
+from harness.data.affwild2_crop_search import entries, subfolders
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -64,18 +62,6 @@ def find_annotations(root: Path) -> AnnotationSearch:
 def video_of(path: Path) -> str:
     """Return the name of the video that an annotation file is named after."""
     return canonical_name(path.stem)
-
-
-def entries(folder: Path) -> list[tuple[Path, bool]]:
-    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be listed.
-    """
-    with os.scandir(folder) as scanned:
-        return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
 
 
 class _Scan:

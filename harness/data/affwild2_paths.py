@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.affwild2_annotations import Key, entries, find_annotations
-from harness.data.affwild2_crop_search import CropSearch, find_crops
+from harness.data.affwild2_annotations import Key, find_annotations
+from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
 from harness.data.affwild2_names import is_crop_folder
 from harness.data.problems import ERROR, Problem
@@ -116,7 +116,7 @@ def source_video(name: str) -> str:
 def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
     """Return the parts of a data set and their locations as (label, text)."""
     root, crops = folders.root, folders.crops
-    counts = Counter(paths[0].parent for paths in crops.videos.values())
+    counts = Counter(path.parent for paths in crops.videos.values() for path in paths)
     lists: dict[Path, list[str]] = {}
     for task, path in folders.lists.items():
         lists.setdefault(path.parent, []).append(task)

@@ -122,6 +122,18 @@ def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expec
     assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
 
 
+def test_links_into_folders_above_are_passed_over(tmp_path, expected):
+    small_abaw3(tmp_path)
+    for folder in ("cropped", "cropped/video2", f"{ANNOTATIONS}/{VA}", f"{ANNOTATIONS}/{VA}/Train_Set"):
+        (tmp_path / folder / "Train_Set_").symlink_to(tmp_path / "cropped" if "cropped" in folder else tmp_path)
+        (tmp_path / folder / "train").symlink_to(tmp_path / folder)
+    assert ids(tmp_path) == expected and messages(tmp_path, "not read") == []
+    (tmp_path / "cropped/ring").symlink_to(tmp_path / "cropped/gnir")
+    (tmp_path / "cropped/gnir").symlink_to(tmp_path / "cropped/ring")
+    assert ids(tmp_path) == expected
+    assert "2 files outside of the folders of videos, such as gnir" in messages(tmp_path, "not read")[0][2]
+
+
 def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
     small_abaw3(tmp_path)
     crops(tmp_path, "video2", [1], folder="cropped_aligned")
