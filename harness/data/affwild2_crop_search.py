@@ -97,7 +97,14 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as scanned:
-        return sorted((Path(e.path), e.is_dir()) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+        return sorted((Path(e.path), _is_folder(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a ring
+        return False
 
 
 def _is_loop(entry: os.DirEntry) -> bool:
@@ -144,7 +151,7 @@ def _probe(folder: Path) -> tuple[bool, bool]:
             for entry in entries:
                 if CROP_PATTERN.fullmatch(entry.name):
                     return True, False
-                nested = nested or (not is_litter(entry.name) and entry.is_dir())
+                nested = nested or (not is_litter(entry.name) and _is_folder(entry))
     except OSError:
         return False, False
     return False, nested
@@ -202,7 +209,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield the files beside the folders of videos, or that the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not entry.is_dir())
+            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not _is_folder(entry))
     except OSError as error:
         yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
         return
