@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -97,17 +97,10 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as scanned:
-        return sorted((Path(e.path), _is_folder(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+        return sorted((Path(e.path), is_directory(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link in a ring
-        return False
-
-
-def _is_loop(entry: os.DirEntry) -> bool:
+def _is_loop(entry: os.DirEntry[str]) -> bool:
     if not entry.is_symlink():
         return False
     folder = Path(os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - Path.resolve raises for links in a ring
@@ -151,7 +144,7 @@ def _probe(folder: Path) -> tuple[bool, bool]:
             for entry in entries:
                 if CROP_PATTERN.fullmatch(entry.name):
                     return True, False
-                nested = nested or (not is_litter(entry.name) and _is_folder(entry))
+                nested = nested or (not is_litter(entry.name) and is_directory(entry))
     except OSError:
         return False, False
     return False, nested
@@ -209,7 +202,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield the files beside the folders of videos, or that the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not _is_folder(entry))
+            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
     except OSError as error:
         yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
         return
