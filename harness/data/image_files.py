@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.utils.names import canonical_name
 
 JPEG_SUFFIXES = ("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo")
@@ -40,7 +40,7 @@ def list_subfolders(folder: Path) -> list[Path]:
     """Return the sorted folders in a folder that are data; empty if there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and entry.is_dir())
+            return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and is_directory(entry))
     except (FileNotFoundError, NotADirectoryError):
         return []
 

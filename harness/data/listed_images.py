@@ -32,9 +32,13 @@ class ListedImages(ImageTable):
         Path relative to `root`, name of the expression, and split or '' of each image.
     seed : int, default 0
         Seed of the validation split.
+    faults : tuple of Problem
+        Parts that cannot be read.
     """
 
-    def __init__(self, root: Path, images: Sequence[tuple[str, str, str]], seed: int = 0):
+    def __init__(
+        self, root: Path, images: Sequence[tuple[str, str, str]], seed: int = 0, faults: tuple[Problem, ...] = ()
+    ):
         self.root = self.csv = Path(root)
         self.name = folder_name(self.root)
         self.seed = seed
@@ -45,7 +49,7 @@ class ListedImages(ImageTable):
         columns = {"image": names, "expression": expressions}
         if set(self.delivered) - {"train"}:
             columns["split"] = splits
-        self.table = Table(self.root, columns, np.arange(1, len(names) + 1), ())
+        self.table = Table(self.root, columns, np.arange(1, len(names) + 1), faults)
         self.split, self.split_faults = self._parse_or_make_splits()
 
     def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
@@ -75,7 +79,8 @@ class ListedImages(ImageTable):
         return replace(stills, expression=expression, classes=AFFECTNET)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield missing images, and contempt, which task expr has no class for."""
+        """Yield parts that cannot be read, missing images, and contempt, which task expr has no class for."""
+        yield from self.table.faults
         missing = np.flatnonzero(~self.image_exists)
         if len(missing):
             message = f"{len(missing):,} images are missing (first: {self.paths[missing[0]]}); they are skipped"

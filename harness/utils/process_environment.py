@@ -20,7 +20,7 @@ for 200 ms (LLVM, Intel), which takes the time of other threads where there are 
 """
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]")
 """Hosts of servers on this machine, in the forms that urllib and requests compare."""
 
 

@@ -166,9 +166,9 @@ def _copy_export(folder: Path, data: Path) -> None:
 
 def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
     """Read name, type and shape of the file's inputs and outputs; -1 stands for any length."""
-    from onnxruntime import InferenceSession
+    from backbones.onnx_session import open_session
 
-    session = InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = open_session(file, threads=1)
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
     inputs, outputs = (
         [
