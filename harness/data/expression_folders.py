@@ -62,6 +62,7 @@ class ExpressionFolders(ListedImages):
     def __init__(self, root: Path, seed: int = 0):
         folders = find_folders(root)
         expressions = _name_expressions(root, folders)
+        self.folders = tuple(folder.path for folder in folders)
         self.unknown = tuple(folder.path for folder in folders if folder.path.name not in expressions)
         self.unread = tuple(_folders_outside(root, folders))
         images: list[tuple[str, str, str]] = []
@@ -82,6 +83,12 @@ class ExpressionFolders(ListedImages):
             ]
             if others := [name for name in names if not image_files.is_image_name(name)]:
                 self.strays.append((folder.path, others))
+        if not expressions:
+            raise InputError(
+                f"{root}: its folders {', '.join(folder.path.name for folder in folders[:MAX_NAMED])} are not single "
+                f"expressions; say which they are in {root / MAPPING} (first line folder,expression, then such as "
+                f"{folders[0].path.name},Happiness)"
+            )
         if not images and faults:
             raise first_error(faults)
         if not images:
@@ -115,6 +122,7 @@ class ExpressionFolders(ListedImages):
         for folder, names in self.strays:
             message = f"{len(names):,} entries are not images (first: {names[0]}); they are not read"
             yield Problem(WARNING, "no image", message, folder)
+        yield from _find_loose_images(self.root, {folder.parent for folder in self.folders} | {self.root})
         yield from super().find_problems(crops)
 
 
@@ -151,6 +159,13 @@ def _folders_outside(root: Path, folders: list[ExpressionFolder]) -> Iterator[Pa
     for folder in image_files.list_subfolders(root):
         if not any(each.path == folder or each.path.parent == folder for each in folders):
             yield folder
+
+
+def _find_loose_images(root: Path, parents: set[Path]) -> Iterator[Problem]:
+    for folder in sorted(parents):
+        if names := image_files.list_image_names(folder):
+            message = f"{len(names):,} images are in no folder of an expression (first: {names[0]}); they are not read"
+            yield Problem(WARNING, "unread image", message, folder)
 
 
 def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from harness.utils.progress import Progress
 
 SPLITS = ("train", "test")
 BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")
+FOLDERS = frozenset((*SPLITS, "bb_landmark", "meta"))
 COLUMNS = ("NAME_ID", "X", "Y", "W", "H")
 BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
 
@@ -137,6 +138,10 @@ class VGGFace2(ImageLayout):
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield empty identities, files that are not images, images without a box, and identities in both splits."""
+        for folder in image_files.list_subfolders(self.root):
+            if folder.name not in FOLDERS:
+                message = "this folder is not read; only train, test and the lists of boxes are"
+                yield Problem(WARNING, "unread folder", message, folder)
         for split in self.splits():
             yield from self._find_folder_problems(split)
             yield from self._find_box_problems(split)
