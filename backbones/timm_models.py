@@ -136,7 +136,7 @@ def _check_hub_reachable(weights: str) -> None:
     """Check with a short request whether the hub is reachable; its client would retry for most of a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         raise _download_error(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - the user's own setting
         urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()  # noqa: S310 - the user's own setting

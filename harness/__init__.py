@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from harness.utils import import_hooks
+from harness.utils import import_hooks, process_environment
 
 TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ _MOVED: import_hooks.Moved = {
 }
 """For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
+process_environment.disable_telemetry()
 import_hooks.install(_MOVED)
 if __name__ != "harness":
     __path__ = []  # as `framelight`: a second copy of a module would define every class twice

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.regular_files import open_regular
+from harness.data.csv_rows import find_separator
 from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
+from harness.data.text_encoding import HEAD_BYTES, encoding_of
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     import _csv
 
 BLOCK_ROWS = 8192
+MAX_HEADER = 1 << 20
+"""Characters of the first line at most."""
 
 
 def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
@@ -45,12 +49,13 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
     faults: list[Problem] = []
     lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in columns)]
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
-            for numbers, cells in _read_blocks(path, csv.reader(file), columns, header, faults):
+        with open_regular(path) as binary:
+            file = io.TextIOWrapper(binary, encoding_of(binary.peek(HEAD_BYTES)), newline="")
+            for numbers, cells in _read_blocks(path, _open_reader(file, columns), columns, header, faults):
                 lines.append(np.array(numbers, np.int64))
                 blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in cells))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason}); replace it with the CSV list") from error
+        raise InputError(f"{path}: not a text file in UTF-8 ({error.reason}); replace it with the CSV list") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     table = Table(
@@ -62,6 +67,14 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
     if not len(table) and not faults:
         raise InputError(f"{path}:1: no row follows the header; write one row for each image")
     return table
+
+
+def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reader:
+    """Return a reader for the separator of the first line."""
+    first = file.readline(MAX_HEADER)
+    separator = find_separator(first, lambda name: name.strip() in columns)
+    has_header = any(name.strip() in columns for name in first.split(separator))
+    return csv.reader(chain([first], file), delimiter=separator if has_header else ",")
 
 
 def _read_blocks(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from unicodedata import normalize
 
 import numpy as np
 
@@ -88,13 +88,8 @@ class VGGFace2(ImageLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether the first non-empty folder in `train/` contains an image."""
-        for folder in _subfolders(root / "train"):
-            with os.scandir(folder) as entries:
-                first = next(entries, None)
-            if first is not None:
-                return bool(image_files.list_image_names(folder))
-        return False
+        """Return whether a folder in `train/` contains an image."""
+        return any(image_files.list_image_names(folder) for folder in image_files.list_subfolders(root / "train"))
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -103,7 +98,7 @@ class VGGFace2(ImageLayout):
 
     def splits(self) -> tuple[str, ...]:
         """Return the splits that have folders of identities."""
-        return tuple(split for split in SPLITS if _subfolders(self.root / split))
+        return tuple(split for split in SPLITS if image_files.list_subfolders(self.root / split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """Return all images, without expressions, and with the boxes of the list."""
@@ -187,31 +182,23 @@ class VGGFace2(ImageLayout):
             yield Problem(WARNING, "no image", message, box_list.path)
 
 
-def _subfolders(root: Path) -> list[str]:
-    """Return the sorted paths of the folders in `root`; empty if it is not a folder."""
-    try:
-        with os.scandir(root) as entries:
-            return sorted(entry.path for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """Scan the folders in `root`; also return `identity/image`, without suffix, of each image."""
+    """Scan the folders in `root`; also return `identity/image`, without suffix and composed, of each image."""
     images: list[Path] = []
     keys: list[str] = []
     counts: list[int] = []
     names: list[str] = []
     empty: list[str] = []
     strays = 0
-    folders = _subfolders(root)
+    folders = image_files.list_subfolders(root)
     with Progress("identities", unit="folder") as progress:
-        for done, folder in enumerate(map(Path, folders), start=1):
-            name, files = folder.name, image_files.list_image_names(folder)
-            strays += len(os.listdir(folder)) - len(files)  # noqa: PTH208 - names alone, of 3 million files
+        for done, folder in enumerate(folders, start=1):
+            name, entries = folder.name, image_files.list_names(folder)
+            files = list(filter(image_files.is_image_name, entries))
+            strays += len(entries) - len(files)
             if files:
                 images += [folder / file for file in files]
-                keys += [f"{name}/{file.rpartition('.')[0]}" for file in files]
+                keys += [normalize("NFC", f"{name}/{file.rpartition('.')[0]}") for file in files]
                 counts.append(len(files))
                 names.append(name)
             else:
@@ -225,7 +212,7 @@ def _read_boxes(path: Path, keys: list[str]) -> BoxList:
     table = read_csv_columns(path, COLUMNS)
     listed_boxes, faults = _parse_boxes(table)
     rows = {key: row for row, key in enumerate(keys)}
-    row = np.array([rows.get(name, -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
+    row = np.array([rows.get(normalize("NFC", name), -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
     boxes = np.full((len(keys), 4), np.nan, np.float32)
     boxes[row[row >= 0]] = listed_boxes[row >= 0]
     without = tuple(table.columns["NAME_ID"][row < 0].tolist())
@@ -237,7 +224,7 @@ def _parse_boxes(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
     columns: list[np.ndarray] = []
     faults: list[Problem] = []
     for name in COLUMNS[1:]:
-        values, column_faults = parse_numbers(table, name, np.arange(len(table)), BOX_RULE, np.nan)
+        values, column_faults = parse_numbers(table, name, np.arange(len(table)), BOX_RULE)
         columns.append(values)
         faults.extend(column_faults)
     x, y, width, height = columns

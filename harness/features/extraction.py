@@ -6,7 +6,6 @@ therefore depend neither on where an earlier run was interrupted nor on other pr
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import backbones
+from backbones.processors import available_processors
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.features.chunk_locks import ChunkLocks
@@ -61,7 +61,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     progress : callable, optional
         Called after each batch, see `Progress`.
     threads : int, optional
-        Number of worker threads, one core each. Default: all cores. The features do not depend on it.
+        Number of worker threads, one core each. Default: all available cores. The features do not depend on it.
     images : str, optional
         Digest of the images. Default: it is computed.
     computing : EngineSelector, optional
@@ -95,7 +95,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     if entry is not None:
         return entry
     _Extraction(
-        dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or os.cpu_count() or 1
+        dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or available_processors()
     ).run(_make_chunks(dataset, names), progress)
     return store.complete(
         key,
@@ -223,7 +223,9 @@ class _Extraction:
         crops = sum(chunk.crops for chunk in chunks)  # done or not, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
-        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(engine, self.backbone, self.threads)
+        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(
+            engine, self.backbone, self.threads, self.dataset.upright
+        )
         with ChunkLocks(folder) as locks, pipeline:
             for iter_chunks in (locks.iter_available, locks.iter_remaining):
                 extractions = (

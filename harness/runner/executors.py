@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.utils.parallel import torch_threads
+from harness.utils.process_environment import prepare_process
 
 THREADS_PER_JOB = 1
 """Threads of a job. Independent of the number of workers, so that results are too."""
@@ -45,6 +46,7 @@ class WorkerPool(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int) -> None:
+        prepare_process()
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
         worker_end, self._parent_end = context.Pipe(duplex=False)

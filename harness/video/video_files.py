@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.data.affwild2_paths import source_video
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.video.container import open_av
 
 if TYPE_CHECKING:
@@ -45,9 +46,10 @@ def find_videos(folder: Path) -> dict[str, Path]:
             path = Path(parent, file)
             if path.suffix.lower() not in VIDEO_SUFFIXES or file.startswith("."):
                 continue
-            if path.stem in videos:
-                raise InputError(f"{videos[path.stem]} and {path} are both video '{path.stem}'; remove one of them")
-            videos[path.stem] = path
+            name = canonical_name(path.stem)
+            if name in videos:
+                raise InputError(f"{videos[name]} and {path} are both video '{name}'; remove one of them")
+            videos[name] = path
     return videos
 
 

@@ -117,3 +117,21 @@ def test_duplicate_images_are_reported(tmp_path):
     affectnet_2017(tmp_path, train=[row, row_2017("1/b.jpg", 2), row], validation=[row_2017("1/v.jpg", 2), row])
     found = {problem.kind: problem for problem in open_stills(tmp_path).find_problems()}
     assert found["duplicate row"].line == 4 and found["leak"].line == 3 and found["leak"].severity == "error"
+
+
+def test_names_that_differ_in_case_are_said(tmp_path):
+    affectnet_2017(tmp_path)
+    (tmp_path / IMAGES / "3/t3.jpg").rename(tmp_path / IMAGES / "3/T3.JPG")
+    source = open_stills(tmp_path)
+    (problem,) = [problem for problem in source.find_problems() if problem.kind == "missing image"]
+    assert "first: 3/t3.jpg; the file is named T3.JPG, rename it or change the list" in problem.message
+    assert len(source.stills("train")) == 7
+
+
+def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
+    affectnet_2017(tmp_path)
+    (tmp_path / IMAGES / "3/t3.jpg").rename(tmp_path / IMAGES / "3/e\u0301.jpg")
+    path = tmp_path / LISTS / "training.csv"
+    path.write_text(path.read_text().replace("3/t3.jpg", "3/\u00e9.jpg"))
+    stills = open_stills(tmp_path).stills("train")
+    assert len(stills) == 8 and all(image.is_file() for image in stills.images)
