@@ -14,7 +14,7 @@ def test_workers_do_not_rerun_unguarded_script(tmp_path):
         "import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
         "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600)
     assert done.stdout.split() == ["started", "True"], done.stderr
 
 
