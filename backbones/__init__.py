@@ -15,6 +15,7 @@ from backbones.checkpoint_folders import entries
 from backbones.errors import BackboneError
 from backbones.metadata import describe, get_info
 from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
+from backbones.telemetry import disable_telemetry
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone, hash_weights
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from backbones.importing.import_weights import import_file
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
+
+disable_telemetry()
 
 LAZY_IMPORTS = {
     "Backbone": "backbone",

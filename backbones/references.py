@@ -68,7 +68,8 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
         return WeightsSource(reference, "random", name)
     if weights == "pretrained":
         return WeightsSource(reference, "tag", name, _default_tag(name))
-    path = entry_folders.get(weights, Path(weights))
+    home_expanded = os.path.expanduser(weights)  # noqa: PTH111 - Path.expanduser fails for the name of no user
+    path = entry_folders.get(weights, Path(home_expanded))
     if is_checkpoint(path):
         return WeightsSource(reference, "checkpoint", name, folder=path)
     if path.is_file():

@@ -12,6 +12,7 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 from backbones.errors import BackboneError, unknown_name_error
+from backbones.proxies import proxy_advice
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 HUB_TIMEOUT_SECONDS = 3.0
@@ -136,14 +137,15 @@ def _check_hub_reachable(weights: str) -> None:
     """Check with a short request whether the hub is reachable; its client would retry for most of a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         raise _download_error(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - the user's own setting
         urllib.request.urlopen(request, timeout=HUB_TIMEOUT_SECONDS).close()  # noqa: S310 - the user's own setting
     except urllib.error.HTTPError:
         return
     except (OSError, ValueError) as error:
-        raise _download_error(weights, f"{endpoint} does not answer: {getattr(error, 'reason', error)}") from error
+        reason = f"{endpoint} does not answer: {getattr(error, 'reason', error)}{proxy_advice(endpoint)}"
+        raise _download_error(weights, reason) from error
 
 
 def _download_error(weights: str, reason: str) -> BackboneError:

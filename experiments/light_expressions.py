@@ -2,8 +2,8 @@
 
     framelight train-backbone light_expressions [--data DIR]
 
-DIR is an image table with the column `expression`, or AffectNet. To start from the weights of light_identities, trained
-on the same or other images, add --set backbone=light_identities.
+DIR is an image table with the column `expression`, AffectNet, or folders of expressions such as train/happy. To start
+from the weights of light_identities, trained on the same or other images, add --set backbone=light_identities.
 """
 
 from dataclasses import replace

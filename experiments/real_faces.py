@@ -1,8 +1,9 @@
-"""Expression on still images from an image table, without smoothing.
+"""Expression on still images from an image table or folders, without smoothing.
 
     framelight run real_faces --data DIR
 
-DIR contains labels.csv with the columns image, expression and optionally subject and split. Compares two small
+DIR contains labels.csv with the columns image, expression and optionally subject and split, or folders of expressions
+such as train/happy and test/happy. Compares two small
 backbones trained on synthetic still images, three combinations of features and two heads. The models are not refit on
 all training images after the selection, which lowers the scores on such images (see README.md in this folder).
 """

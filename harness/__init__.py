@@ -10,9 +10,21 @@ under the name of the command.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 
-from harness.utils import import_hooks
+if __name__ != "harness":  # as `framelight`, in a folder where the user has a module `harness`
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    try:
+        import_module("harness.utils")
+    except ModuleNotFoundError as error:
+        file = getattr(sys.modules["harness"], "__file__", "harness")
+        raise ImportError(f"{file} hides a package of Framelight; rename it") from error
+    finally:
+        del sys.path[0]
+
+from harness.utils import import_hooks, process_environment
 
 TYPE_CHECKING = False  # importing typing would take most of the time
 if TYPE_CHECKING:
@@ -139,6 +151,7 @@ _MOVED: import_hooks.Moved = {
 }
 """For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
+process_environment.disable_telemetry()
 import_hooks.install(_MOVED)
 if __name__ != "harness":
     __path__ = []  # as `framelight`: a second copy of a module would define every class twice

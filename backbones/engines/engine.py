@@ -6,8 +6,19 @@ from typing import Protocol
 
 import numpy as np
 
+from backbones.errors import unknown_name_error
+
 PRECISIONS = ("float32", "bf16", "fp16")
 """Precisions of a forward pass; only float32 is used unless the user asks for another."""
+
+ENGINE_NAMES = ("cuda", "onnxruntime", "torch channels-last", "openvino", "torch")
+"""Names of the engines, in the order of `backbones.engines.registry`, which imports torch."""
+
+
+def require_engine_name(name: str) -> None:
+    """Raise BackboneError if a name is that of no engine."""
+    if name not in ENGINE_NAMES:
+        raise unknown_name_error("engine", name, ENGINE_NAMES)
 
 
 class Engine(Protocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from backbones.processors import available_processors
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
@@ -30,7 +31,7 @@ def machine_fingerprint() -> str:
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     libraries = ", ".join(f"{name} {_library_version(name)}" for name in LIBRARIES)
-    return f"{_processor_name()}, {os.cpu_count()} cores, {gpu}, {libraries}"
+    return f"{_processor_name()}, {available_processors()} cores, {gpu}, {libraries}"
 
 
 @cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from backbones.batching import run_in_batches
+from backbones.processors import available_processors
 
 if TYPE_CHECKING:
     from openvino import InferRequest
@@ -46,7 +46,7 @@ class OpenVinoEngine:
         self.widths = network.widths
         model = openvino.Core().read_model(network.path)
         model.reshape({self.ports.input: [self.batch, 3, size, size]})
-        cores = os.cpu_count() or 1
+        cores = available_processors()
         self.compiled = openvino.compile_model(
             model,
             "CPU",

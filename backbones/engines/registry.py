@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbones.engines.engine import PRECISIONS, Engine
+from backbones.engines.engine import PRECISIONS, Engine, require_engine_name
 from backbones.errors import BackboneError, unknown_name_error
 from backbones.onnx_network import OnnxNetwork
 
@@ -72,8 +72,7 @@ def require_engine(name: str, backbone: Backbone, precision: str) -> None:
     BackboneError
         If the engine or the precision is unknown, the engine is not available or cannot run the backbone.
     """
-    if name not in ENGINES:
-        raise unknown_name_error("engine", name, ENGINES)
+    require_engine_name(name)
     if precision not in PRECISIONS:
         raise unknown_name_error("precision", precision, PRECISIONS)
     engine = ENGINES[name]

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "notebook": "notebook.measure",
     "reading": "feature_reading.measure",
     "training": "training.measure",
+    "load": "loaded_training.measure",
     "together": "batched_training.measure",
     "search": "search.measure",
     "smoothing": "smoothing.measure",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from backbones.processors import available_processors
 from harness.data.dataset import Dataset, Labels, Sequence
 from harness.utils.errors import InputError
 
@@ -67,5 +67,5 @@ def render_crops(folder: Path) -> list[Path]:
     from harness.data.synthetic import make
 
     root = folder / "set"
-    make(root, videos=VIDEOS, frames=FRAMES, stills=0, workers=os.cpu_count() or 1)
+    make(root, videos=VIDEOS, frames=FRAMES, stills=0, workers=available_processors())
     return sorted(root.rglob("*.jpg"))

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from harness.bench.simulated_boards import SimulatedRows, simulate_board
 from harness.metrics.best_comparisons import adjusted_p_values, compare_with_best, expected_luck
 from harness.metrics.contributions import RowScores
+from harness.metrics.pooled import PooledStatistics
 from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, RowFlips
 from harness.metrics.tasks import TASKS
 from harness.utils.text import align_columns, markdown_table
 
 ROWS = (2, 5, 12, 30, 60)
-POWER_ROWS = (2, 12, 30)
+POWER_ROWS = (2, 5, 12, 30)
 VIDEOS = (12, 70)
-SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 200, 60, 100
-TRIALS, TRIAL_SIMULATIONS = 4, 30
-"""Rounds in which the true difference is adjusted to the detectable one, and boards of each."""
+SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 800, 100, 200
+TRIALS, TRIAL_SIMULATIONS = 2, 40
+"""Rounds in which the true difference is brought near the detectable one, and boards of each."""
+NEAR = (0.85, 1.15)
+"""Shares of that difference for which the power is measured; it is interpolated between them."""
 PARTS = 4
 """Most boards that a simulated board is divided into; their errors are nearly independent."""
-DRAWS = 1_000
+DRAWS = 499
+"""Few, since the error of a permutation test does not depend on their number (Dwass 1957)."""
 LEADS = {
-    "expr": (0.0, 0.4, 0.8, 1.2, 1.6, 2.4),
-    "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5),
-    "au": (0.0, 0.2, 0.4, 0.8, 1.2),
+    "expr": (0.0, 0.2, 0.4, 0.8, 1.2, 1.6, 2.4, 3.4),
+    "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
+    "au": (0.0, 0.1, 0.2, 0.4, 0.8, 1.2, 1.8),
 }
 """Leads between which the true difference is interpolated."""
-POPULATION_VIDEOS = 10_000
+POPULATION_VIDEOS = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,11 +55,13 @@ class ErrorRow:
     luck, expected_luck : float
         Mean lead of the best over the mean of all rows, and the mean of what the boards expected.
     detectable : float or None
-        Mean of the minimum detectable differences of boards on which the first row is truly ahead by `difference`.
-    difference : float or None
-        True difference, chosen to be the minimum detectable one.
-    power : float or None
-        Share of the other rows that were found worse than the first.
+        Median over boards of the minimum detectable difference, on boards whose first row is truly ahead by just that,
+        in the mean over sets of as many videos.
+    power, power_margin : float or None
+        Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
+        confidence interval.
+    population_power : float or None
+        The same if the first row is ahead by that difference in very many videos.
     """
 
     task: str
@@ -66,8 +73,9 @@ class ErrorRow:
     luck: float
     expected_luck: float
     detectable: float | None = None
-    difference: float | None = None
     power: float | None = None
+    power_margin: float | None = None
+    population_power: float | None = None
 
 
 def measure_rows(
@@ -79,7 +87,7 @@ def measure_rows(
             for found in measure_false_positives(task, videos, rows, simulations):
                 with_power = power_simulations and found.rows in POWER_ROWS
                 yield measure_power(found, power_simulations) if with_power else found
-        yield from measure_false_positives(task, VIDEOS[-1], rows[2:4], 2 * simulations, families=True)
+        yield from measure_false_positives(task, VIDEOS[-1], rows[2:4], simulations, families=True)
 
 
 def measure_false_positives(
@@ -108,33 +116,61 @@ def measure_false_positives(
 
 
 def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorRow:
-    """Simulate boards on which the first row is truly ahead by what such boards call detectable."""
-    differences = [_true_difference(row.task, lead) for lead in LEADS[row.task]]
-    lead = LEADS[row.task][2]
+    """Measure the power on boards whose first row is truly ahead by what such boards call detectable.
+
+    The detectable difference depends on the true one, since better rows have other errors. Both are equal somewhere
+    between two leads; the same videos are simulated for both, so that their power is comparable.
+    """
+    leads, differences = LEADS[row.task], _true_differences(row.task, row.videos)
+    lead = leads[3]
     for _ in range(TRIALS):
         detectable, _ = _simulate_lead(row, lead, TRIAL_SIMULATIONS)
-        lead = float(np.interp(detectable, differences, LEADS[row.task]))
-    detectable, power = _simulate_lead(row, lead, simulations)
-    difference = float(np.interp(lead, LEADS[row.task], differences))
-    return ErrorRow(**asdict(row) | {"detectable": detectable, "difference": difference, "power": power})
+        lead = float(np.interp(detectable, differences, leads))
+    near = np.interp(detectable * np.array(NEAR), differences, leads)
+    medians, found = zip(*(_simulate_lead(row, lead, simulations) for lead in near))
+    power = _interpolate_zero(np.interp(near, leads, differences) - medians, np.array(found))
+    population = np.interp(near, leads, _true_differences(row.task, POPULATION_VIDEOS)) - medians
+    return replace(
+        row,
+        detectable=float(_interpolate_zero(np.interp(near, leads, differences) - medians, np.array(medians))),
+        power=float(power.mean()),
+        power_margin=float(1.96 * power.std() / np.sqrt(simulations)),
+        population_power=float(_interpolate_zero(population, np.array(found)).mean()),
+    )
 
 
-def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, float]:
-    """Return the mean minimum detectable difference, and the share of the other rows that are found worse."""
+def _interpolate_zero(excess: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Interpolate between two values, or extrapolate a little, to where the excess is 0."""
+    share = np.clip(-excess[0] / max(excess[1] - excess[0], 1e-9), -1, 2)
+    return (1 - share) * values[0] + share * values[1]
+
+
+def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, np.ndarray]:
+    """Return the median detectable difference, and the share of the other rows that are found worse on each board."""
     metric, detectable, found = TASKS[row.task].metric, [], []
     for i in range(simulations):
-        random = np.random.default_rng([1, simulations, i])
+        random = np.random.default_rng([2, row.rows, row.videos, i])
         board = simulate_board(row.task, random, row.videos, SimulatedRows(row.rows, lead, row.families))
         result = compare_with_best(board, metric, DRAWS)
         detectable.append(np.nanmedian(np.asarray(result.detectable, dtype=float)))
         found.append(float(np.mean(result.p[1:] <= SIGNIFICANCE_LEVEL)) if result.best == 0 else 0.0)
-    return float(np.mean(detectable)), float(np.mean(found))
+    return float(np.median(detectable)), np.array(found)
 
 
-def _true_difference(task: str, lead: float) -> float:
-    board = simulate_board(task, np.random.default_rng(2), POPULATION_VIDEOS, SimulatedRows(2, lead))
-    first, second = RowScores(board).scores(TASKS[task].metric)
-    return float(first - second) if lead else 0.0
+@functools.cache
+def _true_differences(task: str, videos: int) -> np.ndarray:
+    """Compute the mean difference over sets of so many videos for each of `LEADS`.
+
+    The difference without a lead, which is due to luck alone, is subtracted.
+    """
+    differences = []
+    for lead in LEADS[task]:
+        board = simulate_board(task, np.random.default_rng(2), POPULATION_VIDEOS, SimulatedRows(2, lead))
+        pooled = PooledStatistics([row[0] for row in board], many_in_groups=False)
+        starts = np.arange(0, pooled.units - videos + 1, videos)
+        first, second = pooled.metric(TASKS[task].metric, np.add.reduceat(pooled.rows, starts, axis=-1))
+        differences.append(np.mean(first - second))
+    return np.array(differences) - differences[0]
 
 
 HEADER = (
@@ -145,8 +181,8 @@ HEADER = (
     "luck: expected",
     "true",
     "detectable",
-    "true lead",
     "found",
+    "found (population)",
 )
 
 
@@ -169,6 +205,6 @@ def _format_cells(row: ErrorRow) -> tuple[str, ...]:
         f"{row.expected_luck:.3f}",
         f"{row.luck:.3f}",
         "-" if row.detectable is None else f"{row.detectable:.3f}",
-        "-" if row.difference is None else f"{row.difference:.3f}",
-        "-" if row.power is None else f"{100 * row.power:.0f}%",
+        "-" if row.power is None else f"{100 * row.power:.0f}% ± {100 * (row.power_margin or 0):.0f}",
+        "-" if row.population_power is None else f"{100 * row.population_power:.0f}%",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.processors import available_processors
 from harness.bench.crops import BenchmarkCrops, render_crops
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.bench.hardware_limits import hardware_limits
@@ -81,7 +81,7 @@ def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
     from harness.features.pipeline import batch_size, engine_batch_size
     from harness.features.store import FeatureStore
 
-    workers, cache = os.cpu_count() or 1, engine_cache_dir()
+    workers, cache = available_processors(), engine_cache_dir()
     backbone = backbones.build(name)
     selected = select_engine(backbone, cache, batch_size(backbone.spec.preprocessing), workers, AFFWILD2_CROPS)
     batch = engine_batch_size(selected, backbone.spec.preprocessing)

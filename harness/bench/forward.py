@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from backbones.processors import available_processors
 from harness.bench.figure import ROUNDS, Measurement
 from harness.bench.hardware_limits import hardware_limits
 from harness.utils.console import suppress_logging
@@ -46,7 +47,7 @@ def measure_backbone(name: str) -> Measurement:
     from backbones.engines.selection import available_engines, open_engine, select_engine
     from harness.features.pipeline import batch_size
 
-    workers, cache = os.cpu_count() or 1, engine_cache_dir()
+    workers, cache = available_processors(), engine_cache_dir()
     backbone = backbones.build(name)
     batch = batch_size(backbone.spec.preprocessing)
     selected = select_engine(backbone, cache, batch, workers, 0, force=True)
@@ -100,7 +101,7 @@ def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measureme
     from backbones.engines.selection import engine_difference, open_engine, select_engine
     from harness.features.pipeline import batch_size
 
-    cache, batch, workers = engine_cache_dir(), batch_size(backbone.spec.preprocessing), os.cpu_count() or 1
+    cache, batch, workers = engine_cache_dir(), batch_size(backbone.spec.preprocessing), available_processors()
     for precision in ("float32", "bf16"):
         with suppress_logging():
             selected = select_engine(backbone, cache, batch, workers, WORKLOAD_CROPS, precision=precision)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
+from backbones.processors import available_processors
 from harness.utils.parallel import torch_threads
 
 COPIED_BYTES = 256 << 20
@@ -63,7 +63,7 @@ class HardwareLimits:
 @cache
 def hardware_limits() -> HardwareLimits:
     """Measure the limits of this machine, once per process, in about two seconds."""
-    cores = os.cpu_count() or 1
+    cores = available_processors()
     return HardwareLimits(
         cores,
         _measure_copy_bandwidth(1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from itertools import count
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.processors import available_processors
 from harness.bench.crops import BenchmarkCrops, render_crops
 from harness.bench.extraction import AFFWILD2_CROPS, OpenEngineSelector
 from harness.bench.figure import Measurement, interleave_rounds
@@ -35,7 +35,7 @@ def measure() -> Iterator[Measurement]:
     from harness.features.pipeline import batch_size, engine_batch_size
     from harness.features.store import FeatureStore
 
-    workers, cache = os.cpu_count() or 1, engine_cache_dir()
+    workers, cache = available_processors(), engine_cache_dir()
     ours, theirs = backbones.build(BACKBONE), backbones.build(BACKBONE)
     selected = select_engine(ours, cache, batch_size(ours.spec.preprocessing), workers, AFFWILD2_CROPS)
     batch = engine_batch_size(selected, ours.spec.preprocessing)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.processors import available_processors
 from harness.bench.figure import Measurement, interleave_rounds
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def open_forward_pass() -> SharedBackbonePass:
     from harness.features.pipeline import batch_size, engine_batch_size
     from harness.inference.forward import SharedBackbonePass
 
-    workers, backbone = os.cpu_count() or 1, backbones.build(BACKBONE)
+    workers, backbone = available_processors(), backbones.build(BACKBONE)
     preprocessing = backbone.spec.preprocessing
     name = select_engine(backbone, engine_cache_dir(), batch_size(preprocessing), workers, WORKLOAD_CROPS)
     size = engine_batch_size(name, preprocessing)

@@ -95,13 +95,16 @@ def _expressions(random: np.random.Generator, episodes: np.ndarray, rows: Simula
 
 
 def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate moments, [R, V, 2, 6]: videos have their own mean and range, and so have the predictions."""
+    """Simulate moments, [R, V, 2, 6]: videos have their own mean and range, and so have the predictions.
+
+    Without a lead P_VA is about 0.36, so that a better row can be far ahead.
+    """
     videos, shape = len(episodes), (rows.rows, len(episodes), 2)
     n = episodes[:, None] * EPISODE * np.ones(2)
     mean = random.normal([0.2, 0.15], [0.3, 0.25], (videos, 2))
     deviation, slope = random.gamma(4, 0.05, (videos, 2)), random.normal(0.35, 0.2, (videos, 2))
     gain = slope + rows.luck(random, LUCK["va"], (videos, 2))
-    level = 0.45 + np.where(np.arange(rows.rows) == 0, rows.lead, 0)[:, None, None]
+    level = 0.2 + np.where(np.arange(rows.rows) == 0, rows.lead, 0)[:, None, None]
     shared = random.normal(0, 0.15, (videos, 2))
     predicted = 0.1 + level * mean + shared + SimulatedRows(rows.rows, 0, rows.families).luck(random, 0.03, (videos, 2))
     noise = random.gamma(4, 0.03, shape)

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from backbones.processors import available_processors
 from harness.bench.figure import ROUNDS, Measurement, interleave_rounds
 from harness.jobs.execute import run_job
 from harness.jobs.job import Job
@@ -39,7 +40,7 @@ RECIPE = Recipe(
     pictures=False,
     search=SEARCH,
 )
-WORKERS = os.cpu_count() or 1
+WORKERS = available_processors()
 
 
 def measure() -> Iterator[Measurement]:

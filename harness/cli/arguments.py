@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from backbones.processors import available_processors
+from harness.utils.paths import expand_home
 from harness.utils.store import Store
 
 
@@ -109,7 +110,7 @@ def store(tracking: bool = False) -> argparse.ArgumentParser:
     parser, arguments = shared_arguments("store")
     arguments.add_argument(
         "--store",
-        type=Path,
+        type=path,
         default=Store.default().root,
         metavar="DIR",
         help="folder of all results (default: $FRAMELIGHT_STORE or framelight-store)",
@@ -144,11 +145,18 @@ def jobs(what: str) -> argparse.ArgumentParser:
     arguments.add_argument(
         "--jobs",
         type=positive_int,
-        default=os.cpu_count() or 1,
+        default=available_processors(),
         metavar="N",
-        help=f"number of {what} (default: number of cores)",
+        help=f"number of {what} (default: the cores that it may use)",
     )
     return parser
+
+
+def path(text: str) -> Path:
+    """Parse a path; a shell expands `~` after a space only, not in `--store=~/results`."""
+    if not text:
+        raise argparse.ArgumentTypeError("expects a path; the text is empty")
+    return expand_home(text)
 
 
 def positive_int(text: str) -> int:

@@ -9,6 +9,9 @@ import sys
 from harness.cli.output import print_line, print_text
 from harness.utils.errors import InputError
 
+SHOWN_PROBLEMS = 5
+"""Problems of one kind that are printed without --all."""
+
 
 def check(arguments: argparse.Namespace) -> int:
     """Print a summary of a data set or submission, and its problems."""
@@ -20,7 +23,7 @@ def check(arguments: argparse.Namespace) -> int:
     if os.path.isfile(arguments.folder / NOTE):  # noqa: PTH113 - Path.is_file raises for names that are too long
         raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
     report = check_dataset(arguments.folder)
-    print_text(render(report))
+    print_text(render(report, None if arguments.all else SHOWN_PROBLEMS))
     return 2 if report.errors else 0
 
 
@@ -28,7 +31,7 @@ def _check_submission_files(arguments: argparse.Namespace) -> int:
     from harness.inference.submission.check import check_submission, render
 
     report = check_submission(arguments.folder, arguments.against)
-    print_text(render(report))
+    print_text(render(report, None if arguments.all else SHOWN_PROBLEMS))
     return 2 if report.errors else 0
 
 

@@ -6,7 +6,6 @@ Imports nothing heavy, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.arguments import (
@@ -15,6 +14,7 @@ from harness.cli.arguments import (
     comma_separated,
     debug,
     jobs,
+    path,
     positive_int,
     settings,
     shared_arguments,
@@ -34,7 +34,7 @@ def add_run(commands: Commands) -> None:
         "run a recipe and print its leaderboard; finished jobs are not repeated",
         [_recipe(), settings(), jobs("parallel jobs"), store(tracking=True)],
     )
-    command.add_argument("--data", type=Path, metavar="DIR", help="a dataset (default: the recipe's synthetic one)")
+    command.add_argument("--data", type=path, metavar="DIR", help="a dataset (default: the recipe's synthetic one)")
     command.add_argument("--force", action="store_true", help="repeat finished jobs (not the trials of a search)")
 
 
@@ -70,7 +70,7 @@ def add_train_backbone(commands: Commands) -> None:
     )
     command.add_argument(
         "--data",
-        type=Path,
+        type=path,
         metavar="DIR",
         help="VGGFace2, AffectNet or an image table (default: the recipe's synthetic images)",
     )
@@ -86,7 +86,7 @@ def add_extract(commands: Commands) -> None:
         "extract the features of a dataset with a backbone and store them",
         [jobs("threads"), store()],
     )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset")
+    command.add_argument("--data", type=path, required=True, metavar="DIR", help="a dataset")
     command.add_argument(
         "--backbone",
         required=True,
@@ -125,7 +125,7 @@ def add_data(commands: Commands) -> None:
         "generate the synthetic dataset: videos in the ABAW3 layout, and still images",
         [jobs("processes")],
     )
-    make.add_argument("folder", type=Path, metavar="DIR", help="output folder")
+    make.add_argument("folder", type=path, metavar="DIR", help="output folder")
     make.add_argument("--videos", type=positive_int, default=40, metavar="N", help="number of videos (default: 40)")
     make.add_argument(
         "--frames", type=positive_int, default=150, metavar="N", help="frames of each video (default: 150)"
@@ -135,15 +135,16 @@ def add_data(commands: Commands) -> None:
     )
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
     check = add_command(
-        actions, "check", "data.check", "detect the layout of a dataset, count its content and list every problem"
+        actions, "check", "data.check", "detect the layout of a dataset, count its content and list its problems"
     )
-    check.add_argument("folder", type=Path, metavar="DIR", help="a dataset, or a submission with --against")
+    check.add_argument("folder", type=path, metavar="DIR", help="a dataset, or a submission with --against")
     check.add_argument(
         "--against",
-        type=Path,
+        type=path,
         metavar="LIST",
         help="check a submission against this test list, or against the lists of this dataset",
     )
+    check.add_argument("--all", action="store_true", help="list every problem (default: the first 5 of each kind)")
 
 
 def add_backbones(commands: Commands) -> None:
@@ -166,7 +167,7 @@ def import_parser() -> argparse.ArgumentParser:
         parents=[store(), debug()],
     )
     command.set_defaults(module="backbones.import_weights")
-    command.add_argument("file", type=Path, metavar="FILE", help="the file of weights")
+    command.add_argument("file", type=path, metavar="FILE", help="the file of weights")
     command.add_argument("--name", required=True, metavar="NAME", help="name of the backbone in recipes")
     command.add_argument(
         "--architecture",
@@ -212,7 +213,7 @@ def add_bench(commands: Commands) -> None:
         "--format", choices=("table", "md", "json"), default="table", help="format of the text (default: table)"
     )
     command.add_argument("--save", action="store_true", help="append the results to this machine's history in MLflow")
-    command.add_argument("--plot", type=Path, metavar="FILE", help="draw the results of `scale`, as PNG")
+    command.add_argument("--plot", type=path, metavar="FILE", help="draw the results of `scale`, as PNG")
 
 
 def _recipe() -> argparse.ArgumentParser:

@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
-import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
 from harness.cli.parser import build_parser
 from harness.utils.console import console_logging
+from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
+from harness.utils.process_environment import prepare_process
 from harness.utils.store import Store
+from harness.utils.streams import command_streams, discard_output, flush_output
 
 INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return 0 for success, 1 for failure, 2 for wrong usage or input, 130 if interrupted."""
-    arguments = build_parser().parse_args(argv)
-    if hasattr(arguments, "store"):
-        arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
+    with command_streams():
+        try:
+            arguments = build_parser().parse_args(argv)
+        except InputError as error:  # in a default or a path
+            return _print_error(str(error), error.exit_code)
+        prepare_process()
+        return _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
+        if hasattr(arguments, "store"):
+            arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
         module, _, function = arguments.module.partition(".")
         with console_logging():
-            return getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
+            code = getattr(import_module(f"harness.cli.{module}"), function or "main")(arguments) or 0
+        flush_output()
+        return code
     except KeyboardInterrupt:
         return _print_error("interrupted; finished work is saved, run the same command again to resume", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return 0
     except Exception as error:
         if arguments.debug:
@@ -42,8 +58,10 @@ def _error_message(error: Exception) -> str:
         return str(error)
     if _is_wrong_path(error) and not isinstance(error, OSError):
         return str(error)
+    where = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    if is_disk_full(error):
+        return f"cannot write{where}: {'; '.join(full_disk(Path(where.strip()) if where else None))}"
     if isinstance(error, OSError):
-        where = f" {error.filename}" if error.filename else ""
         return f"cannot read or write{where}: {error.strerror or error}"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return (
@@ -70,5 +88,6 @@ def _is_backbone_error(error: Exception) -> bool:
 
 
 def _print_error(message: str, code: int) -> int:
-    print(escape_message(f"framelight: {message}"), file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print(escape_message(f"framelight: {message}"), file=sys.stderr)
     return code

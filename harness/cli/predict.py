@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.cli.output import print_lines
-from harness.utils.text import format_percent, plural
+from harness.utils.text import format_percent, plural, ruled_table
 
 if TYPE_CHECKING:
+    from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
     from harness.inference.result import PredictionResult
@@ -18,13 +19,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: argparse.Namespace) -> None:
-    """Predict on a video and print a summary."""
+FAILED = 1
+"""Exit code if some inputs could not be predicted."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Predict on videos and print a summary; return 1 if some inputs of several failed."""
     from harness.inference.api import predict
+    from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary
 
     summary = predict(
-        arguments.input,
+        arguments.inputs,
         arguments.runs,
         arguments.out,
         store=arguments.store,
@@ -44,12 +50,30 @@ def main(arguments: argparse.Namespace) -> None:
     )
     for note in summary.notes:
         logger.info(f"note: {note}")
+    if isinstance(summary, BatchSummary):
+        return _print_batch(summary)
     lines = (
         [*_prediction_lines(summary.result, True), *_live_lines(summary)]
         if isinstance(summary, LiveSummary)
         else [*_prediction_lines(summary.result, summary.is_video), *_speed_lines(summary)]
     )
     print_lines([*lines, *summary.files])
+    return 0
+
+
+def _print_batch(summary: BatchSummary) -> int:
+    """Print the table of all inputs, and at the end those that failed."""
+    done = [row for row in summary.inputs if row.status != "failed"]
+    cells = [
+        (row.input, f"{row.frames:,}", f"{row.faces:,}", format_percent(row.found / max(row.frames, 1)), row.status)
+        for row in done
+    ]
+    if cells:
+        print_lines(ruled_table([("input", "frames", "faces", "found", "status"), *cells]))
+    print_lines([f"{len(done)} of {plural(len(summary.inputs), 'input')} predicted", summary.files[0]])
+    for row in summary.failed:
+        logger.info(str(row))
+    return FAILED if summary.failed else 0
 
 
 def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]:
@@ -62,8 +86,6 @@ def _prediction_lines(result: PredictionResult, is_video: bool) -> Iterator[str]
     for outputs in result.outputs:
         window = f"{outputs.kernel} of radius {outputs.radius}" if outputs.kernel != "none" else "no smoothing"
         yield f"run {outputs.name}: {outputs.task.name}, {outputs.label}, {window}"
-    if not with_face:
-        logger.info("note: no face was found; detect smaller faces with --smallest, or use --crops for face crops")
 
 
 def _speed_lines(summary: PredictSummary) -> Iterator[str]:

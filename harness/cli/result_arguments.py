@@ -6,16 +6,15 @@ Imports nothing heavy, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.arguments import add_command, positive_int, shared_arguments, store
+from harness.cli.arguments import add_command, path, positive_int, shared_arguments, store
 
 if TYPE_CHECKING:
     from harness.cli.arguments import Commands
 
 PRECISIONS = ("float32", "float16", "int8")
-RUN_HELP = "a run id or its first characters, a job id, or best:TASK"
+RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@DATASET"
 
 
 def add_leaderboard(commands: Commands) -> None:
@@ -27,7 +26,7 @@ def add_leaderboard(commands: Commands) -> None:
     command.add_argument(
         "--format", choices=("table", "csv", "json", "md"), default="table", help="format of the text (default: table)"
     )
-    command.add_argument("--out", type=Path, metavar="FILE", help="write to a file instead of the terminal")
+    command.add_argument("--out", type=path, metavar="FILE", help="write to a file instead of the terminal")
     command.add_argument("--published", action="store_true", help="add published figures, without a rank")
     command.add_argument(
         "--optimism",
@@ -39,11 +38,11 @@ def add_leaderboard(commands: Commands) -> None:
         action="store_true",
         help="compare offline and real-time smoothing: each run smoothed with past frames only",
     )
-    command.add_argument("--data", type=Path, metavar="DIR", help="with --causal: folder of a dataset that was moved")
+    command.add_argument("--data", type=path, metavar="DIR", help="with --causal: folder of a dataset that was moved")
     command.add_argument(
         "--cost", action="store_true", help="show score and cost of exported models, with the Pareto front marked"
     )
-    command.add_argument("--plot", type=Path, metavar="FILE", help="with --cost: draw score against latency, as PNG")
+    command.add_argument("--plot", type=path, metavar="FILE", help="with --cost: draw score against latency, as PNG")
 
 
 def add_show(commands: Commands) -> None:
@@ -80,7 +79,7 @@ def add_submit(commands: Commands) -> None:
         "write a challenge's submission files with the model, smoothing and thresholds of a run",
         [_run(), _out(), _seed(), store(tracking=True)],
     )
-    command.add_argument("--data", type=Path, required=True, metavar="DIR", help="a dataset with test lists")
+    command.add_argument("--data", type=path, required=True, metavar="DIR", help="a dataset with test lists")
     command.add_argument(
         "--split",
         choices=("test", "validation", "train"),
@@ -95,12 +94,12 @@ def add_submit(commands: Commands) -> None:
     )
     command.add_argument(
         "--frames",
-        type=Path,
+        type=path,
         metavar="FILE",
         help="number of frames of each video, as lines `video,frames`; default: that of the video file plus one, or "
         "the last crop",
     )
-    command.add_argument("--videos", type=Path, metavar="DIR", help="folder of the video files (default: DIR/videos)")
+    command.add_argument("--videos", type=path, metavar="DIR", help="folder of the video files (default: DIR/videos)")
 
 
 def add_predict(commands: Commands) -> None:
@@ -109,11 +108,15 @@ def add_predict(commands: Commands) -> None:
         commands,
         "predict",
         "predict",
-        "find and track the faces of a video and apply trained runs to them",
+        "find and track the faces of videos and apply trained runs to them",
         [_out(), _force(), _seed(), store(tracking=True)],
     )
     command.add_argument(
-        "input", metavar="INPUT", help="a video, an image, a folder of images, a folder of face crops or camera:0"
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="a video, an image, a folder of images, a folder of face crops or camera:0; several of them, or a folder "
+        "of videos, get a folder each in --out",
     )
     command.add_argument(
         "--run",
@@ -121,8 +124,8 @@ def add_predict(commands: Commands) -> None:
         required=True,
         dest="runs",
         metavar="RUN",
-        help="a run id or its first characters, best:TASK, the folder of an export, or models:/NAME@ALIAS; may be "
-        "repeated, for several tasks in one pass",
+        help="a run id or its first characters, best:TASK[@DATASET], the folder of an export, or models:/NAME@ALIAS; "
+        "may be repeated, for several tasks in one pass",
     )
     command.add_argument("--render", action="store_true", help="also write the annotated video")
     kind = command.add_mutually_exclusive_group()
@@ -196,7 +199,7 @@ def add_export(commands: Commands) -> None:
         help="float32, float16 or int8; may be repeated (default: all that the format has)",
     )
     command.add_argument("--embedding", action="store_true", help="add the backbone's embedding to the outputs")
-    command.add_argument("--data", type=Path, metavar="DIR", help="folder of the run's dataset, if it was moved")
+    command.add_argument("--data", type=path, metavar="DIR", help="folder of the run's dataset, if it was moved")
     command.add_argument(
         "--calibration",
         type=positive_int,
@@ -221,7 +224,7 @@ def _seed() -> argparse.ArgumentParser:
 
 def _out() -> argparse.ArgumentParser:
     parser, arguments = shared_arguments()
-    arguments.add_argument("--out", type=Path, required=True, metavar="DIR", help="output folder")
+    arguments.add_argument("--out", type=path, required=True, metavar="DIR", help="output folder")
     return parser
 
 

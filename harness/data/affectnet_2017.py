@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
+from harness.data.image_paths import ImagePaths
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.stills import Stills
@@ -31,8 +32,7 @@ IMAGE_FOLDERS = (
 IMAGE_COLUMN, BOX_COLUMNS = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
 HEADER = (IMAGE_COLUMN, *BOX_COLUMNS, "facial_landmarks", "expression", "valence", "arousal")
 READ_COLUMNS = tuple(name for name in HEADER if name != "facial_landmarks")
-MISSING_VALUES = ("", "null", "none", "nan")
-BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box")
+BOX_RULE = Rule(float, lambda v: ~np.isinf(v), "a number of pixels, or NULL for no box", np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,8 @@ class CsvImageList:
         Valence and arousal in [-1, 1]; -5 for no label.
     boxes : float32 array of shape (N, 4)
         Left, top, right, bottom in pixels; NaN for no box.
+    paths : str array of shape (N,)
+        Image paths as on the disk.
     exists : bool array of shape (N,)
         Whether the image file exists.
     valid : bool array of shape (N,)
@@ -60,6 +62,7 @@ class CsvImageList:
     code: np.ndarray
     va: np.ndarray
     boxes: np.ndarray
+    paths: np.ndarray
     exists: np.ndarray
     valid: np.ndarray
     faults: tuple[Problem, ...]
@@ -121,12 +124,13 @@ class AffectNet2017(ImageLayout):
         if not images.exists.any():
             raise InputError(
                 f"{self.images}: none of the {len(images.exists):,} images listed in {images.table.path} exists "
-                f"(first: {images.names[0] if len(images.names) else ''}); put the images into this folder"
+                f"(first: {self._describe_missing(images.names[0]) if len(images.names) else ''}); put the images into "
+                "this folder"
             )
         rows = np.flatnonzero(images.exists & images.expressive & images.valid)
         names = tuple(images.names[rows].tolist())
         return Stills(
-            tuple(self.images / name for name in names),
+            tuple(self.images / path for path in images.paths[rows].tolist()),
             np.arange(len(rows)),
             names,
             affectnet_labels.parse_expressions(images.code[rows]),
@@ -159,8 +163,8 @@ class AffectNet2017(ImageLayout):
             missing = np.flatnonzero(~images.exists & images.expressive)
             if len(missing):
                 message = (
-                    f"{len(missing):,} of {len(lines):,} images are missing (first: {images.names[missing[0]]}); "
-                    "they are skipped"
+                    f"{len(missing):,} of {len(lines):,} images are missing (first: "
+                    f"{self._describe_missing(images.names[missing[0]])}); they are skipped"
                 )
                 yield Problem(WARNING, "missing image", message, path, int(lines[missing[0]]))
             unboxed = np.flatnonzero(np.isnan(images.boxes[:, 0]) & images.exists & images.expressive)
@@ -181,6 +185,10 @@ class AffectNet2017(ImageLayout):
         """Return the lists and the folder of images."""
         lists = ", ".join(str(self._list_path(split).relative_to(self.root)) for split in self.splits())
         return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
+
+    def _describe_missing(self, name: str) -> str:
+        reason = ImagePaths(self.images).explain(name)
+        return f"{name}; {reason}" if reason else name
 
     def _list_path(self, split: str) -> Path:
         path = _find_list(self.root, split)
@@ -206,27 +214,24 @@ def _find_list(root: Path, split: str) -> Path | None:
 
 def _read_image_list(path: Path, images: Path) -> CsvImageList:
     table = read_csv_columns(path, READ_COLUMNS, HEADER)
-    boxes = {
-        name: np.where(np.isin(np.char.lower(table.columns[name]), MISSING_VALUES), "", table.columns[name])
-        for name in BOX_COLUMNS
-    }
-    table = replace(table, columns={**table.columns, **boxes})
     rules = {
-        "expression": (affectnet_labels.CODE_RULE, 10),
-        "valence": (affectnet_labels.AFFECT_RULE, -2),
-        "arousal": (affectnet_labels.AFFECT_RULE, -2),
-    } | dict.fromkeys(BOX_COLUMNS, (BOX_RULE, np.nan))
+        "expression": affectnet_labels.CODE_RULE,
+        "valence": affectnet_labels.AFFECT_RULE,
+        "arousal": affectnet_labels.AFFECT_RULE,
+    } | dict.fromkeys(BOX_COLUMNS, BOX_RULE)
     rows, values, faults = np.arange(len(table)), {}, list(table.faults)
-    for name, (rule, missing) in rules.items():
-        values[name], column_faults = parse_numbers(table, name, rows, rule, missing)
+    for name, rule in rules.items():
+        values[name], column_faults = parse_numbers(table, name, rows, rule)
         faults.extend(column_faults)
+    paths, exists = image_files.ListedFiles(images).find(table.columns[IMAGE_COLUMN].tolist())
     faulty_lines = {fault.line for fault in faults if fault.line is not None}
     return CsvImageList(
         table,
         values["expression"].astype(np.int64),
         affectnet_labels.parse_affects(values["valence"], values["arousal"]),
         box_corners(*(values[name] for name in BOX_COLUMNS)),
-        image_files.existence_mask(images, table.columns[IMAGE_COLUMN].tolist()),
+        np.array(paths, np.str_),
+        exists,
         ~np.isin(table.lines, list(faulty_lines)),
         tuple(sorted(faults, key=lambda fault: fault.line or 0)),
     )

@@ -173,9 +173,7 @@ def _read_image_list(folder: Path) -> FolderImageList:
     stems = [_stem(name) for name in names]
     labels, faults = _read_annotations(annotations, stems)
     annotated = {
-        name.removesuffix("_exp.npy")
-        for name in os.listdir(annotations)  # noqa: PTH208 - names alone, without a Path for each of 1.2 million
-        if name.endswith("_exp.npy")
+        name.removesuffix("_exp.npy") for name in image_files.list_names(annotations) if name.endswith("_exp.npy")
     }
     return FolderImageList(
         tuple(images / name for name in names),

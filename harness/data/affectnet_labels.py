@@ -15,8 +15,8 @@ NO_EXPRESSION = "labelled as none, uncertain or no face"
 ORDER = np.array([AFFECTNET.index(name) for name in CODES], np.int64)
 SPLITS = ("train", "validation")
 
-CODE_RULE = Rule(int, lambda v: (v >= 0) & (v <= 10), "a code from 0 to 10")
-AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -2), "a number from -1 to 1, or -2 for no label")
+CODE_RULE = Rule(int, lambda v: (v >= 0) & (v <= 10), "a code from 0 to 10", 10)
+AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -2), "a number from -1 to 1, or -2 for no label", -2)
 
 
 def parse_expressions(codes: np.ndarray) -> np.ndarray:

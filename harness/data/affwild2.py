@@ -1,9 +1,8 @@
-"""Aff-Wild2 as released for the third ABAW challenge: folders of crops, one label file per video and task."""
+"""Aff-Wild2 as released for the ABAW challenges: folders of crops, one label file per video and task."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -14,15 +13,20 @@ import numpy as np
 
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
-from harness.data.affwild2_paths import CROP_PATTERN, source_video
+from harness.data.affwild2_annotations import video_of
+from harness.data.affwild2_crop_search import ONLY_UNREAD
+from harness.data.affwild2_crops import CropFolders
+from harness.data.affwild2_names import TEST_LISTS
+from harness.data.affwild2_paths import source_video
 from harness.data.annotation_faults import frame_faults, multitask_faults
 from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
-from harness.data.layouts import SPLITS, VideoLayout
-from harness.data.problems import ERROR, Problem
+from harness.data.layouts import SPLITS, VideoLayout, folder_name
+from harness.data.problems import Problem
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.names import name_bytes
 
 EMPTY_TARGETS = {
     "expr": np.zeros(0, np.int64),
@@ -31,48 +35,8 @@ EMPTY_TARGETS = {
 }
 
 
-class CropFolders(Mapping[str, Sequence]):
-    """Sequences of a folder of crop folders, scanned at each access and not cached.
-
-    A name without a folder is a sequence without frames. A crop of frame 0 raises InputError.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder with one folder of crops for each video.
-    names : tuple of str
-        Names of the sequences.
-    """
-
-    def __init__(self, folder: Path, names: tuple[str, ...]):
-        self.folder, self.names = folder, dict.fromkeys(names)
-
-    def __getitem__(self, name: str) -> Sequence:
-        if name not in self.names:
-            raise KeyError(name)
-        try:
-            entries = os.listdir(self.folder / name)  # noqa: PTH208 - names alone, a folder may hold 20,000 crops
-        except (FileNotFoundError, NotADirectoryError):
-            entries = []
-        files = sorted(
-            {
-                int(match[1]): file for file in sorted(entries, reverse=True) if (match := CROP_PATTERN.fullmatch(file))
-            }.items()
-        )
-        images = tuple(self.folder / name / file for _, file in files)
-        if files and files[0][0] == 0:
-            raise Problem(ERROR, "frame number", affwild2_paths.FRAME_ZERO, images[0]).to_exception()
-        return Sequence(name, np.array([frame for frame, _ in files], dtype=np.int32), images)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-
 class AffWild2(VideoLayout):
-    """Aff-Wild2 in the layout of the third ABAW challenge.
+    """Aff-Wild2 in the layout of the third to tenth ABAW challenge.
 
     Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
     annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
@@ -82,13 +46,13 @@ class AffWild2(VideoLayout):
     root : Path
     """
 
-    layout = "Aff-Wild2 in the ABAW3 layout (cropped/ or cropped_aligned/, Third ABAW Annotations/ or test lists)"
+    layout = "Aff-Wild2 since the third ABAW challenge (cropped/ or cropped_aligned/, annotations or test lists)"
     noun = "video"
     temporal = True
 
     def __init__(self, root: Path):
         self.root = Path(root)
-        self.name = self.root.resolve().name
+        self.name = folder_name(self.root)
         self.folders = affwild2_paths.locate_folders(self.root)
 
     @classmethod
@@ -112,9 +76,8 @@ class AffWild2(VideoLayout):
 
     @cached_property
     def crop_folders(self) -> tuple[str, ...]:
-        """Names of the folders of crops, sorted."""
-        with os.scandir(self.folders.crops) as entries:
-            return tuple(sorted(e.name for e in entries if e.is_dir() and not e.name.startswith(".")))
+        """Names of the videos that have a folder of crops, sorted."""
+        return tuple(sorted(self.folders.crops.videos))
 
     def task_splits(self) -> tuple[tuple[str, str], ...]:
         """Return all (task, split) pairs, test lists last."""
@@ -132,11 +95,11 @@ class AffWild2(VideoLayout):
         """Return the videos of a split, `test` included, without parsing labels."""
         if split == "test":
             if get_task(task).name not in self.folders.lists:
-                file_name = affwild2_paths.CHALLENGES[task][1]
-                raise InputError(f"{self.root}: no test list of task '{task}'; put {file_name} there")
+                raise InputError(f"{self.root}: no test list of task '{task}'; put {TEST_LISTS[task]} there")
+            self._require_no_conflict(task, split)
             return read_test_videos(self.folders.lists[task])
         files = self.annotation_files(task, split)
-        return read_image_rows(files[0]).videos if task == "mtl" else tuple(path.stem for path in files)
+        return read_image_rows(files[0]).videos if task == "mtl" else tuple(map(video_of, files))
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
         """Return the videos of the test list of a task; empty without a valid list."""
@@ -156,6 +119,10 @@ class AffWild2(VideoLayout):
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
         """Return the annotated rows of a split."""
         files = self.annotation_files(task, split)
+        if problems is None:
+            self._require_no_conflict(task, split)
+        else:
+            problems.extend(self.folders.conflicts.get((task, split), ()))
         rows = (
             self._read_multitask_labels(files[0], problems)
             if task == "mtl"
@@ -169,7 +136,7 @@ class AffWild2(VideoLayout):
         hashed = hashlib.sha256()
         for path in self.annotation_files(task, split):
             content = read_regular(path)
-            hashed.update(f"{path.name}\0{len(content)}\0".encode())
+            hashed.update(name_bytes(f"{path.name}\0{len(content)}\0"))
             hashed.update(content)
         return hashed.hexdigest()
 
@@ -178,28 +145,24 @@ class AffWild2(VideoLayout):
         return affwild2_checks.find_problems(self, crops)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the folders of crops, annotations and test lists."""
+        """Return the folders of crops, annotations and test lists, and what else is there."""
+        return affwild2_paths.summarize(self.folders)
 
-        def describe_location(folder: Path | None) -> str:
-            if folder is None:
-                return "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
-            return "in the folder itself" if folder == self.root else f"{folder.relative_to(self.root)}/"
+    def notices(self) -> tuple[str, ...]:
+        """Return sentences about videos whose only crops are not read."""
+        problems = self.folders.crops.problems
+        return tuple(f"{problem.file}: {problem.message}" for problem in problems if problem.kind == ONLY_UNREAD)
 
-        lists: dict[Path, list[str]] = {path.parent: [] for path in self.folders.lists.values()}
-        for task, path in self.folders.lists.items():
-            lists[path.parent].append(task)
-        return (
-            ("crops", f"{self.folders.crops.name}/, {len(self.crop_folders):,} folders"),
-            ("annotations", describe_location(self.folders.annotations)),
-            *(("test lists", f"{', '.join(tasks)}: {describe_location(folder)}") for folder, tasks in lists.items()),
-        )
+    def _require_no_conflict(self, task: str, split: str) -> None:
+        for problem in self.folders.conflicts.get((task, split), ()):
+            raise problem.to_exception()
 
     def _read_frame_labels(self, files: tuple[Path, ...], task: str, problems: list[Problem] | None) -> tuple:
         names, parts = [], []
         for path in files:
             try:
                 parts.append(read_frames(path, task))
-                names.append(path.stem)
+                names.append(video_of(path))
             except InputError:
                 if problems is None:
                     raise

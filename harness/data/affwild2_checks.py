@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Protocol
 import numpy as np
 
 from backbones.regular_files import read_regular
-from harness.data.affwild2_paths import CROP_PATTERN, FRAME_ZERO, AffWild2Folders, source_video
+from harness.data.affwild2_annotations import video_of
+from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error
+from harness.data.affwild2_paths import AffWild2Folders, source_video
 from harness.data.annotation_formats import read_text
 from harness.data.dataset import Sequence
 from harness.data.image_rows import has_image_column, read_image_rows
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 LAST_CROP_TOLERANCE = 1000
@@ -27,10 +29,6 @@ class CheckableDataset(Protocol):
     """Attributes and methods of `AffWild2` that the checks use."""
 
     folders: AffWild2Folders
-
-    @property
-    def crop_folders(self) -> tuple[str, ...]:
-        """Names of the folders of crops."""
 
     @property
     def sequences(self) -> Mapping[str, Sequence]:
@@ -65,6 +63,7 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
     ------
     Problem
     """
+    yield from dataset.folders.problems
     for task in dataset.tasks():
         yield from _find_leaks(dataset, task)
     yield from _unreadable_lists(dataset)
@@ -73,20 +72,20 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
     yield from _far_crops(dataset, crops)
     for split in dataset.splits("mtl"):
         yield from _duplicate_rows(dataset.annotation_files("mtl", split)[0])
-    yield from _unexpected_file_names(dataset)
+    yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
 
 
 def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: str) -> tuple[Path, int | None]:
     """Return the file, and in a list or MTL file the first line, that names a video."""
     test_list = dataset.folders.lists[task] if split == "test" else None
     if test_list is not None and not has_image_column(test_list):
-        lines = [line.strip() for line in read_text(test_list).splitlines()]
+        lines = [canonical_name(line.strip()) for line in read_text(test_list).split("\n")]
         return test_list, lines.index(video) + 1
     if test_list is not None or task == "mtl":
         path = test_list or dataset.annotation_files(task, split)[0]
         rows = read_image_rows(path)
         return path, int(np.argmax(rows.index == rows.videos.index(video))) + 2
-    return next(path for path in dataset.annotation_files(task, split) if path.stem == video), None
+    return next(path for path in dataset.annotation_files(task, split) if video_of(path) == video), None
 
 
 def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -> tuple[str, ...]:
@@ -99,6 +98,9 @@ def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -
 
 def _unreadable_lists(dataset: CheckableDataset) -> Iterator[Problem]:
     for task, path in dataset.folders.lists.items():
+        if (task, "test") in dataset.folders.conflicts:
+            yield from dataset.folders.conflicts[task, "test"]
+            continue
         try:
             dataset.sequence_names(task, "test")
         except InputError as error:
@@ -127,12 +129,12 @@ def _find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
 def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
     """Yield each video without crops once, located at the first file that names it."""
     seen: set[str] = set()
+    where = ", ".join(f"{folder.relative_to(dataset.folders.root)}/" for folder in dataset.folders.crops.folders)
     for task, split in dataset.task_splits():
         for video in _readable_sequence_names(dataset, task, split):
-            if video not in seen and not len(crops[video]) and not _frame_zero_crops(dataset, video):
+            if video not in seen and not len(crops[video]) and not has_crop_error(dataset.folders.crops, video):
                 seen.add(video)
-                folder = dataset.folders.crops.name
-                message = f"video '{video}' has no crop in {folder}/; none of its frames can be used"
+                message = f"video '{video}' has no crop in {where}; none of its frames can be used"
                 yield Problem(WARNING, "no crop", message, *_find_source_line(dataset, task, split, video))
 
 
@@ -141,10 +143,11 @@ def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> 
     files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
-            last_frame = crops[path.stem][-1:]
+            video = video_of(path)
+            last_frame = crops[video][-1:]
             extra = _count_lines(path) - int(last_frame.sum())
             if len(last_frame) and extra > 0:
-                files_by_excess.setdefault((path.stem, extra), []).append((task, path))
+                files_by_excess.setdefault((video, extra), []).append((task, path))
     for (video, extra), task_files in files_by_excess.items():
         last = int(crops[video][-1])
         tasks = f" (tasks {', '.join(task for task, _ in task_files)})" if len(task_files) > 1 else ""
@@ -171,7 +174,8 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
     lengths: dict[str, int] = {}
     for (task, split), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
-            lengths[path.stem] = max(lengths.get(path.stem, 0), _count_lines(path))
+            video = video_of(path)
+            lengths[video] = max(lengths.get(video, 0), _count_lines(path))
         if task == "mtl" and _readable_sequence_names(dataset, task, split):
             rows = read_image_rows(files[0])
             last = np.zeros(len(rows.videos), np.int64)
@@ -182,8 +186,11 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 
 def _count_lines(path: Path) -> int:
-    """Count the lines after the header."""
-    return read_regular(path).rstrip().count(b"\n")
+    """Count the lines after the header; 0 if the file cannot be read, which is reported with its labels."""
+    try:
+        return read_regular(path).rstrip().count(b"\n")
+    except OSError:
+        return 0
 
 
 def _duplicate_rows(path: Path) -> Iterator[Problem]:
@@ -197,28 +204,3 @@ def _duplicate_rows(path: Path) -> Iterator[Problem]:
         name = f"{rows.videos[rows.index[row]]}/{rows.frame[row]:05d}"
         message = f"{name} is already on line {first[inverse][row] + 2}; it counts twice, as in the challenge"
         yield Problem(WARNING, "duplicate row", message, path, int(row) + 2)
-
-
-def _frame_zero_crops(dataset: CheckableDataset, video: str) -> list[str]:
-    """Return the file names of crops of frame 0, which make the video unreadable."""
-    try:
-        files = sorted(os.listdir(dataset.folders.crops / video))  # noqa: PTH208 - names alone
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [file for file in files if (match := CROP_PATTERN.fullmatch(file)) and int(match[1]) == 0]
-
-
-def _unexpected_file_names(dataset: CheckableDataset) -> Iterator[Problem]:
-    for name in dataset.crop_folders:
-        folder = dataset.folders.crops / name
-        files = sorted(file for file in os.listdir(folder) if not file.startswith("."))  # noqa: PTH208 - names alone
-        unmatched = [file for file in files if not CROP_PATTERN.fullmatch(file)]
-        if unmatched:
-            message = f"{plural(len(unmatched), 'file')} not named by a frame number, such as 00001.jpg; skipped"
-            yield Problem(WARNING, "file name", message, folder / unmatched[0])
-        for zero in _frame_zero_crops(dataset, name)[:1]:
-            yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is skipped in this report", folder / zero)
-        if len(files) - len(unmatched) > len(
-            {int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}
-        ):
-            yield Problem(WARNING, "file name", "two files of one frame; the first by name is used", folder)

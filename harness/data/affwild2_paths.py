@@ -1,32 +1,26 @@
-"""Locate the parts of an Aff-Wild2 folder (ABAW3 layout), which may have been unpacked under several names."""
+"""Locate the parts of an Aff-Wild2 folder: crops, annotations and test lists, in any edition's names."""
 
 from __future__ import annotations
 
-import os
 import re
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.layouts import SPLITS
+from harness.data.affwild2_annotations import Key, entries, find_annotations
+from harness.data.affwild2_crop_search import CropSearch, find_crops
+from harness.data.affwild2_lists import find_lists
+from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_crop_folder, is_list_folder
+from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
-CHALLENGES = {
-    "expr": ("EXPR_Classification_Challenge", "Expression_Classification_Challenge_test_set_release.txt"),
-    "va": ("VA_Estimation_Challenge", "Valence_Arousal_Estimation_Challenge_test_set_release.txt"),
-    "au": ("AU_Detection_Challenge", "Action_Unit_Detection_Challenge_test_set_release.txt"),
-    "mtl": ("MTL_Challenge", "Multi_Task_Learning_Challenge_test_set_release.txt"),
-}
-SPLIT_FOLDERS = {"train": ("Train_Set", "Training_Set"), "validation": ("Validation_Set",)}
-LATER_MTL_LIST = "MTL_Challenge_test_set_release.txt"
-"""Name of the multi-task test list since the fourth challenge."""
-MTL_FILES = {
-    "train": ("train_set.txt", "training_set_annotations.txt"),
-    "validation": ("validation_set.txt", "validation_set_annotations.txt"),
-}
-CROP_FOLDERS = ("cropped", "cropped_aligned")
-FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or number the crops from 1"
-CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
+VIDEOS = "videos"
+"""Folder of the video files, from which `framelight submit` counts frames."""
+
+MAX_UNREAD = 8
+"""Entries named in the summary, at most."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +30,10 @@ class AffWild2Folders:
     Attributes
     ----------
     root : Path
-    annotations : Path or None
-        Folder with the folders of the challenges; None without annotations.
-    crops : Path
-        Folder with one folder of crops for each video.
+    annotations : tuple of Path
+        Folders with the folders of the challenges; empty without annotations.
+    crops : CropSearch
+        Folders of crops by video.
     files : mapping of (str, str) to tuple of Path
         Annotation files by task and split, sorted by name.
     lists : mapping of str to Path
@@ -47,14 +41,23 @@ class AffWild2Folders:
     frame_lists : mapping of str to Path
         Test list by task in the format of the fifth challenge and later, which names every frame. It is also in `lists`
         if there is no list of videos.
+    conflicts : mapping of (str, str) to tuple of Problem
+        Errors of a task and split, `test` included, of which there are several files.
+    problems : tuple of Problem
+        Folders and files that look like data and are not read.
+    unread : tuple of Path
+        Other entries of `root` that are not read.
     """
 
     root: Path
-    annotations: Path | None
-    crops: Path
-    files: Mapping[tuple[str, str], tuple[Path, ...]]
+    annotations: tuple[Path, ...]
+    crops: CropSearch
+    files: Mapping[Key, tuple[Path, ...]]
     lists: Mapping[str, Path]
     frame_lists: Mapping[str, Path]
+    conflicts: Mapping[Key, tuple[Problem, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    unread: tuple[Path, ...] = ()
 
 
 def locate_folders(root: Path) -> AffWild2Folders:
@@ -63,35 +66,46 @@ def locate_folders(root: Path) -> AffWild2Folders:
     Raises
     ------
     InputError
-        If there are no crops, or neither annotations nor test lists.
+        If there are no crops, or neither annotations nor test lists, or if a folder of crops cannot be read.
     """
     annotations, crops = find_annotations(root), find_crops(root)
-    folders = _test_list_folders(root, annotations)
-    frame_lists = _find_frame_lists(folders)
-    lists = frame_lists | _find_test_lists(folders)
-    if annotations is None and not lists:
+    lists = find_lists(root, annotations.list_folders)
+    if not annotations.folders and not lists.lists:
         raise InputError(
             f"{root}: no annotations and no test list; put the folder 'Third ABAW Annotations' or a test list there"
         )
-    if crops is None:
-        available = "annotations" if annotations else "test lists"
-        raise InputError(
-            f"{root}: {available} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
-            "(or cropped_aligned/)"
-        )
+    unreadable = next((problem for problem in crops.problems if problem.severity == ERROR), None)
+    if unreadable is not None:
+        raise unreadable.to_exception()
+    if not crops.folders:
+        raise _no_crops(root, crops, "annotations" if annotations.folders else "test lists")
+    problems = (*annotations.problems, *crops.problems, *lists.problems)
+    read = (*crops.folders, *annotations.folders, *lists.lists.values(), *lists.frame_lists.values())
+    used = [*read, *annotations.list_folders, *(problem.file for problem in problems)]
     return AffWild2Folders(
-        root, annotations, crops, _find_annotation_files(annotations) if annotations else {}, lists, frame_lists
+        root,
+        annotations.folders,
+        crops,
+        annotations.files,
+        lists.lists,
+        lists.frame_lists,
+        {**annotations.conflicts, **{(task, "test"): (problem,) for task, problem in lists.conflicts.items()}},
+        problems,
+        _unread_entries(root, used),
     )
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or crops and test lists."""
-    if find_annotations(root) is not None:
+    """Return whether `root` has annotations, or crops and test lists, of which one is not in a folder of its own.
+
+    A folder of several data sets is therefore none itself.
+    """
+    if find_annotations(root).folders:
         return True
-    if find_crops(root) is None:
-        return False
-    folders = _test_list_folders(root, None)
-    return bool(_find_test_lists(folders) or _find_frame_lists(folders))
+    lists = find_lists(root).lists
+    crops = find_crops(root).folders if lists else ()
+    top_lists = any(path.parent == root for path in lists.values())
+    return bool(crops) and (top_lists or any(is_crop_folder(folder.relative_to(root).parts[0]) for folder in crops))
 
 
 def source_video(name: str) -> str:
@@ -99,91 +113,44 @@ def source_video(name: str) -> str:
     return re.sub(r"_(left|right)$", "", name)
 
 
-def find_annotations(root: Path) -> Path | None:
-    """Find the folder with the folders of the challenges: `root`, or a (nested) `Third ABAW Annotations`."""
-    if any(_find_entry(root, folder) for folder, _ in CHALLENGES.values()):
-        return root
-    nested = (
-        find_annotations(folder)
-        for folder in _subfolders(root)
-        if _normalize_name(folder.name).endswith("abawannotations")
+def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
+    """Return the parts of a data set and their locations as (label, text)."""
+    root, crops = folders.root, folders.crops
+    counts = Counter(paths[0].parent for paths in crops.videos.values())
+    lists: dict[Path, list[str]] = {}
+    for task, path in folders.lists.items():
+        lists.setdefault(path.parent, []).append(task)
+    none = "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
+    unread = [path.name + "/" * path.is_dir() for path in folders.unread]
+    rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
+    return (
+        *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
+        *(("annotations", _relative(folder, root)) for folder in folders.annotations),
+        *(() if folders.annotations else (("annotations", none),)),
+        *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
+        *((("not read", ", ".join(unread[:MAX_UNREAD]) + rest),) if unread else ()),
     )
-    return next((folder for folder in nested if folder), None)
 
 
-def find_crops(root: Path) -> Path | None:
-    """Return the first folder of crops that contains folders, or None."""
-    return next((root / name for name in CROP_FOLDERS if _subfolders(root / name)), None)
+def _relative(folder: Path, root: Path) -> str:
+    return "in the folder itself" if folder == root else f"{folder.relative_to(root)}/"
 
 
-def _find_annotation_files(annotations: Path) -> dict[tuple[str, str], tuple[Path, ...]]:
-    files: dict[tuple[str, str], tuple[Path, ...]] = {}
-    for task, (folder_name, _) in CHALLENGES.items():
-        challenge = _find_entry(annotations, folder_name)
-        if challenge is None:
-            continue
-        for split in SPLITS:
-            names = MTL_FILES[split] if task == "mtl" else SPLIT_FOLDERS[split]
-            path = next((path for name in names if (path := _find_entry(challenge, name))), None)
-            if path is not None:
-                files[task, split] = (path,) if task == "mtl" else _text_files(path)
-    return files
+def _no_crops(root: Path, crops: CropSearch, available: str) -> InputError:
+    others = "; ".join(f"{problem.file.name}/ {problem.message}" for problem in crops.problems)
+    hint = f" ({others})" if others else ""
+    return InputError(
+        f"{root}: {available} but no face crops; unpack them as {root}/cropped/<video>/00001.jpg "
+        f"(or cropped_aligned/){hint}"
+    )
 
 
-def _test_list_folders(root: Path, annotations: Path | None) -> list[Path]:
-    """Return the folders that may contain test lists, `root` first."""
-    annotation_folders = [annotations.parent, annotations] if annotations else []
-    return [root, *(f for f in _subfolders(root) if "test" in _normalize_name(f.name)), *annotation_folders]
-
-
-def _find_test_lists(folders: list[Path]) -> dict[str, Path]:
-    names = {task: (name, LATER_MTL_LIST) if task == "mtl" else (name,) for task, (_, name) in CHALLENGES.items()}
-    candidates = {
-        task: [path for folder in folders for name in names[task] if (path := _find_entry(folder, name))]
-        for task in names
-    }
-    return {task: paths[0] for task, paths in candidates.items() if paths}
-
-
-def _find_frame_lists(folders: list[Path]) -> dict[str, Path]:
-    """Find `CVPR_5th_ABAW_EXPR_test_set_sample.txt` and the lists of other tasks and editions."""
-    candidates = {
-        task: [
-            path
-            for folder in folders
-            for path in _text_files(folder)
-            if _normalize_name(path.name).endswith(f"abaw{task}testsetsampletxt")
-        ]
-        for task in ("expr", "va", "au")
-    }
-    return {task: paths[0] for task, paths in candidates.items() if paths}
-
-
-def _normalize_name(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-def _find_entry(folder: Path, name: str) -> Path | None:
-    """Return the entry of that name, ignoring case, spaces and underscores; or None."""
-    exact = folder / name
-    if exact.exists():
-        return exact
-    try:
-        entries = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return None
-    return next((folder / entry for entry in entries if _normalize_name(entry) == _normalize_name(name)), None)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir())
-    except OSError:
-        return []
-
-
-def _text_files(folder: Path) -> tuple[Path, ...]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_file() and not entry.name.startswith(".")]
-    return tuple(folder / name for name in sorted(names) if name.endswith(".txt"))
+def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
+    """Return the entries of the folder that contain nothing that is read or named otherwise."""
+    return tuple(
+        path
+        for path, is_folder in entries(root)
+        if path.name != VIDEOS
+        and not (is_folder and any(kind(path.name) for kind in (challenge_task, is_annotation_folder, is_list_folder)))
+        and not any(part.is_relative_to(path) for part in used if part != root)
+    )

@@ -20,6 +20,8 @@ from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 from harness.utils.names import is_file_name
 
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
 
 def frame_faults(path: Path, task: str, formats: Mapping[str, AnnotationFormat] = FORMATS) -> Iterator[Problem]:
     """Yield the problems of the file of one video in line order; stop at a wrong header."""
@@ -82,16 +84,18 @@ def row_fault(cells: list[str], names: tuple[str, ...], rule: Rule) -> str | Non
     """Return what is wrong with the cells of a line, or None."""
     if len(cells) != len(names):
         noun = "column" if len(cells) == 1 else "columns"
-        return f"{len(cells)} {noun}, but {len(names)} are needed ({','.join(names)})"
+        other = next((name for mark, name in SEPARATORS.items() if len(cells) == 1 and mark in cells[0].strip()), "")
+        hint = f"; separate them by commas, not {other}" if other else ""
+        return f"{len(cells)} {noun}, but {len(names)} are needed ({','.join(names)}){hint}"
     return next((fault for name, cell in zip(names, cells) if (fault := rule.fault(name, cell))), None)
 
 
 def _multitask_row_fault(cells: list[str], formats: Mapping[str, AnnotationFormat]) -> str | None:
     if len(cells) != len(MTL_COLUMNS):
-        return f"{len(cells)} columns, but {len(MTL_COLUMNS)} are needed ({','.join(MTL_COLUMNS)})"
+        return row_fault(cells, MTL_COLUMNS, formats["au"].rule)
     if not IMAGE_PATTERN.fullmatch(cells[0]):
         return f"image is '{cells[0]}'; it must be video/frame, such as video1/00001.jpg"
-    if not is_file_name(cells[0].rpartition("/")[0]):
+    if not is_file_name(cells[0].strip().rpartition("/")[0]):
         return f"'{escape_text(cells[0])[:80]}' is not an image of a video; write video/frame, such as video1/00001.jpg"
     blocks = (("va", cells[1:3]), ("expr", cells[3:4]), ("au", cells[4:]))
     faults = (row_fault(block, formats[name].names, formats[name].rule) for name, block in blocks)

@@ -10,15 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from backbones.regular_files import read_regular_text
+from harness.data.text_encoding import WINDOWS, read_decoded
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
-IMAGE_PATTERN = re.compile(r"^([^,\n]+)/(\d{1,9})\.\w+(?=,|$)", re.MULTILINE)
+IMAGE_PATTERN = re.compile(r"^[ \t]*([^,\n]+)/(\d{1,9})\.\w+[ \t]*(?=,|$)", re.MULTILINE)
 
 MTL_HEADERS = (("image", *AFFECTS, "expression", "aus"), ("image", *AFFECTS, "expression", *ACTION_UNITS))
 
 MTL_COLUMNS = MTL_HEADERS[1]
+
+
+MISSING_WORDS = (
+    *("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "#n/a n/a", "#na", "none", "null", "-"),
+    *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+)
+"""Cells without a value, in lower case: those of `pandas.read_csv`, and a hyphen."""
 
 
 @dataclass(frozen=True)
@@ -27,37 +34,97 @@ class Rule:
 
     Attributes
     ----------
-    number : callable
-        Converts the text of a cell, `int` or `float`.
+    number : {int, float}
+        Type of the values. Integers may also be written as `1.0` or `1e0`.
     ok : callable
         Returns whether numbers are valid, element-wise for arrays and for a single number.
     says : str
         Description of the valid values for messages.
+    missing : float, optional
+        Value of a cell that is one of `MISSING_WORDS`. Default: such a cell is malformed.
+    strict : bool, default False
+        Whether integers must be written as integers.
     """
 
-    number: Callable[[str], float]
+    number: type
     ok: Callable[[Any], Any]
     says: str
+    missing: float | None = None
+    strict: bool = False
+
+    @property
+    def dtypes(self) -> tuple[type, ...]:
+        """NumPy types that the cells of a valid column can be parsed as, the fastest first."""
+        if self.number is float:
+            return (np.float64,)
+        return (np.int64,) if self.strict else (np.int64, np.float64)
 
     def fault(self, column: str, cell: str) -> str | None:
         """Return what is wrong with one cell, or None."""
+        cell = cell.strip()
+        if cell.lower() in MISSING_WORDS and self.missing is not None:
+            return None
         try:
-            value = self.number(cell) if "_" not in cell else None
+            value = (int if self.dtypes[-1] is np.int64 else float)(cell) if "_" not in cell else None
         except ValueError:
             value = None
         if value is None:
             kind = "an integer" if self.number is int else "a number"
-            return f"{column} is '{cell.strip()}', not {kind}; write {self.says}"
-        return None if self.ok(np.asarray(value)) else f"{column} is {cell.strip()}; it must be {self.says}"
+            return f"{column} is '{shorten(cell)}', not {kind}; write {self.says}"
+        return None if self._accepts(np.asarray(value)) else f"{column} is {shorten(cell)}; it must be {self.says}"
+
+    def parse(self, cells: np.ndarray) -> np.ndarray | None:
+        """Parse cells.
+
+        Parameters
+        ----------
+        cells : str array
+
+        Returns
+        -------
+        array of the same shape or None
+            int64 or float64; None if any cell is malformed, see `fault`.
+        """
+        values = self._convert(cells)
+        if values is None and self.missing is not None:
+            cells = np.char.strip(cells)
+            values = self._convert(np.where(np.isin(np.char.lower(cells), MISSING_WORDS), str(self.missing), cells))
+        if values is None or (np.char.find(cells, "_") >= 0).any():  # numpy reads 1_0 as 10
+            return None
+        return values
+
+    def _convert(self, cells: np.ndarray) -> np.ndarray | None:
+        try:
+            return self.validate(cells.astype(self.dtypes[-1]))
+        except (ValueError, OverflowError):
+            return None
+
+    def validate(self, values: np.ndarray) -> np.ndarray | None:
+        """Return numbers as int64 or float64, or None if any breaks the rule."""
+        if not self._accepts(values).all():
+            return None
+        return values.astype(np.int64 if self.number is int else np.float64)
+
+    def _accepts(self, values: np.ndarray) -> np.ndarray:
+        whole = values == np.floor(values) if self.number is int else True
+        return self.ok(values) & whole
 
 
-AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -5), "a number from -1 to 1, or -5 for no label")
+def shorten(text: str, length: int = 60) -> str:
+    """Return the beginning of a text for a message."""
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+AFFECT_RULE = Rule(float, lambda v: ((v >= -1) & (v <= 1)) | (v == -5), "a number from -1 to 1, or -5 for no label", -5)
 
 EXPRESSION_RULE = Rule(
-    int, lambda v: (v >= -1) & (v < len(EXPRESSIONS)), f"a class from 0 to {len(EXPRESSIONS) - 1}, or -1 for no label"
+    int,
+    lambda v: (v >= -1) & (v < len(EXPRESSIONS)),
+    f"a class from 0 to {len(EXPRESSIONS) - 1}, or -1 for no label",
+    -1,
 )
 
-ACTION_UNIT_RULE = Rule(int, lambda v: (v >= -1) & (v <= 1), "0, 1, or -1 for no label")
+ACTION_UNIT_RULE = Rule(int, lambda v: (v >= -1) & (v <= 1), "0, 1, or -1 for no label", -1)
 
 
 @dataclass(frozen=True)
@@ -92,15 +159,11 @@ FORMATS = {
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 text file without its byte-order mark; raise InputError if it cannot be read."""
-    try:
-        return read_regular_text(path, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: not a text file ({error.reason} at byte {error.start}); replace it with the annotation file"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    """Read a text file in UTF-8, or in UTF-16 with a byte-order mark; raise InputError if it cannot be read."""
+    text, encoding, note = read_decoded(path, "the annotation file")
+    if encoding == WINDOWS:
+        raise InputError(f"{path}: {note.partition(';')[0]}; save it as UTF-8, or replace it with the annotation file")
+    return text
 
 
 def split_cells(line: str) -> tuple[str, ...]:

@@ -118,12 +118,22 @@ def parse_numbers(text: str, rule: Rule, width: int, columns: range | None) -> n
     lines = text.rstrip().split("\n")
     if len(lines) < 2:
         return None
-    dtype = np.float64 if rule.number is float else np.int64
+    shape = (len(lines) - 1, width)
+    for dtype in rule.dtypes:
+        values = _load(lines, dtype, columns)
+        if values is not None and values.shape == shape and (parsed := rule.validate(values)) is not None:
+            return parsed
+    cells = _load(lines, np.str_, columns)
+    if cells is None or cells.shape != shape or (columns is None and width == 1 and (np.char.strip(cells) == "").any()):
+        return None  # the line of a frame without any cell is malformed
+    return rule.parse(cells)
+
+
+def _load(lines: list[str], dtype: type, columns: range | None) -> np.ndarray | None:
+    """Return the cells of the lines after the first as an array (N, K), or None if numpy cannot parse them."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            values = np.loadtxt(lines, dtype, comments=None, delimiter=",", skiprows=1, usecols=columns, ndmin=2)
+            return np.loadtxt(lines, dtype, comments=None, delimiter=",", skiprows=1, usecols=columns, ndmin=2)
     except (ValueError, OverflowError, Warning):
         return None
-    valid = values.shape == (len(lines) - 1, width) and bool(rule.ok(values).all())
-    return values if valid else None

@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.data.check_report import render_report, render_stills
 from harness.data.check_stills import StillsReport, check_stills
-from harness.data.dataset import Sequence
-from harness.data.image_files import image_fault
+from harness.data.image_checks import check_images
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.label_counts import LabelCounts, count_labels
@@ -30,7 +29,7 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     seed : int, default 0
         Seed of the splits, for folders that define none.
     images : bool, default True
-        Whether to check the first and last bytes of every image file.
+        Whether to check every image file.
 
     Returns
     -------
@@ -56,7 +55,7 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     if isinstance(dataset, ImageTable) and not dataset.has_labels:
         return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
-    crops, files = _scan_crops(dataset, problems, images)
+    crops, files, turned = _scan_crops(dataset, problems, images)
     counts: list[LabelCounts] = []
     for task in dataset.tasks():
         problems.extend(_missing_splits(dataset, task))
@@ -71,6 +70,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
                 ERROR, "empty split", "no row is annotated; add annotations in the layout named above", dataset.root
             )
         )
+    if not counts and tests and not any(test.cropped for test in tests):
+        problems.append(Problem(ERROR, "no crop", "no video of the test lists has a readable crop", dataset.root))
     problems.extend(dataset.find_problems(crops))
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     return DatasetReport(
@@ -86,6 +87,7 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
         tuple(counts),
         tests,
         tuple(ordered),
+        turned if dataset.upright else 0,
     )
 
 
@@ -101,12 +103,12 @@ def render(report: DatasetReport | StillsReport, limit: int | None = None) -> st
     return render_stills(report, limit) if isinstance(report, StillsReport) else render_report(report, limit)
 
 
-def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int]:
-    """Return the frames with a readable image by sequence, and the number of image files.
+def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int, int]:
+    """Return the frames with a readable image by sequence, the number of image files and that of turned ones.
 
     A sequence that cannot be read has no frames.
     """
-    crops, files = {}, 0
+    crops, files, turned = {}, 0, 0
     for name in dataset.sequences:
         try:
             sequence = dataset.sequences[name]
@@ -116,20 +118,14 @@ def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> 
         files += len(sequence.images)
         readable = np.ones(len(sequence.images), bool)
         if images:
-            faults = _find_image_faults(sequence)
-            problems.extend(faults.values())
-            readable[list(faults)] = False
+            checks = check_images(sequence.images)
+            turned += int(checks.turned.sum())
+            readable[list(checks.faults)] = False
+            for index, fault in checks.faults.items():
+                message = f"{fault}; it counts as a missing crop"
+                problems.append(Problem(WARNING, "image", message, sequence.images[index]))
         crops[name] = sequence.frames[readable]
-    return crops, files
-
-
-def _find_image_faults(sequence: Sequence) -> dict[int, Problem]:
-    faults = ((i, image_fault(path)) for i, path in enumerate(sequence.images))
-    return {
-        i: Problem(WARNING, "image", f"{fault}; it counts as a missing crop", sequence.images[i])
-        for i, fault in faults
-        if fault
-    }
+    return crops, files, turned
 
 
 def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
@@ -140,7 +136,7 @@ def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
 
 
 def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, ...]) -> Iterator[Problem]:
-    """Yield problems of whole splits: no valid label, or a class that never occurs."""
+    """Yield problems of whole splits: no valid label, no crop, or a class that never occurs."""
     for counts in split_counts:
         where = f"{counts.split} split of task {counts.task}"
         if not counts.valid:
@@ -149,6 +145,11 @@ def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, 
             yield Problem(ERROR, "empty split", message, dataset.root)
         elif counts.output != "va":
             yield from _find_absent_classes(dataset.root, where, counts.output, counts.spread, counts.valid)
+    if any(counts.valid for counts in split_counts) and not any(counts.cropped for counts in split_counts):
+        message = (
+            f"no labeled row of the {split_counts[0].split} split of task {split_counts[0].task} has a readable crop"
+        )
+        yield Problem(ERROR, "no crop", f"{message}; runs of this task will fail", dataset.root)
 
 
 def _find_absent_classes(

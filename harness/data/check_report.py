@@ -40,12 +40,16 @@ def _format_header(report: DatasetReport) -> str:
         ("layout", report.layout),
         ("folder", str(report.root)),
         *report.summary,
-        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{readable}"),
+        ("images", f"{report.images:,} in {plural(report.sequences, unit)}{readable}{_format_turned(report.turned)}"),
     ]
     lines += [
         ("test", f"{test.task}: {plural(test.sequences, unit)}, {test.cropped:,} with crops") for test in report.tests
     ]
     return format_summary_lines(report.name, lines)
+
+
+def _format_turned(count: int) -> str:
+    return f"; {count:,} are turned upright by their EXIF orientation" if count else ""
 
 
 def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
@@ -115,23 +119,45 @@ def affect_rows(spreads: Sequence[Mapping[str, tuple[float, ...]]]) -> list[tupl
 
 
 def format_problems(report: ProblemReport, limit: int | None) -> str:
-    """Format the number of problems and the problems, at most `limit` of one kind."""
+    """Format the number of problems and the problems.
+
+    Parameters
+    ----------
+    report : ProblemReport
+    limit : int or None
+        Maximum number of problems of one kind to write out. With a limit, problems with the same message in the same
+        file are written once, with their number of lines.
+    """
     if not report.problems:
         return "no problems found"
-    lines = [f"{plural(len(report.errors), 'error')}, {plural(len(report.warnings), 'warning')}"]
+    lines: list[str] = []
+    complete = True
     for _, group in groupby(report.problems, key=lambda problem: (problem.severity, problem.kind)):
         problems = list(group)
-        shown = problems if limit is None else problems[:limit]
-        lines += [_format_problem(problem, report) for problem in shown]
+        shown = _first_of_each_message(problems, limit)
+        lines += [_format_problem(problem, report, note) for problem, note in shown]
         if hidden := len(problems) - len(shown):
+            complete = False
             lines.append(f"{problems[0].severity:<7}  and {hidden:,} more of this kind ({problems[0].kind})")
-    return "\n".join(lines)
+    counts = f"{plural(len(report.errors), 'error')}, {plural(len(report.warnings), 'warning')}"
+    return "\n".join([counts if complete else f"{counts}; --all lists all of them", *lines])
 
 
-def _format_problem(problem: Problem, report: ProblemReport) -> str:
+def _first_of_each_message(problems: list[Problem], limit: int | None) -> list[tuple[Problem, str]]:
+    """Return the problems to write out, with a note on others that have the same message."""
+    if limit is None:
+        return [(problem, "") for problem in problems]
+    by_message: dict[tuple[object, ...], list[Problem]] = {}
+    for problem in problems:
+        by_message.setdefault((problem.file, problem.message), []).append(problem)
+    groups = list(by_message.values())[:limit]
+    return [(same[0], f" ({len(same):,} lines)" if len(same) > 1 else "") for same in groups]
+
+
+def _format_problem(problem: Problem, report: ProblemReport, note: str) -> str:
     concerns_root = problem.file == report.root and problem.line is None
     where = "" if concerns_root else f"{escape_text(problem.location(report.root))}: "
-    start, message = f"{problem.severity:<7}  ", escape_text(problem.message)
+    start, message = f"{problem.severity:<7}  ", escape_text(problem.message) + note
     if len(start + where + message) <= LINE_WIDTH:
         return start + where + message
     lines = (
@@ -169,6 +195,7 @@ def _format_stills_header(report: StillsReport) -> str:
     images = f"{report.images:,}"
     if report.whole not in (None, report.images):
         images += f", {report.whole:,} of them readable"
+    images += _format_turned(report.turned)
     return format_summary_lines(
         report.name, [("layout", report.layout), ("folder", str(report.root)), *report.summary, ("images", images)]
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data.image_files import image_fault
+from harness.data.image_checks import ImageChecks, check_images
 from harness.data.layouts import ImageLayout
-from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
+from harness.data.problems import ERROR, WARNING, Problem, ProblemReport, unreadable_folder
 from harness.data.stills import Stills
 from harness.metrics.tasks import AFFECTS
 from harness.utils.errors import InputError
@@ -68,6 +68,8 @@ class StillsReport(ProblemReport):
     counts : tuple of StillsCounts
     problems : tuple of Problem
         Errors first.
+    turned : int, default 0
+        Number of image files that are turned upright by their EXIF orientation.
     """
 
     root: Path
@@ -77,6 +79,7 @@ class StillsReport(ProblemReport):
     whole: int | None
     counts: tuple[StillsCounts, ...]
     problems: tuple[Problem, ...]
+    turned: int = 0
 
     @property
     def images(self) -> int:
@@ -91,7 +94,7 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
     ----------
     source : ImageLayout
     images : bool, default True
-        Whether to check the first and last bytes of every image file.
+        Whether to check every image file.
 
     Returns
     -------
@@ -99,17 +102,23 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
     """
     problems: list[Problem] = []
     counts: list[StillsCounts] = []
-    faulty = 0
+    faulty, turned = 0, 0
     for split in source.splits():
         try:
             stills = source.stills(split, problems)
         except InputError as error:
             problems.append(Problem(ERROR, "split", str(error), source.root))
             continue
-        faults = _find_image_faults(stills) if images else []
-        faulty += len(faults)
+        except OSError as error:
+            problems.append(unreadable_folder(Path(error.filename or source.root), error))
+            continue
         counts.append(_count_split(split, stills, source.excluded_counts(split)))
-        problems += [*faults, *_find_split_problems(source.root, counts[-1])]
+        problems += _find_split_problems(source.root, counts[-1])
+        if images:
+            with Progress("images", unit="image") as progress:
+                checks = check_images(stills.images, progress)
+            faulty, turned = faulty + len(checks.faults), turned + int(checks.turned.sum())
+            problems += _find_image_problems(source.root, split, stills, checks)
     if "train" not in source.splits():
         problems.append(
             Problem(ERROR, "missing split", "no training split; backbones cannot be trained without one", source.root)
@@ -118,18 +127,24 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
         problems.extend(source.find_problems())
     ordered = sorted(dict.fromkeys(problems), key=lambda p: (p.severity != ERROR, p.kind, p.file, p.line or 0))
     whole = sum(split.images for split in counts) - faulty if images else None
-    return StillsReport(source.root, source.name, source.layout, source.summary(), whole, tuple(counts), tuple(ordered))
+    return StillsReport(
+        source.root, source.name, source.layout, source.summary(), whole, tuple(counts), tuple(ordered), turned
+    )
 
 
-def _find_image_faults(stills: Stills) -> list[Problem]:
-    problems = []
-    with Progress("images", unit="image") as progress:
-        for done, path in enumerate(stills.images, start=1):
-            if fault := image_fault(path):
-                problems.append(Problem(WARNING, "image", f"{fault}; it is skipped", path))
-            if done % 256 == 0:
-                progress(done, len(stills))
-    return problems
+def _find_image_problems(root: Path, split: str, stills: Stills, checks: ImageChecks) -> Iterator[Problem]:
+    for index, fault in checks.faults.items():
+        yield Problem(WARNING, "image", f"{fault}; it is skipped", stills.images[index])
+    if stills.boxes is None:
+        return
+    turned = np.flatnonzero(checks.turned & ~np.isnan(stills.boxes[:, 0]))
+    if len(turned):
+        message = (
+            f"{len(turned):,} images of the {split} split have a face box and an EXIF orientation (first: "
+            f"{stills.images[turned[0]].relative_to(root)}); they are turned upright before they are cropped, so their "
+            "boxes must refer to the upright image"
+        )
+        yield Problem(WARNING, "orientation", message, root)
 
 
 def _count_split(split: str, stills: Stills, left_out: Mapping[str, int]) -> StillsCounts:

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.regular_files import open_regular
+from harness.data.csv_rows import find_separator
 from harness.data.csv_table import Table
 from harness.data.problems import ERROR, Problem
+from harness.data.text_encoding import HEAD_BYTES, encoding_of
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     import _csv
 
 BLOCK_ROWS = 8192
+MAX_HEADER = 1 << 20
+"""Characters of the first line at most."""
 
 
 def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
@@ -45,12 +49,13 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
     faults: list[Problem] = []
     lines, blocks = [np.zeros(0, np.int64)], [tuple(np.zeros(0, np.str_) for _ in columns)]
     try:
-        with io.TextIOWrapper(open_regular(path), encoding="utf-8-sig", newline="") as file:
-            for numbers, cells in _read_blocks(path, csv.reader(file), columns, header, faults):
+        with open_regular(path) as binary:
+            file = io.TextIOWrapper(binary, encoding_of(binary.peek(HEAD_BYTES)), newline="")
+            for numbers, cells in _read_blocks(path, _open_reader(file, columns), columns, header, faults):
                 lines.append(np.array(numbers, np.int64))
                 blocks.append(tuple(np.char.strip(np.array(column, np.str_)) for column in cells))
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason}); replace it with the CSV list") from error
+        raise InputError(f"{path}: not a text file in UTF-8 ({error.reason}); replace it with the CSV list") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     table = Table(
@@ -64,13 +69,23 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
     return table
 
 
+def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reader:
+    """Return a reader for the separator of the first line."""
+    first = file.readline(MAX_HEADER)
+    known = {name.casefold() for name in columns}
+    separator = find_separator(first, lambda name: name.strip().casefold() in known)
+    has_header = any(name.strip().casefold() in known for name in first.split(separator))
+    return csv.reader(chain([first], file), delimiter=separator if has_header else ",")
+
+
 def _read_blocks(
     path: Path, reader: _csv.Reader, columns: tuple[str, ...], header: tuple[str, ...], faults: list[Problem]
 ) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
     """Yield the line numbers and columns of each block; append rows of another width than the first to `faults`."""
     try:
         first = [cell.strip() for cell in next(reader, [])]
-        headerless = bool(header) and len(first) == len(header) and not set(first) & set(header)
+        known = {name.casefold() for name in header}
+        headerless = bool(header) and len(first) == len(header) and not known.intersection(map(str.casefold, first))
         names = list(header) if headerless else first
         positions = _column_positions(path, names, columns)
         rows = chain([first], reader) if headerless else reader
@@ -91,7 +106,10 @@ def _read_blocks(
 
 
 def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    if missing := [name for name in columns if name not in names]:
+    """Return where the columns are; a name in other letters, lower or upper case, is used if there is no exact one."""
+    positions = {name.casefold(): index for index, name in reversed([*enumerate(names)])}
+    positions |= {name: index for index, name in reversed([*enumerate(names)])}
+    if missing := [name for name in columns if name not in positions and name.casefold() not in positions]:
         available = f"; the columns are {', '.join(names)}"[:200] if any(names) else "; the file is empty"
         raise InputError(f"{path}:1: no column {' and no column '.join(missing)}{available}")
-    return [names.index(name) for name in columns]
+    return [positions[name] if name in positions else positions[name.casefold()] for name in columns]

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, Rule, read_text
-from harness.data.problems import ERROR, Problem
+from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, MISSING_WORDS, Rule, shorten
+from harness.data.csv_rows import CsvRows, read_rows
+from harness.data.expression_words import parse_expression, parse_split
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.table_columns import LABEL_COLUMNS, NUMBER_COLUMNS, ColumnNames, find_columns, standard_name
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
+MAX_CELL = 4096
+"""Characters of a cell at most; a path has no more on Linux."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,23 @@ class Table:
         Line number of each row.
     faults : tuple of Problem
         Rows that were skipped.
+    warnings : tuple of Problem
+        What was assumed about encoding and columns.
+    form : str
+        Separator, encoding and decimal sign, unless they are commas, UTF-8 and points.
+    names : str
+        The columns that are read and those that are not, as the file spells them.
+    header_line : int
     """
 
     path: Path
     columns: Mapping[str, np.ndarray]
     lines: np.ndarray
     faults: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
+    form: str = ""
+    names: str = ""
+    header_line: int = 1
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -53,46 +70,58 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read the CSV file of an image table.
 
+    Labels that are missing, see `MISSING_WORDS`, become empty cells, and decimal commas become points.
+
     Raises
     ------
     InputError
-        If the file is empty, has no column `image`, or has neither `expression` nor `subject`.
+        If the file is empty or no text, has no column `image`, or has neither `expression` nor `subject`.
     """
-    header, rows, lines, faults = _read_rows(path)
-    missing = [] if "image" in header else ["image"]
-    if not {"expression", "subject"} & set(header):
-        missing.append("expression or subject")
-    if not any(header):
-        raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
-    if missing:
-        raise InputError(f"{path}:1: no column {' and no column '.join(missing)}; the columns are {', '.join(header)}")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError(f"{path}:1: column {twice[0]} occurs twice; remove one")
-    if not rows and not faults:
-        raise InputError(f"{path}:1: no row follows the header; write one row for each image")
-    cells = zip(*rows) if rows else [()] * len(header)
-    columns = {name: np.char.strip(np.array(column, dtype=np.str_)) for name, column in zip(header, cells)}
-    return Table(path, columns, np.array(lines, dtype=np.int64), tuple(faults))
+    source = read_rows(path, standard_name)
+    names = find_columns(path, source.header_line, source.header)
+    if not source.rows and not source.faults:
+        raise InputError(f"{path}:{source.header_line}: no row follows the header; write one row for each image")
+    rows, lines, faults = _reject_long_cells(path, source, names)
+    columns, decimal_commas = {}, False
+    for name, position in names.positions.items():
+        cells = [row[position] for row in rows]
+        cleaned = {cell: _clean_cell(cell, name) for cell in set(cells)}
+        columns[name] = np.array([cleaned[cell] for cell in cells], dtype=np.str_)
+        decimal_commas |= any("," in cell and "," not in clean for cell, clean in cleaned.items())
+    form = (*source.form, *(["decimal commas"] if decimal_commas else []))
+    warnings = source.warnings + tuple(
+        Problem(WARNING, "columns", note, path, source.header_line) for note in names.notes()
+    )
+    return Table(path, columns, lines, faults, warnings, ", ".join(form), names.summary(), source.header_line)
 
 
-def _read_rows(path: Path) -> tuple[list[str], list[list[str]], list[int], list[Problem]]:
-    """Return the header, the rows as wide as the header, their last lines, and a problem for every other row."""
-    reader = csv.reader(io.StringIO(read_text(path)))
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    faults: list[Problem] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        for row in reader:
-            if len(row) == len(header):
-                rows.append(row)
-                lines.append(reader.line_num)
-            elif row:
-                message = f"{len(row)} columns, but the header has {len(header)}"
-                faults.append(Problem(ERROR, "row", message, path, reader.line_num))
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: not a CSV row: {error}") from error
-    return header, rows, lines, faults
+def _reject_long_cells(
+    path: Path, source: CsvRows, names: ColumnNames
+) -> tuple[list[list[str]], np.ndarray, tuple[Problem, ...]]:
+    """Return the rows whose cells can be names or labels, their lines, and the problems of all others."""
+    positions = names.positions.values()
+    longest = [max(map(len, row)) for row in source.rows]
+    for number, size in enumerate(longest):
+        if size > MAX_CELL:  # perhaps in a column that is not read
+            longest[number] = max(len(source.rows[number][position]) for position in positions)
+    sound = [size <= MAX_CELL for size in longest]
+    faults = tuple(
+        Problem(ERROR, "row", f"a cell has {size:,} characters; at most {MAX_CELL:,} are read", path, line)
+        for size, line in zip(longest, source.lines)
+        if size > MAX_CELL
+    )
+    lines = np.array(source.lines, dtype=np.int64)[np.array(sound, dtype=bool)]
+    return list(compress(source.rows, sound)), lines, source.faults + faults
+
+
+def _clean_cell(cell: str, column: str) -> str:
+    """Return a cell without blanks around it; '' for a missing label, and a point for a decimal comma."""
+    cell = cell.strip()
+    if column not in LABEL_COLUMNS:
+        return cell
+    if cell.lower() in MISSING_WORDS:
+        return ""
+    return cell.replace(",", ".") if column in NUMBER_COLUMNS and DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
@@ -128,8 +157,7 @@ def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarr
     names, rule, dtype = (
         (AFFECTS, AFFECT_RULE, np.float32) if output == "va" else (ACTION_UNITS, ACTION_UNIT_RULE, np.int8)
     )
-    missing = -5 if output == "va" else -1
-    columns = [parse_numbers(table, name, rows, rule, missing) for name in names]
+    columns = [parse_numbers(table, name, rows, rule) for name in names]
     targets = np.stack([values for values, _ in columns], axis=1).astype(dtype)
     return targets, tuple(fault for _, faults in columns for fault in faults)
 
@@ -156,15 +184,26 @@ def _parse_codes(
 
 def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> str:
     names = [name for name in codes if name]
-    if not cell:
+    word = cell.lower()
+    if word in MISSING_WORDS:
         return f"no {column}; write {', '.join(names)}"
-    near = difflib.get_close_matches(cell.lower(), names, n=1, cutoff=0.5)
-    return f"unknown {column} '{cell}'; " + (f"did you mean {near[0]}?" if near else f"available: {', '.join(names)}")
+    if column == "expression" and _is_number(cell):
+        return f"a number, whose class differs between data sets; write the name of the expression: {', '.join(names)}"
+    unknown = f"unknown {column} '{shorten(cell)}'"
+    meant = parse_expression(cell) if column == "expression" else parse_split(cell)
+    similar = [meant.lower()] if meant else difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"{unknown}; " + (f"did you mean {similar[0]}?" if similar else f"available: {', '.join(names)}")
 
 
-def parse_numbers(
-    table: Table, column: str, rows: np.ndarray, rule: Rule, missing: float
-) -> tuple[np.ndarray, tuple[Problem, ...]]:
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tuple[np.ndarray, tuple[Problem, ...]]:
     """Parse a column of numbers.
 
     Parameters
@@ -175,28 +214,30 @@ def parse_numbers(
         Rows to parse.
     rule : Rule
         Valid values.
-    missing : float
-        Value of empty and malformed cells, and of all cells if there is no such column.
 
     Returns
     -------
     values : array of shape (N,)
+        `rule.missing`, or NaN, where a cell is malformed, and everywhere if there is no such column.
     faults : tuple of Problem
     """
+    missing = np.nan if rule.missing is None else rule.missing
     if column not in table.columns:
         return np.full(len(rows), missing), ()
-    cells = np.where(table.columns[column][rows] == "", str(missing), table.columns[column][rows])
-    try:
-        values = cells.astype(np.float64 if rule.number is float else np.int64)
-        if rule.ok(values).all():
-            return values, ()
-    except (ValueError, OverflowError):
-        pass
-    messages = [rule.fault(column, cell) for cell in cells.tolist()]
+    cells = table.columns[column][rows]
+    if (values := rule.parse(cells)) is not None:
+        return values, ()
+    distinct, index = np.unique(cells, return_inverse=True)
+    messages = [rule.fault(column, cell) for cell in distinct.tolist()]
+    sound = np.array([message is None for message in messages])
+    numbers = np.full(len(distinct), missing, np.float64)
+    sound_numbers = rule.parse(distinct[sound])
+    assert sound_numbers is not None  # `parse` and `fault` agree
+    numbers[sound] = sound_numbers
+    kind = "action unit" if column in ACTION_UNITS else column
     faults = tuple(
-        Problem(ERROR, column, message, table.path, int(table.lines[row]))
-        for row, message in zip(rows, messages)
-        if message
+        Problem(ERROR, kind, message, table.path, int(table.lines[row]))
+        for row, i in zip(rows.tolist(), index.tolist())
+        if (message := messages[i])
     )
-    values = np.array([missing if message else rule.number(cell) for cell, message in zip(cells.tolist(), messages)])
-    return values, faults
+    return numbers[index], faults

@@ -97,6 +97,11 @@ class Dataset(ABC):
     temporal: bool
     sequences: Mapping[str, Sequence]
 
+    @property
+    def upright(self) -> bool:
+        """Whether images are decoded upright by their EXIF orientation: stills are, crops cut from video are not."""
+        return not self.temporal
+
     @abstractmethod
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks that the folder has annotations for."""
@@ -124,6 +129,10 @@ class Dataset(ABC):
             Ascending frame numbers by sequence name.
         """
         return {name: self.sequences[name].frames for name in self.sequence_names(task, split)}
+
+    def notices(self) -> tuple[str, ...]:
+        """Return sentences about data that are not read, to be logged as warnings before the others are used."""
+        return ()
 
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:

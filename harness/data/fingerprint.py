@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Protocol
 
 from backbones.regular_files import read_regular
 from harness.data.dataset import Dataset, Sequence
+from harness.data.image_decoding import orientation_of
 from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 from harness.utils.json_cache import JsonCache
+from harness.utils.names import name_bytes
 
 VERSION = 1
 
@@ -23,7 +26,7 @@ def digest_cache(path: Path | None = None) -> JsonCache:
     return JsonCache(path, VERSION, "digests")
 
 
-def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
+def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright: bool = False) -> str:
     """Return a hash of the crops of a sequence, independent of their folder.
 
     Parameters
@@ -31,18 +34,21 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None) -> str:
     sequence : Sequence
     cache : JsonCache, optional
         See `digest_cache`.
+    upright : bool, default False
+        Whether images are decoded upright by their EXIF orientation; see `Dataset.upright`.
 
     Returns
     -------
     str
-        64 hexadecimal digits over the frame numbers, file names and bytes.
+        64 hexadecimal digits over the frame numbers, file names and bytes, and over the orientations if they are
+        applied, so that features of images that were once decoded lying on their side are not used again.
     """
     cache = digest_cache() if cache is None else cache
     try:
-        signature = _stat_signature(sequence)
+        signature = ("upright " if upright else "") + _stat_signature(sequence)
         digest = cache.get(signature)
         if digest is None:
-            digest = _content_digest(sequence)
+            digest = _content_digest(sequence, upright)
             cache.set(signature, digest)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
@@ -76,7 +82,7 @@ def dataset_digest(
     sequence_names = sorted(dataset.sequences if names is None else set(names))
     digests = {}
     for done, name in enumerate(sequence_names, start=1):
-        digests[name] = sequence_digest(dataset.sequences[name], digests_by_stat)
+        digests[name] = sequence_digest(dataset.sequences[name], digests_by_stat, dataset.upright)
         if progress is not None:
             progress(done, len(sequence_names))
     digests_by_stat.save()
@@ -134,15 +140,18 @@ def _stat_signature(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for path in sequence.images:
         stat = path.stat()
-        hashed.update(f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
+        hashed.update(os.fsencode(path.absolute()))
+        hashed.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
     hashed.update(sequence.frames.tobytes())
     return hashed.hexdigest()
 
 
-def _content_digest(sequence: Sequence) -> str:
+def _content_digest(sequence: Sequence, upright: bool) -> str:
     hashed = hashlib.sha256()
     for frame, path in zip(sequence.frames.tolist(), sequence.images):
         content = read_regular(path)
-        hashed.update(f"{frame}\0{path.name}\0{len(content)}\0".encode())
+        hashed.update(name_bytes(f"{frame}\0{path.name}\0{len(content)}\0"))
         hashed.update(content)
+        if upright and (orientation := orientation_of(content)) != 1:
+            hashed.update(f"\0orientation {orientation}\0".encode())
     return hashed.hexdigest()

@@ -1,19 +1,43 @@
-"""Decode image files to RGB arrays."""
+"""Decode image files to RGB arrays. Whether an image can be read is decided here, for checks and for readers alike."""
 
 from __future__ import annotations
 
 import io
+import re
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from backbones.regular_files import read_regular
+from backbones.regular_files import open_regular, read_regular
+from harness.data.orientation import EXIF_ORIENTATIONS
 
 MAX_PIXELS = 2**26
 """Largest number of pixels of an image, 8,192 x 8,192; a small file can contain billions of equal pixels."""
 MAX_FILE_BYTES = 2**29
 """Largest size of an image file."""
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM")
+"""Formats of Pillow that are read; others, such as EPS, run programs."""
+NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+JPEG_SCAN = b"\xff\xda"
+SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
+PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
+HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
+DAMAGE = re.compile("premature end|bad huffman code|instead of rst|bad arithmetic", re.IGNORECASE)
+"""Warnings of libjpeg after which pixels are wrong; data after the end of the image and stray bytes are harmless."""
+ORIENTATION_MARKS = (b"Exif", b"eXIf", b"EXIF", b"tiff:Orientation", b"Raw profile type", b"irot", b"imir")
+"""One of them is in every file whose metadata can say that its pixels are not upright, TIFF files aside."""
+ORIENTATION_TAG = 0x0112
+SMALLEST = {"min_width": 1, "min_height": 1, "min_factor": 8, "fastdct": True, "fastupsample": True}
+"""Options with which simplejpeg reads all data of a JPEG, but computes few pixels."""
+
+# Pillow warns about the same files for which an error is raised here, or of metadata that are not read.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class CorruptImageError(Exception):
@@ -32,11 +56,17 @@ class CorruptImageError(Exception):
         self.reason = reason
 
 
-def decode_image(path: Path) -> np.ndarray:
+def decode_image(path: Path, upright: bool = False) -> np.ndarray:
     """Decode an image file.
 
-    Gray values are repeated over the channels, alpha is dropped, CMYK and 16-bit values are converted. EXIF rotation is
-    not applied, because crops are cut from decoded video.
+    Gray values are repeated over the channels, alpha is dropped, CMYK and 16-bit values are converted. Of animations
+    the first image is read.
+
+    Parameters
+    ----------
+    path : Path
+    upright : bool, default False
+        Whether the EXIF orientation is applied. It is for still images, but not for crops that are cut from video.
 
     Returns
     -------
@@ -46,16 +76,62 @@ def decode_image(path: Path) -> np.ndarray:
     Raises
     ------
     CorruptImageError
-        If the file is absent, empty, truncated, too large or not an image.
+        If the file is absent, empty, truncated, damaged, too large or not an image.
+    """
+    data = _read(path)
+    image = _decode_jpeg(path, data, {}) if data.startswith(JPEG) else None
+    if image is None:
+        image = _decode_with_pillow(path, data)
+    return EXIF_ORIENTATIONS[orientation_of(data)](image) if upright else image
+
+
+@contextmanager
+def open_image(path: Path, upright: bool) -> Iterator[Image.Image]:
+    """Open an image with Pillow, for readers of few of its pixels; see `decode_image` for `upright`."""
+    with open_regular(path) as file:
+        turned = upright and orientation_of(file.read(MAX_FILE_BYTES)) != 1
+        file.seek(0)
+        if turned:
+            yield Image.fromarray(decode_image(path, upright=True))
+            return
+        with Image.open(file, formats=FORMATS) as image:
+            yield image
+
+
+def check_image(path: Path) -> tuple[str | None, int]:
+    """Check whether `decode_image` can read a file, without computing all pixels of a JPEG.
+
+    Returns
+    -------
+    fault : str or None
+        The reason of the CorruptImageError; None if the image can be read.
+    orientation : int
+        Its EXIF orientation; 1 is upright.
     """
     try:
-        data = read_regular(path, MAX_FILE_BYTES)
-    except OSError as error:
-        raise CorruptImageError(path, error.strerror or str(error)) from error
-    if not data:
-        raise CorruptImageError(path, "the file is empty")
-    image = _decode_jpeg(path, data) if data[:3] == b"\xff\xd8\xff" else None
-    return _decode_with_pillow(path, data) if image is None else image
+        data = _read(path)
+        if not data.startswith(JPEG) or _decode_jpeg(path, data, SMALLEST) is None:
+            _decode_with_pillow(path, data)
+    except CorruptImageError as error:
+        return error.reason, 1
+    return None, orientation_of(data)
+
+
+def orientation_of(data: bytes) -> int:
+    """Return the EXIF orientation of an image file, from 1 to 8, that is not applied by decoding.
+
+    It is 1 if there is none, if it is damaged, and for TIFF files, which Pillow turns upright.
+    """
+    pixels = data.find(JPEG_SCAN) if data.startswith(JPEG) else -1
+    metadata = data if pixels < 0 else data[:pixels]
+    if not any(mark in metadata for mark in ORIENTATION_MARKS):
+        return 1
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            orientation = 1 if image.format == "TIFF" else image.getexif().get(ORIENTATION_TAG, 1)
+    except Exception:  # damaged EXIF data raise many types of errors
+        return 1
+    return orientation if orientation in EXIF_ORIENTATIONS else 1
 
 
 def require_size(path: Path, width: int, height: int) -> None:
@@ -66,36 +142,70 @@ def require_size(path: Path, width: int, height: int) -> None:
         )
 
 
-def _decode_jpeg(path: Path, data: bytes) -> np.ndarray | None:
-    """Decode a valid JPEG in a common color space, twice as fast as Pillow and bit-identical; None for all others."""
+def _read(path: Path) -> bytes:
+    try:
+        data = read_regular(path, MAX_FILE_BYTES)
+    except OSError as error:
+        raise CorruptImageError(path, error.strerror or str(error)) from error
+    if not data:
+        raise CorruptImageError(path, "the file is empty")
+    return data
+
+
+def _decode_jpeg(path: Path, data: bytes, options: dict) -> np.ndarray | None:
+    """Decode a JPEG in a common color space, twice as fast as Pillow and bit-identical; None if Pillow has to decide.
+
+    Pillow fills the rest of a damaged image with gray and says nothing, so all JPEG files are decoded here first.
+    """
     import simplejpeg
 
     try:
         height, width, color_space, _ = simplejpeg.decode_jpeg_header(data)
         require_size(path, width, height)
-        if color_space not in ("YCbCr", "RGB", "Gray"):
-            return None
-        return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True)
-    except (ValueError, RuntimeError):
-        return None
+        if color_space in ("YCbCr", "RGB", "Gray"):
+            return simplejpeg.decode_jpeg(data, colorspace="RGB", strict=True, **options)
+        simplejpeg.decode_jpeg(data, colorspace="CMYK", strict=True, **SMALLEST)
+    except (ValueError, RuntimeError) as error:
+        if DAMAGE.search(str(error)):
+            reason = "the image is truncated" if "remature" in str(error) else f"the image is damaged ({error})"
+            raise CorruptImageError(path, reason) from error
+    return None
 
 
 def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
+    if HEIC.match(data):
+        raise CorruptImageError(path, "HEIC is not supported, convert it to JPEG")
+    if data.startswith(PNG):
+        _require_checksums(path, data)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             require_size(path, *image.size)
             if image.mode.startswith("I"):
                 return _reduce_to_8_bits(np.asarray(image))
             return np.array(image.convert("RGB"))
     except Image.UnidentifiedImageError as error:
-        raise CorruptImageError(path, "not an image") from error
+        is_part = data.startswith(SIGNATURES) or data[4:12] == b"ftypavif"
+        raise CorruptImageError(path, "the image is truncated or damaged" if is_part else NOT_AN_IMAGE) from error
     except (MemoryError, CorruptImageError):
         raise
     except Image.DecompressionBombError as error:
         raise CorruptImageError(path, f"too large; images of at most {MAX_PIXELS:,} pixels are read") from error
     except Exception as error:  # Pillow's decoders raise many types of errors for malformed files
-        reason = "the image is truncated" if "truncated" in str(error) else f"cannot be decoded ({error})"
+        reason = "the image is truncated" if "truncated" in str(error).lower() else f"cannot be decoded ({error})"
         raise CorruptImageError(path, reason) from error
+
+
+def _require_checksums(path: Path, data: bytes) -> None:
+    """Raise CorruptImageError if a chunk of a PNG file that its pixels depend on is damaged, which Pillow ignores."""
+    start = len(PNG)
+    while start + 12 <= len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4])
+        kind = data[start + 4 : start + 8]
+        if kind == b"IEND" or end > len(data):  # Pillow says so if the file is truncated
+            return
+        if kind in PNG_CRITICAL and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
+            raise CorruptImageError(path, "the image is damaged (a checksum of the PNG is wrong)")
+        start = end
 
 
 def _reduce_to_8_bits(gray: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Quick checks of image files, existence, format and truncation, without decoding pixels."""
+"""Names of image files and of folders of images. What is in a file is read by `harness.data.image_decoding`."""
 
 from __future__ import annotations
 
@@ -8,46 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from backbones.regular_files import open_regular
+from harness.data.litter import is_directory, is_litter
+from harness.utils.names import canonical_name
 
-SUFFIXES = frozenset(("jpg", "jpeg", "png", "bmp", "tif", "tiff", "webp"))
-JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-PNG, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
-OTHER_SIGNATURES = (b"BM", b"II*\0", b"MM\0*", b"RIFF")
-TAIL_BYTES = 64
-
-
-def image_fault(path: Path) -> str | None:
-    """Check the first and last bytes of an image file.
-
-    Returns
-    -------
-    str or None
-        Why the file is not a complete JPEG, PNG, BMP, TIFF or WebP image; None if no problem is found.
-    """
-    try:
-        file = open_regular(path)
-    except OSError as error:
-        return f"cannot be opened: {error.strerror}"
-    try:
-        size = os.fstat(file.fileno()).st_size
-        head = os.pread(file.fileno(), len(PNG), 0)
-        tail = os.pread(file.fileno(), TAIL_BYTES, max(0, size - TAIL_BYTES))
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    finally:
-        file.close()
-    return _content_fault(size, head, tail)
-
-
-def _content_fault(size: int, head: bytes, tail: bytes) -> str | None:
-    if not size:
-        return "the file is empty"
-    if head.startswith(JPEG):
-        return None if JPEG_END in tail else "truncated: the JPEG's end marker is missing"
-    if head.startswith(PNG):
-        return None if PNG_END in tail else "truncated: the PNG's end chunk is missing"
-    return None if head.startswith(OTHER_SIGNATURES) else "not a JPEG, PNG, BMP, TIFF or WebP image"
+JPEG_SUFFIXES = ("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo")
+OTHER_SUFFIXES = ("png", "apng", "bmp", "dib", "tif", "tiff", "webp", "gif", "jp2", "j2k", "avif", "heic", "heif")
+NETPBM_SUFFIXES = ("ppm", "pgm", "pbm", "pnm")
+SUFFIXES = frozenset((*JPEG_SUFFIXES, *OTHER_SUFFIXES, *NETPBM_SUFFIXES))
+"""Suffixes of images. Those that cannot be decoded, such as HEIC, are named when they are read."""
 
 
 def is_image_name(name: str) -> bool:
@@ -55,39 +23,69 @@ def is_image_name(name: str) -> bool:
     return name.rpartition(".")[2].lower() in SUFFIXES and not name.startswith(".")
 
 
-def list_image_names(folder: Path | str) -> list[str]:
-    """Return the sorted names of the image files in a folder, without opening them; empty if there is no folder."""
+def list_names(folder: Path | str) -> list[str]:
+    """Return the sorted names in a folder that are data, see `is_litter`; empty if there is no folder."""
     try:
-        return sorted(filter(is_image_name, os.listdir(folder)))  # noqa: PTH208 - names alone, of 290,000 files
+        return sorted(name for name in os.listdir(folder) if not is_litter(name))  # noqa: PTH208 - of 290,000 files
     except (FileNotFoundError, NotADirectoryError):
         return []
 
 
-def existence_mask(folder: Path, names: Iterable[str]) -> np.ndarray:
-    """Return which files exist in a folder; each subfolder is listed only once.
+def list_image_names(folder: Path | str) -> list[str]:
+    """Return the sorted names of the image files in a folder, without opening them; empty if there is no folder."""
+    return list(filter(is_image_name, list_names(folder)))
+
+
+def list_subfolders(folder: Path) -> list[Path]:
+    """Return the sorted folders in a folder that are data; empty if there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and is_directory(entry))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+class ListedFiles:
+    """Files of a folder that are found by the paths of a list; each subfolder is listed only once.
 
     Parameters
     ----------
     folder : Path
-    names : iterable of str
-        N paths relative to `folder`, such as `sub/name.jpg`.
-
-    Returns
-    -------
-    bool array of shape (N,)
     """
-    entries: dict[str, frozenset[str]] = {}
-    exists = []
-    for name in names:
-        subfolder, _, file = name.rpartition("/")
-        if subfolder not in entries:
-            entries[subfolder] = _entry_names(folder / subfolder)
-        exists.append(file in entries[subfolder])
-    return np.array(exists, bool)
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._names: dict[str, dict[str, str]] = {}
 
-def _entry_names(folder: Path) -> frozenset[str]:
-    try:
-        return frozenset(os.listdir(folder))  # noqa: PTH208 - names alone, of 290,000 files
-    except OSError:
-        return frozenset()
+    def find(self, names: Iterable[str]) -> tuple[list[str], np.ndarray]:
+        """Find files by their paths relative to the folder, such as `sub/name.jpg`.
+
+        A name is found although the disk composes its characters in another way, as those of macOS do.
+
+        Parameters
+        ----------
+        names : iterable of str
+            N paths.
+
+        Returns
+        -------
+        paths : list of str
+            The N paths as on the disk.
+        exists : bool array of shape (N,)
+        """
+        paths, exists = [], []
+        for name in names:
+            subfolder, slash, file = name.rpartition("/")
+            on_disk = self._entries(subfolder).get(canonical_name(file))
+            paths.append(name if on_disk is None else subfolder + slash + on_disk)
+            exists.append(on_disk is not None)
+        return paths, np.array(exists, bool)
+
+    def _entries(self, subfolder: str) -> dict[str, str]:
+        if subfolder not in self._names:
+            try:
+                names = os.listdir(self.folder / subfolder)  # noqa: PTH208 - names alone, of 290,000 files
+            except OSError:
+                names = []
+            self._names[subfolder] = {canonical_name(name): name for name in sorted(names)}
+        return self._names[subfolder]

@@ -7,7 +7,6 @@ same hashes; copies that were recompressed or rescaled differ in a few bits.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backbones.regular_files import open_regular
+from backbones.processors import available_processors
 from harness.data.boxes import box_slices
-from harness.data.image_decoding import require_size
+from harness.data.image_decoding import open_image, require_size
 
 ROW_THUMBNAIL, COLUMN_THUMBNAIL = (9, 8), (8, 9)
 """Width and height of the thumbnails whose neighbors in rows and in columns are compared."""
@@ -56,6 +55,7 @@ def hash_images(
     margin: tuple[float, float] = (0.0, 0.0),
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    upright: bool = False,
 ) -> ImageHashes:
     """Hash images, in threads.
 
@@ -69,9 +69,11 @@ def hash_images(
     margin : (float, float)
         Shares of a box's width and height that are added on each side.
     workers : int, optional
-        Number of threads. Default: the number of cores.
+        Number of threads. Default: the number of available cores.
     progress : callable, optional
         Called with the number of images done and the total.
+    upright : bool, default False
+        Whether images are turned upright by their EXIF orientation, before they are cropped.
 
     Returns
     -------
@@ -80,9 +82,9 @@ def hash_images(
     parts: list[ImageHashes] = []
 
     def read(index: int) -> Thumbnails | None:
-        return _read_thumbnails(paths[index], None if boxes is None else boxes[index], margin)
+        return _read_thumbnails(paths[index], None if boxes is None else boxes[index], margin, upright)
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or available_processors()) as pool:
         for start in range(0, len(paths), BLOCK):
             stop = min(start + BLOCK, len(paths))
             parts.append(_difference_hashes(list(pool.map(read, range(start, stop)))))
@@ -116,10 +118,12 @@ def _reverse_bytes(hashes: np.ndarray) -> np.ndarray:
     return hashes
 
 
-def _read_thumbnails(path: Path, box: np.ndarray | None, margin: tuple[float, float]) -> Thumbnails | None:
+def _read_thumbnails(
+    path: Path, box: np.ndarray | None, margin: tuple[float, float], upright: bool
+) -> Thumbnails | None:
     """Decode both thumbnails, no larger than needed; None if the image is corrupt or its box is invalid."""
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_image(path, upright) as image:
             width, height = image.size
             require_size(path, width, height)
             x, y = (slice(0, width), slice(0, height)) if box is None else box_slices((width, height), box, margin)

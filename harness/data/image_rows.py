@@ -10,7 +10,7 @@ import numpy as np
 from harness.data.annotation_formats import IMAGE_PATTERN, read_text, split_cells
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
-from harness.utils.names import is_file_name
+from harness.utils.names import canonical_name, is_file_name
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,9 @@ def read_image_rows(path: Path) -> ImageRows:
             f"{path}:{number}: '{lines[number - 2][:60]}' does not start with an image, such as video1/00001.jpg"
         )
     if not rows.valid:
-        number = next(i for i, line in enumerate(lines, start=2) if not is_file_name(line.rpartition("/")[0]))
-        raise _name_error(path, number, lines[number - 2].rpartition("/")[0])
+        videos = [line.strip().rpartition("/")[0] for line in lines]
+        number = next(i for i, video in enumerate(videos) if not is_file_name(video))
+        raise _name_error(path, number + 2, videos[number])
     return rows
 
 
@@ -68,12 +69,12 @@ def _name_error(path: Path, number: int, name: str) -> InputError:
 def read_test_list(path: Path) -> tuple[str, ...]:
     """Read the names of the test videos of a list without a header, in file order, without duplicates."""
     lines = [line.strip() for line in read_text(path).split("\n")]
-    names = tuple(dict.fromkeys(filter(None, lines)))
+    names = tuple(dict.fromkeys(canonical_name(line) for line in lines if line))
     if not names:
         raise InputError(f"{path}: the test list is empty; put one video name on each line")
     wrong = next((name for name in names if not is_file_name(name)), None)
     if wrong is not None:
-        raise _name_error(path, lines.index(wrong) + 1, wrong)
+        raise _name_error(path, list(map(canonical_name, lines)).index(wrong) + 1, wrong)
     return names
 
 
@@ -91,7 +92,8 @@ def parse_image_rows(body: str) -> ImageRows:
     """Parse the images at the starts of lines; lines that name none are left out."""
     matches = IMAGE_PATTERN.findall(body)
     videos, frames = zip(*matches) if matches else ((), ())
-    names, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)
+    written, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)
+    names, canonical = np.unique(np.array(list(map(canonical_name, written.tolist())), np.str_), return_inverse=True)
     frame = np.array(frames, dtype=np.str_).astype(np.int32) if matches else np.zeros(0, np.int32)
     valid = all(map(is_file_name, set(videos)))
-    return ImageRows(tuple(names.tolist()), index.astype(np.int32), frame, valid)
+    return ImageRows(tuple(names.tolist()), canonical[index].astype(np.int32), frame, valid)

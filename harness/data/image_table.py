@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +12,20 @@ import numpy as np
 
 from backbones.regular_files import read_regular
 from harness.data import csv_table as tables
+from harness.data import image_table_checks
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import Problem, first_error
 from harness.data.stills import Stills
 from harness.data.stratification import stratified_group_split
+from harness.data.table_images import TableImages
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.names import storable_name
+from harness.utils.text import plural
 
 BLOCK = 512
+SUFFIXES = (".csv", ".tsv")
 VALIDATION_SHARE = 0.2
 TARGET_COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 
@@ -59,7 +63,7 @@ class ImageTable(VideoLayout):
         self.root = Path(root)
         self.csv = self.root / "labels.csv" if self.root.is_dir() else self.root
         resolved = self.csv.resolve()
-        self.name = resolved.parent.name if resolved.name == "labels.csv" else resolved.stem
+        self.name = storable_name(resolved.parent.name if resolved.name == "labels.csv" else resolved.stem)
         self.seed = seed
         self.table = tables.read_table(self.csv)
         self.split, self.split_faults = self._parse_or_make_splits()
@@ -67,7 +71,7 @@ class ImageTable(VideoLayout):
     @classmethod
     def detect(cls, root: Path) -> bool:
         """Return whether `root` is a CSV file or has a `labels.csv`."""
-        return (root.is_file() and root.suffix.lower() == ".csv") or (root / "labels.csv").is_file()
+        return (root.is_file() and root.suffix.lower() in SUFFIXES) or (root / "labels.csv").is_file()
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -80,28 +84,25 @@ class ImageTable(VideoLayout):
         return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
-    def subjects(self) -> np.ndarray:
-        """Subject of each row, str of shape (N,); the image path if no subject is named."""
-        images = self.table.columns["image"]
-        named = self.table.columns.get("subject", np.full(len(images), ""))
-        return np.where(named == "", images, named)
+    def images(self) -> TableImages:
+        """Images of the rows."""
+        return TableImages(self.table, self.root if self.root.is_dir() else self.root.parent)
 
-    @cached_property
+    @property
     def paths(self) -> tuple[Path, ...]:
         """Image file of each row."""
-        return tuple(self.csv.parent / name for name in self.table.columns["image"].tolist())
+        return self.images.paths
 
-    @cached_property
+    @property
     def image_exists(self) -> np.ndarray:
         """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
-        # Path.is_file raises for a name that is too long
-        exists = np.array([os.path.isfile(path) for path in self.paths], dtype=bool)  # noqa: PTH113 - see above
-        if len(exists) and not exists.any():
-            raise InputError(
-                f"{self.csv}: none of its {len(exists):,} image files exists (first: {self.paths[0]}); "
-                "paths in the table must be relative to its folder"
-            )
-        return exists
+        return self.images.exist
+
+    @cached_property
+    def subjects(self) -> np.ndarray:
+        """Subject of each row, str of shape (N,); the image if no subject is named."""
+        named = self.table.columns.get("subject", np.full(len(self.table), ""))
+        return np.where(named == "", self.images.distinct, named)
 
     @cached_property
     def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
@@ -205,25 +206,20 @@ class ImageTable(VideoLayout):
             targets["au"],
         )
 
+    def notices(self) -> tuple[str, ...]:
+        """Return what was assumed about the encoding and the columns of the table."""
+        return tuple(f"{warning.location()}: {warning.message}" for warning in self.table.warnings)
+
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         """Yield malformed rows and splits, missing images, duplicates, leaks and incomplete columns."""
-        yield from (*self.table.faults, *self.split_faults)
-        yield from self._find_missing_images()
-        yield from self._find_duplicate_rows()
-        yield from self._find_leaks()
-        action_units = [name for name in ACTION_UNITS if name not in self.table.columns]
-        if 0 < len(action_units) < len(ACTION_UNITS):
-            message = f"no column {', '.join(action_units)}; task au needs all twelve"
-            yield Problem(WARNING, "columns", message, self.csv, 1)
-        affects = [name for name in AFFECTS if name not in self.table.columns]
-        if len(affects) == 1:
-            message = f"no column {affects[0]}; task va needs valence and arousal"
-            yield Problem(WARNING, "columns", message, self.csv, 1)
+        yield from (*self.table.faults, *self.table.warnings, *self.split_faults)
+        yield from image_table_checks.find_problems(self)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the number of rows and the origin of the splits."""
+        """Return the form of the table, its columns and the origin of the splits."""
         origin = "from column split" if "split" in self.table.columns else f"by subject, with seed {self.seed}"
-        return (("table", f"{self.csv.name}, {len(self.table):,} rows"), ("splits", origin))
+        table = ", ".join(filter(None, (self.csv.name, plural(len(self.table), "row"), self.table.form)))
+        return (("table", table), ("columns", self.table.names), ("splits", origin))
 
     def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
         if "split" in self.table.columns:
@@ -244,7 +240,7 @@ class ImageTable(VideoLayout):
             return None
         values, faults = tables.parse_targets(self.table, output, rows)
         if faults and problems is None:
-            raise faults[0].to_exception()
+            raise first_error(faults)
         if problems is not None:
             problems.extend(faults)
         return values
@@ -252,35 +248,10 @@ class ImageTable(VideoLayout):
     def _validate_split(self, split: str, problems: list[Problem] | None = None) -> None:
         faults = (*self.table.faults, *self.split_faults)
         if faults and problems is None:
-            raise faults[0].to_exception()
+            raise first_error(faults)
         splits = {*SPLITS, *np.unique(self.split).tolist()} - {""}
         if split not in splits:
             raise unknown_name_error(f"split of {self.csv}", split, splits)
-
-    def _find_missing_images(self) -> Iterator[Problem]:
-        for row in np.flatnonzero(~self.image_exists):
-            message = f"no image file {self.table.columns['image'][row] or '(the cell is empty)'}"
-            yield Problem(ERROR, "missing image", message, self.csv, int(self.table.lines[row]))
-
-    def _find_duplicate_rows(self) -> Iterator[Problem]:
-        images = self.table.columns["image"]
-        _, first, inverse = np.unique(images, return_index=True, return_inverse=True)
-        for row in np.flatnonzero(first[inverse] != np.arange(len(images))):
-            message = f"{images[row]} is already on line {self.table.lines[first[inverse][row]]}"
-            yield Problem(WARNING, "duplicate row", message, self.csv, int(self.table.lines[row]))
-
-    def _find_leaks(self) -> Iterator[Problem]:
-        names, first, inverse = np.unique(self.subjects, return_index=True, return_inverse=True)
-        reported = set()
-        for row in np.flatnonzero((self.split != self.split[first[inverse]]) & (self.split != "")):
-            start, key = first[inverse[row]], (inverse[row], self.split[row])
-            if key not in reported and self.split[start]:
-                reported.add(key)
-                message = (
-                    f"subject '{names[inverse[row]]}' is in {self.split[row]} here and in {self.split[start]} "
-                    f"on line {self.table.lines[start]}; keep each subject in one split"
-                )
-                yield Problem(ERROR, "leak", message, self.csv, int(self.table.lines[row]))
 
 
 def _block_name(block: int) -> str:

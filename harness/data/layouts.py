@@ -13,6 +13,7 @@ from harness.data.dataset import Dataset, Labels
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 from harness.utils.errors import unknown_name_error
+from harness.utils.names import storable_name
 
 
 class DatasetLayout(ABC):
@@ -148,4 +149,4 @@ class ImageLayout(DatasetLayout):
 
 def folder_name(root: Path) -> str:
     """Return the name of the resolved folder, used as the name of the data set."""
-    return root.resolve().name
+    return storable_name(root.resolve().name)

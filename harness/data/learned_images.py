@@ -51,7 +51,7 @@ def hash_learned_images(
     about : dict
         For the card: the number of distinct `images`, and `unknown`.
     """
-    hashes = hash_images(stills.images, stills.boxes, margin, workers)
+    hashes = hash_images(stills.images, stills.boxes, margin, workers, upright=True)
     pairs = np.stack([hashes.columns, hashes.rows], axis=1)[hashes.shows]
     inherited = None if parent is None else read_learned_images(parent)
     if inherited is not None:

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backbones.regular_files import open_regular
 from harness.data.dataset import Dataset, Sequence
 from harness.data.hamming import hamming_neighbors
-from harness.data.image_decoding import require_size
+from harness.data.image_decoding import open_image, require_size
 from harness.data.image_hashes import ImageHashes, concatenate, hash_images
 from harness.utils.errors import InputError
 
@@ -88,7 +87,7 @@ def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = N
     names = tuple(sorted(dataset.sequences))
     parts: list[ImageHashes] = []
     for name in names:
-        parts.append(hash_images(dataset.sequences[name].images))
+        parts.append(hash_images(dataset.sequences[name].images, upright=dataset.upright))
         if progress is not None:
             progress(len(parts), len(names))
     hashes = concatenate(parts)
@@ -207,18 +206,24 @@ class _CropMatcher(CropIndex):
 
     def _comparison_image(self, crop: int) -> np.ndarray:
         if crop not in self.images:
-            image = _open_grayscale(self.image_path(crop)).resize((COMPARISON_SIZE, COMPARISON_SIZE))
+            image = self._open_grayscale(crop).resize((COMPARISON_SIZE, COMPARISON_SIZE))
             self.images[crop] = np.asarray(image, np.uint8).reshape(-1)
         return self.images[crop]
 
     def _is_same_image(self, crop: int, candidate: int) -> bool:
         if (crop, candidate) not in self.verdicts:
-            first, second = _open_grayscale(self.image_path(crop)), _open_grayscale(self.image_path(candidate))
+            first, second = self._open_grayscale(crop), self._open_grayscale(candidate)
             size = min(first.size, second.size)
             first, second = (image if image.size == size else image.resize(size) for image in (first, second))
             difference = np.abs(np.asarray(first, np.int16) - np.asarray(second, np.int16)).mean()
             self.verdicts[crop, candidate] = bool(difference <= MAX_DIFFERENCE)
         return self.verdicts[crop, candidate]
+
+    def _open_grayscale(self, crop: int) -> Image.Image:
+        path = self.image_path(crop)
+        with open_image(path, self.dataset.upright) as image:
+            require_size(path, *image.size)
+            return image.convert("L")
 
 
 class _HashIndex:
@@ -233,9 +238,3 @@ class _HashIndex:
         """Return the indices of the crops whose hash is values[value]."""
         end = self.begin[value + 1] if value + 1 < len(self.begin) else None
         return self.crops[self.begin[value] : end]
-
-
-def _open_grayscale(path: Path) -> Image.Image:
-    with open_regular(path) as file, Image.open(file) as image:
-        require_size(path, *image.size)
-        return image.convert("L")

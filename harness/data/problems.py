@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,20 @@ class Problem:
     def to_exception(self) -> InputError:
         """Return an InputError with the location and the message."""
         return InputError(f"{self.location()}: {self.message}")
+
+
+def unreadable_folder(folder: Path, error: OSError) -> Problem:
+    """Return the problem of a folder that cannot be listed."""
+    return Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+
+
+def first_error(problems: Sequence[Problem]) -> InputError:
+    """Return an InputError for the first of some problems, with the number of the others."""
+    others = len(problems) - 1
+    if not others:
+        return problems[0].to_exception()
+    noun = "problem" if others == 1 else "problems"
+    return InputError(f"{problems[0].to_exception()} (and {others:,} more {noun}; `framelight data check` lists them)")
 
 
 class ProblemReport:
@@ -114,6 +129,8 @@ class DatasetReport(ProblemReport):
     tests : tuple of TestSplit
     problems : tuple of Problem
         Errors first.
+    turned : int, default 0
+        Number of image files that are turned upright by their EXIF orientation.
     """
 
     root: Path
@@ -128,3 +145,4 @@ class DatasetReport(ProblemReport):
     counts: tuple[LabelCounts, ...]
     tests: tuple[TestSplit, ...]
     problems: tuple[Problem, ...]
+    turned: int = 0

@@ -11,13 +11,24 @@ from harness.data.affectnet_2017 import AffectNet2017
 from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.affwild2 import AffWild2
 from harness.data.dataset import Dataset
+from harness.data.expression_folders import ExpressionFolders, ExpressionStills
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
-from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, detect_layout
+from harness.data.layout_hints import hint_at_layout
+from harness.data.layouts import AnyLayout, ImageLayout, VideoLayout, describe_layouts, detect_layout
+from harness.data.raf_db import RafDB, RafDBStills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 
-STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (TableStills, AffectNet2021, AffectNet2017, VGGFace2)
+STILLS_LAYOUTS: tuple[type[ImageLayout], ...] = (
+    TableStills,
+    AffectNet2021,
+    AffectNet2017,
+    RafDBStills,
+    ExpressionStills,
+    VGGFace2,
+)
 
 
 def open_stills(root: Path, seed: int = 0) -> ImageLayout:
@@ -34,15 +45,15 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     InputError
         If the folder does not exist or its layout is not supported.
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(f"no such data folder: {root}")
     layout = detect_stills_layout(root)
     if layout is None:
         raise InputError(
-            f"{root}: no still images in a supported layout. Supported: {describe_layouts(STILLS_LAYOUTS)}"
+            f"{root}: no still images in a supported layout{_hint(root)}. Supported: {describe_layouts(STILLS_LAYOUTS)}"
         )
-    return layout.open(root, seed)
+    return _open(layout, root, seed)
 
 
 def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
@@ -50,7 +61,7 @@ def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
     return detect_layout(Path(root), STILLS_LAYOUTS)
 
 
-DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, ImageTable)
+DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, ImageTable, RafDB, ExpressionFolders)
 
 
 def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
@@ -59,9 +70,10 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for ABAW3, or an image table (`labels.csv`, or its folder).
+        Aff-Wild2 as released for the ABAW challenges, an image table (`labels.csv`, or its folder), or folders of
+        expressions.
     seed : int, default 0
-        Seed of the splits, for image tables without a column `split`.
+        Seed of the splits, for images without a split.
 
     Returns
     -------
@@ -79,21 +91,41 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     >>> dataset.tasks(), dataset.splits("expr")
     (('expr', 'va', 'au', 'mtl'), ('train', 'validation'))
     """
-    root = Path(root)
+    root = expand_home(root)
     if not root.exists():
         raise InputError(
             f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"
         )
     layout = detect_layout(root, DATASET_LAYOUTS)
     if layout is not None:
-        return layout.open(root, seed)
+        return _open(layout, root, seed)
     stills = detect_stills_layout(root)
     if stills is not None:
         raise InputError(
             f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
             f"but heads can only be trained on {describe_layouts(DATASET_LAYOUTS)}"
         )
-    raise InputError(f"{root}: not in a supported layout. Supported: {describe_layouts(DATASET_LAYOUTS)}")
+    for_backbones = [
+        layout for layout in STILLS_LAYOUTS if layout.layout not in {each.layout for each in DATASET_LAYOUTS}
+    ]
+    raise InputError(
+        f"{root}: not in a supported layout{_hint(root)}. Supported: {describe_layouts(DATASET_LAYOUTS)}; and for "
+        f"training backbones {describe_layouts(for_backbones)}"
+    )
+
+
+def _open(layout: type[AnyLayout], root: Path, seed: int) -> AnyLayout:
+    try:
+        return layout.open(root, seed)
+    except InputError as error:
+        if layout.layout != ImageTable.layout or not ExpressionFolders.detect(root):
+            raise
+        raise InputError(f"{error}; to read its folders of expressions instead, move labels.csv elsewhere") from error
+
+
+def _hint(root: Path) -> str:
+    hint = hint_at_layout(root, (*DATASET_LAYOUTS, *STILLS_LAYOUTS))
+    return f"; {hint}" if hint else ""
 
 
 def is_dataset(root: Path) -> bool:

@@ -98,7 +98,7 @@ class Stills:
 
 
 def _digest_images(cache: JsonCache, images: tuple[Path, ...]) -> str:
-    return sequence_digest(Sequence("", np.arange(1, len(images) + 1, dtype=np.int32), images), cache)
+    return sequence_digest(Sequence("", np.arange(1, len(images) + 1, dtype=np.int32), images), cache, upright=True)
 
 
 def _digest_array(values: np.ndarray | None) -> str | None:

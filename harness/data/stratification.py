@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.utils.errors import InputError
+from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
 """Traits that more groups than this have are not stratified; chance spreads them evenly."""
@@ -100,7 +101,7 @@ def _assign_parts(
     names: list[str], group: np.ndarray, shares: np.ndarray, seed: int, presence: np.ndarray | None
 ) -> np.ndarray:
     """Return the part of each group; the sizes of the parts match `shares` of the units."""
-    order = np.array(sorted(range(len(names)), key=lambda i: hashlib.sha256(f"{seed}:{names[i]}".encode()).digest()))
+    order = np.array(sorted(range(len(names)), key=lambda i: hashlib.sha256(name_bytes(f"{seed}:{names[i]}")).digest()))
     sizes = np.bincount(group, minlength=len(names))
     part = np.full(len(names), -1)
     if presence is not None:

@@ -173,6 +173,7 @@ def main(root: str, protocol: str, seeds: str, *tasks: str) -> None:
     result: dict[str, Any] = {"warnings": []}
     try:
         dataset = open_dataset(Path(root))
+        result["warnings"] += dataset.notices()
         for task in tasks:
             check_splits(Protocol(**json.loads(protocol)), dataset, task, result["warnings"].append, json.loads(seeds))
     except FramelightError as error:

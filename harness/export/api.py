@@ -13,6 +13,7 @@ from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
+from harness.utils.paths import expand_home
 from harness.utils.public_api import as_tuple, framelight_errors
 from harness.utils.store import Store
 
@@ -111,8 +112,8 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
 
     if calibration < 1:
         raise InputError(f"calibration is {calibration}; at least one training crop is needed")
-    store, out = Store.default(store, tracking_uri), Path(out)
-    data = None if data is None else Path(data)
+    store, out = Store.default(store, tracking_uri), expand_home(out)
+    data = None if data is None else expand_home(data)
     check_output_dir(out, force, store.root, *filter(None, [data]), note=CARD)
     form = require_writer(format)
     chosen = find_finished_run(tracked_records(store), run, seed, store)

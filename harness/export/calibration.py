@@ -38,7 +38,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
         [dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count
     ):
         try:
-            crops.append(decode_image(path))
+            crops.append(decode_image(path, dataset.upright))
         except CorruptImageError:
             continue
     if not crops:

@@ -13,6 +13,7 @@ from harness.export.card_reader import KIND, VERSION
 from harness.export.formats import Format
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
 from harness.export.onnx_graph import VIEWS
+from harness.leaderboard.synthetic_training import synthetic_parts_of_run
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
 from harness.video.faces.boxes import Margin
@@ -112,6 +113,7 @@ def describe_run(run: FinishedRun) -> dict[str, Any]:
         "weights_hash": record.weights_hash,
         "features": record.features,
         "head": record.head,
+        "synthetic": list(synthetic_parts_of_run(run)),
         "environment": dict(record.environment),
     }
 

@@ -6,7 +6,7 @@ from harness.export.formats import Format
 
 TEMPLATE = """# pip install {packages}
 # python example.py FACE.jpg [FILE]: print the outputs of an exported file for one face crop
-import json, os, sys, numpy as np, {imports}
+{before}import json, os, sys, numpy as np, {imports}
 from PIL import Image
 here = os.path.dirname(os.path.abspath(__file__))
 card = json.load(open(os.path.join(here, "card.json")))
@@ -17,10 +17,18 @@ for block in card["outputs"]["blocks"]:
     values = dict(zip(block["columns"], outputs[block["from"]:block["to"]].astype(float).round(4).tolist()))
     print(block["name"], max(values, key=values.get) if block["activation"] == "softmax" else "", values)
 """
+NO_TELEMETRY = """import os; os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reports nothing to its vendor
+"""
 FILTERS = {"bilinear": "BILINEAR", "bicubic": "BICUBIC", "nearest": "NEAREST", "lanczos": "LANCZOS"}
 
 
 def example_script(form: Format, interpolation: str) -> str:
     """Make the text of example.py for a format and the interpolation of the backbone's preprocessing."""
     imports, run = form.example
-    return TEMPLATE.format(packages=" ".join(form.packages), imports=imports, run=run, filter=FILTERS[interpolation])
+    return TEMPLATE.format(
+        packages=" ".join(form.packages),
+        before=NO_TELEMETRY if form.runtime == "onnxruntime" else "",
+        imports=imports,
+        run=run,
+        filter=FILTERS[interpolation],
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 import backbones
 from backbones.card import CARD
+from backbones.processors import available_processors
 from backbones.resizing import resize_batch
 from harness.data import locations
 from harness.data.dataset import Dataset
@@ -23,7 +23,7 @@ from harness.export.example import example_script
 from harness.export.formats import Format
 from harness.export.latency import measure_cost
 from harness.export.network import ExportNetwork, make_network, require_images
-from harness.export.parity import ParityResult, check_parity, compute_outputs, crop_paths
+from harness.export.parity import CropFile, ParityResult, check_parity, compute_outputs, crop_files
 from harness.features.crop_margins import estimate_dataset_margin
 from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
@@ -114,7 +114,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     network, entry = open_network(run)
     dataset = open_scored_dataset(run, entry, data)
     predictions = run.load_predictions()
-    crops = crop_paths(predictions, dataset)
+    crops = crop_files(predictions, dataset)
     calibration = resize_batch(
         training_crops(dataset, run.configuration.task, options.calibration), network.backbone.spec.preprocessing
     )
@@ -204,12 +204,12 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
     return dataset
 
 
-def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[Path], cache: Path) -> np.ndarray:
+def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[CropFile], cache: Path) -> np.ndarray:
     """Compute the outputs of a file for the crops; `cache` holds those of an interrupted check."""
     assert network.task is not None
     with Progress(path.name, unit="crop") as progress:
         return compute_outputs(
-            form.open(path, os.cpu_count() or 1),
+            form.open(path, available_processors()),
             network.backbone.spec.preprocessing,
             crops,
             cache,

@@ -55,7 +55,8 @@ class OpenVino:
                 network, "int8" if precision == "int8" else "float32", calibration, embedding, resizing=False
             )
             onnx.save(model, onnx_path)
-            openvino.save_model(openvino.convert_model(onnx_path), path, compress_to_fp16=precision == "float16")
+            model = openvino.Core().read_model(onnx_path)  # convert_model would report its use to the vendor
+            openvino.save_model(model, path, compress_to_fp16=precision == "float16")
         return path
 
     def open(self, path: Path, threads: int = 1) -> Model:

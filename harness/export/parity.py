@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -57,10 +58,17 @@ class ParityResult:
     statistics: SufficientStatistics
 
 
+class CropFile(NamedTuple):
+    """Image file of a crop, and whether it is turned upright by its EXIF orientation, see `Dataset.upright`."""
+
+    path: Path
+    upright: bool
+
+
 def compute_outputs(
     model: Model,
     preprocessing: Preprocessing,
-    crops: list[Path],
+    crops: list[CropFile],
     cache: Path,
     width: int,
     progress: Callable[[int, int], None],
@@ -73,7 +81,7 @@ def compute_outputs(
         The file, opened.
     preprocessing : Preprocessing
         Preprocessing of the backbone.
-    crops : list of Path
+    crops : list of CropFile
     cache : Path
         Folder of this file's outputs; outputs that it contains are not computed again.
     width : int
@@ -106,7 +114,7 @@ def compute_outputs(
 
 
 def _predict_chunk(
-    model: Model, preprocessing: Preprocessing, crops: list[Path], executor: ThreadPoolExecutor
+    model: Model, preprocessing: Preprocessing, crops: list[CropFile], executor: ThreadPoolExecutor
 ) -> np.ndarray:
     """Compute outputs batch by batch while the executor reads the next batch."""
     batches = [crops[start : start + BATCH] for start in range(0, len(crops), BATCH)]
@@ -125,9 +133,9 @@ def _predict_chunk(
     return values
 
 
-def _read_crops(crops: list[Path], preprocessing: Preprocessing) -> np.ndarray:
+def _read_crops(crops: list[CropFile], preprocessing: Preprocessing) -> np.ndarray:
     try:
-        return resize_batch([decode_image(path) for path in crops], preprocessing)
+        return resize_batch([decode_image(crop.path, crop.upright) for crop in crops], preprocessing)
     except CorruptImageError as error:
         raise FramelightError(
             f"{error}, although the run has a prediction for it; repair the data set or run the recipe again"
@@ -143,9 +151,9 @@ def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
     return values if values.shape == shape and values.dtype == np.float32 else None
 
 
-def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:
+def crop_files(predictions: Predictions, dataset: Dataset) -> list[CropFile]:
     """Find the image of every prediction; raise FramelightError if the data set lacks one."""
-    paths: list[Path] = []
+    crops: list[CropFile] = []
     for name, rows in zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))):
         frames, sequence = predictions.frames[rows], dataset.sequences.get(name)
         at = np.searchsorted(sequence.frames, frames) if sequence is not None else np.zeros(len(frames), np.int64)
@@ -154,8 +162,8 @@ def crop_paths(predictions: Predictions, dataset: Dataset) -> list[Path]:
                 f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the data "
                 "set of the run with --data DIR"
             )
-        paths += [sequence.images[i] for i in at.tolist()]
-    return paths
+        crops += [CropFile(sequence.images[i], dataset.upright) for i in at.tolist()]
+    return crops
 
 
 def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, outputs: np.ndarray) -> ParityResult:

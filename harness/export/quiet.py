@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.errors import printable
+from harness.utils.disk_space import is_disk_full
 from harness.utils.errors import FramelightError
+from harness.utils.streams import open_closed_streams
 
 if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def suppress_output() -> Iterator[None]:
     """Discard everything that this process writes to standard output and error, and its warnings."""
+    open_closed_streams()
     sys.stdout.flush()
     sys.stderr.flush()
     copies = {number: os.dup(number) for number in (1, 2)}
@@ -61,6 +64,8 @@ def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[No
     except FramelightError:
         raise
     except Exception as error:  # the converters' own exceptions have no common base
+        if is_disk_full(error):
+            raise
         raise FramelightError(
             f"{network.backbone.label} cannot be written as {kind} in {precision} "
             f"({printable(' '.join(str(error).split()))}); choose another format or precision"

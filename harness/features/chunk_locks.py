@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.utils.errors import FramelightError
+from harness.utils.locks import ProcessLock
 
 Chunk = TypeVar("Chunk")
 LOCKS_FOLDER = ".claims"
@@ -33,7 +34,7 @@ class ChunkLocks:
 
     def __init__(self, entry: Path) -> None:
         self.folder = entry / LOCKS_FOLDER
-        self._locks: dict[int, Any] = {}
+        self._locks: dict[int, ProcessLock] = {}
 
     def __enter__(self) -> ChunkLocks:
         try:
@@ -94,11 +95,11 @@ class ChunkLocks:
             lock.release()
 
     def _acquire(self, number: int, wait: bool) -> bool:
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
-        lock = FileLock(self.folder / f"{number}.lock", timeout=-1 if wait else 0)
+        lock = ProcessLock(self.folder / f"{number}.lock")
         try:
-            lock.acquire()
+            lock.acquire(-1 if wait else 0)
         except Timeout:
             return False
         except OSError:

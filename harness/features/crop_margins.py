@@ -122,7 +122,7 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
     crops = []
     for path in _evenly_spaced(candidates, MAX_CROPS):
         try:
-            crops.append(decode_image(path))
+            crops.append(decode_image(path, dataset.upright))
         except CorruptImageError:
             continue
     return crops

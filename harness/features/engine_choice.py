@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.engines.engine import require_engine_name
 from backbones.errors import BackboneError
 from harness.features.chunk_locks import LOCKS_FOLDER
 from harness.utils.files import write_json
@@ -45,6 +46,10 @@ class EngineSelector:
     cache: Path
     name: str = ""
     compute: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.name:  # also where the features exist and no engine is opened
+            require_engine_name(self.name)
 
     def select_engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
         """Open the engine for an entry and write its name to the entry's folder, so that resuming uses the same one.

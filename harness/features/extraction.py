@@ -6,7 +6,6 @@ therefore depend neither on where an earlier run was interrupted nor on other pr
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,13 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import backbones
+from backbones.processors import available_processors
 from harness.data.dataset import Dataset, Sequence
 from harness.data.fingerprint import dataset_digest
 from harness.features.chunk_locks import ChunkLocks
 from harness.features.engine_choice import EngineSelector
 from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
@@ -61,7 +61,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     progress : callable, optional
         Called after each batch, see `Progress`.
     threads : int, optional
-        Number of worker threads, one core each. Default: all cores. The features do not depend on it.
+        Number of worker threads, one core each. Default: all available cores. The features do not depend on it.
     images : str, optional
         Digest of the images. Default: it is computed.
     computing : EngineSelector, optional
@@ -75,6 +75,8 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
     Raises
     ------
+    InputError
+        If the data set has no image.
     FramelightError
         If features are not finite, or if the store is not writable.
     BackboneError
@@ -86,17 +88,21 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     if entry is not None:
         computing.log_reuse(entry)
         return entry
+    names = sorted(dataset.sequences)
+    chunks = _make_chunks(dataset, names)
+    if not any(chunk.crops for chunk in chunks):
+        raise InputError(f"{dataset.root}: no image to extract features of; see `framelight data check`")
     if isinstance(backbone, backbones.BackboneInfo):
         loaded = backbones.load(backbone.reference, backbone.checkpoints)
     else:
         loaded = backbone
-    key, names = store.key(loaded, images, dtype, computing.compute), sorted(dataset.sequences)
+    key = store.key(loaded, images, dtype, computing.compute)
     entry = store.find(loaded, images, dtype, computing.compute)
     if entry is not None:
         return entry
     _Extraction(
-        dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or os.cpu_count() or 1
-    ).run(_make_chunks(dataset, names), progress)
+        dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or available_processors()
+    ).run(chunks, progress)
     return store.complete(
         key,
         names,
@@ -223,7 +229,9 @@ class _Extraction:
         crops = sum(chunk.crops for chunk in chunks)  # done or not, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
-        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(engine, self.backbone, self.threads)
+        pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(
+            engine, self.backbone, self.threads, self.dataset.upright
+        )
         with ChunkLocks(folder) as locks, pipeline:
             for iter_chunks in (locks.iter_available, locks.iter_remaining):
                 extractions = (

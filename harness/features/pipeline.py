@@ -90,10 +90,13 @@ class ExtractionPipeline(Generic[Work]):
         The backbone of the engine.
     workers : int
         Number of worker threads.
+    upright : bool, default False
+        Whether crops are turned upright by their EXIF orientation; see `Dataset.upright`.
     """
 
-    def __init__(self, engine: Engine, backbone: Backbone | BackboneInfo, workers: int) -> None:
+    def __init__(self, engine: Engine, backbone: Backbone | BackboneInfo, workers: int, upright: bool = False) -> None:
         self.engine = engine
+        self.upright = upright
         self.preprocessing = backbone.spec.preprocessing
         self.widths = backbone.embedding_width, backbone.score_width
         self.size = engine_batch_size(engine.name, self.preprocessing)
@@ -148,7 +151,7 @@ class ExtractionPipeline(Generic[Work]):
         images, faults = [], {}
         for row, path in enumerate(paths, start):
             try:
-                images.append(decode_image(path))
+                images.append(decode_image(path, self.upright))
             except CorruptImageError as error:
                 faults[row] = error.reason
         memory = self._acquire_buffer()

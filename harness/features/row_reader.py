@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.features.entry import FeatureEntry, feature_parts
 from harness.features.stored_array import StoredArray
+from harness.utils.names import name_bytes
 
 NOISE_WIDTH = 64
 """Columns of the features `noise`."""
@@ -33,7 +34,7 @@ def noise(sequence: str, frames: np.ndarray) -> np.ndarray:
     float32 ndarray of shape (B, 64)
         The features.
     """
-    name = np.uint64(int.from_bytes(hashlib.sha256(sequence.encode()).digest()[:8], "little"))
+    name = np.uint64(int.from_bytes(hashlib.sha256(name_bytes(sequence)).digest()[:8], "little"))
     with np.errstate(over="ignore"):
         rows = _splitmix64(np.asarray(frames).astype(np.uint64) ^ name)[:, None]
         bits = _splitmix64(rows + np.arange(1, NOISE_WIDTH + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))

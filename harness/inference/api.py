@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.leaderboard.finished_run import find_finished_run
-from harness.leaderboard.runs import BEST_PREFIX, records_of_dataset
+from harness.leaderboard.runs import BEST_PREFIX, format_dataset, records_of_dataset
 from harness.tracking import tracked_records
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 from harness.utils.public_api import as_tuple, framelight_errors, require_choice
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
+    from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary
     from harness.inference.predict import PredictSummary
     from harness.inference.submission.write import Submission
 
+logger = logging.getLogger(__name__)
 
 MISSING = ("filled", "empty")
 FORMATS = ("challenge", "frames")
@@ -26,7 +31,7 @@ SPLITS = ("test", "validation", "train")
 
 @framelight_errors
 def predict(  # noqa: PLR0913 - public, one keyword for each option
-    input: Path | str,
+    input: Path | str | Sequence[Path | str],
     runs: Sequence[str] | str,
     out: Path | str,
     *,
@@ -45,17 +50,20 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     seconds: float | None = None,
     engine: str = "",
     tracking_uri: str | None = None,
-) -> PredictSummary | LiveSummary:
-    """Detect the faces of a video and predict with trained runs, as `framelight predict` does.
+) -> PredictSummary | LiveSummary | BatchSummary:
+    """Detect the faces of videos and predict with trained runs, as `framelight predict` does.
 
     Parameters
     ----------
-    input : path or str
-        A video, an image, a folder of images, a folder of face crops, or `camera:0`.
+    input : path, str or sequence of them
+        A video, an image, a folder of images, a folder of face crops, or `camera:0`. Several inputs, or a folder of
+        videos, are predicted one after the other with models that are loaded once; one that fails does not end the
+        others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
-        A folder to make: `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`.
+        A folder to make: `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`. For several
+        inputs, it has such a folder for each, and `summary.csv`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
@@ -87,8 +95,9 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
 
     Returns
     -------
-    PredictSummary or LiveSummary
-        Result with `files` and, as a DataFrame, `table`.
+    PredictSummary, LiveSummary or BatchSummary
+        Result with `files` and, as a DataFrame, `table`. That of several inputs has a row for each, with its error if
+        it `failed`.
 
     Raises
     ------
@@ -105,16 +114,24 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     (2, True)
     """
     from harness.inference import predict as prediction
+    from harness.inference.batch import predict_batch
+    from harness.inference.inputs import CAMERA, expand_inputs, is_single
     from harness.inference.predict_options import PredictOptions
 
     require_choice("missing", missing, MISSING)
     names = as_tuple(runs)
     if not names:
         raise InputError("name at least one run to predict with")
+    texts = (
+        [str(expand_home(input))] if isinstance(input, (str, PathLike)) else [str(expand_home(text)) for text in input]
+    )
+    inputs, notes = expand_inputs(texts)
+    if not inputs:
+        raise InputError("name at least one input: a video, an image or a folder")
     options = PredictOptions(
-        str(input),
+        inputs[0],
         names,
-        Path(out),
+        expand_home(out),
         Store.default(store, tracking_uri),
         seed,
         render,
@@ -129,11 +146,14 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
         seconds,
         engine,
     )
-    if live or options.input.startswith("camera:"):
+    single = is_single(texts, inputs)
+    if live or options.input.startswith(CAMERA):
         from harness.inference.live import run_live
 
+        if not single:
+            raise InputError("--live plays one video in real time; give one, or leave out --live")
         return run_live(options)
-    return prediction.predict(options)
+    return prediction.predict(options) if single else predict_batch(options, inputs, notes)
 
 
 @framelight_errors
@@ -198,14 +218,19 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
 
     require_choice("split", split, SPLITS)
     require_choice("format", format, FORMATS)
-    store, data, out = Store.default(store, tracking_uri), Path(data), Path(out)
+    store, data, out = Store.default(store, tracking_uri), expand_home(data), expand_home(out)
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
         raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
     records = tracked_records(store)
-    if run.startswith(BEST_PREFIX):
-        records = records_of_dataset(records, dataset, store)
+    if run.startswith(BEST_PREFIX) and "@" not in run:
+        records = records_of_dataset(records, dataset, store) or records
     chosen = find_finished_run(records, run, seed, store)
-    places = FrameCountSources(*(None if path is None else Path(path) for path in (frames, videos)))
+    if not records_of_dataset([chosen.record], dataset, store):
+        logger.warning(
+            f"run {chosen.record.group_id} was trained and scored on {format_dataset(chosen.record)}, from which the "
+            f"images or annotations of {data} differ"
+        )
+    places = FrameCountSources(*(None if path is None else expand_home(path) for path in (frames, videos)))
     return writing.submit(chosen, dataset, split, format, places, out)

@@ -93,7 +93,15 @@ def assemble(
     order = np.lexsort((face, frame))
     outputs = tuple(
         Outputs(
-            run.name, run.task, before[order], after[order], params.kernel, params.radius, params.thresholds, run.label
+            run.name,
+            run.task,
+            before[order],
+            after[order],
+            params.kernel,
+            params.radius,
+            params.thresholds,
+            run.label,
+            run.synthetic,
         )
         for run, params, before, after in zip(runs, filters, raw, smoothed)
     )

@@ -16,9 +16,10 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write, write_json
 from harness.utils.json_text import read_json
 from harness.utils.locks import entry_lock
+from harness.utils.names import bounded_name
 from harness.utils.npz import read_arrays
 
-FORMAT = 2
+FORMAT = 3
 """Version of the chunk files; chunks of another version are computed again."""
 ABOUT = "about.json"
 
@@ -33,6 +34,8 @@ class Chunk:
         int32 frame numbers.
     seconds : ndarray of shape (F,)
         float64.
+    durations : ndarray of shape (F,)
+        float64, seconds until the next frame.
     sizes : ndarray of shape (F, 2)
         int32 widths and heights in pixels.
     at : ndarray of shape (N,)
@@ -53,6 +56,7 @@ class Chunk:
 
     frames: np.ndarray
     seconds: np.ndarray
+    durations: np.ndarray
     sizes: np.ndarray
     at: np.ndarray
     boxes: np.ndarray
@@ -70,7 +74,7 @@ class Chunk:
 
 def partial_folder(out: Path) -> Path:
     """Get the folder of unfinished work next to an output."""
-    return out.absolute().parent / f".{out.name}.partial"
+    return out.absolute().parent / bounded_name(out.name, ".", ".partial")
 
 
 def remove_partial_folder(out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 SIDE = 112
 """Side of a crop in pixels, as in the data sets."""
+LIVE_TURN = 8
+"""Turn of the detector for the first frame in real time: it searches the whole frame for upright faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
 
@@ -41,6 +44,8 @@ class FrameFaces:
         float16 descriptor that distinguishes people.
     crops : tuple of list of ndarray of shape (S, S, 3)
         uint8 RGB crops of the K faces, a list for each margin.
+    duration : float
+        Seconds until the next frame; NaN if that is not known.
     """
 
     number: int
@@ -52,6 +57,7 @@ class FrameFaces:
     ids: np.ndarray
     appearance: np.ndarray
     crops: tuple[list[np.ndarray], ...]
+    duration: float = math.nan
 
     def without_crops(self) -> FrameFaces:
         """Copy without the crops."""
@@ -70,9 +76,15 @@ class FaceStage(Protocol):
     def confirmed_tracks(self) -> dict[int, int]:
         """Get the number in the tables of each id that is confirmed as a face."""
 
+    def track_count(self) -> int:
+        """Get the number of ids, confirmed or not."""
+
 
 class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
+
+    A frame that is shown for almost a second or longer, or follows such a pause, is searched as thoroughly as a still
+    image: faces move far between two such frames, and the next may not show them.
 
     Parameters
     ----------
@@ -81,48 +93,81 @@ class DetectAndTrack:
         Crops are cut with each of them.
     rate : float or None
         Frames per second; None if each frame is a separate image.
+    live : bool
+        Whether frames arrive in real time. The first one, too, is then searched in one pose alone: to search it
+        thoroughly takes as long as ten frames, which would be dropped.
     """
 
-    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None) -> None:
+    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
         from harness.video.faces.tracker import FaceTracker
 
         self.detector, self.margins, self.rate = detector, tuple(margins), rate
         self.tracker, self._most = FaceTracker(rate), 0
+        self._last, self._seconds, self._first_turn = 0, math.nan, LIVE_TURN if live else 0
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame and cut their crops."""
         from harness.video.faces.boxes import crop
+        from harness.video.faces.tracker import FrameTime
 
         if self.rate is None:
             faces = self.detector(frame.pixels)
             appearance, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
             self._most = max(self._most, len(faces))
         else:
-            faces = self.detector(frame.pixels, self.tracker.expected_boxes(), self.tracker.turn)
+            near = (
+                () if self._is_still(frame) else (self.tracker.expected_boxes(), self._first_turn + self.tracker.turn)
+            )
+            faces = self.detector(frame.pixels, *near)
             appearance = _appearance(frame.pixels, faces)
-            ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None)
+            time = FrameTime(frame.seconds, frame.duration)
+            ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None, time=time)
+            self._last, self._seconds = frame.number, frame.seconds
         crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
         return FrameFaces(
-            frame.number, frame.seconds, frame.size, faces.boxes, faces.scores, hints, ids, appearance, crops
+            frame.number,
+            frame.seconds,
+            frame.size,
+            faces.boxes,
+            faces.scores,
+            hints,
+            ids,
+            appearance,
+            crops,
+            frame.duration,
         )
+
+    def _is_still(self, frame: Frame) -> bool:
+        """Return whether a frame, or the previous one unless frames were dropped, is shown as long as a still image."""
+        from harness.video.faces.tracker import STILL_SECONDS
+
+        pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan
+        return frame.duration >= STILL_SECONDS or pause >= STILL_SECONDS
 
     def replay(self, chunk: Chunk) -> None:
         """Restore the state of the tracker after the frames of a chunk."""
         from harness.video.faces.boxes import Faces
+        from harness.video.faces.tracker import FrameTime
 
         if self.rate is None:
             self._most = max(self._most, int(chunk.ids.max(initial=0)))
             return
-        for number, rows in zip(chunk.frames.tolist(), chunk.rows()):
+        times = map(FrameTime, chunk.seconds.tolist(), chunk.durations.tolist())
+        for number, time, rows in zip(chunk.frames.tolist(), times, chunk.rows()):
             faces = Faces(chunk.boxes[rows], chunk.scores[rows], chunk.hints[rows])
-            self.tracker.update(number, faces, chunk.appearance[rows] if len(faces) else None, chunk.ids[rows])
+            self.tracker.update(number, faces, chunk.appearance[rows] if len(faces) else None, chunk.ids[rows], time)
+            self._last, self._seconds = number, time.seconds
 
     def confirmed_tracks(self) -> dict[int, int]:
         """Get the number in the tables of each confirmed id; of separate images every id is confirmed."""
         if self.rate is None:
             return {number: number for number in range(1, self._most + 1)}
         return self.tracker.confirmed_tracks()
+
+    def track_count(self) -> int:
+        """Get the number of ids, confirmed or not."""
+        return self._most if self.rate is None else self.tracker.track_count
 
 
 class PrecroppedFaces:
@@ -150,6 +195,7 @@ class PrecroppedFaces:
             np.ones(1, np.int64),
             np.zeros((1, 0), np.float16),
             ([frame.pixels],) * self.margins,
+            frame.duration,
         )
 
     def replay(self, chunk: Chunk) -> None:
@@ -158,6 +204,10 @@ class PrecroppedFaces:
     def confirmed_tracks(self) -> dict[int, int]:
         """Get the only face."""
         return {1: 1}
+
+    def track_count(self) -> int:
+        """Get the number of ids: one."""
+        return 1
 
 
 def _appearance(pixels: np.ndarray, faces: Faces) -> np.ndarray:

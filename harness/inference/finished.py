@@ -61,6 +61,7 @@ def read_result(folder: Path, session: PredictSession) -> PredictionResult:
             params.radius,
             params.thresholds,
             reader.label,
+            reader.synthetic,
         )
         for reader, params in zip(session.readers, session.filters)
     )

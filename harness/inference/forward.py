@@ -40,6 +40,8 @@ class LoadedRun:
         Digest of the data set that it was trained on, "" if that is not in the store.
     margin : Margin or None
         Margin of the training crops, if it is stored with the run.
+    synthetic : tuple of str
+        Parts that learned from synthetic faces, see `harness.leaderboard.synthetic_training`.
     """
 
     name: str
@@ -50,6 +52,7 @@ class LoadedRun:
     causal: SmoothingParams | None = None
     images: str = ""
     margin: Margin | None = None
+    synthetic: tuple[str, ...] = ()
 
 
 class ForwardPass(Protocol):

@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.inference.face_stage import SIDE
+from harness.inference.inputs import CAMERA
 from harness.inference.live_buffer import RowArrays, append_rows, pack_rows
 from harness.inference.live_smoothing import LiveRow, LiveSmoother
 from harness.inference.predict_files import write_files
 from harness.inference.predict_options import PredictOptions, check_options
-from harness.inference.predict_session import PredictSession, open_session
+from harness.inference.predict_session import Models, PredictSession, open_session
 from harness.inference.result import Outputs, PredictionResult
+from harness.inference.result_notes import result_notes
 from harness.smoothing.kernels import mean_lag
+from harness.utils.console import has_cursor
 from harness.utils.errors import InputError
 from harness.utils.output_dir import replace_output_dir
-from harness.video.frames import DEFAULT_RATE
+from harness.video.frames import DEFAULT_RATE, Frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +40,10 @@ WRITE_SECONDS = 0.1
 """Seconds between two writes of rows."""
 STATUS_SECONDS = 0.5
 """Seconds between two status lines."""
+WARM_UP_FRAMES = 3
+"""Number of times that a frame is processed before the clock starts."""
+CAMERA_SIZE = (480, 640)
+"""Height and width of the blank frame for a camera."""
 STATUS_FRAMES = 250
 """Number of recent frames that the status line covers."""
 
@@ -103,13 +110,13 @@ def run_live(options: PredictOptions) -> LiveSummary:
         )
     with ExitStack() as context:
         source = context.enter_context(RealtimeSource(open_source(options.input, options.crops, options.seconds)))
-        session = open_session(options, source, live=True)
+        session = open_session(options, source, Models(options, source.frames, live=True))
         rate = source.rate or DEFAULT_RATE
         delays = tuple(_delay_lines(session, rate))
         for line in delays:
             logger.info(line)
+        _warm_up(_LiveSession(options, session, rate))
         live = _LiveSession(options, session, rate)
-        _warm_up(live)
         try:
             live.run(source)
         except KeyboardInterrupt:
@@ -118,6 +125,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
             live.clear_status()
         live.append(last=True)
     result = live.result()
+    source.notes += result_notes(session, live.face_stage, result)
     files = write_files(options, result, session, options.out)
     return LiveSummary(
         result,
@@ -133,13 +141,30 @@ def run_live(options: PredictOptions) -> LiveSummary:
 
 
 def _warm_up(live: _LiveSession) -> None:
-    """Call networks, detector and table once before the first frame: first calls can take seconds."""
-    blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-    for forward in live.session.forwards:
-        forward([blank])
-    if live.session.detector is not None:
-        live.session.detector(blank)
-    live.lines(np.zeros((0, 3)), live.unwritten_rows())
+    """Process a frame several times before the clock starts: first calls of networks and tables can take seconds.
+
+    It is the first frame of a video. A camera could not show it again, so that a blank frame stands for it.
+
+    Parameters
+    ----------
+    live : _LiveSession
+        A session that is not used afterwards.
+    """
+    pixels, session = _sample_pixels(live.options), live.session
+    for number in range(1, WARM_UP_FRAMES + 1):
+        live.process(Frame(number, number / live.rate, pixels, time.monotonic()))
+        for forward in session.forwards:
+            forward([np.zeros((SIDE, SIDE, 3), np.uint8)])
+        live.lines(live.frames(), live.unwritten_rows())
+
+
+def _sample_pixels(options: PredictOptions) -> np.ndarray:
+    from harness.video.source import open_source
+
+    if options.input.startswith(CAMERA):
+        return np.zeros((*CAMERA_SIZE, 3), np.uint8)
+    with open_source(options.input, options.crops) as source:
+        return next(iter(source)).pixels
 
 
 def _delay_lines(session: PredictSession, rate: float) -> Iterator[str]:
@@ -185,23 +210,28 @@ class _LiveSession:
     def run(self, source: RealtimeSource) -> None:
         """Process the frames of a source and write rows at intervals."""
         for frame in source:
-            seen = self.face_stage(frame)
-            crops = [
-                self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
-                for number, margin in enumerate(self.session.margin_indices)
-            ]
-            outputs = [values for forward in crops for values in forward]
-            rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.session.filters))
-            now = time.monotonic()
-            self.size = seen.size if not self.processed else self.size
-            self.processed.extend((seen.number, seen.seconds, now - frame.arrived))
-            self.fresh += rows
+            now = self.process(frame)
             if now - self.write_time >= WRITE_SECONDS:
                 self.write_time = now
                 self.append()
             if now - self.status_time >= STATUS_SECONDS:
                 self.status_time = now
                 self._print_status(source)
+
+    def process(self, frame: Frame) -> float:
+        """Compute the rows of a frame; return when they were there, by `time.monotonic()`."""
+        seen = self.face_stage(frame)
+        crops = [
+            self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
+            for number, margin in enumerate(self.session.margin_indices)
+        ]
+        outputs = [values for forward in crops for values in forward]
+        rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.session.filters))
+        now = time.monotonic()
+        self.size = seen.size if not self.processed else self.size
+        self.processed.extend((seen.number, seen.seconds, now - frame.arrived))
+        self.fresh += rows
+        return now
 
     def append(self, last: bool = False) -> None:
         """Write the rows that were added since the last call, complete lines only."""
@@ -240,7 +270,7 @@ class _LiveSession:
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 
     def _print_status(self, source: RealtimeSource) -> None:
-        if sys.stderr.isatty():
+        if has_cursor(sys.stderr):
             _, times, latencies = self.frames(max(0, len(self.processed) // 3 - STATUS_FRAMES)).T
             speed = (len(times) - 1) / max(times[-1] - times[0], 1e-9)
             median, p95 = np.percentile(latencies, (50, 95)) * 1000
@@ -252,7 +282,7 @@ class _LiveSession:
 
     def clear_status(self) -> None:
         """Erase the status line."""
-        if self.status_time and sys.stderr.isatty():
+        if self.status_time and has_cursor(sys.stderr):
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
 
@@ -276,6 +306,7 @@ class _LiveSession:
                 chosen.radius,
                 chosen.thresholds,
                 reader.label,
+                reader.synthetic,
             )
             for reader, chosen, raw, smoothed in zip(
                 self.session.readers, self.session.filters, rows.raw, rows.smoothed

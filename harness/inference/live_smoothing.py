@@ -11,10 +11,10 @@ import numpy as np
 from harness.inference.face_stage import FrameFaces
 from harness.smoothing.kernels import SmoothingParams
 from harness.smoothing.streaming import StreamingFilter
-from harness.video.faces.tracker import PATIENCE_SECONDS
+from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
-RESET_SECONDS = 2 * PATIENCE_SECONDS
-"""Seconds without a frame of a face after which its filters are reset."""
+RESET = 2
+"""Multiple of the tracker's patience after which the filters of a face that was not found are reset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class LiveSmoother:
     """
 
     def __init__(self, filters: Sequence[SmoothingParams], rate: float) -> None:
-        self.filters, self.patience, self.longest = filters, PATIENCE_SECONDS * rate, RESET_SECONDS * rate
+        self.filters, self.patience = filters, max(PATIENCE_SECONDS * rate, PATIENCE_FRAMES)
         self.faces: dict[int, _Face] = {}
 
     def __call__(self, seen: FrameFaces, outputs: Sequence[np.ndarray]) -> list[LiveRow]:
@@ -92,7 +92,7 @@ class LiveSmoother:
     def _found(self, seen: FrameFaces, index: int, outputs: Sequence[np.ndarray]) -> LiveRow:
         number, box = int(seen.ids[index]), seen.boxes[index]
         face = self.faces.get(number)
-        if face is None or seen.number - face.fed > self.longest:
+        if face is None or seen.number - face.fed > RESET * self.patience:
             face = self.faces[number] = _Face(
                 tuple(StreamingFilter(params.kernel, params.radius) for params in self.filters),
                 seen.number - 1,

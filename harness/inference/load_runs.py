@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.engines.engine import require_engine_name
+from backbones.processors import available_processors
 from harness.features.crop_margins import estimate_dataset_margin
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
 from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.synthetic_training import PARTS, synthetic_parts
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 
@@ -59,7 +61,11 @@ class LoadOptions:
     crops: int | None = None
     batch: int = 0
     same: bool = False
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=available_processors)
+
+    def __post_init__(self) -> None:
+        if self.engine:  # exported files do not open one
+            require_engine_name(self.engine)
 
 
 def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
@@ -128,6 +134,7 @@ def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
         identity,
         causal(store, record.job_id),
         entry.data_digest,
+        synthetic=synthetic_parts(record, entry.data_digest, store),
     )
     return StoredRun(reader, load_model(finished.folder, entry, configuration))
 
@@ -185,6 +192,7 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
         f"{kind} {file.parts}",
         card.causal,
         margin=card.margin,
+        synthetic=tuple(part for part in PARTS if part in card.run.get("synthetic", ())),
     )
     return ExportedModelPass(model, reader, options.batch or EXPORTED_CROPS)
 

@@ -154,6 +154,7 @@ class _ChunkBuilder:
         return Chunk(
             np.array([faces.number for faces in frames], np.int32),
             np.array([faces.seconds for faces in frames], np.float64),
+            np.array([faces.duration for faces in frames], np.float64),
             np.array([faces.size for faces in frames], np.int32).reshape(-1, 2),
             at.astype(np.int32),
             np.concatenate([faces.boxes for faces in frames]).reshape(-1, 4).astype(np.float32),

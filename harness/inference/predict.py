@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.data.image_files import list_image_names
 from harness.inference.assembly import InputInfo, assemble
 from harness.inference.chunks import ChunkStore, output_lock, remove_partial_folder
 from harness.inference.face_stage import FaceStage
 from harness.inference.pipeline import FRAMES, PredictPipeline
 from harness.inference.predict_files import write_files
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
-from harness.inference.predict_session import PredictSession, open_session
+from harness.inference.predict_session import Models, PredictSession, open_session
 from harness.inference.result import PredictionResult
+from harness.inference.result_notes import result_notes
 from harness.utils.finished_output import read_finished_note, request_hash
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
+from harness.video.folder_contents import list_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,12 +70,14 @@ class PredictSummary:
         return table(self.result)
 
 
-def predict(options: PredictOptions) -> PredictSummary:
+def predict(options: PredictOptions, models: Models | None = None) -> PredictSummary:
     """Predict an input and write the output folder atomically; an interrupted run is resumed.
 
     Parameters
     ----------
     options : PredictOptions
+    models : Models, optional
+        Models that are shared with other inputs. Default: they are opened for this input.
 
     Returns
     -------
@@ -92,7 +95,7 @@ def predict(options: PredictOptions) -> PredictSummary:
     check_options(options)
     with ExitStack() as context:
         source = context.enter_context(open_source(options.input, options.crops, options.seconds))
-        session = open_session(options, source)
+        session = open_session(options, source, models or Models(options, source.frames))
         context.enter_context(output_lock(options.out))
         check_options(options)  # while waiting for the lock another process may have written the folder
         dependencies = _dependencies(options, session)
@@ -110,6 +113,7 @@ def predict(options: PredictOptions) -> PredictSummary:
         result = assemble(
             info, chunks.chunks(), face_stage.confirmed_tracks(), session.readers, session.filters, options.missing
         )
+        source.notes += result_notes(session, face_stage, result)
         with replace_output_dir(options.out) as temp_dir:
             files = write_files(options, result, session, temp_dir, request)
         remove_partial_folder(options.out)
@@ -137,12 +141,11 @@ def _request(options: PredictOptions, session: PredictSession, dependencies: dic
 def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str, Any]:
     """Collect JSON values of everything that the chunks depend on."""
     path = Path(options.input)
-    files = [path / name for name in list_image_names(path)] if path.is_dir() else [path]
-    stats = [(file.name, stat.st_size, stat.st_mtime_ns) for file, stat in ((file, file.stat()) for file in files)]
+    files = [path / name for name in list_folder(path).images] if path.is_dir() else [path]
     return {
         "frames": FRAMES,
         "input": str(path.resolve()),
-        "files": content_hash(stats),
+        "files": content_hash([_file_version(file) for file in files]),
         "kind": session.source.kind,
         "seconds": options.seconds,
         "detector": None if session.detector is None else session.detector.identity,
@@ -150,6 +153,15 @@ def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str,
         "runs": [reader.identity for reader in session.readers],
         "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in session.forwards],
     }
+
+
+def _file_version(path: Path) -> tuple[str, int, int]:
+    """Get name, size and time of change of a file; a broken link, or a file that may not be read, has neither."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return path.name, -1, 0
+    return path.name, stat.st_size, stat.st_mtime_ns
 
 
 def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:

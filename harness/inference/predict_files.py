@@ -54,7 +54,8 @@ def write_files(
     if options.render:
         from harness.inference.overlay.video import annotate
 
-        annotate(partial(open_source, options.input, options.crops, options.seconds), result, session.is_video, folder)
+        reopen = partial(open_source, options.input, options.crops, options.seconds)
+        session.source.notes += annotate(reopen, result, session.is_video, folder)
     if session.source.kind == "images":
         _write_names(cast("ImageSource", session.source).files, folder / NAMES)
     note = predict_note(options, result, session)
@@ -93,6 +94,7 @@ def predict_note(options: PredictOptions, result: PredictionResult, session: Pre
                 "radius": params.radius,
                 "gaps": params.gaps,
                 "thresholds": None if params.thresholds is None else list(params.thresholds),
+                "synthetic": list(reader.synthetic),
                 "margin": None if not session.margins else vars(session.margins[session.margin_indices[number]]),
             }
             for number, forward in enumerate(session.forwards)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +37,17 @@ class PredictOptions:
     engine: str = ""
 
 
-def check_options(options: PredictOptions, live: bool = False) -> None:
-    """Raise InputError for invalid options, before anything is opened."""
-    read = (Path(options.input), options.store.root, *map(Path, options.runs))
+def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[str] = ()) -> None:
+    """Raise InputError for invalid options, before anything is opened.
+
+    Parameters
+    ----------
+    options : PredictOptions
+    live : bool
+    inputs : sequence of str
+        The inputs, if there are several.
+    """
+    read = (*map(Path, inputs or (options.input,)), options.store.root, *map(Path, options.runs))
     check_output_dir(options.out, options.force, *read, note="" if live else NOTE)
     check_smoothing(options.kernel, options.radius, live)
     if options.margin is not None and not 0.5 <= options.margin <= 4:

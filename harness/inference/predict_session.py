@@ -1,9 +1,10 @@
-"""Everything that a prediction opens for one source: runs, detector, margins and smoothing."""
+"""Everything that a prediction opens: runs, detector and margins for all inputs, and smoothing for one source."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
@@ -16,6 +17,7 @@ from harness.video.frames import DEFAULT_RATE
 if TYPE_CHECKING:
     from harness.smoothing.kernels import SmoothingParams
     from harness.video.faces.boxes import Margin
+    from harness.video.faces.detector import Detector
     from harness.video.frames import Source
 
 
@@ -58,32 +60,73 @@ class PredictSession:
         """Make a new face stage for the source."""
         if self.source.kind == "crops":
             return PrecroppedFaces(1)
-        return DetectAndTrack(
-            self.detector, self.margins, (self.source.rate or DEFAULT_RATE) if self.is_video else None
-        )
+        rate = (self.source.rate or DEFAULT_RATE) if self.is_video else None
+        return DetectAndTrack(self.detector, self.margins, rate, self.source.live)
 
 
-def open_session(options: PredictOptions, source: Source, live: bool = False) -> PredictSession:
+class Models:
+    """Runs, detector and crop margins, opened at their first use and shared by all inputs of a command.
+
+    Parameters
+    ----------
+    options : PredictOptions
+    frames : int, optional
+        Number of frames of the input, by which the engine is selected. Default: unknown, as for several inputs, so that
+        the engine of one does not depend on the others.
+    live : bool
+    """
+
+    def __init__(self, options: PredictOptions, frames: int | None = None, live: bool = False) -> None:
+        self.options, self.frames, self.live = options, frames, live
+        self._forwards: dict[bool, list[ForwardPass]] = {}
+
+    @cached_property
+    def detector(self) -> Detector:
+        """The face detector."""
+        from harness.video.faces.detector import open_detector
+
+        return open_detector(self.options.detector, self.options.smallest)
+
+    def forwards(self, crops: bool) -> list[ForwardPass]:
+        """Open the forward passes for an input of face crops, or for one in which faces are detected."""
+        same = crops or self.options.margin is not None
+        if same not in self._forwards:
+            options = self.options
+            one = {"batch": 1, "workers": 1} if self.live else {}
+            self._forwards[same] = open_runs(
+                options.runs, LoadOptions(options.store, options.seed, options.engine, self.frames, same=same, **one)
+            )
+        return self._forwards[same]
+
+    def readers(self, crops: bool) -> list[LoadedRun]:
+        """Get the runs of all forward passes."""
+        return [reader for forward in self.forwards(crops) for reader in forward.readers]
+
+    def require(self, crops: bool) -> None:
+        """Raise the errors of runs, detector and smoothing that are the same for all inputs."""
+        for reader in self.readers(crops):
+            smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
+        if not crops:
+            _ = self.detector
+
+    @cached_property
+    def margins(self) -> list[Margin]:
+        """The crop margin of each forward pass of an input in which faces are detected."""
+        readers = [forward.readers[0] for forward in self.forwards(crops=False)]
+        return crop_margins(readers, self.detector, self.options.store, self.options.margin)
+
+
+def open_session(options: PredictOptions, source: Source, models: Models) -> PredictSession:
     """Open detector, runs, margins and smoothing for a source."""
-    from harness.video.faces.detector import open_detector
-
-    detector = None if source.kind == "crops" else open_detector(options.detector, options.smallest)
-    forwards = open_runs(
-        options.runs,
-        LoadOptions(
-            options.store,
-            options.seed,
-            options.engine,
-            source.frames,
-            same=detector is None or options.margin is not None,
-            **({"batch": 1, "workers": 1} if live else {}),
-        ),
-    )
-    readers = [reader for forward in forwards for reader in forward.readers]
+    crops = source.kind == "crops"
+    detector = None if crops else models.detector
+    forwards = models.forwards(crops)
     is_video = source.kind not in ("image", "images")
-    filters = [smoothing_of(reader, live, options.kernel, options.radius, is_video) for reader in readers]
+    filters = [
+        smoothing_of(reader, models.live, options.kernel, options.radius, is_video) for reader in models.readers(crops)
+    ]
     if detector is None:
         return PredictSession(source, forwards, filters, margin_indices=(0,) * len(forwards))
-    by_pass = crop_margins([forward.readers[0] for forward in forwards], detector, options.store, options.margin)
+    by_pass = models.margins
     margins = tuple(dict.fromkeys(by_pass))
     return PredictSession(source, forwards, filters, margins, tuple(map(margins.index, by_pass)), detector)

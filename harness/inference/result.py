@@ -30,6 +30,8 @@ class Outputs:
         Thresholds of the action units; None for 0.5.
     label : str
         Backbone, features and head.
+    synthetic : tuple of str
+        Parts that learned from synthetic faces.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Outputs:
     radius: int
     thresholds: tuple[float, ...] | None
     label: str = ""
+    synthetic: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -96,10 +96,10 @@ def write_tables(result: PredictionResult, folder: Path) -> tuple[Path, Path]:
     with atomic_write(paths[0]) as tmp_path:
         tmp_path.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
-    with atomic_write(paths[1]) as tmp_path:
+    with atomic_write(paths[1]) as tmp_path, tmp_path.open("wb") as file:  # pyarrow would encode the name in UTF-8
         parquet.write_table(
             arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(result))}),
-            tmp_path,
+            file,
         )
     return paths
 
@@ -120,6 +120,7 @@ def metadata(result: PredictionResult) -> dict:
                 "kernel": run.kernel,
                 "radius": run.radius,
                 "thresholds": None if run.thresholds is None else list(run.thresholds),
+                "synthetic": list(run.synthetic),
             }
             for run in result.outputs
         ],

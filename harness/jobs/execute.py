@@ -34,6 +34,7 @@ from harness.metrics.tasks import get_task
 from harness.tracking.environment import environment
 from harness.tracking.records import Record
 from harness.utils.files import atomic_write_dir
+from harness.utils.plotting import optional_figures
 
 NO_TRAINING_SUMMARY = {"epoch": 0, "parameters": 0, "pruned": False}
 
@@ -168,9 +169,10 @@ class _JobSteps:
         JobFolder(folder).write_statistics(replay.units, statistics)
         is_first = job.seed == job.expected_seeds[0] and job.training in (None, *job.expected_trainings[:1])
         if job.pictures and job.configuration.kind == "run" and is_first:
-            from harness.jobs.figures import plot_run
+            with optional_figures(f"job {record.job_id}"):
+                from harness.jobs.figures import plot_run
 
-            plot_run(folder, record, replay, choice, statistics)
+                plot_run(folder, record, replay, choice, statistics)
         return record
 
     def _selection_labels(self) -> Labels:

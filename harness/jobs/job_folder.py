@@ -24,6 +24,9 @@ HEAD_NAME = "head"
 NETWORK_SUFFIXES = (".json", ".safetensors")
 """Suffixes of the files of a network, as `TrainedHead.save` writes them."""
 
+METRIC_NAMES = {"loss": "loss", "value": "selection"}
+"""Entries of an epoch of a training, and the names of their curves in MLflow."""
+
 
 @dataclass(frozen=True)
 class JobFolder:
@@ -112,6 +115,21 @@ class JobFolder:
     def read_training(self) -> dict[str, Any]:
         """Read the summary of the training; raise OSError or ValueError if this is not possible."""
         return _read_object(self.training)
+
+    def epoch_metrics(self) -> list[tuple[str, float, int]]:
+        """Return the loss and the selection score of each epoch as (name, value, epoch); empty without a training."""
+        try:
+            summary = self.read_training()
+            histories = {"": summary.get("history", []), **summary.get("histories", {})}
+            return [
+                (f"epoch/{prefix}{METRIC_NAMES[key]}", float(epoch[key]), int(epoch["epoch"]))
+                for output, history in histories.items()
+                for prefix in [f"{output}/" if output else ""]
+                for epoch in history
+                for key in METRIC_NAMES.keys() & epoch.keys()
+            ]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            return []
 
     def write_training(self, selection: Predictions, reported: Predictions, summary: dict[str, Any]) -> None:
         """Write the predictions and the summary of a training."""

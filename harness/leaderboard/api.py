@@ -12,6 +12,7 @@ from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
+from harness.utils.paths import expand_home
 from harness.utils.public_api import framelight_errors
 from harness.utils.store import Store
 
@@ -50,7 +51,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     settings : str or sequence of str
         Changes of the recipe as `KEY=VALUE`, such as `"seeds=0,1,2"`.
     jobs : int, optional
-        Jobs at a time. Default: the number of cores.
+        Jobs at a time. Default: the number of available cores.
     force : bool
         Run finished jobs again.
     tracking_uri : str, optional
@@ -81,6 +82,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     from harness.runner.start import start_recipe
 
     store = Store.default(store, tracking_uri)
+    data = None if data is None else expand_home(data)
     return RecipeResult(start_recipe(recipe, data, store, settings, jobs, force), store)
 
 
@@ -182,7 +184,7 @@ def find_run(
     records = tracked_records(store)
     verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
     record = select_seed(find_records(records, run, verifier.verify), seed)
-    folders = DatasetFolders(store, records, None if data is None else Path(data))
+    folders = DatasetFolders(store, records, None if data is None else expand_home(data))
     opened = TrackedRun(record, parse_configuration(record), store, folders)
     if not opened.folder.is_dir():
         raise InputError(

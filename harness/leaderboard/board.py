@@ -28,6 +28,7 @@ from harness.utils.escaping import escape_csv, escape_markdown, escape_text, map
 
 Row = TypeVar("Row", bound=BoardRow)
 FORMATS = ("table", "csv", "json", "md")
+TEXT_WIDTH = 100
 MARKDOWN_WIDTH = 10_000
 """Characters of a line in Markdown, which is not wrapped."""
 
@@ -69,8 +70,8 @@ class Board:
     more: str = ""
     closed: bool = True
 
-    def fit(self, width: int) -> Cells:
-        """Choose columns and cells that fit within `width` characters."""
+    def fit(self, width: int | None) -> Cells:
+        """Choose columns and cells that fit within `width` characters; all of them without a limit."""
         return fit_to_width(self.rows, self.columns, self.dropped, self.dropped_last, width)
 
     def to_text(self, cells: Cells, width: int, bold: bool) -> str:
@@ -128,15 +129,15 @@ class Boards:
     legend: Callable[[set[str], int], list[str]] = lambda names, width: []
     empty: str = ""
 
-    def render(self, form: str = "table", width: int = 100, bold: bool = False) -> str:
+    def render(self, form: str = "table", width: int | None = TEXT_WIDTH, bold: bool = False) -> str:
         """Format the boards; equal rows give equal bytes.
 
         Parameters
         ----------
         form : {"table", "csv", "json", "md"}
             The format.
-        width : int, default=100
-            Characters of a line, for `table` only.
+        width : int or None, default=100
+            Characters of a line, for `table` only; None for tables without a limit and sentences of 100 characters.
         bold : bool, default=False
             Print the best row in bold, for a terminal.
 
@@ -163,8 +164,9 @@ class Boards:
         else:
             tables = [board.fit(width) for board in boards]
             names = {column.name for cells in tables for column in cells}
-            parts = [board.to_text(cells, width, bold) for board, cells in zip(boards, tables)]
-            legend = "\n".join(self.legend(names, width))
+            text_width = TEXT_WIDTH if width is None else width
+            parts = [board.to_text(cells, text_width, bold) for board, cells in zip(boards, tables)]
+            legend = "\n".join(self.legend(names, text_width))
         return "\n\n".join([*parts, *([legend] if legend else [])] or [self.empty]) + "\n"
 
 

@@ -20,7 +20,7 @@ from harness.metrics.tasks import TASKS
 from harness.tracking import remote_job_files, tracked_records
 from harness.tracking.reader import warn_unreadable
 from harness.tracking.records import Record
-from harness.utils.console import terminal_size
+from harness.utils.console import FILE_WIDTH, table_width, terminal_size
 from harness.utils.errors import FramelightError
 from harness.utils.names import is_id, recipe_argument
 from harness.utils.store import Store
@@ -103,7 +103,7 @@ def format_leaderboard(
     format : {"table", "csv", "json", "md"}
         The format.
     plain : bool, default=False
-        Format for a file: 100 characters wide, without bold.
+        Format for a file: tables as wide as they are, without bold.
     with_costs : bool, default=False
         Append the cost of published networks, for `table` and `md`.
 
@@ -112,10 +112,10 @@ def format_leaderboard(
     str
         The text.
     """
-    width, is_terminal = terminal_size(plain)
+    width, (_, is_terminal) = table_width(plain), terminal_size(plain)
     text = render(rows, format, width, is_terminal).rstrip("\n")
     if with_costs and format in ("table", "md"):
-        text += f"\n\n{format_published_costs(format == 'md', width)}"
+        text += f"\n\n{format_published_costs(format == 'md', width or FILE_WIDTH)}"
     return text
 
 
@@ -126,7 +126,7 @@ def format_optimism(store: Store, task: str | None = None, format: str = "table"
     rows = optimism_rows(records, task, significance)
     if not rows and format in ("table", "md"):
         return _suggest_other_protocol(store, [record for record in records if task in (None, record.task)])
-    return render_optimism(rows, format, terminal_size(plain)[0]).rstrip("\n")
+    return render_optimism(rows, format, table_width(plain)).rstrip("\n")
 
 
 def format_causal(
@@ -164,7 +164,7 @@ def format_causal(
     if not rows and format in ("table", "md"):
         of_task = "" if task is None else f" of task {task}"
         return f"nothing to replay: no run in {store}{of_task} has stored predictions on videos that are available"
-    return render_causal(rows, format, terminal_size(plain)[0]).rstrip("\n")
+    return render_causal(rows, format, table_width(plain)).rstrip("\n")
 
 
 def format_cost(
@@ -173,7 +173,7 @@ def format_cost(
     """Format accuracy and cost of exported files, and draw them to `plot`."""
     from harness.leaderboard import cost
 
-    return cost.format_cost_boards(store, plot, task, format, terminal_size(plain)[0])
+    return cost.format_cost_boards(store, plot, task, format, table_width(plain))
 
 
 def _open_significance_cache(store: Store, paths: Mapping[str, Path] | None = None) -> SignificanceCache:

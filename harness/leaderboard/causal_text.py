@@ -73,7 +73,7 @@ DROPPED, DROPPED_LAST = (
 )
 
 
-def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int = 100) -> str:
+def render_causal(rows: Sequence[CausalRow], form: str = "table", width: int | None = 100) -> str:
     """Format the rows of `causal_rows`; see `Boards.render`."""
     rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows), legend=partial(_legend, rows)).render(

@@ -9,7 +9,7 @@ from typing import Protocol
 from harness.leaderboard.differing_settings import shortest_distinguishing
 from harness.leaderboard.row_keys import display_key, row_key
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
-from harness.leaderboard.table_layout import FULL_WORDING, Column, Wording
+from harness.leaderboard.table_layout import FULL_WORDING, RUN_ID, Column, Wording
 from harness.utils.text import format_count, format_percent
 
 RANDOM_SUFFIX = " (random)"
@@ -88,7 +88,7 @@ def leaderboard_columns(
         Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
         *([note] if note_numbers else []),
         Column(
-            "source" if all(row.source for row in rows) else "run id",
+            "source" if all(row.source for row in rows) else RUN_ID,
             lambda row: row.source or row.run_id[:run_length],
             shrinks=True,
         ),

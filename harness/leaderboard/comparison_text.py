@@ -118,7 +118,10 @@ def _format_table(comparison: ComparedRuns, width: int) -> str:
                 marks,
             ]
         )
-    legend = [f"p-value: paired permutation test over {comparison.first.unit}s"]
+    legend = [
+        f"p-value: paired permutation test over {comparison.first.unit}s, of these two runs alone; "
+        "a board corrects it for the number of rows"
+    ]
     if _has_mark(lines, "*"):
         legend.append(f"* significant after Holm correction over the parts shown (alpha {SIGNIFICANCE_LEVEL:g})")
     if _has_mark(lines, "u"):

@@ -176,7 +176,7 @@ def _mark_pareto_front(rows: list[CostRow]) -> None:
             row.pareto = on_front
 
 
-def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str, width: int) -> str:
+def format_cost_boards(store: Store, plot: Path | None, task: str | None, format: str, width: int | None) -> str:
     """Format the boards with the cost of exported files, and draw them.
 
     Parameters

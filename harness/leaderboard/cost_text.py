@@ -117,7 +117,7 @@ PARAMETERS_NOTE = "Parameters: backbone and head. MACs of a run without an expor
 MORE_NOTE = "All columns, with 95th percentiles, memory and MACs: --format md, csv or json."
 
 
-def render_cost(rows: Sequence[CostRow], form: str = "table", width: int = 100) -> str:
+def render_cost(rows: Sequence[CostRow], form: str = "table", width: int | None = 100) -> str:
     """Format the rows of `harness.leaderboard.cost.cost_rows`; see `Boards.render`."""
     rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)

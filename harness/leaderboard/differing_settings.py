@@ -25,7 +25,17 @@ SETTING_NAMES = {
 }
 """Settings of a head in display order, with their names on a board."""
 PROTOCOL_SETTING_NAMES = {"protocol.fraction": "fraction", "protocol.folds": "folds", "protocol.refit": "refit"}
+PROTOCOL_DEFAULTS = {
+    "protocol.fraction": 0.25,
+    "protocol.folds": 0,
+    "protocol.refit": True,
+    "protocol.seed": "per-seed",
+}
+"""Values that are not shown beside rows with other ones."""
+EARLIER_PROTOCOL = {"protocol.refit": False, "protocol.seed": 0}
+"""What records mean that do not say it."""
 Settings = dict[str, Any]
+_NO_DEFAULT = object()
 Key = tuple[object, ...]
 """A display key."""
 
@@ -141,7 +151,8 @@ def _smoothing_settings(record: Record) -> Settings:
 
 def _other_settings(record: Record) -> Settings:
     named_elsewhere = ("head", "entry", "smoothing", "source", "note")
-    return _flatten({name: value for name, value in record.config.items() if name not in named_elsewhere})
+    settings = _flatten({name: value for name, value in record.config.items() if name not in named_elsewhere})
+    return (EARLIER_PROTOCOL if "protocol.name" in settings else {}) | settings
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
@@ -162,12 +173,13 @@ def _differing_names(group: list[Settings]) -> list[str]:
 
 
 def _format_values(group: list[Settings]) -> list[list[str]]:
-    """Format each setting that differs as `name=value`."""
+    """Format each setting that differs as `name=value`, but for defaults of the protocol."""
     distinctions: list[list[str]] = [[] for _ in group]
     for name in _differing_names(group):
         texts = _distinct_texts([settings.get(name) for settings in group])
         for words, settings, text in zip(distinctions, group, texts):
-            words += [_setting_label(name) + text] if name in settings else []
+            is_shown = name in settings and settings[name] != PROTOCOL_DEFAULTS.get(name, _NO_DEFAULT)
+            words += [_setting_label(name) + text] if is_shown else []
     return distinctions
 
 

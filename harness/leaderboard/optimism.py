@@ -192,7 +192,7 @@ BOTH_FILTERS = "smoothing (held-out | published)"
 DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run id", "features", "95% CI of gap")
 
 
-def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int = 100) -> str:
+def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int | None = 100) -> str:
     """Format the rows of `optimism_rows`; see `Boards.render`."""
     rows = escape_rows(rows, form)
     return Boards(rows=rows, fields=FIELDS, board=partial(_board, rows=rows)).render(form, width)

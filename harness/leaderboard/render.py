@@ -50,7 +50,7 @@ FIELDS = (
 )
 
 
-def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100, bold: bool = False) -> str:
+def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int | None = 100, bold: bool = False) -> str:
     """Format the leaderboard.
 
     Parameters
@@ -59,8 +59,8 @@ def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int = 100
         The result of `harness.leaderboard.rows.leaderboard_rows`.
     form : {"table", "csv", "json", "md"}
         The format.
-    width : int, default=100
-        Characters of a line, for `table` only.
+    width : int or None, default=100
+        Characters of a line, for `table` only; None for tables without a limit.
     bold : bool, default=False
         Print the best row in bold, for a terminal.
 

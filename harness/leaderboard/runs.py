@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 BEST_PREFIX = "best:"
 
+MIN_DIGEST_LENGTH = 6
+"""Characters of the digest of a data set that are shown, and at least needed to select one."""
 MAX_CANDIDATES_SHOWN = 8
 """Candidate runs listed in an error."""
 
@@ -33,11 +35,13 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     Parameters
     ----------
     records : iterable of Record
-        Records in any order.
+        Records in the order in which the jobs ended.
     text : str
         A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
         backbone), either with a unique prefix of the run id, or `best:TASK`: the best run
-        on the board of the task, held-out before published, never a baseline or a result that uses labels.
+        on the board of the task, held-out before published, never a baseline or a result that uses labels. If
+        several data sets have such a board, it is that of the newest run, which is logged; `best:TASK@DATASET`
+        selects one by its name or the first characters of its digest.
     verify : callable, optional
         Verifies the jobs of a run; `best:TASK` is never a run with a problem, which is logged.
 
@@ -50,14 +54,18 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     Raises
     ------
     InputError
-        If the run is unknown or its prefix ambiguous, it has no finished seed, the task has no run, or several data
-        sets have a leaderboard of the task of `best:TASK`.
+        If the run or the data set is unknown, the prefix of a run ambiguous, the run has no finished seed, or the task
+        has no run.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
         raise InputError(f"no run '{text}': no runs are tracked in this store; start with: framelight run quickstart")
     if text.startswith(BEST_PREFIX):
-        return _finished_seeds(records, _best_run_id(records, text.removeprefix(BEST_PREFIX), verify))
+        task, _, dataset = text.removeprefix(BEST_PREFIX).partition("@")
+        get_task(task)
+        if "@" in text:
+            records = _records_on(records, dataset, task)
+        return _finished_seeds(records, _best_run_id(records, task, verify))
     job_id = _JOB_ID.fullmatch(text)
     run = _complete_run_id(records, job_id["run"] if job_id else text)
     if job_id and job_id["training"]:
@@ -77,7 +85,7 @@ def find_pair(
     Parameters
     ----------
     records : iterable of Record
-        Records in any order.
+        Records in the order in which the jobs ended.
     first, second : str
         See `find_records`. If only one is `best:TASK`, the best run is searched on the data and split of the other.
     verify : callable, optional
@@ -94,7 +102,7 @@ def find_pair(
         See `find_records`.
     """
     records = list(records)
-    if first.startswith(BEST_PREFIX) == second.startswith(BEST_PREFIX):
+    if first.startswith(BEST_PREFIX) == second.startswith(BEST_PREFIX) or "@" in first + second:
         return find_records(records, first, verify), find_records(records, second, verify)
     run = find_records(records, second if first.startswith(BEST_PREFIX) else first)
     candidates = [
@@ -142,33 +150,45 @@ def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None
     return list({record.repetition: record for record in finished}.values())
 
 
-def _best_run_id(records: Sequence[Record], name: str, verify: VerifyJobs | None) -> str:
+def _records_on(records: Sequence[Record], dataset: str, task: str) -> list[Record]:
+    """Select the records on a data set, given by its name or the first characters of its digest."""
+    of_task = [record for record in records if record.task == task]
+    selected = [record for record in of_task if record.dataset == dataset] or [
+        record for record in of_task if len(dataset) >= MIN_DIGEST_LENGTH and record.data_digest.startswith(dataset)
+    ]
+    if not selected and of_task:
+        raise unknown_name_error("data set", dataset, sorted({record.dataset for record in of_task}))
+    return selected
+
+
+def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None) -> str:
     """Return the run id with the highest mean score, without a problem; of equal scores, the smallest."""
-    get_task(name)
     runs: list[tuple[float, list[Record]]] = []
-    datasets: dict[tuple[str, str, str], str] = {}
-    for group in group_by_configuration(records, name):
+    for group in group_by_configuration(records, task):
         finished = finished_records(group)
-        first, score = (finished or group)[0], mean_score(finished)
-        key = (*_board_key(first), first.protocol)
-        datasets[key] = min(datasets.get(key, first.dataset), first.dataset)
-        if first.kind == "run" and score is not None and not any("uses_labels" in record.flags for record in group):
+        score = mean_score(finished)
+        if finished and score is not None and _may_be_best(group):
             runs.append((score, finished))
     if not runs:
-        raise InputError(f"no run of task {name} is finished; list the runs with: framelight leaderboard")
+        raise InputError(f"no run of task {task} is finished; list the runs with: framelight leaderboard")
     ordered_runs = [run for _, run in sorted(runs, key=lambda scored: (-scored[0], scored[1][0].group_id))]
     best = _best_of_each_board([run for run in ordered_runs if run[0].protocol == "held-out"], verify)
     best = best or _best_of_each_board([run for run in ordered_runs if run[0].protocol != "held-out"], verify)
     if not best:
-        raise InputError(f"every run of task {name} was altered; list them with: framelight leaderboard --task {name}")
+        raise InputError(f"every run of task {task} was altered; list them with: framelight leaderboard --task {task}")
+    finished_runs = {record.group_id for _, run in runs for record in run}
+    newest = next(_board_key(r) for r in reversed(records) if r.group_id in finished_runs and _board_key(r) in best)
     if len(best) > 1:
-        ordered = sorted(best.values(), key=lambda run: (datasets[(*_board_key(run), run.protocol)], *_board_key(run)))
-        raise InputError(
-            f"{BEST_PREFIX}{name} is ambiguous: {len(best)} datasets have a leaderboard of this task; choose a run. "
-            "The best of each:\n"
-            + _format_candidates([next(r for r in records if r.group_id == run.group_id) for run in ordered])
+        others = [best[key] for key in sorted(best, key=lambda key: (best[key].dataset, *key)) if key != newest]
+        logger.info(
+            f"note: {BEST_PREFIX}{task} is that of the newest data set, {format_dataset(best[newest])}; the best of "
+            f"others (or give {BEST_PREFIX}{task}@DATASET):\n{_format_candidates(others)}"
         )
-    return next(iter(best.values())).group_id
+    return best[newest].group_id
+
+
+def _may_be_best(group: Sequence[Record]) -> bool:
+    return group[0].kind == "run" and not any("uses_labels" in record.flags for record in group)
 
 
 def _best_of_each_board(
@@ -192,9 +212,14 @@ def _board_key(record: Record) -> tuple[str, str]:
     return record.data_digest or record.dataset, record.split
 
 
+def format_dataset(record: Record) -> str:
+    """Format the data set of a record as its name with the first characters of its digest."""
+    return f"{record.dataset} [{record.data_digest[:MIN_DIGEST_LENGTH]}]" if record.data_digest else record.dataset
+
+
 def _format_candidates(records: Sequence[Record]) -> str:
     lines = [
-        f"  {record.group_id}  {record.task} on {record.dataset}, {record.protocol}: "
+        f"  {record.group_id}  {record.task} on {format_dataset(record)}, {record.protocol}: "
         f"{record.backbone or 'no backbone'}, {record.features}, {record.head}"
         for record in records[:MAX_CANDIDATES_SHOWN]
     ]
@@ -204,10 +229,10 @@ def _format_candidates(records: Sequence[Record]) -> str:
 
 
 def records_of_dataset(records: Sequence[Record], dataset: Dataset, store: Store) -> list[Record]:
-    """Select the records on exactly the images and annotations of `dataset`; all records if there is none."""
+    """Select the records on exactly the images and annotations of `dataset`."""
     fingerprint = DatasetFingerprint(dataset, store.digests)
     tasks = {task for task in dataset.tasks() if {TRAINING, REPORTED} <= set(dataset.splits(task))}
-    return [record for record in records if record.task in tasks and fingerprint.matches(record)] or list(records)
+    return [record for record in records if record.task in tasks and fingerprint.matches(record)]
 
 
 def select_seed(records: Sequence[Record], seed: int | None) -> Record:

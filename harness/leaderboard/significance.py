@@ -21,7 +21,7 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 
-REVISION = 10
+REVISION = 11
 """Increase when the computation of intervals or paired tests changes, to invalidate cached results."""
 
 

@@ -113,7 +113,7 @@ def format_refit(rows: Sequence[LeaderboardRow]) -> str:
     settings = {row.refit for row in rows if row.kind == "run"} or {row.refit for row in rows}
     units = f"{rows[0].unit}s"
     if len(settings) > 1:
-        return ", some runs refit"
+        return f", refit on all training {units} unless refit=false"
     texts = {True: f", refit on all training {units}", False: f", not refit on the held-out {units}", None: ""}
     return texts[settings.pop()]
 

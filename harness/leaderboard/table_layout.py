@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.leaderboard.row_types import BoardRow
+from harness.utils.streams import encodable
 from harness.utils.text import GAP, markdown_table, ruled_table
 
 MIN_NAME_WIDTH = 12
 """Characters to which names are shortened."""
+RUN_ID = "run id"
 MAX_END_WIDTH = 24
 """Characters at the end of a cell, at most, that are kept for as long as possible."""
 
@@ -77,13 +79,15 @@ def fit_to_width(
     columns: Callable[[Wording], list[Column]],
     dropped: Sequence[str],
     dropped_last: Sequence[str],
-    width: int,
+    width: int | None,
 ) -> Cells:
     """Choose columns and cells that fit within a width.
 
     The first of `WORDINGS` that fits is taken. If none does, columns of the last one are dropped in the order of
     `dropped`, names are shortened, and then columns are dropped in the order of `dropped_last`. Settings that tell
-    rows apart are cut last. Columns without any value are left out.
+    rows apart are cut last. Columns without any value are left out. Cells that differ still differ when they are
+    shortened, and no column is dropped without which rows have the same names; if the table does not fit for that, it
+    is wider than `width`.
 
     Parameters
     ----------
@@ -93,14 +97,16 @@ def fit_to_width(
         The columns for a `Wording`.
     dropped, dropped_last : sequence of str
         Names of columns to drop, before and after names are shortened.
-    width : int
-        Characters of a line.
+    width : int or None
+        Characters of a line; None for no limit.
 
     Returns
     -------
     dict of Column to list of str
         The heading and the cells of each column.
     """
+    if width is None:
+        return _make_cells(rows, columns(FULL_WORDING))
     cells: Cells = {}
     for wording in WORDINGS:
         everything = _make_cells(rows, columns(wording))
@@ -115,12 +121,13 @@ def fit_to_width(
         column: max(MIN_NAME_WIDTH, min(MAX_END_WIDTH, max(len(column.end(row)) for row in rows) + 3))
         for column in cells
     }
-    for number in range(len(dropped_last) + 1):
-        remaining = {column: texts for column, texts in cells.items() if column.name not in dropped_last[:number]}
-        shortened = _shorten_columns(remaining, rows, width, limits)
+    for name in ("", *dropped_last):
+        remaining = {column: texts for column, texts in cells.items() if column.name != name}
+        cells = remaining if _count_distinct(remaining) == _count_distinct(cells) else cells
+        shortened = _shorten_columns(cells, rows, width, limits)
         if total_width(shortened) <= width:
             return shortened
-    return _shorten_columns(remaining, rows, width, dict.fromkeys(remaining, MIN_NAME_WIDTH))
+    return _shorten_columns(cells, rows, width, dict.fromkeys(cells, MIN_NAME_WIDTH))
 
 
 def table_lines(cells: Cells) -> list[str]:
@@ -158,17 +165,27 @@ def total_width(cells: Cells) -> int:
 
 
 def _make_cells(rows: Sequence[BoardRow], columns: list[Column]) -> Cells:
-    cells = {column: [column.name, *(column.text(row) for row in rows)] for column in columns}
+    cells = {column: [column.name, *(encodable(column.text(row)) for row in rows)] for column in columns}
     return {column: texts for column, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
 def _shorten_columns(cells: Cells, rows: Sequence[BoardRow], width: int, limits: dict[Column, int]) -> Cells:
-    full, cells = cells, dict(cells)
+    full, cells, limits = cells, dict(cells), dict(limits)
     while total_width(cells) > width and (widest := _widest_column(cells, limits)) is not None:
         limit = max(map(len, cells[widest])) - 1
         ends = ["", *map(widest.end, rows)]
-        cells[widest] = [_truncate(text, limit, end) for text, end in zip(full[widest], ends)]
+        shortened = [_truncate(text, limit, end) for text, end in zip(full[widest], ends)]
+        if len(set(shortened)) == len(set(full[widest])):
+            cells[widest] = shortened
+        else:
+            limits[widest] = limit + 1
     return cells
+
+
+def _count_distinct(cells: Cells) -> int:
+    """Count the distinct rows of the names, which are the columns that may be shortened, but for the run id."""
+    names = [texts for column, texts in cells.items() if column.shrinks and column.name != RUN_ID]
+    return len(set(zip(*names)))
 
 
 def _widest_column(cells: Cells, limits: dict[Column, int]) -> Column | None:
@@ -184,8 +201,9 @@ def _truncate(text: str, limit: int, end: str) -> str:
     """
     if len(text) <= limit:
         return text
-    name, room = text.removesuffix(end), limit - len(end) - 1
+    ellipsis = encodable("…")
+    name, room = text.removesuffix(end), limit - len(end) - len(ellipsis)
     if room < 2:
-        return f"{text[: limit - 1]}…"
+        return f"{text[: limit - len(ellipsis)]}{ellipsis}"
     tail = 0 if end else room * 2 // 5
-    return f"{name[: room - tail]}…{name[len(name) - tail :]}{end}"
+    return f"{name[: room - tail]}{ellipsis}{name[len(name) - tail :]}{end}"

@@ -14,8 +14,9 @@ import numpy as np
 
 from harness.metrics.contributions import RowScores
 from harness.metrics.jackknife import Jackknife
+from harness.metrics.pair_flips import PairFlips
 from harness.metrics.pooled import PooledStatistics
-from harness.metrics.power import POWER, is_underpowered
+from harness.metrics.power import is_underpowered
 from harness.metrics.ranges import clip_to_range
 from harness.metrics.resampling import permutation_flips
 from harness.metrics.sign_flips import Studentizer, critical_value, divide, draw_seed_errors, p_values
@@ -219,32 +220,17 @@ class _PairedRuns:
         All is oriented towards the better run, so that the order of the runs does not matter.
         """
         direction = 1 if difference >= 0 else -1
-        studentizer, seed_error = Studentizer(self.scores.shares(name)), self._seed_error(name)
-        contributions = direction * self.scores.pair_contributions(name, 0, np.array([1]))[0]
+        seed_error = self._seed_error(name)
         seed_draws = draw_seed_errors(np.array([seed_error]), self.scores.repetitions[:1], len(signs), seed)
-
-        seed_errors, seed_variances = seed_draws.errors[0], seed_draws.variances[0]
-
-        def variances_of(differences: np.ndarray, flipped: np.ndarray) -> np.ndarray:
-            squares = studentizer.inner_products(flipped, flipped)
-            return studentizer.variance(
-                differences, squares, signs @ (flipped * studentizer.shares * studentizer.weights)
-            )
-
-        permuted = direction * permuted
-        noise = seed_error * divide(seed_errors, seed_variances)  # Student's t: the error over seeds is an estimate
-        null = np.abs(divide(permuted + noise, variances_of(permuted, contributions) + seed_error**2))
-        variance = studentizer.variance_of(contributions, np.array(abs(difference))) + seed_error**2
-        error, limit = float(np.sqrt(variance)), critical_value(null)
-        margin = limit * error if error > 0 else 0.0
+        flips = PairFlips(Studentizer(self.scores.shares(name)), signs, seed_error, seed_draws)
+        contributions = direction * self.scores.pair_contributions(name, 0, np.array([1]))[0]
+        null = flips.statistics(direction * permuted, contributions)
+        variance = flips.studentizer.variance_of(contributions, np.array(abs(difference))) + seed_error**2
+        error = float(np.sqrt(variance))
+        margin = critical_value(null) * error if error > 0 else 0.0
         low, high = clip_to_range(name, difference - margin, difference + margin, difference=True)
         p = float(p_values(divide(np.array(abs(difference)), variance), null))
-        detectable = None
-        if not is_underpowered(self.pooled.units):
-            residuals = studentizer.residuals(contributions)
-            drawn = signs @ residuals
-            errors = np.sqrt(variances_of(drawn, residuals) + seed_variances)
-            detectable = float(np.quantile(limit * errors - drawn - seed_errors, POWER))
+        detectable = None if is_underpowered(self.pooled.units) else flips.detectable(contributions)
         return PairedTestResult(difference, low, high, p, error, detectable)
 
     def _seed_error(self, name: str) -> float:

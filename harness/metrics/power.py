@@ -8,9 +8,13 @@ from harness.metrics.sign_flips import RowFlips, critical_value
 
 POWER = 0.8
 """Probability of finding the minimum detectable difference."""
-BISECTIONS = 20
+BISECTIONS = 14
 LARGEST = 64.0
-"""Largest difference that is tried, in standard errors."""
+"""Largest difference that is tried, in standard errors; it is halved `BISECTIONS` times."""
+FIRST_LEAD = 4.0
+"""Difference for which critical values are first computed, in standard errors."""
+ROUNDS = 2
+"""Rounds in which critical values and the difference are adjusted to each other; a third changes less than 1%."""
 
 
 def is_underpowered(units: int, level: float = 0.05) -> bool:
@@ -40,8 +44,8 @@ def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np
     """Compute the minimum difference to each row that `compare_with_best` finds with a given power.
 
     The best row is truly ahead of all others, by a difference that may vary from row to row with its standard error.
-    Errors are drawn by flipping the signs of residuals, so that the result does not grow with the differences that were
-    observed.
+    Errors are drawn by flipping the signs of residuals, and critical values are those of a board whose best row leads
+    by the minimum detectable difference, so that the result does not grow with the differences that were observed.
 
     Parameters
     ----------
@@ -61,15 +65,22 @@ def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np
     residuals = flips.studentizer.residuals(flips.scores.pair_contributions(flips.metric, best, rows))
     differences, variances = flips.against(best, flips.sums(-residuals), rows)
     differences, errors = differences[others], np.sqrt(variances[others])
-    limits = _critical_values(flips)
-    low, high = np.zeros(len(others)), LARGEST * errors.mean(axis=1)
+    detectable, leads = np.full(len(rows), np.nan), FIRST_LEAD * errors.mean(axis=1)
+    for _ in range(ROUNDS):
+        limits = critical_values(flips, best, float(np.median(leads)))
+        leads = _find_leads(differences, errors, limits, power)
+    detectable[others] = leads
+    return detectable
+
+
+def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray, power: float) -> np.ndarray:
+    """Find the lead over each row that exceeds the limits in a share `power` of the draws, [r], by bisection."""
+    low, high = np.zeros(len(errors)), LARGEST * errors.mean(axis=1)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         is_found = _found(differences + middle[:, None], errors, limits).mean(axis=1) >= power
         low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
-    detectable = np.full(len(rows), np.nan)
-    detectable[others] = high
-    return detectable
+    return high
 
 
 def _found(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
@@ -84,13 +95,26 @@ def _found(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> n
     return statistics >= np.where(number > 0, smallest, np.inf)
 
 
-def _critical_values(flips: RowFlips) -> np.ndarray:
-    """Compute the critical value of R, R - 1, ..., 2 rows, interpolated between some numbers of random rows."""
+def critical_values(flips: RowFlips, best: int, lead: float) -> np.ndarray:
+    """Compute the critical values of `compare_with_best` if the best row leads all others by `lead`.
+
+    Parameters
+    ----------
+    flips : RowFlips
+    best : int
+        Position of the best row.
+    lead : float
+
+    Returns
+    -------
+    ndarray of float64, shape (R - 1,)
+        Of R, R - 1, ..., 2 rows, interpolated between some numbers of random rows, one of which is the best.
+    """
     rows = len(flips.seed_errors)
-    order = np.random.default_rng(0).permutation(rows)
-    residuals = flips.studentizer.residuals(flips.scores.contributions(flips.metric, np.arange(rows)))
+    others = np.delete(np.arange(rows), best)
+    order = np.concatenate([[best], np.random.default_rng(0).permutation(others)])
+    contributions = flips.studentizer.with_sum(flips.scores.contributions(flips.metric, order), 0)
+    contributions[0] += lead * flips.studentizer.shares
     numbers = sorted({number for number in (2, 3, 4, rows // 4, rows // 2, rows) if 2 <= number <= rows})
-    limits = [
-        critical_value(flips.largest(flips.sums(residuals[order[:number]]), order[:number])) for number in numbers
-    ]
+    limits = [critical_value(flips.largest(flips.sums(contributions[:number]), order[:number])) for number in numbers]
     return np.interp(np.log(np.arange(rows, 1, -1)), np.log(numbers), limits)

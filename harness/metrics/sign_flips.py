@@ -89,10 +89,13 @@ class Studentizer:
         self.shares = shares
         self.weights = 1 / np.maximum(1 - 2 * shares + np.sum(shares**2), FLOOR)
 
+    def with_sum(self, contributions: np.ndarray, total: float) -> np.ndarray:
+        """Change contributions [..., V] so that their sum is `total`, each by its share of the change."""
+        return contributions + (total - contributions.sum(axis=-1, keepdims=True)) * self.shares
+
     def residuals(self, contributions: np.ndarray) -> np.ndarray:
         """Compute residuals of contributions [..., V], scaled to the variance of the contributions."""
-        residuals = contributions - contributions.sum(axis=-1, keepdims=True) * self.shares
-        return residuals * np.sqrt(self.weights)
+        return self.with_sum(contributions, 0) * np.sqrt(self.weights)
 
     def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Compute weighted inner products of contributions [..., V]; no flip changes those of a row with itself."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.tracking.serialization import MetricPoint
 from harness.tracking.training_run import metric_points
 from harness.utils.files import atomic_write_dir, write_json
+from harness.utils.plotting import optional_figures
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -64,27 +65,28 @@ def write_report(
     BackboneReport
         The report.
     """
-    from harness.training.backbones.figures import draw_confusion, draw_errors
-
     report_dir = store.trainings / trained.folder.name
     shutil.rmtree(report_dir, ignore_errors=True)
     with atomic_write_dir(report_dir) as temp_dir:
-        shutil.copy2(trained.folder / CARD, temp_dir / CARD)
+        shutil.copyfile(trained.folder / CARD, temp_dir / CARD)
         write_json(temp_dir / HISTORY, trained.history)
         if trained.confusion is not None:
             split = "validation" if "expression_macro_f1" in trained.metrics else "held-out training"
-            draw_confusion(
-                temp_dir / "confusion.png",
-                trained.confusion,
-                trained.classes,
-                f"{recipe.name}: {int(trained.confusion.sum()):,} {split} images",
-            )
-            draw_errors(
-                temp_dir / "errors.png",
-                trained.errors,
-                lambda path: _load_crop(path, splits, recipe.training.margin),
-                f"{recipe.name}: most confident errors (truth → prediction, probability)",
-            )
+            with optional_figures(f"backbone {recipe.name}"):
+                from harness.training.backbones.figures import draw_confusion, draw_errors
+
+                draw_confusion(
+                    temp_dir / "confusion.png",
+                    trained.confusion,
+                    trained.classes,
+                    f"{recipe.name}: {int(trained.confusion.sum()):,} {split} images",
+                )
+                draw_errors(
+                    temp_dir / "errors.png",
+                    trained.errors,
+                    lambda path: _load_crop(path, splits, recipe.training.margin),
+                    f"{recipe.name}: most confident errors (truth → prediction, probability)",
+                )
     return read_report(store, trained.folder)
 
 
@@ -114,7 +116,7 @@ def read_report(store: Store, folder: Path) -> BackboneReport:
     report_dir = store.trainings / folder.name
     if not report_dir.is_dir():
         with atomic_write_dir(report_dir) as temp_dir:
-            shutil.copy2(folder / CARD, temp_dir / CARD)
+            shutil.copyfile(folder / CARD, temp_dir / CARD)
     history = _read_json(report_dir / HISTORY) or []
     curves = [
         point
@@ -138,5 +140,5 @@ def _load_crop(path: Path, splits: tuple[Stills, Stills | None], margin: tuple[f
 
     for stills in splits:
         if stills is not None and stills.boxes is not None and path in stills.images:
-            return crop_to_box(decode_image(path), stills.boxes[stills.images.index(path)], margin)
-    return decode_image(path)
+            return crop_to_box(decode_image(path, upright=True), stills.boxes[stills.images.index(path)], margin)
+    return decode_image(path, upright=True)

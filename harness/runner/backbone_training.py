@@ -13,8 +13,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness.data.synthetic import STILLS_NAME
 from harness.runner.backbone_parent import get_trainable_parent, parent_settings
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.backbone_report import has_report, read_report, write_report
@@ -173,8 +174,16 @@ def _train(  # noqa: PLR0913 - each is passed on to `train_stills`
         licence=_combine_licenses(parent, training_data),
         on_epoch=run.log_epoch,
         on_complete=on_complete,
-        data={"name": training_data.name, "digest": training_data.digest, "left_out": dict(training_data.left_out)},
+        data=_describe_data(training_data),
     )
+
+
+def _describe_data(training_data: TrainingData) -> dict[str, Any]:
+    """Describe the training images for the card; whether they are synthetic is given if the name does not say it."""
+    described = {"name": training_data.name, "digest": training_data.digest, "left_out": dict(training_data.left_out)}
+    if training_data.synthetic and training_data.name != STILLS_NAME:
+        described["synthetic"] = True
+    return described
 
 
 def _combine_licenses(parent: BackboneInfo, training_data: TrainingData) -> str:

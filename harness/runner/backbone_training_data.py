@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.data.synthetic import STILLS_NAME, is_synthetic
 from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.utils.errors import InputError
@@ -39,6 +40,8 @@ class TrainingData:
         Terms of the data.
     left_out : mapping of str to int
         Numbers of excluded training images, by reason.
+    synthetic : bool
+        Whether this project rendered the images.
     """
 
     name: str
@@ -46,6 +49,7 @@ class TrainingData:
     read: Callable[[], Splits]
     licence: str
     left_out: Mapping[str, int] = field(default_factory=dict)
+    synthetic: bool = False
 
 
 def open_training_data(recipe: BackboneRecipe, data: Path | None, store: Store) -> TrainingData:
@@ -81,7 +85,7 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
     def read() -> Splits:
         return _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
 
-    return TrainingData("synthetic stills", stills_fingerprint(stills), read, recipe.licence)
+    return TrainingData(STILLS_NAME, stills_fingerprint(stills), read, recipe.licence, synthetic=True)
 
 
 def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
@@ -100,7 +104,7 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
         for split in splits:
             digests.append(None if split is None else split.digest(store.digests, progress))
     licence = recipe.licence or f"{source.name}'s terms"
-    return TrainingData(source.name, content_hash(digests, 16), lambda: splits, licence, left_out)
+    return TrainingData(source.name, content_hash(digests, 16), lambda: splits, licence, left_out, is_synthetic(data))
 
 
 def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:

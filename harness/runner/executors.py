@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any
 
 from harness.utils.parallel import torch_threads
+from harness.utils.process_environment import prepare_process
 
 THREADS_PER_JOB = 1
 """Threads of a job. Independent of the number of workers, so that results are too."""
@@ -45,8 +47,8 @@ class WorkerPool(ProcessPoolExecutor):
     """
 
     def __init__(self, workers: int) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+        prepare_process()
+        context = _start_context()
         worker_end, self._parent_end = context.Pipe(duplex=False)
         super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end,))
 
@@ -54,6 +56,15 @@ class WorkerPool(ProcessPoolExecutor):
         """Submit a function to a worker process."""
         with _hide_main_module():
             return super().submit(fn, *args, **kwargs)
+
+
+def _start_context() -> BaseContext:
+    """Return how worker processes are started: copied from one that has imported what they need, or anew on Windows."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+    return context
 
 
 def local_executor(workers: int) -> Executor:

@@ -15,6 +15,7 @@ from harness.data.fingerprint import DatasetFingerprint
 from harness.data.leakage import warn_backbone_selected_on_validation, warn_near_duplicates, warn_scores_leak_targets
 from harness.data.learned_crops import warn_learned_crops
 from harness.data.splits import REPORTED
+from harness.data.synthetic import VIDEOS_NAME
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
@@ -68,7 +69,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     labels = {task: fingerprint.labels(task) for task in recipe.tasks}
     images = fingerprint.images
     locations.set_location(store, images, root)
-    name = "synthetic" if data is None else dataset.name
+    name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
     references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all have the same card

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from harness.jobs.file_hashes import describe_alteration, find_altered_files
+from harness.jobs.file_hashes import describe_alteration, find_altered_files, is_unreadable
 from harness.jobs.job import Job
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.runner.expansion import JobGrid
@@ -25,6 +25,7 @@ from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker
 from harness.tracking.code_identity import CodeIdentity, identify_code
 from harness.tracking.records import Record
+from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
 
@@ -139,6 +140,7 @@ class _RunSession:
         self._stack, prepared = ExitStack(), result.prepared
         self.study = ""
         self.tracked: set[str] = set()
+        tracker.data_source = prepared.root
         self.retrained: set[str] = set()
         self.intact: dict[str, bool] = {}
         with self._catch_tracking_loss():
@@ -172,12 +174,15 @@ class _RunSession:
         self.result.tracking_seconds += time.perf_counter() - start
 
     def run(self, jobs: list[Job]) -> None:
-        for _ in self._iter_records([(job, None) for job in jobs]):
-            pass
+        from harness.utils.progress import Progress
 
-    def run_batch(self, jobs: list[tuple[Job, PruningClient | None]]) -> list[Record]:
-        """Run jobs and return their records, in the same order."""
-        records = {job.job_id: record for job, record in self._iter_records(jobs)}
+        with Progress("jobs", unit="job") as progress:
+            for _ in self._iter_records([(job, None) for job in jobs], progress):
+                pass
+
+    def run_batch(self, jobs: list[tuple[Job, PruningClient | None]], count_job: Callable[[], None]) -> list[Record]:
+        """Run jobs, call a function after each, and return their records in the same order."""
+        records = {job.job_id: record for job, record in self._iter_records(jobs, lambda done, total: count_job())}
         return [records[job.job_id] for job, _ in jobs]
 
     def end(self, failed: str | None) -> None:
@@ -185,7 +190,9 @@ class _RunSession:
             with self._catch_tracking_loss():
                 self.tracker.end_run(self.study, failed)
 
-    def _iter_records(self, jobs: list[tuple[Job, PruningClient | None]]) -> Iterator[tuple[Job, Record]]:
+    def _iter_records(
+        self, jobs: list[tuple[Job, PruningClient | None]], progress: Callable[[int, int], None]
+    ) -> Iterator[tuple[Job, Record]]:
         pending: dict[Job, PruningClient | None] = {}
         for job, pruning_client in jobs:
             if not self._is_forced(job) and _is_finished(job):
@@ -197,24 +204,24 @@ class _RunSession:
             else:
                 pending.setdefault(job, pruning_client)
         if pending:
-            yield from self._compute(pending)
+            yield from self._compute(pending, progress)
 
-    def _compute(self, pending: dict[Job, PruningClient | None]) -> Iterator[tuple[Job, Record]]:
+    def _compute(
+        self, pending: dict[Job, PruningClient | None], progress: Callable[[int, int], None]
+    ) -> Iterator[tuple[Job, Record]]:
         from harness.jobs.execute import make_failed_record
-        from harness.utils.progress import Progress
 
         schedule = JobScheduler(
             self._get_executor(), self.workers, pending, self._has_predictions, self._delete_forced_outputs
         )
-        with Progress("jobs", unit="job") as progress:
-            for done, (job, record) in enumerate(schedule, 1):
-                if isinstance(record, BaseException):
-                    record = make_failed_record(job, record)
-                    self.result.failures.append(record)
-                self.result.computed += 1
-                self._log_record(job, record, computed=record.status == "finished")
-                progress(done, len(pending))
-                yield job, record
+        for done, (job, record) in enumerate(schedule, 1):
+            if isinstance(record, BaseException):
+                record = make_failed_record(job, record)
+                self.result.failures.append(record)
+            self.result.computed += 1
+            self._log_record(job, record, computed=record.status == "finished")
+            progress(done, len(pending))
+            yield job, record
 
     def _has_predictions(self, job: Job) -> bool:
         if self._is_forced(job):
@@ -255,9 +262,10 @@ class _RunSession:
             backbone=job.backbone,
         )
         folder = job.folder if job.folder.is_dir() else None
+        curves = JobFolder(job.folder).epoch_metrics() if folder is not None else []
         with self._catch_tracking_loss():
             replace = self.force and record.status == "finished"
-            self.tracker.log_record(record, folder, self.study, replace, computed)
+            self.tracker.log_record(record, folder, self.study, replace, computed, curves)
 
 
 def _is_finished(job: Job) -> bool:
@@ -270,6 +278,11 @@ def _is_finished(job: Job) -> bool:
         record = files.read_record()
         has_statistics = files.statistics.is_file() or record.status != "finished"
         altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])
+    if altered and is_unreadable(job.folder / altered[0]):
+        raise FramelightError(
+            f"{job.folder / altered[0]} cannot be read (no permission); let its owner share the store with your group "
+            "(umask 002, folders with setgid), or choose another store with --store DIR"
+        )
     if altered:
         logger.warning(f"{describe_alteration(job.folder / altered[0], 'the job finished')}; running the job again")
     elif all(map(is_zipfile, files.arrays)):

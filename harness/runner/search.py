@@ -8,6 +8,7 @@ therefore has the same result as an uninterrupted one. The objective is the metr
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,17 +25,22 @@ from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
 from harness.runner.pruning import PruningClient, pruning_server
 from harness.runner.recipe import Grid
+from harness.runner.search_progress import SearchProgress, describe_best
 from harness.runner.search_space import SearchSpace
-from harness.tracking.bounded_client import DATABASE_SECONDS, is_disk_full, is_lock_error, lock_holders
+from harness.tracking.database_errors import explain
 from harness.tracking.records import Record
+from harness.tracking.sqlite_uri import sqlite_uri
+from harness.tracking.waiting_connection import connect_options
 from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
 from harness.utils.json_checks import is_count
 from harness.utils.locks import entry_lock
 from harness.utils.store import Store
 
-RunBatch = Callable[[list[tuple[Job, PruningClient | None]]], list[Record]]
-"""Runs jobs and returns their records, in the same order."""
+logger = logging.getLogger(__name__)
+
+RunBatch = Callable[[list[tuple[Job, PruningClient | None]], Callable[[], None]], list[Record]]
+"""Runs jobs, calls a function after each, and returns their records in the same order."""
 STARTUP_TRIALS = 10
 """Number of random trials before the sampler uses earlier ones."""
 PRUNER_STARTUP_TRIALS = 5
@@ -60,7 +66,7 @@ class GridSearch:
     """
 
     def __init__(self, expansion: JobGrid, grid: Grid, store: Store) -> None:
-        self.space, self.recipe = SearchSpace(expansion, grid), expansion.recipe
+        self.space, self.recipe, self.grid = SearchSpace(expansion, grid), expansion.recipe, grid
         self.settings = self.space.settings
         identity = self.space.identity()
         self.name = f"{self.recipe.name}/{grid.task}/{identity}"
@@ -92,36 +98,39 @@ class GridSearch:
             self.study = self._open_study()
             self._resync(run_batch)
             failures: list[Record] = []
-            while self._count_remaining(self._trials()) > 0:
-                trials = self._next_batch()
-                for trial, record in zip(trials, self._run_trials(trials, run_batch)):
-                    self._tell(trial, record)
-                    failures = [*failures, record] if record.status == "failed" else []
-                if len(failures) >= max(MAX_CONSECUTIVE_FAILURES, len(trials)):
-                    raise FramelightError(
-                        f"search {self.name}: {len(failures)} trials in a row failed, the first with "
-                        f"{failures[0].error}; fix the cause and run the command again"
-                    )
-            return self.space.run_jobs(self._best_trial(), self.recipe.seeds)
+            with SearchProgress(self.grid.task, self.settings.trials) as progress:
+                while (remaining := self._count_remaining(self._trials())) > 0:
+                    progress.start_batch(self.settings.trials - remaining)
+                    trials = self._next_batch()
+                    for trial, record in zip(trials, self._run_trials(trials, run_batch, progress.count_trial)):
+                        self._tell(trial, record)
+                        failures = [*failures, record] if record.status == "failed" else []
+                    if len(failures) >= max(MAX_CONSECUTIVE_FAILURES, len(trials)):
+                        raise FramelightError(
+                            f"search {self.name}: {len(failures)} trials in a row failed, the first with "
+                            f"{failures[0].error}; fix the cause and run the command again"
+                        )
+                    progress.end_batch(self._trials())
+            best = self._best_trial()
+            logger.info(describe_best(best, self._trials(), self.grid.task))
+            logger.info(f"study {self.name} in {self.database}")
+            return self.space.run_jobs(best, self.recipe.seeds)
 
     @contextmanager
     def _translate_storage_errors(self) -> Iterator[None]:
         try:
             yield
         except (OptunaError, SQLAlchemyError) as error:
-            cause = str(error.__cause__ or error).splitlines()[0]
-            advice = "check that it is writable and an Optuna database, or choose another store with --store DIR"
-            if is_lock_error(error) or "locked" in cause:
-                cause = f"locked by {', '.join(lock_holders(self.database)) or 'another process'}"
-                advice = "wait for it or end it, then run the command again"
-            elif is_disk_full(error):
-                cause, advice = "the disk is full", "free some space and run the command again"
-            raise FramelightError(f"{self.database} cannot be used ({cause}); {advice}") from error
+            advice = "check that it is an Optuna database, or choose another store with --store DIR"
+            reason, advice = explain(error, self.database, advice)
+            raise FramelightError(f"{self.database} cannot be used ({reason}); {advice}") from error
 
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
+            if not self.database.exists():
+                self.database.touch()  # sqlite would ignore the umask
             storage = optuna.storages.RDBStorage(
-                f"sqlite:///{self.database}", engine_kwargs={"connect_args": {"timeout": DATABASE_SECONDS}}
+                sqlite_uri(self.database), engine_kwargs={"connect_args": connect_options(self.database)}
             )
             with storage.engine.connect() as connection:  # WAL commits without waiting for the disk; safe if killed
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
@@ -144,7 +153,7 @@ class GridSearch:
         jobs = {
             job.job_id: job for job in (self._trial_job(trial) for trial in self._trials() if trial.state.is_finished())
         }
-        run_batch([(job, None) for job in jobs.values() if JobFolder(job.folder).has_record()])
+        run_batch([(job, None) for job in jobs.values() if JobFolder(job.folder).has_record()], lambda: None)
 
     def _next_batch(self) -> list[FrozenTrial]:
         """Return the trials to run: the rest of an interrupted batch, or a new batch."""
@@ -190,14 +199,16 @@ class GridSearch:
             user_attrs={**attributes, "backbone": backbone},
         )
 
-    def _run_trials(self, trials: list[FrozenTrial], run_batch: RunBatch) -> list[Record]:
+    def _run_trials(
+        self, trials: list[FrozenTrial], run_batch: RunBatch, count_trial: Callable[[], None]
+    ) -> list[Record]:
         jobs = [self._trial_job(trial) for trial in trials]
         for job in jobs:
             _delete_pruned_result(job)
         if self.settings.pruner == "none":
-            return run_batch([(job, None) for job in jobs])
+            return run_batch([(job, None) for job in jobs], count_trial)
         with pruning_server(self._report_and_prune) as make_client:
-            return run_batch([(job, make_client(trial.number)) for job, trial in zip(jobs, trials)])
+            return run_batch([(job, make_client(trial.number)) for job, trial in zip(jobs, trials)], count_trial)
 
     def _report_and_prune(self, number: int, epoch: int, value: float) -> bool:
         """Store the value of an epoch and return whether to prune the trial.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbones.processors import available_processors
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple
 
@@ -52,4 +52,4 @@ def start_recipe(
         code = identify_recipe_code(path)
     recipe = apply_settings(recipe, list(as_tuple(settings)))
     store.require_folder()
-    return run(recipe, None if data is None else Path(data), store, jobs or os.cpu_count() or 1, force, code)
+    return run(recipe, None if data is None else Path(data), store, jobs or available_processors(), force, code)

@@ -71,7 +71,7 @@ def tracked_records(store: Store) -> list[Record]:
     Returns
     -------
     list of Record
-        Records without curve, environment and duration; empty if there are no runs.
+        Records without curve, environment and duration, the newest last; empty if there are no runs.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str],
 
     location = locate(store)
     runs = read_runs(location, lambda: _fetch_runs(location))
-    return {tags[JOB_TAG]: run for run, _, tags in runs if tags.get(JOB_TAG) in job_ids}, location.uri
+    return {tags[JOB_TAG]: run for run, _, tags in runs if tags.get(JOB_TAG) in job_ids}, str(location)
 
 
 def _fetch_runs(location: Location) -> RunTags:

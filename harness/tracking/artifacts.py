@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,21 @@ from urllib.parse import unquote, urlparse
 
 if TYPE_CHECKING:
     from harness.tracking.mlflow_api import MlflowClient, Run
+
+
+def local_path(location: str) -> Path | None:
+    """Return the path of an artifact location on this machine; None for other locations.
+
+    MLflow unquotes a path as it does the URI of a file.
+
+    Examples
+    --------
+    >>> local_path("file:///data/100%25").as_posix(), local_path("/data/C#").as_posix(), local_path("s3://bucket")
+    ('/data/100%', '/data/C#', None)
+    """
+    if location.startswith("file:"):
+        return Path(unquote(urlparse(location).path))
+    return None if re.match(r"[A-Za-z][\w+.-]+:", location) else Path(unquote(location))
 
 
 def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
@@ -26,15 +42,15 @@ def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
     folder : Path
         The folder; temporary files in it are left out.
     """
-    target = urlparse(run.info.artifact_uri)
-    if target.scheme not in ("", "file"):
+    target = local_path(run.info.artifact_uri)
+    if target is None:
         client.log_artifacts(run.info.run_id, str(folder))
         return
     for file in (f for f in sorted(folder.rglob("*")) if f.is_file() and not f.name.endswith(".aside")):
-        artifact = Path(unquote(target.path)) / file.relative_to(folder)
+        artifact = target / file.relative_to(folder)
         artifact.parent.mkdir(parents=True, exist_ok=True)
         artifact.unlink(missing_ok=True)
         try:
             os.link(file, artifact)
         except OSError:
-            shutil.copy2(file, artifact)
+            shutil.copyfile(file, artifact)

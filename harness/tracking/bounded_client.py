@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import logging
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import quote
 
+from harness.tracking.database_errors import is_lock_error, is_written_by_this_process, lock_holders
 from harness.tracking.location import Location
 from harness.utils.errors import FramelightError
 
@@ -23,8 +26,8 @@ PING_SECONDS = 15.0
 TRANSFERS = frozenset(("download_artifacts", "log_artifact", "log_artifacts", "log_model_artifacts"))
 DATABASE_SECONDS = 600.0
 """Time for which a locked sqlite file is waited for."""
-MESSAGE_SECONDS = 30.0
-"""Time between two messages about a locked file."""
+FIRST_MESSAGE_SECONDS, MESSAGE_SECONDS = 3.0, 30.0
+"""Time after which a locked file is reported, and time between two messages about it."""
 RETRY_SECONDS = 1.0
 
 Result = TypeVar("Result")
@@ -68,8 +71,11 @@ class BoundedClient:
         """Call MLflow within the bounds of the location."""
         if self._location.server:
             return call_with_deadline(call, limit_s, self._location.uri)
-        if self._location.database is not None:
-            return call_when_unlocked(call, self._location.database)
+        database = self._location.database
+        if database is not None:
+            reporter = LockReporter(database)
+            with reporter.watch():
+                return call_when_unlocked(call, database, reporter)
         return call()
 
 
@@ -103,7 +109,50 @@ def call_with_deadline(call: Callable[[], Result], limit_s: float, server: str) 
     return cast("Result", value)
 
 
-def call_when_unlocked(call: Callable[[], Result], database: Path) -> Result:
+class LockReporter:
+    """Logs that a sqlite file is locked, by whom, and not too often.
+
+    Parameters
+    ----------
+    database : Path
+    """
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self._start = time.monotonic()
+        self._next = self._start + FIRST_MESSAGE_SECONDS
+
+    @property
+    def holders(self) -> str:
+        """Processes that have locked the file."""
+        return ", ".join(lock_holders(self.database)) or "another process"
+
+    def report(self) -> float:
+        """Log that the file is locked, if that is due; return the seconds for which it has been waited for."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + MESSAGE_SECONDS
+            logger.info(f"waiting: the database {self.database} is locked by {self.holders}")
+        return now - self._start
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Report in a thread while a call lasts, as sqlite waits for a lock without a word."""
+        done = threading.Event()
+
+        def run() -> None:
+            while not done.wait(FIRST_MESSAGE_SECONDS):
+                if _is_locked(self.database):
+                    self.report()
+
+        threading.Thread(target=run, name="framelight-lock", daemon=True).start()
+        try:
+            yield
+        finally:
+            done.set()
+
+
+def call_when_unlocked(call: Callable[[], Result], database: Path, reporter: LockReporter | None = None) -> Result:
     """Call a function again while it fails because another process has locked a sqlite file.
 
     Raises
@@ -111,55 +160,27 @@ def call_when_unlocked(call: Callable[[], Result], database: Path) -> Result:
     DatabaseLockedError
         If the file is locked for more than `DATABASE_SECONDS`.
     """
-    start = last_message = time.monotonic()
+    reporter = reporter or LockReporter(database)
     while True:
         try:
             return call()
         except Exception as error:  # MLflow replaces the class of sqlite's error, but keeps its message
-            if not is_lock_error(error):
+            if not is_lock_error(error) or getattr(error, "sqlite_errorname", "") == "SQLITE_BUSY_SNAPSHOT":
                 raise
-            waited = time.monotonic() - start
-            holders = lock_holders(database)
-            shown = f" by {', '.join(holders)}" if holders else " by another process"
+            waited = reporter.report()
             if waited > DATABASE_SECONDS:
                 raise DatabaseLockedError(
-                    f"the database {database} has been locked{shown} for {waited:.0f} s; wait for it or end it, "
-                    "then run the command again"
+                    f"the database {database} has been locked by {reporter.holders} for {waited:.0f} s; wait for it "
+                    "or end it, then run the command again"
                 ) from error
-            if last_message == start or time.monotonic() - last_message > MESSAGE_SECONDS:
-                logger.info(f"waiting: the database {database} is locked{shown}")
-                last_message = time.monotonic()
             time.sleep(RETRY_SECONDS)
 
 
-def is_lock_error(error: BaseException) -> bool:
-    """Return whether an error says that a sqlite file is locked."""
-    return "database is locked" in str(error) or "database table is locked" in str(error)
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that caused it, says that there is no room."""
-    while error is not None:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "disk is full" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def lock_holders(path: Path) -> list[str]:
-    """Name the processes that have locked a file, as far as Linux shows them."""
+def _is_locked(database: Path) -> bool:
+    """Return whether another process keeps this one from writing a file, and perhaps from reading it."""
     try:
-        inode = path.stat().st_ino
-        fields = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]
-    except (OSError, ValueError):
-        return []
-    pids = {row[4] for row in fields if len(row) > 5 and row[1] != "->" and row[5].endswith(f":{inode}")}
-    return [f"process {pid}{_process_name(pid)}" for pid in sorted(pids, key=int) if int(pid) > 0]
-
-
-def _process_name(pid: str) -> str:
-    try:
-        name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
-    return f" ({''.join(c if c.isprintable() else '?' for c in name)})"
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=rw", uri=True, timeout=0)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            return False
+    except sqlite3.Error as error:
+        return is_lock_error(error) and not is_written_by_this_process(database)

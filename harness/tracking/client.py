@@ -6,13 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlparse
 
-from harness.tracking.bounded_client import BoundedClient, DeadlineError, is_disk_full
+from backbones.atomic_files import SUFFIX, temp_prefix
+from backbones.proxies import proxy_advice
+from harness.tracking.artifacts import local_path
+from harness.tracking.bounded_client import BoundedClient, DatabaseLockedError, DeadlineError
+from harness.tracking.database_errors import explain, first_line
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
+from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.utils.hashing import content_hash
@@ -69,12 +74,6 @@ def health_check(client: BoundedClient) -> str:
         os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first non-empty line of an error's message, at most 200 characters."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]
-
-
 DEFAULT_EXPERIMENT = "framelight"
 
 
@@ -99,14 +98,14 @@ def get_or_create_experiment(client: MlflowClient, location: Location, name: str
         If the experiment was deleted in MLflow.
     """
     base_name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
-    for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts, 6)}"):
+    for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts and str(location.store.mlflow), 6)}"):
         experiment = client.get_experiment_by_name(candidate)
         if experiment is None:
             return _create_experiment(client, location, candidate)
         if experiment.lifecycle_stage == "active" and _has_same_artifact_root(location, experiment.artifact_location):
             return experiment.experiment_id
     raise FramelightError(
-        f"the MLflow experiment '{base_name}' at {location.uri} was deleted; restore it in MLflow, or "
+        f"the MLflow experiment '{base_name}' at {location} was deleted; restore it in MLflow, or "
         "set MLFLOW_EXPERIMENT_NAME to another name"
     )
 
@@ -122,8 +121,7 @@ def _create_experiment(client: MlflowClient, location: Location, name: str) -> s
 
 
 def _has_same_artifact_root(location: Location, artifact_location: str) -> bool:
-    root = location.artifacts
-    return root is None or location.database is None or unquote(urlparse(artifact_location).path) == root
+    return location.database is None or local_path(artifact_location) == location.store.mlflow
 
 
 class Connection:
@@ -194,20 +192,18 @@ class Connection:
         except DeadlineError as error:
             self._lost = True
             raise kind(str(error)) from error
+        except DatabaseLockedError as error:
+            raise kind(f"{error}{_results_stay(kind)}") from error
         except FramelightError:
             raise
         except Exception as error:
             self._lost = self.location.server and bool(health_check(self._bounded))
             what = "no longer answers" if self._lost else "failed"
-            advice = (
-                "results stay in the store and the next run sends them"
-                if kind is TrackingUnavailableError
-                else "check that it is writable and that this version of MLflow created it, or choose another location"
-            )
-            reason = first_line(error)
-            if is_disk_full(error):
-                reason, advice = "the disk is full", f"free some space and run the command again; {advice}"
-            raise kind(f"tracking at {self.location.uri} {what} ({reason}); {advice}") from error
+            advice = "check that this version of MLflow created it, or choose another location"
+            reason, advice = explain(error, self.location.database, "" if self.location.server else advice)
+            advice = (advice + _results_stay(kind)).removeprefix("; ") or "check the server and the network"
+            advice += proxy_advice(self.location.uri) if self._lost else ""
+            raise kind(f"tracking at {self.location} {what} ({reason}); {advice}") from error
 
     def _check_server(self) -> None:
         cause = health_check(self._bounded)
@@ -215,14 +211,20 @@ class Connection:
             raise FramelightError(
                 f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
                 "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit it to use the store"
+                f"{proxy_advice(self.location.uri)}"
             )
+
+
+def _results_stay(kind: type[FramelightError]) -> str:
+    """Say that nothing is lost, for errors in sending a result."""
+    return "; results stay in the store and the next run sends them" if kind is TrackingUnavailableError else ""
 
 
 def _create_database(database: Path) -> None:
     """Create a sqlite file with MLflow's schema atomically, so that a killed process leaves no incomplete file."""
     if database.exists():
         return
-    for stale in database.parent.glob(f".{database.name}.*.aside*"):
+    for stale in database.parent.glob(f"{escape(temp_prefix(database.name))}*{SUFFIX}*"):
         stale.unlink(missing_ok=True)
     with atomic_write(database) as tmp_path:
-        MlflowClient(f"sqlite:///{tmp_path}").search_experiments(max_results=1)
+        MlflowClient(sqlite_uri(tmp_path)).search_experiments(max_results=1)

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from backbones.processors import available_processors
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 """The folder with harness/, backbones/ and experiments/."""
 
@@ -108,7 +110,7 @@ def _machine_info() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "host": platform.node(),
         "processor": _processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": available_processors(),
         "accelerator": _gpu_name(),
     }
 

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
+from harness.tracking.database_errors import lock_holders
 from harness.tracking.serialization import WRITER_TAG
+from harness.tracking.sqlite_uri import is_sqlite, sqlite_path, sqlite_uri
 from harness.utils.errors import FramelightError, InputError
+from harness.utils.locks import ProcessLock
+from harness.utils.paths import expand_home
 from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
@@ -41,11 +45,14 @@ class Location:
     store: Store
     uri: str
 
+    def __str__(self) -> str:
+        """Return the location as messages name it."""
+        return self.uri if self.database is None else f"sqlite:///{self.database}"
+
     @property
     def database(self) -> Path | None:
         """Path of the sqlite file; None for a server or another database."""
-        prefix = "sqlite:///"
-        return Path(unquote(self.uri[len(prefix) :].split("?")[0])) if self.uri.startswith(prefix) else None
+        return sqlite_path(self.uri)
 
     @property
     def server(self) -> bool:
@@ -54,8 +61,10 @@ class Location:
 
     @property
     def artifacts(self) -> str | None:
-        """Artifact folder of a new experiment; None if the server chooses it."""
-        return None if self.server else str(self.store.mlflow)
+        """Artifact folder of a new experiment, as a path or a URI; None if the server chooses it."""
+        folder = self.store.mlflow
+        is_plain = not set(str(folder)) & set("%?#") and not str(folder).startswith("//")
+        return None if self.server else str(folder) if is_plain else folder.as_uri()
 
     @property
     def lock(self) -> Path:
@@ -69,24 +78,49 @@ def locate(store: Store) -> Location:
     Raises
     ------
     InputError
-        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme.
+        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme, or
+        if the path of the store is not valid UTF-8.
     """
     store = store.resolve()
+    _check_encoding(str(store))
     tracking_uri = store.tracking_uri
     if not tracking_uri:
-        return Location(store, f"sqlite:///{store.mlflow_database}")
-    if urlparse(tracking_uri).scheme in ("", "file"):
-        folder = Path(unquote(urlparse(tracking_uri).path)).expanduser().absolute()
+        return Location(store, sqlite_uri(store.mlflow_database))
+    if is_sqlite(tracking_uri):
+        return Location(store, _usable_sqlite_uri(tracking_uri))
+    scheme, separator, _ = tracking_uri.partition("://")
+    if not separator or scheme == "file":
+        path = unquote(urlparse(tracking_uri).path) if tracking_uri.startswith("file:") else tracking_uri
+        folder = expand_home(path).absolute()
         raise InputError(
             f"tracking URI '{tracking_uri}' is a folder, and MLflow no longer supports file stores; "
-            f"use sqlite:///{folder / 'mlflow.db'} or http://HOST:PORT"
+            f"use {sqlite_uri(folder / 'mlflow.db')} or http://HOST:PORT"
         )
-    scheme = urlparse(tracking_uri).scheme.split("+")[0]
+    scheme = scheme.split("+")[0]
     if scheme not in SCHEMES:
         raise InputError(
             f"tracking URI '{tracking_uri}' has an unknown scheme '{scheme}'; use one of {', '.join(SCHEMES)}"
         )
     return Location(store, tracking_uri)
+
+
+def _check_encoding(path: str) -> None:
+    """Raise InputError for a path that MLflow cannot store as text."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the path of the store, {path}, is not valid UTF-8, or the locale has another encoding; choose another "
+            "folder with --store DIR, or set PYTHONUTF8=1"
+        ) from error
+
+
+def _usable_sqlite_uri(uri: str) -> str:
+    """Return a URI that names the same file to MLflow, SQLAlchemy and Framelight; options are left as they are."""
+    path = sqlite_path(uri)
+    if path is None:
+        raise InputError(f"tracking URI '{uri}' is a database in memory, which is lost; use sqlite:///FILE")
+    return uri if "?" in uri else sqlite_uri(expand_home(path))
 
 
 LOCK_SECONDS = 900
@@ -103,14 +137,17 @@ def lock_location(location: Location) -> Iterator[None]:
     ------
     FramelightError
         If another process has the lock for more than `LOCK_SECONDS`.
+    OSError
+        If the lock file cannot be written.
     """
-    lock = FileLock(location.lock)
+    lock = ProcessLock(location.lock)
     try:
-        lock.acquire(timeout=min(MESSAGE_AFTER_SECONDS, LOCK_SECONDS))
+        lock.acquire(min(MESSAGE_AFTER_SECONDS, LOCK_SECONDS))
     except Timeout:
-        logger.info(f"waiting for another process that is writing to {location.uri}")
+        holders = ", ".join(lock_holders(location.lock)) or "another process"
+        logger.info(f"waiting for {holders} that is writing to {location}")
         try:
-            lock.acquire(timeout=max(0, LOCK_SECONDS - MESSAGE_AFTER_SECONDS))
+            lock.acquire(max(0, LOCK_SECONDS - MESSAGE_AFTER_SECONDS))
         except Timeout as error:
             raise FramelightError(
                 f"another process has held {location.lock} for {LOCK_SECONDS} s; "

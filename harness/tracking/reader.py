@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -12,6 +13,7 @@ from urllib.parse import quote
 from harness.tracking.location import Location
 from harness.tracking.records import Record
 from harness.tracking.serialization import RunTags, record_from_tags, record_of_job
+from harness.tracking.waiting_connection import connect_options
 from harness.utils.escaping import escape_text
 
 logger = logging.getLogger(__name__)
@@ -21,12 +23,12 @@ MAX_FAULTS_SHOWN = 3
 MAX_FAULT_LENGTH = 240
 """Characters about each of them."""
 _REQUIRED_COLUMNS = {
-    "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id"},
+    "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id", "end_time"},
     "tags": {"run_uuid", "key", "value"},
     "experiments": {"experiment_id", "lifecycle_stage"},
 }
 _TAGGED_RUNS_QUERY = """
-SELECT runs.run_uuid, runs.status, tags.key, tags.value FROM tags
+SELECT runs.run_uuid, runs.status, runs.end_time, tags.key, tags.value FROM tags
 JOIN runs ON runs.run_uuid = tags.run_uuid
 JOIN experiments ON experiments.experiment_id = runs.experiment_id
 WHERE tags.key >= 'framelight.' AND tags.key < 'framelight/'
@@ -45,17 +47,26 @@ def query_tagged_runs(database: Path) -> RunTags | None:
     Returns
     -------
     list of (run id, MLflow status, dict of tags) or None
-        Tags that begin with `framelight.`; None if the tables cannot be read or have other columns.
+        Tags that begin with `framelight.`, in the order in which the runs ended; None if the tables cannot be read or
+        have other columns.
+
+    Raises
+    ------
+    DatabaseLockedError
+        If another process locks the file for minutes.
     """
+    uri = f"file:{quote(os.fsencode(database))}?mode=ro"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True, timeout=30)) as connection:
+        with closing(sqlite3.connect(uri, uri=True, **connect_options(database))) as connection:
             connection.text_factory = lambda data: data.decode("utf-8", "replace")
             if not all(_has_columns(connection, table, columns) for table, columns in _REQUIRED_COLUMNS.items()):
                 return None
             runs: dict[str, tuple[str, str, dict[str, str]]] = {}
-            for run, status, key, value in connection.execute(_TAGGED_RUNS_QUERY):
+            ends: dict[str, tuple[int, str]] = {}
+            for run, status, end, key, value in connection.execute(_TAGGED_RUNS_QUERY):
                 runs.setdefault(run, (run, status, {}))[2][key] = value
-            return list(runs.values())
+                ends[run] = (end if isinstance(end, int) else 0, run)
+            return sorted(runs.values(), key=lambda tagged: ends[tagged[0]])
     except sqlite3.Error:
         return None
 
@@ -69,7 +80,7 @@ FetchRuns = Callable[[], RunTags]
 
 
 def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
-    """Return (run id, MLflow status, tags) of all active runs that Framelight logged at a location."""
+    """Return (run id, MLflow status, tags) of all active runs that Framelight logged at a location, the newest last."""
     if location.database is not None:
         if not location.database.exists():
             return []
@@ -80,7 +91,7 @@ def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
 
 
 def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
-    """Return the light records of all finished and failed jobs at a location; pruned trials are left out.
+    """Return the light records of all finished and failed jobs at a location, the newest last, without pruned trials.
 
     Records that cannot be read are left out, with one warning that names them.
     """
@@ -94,7 +105,7 @@ def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
             faults.append(f"run {run}: {error}")
         else:
             records += [] if record is None else [record]
-    warn_unreadable(faults, f"tracked {{}} at {location.uri}")
+    warn_unreadable(faults, f"tracked {{}} at {location}")
     return records
 
 

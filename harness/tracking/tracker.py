@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class Tracker:
         Do not create folders or an experiment.
     experiment : str, optional
         Name of an MLflow experiment. Default: the one of Framelight's runs.
+
+    Attributes
+    ----------
+    data_source : Path or None
+        Folder of the data set of the runs that are logged, the source of their MLflow dataset.
     """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
@@ -47,6 +52,7 @@ class Tracker:
         connection = Connection(location, reading_only, experiment)
         self._client, self._guard, self._search = connection.client, connection.guard, connection.search
         self._experiment = connection.experiment
+        self.data_source: Path | None = None
 
     def start_study(
         self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
@@ -163,7 +169,7 @@ class Tracker:
         """
         with self._guard(), lock_location(self.location):
             self._log_new_points(run_id, points)
-            self._client.log_inputs(run_id, [_dataset_input(*data, "train", {})])
+            self._client.log_inputs(run_id, [self._dataset_input(data, "train", {})])
             log_artifacts(self._client, self._client.get_run(run_id), folder)
             self._client.set_terminated(run_id, "FINISHED")
             for run in self._find_trainings(key):
@@ -178,7 +184,13 @@ class Tracker:
             self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
 
     def log_record(
-        self, record: Record, folder: Path | None, parent: str, replace: bool = False, computed: bool = False
+        self,
+        record: Record,
+        folder: Path | None,
+        parent: str,
+        replace: bool = False,
+        computed: bool = False,
+        curves: Sequence[serialization.MetricPoint] = (),
     ) -> str:
         """Log one job as a run; earlier runs of the job are deleted after the new one is complete.
 
@@ -194,6 +206,8 @@ class Tracker:
             Log the job even if a finished run of it exists.
         computed : bool
             The job was run just now: replace finished runs too, unless another store logged one.
+        curves : sequence of (name, value, step)
+            Metrics of each epoch.
 
         Returns
         -------
@@ -212,7 +226,7 @@ class Tracker:
             finished = [run.info.run_id for run in readable if run.info.status == "FINISHED"]
             if finished and not replace and not (computed and all(map(self._is_ours, readable))):
                 return finished[0]
-            run_id = self._create_run(record, folder, parent)
+            run_id = self._create_run(record, folder, parent, curves)
             for run in earlier:
                 if self._is_ours(run):
                     self._client.delete_run(run.info.run_id)
@@ -243,28 +257,34 @@ class Tracker:
             return reader.read_records(self.location, self.tagged_runs)
 
     def tagged_runs(self) -> serialization.RunTags:
-        """Return (run id, status, tags) of all active runs with a record, through MLflow's search."""
+        """Return (run id, status, tags) of all active runs with a record, the newest last, through MLflow's search."""
         with self._guard():
             runs = self._search(f"tags.`{serialization.RECORD_TAG}` LIKE '{{%'", everywhere=True)
+            runs = sorted(runs, key=lambda run: (run.info.end_time or 0, run.info.run_id))
             return [(run.info.run_id, run.info.status, run.data.tags) for run in runs]
 
-    def _create_run(self, record: Record, folder: Path | None, parent: str) -> str:
+    def _create_run(
+        self, record: Record, folder: Path | None, parent: str, curves: Sequence[serialization.MetricPoint]
+    ) -> str:
         end = int(time.time() * 1000)
         tags = {**serialization.tags(record), **source_tags(self.location), "mlflow.parentRunId": parent}
         training = "" if record.training is None else f"t{record.training}"
-        name = " ".join(filter(None, (record.backbone, record.features, record.head, training, f"s{record.seed}")))
+        parts = (record.backbone, record.features, record.head, training, f"s{record.seed}")
+        name = f"{record.task} on {record.dataset}: {' '.join(filter(None, parts))}"
         run = self._client.create_run(
             self._experiment, end - int(serialization.total_seconds(record) * 1000), tags, name
         )
         run_id = run.info.run_id
         params = [Param(name, value) for name, value in serialization.params(record).items()]
-        metrics = [Metric(key, value, end, step) for key, value, step in serialization.metrics(record)]
+        metrics = [Metric(key, value, end, step) for key, value, step in [*serialization.metrics(record), *curves]]
         first = PAGE_SIZE - len(params)
         self._client.log_batch(run_id, metrics=metrics[:first], params=params)
         for i in range(first, len(metrics), PAGE_SIZE):
             self._client.log_batch(run_id, metrics=metrics[i : i + PAGE_SIZE])
         profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
-        self._client.log_inputs(run_id, [_dataset_input(record.dataset, record.data_digest, record.split, profile)])
+        self._client.log_inputs(
+            run_id, [self._dataset_input((record.dataset, record.data_digest), record.split, profile)]
+        )
         if folder is not None:
             log_artifacts(self._client, run, Path(folder))
         self._client.set_terminated(run_id, serialization.MLFLOW_STATUS[record.status], end)
@@ -293,6 +313,13 @@ class Tracker:
         for i in range(0, len(new), PAGE_SIZE):
             self._client.log_batch(run_id, metrics=new[i : i + PAGE_SIZE])
 
+    def _dataset_input(self, data: tuple[str, str], context: str, profile: Mapping[str, int]) -> DatasetInput:
+        """Make the MLflow dataset of a name and a digest; without a known folder, the digest is its source."""
+        name, digest = data
+        source = json.dumps({"uri": digest if self.data_source is None else str(self.data_source.absolute())})
+        dataset = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
+        return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+
     def _is_ours(self, run: Any) -> bool:
         """Whether this process may delete the run; on a server other stores may log the same jobs."""
         return bool(self.location.database) or run.data.tags.get(serialization.WRITER_TAG) == writer_id(self.location)
@@ -300,12 +327,6 @@ class Tracker:
     def _find_trainings(self, key: str) -> list[Any]:
         """Return the runs of a training in all experiments, as a store that was moved has more than one."""
         return self._search(f"tags.`{serialization.TRAINING_TAG}` = '{key}'", everywhere=True)
-
-
-def _dataset_input(name: str, digest: str, context: str, profile: Mapping[str, int]) -> DatasetInput:
-    source = json.dumps({"uri": digest})
-    data = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
-    return DatasetInput(data, [InputTag("mlflow.data.context", context)])
 
 
 def _is_small(size: int, run_id: str, name: str) -> bool:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
+import subprocess
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from harness.tracking.location import Location
+from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
-ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+END_SECONDS = 5
+"""Time in which the server has to end."""
+ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Environment variables of the server. Without job execution it has two processes instead of nine."""
 
 
@@ -49,7 +60,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
         "mlflow",
         "ui",
         "--backend-store-uri",
-        location.uri,
+        location.uri if location.database is None else sqlite_uri(location.database, existing=True),
         "--default-artifact-root",
         str(location.artifacts),
         "--host",
@@ -60,6 +71,60 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
         "1",
     ]
     return argv, f"http://{HOST}:{port}"
+
+
+def serve(argv: Sequence[str]) -> int:
+    """Run the server until it ends, or until this process is interrupted or told to end, and return its exit status.
+
+    The server is the leader of its own session, so that Ctrl-C in a terminal reaches only this process, which then ends
+    the server and its processes without the tracebacks that they print on Ctrl-C.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C, when the server has ended.
+    SystemExit
+        After SIGTERM, or SIGHUP from a terminal that is closed.
+    """
+    with _exit_on_signals():
+        process = subprocess.Popen(argv, env={**os.environ, **ENVIRONMENT}, start_new_session=True)
+        try:
+            return process.wait()
+        finally:
+            _end(process)
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Raise SystemExit in a context where a signal would end this process and leave the server running."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, leave) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End all processes of a session, by force if they are not gone after `END_SECONDS`."""
+    if not hasattr(os, "killpg"):  # Windows
+        process.terminate()
+        process.wait()
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            process.poll()
+            os.killpg(process.pid, 0)
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _check_port(port: int) -> int:

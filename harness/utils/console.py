@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,8 +21,13 @@ FILE_WIDTH = 100
 """Characters of a line of text that is not printed on a terminal."""
 
 
+def has_cursor(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that understands escape sequences."""
+    return stream is not None and stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def terminal_size(plain: bool = False) -> tuple[int, bool]:
-    """Return the width of lines of text, and whether standard output is a terminal.
+    """Return the width of lines of text, and whether standard output shows bold text.
 
     Parameters
     ----------
@@ -31,13 +37,38 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
     Returns
     -------
     width : int
-        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal.
-    is_terminal : bool
-        Whether the text is printed on a terminal.
+        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal, unless the
+        environment variable COLUMNS is set.
+    is_bold : bool
+        Whether the text is printed on a terminal that shows bold text, and NO_COLOR is not set.
     """
-    if plain or not sys.stdout.isatty():
+    if plain or (not (is_terminal := sys.stdout is not None and sys.stdout.isatty()) and not os.environ.get("COLUMNS")):
         return FILE_WIDTH, False
-    return min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH), True
+    width = min(shutil.get_terminal_size((FILE_WIDTH, 24)).columns, MAX_WIDTH)
+    return width, is_terminal and has_cursor(sys.stdout) and not os.environ.get("NO_COLOR")
+
+
+def table_width(plain: bool = False) -> int | None:
+    """Return the width of tables: `terminal_size`, or None, for no limit, in a file unless COLUMNS is set.
+
+    Parameters
+    ----------
+    plain : bool, default=False
+        See `terminal_size`.
+
+    Returns
+    -------
+    int or None
+    """
+    is_unlimited = plain or (_is_regular_file(sys.stdout) and not os.environ.get("COLUMNS"))
+    return None if is_unlimited else terminal_size()[0]
+
+
+def _is_regular_file(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 class ConsoleHandler(logging.Handler):
@@ -59,6 +90,8 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message; discard it if the pipe is closed."""
         stream, text = self.stream or sys.stderr, self.format(record)
+        if stream is None:  # closed by the caller
+            return
         if record.levelno >= logging.WARNING:
             if text in self._warnings:
                 return
@@ -66,7 +99,9 @@ class ConsoleHandler(logging.Handler):
         try:
             print(text, file=stream, flush=True)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, stream.fileno())
+            os.close(devnull)
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file
+from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file, temp_prefix
 from backbones.regular_files import open_regular
+from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError
 
 ABANDONED_SECONDS = 3600
@@ -23,16 +24,20 @@ ABANDONED_SECONDS = 3600
 
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
-    """Replace an `OSError` by an error that says what to do."""
+    """Replace an `OSError`, and what libraries raise on a full disk, by an error that says what to do."""
     try:
         yield
-    except OSError as error:
+    except FramelightError:
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise FramelightError(f"cannot write {path}: {'; '.join(full_disk(path))}") from error
+        if not isinstance(error, OSError):
+            raise
         hint = ""
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "; choose another store with --store DIR, or another output folder with --out DIR"
-        disk_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "the disk is full; free some space and run the command again" if disk_full else error.strerror or error
-        raise FramelightError(f"cannot write {path}: {reason}{hint}") from error
+        raise FramelightError(f"cannot write {path}: {error.strerror or error}{hint}") from error
 
 
 @contextmanager
@@ -112,7 +117,7 @@ def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECOND
     of : str, default=""
         Name of the file or folder whose temporary files are removed; by default those of all.
     """
-    start = f".{of[:80]}." if of else "."
+    start = temp_prefix(of) if of else "."
     try:
         with os.scandir(folder) as entries:
             stale = [entry for entry in entries if entry.name.startswith(start) and entry.name.endswith(SUFFIX)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
+from backbones.atomic_files import cut_to_bytes
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 
@@ -15,8 +18,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DRIVE = re.compile(r"[A-Za-z]:")
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python represents the bytes of a name that are not UTF-8."""
-MAX_NAME_BYTES = 240
-"""Bytes of a file name at most; file systems allow 255, and suffixes are appended."""
+MAX_NAME_BYTES = 255
+"""Bytes of a file name that file systems allow."""
 
 
 def is_id(value: Any) -> bool:
@@ -54,9 +57,87 @@ def is_file_name(value: Any) -> bool:
     if set(value) & {"/", "\\"} or _DRIVE.match(value) or not _UNDECODABLE.sub("", value).isprintable():
         return False
     try:
-        return len(os.fsencode(value)) <= MAX_NAME_BYTES
+        return len(name_bytes(value)) <= MAX_NAME_BYTES
     except UnicodeEncodeError:
         return False
+
+
+def canonical_name(name: str) -> str:
+    r"""Return the form of a name in which names of files and names in lists are compared.
+
+    Parameters
+    ----------
+    name : str
+        Name of a file or folder as Python returns it, or from a list.
+
+    Returns
+    -------
+    str
+        Composed characters (NFC), as macOS and some archives decompose them; a name that can be part of a path in any
+        locale.
+
+    Examples
+    --------
+    >>> canonical_name("e\u0301") == "\u00e9"
+    True
+    """
+    if name.isascii():
+        return name
+    composed = unicodedata.normalize("NFC", _decode(name))
+    return os.fsdecode(composed.encode("utf-8", "surrogateescape"))
+
+
+def storable_name(name: str) -> str:
+    r"""Return a name for databases and records, in which bytes that are not UTF-8 are escaped.
+
+    Examples
+    --------
+    >>> print(storable_name("fr\udce9d\udce9ric"), storable_name("frédéric"))
+    fr\xe9d\xe9ric frédéric
+    """
+    return _UNDECODABLE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", _decode(name))
+
+
+def name_bytes(name: str) -> bytes:
+    """Encode a name for a hash: in UTF-8, whatever the locale; bytes that are not UTF-8 are those of the file."""
+    return _decode(name).encode("utf-8", "surrogateescape")
+
+
+def _decode(name: str) -> str:
+    """Decode the name of a file as UTF-8 in any locale; bytes that are not UTF-8 become lone surrogates."""
+    try:
+        return os.fsencode(name).decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # from a list, in a locale that is not UTF-8
+        return name
+
+
+def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
+    """Put text before and after a file name; a name that gets too long is cut.
+
+    Parameters
+    ----------
+    name : str
+        The name, in any script.
+    prefix, suffix : str, default=""
+        Text to add.
+
+    Returns
+    -------
+    str
+        At most `MAX_NAME_BYTES` bytes. Instead of what was cut off, it has a hash of the name.
+
+    Examples
+    --------
+    >>> bounded_name("video1", suffix=".txt")
+    'video1.txt'
+    >>> len(bounded_name("\u6c38" * 85, suffix=".txt").encode())
+    254
+    """
+    full = f"{prefix}{name}{suffix}"
+    if len(os.fsencode(full)) <= MAX_NAME_BYTES:
+        return full
+    end = f"-{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}{suffix}"
+    return prefix + cut_to_bytes(name, MAX_NAME_BYTES - len(os.fsencode(prefix + end))) + end
 
 
 def path_in(folder: Path, name: str, what: str = "entry") -> Path:

@@ -10,12 +10,14 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy  # noqa: F401 - threadpoolctl only finds libraries that are loaded
 from threadpoolctl import ThreadpoolController
+
+from harness.utils.process_environment import prepare_process
 
 
 def limit_blas_threads() -> AbstractContextManager:
@@ -45,7 +47,9 @@ SOURCE_ROOT = Path(__file__).resolve().parents[2]
 """Folder of the packages `harness` and `backbones`."""
 
 
-def run_module_in_subprocess(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def run_module_in_subprocess(
+    module: str, *arguments: object, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run ``python -m MODULE ARGUMENTS`` in a subprocess and capture its output.
 
     Parameters
@@ -53,16 +57,21 @@ def run_module_in_subprocess(module: str, *arguments: object) -> subprocess.Comp
     module : str
     *arguments : object
         Converted to strings.
+    environment : mapping of str to str, optional
+        Environment variables. Default: those of this process, see `prepare_process`.
 
     Returns
     -------
     subprocess.CompletedProcess of str
         Of any exit status. The working directory is not on the module search path.
     """
-    paths = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH", "")]
+    if environment is None:
+        prepare_process()
+        environment = os.environ
+    paths = [str(SOURCE_ROOT), environment.get("PYTHONPATH", "")]
     return subprocess.run(
         [sys.executable, "-P", "-m", module, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
     )

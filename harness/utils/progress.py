@@ -26,6 +26,11 @@ class Progress:
         self.title, self.unit = title, unit
         self._bar: Any = None
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the bar is visible."""
+        return self._bar is not None
+
     def __enter__(self) -> Progress:
         return self
 
@@ -47,7 +52,7 @@ class Progress:
         """
         if self._bar is None:
             notebook = "ipykernel" in sys.modules
-            if not (notebook or sys.stderr.isatty()):
+            if not notebook and (sys.stderr is None or not sys.stderr.isatty()):
                 return
             tqdm = import_module("tqdm.auto" if notebook else "tqdm").tqdm
             self._bar = tqdm(

@@ -7,19 +7,21 @@ from collections.abc import Callable, Iterable
 from typing import ParamSpec, TypeVar
 
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.process_environment import prepare_process
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 def framelight_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Raise errors of `backbones` as FramelightError, or InputError if the input is wrong.
+    """Prepare the process, and raise errors of `backbones` as FramelightError, or InputError if the input is wrong.
 
-    `backbones` does not know `harness`, so its errors have a separate base class.
+    `backbones` does not know `harness`, so its errors have a separate base class. See `prepare_process`.
     """
 
     @functools.wraps(function)
     def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        prepare_process()
         from backbones.errors import BackboneError
 
         try:

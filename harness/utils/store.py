@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.utils.errors import InputError
 from harness.utils.names import path_in
+from harness.utils.paths import environment_variable, expand_home
 
 ARTIFACTS = "artifacts"
 DIGESTS = "digests.json"
@@ -81,7 +82,7 @@ class Store:
     """Files of MLflow's runs and models."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "root", Path(self.root))
+        object.__setattr__(self, "root", expand_home(self.root))
 
     @classmethod
     def default(cls, place: Store | Path | str | None = None, tracking_uri: str | None = None) -> Store:
@@ -97,8 +98,8 @@ class Store:
         if isinstance(place, cls):
             return place if tracking_uri is None else dataclasses.replace(place, tracking_uri=tracking_uri)
         return cls(
-            Path(place if place is not None else os.environ.get("FRAMELIGHT_STORE", "framelight-store")),
-            tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"),
+            Path(place if place is not None else environment_variable("FRAMELIGHT_STORE") or "framelight-store"),
+            tracking_uri or environment_variable("MLFLOW_TRACKING_URI"),
         )
 
     def __fspath__(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from harness.utils.escaping import escape_text
+from harness.utils.streams import encodable
 
 _UNESCAPED_PIPE = re.compile(r"(?<!\\)\|")
 GAP = "  "
@@ -106,7 +107,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     ['name  size', 'a       12']
     """
     left_columns = range(left) if isinstance(left, int) else left
-    rows = [list(map(escape_text, row)) for row in rows]
+    rows = [[encodable(escape_text(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return [
         GAP.join(
@@ -119,7 +120,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
 
 def ruled_table(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1, header: int = 1) -> list[str]:
     """Align columns, see `align_columns`, and insert a rule after the first `header` rows."""
-    rows = [list(map(escape_text, row)) for row in rows]
+    rows = [[encodable(escape_text(cell)) for cell in row] for row in rows]
     lines = align_columns(rows, left)
     width = sum(max(map(len, column)) for column in zip(*rows)) + len(GAP) * (len(rows[0]) - 1)
     return [*lines[:header], "-" * width, *lines[header:]]

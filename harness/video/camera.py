@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEVICES = Path("/dev")
 """Folder in which Linux lists cameras."""
+BUFFERED = 4
+"""Number of frames that OpenCV buffers for a camera. While models are loaded they get seconds old."""
 MAX_MISSED = 10
 """Number of consecutive reads without a frame after which a camera is considered disconnected."""
 PAUSE_SECONDS = 0.05
@@ -38,14 +40,16 @@ class Camera:
         Such as `camera:0`.
     rate : float or None
         Frames per second; None if unknown.
+    stale : int
+        Number of frames that may be buffered since the camera was opened, and are passed over.
     """
 
-    def __init__(self, capture: VideoCapture, name: str, rate: float | None) -> None:
+    def __init__(self, capture: VideoCapture, name: str, rate: float | None, stale: int = 0) -> None:
         self.name, self.kind, self.live = name, "camera", True
         self.rate = rate
         self.frames: int | None = None
         self.notes: list[str] = []
-        self._capture = capture
+        self._capture, self._stale = capture, stale
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +60,8 @@ class Camera:
         self._capture.release()
 
     def __iter__(self) -> Iterator[Frame]:
+        for _ in range(self._stale):
+            self._capture.grab()
         start, number, missed = math.nan, 0, 0
         while missed < MAX_MISSED:
             success, pixels = self._capture.read()
@@ -100,7 +106,7 @@ def open_camera(number: int) -> Camera:
         capture.release()
         raise InputError(f"{name}: there is no such camera, or another program is using it{_list_cameras()}")
     rate = capture.get(cv2.CAP_PROP_FPS)
-    return Camera(capture, name, rate if 0 < rate <= 1000 else None)
+    return Camera(capture, name, rate if 0 < rate <= 1000 else None, BUFFERED)
 
 
 def _list_cameras() -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,17 +30,31 @@ class Frame:
         RGB, upright. Frames of a source may differ in size.
     arrived : float
         `time.monotonic()` at which the frame became available; NaN unless the source is live.
+    duration : float
+        Seconds until the next frame of the source; NaN if that is not known.
     """
 
     number: int
     seconds: float
     pixels: np.ndarray
     arrived: float = math.nan
+    duration: float = math.nan
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+
+def with_durations(frames: Iterable[Frame]) -> Iterator[Frame]:
+    """Add the duration of each frame, which is known once the next one is read; that of the last frame stays NaN."""
+    waiting: Frame | None = None
+    for frame in frames:
+        if waiting is not None:
+            yield replace(waiting, duration=frame.seconds - waiting.seconds)
+        waiting = frame
+    if waiting is not None:
+        yield waiting
 
 
 class Source(Protocol):

@@ -9,23 +9,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import Image
-
-from backbones.regular_files import open_regular
 from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.utils.errors import InputError
+from harness.utils.text import plural
+from harness.video.animation import animated_format
 from harness.video.frames import Frame
-from harness.video.orientation import EXIF_ORIENTATIONS, UPRIGHT, Orientation
 
-ORIENTATION = 0x0112
-"""Tag of the orientation in EXIF data."""
+ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
+MAX_NAMED = 5
+"""Number of images that cannot be read and are named in a note."""
 
 
 class ImageSource:
     """Image files as frames without time.
 
-    Photos are rotated upright by their EXIF orientation, crops are not. Files that cannot be read are skipped and
-    listed in `notes`. See `harness.video.frames.Source` for the other attributes.
+    Photos are turned upright by their EXIF orientation, crops of a video are not. Files that cannot be read are skipped
+    and listed in `notes`. See `harness.video.frames.Source` for the other attributes.
 
     Parameters
     ----------
@@ -34,6 +33,8 @@ class ImageSource:
     kind : {"image", "images", "crops"}
     name : str
         Name of the source, as the user gave it.
+    upright : bool, default True
+        Whether images are turned upright by their EXIF orientation.
 
     Attributes
     ----------
@@ -46,12 +47,14 @@ class ImageSource:
         If none of the files can be read.
     """
 
-    def __init__(self, numbered: Sequence[tuple[int, Path]], kind: str, name: str) -> None:
-        self.name, self.kind, self.live = name, kind, False
+    def __init__(self, numbered: Sequence[tuple[int, Path]], kind: str, name: str, upright: bool = True) -> None:
+        self.name, self.kind, self.live, self.upright = name, kind, False, upright
         self.rate: float | None = None
         self.frames: int | None = len(numbered)
         self.notes: list[str] = []
         self.files = tuple(numbered)
+        if kind == "images":
+            self.notes += _animation_notes([path for _, path in numbered])
         self._broken: list[CorruptImageError] = []
         frames = self._read(numbered)
         first = next(frames, None)
@@ -76,21 +79,24 @@ class ImageSource:
     def _read(self, numbered: Sequence[tuple[int, Path]]) -> Iterator[Frame]:
         for number, path in numbered:
             try:
-                pixels = decode_image(path)
+                pixels = decode_image(path, self.upright)
             except CorruptImageError as error:
                 self._broken.append(error)
                 continue
-            yield Frame(number, math.nan, pixels if self.kind == "crops" else _exif_orientation(path)(pixels))
+            yield Frame(number, math.nan, pixels)
         if self._broken:
+            named = [f"{error.path.name} ({error.reason})" for error in self._broken[:MAX_NAMED]]
+            rest = [f"{len(self._broken) - MAX_NAMED:,} more"] if len(self._broken) > MAX_NAMED else []
             self.notes.append(
-                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped; the "
-                f"first: {self._broken[0]}"
+                f"{len(self._broken)} of {self.frames} images cannot be read and are skipped: "
+                f"{', '.join([*named, *rest])}"
             )
 
 
-def _exif_orientation(path: Path) -> Orientation:
-    try:
-        with open_regular(path) as file, Image.open(file) as image:
-            return EXIF_ORIENTATIONS.get(image.getexif().get(ORIENTATION, 1), UPRIGHT)
-    except Exception:  # damaged EXIF data raises many types of errors; the image is then not rotated
-        return UPRIGHT
+def _animation_notes(paths: Sequence[Path]) -> Iterator[str]:
+    animated = [path.name for path in paths if path.suffix.lower() in ANIMATED_SUFFIXES and animated_format(path)]
+    if animated:
+        yield (
+            f"of {plural(len(animated), 'animated image')} only the first frame is read; give the file as the input to "
+            f"read all frames as a video (the first: {animated[0]})"
+        )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from harness.data.orientation import UPRIGHT, Orientation, from_display_matrix
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.container import (
@@ -26,8 +27,7 @@ from harness.video.container import (
     pixel_aspect,
     video_stream,
 )
-from harness.video.frames import Frame
-from harness.video.orientation import UPRIGHT, Orientation, from_display_matrix
+from harness.video.frames import Frame, with_durations
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
@@ -42,7 +42,7 @@ class VideoSource:
     """Frames of a video file.
 
     Damaged parts are skipped; `notes` says what could not be read. Closing the source while another thread reads it
-    ends the iteration. See `harness.video.frames.Source` for the attributes.
+    ends the iteration. See `harness.video.frames.Source` for the other attributes.
 
     Parameters
     ----------
@@ -51,6 +51,10 @@ class VideoSource:
         Name in messages; by default the path.
     crops : bool, default=False
         Whether every frame is already the crop of a face.
+
+    Attributes
+    ----------
+    path : Path
 
     Raises
     ------
@@ -61,7 +65,7 @@ class VideoSource:
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
         self.name, self.kind, self.live = name or str(path), "crops" if crops else "video", False
         self.notes: list[str] = []
-        self._path = path
+        self.path = path
         self._open, self._reading, self._closed = ExitStack(), Lock(), False
         self._last, self._reached, self._broken = NO_FRAME, 0.0, ""
         self._damaged: list[Frame] = []
@@ -72,7 +76,7 @@ class VideoSource:
             self._stream = video_stream(self._container, self.name)
             self.rate = frame_rate(self._stream)
             self.frames = expected_frames(self._container, self._stream, self.rate)
-            frames = self._read()
+            frames = with_durations(self._read())
             first = next(frames, None)
             if first is None:
                 raise InputError(
@@ -142,7 +146,7 @@ class VideoSource:
                 if packet.stream is self._stream and packet.size:
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
-            if self._container.format.name == "gif" and not ends_with(self._path, GIF_END):
+            if self._container.format.name == "gif" and not ends_with(self.path, GIF_END):
                 self._broken = UNFINISHED  # a GIF has no other information about its length
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 
-from PIL import Image
-
-from backbones.regular_files import open_regular
-from harness.data.affwild2 import CropFolders
-from harness.data.affwild2_paths import CROP_PATTERN
+from harness.data.affwild2_crops import read_crops
+from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.image_decoding import open_image
 from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError
+from harness.video.animation import AnimationSource, animated_format
+from harness.video.folder_contents import FolderContents, list_folder
 from harness.video.frames import Source, TimeLimitedSource
 from harness.video.images import ImageSource
 from harness.video.reader import VideoSource
-from harness.video.video_files import VIDEO_SUFFIXES
 
 CAMERA = re.compile(r"camera:([0-9]{1,3})")
 """Name of a camera."""
@@ -24,6 +24,7 @@ CROP_SIDE = 256
 """Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
 """Largest frame number, eleven hours of video; larger numbers in file names, such as dates, do not count frames."""
+GIF = ".gif"
 SAMPLED_IMAGES = 8
 """Number of images of a folder whose sizes decide whether it contains crops."""
 
@@ -78,35 +79,36 @@ def _open_path(text: str, crops: bool | None) -> Source:
         raise _missing_path_error(path)
     if not path.is_file():
         raise InputError(f"{text}: neither a file nor a folder; for a camera, use camera:0")
-    kind = "crops" if crops else "image"
-    return ImageSource([(1, path)], kind, text) if is_image_name(path.name) else VideoSource(path, text, bool(crops))
+    if not (is_image_name(path.name) or path.suffix.lower() == GIF):
+        return VideoSource(path, text, bool(crops))
+    animated = animated_format(path)
+    if animated:
+        return VideoSource(path, text, bool(crops)) if animated == "GIF" else AnimationSource(path, text, bool(crops))
+    return ImageSource([(1, path)], "crops" if crops else "image", text)
 
 
 def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
-    names = sorted(list_image_names(folder), key=_natural_key)
+    contents = list_folder(folder)
+    names = contents.images
     if not names:
         raise InputError(
-            f"{text}: this folder contains no images{_folder_hint(folder)}; give a video, an image, or the folder "
-            "of the images"
+            f"{text}: this folder contains no images{_folder_hint(folder, contents)}; give a video, an image, or the "
+            "folder of the images"
         )
     numbered = all((match := CROP_PATTERN.fullmatch(name)) and int(match[1]) <= LAST_FRAME for name in names)
     detected = numbered and crops is None and _look_like_crops([folder / name for name in names])
-    if not (crops or detected):
-        return ImageSource(_number_files(folder, names), "images", text)
-    if numbered:
-        sequence = CropFolders(folder.parent, (folder.name,))[folder.name]
-        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], "crops", text)
+    kind = "crops" if crops or detected else "images"
+    if kind == "crops" and numbered:
+        sequence = read_crops(folder.name, folder, os.listdir(folder))  # noqa: PTH208 - names alone
+        source = ImageSource([*zip(sequence.frames.tolist(), sequence.images)], kind, text, upright=False)
     else:
-        source = ImageSource(_number_files(folder, names), "crops", text)
+        source = ImageSource([(number, folder / name) for number, name in enumerate(names, 1)], kind, text)
     if detected:
         source.notes.append(
             "small square images named by frame numbers were taken as face crops; use --detect to detect faces in them"
         )
+    source.notes += contents.notes()
     return source
-
-
-def _number_files(folder: Path, names: list[str]) -> list[tuple[int, Path]]:
-    return [(number, folder / name) for number, name in enumerate(names, 1)]
 
 
 def _look_like_crops(paths: list[Path]) -> bool:
@@ -117,22 +119,16 @@ def _look_like_crops(paths: list[Path]) -> bool:
 
 def _image_size(path: Path) -> tuple[int, int] | None:
     try:
-        with open_regular(path) as file, Image.open(file) as image:
+        with open_image(path, upright=False) as image:
             return image.size
     except Exception:  # reported when the image is decoded
         return None
 
 
-def _natural_key(name: str) -> list[int | str]:
-    """Return a sort key that puts `frame10` after `frame9`."""
-    return [int(part) if index % 2 else part.casefold() for index, part in enumerate(re.split("([0-9]+)", name))]
-
-
-def _folder_hint(folder: Path) -> str:
-    paths = sorted(folder.iterdir())
-    if videos := [path.name for path in paths if path.suffix.lower() in (*VIDEO_SUFFIXES, ".gif")]:
-        return f", but videos such as '{videos[0]}'"
-    folders = [path.name for path in paths if path.is_dir() and list_image_names(path)]
+def _folder_hint(folder: Path, contents: FolderContents) -> str:
+    if contents.videos:
+        return f", but videos such as '{contents.videos[0]}'"
+    folders = [name for name in contents.folders if list_image_names(folder / name)]
     return f", but folders of images such as '{folders[0]}'" if folders else ""
 
 

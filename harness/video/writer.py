@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,9 @@ from PIL import Image
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.video.frames import DEFAULT_RATE
+
+if TYPE_CHECKING:
+    from harness.video.audio import AudioTrack
 
 TICKS_PER_SECOND = 90_000
 """Unit of the time stamps."""
@@ -24,7 +27,7 @@ BT709 = 1
 
 
 class VideoWriter:
-    """Context that writes frames to a video file.
+    """Context that writes frames to a video file, and optionally audio.
 
     The file appears at `path` once it is complete. If the context is left by an error, or if no frame was written
     (`FramelightError`), nothing is written and an existing file is kept.
@@ -36,10 +39,12 @@ class VideoWriter:
         Frames per second for frames without a time; 25 if None.
     size : (int, int)
         Width and height. Frames of another size are scaled to fit and padded with black.
+    audio : AudioTrack, optional
+        Audio, whose times are those of the frames.
     """
 
-    def __init__(self, path: Path, rate: float | None, size: tuple[int, int]) -> None:
-        self.path, self.rate, self.size = Path(path), rate or DEFAULT_RATE, size
+    def __init__(self, path: Path, rate: float | None, size: tuple[int, int], audio: AudioTrack | None = None) -> None:
+        self.path, self.rate, self.size, self.audio = Path(path), rate or DEFAULT_RATE, size, audio
         self._open = ExitStack()
         self._last = -1
 
@@ -62,6 +67,8 @@ class VideoWriter:
             codec.colorspace = codec.color_primaries = codec.color_trc = BT709
             stream.time_base = codec.time_base = Fraction(1, TICKS_PER_SECOND)
             self._stream, self._reformat = stream, VideoReformatter().reformat
+            if self.audio is not None:
+                self.audio.add_to(self._container)
         except BaseException:
             self._open.close()
             raise
@@ -91,6 +98,8 @@ class VideoWriter:
         frame.pts = self._last = max(stamp, self._last + 1)
         frame.time_base = Fraction(1, TICKS_PER_SECOND)
         self._container.mux(self._stream.encode(frame))
+        if self.audio is not None:
+            self.audio.write(self._container, stamp / TICKS_PER_SECOND)
 
     def _fit(self, pixels: np.ndarray) -> np.ndarray:
         """Resize to the writer's size and repeat the last row or column if it is odd, as H.264 requires."""
@@ -109,6 +118,8 @@ class VideoWriter:
                 if self._last < 0:
                     raise FramelightError(f"{self.path}: no frame was written, so there is no video")
                 self._container.mux(self._stream.encode(None))
+                if self.audio is not None:
+                    self.audio.write(self._container)
             except BaseException as raised:
                 self._open.__exit__(type(raised), raised, raised.__traceback__)
                 raise

@@ -15,7 +15,7 @@ from harness.data.registry import open_dataset
 from harness.export.exported_model import open_exported
 from harness.export.model_files import open_network
 from harness.export.onnx import FORMAT
-from harness.export.parity import check_parity, compute_outputs, crop_paths
+from harness.export.parity import check_parity, compute_outputs, crop_files
 from harness.features.store import FeatureStore
 from harness.leaderboard.finished_run import find_finished_run
 from harness.metrics.pooled_scores import score
@@ -123,8 +123,8 @@ def test_crop_margin_equals_that_of_the_run(readers, best, short_cost, tmp_path)
 
 def test_export_folder_opens_as_model(exported, best, small_set):
     model, kept = open_exported(exported), best.load_predictions()
-    paths = crop_paths(kept, open_dataset(small_set))[:70]
-    found = model([decode_image(path) for path in paths])
+    crops = crop_files(kept, open_dataset(small_set))[:70]
+    found = model([decode_image(*crop) for crop in crops])
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
@@ -135,7 +135,7 @@ def test_export_folder_opens_as_model(exported, best, small_set):
 def test_example_runs_without_framelight(exported, best, small_set, tmp_path):
     text = (exported / "example.py").read_text()
     assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
-    crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
+    crop = crop_files(best.load_predictions(), open_dataset(small_set))[0].path
     (tmp_path / "blocked.py").write_text(
         BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
         f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n"
@@ -159,7 +159,7 @@ def test_every_task_predicts_like_the_run(task, others, small_set, tmp_path):
     network, _ = open_network(chosen)
     dataset, kept = open_dataset(small_set), chosen.load_predictions()
     path = FORMAT.write(network, tmp_path, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
-    crops = crop_paths(kept, dataset)
+    crops = crop_files(kept, dataset)
     told = []
     found = compute_outputs(
         FORMAT.open(path),
@@ -247,7 +247,7 @@ def test_example_runs_in_a_separate_environment(exported, best, small_set, tmp_p
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)
-    crop = crop_paths(best.load_predictions(), open_dataset(small_set))[0]
+    crop = crop_files(best.load_predictions(), open_dataset(small_set))[0].path
     done = subprocess.run([python, "-I", exported / "example.py", crop], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0 and done.stdout.startswith("expression "), done.stderr
 

@@ -130,6 +130,19 @@ def test_images_are_separate_and_broken_ones_listed(read, tmp_path):
     assert frames_of(tmp_path) == [1, 3]
 
 
+def test_broken_link_of_a_folder_of_images_changes_nothing(read, tmp_path):
+    """Without it, the command is the same: what it has written is the answer."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(np.full((100, 200, 3), 128, np.uint8)).save(folder / "a.png")
+    (folder / "0.png").symlink_to("nowhere.png")
+    code, _, said = read(folder, crops=False)
+    assert code == 0 and "1 broken link" in said and frames_of(tmp_path) == [1]
+    (folder / "0.png").unlink()
+    code, _, said = read(folder, crops=False)
+    assert code == 0 and "contains this prediction already" in said
+
+
 def test_faces_of_each_image_in_a_folder(read, tmp_path):
     """As many as are told apart in a film, where a face has to be seen more than once."""
     folder, many = tmp_path / "photos", (1, 2, 0, 1, 1)

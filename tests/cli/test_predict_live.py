@@ -10,6 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from harness.inference import tables
+from harness.inference.face_stage import DetectAndTrack
+from harness.inference.forward import SharedBackbonePass
 from harness.smoothing import smooth
 from harness.smoothing.gaps import fill_gaps
 from harness.video.camera import Camera
@@ -46,14 +48,23 @@ def test_default_live_filter_is_exponential(readers, tmp_path):
     assert run["kernel"] == ("exponential" if run["radius"] else "none") and run["gaps"] == "held"
 
 
-def test_slow_first_calls_drop_no_frames(readers, tmp_path, monkeypatch):
-    """The table code is loaded before the first frame, because that takes seconds."""
+def test_first_calls_are_made_before_the_clock_starts(readers, tmp_path, monkeypatch):
+    """Of detector, network and tables, with the pixels of the video: first calls take seconds."""
     happened = []
-    making, asking = tables.as_csv, RealtimeSource.__iter__
-    monkeypatch.setattr(tables, "as_csv", lambda *arguments: happened.append("table") or making(*arguments))
-    monkeypatch.setattr(RealtimeSource, "__iter__", lambda source: happened.append("frames") or asking(source))
-    assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", "--live", "--crops") == 0
-    assert happened[:2] == ["table", "frames"]
+
+    def record(owner, name, entry):
+        original = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *arguments: happened.append(entry(*arguments)) or original(*arguments))
+
+    record(tables, "as_csv", lambda *arguments: "table")
+    record(RealtimeSource, "__iter__", lambda source: "clock")
+    record(DetectAndTrack, "__call__", lambda stage, frame: frame.size)
+    record(SharedBackbonePass, "__call__", lambda forward, crops: "network")
+    source = film(tmp_path / "a.mp4", 3, 320, 240)
+    assert predict(readers, source, tmp_path / "out", "--live") == 0
+    before = happened[: happened.index("clock")]
+    assert {"table", "network", (320, 240)} <= set(before) and before.count((320, 240)) > 1
+    assert numbers(tmp_path / "out", "frame")[:, 0].min() == 1, "the frames of the video are not used up"
 
 
 def test_ctrl_c_completes_the_files(readers, tmp_path):

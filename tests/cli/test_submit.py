@@ -154,6 +154,7 @@ def test_new_images_are_extracted(submit, store, data, tmp_path):
     frames.write_text(f"{first},12\n")
     code, printed, said = submit("best:expr", "--frames", frames, data=data, store=copied)
     assert code == 0 and "extracting the features" in said
+    assert "was trained and scored on" in said and f"annotations of {data} differ" in said
     assert f"videos without crops, which get the mean output of all crops: {first}" in printed
     lines = (tmp_path / "out" / f"{first}.txt").read_text().splitlines()[1:]
     assert len(lines) == 12 and len(set(lines)) == 1
@@ -161,8 +162,37 @@ def test_new_images_are_extracted(submit, store, data, tmp_path):
     assert code == 0 and "another split or data" in printed
 
 
+def test_crops_in_several_folders_are_the_same_data(submit, data, tmp_path):
+    for number, video in enumerate(sorted((data / "cropped_aligned").iterdir())):
+        folder = data / ("cropped_aligned_new_50_vids" if number % 2 else "cropped_aligned/cropped_aligned")
+        folder.mkdir(exist_ok=True)
+        video.rename(folder / video.name)
+    unread = data / "crops_112" / "video99"
+    unread.mkdir(parents=True)
+    (unread / "00001.jpg").write_bytes(b"")
+    code, printed, said = submit("best:expr", data=data, out="several")
+    assert code == 0 and "extracting" not in said
+    assert "crops_112: 1 folder of crops not read" in said and "1 video only here, such as 'video99'" in said
+    submit("best:expr", out="one")
+    first, second = (sorted((tmp_path / out).glob("*.txt")) for out in ("one", "several"))
+    assert first and [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_video_whose_name_is_not_utf8(submit, store, data, tmp_path):
+    copied, name = shutil.copytree(store, tmp_path / "store"), os.fsdecode(b"vid\xe9o")
+    annotation = sorted((data / "Third ABAW Annotations/VA_Estimation_Challenge/Validation_Set").iterdir())[0]
+    (data / "cropped_aligned" / annotation.stem).rename(data / "cropped_aligned" / name)
+    annotation.rename(annotation.with_stem(name))
+    code, _, said = submit("best:va", "--split", "validation", data=data, store=copied)
+    assert code == 0 and (tmp_path / "out" / f"{name}.txt").is_file(), said
+    assert main(["data", "check", str(tmp_path / "out"), "--against", str(data)]) == 0
+    options = ("--split", "validation", "--format", "frames")
+    code, _, said = submit("best:va", *options, data=data, store=copied, out="frames")
+    assert code == 2 and "the name of video 'vid\\xe9o' is not in UTF-8" in said and "rename its folder" in said
+
+
 def test_same_command_writes_the_same_bytes(submit, tmp_path):
-    submit("best:au", out="one")
+    assert "differ" not in submit("best:au", out="one")[2]
     submit("best:au", out="two")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()

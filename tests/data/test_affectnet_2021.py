@@ -182,3 +182,11 @@ def test_train_split_is_sufficient(tmp_path):
         path.unlink()
     with pytest.raises(InputError, match=r"train_set/images: no image; put the images of AffectNet there \(0\.jpg"):
         source.stills("train")
+
+
+def test_companions_of_macos_are_no_annotations(tmp_path):
+    affectnet_2021(tmp_path)
+    for path in list(tmp_path.rglob("*.*")):
+        path.with_name(f"._{path.name}").write_text("x")
+    source = open_stills(tmp_path)
+    assert len(source.stills("train")) == 10 and not list(source.find_problems())

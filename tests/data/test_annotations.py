@@ -37,16 +37,21 @@ def test_header_is_skipped_exactly_once(tmp_path):
         ("expr", ["0", "1"], 1, "the header is '0'; it must be 'Neutral,Anger"),
         ("expr", [HEADERS[AU], "0"], 1, "the header is 'AU1,AU2"),
         ("va", [HEADERS[VA], "0.1,0.2", "0.1,happy"], 3, "arousal is 'happy', not a number"),
-        ("va", [HEADERS[VA], "0.1,"], 2, "arousal is '', not a number"),
         ("va", [HEADERS[VA], "0.1,0.2", "0.3"], 3, "1 column, but 2 are needed"),
         ("va", [HEADERS[VA], "0.1,0.2,0.3"], 2, "3 columns, but 2 are needed"),
         ("va", [HEADERS[VA], "0.1,1.001"], 2, "arousal is 1.001; it must be a number from -1 to 1"),
         ("va", [HEADERS[VA], "-4,0"], 2, "valence is -4; it must be"),
-        ("va", [HEADERS[VA], "nan,0"], 2, "valence is nan; it must be"),
+        ("va", [HEADERS[VA], "inf,0"], 2, "valence is inf; it must be"),
+        ("va", [HEADERS[VA], "0.1;0.2"], 2, "(valence,arousal); separate them by commas, not semicolons"),
+        ("va", [HEADERS[VA], "0.1\t0.2"], 2, "separate them by commas, not tabs"),
         ("va", [HEADERS[VA], "0,1_0"], 2, "arousal is '1_0', not a number"),
         ("expr", [HEADERS[EXPR], "7", "8"], 3, "expression is 8; it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "-2"], 2, "expression is -2; it must be"),
-        ("expr", [HEADERS[EXPR], "1.0"], 2, "expression is '1.0', not an integer"),
+        ("expr", [HEADERS[EXPR], "1.5"], 2, "expression is 1.5; it must be a class from 0 to 7"),
+        ("expr", [HEADERS[EXPR], "happy"], 2, "expression is 'happy', not an integer"),
+        ("expr", [HEADERS[EXPR], "1.0", " ", "2.0"], 3, "the line is blank"),
+        ("au", [HEADERS[AU], "0.5" + ",0" * 11], 2, "AU1 is 0.5; it must be 0, 1, or -1 for no label"),
+        ("au", [HEADERS[AU], "1_0" + ",0.0" * 11], 2, "AU1 is '1_0', not an integer"),
         ("expr", [HEADERS[EXPR], "9" * 40], 2, "it must be a class from 0 to 7"),
         ("expr", [HEADERS[EXPR], "1", "", "2"], 3, "the line is blank"),
         ("au", [HEADERS[AU], ABSENT, "0,2" + ",0" * 10], 3, "AU2 is 2; it must be 0, 1, or -1"),
@@ -74,6 +79,42 @@ def test_empty_or_binary_annotation_raises(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_frames(path, "va")
+
+
+@pytest.mark.parametrize("word", ["", " ", "nan", "NaN", "NA", "N/A", "None", "null", "<NA>", "-", "-1.#IND"])
+def test_words_for_missing_values_are_no_label(tmp_path, word):
+    """Programs write them for missing values; a blank line is an error, as it may be a line too many."""
+    va = read_frames(write(tmp_path / "v.txt", HEADERS[VA], f"{word},0.5", "0,1"), "va")
+    au = read_frames(write(tmp_path / "a.txt", HEADERS[AU], ",".join([word] * 12), "1.0" + ",0.0" * 11), "au")
+    assert va.tolist() == [[-5, 0.5], [0, 1]] and au.tolist() == [[-1] * 12, [1] + [0] * 11]
+    if word.strip():
+        assert read_frames(write(tmp_path / "e.txt", HEADERS[EXPR], word, "7.0"), "expr").tolist() == [-1, 7]
+    row = f"video1/00001.jpg,{word},{word},{word},{','.join([word] * 12)}"
+    _, targets = read_multitask(write(tmp_path / "m.txt", MTL_HEADER, row, f"video1/00002.jpg,0,0,1.0,{ABSENT}"))
+    assert targets["va"].tolist() == [[-5, -5], [0, 0]] and targets["expr"].tolist() == [-1, 1]
+    assert targets["au"][0].tolist() == [-1] * 12 and targets["au"].dtype == np.int8
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e0", "+1", "1.", " 01 ", "10e-1"])
+def test_integers_may_be_written_as_floats(tmp_path, number):
+    expr = read_frames(write(tmp_path / "e.txt", HEADERS[EXPR], number, "-1.0", "0"), "expr")
+    assert expr.dtype == np.int64 and expr.tolist() == [1, -1, 0]
+    au = read_frames(write(tmp_path / "a.txt", HEADERS[AU], ",".join([number] * 12), "-1.0" + ",0" * 11), "au")
+    assert au.dtype == np.int8 and au.tolist() == [[1] * 12, [-1] + [0] * 11]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
+def test_unicode_encodings_are_read(tmp_path, encoding):
+    path = tmp_path / "v.txt"
+    path.write_bytes("valence,arousal\r\n0.5,-0.5\r\n".encode(encoding))
+    assert read_frames(path, "va").tolist() == [[0.5, -0.5]]
+
+
+def test_list_in_another_encoding_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("video1\ncaf\u00e9\n".encode("cp1252"))
+    with pytest.raises(InputError, match=r"not a text file in UTF-8 \(byte 0xe9 on line 2\); save it as UTF-8"):
+        read_test_list(path)
 
 
 def test_every_fault_of_a_file_is_listed(tmp_path):
@@ -160,7 +201,8 @@ def test_fast_and_slow_parser_agree(tmp_path_factory, lines):
         with pytest.raises(InputError, match=f":{faults[0].line}: "):
             read_frames(path, "expr")
     else:
-        assert read_frames(path, "expr").tolist() == [int(line) for line in path.read_text().rstrip().split("\n")[1:]]
+        cells = [line.strip() for line in path.read_text().rstrip().split("\n")[1:]]
+        assert read_frames(path, "expr").tolist() == [-1 if cell == "-" else int(float(cell)) for cell in cells]
 
 
 @pytest.mark.benchmark

@@ -49,7 +49,7 @@ def test_broken_image_is_a_warning_and_a_split_without_images_an_error(tmp_path)
     (tmp_path / IMAGES / "v/1.jpg").unlink()
     report = check_dataset(tmp_path)
     assert [p.message for p in report.warnings if p.kind == "image"] == [
-        "truncated: the JPEG's end marker is missing; it is skipped"
+        "the image is truncated or damaged; it is skipped"
     ]
     assert "7 of them readable" in render(report)
     assert [p.kind for p in report.errors] == ["split"] and "none of the 1 images" in report.errors[0].message

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.image_decoding import CorruptImageError, decode_image
+from harness.data.image_decoding import CorruptImageError, check_image, decode_image
 
 
 @pytest.fixture
@@ -134,7 +134,6 @@ def test_thumbnail_of_a_large_image_is_not_decoded(tmp_path, monkeypatch, pictur
 def test_pipe_among_the_crops_is_named(tmp_path, picture):
     """It would be waited for, by the check, the digests and the decoder."""
     from harness.data.fingerprint import dataset_digest
-    from harness.data.image_files import image_fault
     from harness.data.image_hashes import hash_images
     from harness.utils.errors import InputError
     from harness.video.source import open_source
@@ -144,15 +143,13 @@ def test_pipe_among_the_crops_is_named(tmp_path, picture):
     os.mkfifo(pipe)
     with pytest.raises(CorruptImageError, match="not a regular file"):
         decode_image(pipe)
-    assert "not a regular file" in image_fault(pipe) and not hash_images([pipe]).shows.any()
+    assert "not a regular file" in check_image(pipe)[0] and not hash_images([pipe]).shows.any()
     with pytest.raises(InputError, match="not a regular file"):
         open_source(str(pipe.parent))
-    from harness.data.affwild2 import CropFolders
-
-    folders = CropFolders(tmp_path, ("crops",))
+    from harness.data.affwild2_crops import read_crops
 
     class Crops:
-        sequences = folders
+        sequences, upright = {"crops": read_crops("crops", pipe.parent, [pipe.name])}, False
 
     with pytest.raises(InputError, match="00001.jpg: cannot be read: not a regular file"):
         dataset_digest(Crops)

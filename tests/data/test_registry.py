@@ -1,9 +1,10 @@
 import pytest
 
+from harness.data.check import check_dataset
 from harness.data.registry import open_dataset, open_stills
 from harness.utils.errors import InputError
-from tests.helpers.data_folders import small_abaw3, table
-from tests.helpers.still_folders import affectnet_2017, affectnet_2021, vggface2
+from tests.helpers.data_folders import small_abaw3, table, write
+from tests.helpers.still_folders import affectnet_2017, affectnet_2021, image, vggface2
 
 ROWS = ("1.jpg,anger,ann,train", "2.jpg,fear,ann,train", "3.jpg,,bob,val", "4.jpg,fear,bob,test")
 
@@ -48,3 +49,50 @@ def test_unknown_stills_layout_raises(tmp_path):
 def test_run_on_backbone_stills_raises(tmp_path, make):
     with pytest.raises(InputError, match=r"a backbone can be trained on it \(framelight train-backbone\)"):
         open_dataset(make(tmp_path))
+
+
+@pytest.mark.parametrize("opened", [open_dataset, open_stills, check_dataset])
+def test_every_layout_is_in_the_list_of_known_ones(tmp_path, opened):
+    with pytest.raises(InputError) as error:
+        opened(tmp_path)
+    for name in (
+        "AffectNet of 2017",
+        "AffectNet of 2021",
+        "VGGFace2",
+        "RAF-DB",
+        "folders of expressions",
+        "image table",
+    ):
+        assert name in str(error.value)
+
+
+def hint(root, opened=open_dataset):
+    with pytest.raises(InputError) as error:
+        opened(root)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "make, name", [(vggface2, "VGGFace2"), (affectnet_2021, "AffectNet of 2021"), (small_abaw3, "Aff-Wild2")]
+)
+def test_data_set_in_a_folder_nearby_is_named(tmp_path, make, name):
+    make(tmp_path / "deep/data")
+    for above in (tmp_path, tmp_path / "deep"):
+        assert f"is {name}" in hint(above) and f"give {tmp_path}/deep/data" in hint(above)
+
+
+def test_part_of_a_data_set_is_named(tmp_path):
+    affectnet_2021(tmp_path / "data")
+    assert "it is a part of AffectNet of 2021 (train_set/images/0.jpg" in hint(tmp_path / "data/train_set")
+    assert f"give {tmp_path}/data." in hint(tmp_path / "data/val_set", check_dataset)
+
+
+def test_data_that_are_not_read_are_named(tmp_path):
+    write(tmp_path / "a/Automatically_annotated_file_list/automatically_annotated.csv", "subDirectory_filePath")
+    assert "outputs of a network" in hint(tmp_path / "a") and "Manually_Annotated_file_lists" in hint(tmp_path / "a")
+    write(tmp_path / "b/fer2013.csv", "emotion,pixels,Usage")
+    assert "fer2013.csv holds pixels, not image files" in hint(tmp_path / "b", open_stills)
+    write(tmp_path / "c/list.csv", "image,expression")
+    assert "to read list.csv, give that file" in hint(tmp_path / "c")
+    image(tmp_path / "d/1.jpg")
+    assert "it has 1 image and no labels" in hint(tmp_path / "d", check_dataset)

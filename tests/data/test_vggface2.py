@@ -106,3 +106,24 @@ def test_train_alone_is_enough_and_an_unknown_split_is_named(tmp_path):
         source.stills("test")
     (tmp_path / "test/n000001").rmdir()
     assert open_stills(tmp_path).splits() == ("train",)
+
+
+def test_files_of_operating_systems_are_no_data(tmp_path):
+    root = vggface2(tmp_path, boxes=False)
+    for name in ("train/__MACOSX/n000000/._1.jpg", "train/a00000/.DS_Store", "train/n000002/._0001_01.jpg"):
+        write(root / name, "x")
+    for name in ("train/@eaDir/1.jpg", "train/n000009/Thumbs.db", "train/n000009/desktop.ini", "train/.hidden/1.jpg"):
+        write(root / name, "x")
+    source = open_stills(root)
+    assert len(source.stills("train")) == 5 and source.stills("train").subjects == ("n000002", "n000009")
+    (problem,) = source.find_problems()
+    assert problem.kind == "empty identity" and "first: a00000" in problem.message
+
+
+def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
+    decomposed, composed = "Jose\u0301", "Jos\u00e9"
+    image(tmp_path / f"train/{decomposed}/1.jpg")
+    image(tmp_path / f"train/{decomposed}/2.jpg")
+    write(tmp_path / "loose_bb_train.csv", "NAME_ID,X,Y,W,H", f"{composed}/1,1,2,3,4")
+    boxes = open_stills(tmp_path).stills("train").boxes
+    assert boxes[0].tolist() == [1, 2, 4, 6] and np.isnan(boxes[1]).all()

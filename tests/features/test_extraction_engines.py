@@ -80,6 +80,8 @@ def test_requested_engine_is_ignored_for_cached_features(crops, tiny, tmp_path):
     ):
         entry, said = extracted(crops, tiny, tmp_path, name=name)
         assert said == words and entry.engine == "torch channels-last"
+    with pytest.raises(BackboneError, match="unknown engine 'abacus'"):
+        extracted(crops, tiny, tmp_path, name="abacus")
 
 
 @pytest.mark.parametrize("name", ["abacus", "torch compiled"])

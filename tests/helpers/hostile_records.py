@@ -63,12 +63,13 @@ def write_database(path, runs, status="FINISHED"):
     with sqlite3.connect(path) as database:
         database.executescript(
             "CREATE TABLE experiments (experiment_id INTEGER, lifecycle_stage TEXT);"
-            "CREATE TABLE runs (run_uuid TEXT, status TEXT, lifecycle_stage TEXT, experiment_id INTEGER);"
+            "CREATE TABLE runs"
+            " (run_uuid TEXT, status TEXT, lifecycle_stage TEXT, experiment_id INTEGER, end_time INTEGER);"
             "CREATE TABLE tags (run_uuid TEXT, key TEXT, value TEXT);"
             "INSERT INTO experiments VALUES (1, 'active');"
         )
-        for run, tags in runs:
-            database.execute("INSERT INTO runs VALUES (?, ?, 'active', 1)", (run, status))
+        for i, (run, tags) in enumerate(runs):
+            database.execute("INSERT INTO runs VALUES (?, ?, 'active', 1, ?)", (run, status, i))
             database.executemany("INSERT INTO tags VALUES (?, ?, ?)", [(run, *tag) for tag in tags.items()])
     database.close()
     return path

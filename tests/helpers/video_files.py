@@ -84,6 +84,64 @@ def sound(path: Path, cover: bool = False, film_seconds: float = 0) -> Path:
     return path
 
 
+def clapper(
+    path: Path,
+    audio: str = "aac",
+    codec: str = "libx264",
+    sampling: int = 48000,
+    video_start: float = 0,
+    audio_start: float = 0,
+    seconds: float = 2.0,
+) -> Path:
+    """A film of 25 frames a second whose frame at 1 s is white, with a beep at its time; starts in seconds."""
+    packets = []
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = MILLISECOND
+        tone = container.add_stream(audio, sampling)
+        tone.layout = "mono"
+        for number in range(round(25 * seconds)):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 255 * (number == 25), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = round(1000 * (number / 25 + video_start)), MILLISECOND
+            packets += stream.encode(frame)
+        samples = np.zeros(round(sampling * seconds), np.float32)
+        beep = round(sampling * (1 + video_start - audio_start))
+        samples[beep : beep + sampling // 50] = 0.9 * np.sin(0.3 * np.arange(sampling // 50))
+        convert = av.AudioResampler(
+            tone.codec_context.format.name, "mono", sampling, tone.codec_context.frame_size or 1024
+        )
+        sound = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+        sound.sample_rate, sound.pts, sound.time_base = sampling, round(sampling * audio_start), Fraction(1, sampling)
+        for part in [*convert.resample(sound), *convert.resample(None)]:
+            packets += tone.encode(part)
+        packets += [*stream.encode(None), *tone.encode(None)]
+        for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
+            container.mux(packet)
+    return path
+
+
+def clap(path: Path) -> tuple[float, float, str, float]:
+    """Times of the white frame and of the beep, codec and end of the audio, in seconds from the start of the file."""
+    with av.open(str(path)) as container:
+        start = (container.start_time or 0) / av.time_base
+        white = next(
+            (frame.time - start for frame in container.decode(video=0) if frame.to_ndarray(format="gray").mean() > 99),
+            np.nan,
+        )
+    with av.open(str(path)) as container:
+        codec, beep, end = container.streams.audio[0].codec_context.codec.canonical_name, np.nan, 0.0
+        for frame in container.decode(audio=0):
+            values = frame.to_ndarray().ravel()
+            loud = np.flatnonzero(
+                np.abs(values) > 0.3 * (1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max)
+            )
+            end = frame.time - start + frame.samples / frame.sample_rate
+            if len(loud) and np.isnan(beep):
+                beep = frame.time - start + loud[0] / frame.sample_rate
+    return white, beep, codec, end
+
+
 def cut(path: Path, share: float) -> Path:
     """The file broken off, as by a download that ended early."""
     data = path.read_bytes()

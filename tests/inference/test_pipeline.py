@@ -27,7 +27,7 @@ def chunks(frames, face_stage, size=8):
 
 def equal(one, other):
     return all(
-        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in ("scores", "seconds"))
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name in ("scores", "seconds", "durations"))
         for name in one.__dataclass_fields__
         if name != "outputs"
     )

@@ -1,6 +1,7 @@
 """Jobs of a small recipe in this process: inputs and records."""
 
 import dataclasses
+import json
 import os
 import shutil
 
@@ -10,6 +11,7 @@ import pytest
 from harness import Grid, HeadConfig, Protocol, Recipe, SmoothingGrid
 from harness.data.registry import open_dataset
 from harness.jobs.execute import run_job
+from harness.jobs.job_folder import JobFolder
 from harness.jobs.predictions import Predictions
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
@@ -74,6 +76,29 @@ def test_figures_are_drawn_for_the_first_seed_only(prepared):
         run_job(job)
     assert (first.folder / "pictures" / "confusion.png").is_file() and not (second.folder / "pictures").exists()
     assert not list(first.folder.parent.glob("*-s5/pictures"))
+
+
+def test_job_without_its_figures_is_finished(prepared, monkeypatch, caplog):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("harness.jobs.figures.plot_run", fail)
+    seed = 6
+    expansion = JobGrid(dataclasses.replace(RECIPE, seeds=(seed,)), prepared)
+    job = expansion.job("run", "expr", prepared.backbones[0], "scores", HEAD, RECIPE.smoothing, seed)
+    assert run_job(job).status == "finished" and JobFolder(job.folder).has_record()
+    assert f"the figures of job {job.job_id} could not be drawn: OSError: [Errno 28]" in caplog.text
+
+
+def test_curves_have_loss_and_selection_score_of_each_epoch(prepared):
+    job = job_of(prepared, "run")
+    record = run_job(job)
+    history = json.loads((job.folder / "training.json").read_text())["history"]
+    curves = JobFolder(job.folder).epoch_metrics()
+    assert ("epoch/loss", history[0]["loss"], 1) in curves
+    assert ("epoch/selection", history[record.epoch - 1]["value"], record.epoch) in curves
+    assert len(curves) == 2 * len(history)
+    assert JobFolder(job.folder / "missing").epoch_metrics() == []
 
 
 def test_previous_label_is_scored_and_flagged(prepared):

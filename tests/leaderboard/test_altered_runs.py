@@ -200,7 +200,7 @@ def test_stores_of_earlier_versions_are_read_and_not_verified(store):
         planted_record(store, record, code={})
     rows = board_rows(store)
     assert [row.problems for row in rows] == [[]] * len(rows) and {row.verified for row in rows} == {False}
-    assert "d:" not in format_leaderboard(rows, "table") and rows[0].rank == 1
+    assert " d: " not in format_leaderboard(rows, "table") and rows[0].rank == 1
     assert from_json(to_json(record_of(store))).code == {}
 
 

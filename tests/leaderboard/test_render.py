@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 import json
 
 import pytest
@@ -114,6 +115,34 @@ def test_truncated_names_stay_distinct():
     )
     cells = [line.split()[1] for line in text.splitlines() if "drawn" in line]
     assert len(set(cells)) == 2 and all("…" in cell for cell in cells)
+
+
+BACKBONES = ("timm_efficientnet_b0.ra_in1k_v1", "timm_efficientnet_b0.ra_in1k_v2", "timm_efficientnet_b2.ra_in1k_v1")
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 100, 140])
+def test_no_width_takes_what_tells_rows_apart(width):
+    grid = itertools.product(
+        BACKBONES, ("embeddings", "embeddings+scores"), ("logistic_regression", "logistic_mixture")
+    )
+    rows = leaderboard_rows(
+        record(group=f"{i:06x}ffffff", backbone=backbone, features=features, head=head)
+        for i, (backbone, features, head) in enumerate(grid)
+    )
+    lines = render(rows, width=width).splitlines()
+    header = next(line for line in lines if line.startswith("rank"))
+    start, end = header.index("backbone"), header.index("P_EXPR")
+    names = [line[start:end] for line in lines[lines.index(header) + 2 :][:12]]
+    assert len(set(names)) == 12, "\n".join(lines)
+
+
+def test_tables_in_files_have_no_width_limit():
+    names = [f"a_backbone_with_a_name_of_many_characters_{i:060}" for i in range(2)]
+    rows = leaderboard_rows(record(group=f"{i:06x}ffffff", backbone=name) for i, name in enumerate(names))
+    lines = render(rows, width=None).splitlines()
+    assert all(any(name in line and "312k" in line for line in lines) for name in names)
+    tables = {line for line in lines if any(name in line for name in ("rank", "---", *names))}
+    assert max(map(len, set(lines) - tables)) <= 100
 
 
 def test_interval_is_shown_at_width_100():

@@ -1,5 +1,7 @@
 """Resolution of RUN arguments."""
 
+import re
+
 import pytest
 
 from harness.leaderboard.runs import find_pair, find_records
@@ -45,7 +47,9 @@ def test_run_id_prefix_and_job_id():
 
 
 def test_ambiguous_prefix_lists_runs():
-    with pytest.raises(InputError, match=r"'aa' matches 2 runs.*\n  aa11  expr on rendered, held-out: ") as told:
+    with pytest.raises(
+        InputError, match=r"'aa' matches 2 runs.*\n  aa11  expr on rendered \[d0d0d0\], held-out: "
+    ) as told:
         found("aa")
     assert "aa22" in str(told.value)
     with pytest.raises(InputError, match="and 12 more"):
@@ -83,11 +87,34 @@ def test_best_is_held_out_and_neither_baseline_nor_oracle():
     assert found("best:va") == ["ff88-s0"], "published where nothing is held out"
 
 
-def test_best_needs_a_single_board():
-    with pytest.raises(InputError, match=r"2 datasets have a leaderboard.*\n.*0099.*faces.*\n.*a[ab]\d\d.*rendered"):
-        found("best:expr", [*RECORDS, record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")])
+FACES = record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")
+
+
+def test_best_is_of_the_newest_data_set(caplog):
+    caplog.set_level("INFO")
+    assert found("best:expr", [*RECORDS, FACES]) == ["0099-s0"]
+    assert "that of the newest data set, faces [f0f0f0]" in caplog.text
+    assert re.search(r"best:expr@DATASET\):\n +aa11 .*rendered", caplog.text)
+    caplog.clear()
+    assert found("best:expr", [FACES, *RECORDS]) == ["aa11-s0", "aa11-s1"] and "0099" in caplog.text
+    caplog.clear()
+    assert found("best:expr") == ["aa11-s0", "aa11-s1"] and not caplog.text
+
+
+@pytest.mark.parametrize("dataset", ["faces", "f0f0f0", "f0f0f0f0f0f0"])
+def test_best_on_a_given_data_set(dataset, caplog):
+    assert found(f"best:expr@{dataset}", [FACES, *RECORDS]) == ["0099-s0"] and not caplog.text
+
+
+def test_best_of_nothing_raises():
+    with pytest.raises(InputError, match="unknown data set 'face'; did you mean faces"):
+        found("best:expr@face", [*RECORDS, FACES])
+    with pytest.raises(InputError, match="unknown data set ''"):
+        found("best:expr@")
     with pytest.raises(InputError, match="no run of task au is finished"):
         found("best:au")
+    with pytest.raises(InputError, match="no run of task au is finished"):
+        found("best:au@rendered")
     with pytest.raises(InputError, match="unknown task 'exrp'; did you mean expr"):
         found("best:exrp")
 
@@ -99,5 +126,5 @@ def test_best_next_to_a_run_uses_its_data():
     ]
     for first, second, ids in (("best:expr", "0077", ["0099", "0077"]), ("ab33", "best:expr", ["ab33", "aa11"])):
         assert [side[0].group_id for side in find_pair([*RECORDS, *faces], first, second)] == ids
-    with pytest.raises(InputError, match="2 datasets have a leaderboard"):
-        find_pair([*RECORDS, *faces], "best:expr", "best:expr")
+    pair = find_pair([*RECORDS, *faces], "best:expr@rendered", "best:expr@faces")
+    assert [side[0].group_id for side in pair] == ["aa11", "0099"]

@@ -7,7 +7,8 @@ from harness.metrics.best_comparisons import compare_with_best
 from harness.metrics.contributions import RowScores
 from harness.metrics.paired_tests import paired_permutation_test
 from harness.metrics.pooled_scores import score
-from harness.metrics.sign_flips import critical_value, p_values
+from harness.metrics.power import critical_values
+from harness.metrics.sign_flips import RowFlips, critical_value, p_values
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics
 from harness.utils.errors import InputError
@@ -71,6 +72,19 @@ def test_two_rows_are_judged_as_by_the_paired_test():
         result, paired = compare_with_best([first, second], "P_EXPR"), paired_permutation_test(first, second, "P_EXPR")
         assert result.p.min() == pytest.approx(paired.p, abs=0.01)
         assert np.nanmax(result.detectable) == pytest.approx(paired.detectable, rel=0.1)
+
+
+def test_power_counts_with_the_critical_value_that_the_test_has_at_that_lead():
+    """A lead that all videos share widens the flips of a dozen videos, so that the critical value depends on it."""
+    for simulation in range(5):
+        rows = rows_of("expr", 2, videos=12, simulation=simulation)
+        rows[1] = worse(rows[1], 0.3)
+        flips, both = RowFlips(RowScores(rows), "P_EXPR", 2000, 0), np.arange(2)
+        contributions = flips.scores.contributions("P_EXPR", both)
+        applied = critical_value(flips.largest(flips.sums(contributions), both))
+        lead = contributions.sum(axis=1) @ [1, -1]
+        assert critical_values(flips, 0, lead) == pytest.approx([applied])
+        assert critical_values(flips, 0, 0.0) != pytest.approx([applied], rel=0.01)
 
 
 def test_order_and_process_do_not_matter():

@@ -1,11 +1,13 @@
 """Worker processes, started from a script or notebook."""
 
+import os
 import subprocess
 import sys
 
 import torch
 
 from harness.runner.executors import SerialExecutor
+from harness.utils.process_environment import PASSIVE_WAITING
 
 
 def test_workers_do_not_rerun_unguarded_script(tmp_path):
@@ -13,9 +15,15 @@ def test_workers_do_not_rerun_unguarded_script(tmp_path):
     script.write_text(
         "import os\nprint('started')\n\nfrom harness.runner.executors import local_executor\n"
         "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n"
+        "    print(pool.submit(os.getenv, 'OMP_WAIT_POLICY').result())\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600)
-    assert done.stdout.split() == ["started", "True"], done.stderr
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600, env=without_choices())
+    assert done.stdout.split() == ["started", "True", "PASSIVE"], done.stderr
+
+
+def without_choices():
+    """The environment without variables of OpenMP, which the workers inherit."""
+    return {name: value for name, value in os.environ.items() if name not in PASSIVE_WAITING}
 
 
 def test_number_of_threads_is_left_as_it_was():

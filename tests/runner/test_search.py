@@ -80,7 +80,13 @@ def test_trials_never_see_the_reported_labels(searched, fresh, recipe, small_set
 def test_other_tracker_gets_every_trial(searched, recipe, small_set, tmp_path, capsys):
     uri = f"sqlite:///{tmp_path / 'other.db'}"
     assert main(arguments(recipe, small_set, searched, "--tracking-uri", uri)) == 0
-    assert "0 jobs run" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "0 jobs run" in said
+    (study,) = studies(searched)
+    assert f"study {study.study_name} in {searched / 'optuna.db'}" in said
+    (best,) = (line for line in said.splitlines() if line.startswith("best of "))
+    assert f"P_VA {study.best_value:.3f} on the selection split" in best
+    assert f"learning rate {study.best_params['learning_rate']:.3g}" in best and "features" in best
     assert sorted(tracked(uri)) == sorted(tracked(f"sqlite:///{searched / 'mlflow.db'}"))
 
 

@@ -1,6 +1,7 @@
 """A server that never ends its answers, a locked database and a full disk end with a message, not with a traceback."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.cli import main
-from harness.tracking import bounded_client, client, location, mlflow_api, open_tracker, tracked_records
+from harness.tracking import (
+    bounded_client,
+    client,
+    location,
+    mlflow_api,
+    open_tracker,
+    tracked_records,
+    waiting_connection,
+)
 from harness.utils.errors import FramelightError
 from harness.utils.store import Store
 from tests.helpers.records import record
@@ -170,19 +179,60 @@ def release_after_message(holder, said):
 
 def test_call_is_repeated_while_the_database_is_locked(tmp_path, said, monkeypatch):
     monkeypatch.setattr(bounded_client, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(bounded_client, "FIRST_MESSAGE_SECONDS", 0.2)
     store = Store(tmp_path)
     database = store.resolve().mlflow_database
     with locked(store) as holder:
         monkeypatch.setattr(bounded_client, "DATABASE_SECONDS", 0.3)
         with pytest.raises(FramelightError, match=f"locked by process {holder.pid} .python.*wait for it or end it"):
             bounded_client.call_when_unlocked(lambda: write(database), database)
-        monkeypatch.undo()
+        monkeypatch.setattr(bounded_client, "DATABASE_SECONDS", 60)
         said.clear()
         release_after_message(holder, said)
         assert bounded_client.call_when_unlocked(lambda: write(database), database) == "written"
     assert f"is locked by process {holder.pid} (python" in said.text
     with pytest.raises(sqlite3.OperationalError, match="unable to open"):
         bounded_client.call_when_unlocked(lambda: write(tmp_path / "no" / "folder"), database)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Locks are reported after a moment."""
+    monkeypatch.setattr(bounded_client, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(bounded_client, "FIRST_MESSAGE_SECONDS", 0.1)
+    monkeypatch.setattr(waiting_connection, "TIMEOUT_SECONDS", 0.05)
+
+
+def test_leaderboard_names_the_process_that_it_waits_for(tmp_path, empty_store, said, capfd, impatient):
+    store = Store(shutil.copytree(empty_store, tmp_path / "store"))
+    with locked(store) as holder:
+        threading.Timer(0.5, lambda: print(file=holder.stdin, flush=True)).start()
+        assert main(["leaderboard", "--store", str(store)]) == 0
+    message = f"waiting: the database {store.mlflow_database} is locked by process {holder.pid} (python"
+    assert capfd.readouterr().err.count(message) == 1
+
+
+def test_searches_wait_for_each_statement(tmp_path, said, impatient):
+    store = Store(tmp_path)
+    database = store.mlflow_database
+    with closing(sqlite3.connect(database, **waiting_connection.connect_options(database))) as connection:
+        connection.execute("CREATE TABLE trials (number)")
+        connection.commit()
+        with locked(store) as holder:
+            release_after_message(holder, said)
+            connection.execute("INSERT INTO trials VALUES (1)")
+        connection.commit()
+        assert connection.execute("SELECT * FROM trials").fetchall() == [(1,)]
+    assert f"is locked by process {holder.pid} (python" in said.text
+
+
+def test_own_writes_are_not_reported(tmp_path, said, impatient):
+    database = tmp_path / "own.db"
+    reporter = bounded_client.LockReporter(database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection, reporter.watch():
+        connection.execute("BEGIN EXCLUSIVE")
+        time.sleep(0.5)
+    assert not said.messages
 
 
 @pytest.mark.slow
@@ -217,7 +267,7 @@ def test_waiting_for_the_lock_of_a_location_is_said(tmp_path, monkeypatch, said)
     error = pytest.raises(FramelightError, match=r"has held .*lock for 0\.3 s")
     with location.lock_location(place), error, location.lock_location(place):
         pass
-    assert "waiting for another process that is writing to sqlite" in said.text
+    assert "that is writing to sqlite" in said.text
     with location.lock_location(place):
         pass
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from harness.tracking import locate, open_tracker, tracked_records
@@ -33,8 +34,12 @@ def runs_of(store, condition=""):
 def test_job_is_logged_with_params_metrics_and_artifacts(store, tmp_path):
     tracker, folder = open_tracker(Store(store)), files(tmp_path)
     parent = tracker.start_study("quickstart", "study1", {"epochs": 3}, {"space": "abc"})
+    tracker.data_source = tmp_path
     run_id = tracker.log_record(
-        record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}), folder, parent
+        record(curve=CURVE, environment={"git_commit": "c0ffee", "git_dirty": True, "cores": 2}),
+        folder,
+        parent,
+        curves=[("epoch/loss", 0.7, 1), ("epoch/loss", 0.5, 2)],
     )
     tracker.end_run(parent)
     client, _ = runs_of(store)
@@ -49,6 +54,12 @@ def test_job_is_logged_with_params_metrics_and_artifacts(store, tmp_path):
     assert [(point.step, point.value) for point in curve] == [(0, 0.1), (1, 0.3), (2, 0.2)]
     [data] = run.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("rendered", "d0d0d0d0d0d0")
+    assert mlflow.data.get_source(data).uri == str(tmp_path)
+    assert [(point.step, point.value) for point in client.get_metric_history(run_id, "epoch/loss")] == [
+        (1, 0.7),
+        (2, 0.5),
+    ]
+    assert run.info.run_name.startswith("expr on rendered: ") and run.info.run_name.endswith(" s0")
     assert [artifact.path for artifact in client.list_artifacts(run_id)] == ["predictions.npz"]
     kept = Path(run.info.artifact_uri.removeprefix("file://")) / "predictions.npz"
     assert kept.is_relative_to(store / "artifacts" / "mlflow") and kept.samefile(folder / "predictions.npz")

@@ -10,7 +10,7 @@ import pytest
 
 from backbones.engines.onnx_engine import suppress_exporter_output
 from backbones.quiet_loggers import quiet_loggers
-from harness.utils.console import console_logging, suppress_logging, terminal_size
+from harness.utils.console import console_logging, suppress_logging, table_width, terminal_size
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -77,16 +77,53 @@ def test_text_is_as_wide_as_the_terminal_up_to_a_limit(monkeypatch, columns, wid
     main_end, end = pty.openpty()
     with os.fdopen(end, "w") as terminal:
         monkeypatch.setenv("COLUMNS", columns)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
         monkeypatch.setattr(sys, "stdout", terminal)
         assert terminal_size() == (width, True) and terminal_size(plain=True) == (100, False)
     os.close(main_end)
 
 
-def test_without_a_terminal_text_is_100_characters_wide(monkeypatch, tmp_path):
-    monkeypatch.setenv("COLUMNS", "60")
+@pytest.mark.parametrize(
+    "name, value, bold", [("TERM", "dumb", False), ("NO_COLOR", "1", False), ("NO_COLOR", "", True)]
+)
+def test_bold_needs_a_terminal_that_shows_it(monkeypatch, name, value, bold):
+    main_end, end = pty.openpty()
+    with os.fdopen(end, "w") as terminal:
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        assert terminal_size()[1] is bold
+    os.close(main_end)
+
+
+@pytest.mark.parametrize("columns, width", [("", 100), ("60", 60), ("300", 140)])
+def test_without_a_terminal_text_is_100_characters_wide_unless_columns_are_set(monkeypatch, tmp_path, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
-        assert terminal_size() == (100, False)
+        assert terminal_size() == (width, False)
+        assert table_width() == (width if columns else None)
+    assert table_width(plain=True) is None
+    monkeypatch.setattr(sys, "stdout", None)
+    assert terminal_size() == (width, False)
+
+
+def test_a_table_in_a_pipe_is_100_characters_wide(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert table_width() == 100
+    os.close(read)
+
+
+def test_messages_without_standard_error_go_nowhere(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    with console_logging():
+        LOGGER.info("not in standard output")
+    assert capsys.readouterr().out == ""
 
 
 def test_reader_that_closes_the_pipe_does_not_stop_the_work():

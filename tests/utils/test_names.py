@@ -1,5 +1,10 @@
 """Names that become parts of paths."""
 
+import ast
+import os
+import subprocess
+import sys
+
 import pytest
 
 from harness.jobs.causal import replay_folder
@@ -35,6 +40,23 @@ def test_no_path_of_the_store_leads_out_of_it(tmp_path, name):
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("two words", "-rf", "*")])
 def test_a_file_name_is_one_part_of_a_path(name):
     assert not is_file_name(name)
+
+
+@pytest.mark.parametrize("utf8", ["0", "1"])
+def test_names_are_the_same_in_every_locale(utf8):
+    script = r"""
+import os
+from harness.utils.names import canonical_name, name_bytes, storable_name
+for name in (b"caf\xc3\xa9", b"cafe\xcc\x81", b"vid\xe9o", b"video1"):
+    name = canonical_name(os.fsdecode(name))
+    print(ascii((os.fsencode(name), name_bytes(name), storable_name(name))))
+print(ascii((os.fsencode(canonical_name("cafe\u0301")), name_bytes("caf\u00e9"), storable_name("caf\u00e9"))))
+"""
+    locale = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": utf8}
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, **locale}, capture_output=True, text=True)
+    cafe, video = (b"caf\xc3\xa9", b"caf\xc3\xa9", "caf\u00e9"), (b"vid\xe9o", b"vid\xe9o", "vid\\xe9o")
+    expected = [cafe, cafe, video, (b"video1", b"video1", "video1"), cafe]
+    assert [ast.literal_eval(line) for line in done.stdout.splitlines()] == expected, done.stderr
 
 
 def test_ids_of_this_project_are_ids():

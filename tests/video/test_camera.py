@@ -51,3 +51,10 @@ def test_camera_is_paced_by_itself(tmp_path):
     with RealtimeSource(camera) as source:
         frames = [frame for frame in source if not time.sleep(0.01)]
     assert len(frames) + source.dropped == 30 and frames[-1].number == 30
+
+
+def test_frames_that_were_buffered_while_models_were_loaded_are_passed_over(tmp_path):
+    capture = cv2.VideoCapture(str(film(tmp_path / "a.mp4", 9)))
+    with Camera(capture, "camera:0", 25.0, stale=4) as source:
+        frames = list(source)
+    assert [frame.number for frame in frames] == [1, 2, 3, 4, 5] and frames[0].seconds == 0

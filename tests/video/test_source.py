@@ -167,3 +167,17 @@ def test_invalid_seconds_raise(tmp_path, seconds):
 def test_images_have_no_seconds(tmp_path):
     with pytest.raises(InputError, match="images have no time"):
         open_source(str(photo(tmp_path / "a.png")), seconds=3.0)
+
+
+def test_images_that_cannot_be_read_are_named(tmp_path):
+    for suffix in ("gif", "jfif", "avif", "webp", "tif", "jp2"):
+        Image.new("RGB", (30, 20)).save(tmp_path / f"a.{suffix}", {"jfif": "JPEG"}.get(suffix))
+    (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 100)
+    (tmp_path / "old.jxl.jpg").write_bytes(b"\xff\x0a")
+    for name in ("Thumbs.db", ".DS_Store", "._a.tif"):
+        (tmp_path / name).write_bytes(b"x")
+    with open_source(str(tmp_path)) as source:
+        assert len(list(source)) == 6
+        (note,) = [note for note in source.notes if "cannot be read" in note]
+    assert note.startswith("2 of 8 images cannot be read and are skipped: old.jxl.jpg (not an image")
+    assert note.endswith("phone.heic (HEIC is not supported, convert it to JPEG)")

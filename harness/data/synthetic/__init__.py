@@ -5,6 +5,7 @@ The renderer is imported at its first use, because recipes import the settings a
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,17 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the renderer; increase it whenever the same seed renders different bytes."""
 
+NOTE = "synthetic.json"
+"""File with the settings of a rendered data set, in its folder."""
+VIDEOS_NAME, STILLS_NAME = "synthetic", "synthetic stills"
+"""Names of the data sets that recipes render themselves."""
+
 __all__ = ["VERSION", "make", "make_stills"]
+
+
+def is_synthetic(root: Path) -> bool:
+    """Return whether the data set in a folder was rendered by this project; its stills are in a subfolder."""
+    return any((folder / NOTE).is_file() for folder in (root, root.absolute().parent))
 
 
 def __getattr__(name: str) -> Any:

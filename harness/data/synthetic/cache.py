@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from backbones.processors import available_processors
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.utils.hashing import content_hash
 from harness.utils.locks import entry_lock
@@ -75,5 +75,5 @@ def _get_or_render(root: Path, description: str, render: Callable[..., object]) 
 
             logger.info(f"rendering {description}")
             with Progress("images", unit="image") as progress:
-                render(root, progress=progress, workers=os.cpu_count() or 1)
+                render(root, progress=progress, workers=available_processors())
     return root

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.data.synthetic import VERSION
+from harness.data.synthetic import NOTE, VERSION
 from harness.data.synthetic.annotation_files import write_annotations
 from harness.data.synthetic.stills import HEADER, write_subject
 from harness.data.synthetic.video import VideoAnnotations, split_letter, write_video
@@ -19,7 +19,6 @@ from harness.utils.finished_output import holds_request, request_hash, write_not
 
 logger = logging.getLogger(__name__)
 
-NOTE = "synthetic.json"
 MIN_VIDEOS = 4
 ProgressCallback = Callable[[int, int], None]
 

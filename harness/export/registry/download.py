@@ -47,7 +47,7 @@ def fetch_model(uri: str, store: Store) -> Path:
     location = locate(store)
     if location.database is not None and not location.database.is_file():
         raise InputError(
-            f"there is no model '{uri}': {location.uri} has no tracked runs yet; pass the store that "
+            f"there is no model '{uri}': {location} has no tracked runs yet; pass the store that "
             "the model was exported from with --store DIR"
         )
     from harness.export.registry.mlflow_registry import Registry
@@ -70,7 +70,7 @@ def _find_version(registry: Registry, name: str, alias: str | None, number: str 
         names = [other for other in registry.names() if other.startswith("framelight-")]
         if not names:
             raise InputError(
-                f"no model is registered at {registry.location.uri}; register one with framelight export RUN --out DIR"
+                f"no model is registered at {registry.location}; register one with framelight export RUN --out DIR"
             )
         raise unknown_name_error("model", name, names)
     if alias is not None:

@@ -75,10 +75,10 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     registry = Registry(location)
     run_id = registry.run_of(record.job_id)
     if run_id is None:
-        return [f"not logged to MLflow: job {record.job_id} is not tracked at {location.uri}"]
+        return [f"not logged to MLflow: job {record.job_id} is not tracked at {location}"]
     name, tags = model_name(record), _tags(record, file)
     version, new = registry.register(name, run_id, tags, _model_writer(record, folder, tags))
-    message = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location.uri}"
+    message = f"{'logged to MLflow as' if new else 'already in MLflow as'} {version.uri}, at {location}"
     significance = SignificanceCache(store, remote_job_files(store))
     with suppress_logging():
         verifier = RunVerifier(store, significance, full=True)
@@ -166,9 +166,9 @@ def _copy_export(folder: Path, data: Path) -> None:
 
 def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
     """Read name, type and shape of the file's inputs and outputs; -1 stands for any length."""
-    from onnxruntime import InferenceSession
+    from backbones.onnx_session import open_session
 
-    session = InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = open_session(file, threads=1)
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
     inputs, outputs = (
         [

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote, urlparse
 
+from harness.tracking.artifacts import local_path
 from harness.tracking.bounded_client import TRANSFER_SECONDS, call_with_deadline
 from harness.tracking.client import Connection, paginate
 from harness.tracking.location import Location, lock_location, source_tags, writer_id
@@ -146,7 +146,7 @@ class Registry:
 
     def folder(self, version: Version) -> Path | None:
         """Find a version's files on this machine; None if they must be downloaded."""
-        path = _local_path(version.location)
+        path = local_path(version.location)
         if path is None:
             return None
         in_store = self.location.store.mlflow_model(version.tags.get(MODEL, ""))  # differs from path in a moved store
@@ -156,7 +156,7 @@ class Registry:
         """Download a version's files into `folder`."""
         with self._connection.guard(FramelightError), tempfile.TemporaryDirectory(dir=folder) as temp_dir:
             get_files = partial(download, version.location, Path(temp_dir), self.location.uri)
-            for path in call_with_deadline(get_files, TRANSFER_SECONDS, self.location.uri).iterdir():
+            for path in call_with_deadline(get_files, TRANSFER_SECONDS, str(self.location)).iterdir():
                 path.rename(folder / path.name)
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
@@ -170,7 +170,7 @@ class Registry:
                 return model
             if self.location.database or model.tags.get(WRITER_TAG) == writer_id(self.location):
                 self._client.delete_logged_model(model.model_id)
-                path = _local_path(model.artifact_location)
+                path = local_path(model.artifact_location)
                 if path is not None and path.parent.name == model.model_id:
                     shutil.rmtree(path.parent, ignore_errors=True)
         model = self._client.create_logged_model(
@@ -188,7 +188,7 @@ class Registry:
 
     def _is_intact(self, model: LoggedModel) -> bool:
         """Return False if the model's file on this machine is missing or has changed; remote files are not checked."""
-        path = _local_path(model.artifact_location)
+        path = local_path(model.artifact_location)
         if path is None:
             return True
         file = path / FOLDER / FILE
@@ -198,9 +198,3 @@ class Registry:
         outputs = self._client.get_run(run_id).outputs
         if model.model_id not in {output.model_id for output in (outputs.model_outputs if outputs else ())}:
             self._client.log_outputs(run_id, [LoggedModelOutput(model.model_id, 0)])
-
-
-def _local_path(location: str) -> Path | None:
-    """Get the path of an artifact location on this machine; None for other locations."""
-    url = urlparse(location)
-    return Path(unquote(url.path)) if url.scheme in ("", "file") else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from harness.inference.overlay.panels import GROUND, caption, face_color, paint_
 from harness.inference.result import PredictionResult
 
 if TYPE_CHECKING:
+    from harness.video.audio import AudioTrack
     from harness.video.frames import Frame, Source
 
 
@@ -124,26 +126,36 @@ class Renderer:
         return canvas, scale, left, top
 
 
-def render_video(frames: Iterable[Frame], result: PredictionResult, path: Path, rate: float | None) -> int:
+def render_video(
+    frames: Iterable[Frame], result: PredictionResult, path: Path, rate: float | None, audio: AudioTrack | None = None
+) -> int:
     """Write the annotated frames as an H.264 video and return their number.
 
     Parameters
     ----------
     frames : iterable of Frame
-        Frames in ascending order.
+        Frames in ascending order. Those that the result lacks are left out; the audio ends at the first one after the
+        last frame of the result.
     result : PredictionResult
     path : Path
         Written only if every frame is.
     rate : float or None
         Frames per second for frames without time stamps; None for 25.
+    audio : AudioTrack, optional
     """
     from harness.video.writer import VideoWriter
 
     renderer, count = Renderer(result), 0
-    with VideoWriter(path, rate, renderer.size) as video:
+    numbers = set(result.frames.tolist())
+    with VideoWriter(path, rate, renderer.size, audio) as video:
         for frame in frames:
-            video.write(renderer(frame), frame.seconds)
-            count += 1
+            if frame.number in numbers:
+                video.write(renderer(frame), frame.seconds)
+                count += 1
+            elif frame.number > result.frames[-1]:
+                if audio is not None and math.isfinite(frame.seconds):
+                    audio.end = frame.seconds
+                break
     return count
 
 
@@ -183,7 +195,9 @@ def _draw_label(
 VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
 
 
-def annotate(open_again: Callable[[], Source], result: PredictionResult, is_video: bool, folder: Path) -> None:
+def annotate(
+    open_again: Callable[[], Source], result: PredictionResult, is_video: bool, folder: Path
+) -> tuple[str, ...]:
     """Write annotated.mp4 of a video, annotated.png of one image, or a folder `annotated` of several images.
 
     Parameters
@@ -195,19 +209,36 @@ def annotate(open_again: Callable[[], Source], result: PredictionResult, is_vide
     is_video : bool
     folder : Path
         Folder to write to.
+
+    Returns
+    -------
+    tuple of str
+        Notes: why the audio of the video could not be kept.
     """
-    numbers = set(result.frames.tolist())
-    with open_again() as source:
-        frames = (frame for frame in source if frame.number in numbers)
+    with open_again() as source, _open_audio(source) as audio:
         if is_video:
-            render_video(frames, result, folder / VIDEO, result.rate)
-            return
+            render_video(source, result, folder / VIDEO, result.rate, audio)
+            return (audio.note,) if audio is not None and audio.note else ()
+        numbers = set(result.frames.tolist())
         single = len(numbers) == 1
         if not single:
             (folder / PICTURES).mkdir()
-        for frame in frames:
+        for frame in (frame for frame in source if frame.number in numbers):
             image = Renderer(_single_frame(result, frame.number, frame.size))(frame)
             Image.fromarray(image).save(folder / (PICTURE if single else f"{PICTURES}/{frame.number:05}.png"))
+    return ()
+
+
+def _open_audio(source: Source) -> AbstractContextManager[AudioTrack | None]:
+    """Open the audio of a video file; None for other sources."""
+    from harness.video.audio import AudioTrack
+    from harness.video.frames import TimeLimitedSource
+    from harness.video.reader import VideoSource
+
+    file = source.source if isinstance(source, TimeLimitedSource) else source
+    if not isinstance(file, VideoSource):
+        return nullcontext()
+    return AudioTrack(file.path, source.seconds if isinstance(source, TimeLimitedSource) else math.inf)
 
 
 def _single_frame(result: PredictionResult, number: int, size: tuple[int, int]) -> PredictionResult:

@@ -17,12 +17,21 @@ from harness.data.annotations import read_frames, read_multitask
 from harness.data.check_report import format_problems, format_summary_lines
 from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
 from harness.inference.submission.expected import Expected, expected_contents
-from harness.inference.submission.file_format import FRAMES_FILE, IMAGE_COLUMN, MTL_FILE, NOTE, PREDICTED, image_header
+from harness.inference.submission.file_format import (
+    FRAMES_FILE,
+    IMAGE_COLUMN,
+    MTL_FILE,
+    NOTE,
+    PREDICTED,
+    image_header,
+    video_file,
+)
 from harness.inference.submission.files import image_faults, read_image_predictions
 from harness.inference.submission.frame_counts import MAX_EXTRA_CROPS
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
 from harness.utils.json_text import read_json
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 KIND = "submission"
@@ -94,13 +103,12 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     return SubmissionReport(folder, task, shape, expected, len(files), predictions, tuple(ordered))
 
 
-def render(report: SubmissionReport) -> str:
-    """Format a report for a terminal of 100 columns."""
+def render(report: SubmissionReport, limit: int | None = None) -> str:
+    """Format a report for a terminal of 100 columns, with at most `limit` problems of one kind."""
     counts = f"{plural(report.files, 'file')}, {report.predictions:,} valid predictions"
     lines = [("folder", str(report.root)), ("against", report.expected.description), ("contents", counts)]
-    return (
-        format_summary_lines(f"submission of task {report.task}", lines) + "\n\n" + format_problems(report, None) + "\n"
-    )
+    summary = format_summary_lines(f"submission of task {report.task}", lines)
+    return f"{summary}\n\n{format_problems(report, limit)}\n"
 
 
 def _text_files(folder: Path) -> dict[str, Path]:
@@ -151,9 +159,12 @@ def _check_video_files(
     texts: Mapping[str, Path], task: str, expected: Expected, folder: Path, problems: list[Problem]
 ) -> int:
     """Add the problems of the files to `problems` and return the number of valid lines."""
-    names = {path.stem: path for path in texts.values()}
+    videos_by_file = {video_file(video): video for video in expected.videos}
+    names = {videos_by_file.get(canonical_name(path.name), canonical_name(path.stem)): path for path in texts.values()}
     problems += [
-        _fault(f"no file {video}.txt for video '{video}'", folder) for video in expected.videos if video not in names
+        _fault(f"no file {file} for video '{video}'", folder)
+        for file, video in videos_by_file.items()
+        if video not in names
     ]
     videos, valid = set(expected.videos), 0
     for video, path in names.items():

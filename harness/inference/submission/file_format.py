@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.data.annotation_formats import FORMATS, Rule
 from harness.metrics.tasks import EXPRESSIONS, Task
+from harness.utils.names import bounded_name
 
 MTL_FILE = "MTL_predictions.txt"
 FRAMES_FILE = "predictions.txt"
@@ -21,13 +22,19 @@ NOTE = "submission.json"
 MTL_HEADER = "image,valence,arousal,expression,aus"
 IMAGE_COLUMN = "image_location"
 
+_CLASSES = f"a class from 0 to {len(EXPRESSIONS) - 1}"
 _RULES = {
     "va": Rule(float, lambda v: (v >= -1) & (v <= 1), "a number from -1 to 1"),
-    "expr": Rule(int, lambda v: (v >= 0) & (v < len(EXPRESSIONS)), f"a class from 0 to {len(EXPRESSIONS) - 1}"),
-    "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1"),
+    "expr": Rule(int, lambda v: (v >= 0) & (v < len(EXPRESSIONS)), _CLASSES, strict=True),
+    "au": Rule(int, lambda v: (v >= 0) & (v <= 1), "0 or 1", strict=True),
 }
 PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layout in FORMATS.items()}
 """Annotation formats with the valid values of predictions."""
+
+
+def video_file(video: str) -> str:
+    """Return the name of the file of a video; one that a file system does not allow is cut."""
+    return bounded_name(video, suffix=".txt")
 
 
 def video_text(task: str, decoded: Mapping[str, np.ndarray]) -> str:

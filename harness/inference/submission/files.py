@@ -11,7 +11,14 @@ from harness.data.annotation_faults import file_faults, first_fault_error, row_f
 from harness.data.annotation_formats import IMAGE_PATTERN, AnnotationFormat, read_text, split_cells
 from harness.data.annotations import parse_numbers, read_frames, read_multitask
 from harness.data.problems import Problem
-from harness.inference.submission.file_format import FRAMES_FILE, MTL_FILE, PREDICTED, image_text, video_text
+from harness.inference.submission.file_format import (
+    FRAMES_FILE,
+    MTL_FILE,
+    PREDICTED,
+    image_text,
+    video_file,
+    video_text,
+)
 from harness.inference.submission.rows import Rows
 from harness.metrics.tasks import Task
 from harness.utils.errors import FramelightError
@@ -32,8 +39,8 @@ def write(folder: Path, task: Task, shape: str, rows: Rows, decoded: Decoded) ->
         ends = np.cumsum(rows.last)
         for name, end, lines in zip(rows.videos, ends.tolist(), rows.last.tolist()):
             values = {task.name: decoded[task.name][end - lines : end]}
-            (folder / f"{name}.txt").write_text(video_text(task.name, values), encoding="utf-8")
-        return tuple(f"{name}.txt" for name in rows.videos)
+            (folder / video_file(name)).write_text(video_text(task.name, values), encoding="utf-8")
+        return tuple(video_file(name) for name in rows.videos)
     name = MTL_FILE if shape == "mtl" else FRAMES_FILE
     (folder / name).write_text(image_text(task, rows.header, rows.names(), decoded), encoding="utf-8")
     return (name,)
@@ -42,7 +49,7 @@ def write(folder: Path, task: Task, shape: str, rows: Rows, decoded: Decoded) ->
 def read(folder: Path, task: Task, shape: str, rows: Rows) -> Decoded:
     """Parse the files as annotation files are parsed; raise FramelightError if their rows differ from `rows`."""
     if shape == "videos":
-        parts = [read_frames(folder / f"{name}.txt", task.name, PREDICTED) for name in rows.videos]
+        parts = [read_frames(folder / video_file(name), task.name, PREDICTED) for name in rows.videos]
         _require_same("lines", np.array([len(part) for part in parts]), rows.last)
         return {task.name: np.concatenate(parts)}
     if shape == "mtl":

@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.data.affwild2_paths import source_video
 from harness.data.annotation_formats import read_text
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.video.video_files import frame_count, video_path
 
 MAX_EXTRA_CROPS = 1
@@ -117,7 +118,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
 
 def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
-        video, _, count = (cell.strip() for cell in line.rpartition(","))
+        video, _, count = (canonical_name(cell.strip()) for cell in line.rpartition(","))
         digits = count.lstrip("0") if count.isascii() and count.isdecimal() and video else ""
         if len(digits) > len(str(MAX_FRAMES)) or (digits and int(digits) > MAX_FRAMES):
             raise InputError(

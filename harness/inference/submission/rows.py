@@ -14,6 +14,7 @@ from harness.data.annotation_formats import read_text
 from harness.data.image_rows import ImageRows, has_image_column, read_image_rows
 from harness.inference.submission.file_format import image_header
 from harness.utils.errors import InputError
+from harness.utils.names import storable_name
 
 FIRST_CELL = re.compile(r"^[^,\n]+", re.MULTILINE)
 
@@ -88,6 +89,16 @@ def read_image_list(path: Path) -> Rows:
     header, _, body = read_text(path).rstrip().partition("\n")
     images = np.array([name.strip() for name in FIRST_CELL.findall(body)], dtype=object)
     return Rows(rows.videos, rows.index, rows.frame, images, header.strip().rstrip(","))
+
+
+def require_utf8_names(rows: Rows) -> None:
+    """Raise InputError for a video whose name cannot be written into a text file."""
+    for name in rows.videos:
+        if storable_name(name) != name:
+            raise InputError(
+                f"the name of video '{storable_name(name)}' is not in UTF-8 and cannot be written into a file of "
+                "all videos; rename its folder of crops and its annotations"
+            )
 
 
 def _key(index: np.ndarray, frame: np.ndarray) -> np.ndarray:

@@ -20,13 +20,14 @@ from harness.inference.submission.frame_counts import LineCount, count_lines, vi
 from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
 from harness.inference.submission.predictions import decode_predictions, features_for, outputs_at
 from harness.inference.submission.round_trip import RoundTrip, StoredResult, require_equal, round_trip
-from harness.inference.submission.rows import Rows, all_frames, read_image_list
+from harness.inference.submission.rows import Rows, all_frames, read_image_list, require_utf8_names
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task, get_task
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 from harness.utils.finished_output import holds_request, request_hash, write_note
+from harness.utils.names import name_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +79,16 @@ def submit(
     task = get_task(run.configuration.task)
     check_submission_dir(out, dataset.root)
     remove_stale_temp_files(out.parent)
+    for notice in dataset.notices():
+        logger.warning(notice)
     shape = files.shape_of(task.name, form)
     videos = dataset.sequence_names(task.name, split)
     list_path = image_list(dataset, task.name, split, shape)
     counts = _line_counts(dataset, task, split, videos, count_sources) if list_path is None else {}
     rows = _rows(task, counts, list_path, count_sources)
     _require_known_videos(dataset, rows, list_path)
+    if shape != "videos":
+        require_utf8_names(rows)
     fingerprint = DatasetFingerprint(dataset, run.store.digests)
     fields = {**_run_fields(run), **_data_fields(fingerprint, split, form, rows, list_path), **_count_fields(counts)}
     labels = fingerprint.labels(task.name) if split in SPLITS else ""
@@ -134,7 +139,7 @@ def _read_finished(out: Path, request: str) -> Submission | None:
 
 
 def _names_hash(rows: Rows) -> str:
-    return hashlib.sha256("\n".join(rows.names()).encode()).hexdigest()
+    return hashlib.sha256(name_bytes("\n".join(rows.names()))).hexdigest()
 
 
 def _line_counts(

@@ -154,7 +154,7 @@ class Hardware(ValidatedSettings):
     accumulate : int
         Number of batches whose gradients are accumulated for one step.
     workers : int
-        Threads that decode images; 0 for one on each core.
+        Threads that decode images; 0 for one on each available core.
     memory_gb : float
         Memory for decoded images, in 10^9 bytes per process. If they need more, they are decoded again in each epoch.
 

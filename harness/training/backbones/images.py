@@ -76,7 +76,7 @@ class ImageSet:
 
         path, boxes = self.stills.images[row], self.stills.boxes
         try:
-            image = decode_image(path)
+            image = decode_image(path, upright=True)
         except CorruptImageError as error:
             raise ValueError(str(error)) from error
         try:

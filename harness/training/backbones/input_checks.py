@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from backbones.processors import available_processors
 from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.data.stills import Stills
@@ -39,11 +41,11 @@ def check_device(config: StillsConfig, hardware: Hardware) -> None:
         raise InputError(
             f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; set it to auto or cpu"
         )
-    cores = os.cpu_count() or 1
+    cores = available_processors()
     if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
         raise InputError(
-            f"hardware.devices={hardware.devices}, but this machine has {cores} cores and no accelerator "
-            "for torch; set it to the number of cores or fewer"
+            f"hardware.devices={hardware.devices}, but this process may use {plural(cores, 'core')} and torch "
+            "finds no accelerator; set it to the number of cores or fewer"
         )
     if config.precision == "16-mixed" and device == "cpu":
         raise InputError("precision=16-mixed needs a GPU; on the CPU choose bf16-mixed or 32-true")
@@ -75,7 +77,7 @@ def select_device(hardware: Hardware) -> torch.device:
     """Select the device of evaluation passes: the one that Lightning will use for training in this process."""
     accelerator = hardware.accelerator
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or "0"))
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")

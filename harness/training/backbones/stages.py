@@ -19,6 +19,8 @@ from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel
 from harness.training.trainer import fit
+from harness.utils.progress import Progress
+from harness.utils.text import format_duration
 
 if TYPE_CHECKING:
     from harness.training.losses import BlockLosses
@@ -90,6 +92,8 @@ class TimedLoader:
     Attributes
     ----------
     loader : ImageLoader
+    title : str
+        Shown before the progress bar.
     images : int
         Images of all epochs so far.
     seconds : float
@@ -101,15 +105,24 @@ class TimedLoader:
     """
 
     loader: ImageLoader
+    title: str
     images: int = 0
     seconds: float = 0.0
     rate: float = 0.0
     started: float = 0.0
 
     def batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
-        """Yield the batches of an epoch and start its clock."""
+        """Yield the batches of an epoch, show progress and start its clock."""
         self.started = time.perf_counter()
-        yield from self.loader(epoch, shard)
+        batches, done = self.loader(epoch, shard), 0
+        if shard.index > 0:
+            yield from batches
+            return
+        with Progress(f"{self.title}, epoch {epoch + 1}", unit="image") as progress:
+            for inputs, targets in batches:
+                done = min(done + len(inputs) * shard.of, self.loader.rows_per_epoch)
+                progress(done, self.loader.rows_per_epoch)
+                yield inputs, targets
 
     def stop(self) -> None:
         """Stop the clock of the current epoch."""
@@ -146,7 +159,7 @@ def train_stage(session: Session, stage: Stage) -> StageResult:
 def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: float) -> dict[str, Any]:
     """Train one part of a stage, load the selected weights into the backbone and return the record."""
     config, schedule, frozen = session.config, stage.schedule, name.endswith("-head")
-    timed_loader = TimedLoader(stage.loader)
+    timed_loader = TimedLoader(stage.loader, name)
     rates: dict[float, float] = {}
     optimizer_config = OptimizerConfig(
         epochs,
@@ -174,7 +187,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
         values = {**_rename_metrics(stage, model.fitted.history[-1]), "images_per_second": timed_loader.rate}
         logger.info(
             f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:.3f}, "
-            f"{timed_loader.rate:,.0f} images/s"
+            f"{timed_loader.rate:,.0f} images/s{_format_remaining(timed_loader, epochs - epoch)}"
         )
         if session.on_epoch is not None:
             session.on_epoch(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
@@ -197,6 +210,12 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
         "images": timed_loader.images,
         "seconds": timed_loader.seconds,
     }
+
+
+def _format_remaining(timed_loader: TimedLoader, epochs: int) -> str:
+    """Format the time that the remaining epochs of a part take at the speed of the last one; nothing at the end."""
+    seconds = epochs * timed_loader.loader.rows_per_epoch / timed_loader.rate
+    return f", about {format_duration(seconds)} left" if epochs else ""
 
 
 def _rename_metrics(stage: Stage, epoch: Mapping[str, float]) -> dict[str, float]:

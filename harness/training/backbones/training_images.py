@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from backbones.processors import available_processors
 from harness.training.backbones.config import Hardware, StillsConfig
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 def worker_count(hardware: Hardware) -> int:
-    """Return the number of threads that decode images; by default all cores."""
-    return hardware.workers or os.cpu_count() or 1
+    """Return the number of threads that decode images; by default one for each available core."""
+    return hardware.workers or available_processors()
 
 
 def read_images(

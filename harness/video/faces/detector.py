@@ -22,10 +22,16 @@ class Detector(Protocol):
         Name as the user gave it.
     identity : str
         Everything that the result depends on, for cache keys.
+    least : int
+        Side in pixels of the smallest face that it can be asked to detect.
     """
 
     name: str
     identity: str
+    least: int
+
+    def smallest_side(self, width: int, height: int) -> int:
+        """Return the side in pixels of the smallest face that is detected in a frame; 0 if it has no limit."""
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame.

@@ -20,6 +20,8 @@ from harness.video.faces.boxes import Faces, Margin, crop, merge_overlapping
 
 REVISION = 2
 """Version of this detector, part of its identity: raised whenever its results change."""
+WINDOW = 20
+"""Side in pixels of the window in which a cascade detects a face."""
 MIN_SIDE = 24
 MIN_SIDE_SHARE = 12
 """Smallest face by default, in pixels: the frame's shorter side / `MIN_SIDE_SHARE`, but at least `MIN_SIDE`."""
@@ -114,6 +116,7 @@ class HaarDetector:
     """
 
     name = "haar"
+    least = WINDOW
 
     def __init__(self, smallest: int | None = None) -> None:
         cv2.setNumThreads(1)
@@ -124,7 +127,7 @@ class HaarDetector:
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame; see `harness.video.faces.detector.Detector`."""
         gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        smallest = self.smallest or max(MIN_SIDE, min(gray.shape) // MIN_SIDE_SHARE)
+        smallest = self.smallest_side(*gray.shape)
         if near is None or not turn:
             rows = [self._search_frame(gray, pose, smallest, THOROUGH_STEP) for pose in dict.fromkeys(FRAME_POSES)]
             min_score = MIN_SCORE_STILL if near is None else CONFIDENT_SCORE
@@ -140,6 +143,10 @@ class HaarDetector:
                 )
             )
         return _merge(rows)
+
+    def smallest_side(self, width: int, height: int) -> int:
+        """Return the side in pixels of the smallest face that is detected in a frame."""
+        return self.smallest or max(MIN_SIDE, min(width, height) // MIN_SIDE_SHARE)
 
     def _search_frame(self, gray: np.ndarray, pose: SearchPose, smallest: int, step: float) -> np.ndarray:
         scale = min(MIN_FACE_PX / smallest, 1.0)

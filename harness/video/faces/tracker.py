@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -10,13 +13,17 @@ from scipy.optimize import linear_sum_assignment
 from harness.video.faces.boxes import Faces
 
 PATIENCE_SECONDS = 1.0
-"""A face that was not detected for longer gets a new id when it reappears."""
+PATIENCE_FRAMES = 3
+"""A face that was not detected for longer than both, the seconds and as many usual intervals between frames, gets a new
+id when it reappears. In films of less than a frame a second the frames count."""
 
 SEARCH_SECONDS = 0.5
 """An undetected face is searched at its expected position for this long."""
 
 HITS = 3
-"""A track with fewer detections is considered a false detection."""
+STILL_SECONDS = 0.75
+"""A track with fewer detections is considered a false detection, unless its frames were shown for `STILL_SECONDS`.
+Frames that are shown that long are like still images, in which one detection is a face."""
 
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
@@ -38,24 +45,52 @@ DEFAULT_RATE = 25.0
 """Frames per second that are assumed if the rate is unknown."""
 FORBIDDEN_COST = 1e6
 """Cost of a match that is not allowed."""
+ROUNDING = 1e-3
+"""Tolerance of comparisons of times, in seconds."""
+INTERVALS = 15
+"""Number of recent intervals between frames whose median is the usual one."""
+
+
+class FrameTime(NamedTuple):
+    """When a frame is shown.
+
+    Attributes
+    ----------
+    seconds : float
+        Time since the start of the video; NaN to compute it from the frame number and the rate.
+    duration : float
+        Seconds until the next frame of the video; NaN if it is not known, for one frame interval.
+    """
+
+    seconds: float = math.nan
+    duration: float = math.nan
 
 
 @dataclass
 class _Track:
-    """Track of one face: its last box, speed, appearance and hint."""
+    """Track of one face.
+
+    `frame`, `seconds` and `end` are the frame of the last detection, its time and the time at which it was replaced;
+    `shown` is for how many seconds frames with the face were shown.
+    """
 
     number: int
     frame: int
+    seconds: float
+    end: float
     box: np.ndarray
     appearance: np.ndarray | None
     hint: int
+    shown: float
     hits: int = 1
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
-    def expected(self, frame: int) -> np.ndarray:
-        """Extrapolate the box to a frame, with decreasing speed."""
+    def expected(self, frame: int, elapsed: float = 0.0) -> np.ndarray:
+        """Extrapolate the box to a frame, with decreasing speed; after more than a second it says nothing."""
         steps = frame - self.frame
         moved = self.box.copy()
+        if elapsed > PATIENCE_SECONDS:
+            return moved
         moved[:2] += self.speed * (1 - SPEED_DECAY**steps) / (1 - SPEED_DECAY)
         return moved
 
@@ -74,20 +109,28 @@ class FaceTracker:
     ----------
     turn : int
         Number of frames so far.
+    track_count : int
+        Number of ids so far, confirmed or not.
     """
 
     def __init__(self, rate: float | None) -> None:
-        self._rate = rate or DEFAULT_RATE
+        self._interval = 1 / (rate or DEFAULT_RATE)
         self._min_hits = HITS if rate else 1
         self._tracks: list[_Track] = []
         self._confirmed: dict[int, int] = {}
-        self._last_id = 0
+        self.track_count = 0
         self._usual_change: float | None = None
-        self._frame = 0
+        self._frame, self._seconds, self._end = 0, math.nan, math.nan
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
         self.turn = 0
 
     def update(
-        self, frame_number: int, faces: Faces, embeddings: np.ndarray | None = None, known_ids: np.ndarray | None = None
+        self,
+        frame_number: int,
+        faces: Faces,
+        embeddings: np.ndarray | None = None,
+        known_ids: np.ndarray | None = None,
+        time: FrameTime = FrameTime(),  # noqa: B008 - immutable
     ) -> np.ndarray:
         """Assign ids to the faces of a frame.
 
@@ -101,15 +144,18 @@ class FaceTracker:
             Appearance of each face, which distinguishes people whose positions are ambiguous.
         known_ids : ndarray of int, shape (K,), optional
             Ids that an earlier call returned for this frame, when stored frames are replayed.
+        time : FrameTime, optional
+            When the frame is shown. By default, all frames are shown for one interval of the rate.
 
         Returns
         -------
         ndarray of int64, shape (K,)
             Ids from 1.
         """
-        self.turn += 1
-        self._frame = frame_number
-        self._tracks = [track for track in self._tracks if self._age(track) <= PATIENCE_SECONDS * self._rate]
+        self._advance(frame_number, time)
+        patience = max(PATIENCE_SECONDS, PATIENCE_FRAMES * self._usual_interval())
+        tolerance = self._usual_interval() / 2
+        self._tracks = [track for track in self._tracks if self._seconds - track.end + tolerance <= patience]
         ids = np.zeros(len(faces), np.int64)
         appearance = None if embeddings is None else _normalize(np.asarray(embeddings, np.float64))
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
@@ -123,28 +169,49 @@ class FaceTracker:
             track.hint = int(hints[row])
             ids[row] = track.number
         for new_row in np.flatnonzero(ids == 0):
-            self._last_id += 1
-            ids[new_row] = self._last_id
+            self.track_count += 1
+            ids[new_row] = self.track_count
             self._tracks.append(
                 _Track(
-                    self._last_id,
+                    self.track_count,
                     frame_number,
+                    self._seconds,
+                    self._end,
                     np.asarray(faces.boxes[new_row], np.float64),
                     None if appearance is None else appearance[new_row],
                     int(hints[new_row]),
+                    self._end - self._seconds,
                 )
             )
         for track in sorted(self._tracks, key=lambda track: track.number):
-            if track.hits >= self._min_hits and track.number not in self._confirmed:
+            if self._is_face(track) and track.number not in self._confirmed:
                 self._confirmed[track.number] = len(self._confirmed) + 1
         return ids
+
+    def _advance(self, frame_number: int, time: FrameTime) -> None:
+        """Set number, time and end of the new frame."""
+        skipped = frame_number - self._frame
+        before, self._frame = self._seconds, frame_number
+        self._seconds = time.seconds
+        if not math.isfinite(time.seconds):
+            self._seconds = frame_number * self._interval if not self.turn else before + skipped * self._interval
+        self._end = self._seconds + (time.duration if math.isfinite(time.duration) else self._interval)
+        if self.turn:
+            self._intervals.append(self._seconds - before)
+        self.turn += 1
+
+    def _usual_interval(self) -> float:
+        return float(np.median(self._intervals)) if self._intervals else self._interval
+
+    def _is_face(self, track: _Track) -> bool:
+        return track.hits >= self._min_hits or track.shown >= STILL_SECONDS
 
     def expected_boxes(self) -> np.ndarray:
         """Return where faces are expected in the next frame, float32 [K, 5]: x, y, width, height and hint."""
         expected = [
             [*track.expected(self._frame + 1), track.hint]
             for track in self._tracks
-            if self._age(track) <= SEARCH_SECONDS * self._rate
+            if self._seconds - track.seconds <= SEARCH_SECONDS + ROUNDING
         ]
         return np.asarray(expected, np.float32).reshape(-1, 5)
 
@@ -162,13 +229,14 @@ class FaceTracker:
         """Assign faces to tracks at minimal total cost; return the pairs."""
         if not self._tracks or not len(boxes):
             return []
-        expected = np.array([track.expected(self._frame) for track in self._tracks])
         ages = np.array([self._age(track) for track in self._tracks])
+        elapsed = self._seconds - np.array([track.seconds for track in self._tracks])
+        expected = np.array([track.expected(self._frame, past) for track, past in zip(self._tracks, elapsed)])
         expected_sides, sides = expected[:, 2:].mean(axis=1), boxes[:, 2:].mean(axis=1)
         offset = _centers(expected)[:, None] - _centers(boxes)[None]
         distance = np.hypot(offset[..., 0], offset[..., 1]) / np.sqrt(expected_sides[:, None] * sides[None])
         resized = np.abs(np.log(sides[None] / expected_sides[:, None]))
-        max_distance = np.minimum(MAX_SHIFT + MAX_SPEED * ages / self._rate, MAX_DISTANCE)[:, None]
+        max_distance = np.minimum(MAX_SHIFT + MAX_SPEED * elapsed, MAX_DISTANCE)[:, None]
         cost = distance / max_distance + 0.5 * resized + 0.02 * (ages - 1)[:, None]
         if appearance is not None:
             cost += APPEARANCE_WEIGHT * self._dissimilarity(appearance)
@@ -195,7 +263,8 @@ class FaceTracker:
         moved = (_centers(box[None])[0] - _centers(track.box[None])[0]) / steps
         track.speed = 0.5 * track.speed + 0.5 * moved
         track.box = np.asarray(box, np.float64)
-        track.frame = self._frame
+        track.frame, track.seconds, track.end = self._frame, self._seconds, self._end
+        track.shown += self._end - self._seconds
         track.hits += 1
         if appearance is None:
             return

@@ -53,6 +53,12 @@ class YuNetDetector:
                 f"({str(error.err or error).strip()}); give another model, or use --detector haar"
             ) from error
 
+    least = 0
+
+    def smallest_side(self, width: int, height: int) -> int:
+        """Return the side in pixels of the smallest face that is kept; 0 for all that the network detects."""
+        return self.smallest or 0
+
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame; `near` and `turn` are ignored."""
         height, width = pixels.shape[:2]

@@ -1,5 +1,6 @@
 """Exports as MLflow models, in the database of a store."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from harness.export.registry.log_model import log_exported, model_name
-from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE, FOLDER
-from harness.tracking import locate
+from harness.export.registry.mlflow_registry import CARD, EXAMPLE, FILE, FOLDER, SHA256, Registry
+from harness.tracking import locate, open_tracker
 from harness.tracking.mlflow_api import MlflowClient
+from harness.tracking.serialization import JOB_TAG
 from harness.utils.store import Store
 from tests.helpers.exported_runs import outputs_of, some_crops, track, write_export
 from tests.helpers.job_statistics import keep
@@ -53,6 +55,27 @@ def best(store):
     ahead, behind = keep(store, "best", 0.7), keep(store, "worse", 0.4)
     track(store, [*ahead, *behind])
     return ahead
+
+
+@pytest.mark.parametrize("name", ["C# 100%25", "what now?"])
+def test_models_of_a_store_of_any_name_are_found_again(store, tmp_path, name):
+    place = Store(store.rename(tmp_path / name))
+    tracker = open_tracker(place)
+    run = tracker.log_record(record(), None, tracker.start_study("small", "s"))
+
+    def prepare(folder, model):
+        (folder / FOLDER).mkdir(parents=True)
+        (folder / FOLDER / FILE).write_bytes(b"model")
+
+    registry = Registry(locate(place))
+    tags = {JOB_TAG: record().job_id, SHA256: hashlib.sha256(b"model").hexdigest()}
+    version, new = registry.register("model", run, tags, prepare)
+    assert new and registry.register("model", run, tags, prepare) == (version, False)
+    assert registry.folder(version).is_relative_to(tmp_path / name)
+    (tmp_path / "fetched").mkdir()
+    registry.fetch(version, tmp_path / "fetched")
+    assert (tmp_path / "fetched" / FOLDER / FILE).read_bytes() == b"model"
+    assert {path.name for path in tmp_path.iterdir()} == {name, "fetched"}
 
 
 def test_model_is_logged_to_its_run(store, best, tmp_path):

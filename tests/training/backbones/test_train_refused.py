@@ -29,7 +29,7 @@ def test_untrainable_settings_raise_before_reading(table, tmp_path):
     bare = dataclasses.replace(stills, expression=np.full(len(stills), -1))
     with pytest.raises(InputError, match="none of the 64 training images has an expression.*expressions=none"):
         train_stills(QUICK, bare, None, tmp_path / "out")
-    with pytest.raises(InputError, match="devices=999, but this machine has"):
+    with pytest.raises(InputError, match="devices=999, but this process may use"):
         train_stills(QUICK, stills, None, tmp_path / "out", hardware=Hardware("cpu", devices="999"))
     assert not list(tmp_path.iterdir())
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from harness.video.orientation import EXIF_ORIENTATIONS, from_display_matrix
+from harness.data.orientation import EXIF_ORIENTATIONS, from_display_matrix
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (5, 8, 3), np.uint8)
 TURN = 1 << 16

@@ -1,0 +1,21 @@
+"""Keep ONNX Runtime and the Hugging Face hub from reporting usage; imported before either of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+"""Environment variables that libraries read when they are imported. ONNX Runtime's packages from version 1.29 on
+otherwise keep an id of the device in the user's home folder and report to their vendor.
+"""
+
+
+def disable_telemetry() -> None:
+    """Set the variables unless the user has; also stop the reports of an ONNX Runtime that was imported before."""
+    for name, value in NO_TELEMETRY.items():
+        if not os.environ.get(name):
+            os.environ[name] = value
+    runtime = sys.modules.get("onnxruntime")
+    if runtime is not None and os.environ["ORT_DISABLE_TELEMETRY"] == NO_TELEMETRY["ORT_DISABLE_TELEMETRY"]:
+        getattr(runtime, "disable_telemetry_events", lambda: None)()

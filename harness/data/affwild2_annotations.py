@@ -1,0 +1,206 @@
+"""Annotation files of Aff-Wild2, whose folders have other names in each edition and may be unpacked into their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.data import affwild2_names as names
+from harness.data.affwild2_crop_search import subfolders
+from harness.data.litter import is_directory, is_litter
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.utils.names import canonical_name
+from harness.utils.text import plural
+
+Key = tuple[str, str]
+"""Task and split."""
+MAX_DEPTH = 4
+MAX_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class AnnotationSearch:
+    """Annotation files of a data set.
+
+    Attributes
+    ----------
+    folders : tuple of Path
+        Folders that contain the folders of the challenges, or multi-task files.
+    files : mapping of (str, str) to tuple of Path
+        Files by task and split, sorted by name: one for each video, a single one for `mtl`.
+    conflicts : mapping of (str, str) to tuple of Problem
+        Errors of a task and split whose files contradict each other.
+    problems : tuple of Problem
+        Folders and files that are not read.
+    list_folders : tuple of Path
+        Folders that may hold test lists.
+    """
+
+    folders: tuple[Path, ...] = ()
+    files: Mapping[Key, tuple[Path, ...]] = field(default_factory=dict)
+    conflicts: Mapping[Key, tuple[Problem, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    list_folders: tuple[Path, ...] = ()
+
+
+def find_annotations(root: Path) -> AnnotationSearch:
+    """Find the annotation files of all challenges in `root` and in its folders of annotations."""
+    scan = _Scan(root)
+    scan.annotations(root, 0)
+    files, conflicts = {}, {}
+    for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
+        files[key], faults = _distinct_files(key, scan.files[key])
+        if faults:
+            conflicts[key] = faults
+    order = {task: number for number, task in enumerate(names.CHALLENGE_FOLDERS)}
+    ordered = {key: files[key] for key in sorted(files, key=lambda key: (order[key[0]], key[1]))}
+    return AnnotationSearch(
+        tuple(dict.fromkeys(scan.folders)), ordered, conflicts, tuple(scan.problems), tuple(scan.list_folders)
+    )
+
+
+def video_of(path: Path) -> str:
+    """Return the name of the video that an annotation file is named after."""
+    return canonical_name(path.stem)
+
+
+def entries(folder: Path) -> list[tuple[Path, bool]]:
+    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    with os.scandir(folder) as scanned:
+        return sorted((Path(entry.path), is_directory(entry)) for entry in scanned if not is_litter(entry.name))
+
+
+class _Scan:
+    """Walk through the folders of annotations."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.has_crops = any(names.is_crop_folder(path.name) for path in subfolders(root))
+        self.folders: list[Path] = []
+        self.files: dict[Key, list[Path]] = {}
+        self.problems: list[Problem] = []
+        self.list_folders: list[Path] = []
+
+    def annotations(self, folder: Path, depth: int) -> None:
+        """Read a folder that contains folders of challenges."""
+        unread: list[Path] = []
+        if folder != self.root:
+            self.list_folders.append(folder)
+        for path, is_folder in self._entries(folder):
+            task = names.challenge_task(path.name) if is_folder else None
+            split = None if is_folder else names.split_of_loose_file(path.name)
+            if task is not None:
+                self.folders.append(folder)
+                self._challenge(path, task, depth)
+                if not any(key[0] == task for key in self.files):
+                    message = f"no annotations of task {task} in it; they belong in Train_Set/ and Validation_Set/"
+                    self.problems.append(Problem(WARNING, "no annotations", message, path))
+            elif split is not None:
+                self.folders.append(folder)
+                self.files.setdefault(("mtl", split), []).append(path)
+            elif is_folder and depth < MAX_DEPTH and self._holds_challenges(path):
+                self.annotations(path, depth + 1)
+            elif is_folder and names.is_challenge(path.name):
+                message = "folder of a challenge that is not supported; not read"
+                self.problems.append(Problem(WARNING, "not read", message, path))
+            elif folder != self.root and not self._may_be_list(path, is_folder):
+                unread.append(path)
+        self._report_unread(folder, unread)
+
+    def _challenge(self, folder: Path, task: str, depth: int) -> None:
+        unread: list[Path] = []
+        self.list_folders.append(folder)
+        for path, is_folder in self._entries(folder):
+            split = names.split_of(path.name) if is_folder else None
+            multitask = names.split_of_multitask_file(path.name) if task == "mtl" and not is_folder else None
+            if split is not None:
+                self.files.setdefault((task, split), [])
+                self._split(path, (task, split), depth)
+            elif multitask is not None:
+                self.files.setdefault((task, multitask), []).append(path)
+            elif is_folder and depth < MAX_DEPTH and self._continues_challenge(path.name, task):
+                self._challenge(path, task, depth + 1)
+            elif not self._may_be_list(path, is_folder):
+                unread.append(path)
+        self._report_unread(folder, unread)
+
+    def _entries(self, folder: Path) -> list[tuple[Path, bool]]:
+        try:
+            return entries(folder)
+        except OSError as error:
+            self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
+            return []
+
+    def _holds_challenges(self, folder: Path) -> bool:
+        """Return whether a folder is named as annotations, or contains folders of challenges.
+
+        Beside folders of other names there must be crops: a folder of several data sets is none itself.
+        """
+        if names.is_annotation_folder(folder.name):
+            return True
+        if names.is_crop_folder(folder.name) or (folder.parent == self.root and not self.has_crops):
+            return False
+        return any(names.challenge_task(path.name) for path in subfolders(folder))
+
+    def _continues_challenge(self, name: str, task: str) -> bool:
+        return names.challenge_task(name) == task or names.is_annotation_folder(name)
+
+    def _split(self, folder: Path, key: Key, depth: int) -> None:
+        unread: list[Path] = []
+        for path, is_folder in self._entries(folder):
+            if is_folder and names.split_of(path.name) == key[1] and depth < MAX_DEPTH:
+                self._split(path, key, depth + 1)
+            elif not is_folder and names.is_text(path.name):
+                self.files[key].append(path)
+            else:
+                unread.append(path)
+        self._report_unread(folder, unread)
+
+    def _may_be_list(self, path: Path, is_folder: bool) -> bool:
+        if is_folder:
+            return names.is_list_folder(path.name)
+        return (names.list_task(path.name) or names.frame_list_task(path.name)) is not None
+
+    def _report_unread(self, folder: Path, unread: list[Path]) -> None:
+        if unread:
+            self.problems.append(unread_entries(folder, unread, "annotations"))
+
+
+def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
+    """Return the warning about entries of a folder that are not understood."""
+    examples = ", ".join(path.name + "/" * path.is_dir() for path in unread[:MAX_EXAMPLES])
+    rest = f" and {len(unread) - MAX_EXAMPLES:,} more" if len(unread) > MAX_EXAMPLES else ""
+    verb = "is" if len(unread) == 1 else "are"
+    message = f"{examples}{rest} {verb} not read: not named as {what} are"
+    return Problem(WARNING, "not read", message, folder)
+
+
+def _distinct_files(key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
+    """Return one file for each video, or a single one for `mtl`, and the errors about the others."""
+    ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
+    first: dict[str, Path] = {}
+    twice: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
+    for path in ordered:
+        other = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
+        if other is not path and other.resolve() != path.resolve():
+            twice.setdefault((other.parent, path.parent), []).append((other, path))
+    return tuple(first.values()), tuple(_two_files(key, pairs) for pairs in twice.values())
+
+
+def _two_files(key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
+    (kept, other), where = pairs[0], f"{key[1]} split of task {key[0]}"
+    if key[0] == "mtl":
+        what, location = f"two files of the {where}", kept.name
+    else:
+        what = f"two annotation files of video '{video_of(other)}' in the {where}"
+        location = kept.name if kept.parent == other.parent else f"{kept.parent.parent.name}/{kept.parent.name}/"
+    more = f", and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
+    return Problem(ERROR, "two annotations", f"{what}{more}, the other in {location}; keep one of them", other)

@@ -1,0 +1,73 @@
+"""Problems of the crops of Aff-Wild2: names of folders and files that cannot be used, and videos in two folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from harness.data.affwild2_crop_search import CropSearch
+from harness.data.affwild2_crops import FRAME_ZERO, two_folders, video_folder
+from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.litter import is_litter
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.utils.errors import InputError
+from harness.utils.names import MAX_NAME_BYTES, is_file_name
+from harness.utils.text import plural
+
+
+def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Problem]:
+    """Yield the problems of all folders of crops.
+
+    Parameters
+    ----------
+    search : CropSearch
+    names : iterable of str
+        Names of all sequences.
+
+    Yields
+    ------
+    Problem
+    """
+    for name in names:
+        if not is_file_name(name):
+            message = (
+                f"'{name}' cannot be the name of a video: it must be printable, without backslashes and drive letters, "
+                f"of at most {MAX_NAME_BYTES} bytes; rename its folder and its annotations"
+            )
+            yield Problem(ERROR, "video name", message, search.videos.get(name, (search.root,))[0])
+    for name in search.videos:
+        yield from _folder_problems(search, name)
+
+
+def has_crop_error(search: CropSearch, name: str) -> bool:
+    """Return whether the crops of a video exist but cannot be used, see `list_crops`."""
+    try:
+        _, files = video_folder(search, name)
+    except InputError:
+        return True
+    return bool(_frame_zero_crops(files))
+
+
+def _folder_problems(search: CropSearch, name: str) -> Iterator[Problem]:
+    if len(search.videos[name]) > 1:
+        yield two_folders(search, name)
+        return
+    try:
+        folder, entries = video_folder(search, name)
+    except InputError as error:
+        path = search.videos[name][0]
+        yield Problem(ERROR, "unreadable", str(error).removeprefix(f"{path}: "), path)
+        return
+    files = sorted(file for file in entries if not is_litter(file))
+    unmatched = [file for file in files if not CROP_PATTERN.fullmatch(file)]
+    if unmatched:
+        message = f"{plural(len(unmatched), 'file')} not named by a frame number, such as 00001.jpg; skipped"
+        yield Problem(WARNING, "file name", message, folder / unmatched[0])
+    for zero in _frame_zero_crops(files)[:1]:
+        yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is skipped in this report", folder / zero)
+    if len(files) - len(unmatched) > len({int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}):
+        yield Problem(WARNING, "file name", "two files of one frame; the first by name is used", folder)
+
+
+def _frame_zero_crops(files: Iterable[str]) -> list[str]:
+    """Return the file names of crops of frame 0, which make the video unreadable."""
+    return sorted(file for file in files if (match := CROP_PATTERN.fullmatch(file)) and int(match[1]) == 0)

@@ -1,0 +1,201 @@
+"""Find the folders of face crops of Aff-Wild2, which is delivered in several archives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from pathlib import Path
+
+from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
+from harness.data.litter import is_directory, is_litter
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.utils.names import canonical_name
+from harness.utils.text import plural
+
+MAX_DEPTH = 4
+"""Folders between that of the data set and those of the videos, at most."""
+ONLY_UNREAD = "videos not read"
+"""Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
+MAX_PROBED = 3
+"""Folders that are looked into to find out whether another folder holds crops."""
+
+
+@dataclass(frozen=True)
+class VideoFolder:
+    """A folder of crops of one video.
+
+    Attributes
+    ----------
+    path : Path
+    kind : str
+        See `crop_kind`.
+    has_crops : bool
+    """
+
+    path: Path
+    kind: str
+    has_crops: bool
+
+
+@dataclass(frozen=True)
+class CropSearch:
+    """Folders of crops of a data set.
+
+    Attributes
+    ----------
+    root : Path
+    folders : tuple of Path
+        Folders that contain folders of videos, sorted.
+    videos : mapping of str to tuple of Path
+        Folders of each video: one, or several with crops, which is an error.
+    problems : tuple of Problem
+        Folders that look like crops and are not read.
+    """
+
+    root: Path
+    folders: tuple[Path, ...] = ()
+    videos: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def find_crops(root: Path) -> CropSearch:
+    """Find the folders of crops of all videos.
+
+    They may be in several folders whose names begin with `cropped`, also in one another, as the archives unpack. If
+    there are both cropped and aligned faces, one kind is read.
+    """
+    found = {top: list(_video_folders(top, root, len(top.relative_to(root).parts))) for top in _crop_folders(root)}
+    tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
+    videos = [video for top in tops for video in found[top]]
+    kind = _choose_kind(root, videos)
+    chosen = [video for video in videos if video.kind == kind]
+    folders = sorted({video.path.parent for video in chosen})
+    problems = [*_unread_kinds(root, videos, kind), *_unnamed_crops(root, tops)]
+    for folder in sorted({*tops, *folders}):
+        problems += _loose_files(folder)
+    return CropSearch(root, tuple(folders), _folders_by_video(chosen), tuple(problems))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted, without those that operating systems leave; empty if it is unreadable."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if is_directory(entry) and not is_litter(entry.name))
+    except OSError:
+        return []
+
+
+def _crop_folders(root: Path) -> list[Path]:
+    """Return the folders named as crops in `root` and, where there is none of that name, in its folders."""
+    tops = []
+    for folder in subfolders(root):
+        if is_crop_folder(folder.name):
+            tops.append(folder)
+        elif not is_annotation_folder(folder.name):
+            tops += filter(_names_crops, subfolders(folder))
+    return tops
+
+
+def _names_crops(folder: Path) -> bool:
+    """Return whether a folder is named as crops; others, such as `batch1`, may hold crops or the videos themselves."""
+    return squash(folder.name).startswith("crop")
+
+
+def _video_folders(folder: Path, root: Path, depth: int) -> Iterator[VideoFolder]:
+    """Yield the folders of videos in a folder; one without crops that contains such folders is looked into."""
+    for path in subfolders(folder):
+        has_crops, nested = _probe(path)
+        inner = []
+        if not has_crops and nested and depth < MAX_DEPTH:
+            inner = list(_video_folders(path, root, depth + 1))
+        if any(video.has_crops for video in inner):
+            yield from inner
+        else:
+            yield VideoFolder(path, crop_kind(path.parent.relative_to(root).parts), has_crops)
+
+
+def _probe(folder: Path) -> tuple[bool, bool]:
+    """Return whether a folder has a crop and, without one, whether it has folders."""
+    nested = False
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if CROP_PATTERN.fullmatch(entry.name):
+                    return True, False
+                nested = nested or (not is_litter(entry.name) and is_directory(entry))
+    except OSError:
+        return False, False
+    return False, nested
+
+
+def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
+    """Return the kind that is read: that of `cropped`, else of `cropped_aligned`, else of other names, with crops."""
+    for usable in ([video for video in videos if video.has_crops], videos):
+        tops = {video.path.relative_to(root).parts[0] for video in usable}
+        kinds = [*(("cropped",) if "cropped" in tops else ("aligned",) if "cropped_aligned" in tops else ())]
+        kinds += ["cropped", "aligned", "other"]
+        chosen = next((kind for kind in kinds if any(video.kind == kind for video in usable)), None)
+        if chosen is not None:
+            return chosen
+    return None
+
+
+def _folders_by_video(videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
+    by_name: dict[str, list[VideoFolder]] = {}
+    for video in videos:
+        by_name.setdefault(canonical_name(video.path.name), []).append(video)
+    return {name: _distinct_folders(folders) for name, folders in sorted(by_name.items())}
+
+
+def _distinct_folders(folders: list[VideoFolder]) -> tuple[Path, ...]:
+    """Return the folders with crops, or the first one without; links to one folder count once."""
+    paths = [folder.path for folder in folders if folder.has_crops] or [folders[0].path]
+    if len(paths) == 1:
+        return (paths[0],)
+    by_target: dict[str, Path] = {}
+    for path in paths:
+        by_target.setdefault(os.path.realpath(path), path)
+    return tuple(by_target.values())
+
+
+def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> Iterator[Problem]:
+    """Yield the folders of crops of another kind than the one that is read."""
+    read = {canonical_name(video.path.name) for video in videos if video.kind == kind and video.has_crops}
+    used = sorted({video.path.parent for video in videos if video.kind == kind})
+    unread = sorted((v for v in videos if v.kind != kind and v.has_crops), key=lambda video: video.path.parent)
+    for parent, group in groupby(unread, key=lambda video: video.path.parent):
+        names = {canonical_name(video.path.name) for video in group}
+        only = sorted(names - read)
+        message = (
+            f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
+            "crops"
+        )
+        if only:
+            message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
+        message += "; to use these crops, move the others away"
+        yield Problem(WARNING, ONLY_UNREAD if only else "not read", message, parent)
+
+
+def _loose_files(folder: Path) -> Iterator[Problem]:
+    """Yield the files beside the folders of videos, or that the folder cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+    except OSError as error:
+        yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+        return
+    if names:
+        message = f"{plural(len(names), 'file')} outside of the folders of videos, such as {names[0]}; not read"
+        yield Problem(WARNING, "not read", message, folder)
+
+
+def _unnamed_crops(root: Path, tops: list[Path]) -> Iterator[Problem]:
+    """Yield folders that hold crops by their files' names, but are not named as crops."""
+    for folder in subfolders(root):
+        if is_annotation_folder(folder.name) or any(top.is_relative_to(folder) for top in tops):
+            continue
+        if any(_probe(path)[0] for path in islice(subfolders(folder), MAX_PROBED)):
+            message = "holds folders of numbered images, but is not read; rename it to cropped if these are crops"
+            yield Problem(WARNING, "not read", message, folder)

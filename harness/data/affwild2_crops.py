@@ -1,0 +1,85 @@
+"""Sequences of face crops of Aff-Wild2."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.affwild2_crop_search import CropSearch
+from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.dataset import Sequence
+from harness.data.problems import ERROR, Problem
+
+FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or number the crops from 1"
+
+
+class CropFolders(Mapping[str, Sequence]):
+    """Sequences of a data set, scanned at each access and not cached.
+
+    A name without a folder is a sequence without frames. See `list_crops` for errors.
+
+    Parameters
+    ----------
+    search : CropSearch
+    names : tuple of str
+        Names of the sequences.
+    """
+
+    def __init__(self, search: CropSearch, names: tuple[str, ...]):
+        self.search, self.names = search, dict.fromkeys(names)
+
+    def __getitem__(self, name: str) -> Sequence:
+        if name not in self.names:
+            raise KeyError(name)
+        return list_crops(self.search, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def list_crops(search: CropSearch, name: str) -> Sequence:
+    """List the crops of a video.
+
+    Raises
+    ------
+    InputError
+        If its folder cannot be read, if there are crops in two folders, or a crop of frame 0.
+    """
+    return read_crops(name, *video_folder(search, name))
+
+
+def read_crops(name: str, folder: Path, entries: Iterable[str]) -> Sequence:
+    """Return the crops among the names in a folder; raise InputError for a crop of frame 0."""
+    matches = ((CROP_PATTERN.fullmatch(file), file) for file in sorted(entries, reverse=True))
+    files = sorted({int(match[1]): file for match, file in matches if match}.items())
+    images = tuple(folder / file for _, file in files)
+    if files and files[0][0] == 0:
+        raise Problem(ERROR, "frame number", FRAME_ZERO, images[0]).to_exception()
+    return Sequence(name, np.array([frame for frame, _ in files], dtype=np.int32), images)
+
+
+def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
+    """Return the folder of a video and the names in it; raise InputError if there are two or it cannot be read."""
+    folders = search.videos.get(name, ())
+    if len(folders) > 1:
+        raise two_folders(search, name).to_exception()
+    try:
+        return (folders[0], os.listdir(folders[0])) if folders else (Path(), [])  # noqa: PTH208 - names alone
+    except (FileNotFoundError, NotADirectoryError):
+        return folders[0], []
+    except OSError as error:
+        raise Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folders[0]).to_exception() from error
+
+
+def two_folders(search: CropSearch, name: str) -> Problem:
+    """Return the error for a video with crops in several folders."""
+    first, *others = search.videos[name]
+    listed = " and ".join(f"{folder.relative_to(search.root)}/" for folder in others)
+    message = f"crops of video '{name}' are also in {listed}; keep one of the folders, or merge them"
+    return Problem(ERROR, "two folders", message, first)

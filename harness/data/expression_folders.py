@@ -1,0 +1,194 @@
+"""Folders that are named after expressions, as FER2013, RAF-DB and AffectNet are passed on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from harness.data import image_files
+from harness.data.csv_listing import read_csv_columns
+from harness.data.expression_words import are_expressions, are_numbers, parse_expression, parse_number, parse_split
+from harness.data.image_table_stills import TableStills
+from harness.data.listed_images import ListedImages
+from harness.data.problems import WARNING, Problem, unreadable_folder
+from harness.utils.errors import InputError
+
+MAPPING = "expressions.csv"
+"""File that says which expression each folder is, with the columns `folder` and `expression`."""
+RAF_DB = ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral")
+"""Expressions of RAF-DB by number, from 1 (Li et al. 2017, doi 10.1109/CVPR.2017.277)."""
+RAF_DB_NAME = re.compile(r"(train|test)_[0-9]{4,5}(_aligned)?\.(jpg|png)", re.IGNORECASE)
+"""Names of the images of RAF-DB in every copy."""
+MAX_NAMED = 8
+
+
+@dataclass(frozen=True)
+class ExpressionFolder:
+    """One folder of images.
+
+    Attributes
+    ----------
+    path : Path
+    split : str
+        '' if the folder belongs to no split.
+    """
+
+    path: Path
+    split: str
+
+
+class ExpressionFolders(ListedImages):
+    """Images in folders that are named after expressions, optionally in folders of splits.
+
+    Names are English words in any case, see `harness.data.expression_words`; a file `expressions.csv` may say which
+    expression each folder is.
+
+    Parameters
+    ----------
+    root : Path
+    seed : int, default 0
+        Seed of the validation split, if there are no folders of splits.
+    """
+
+    layout = (
+        "folders of expressions (train/<expression>/<image>, such as train/happy/1.jpg; the same in val/ and test/)"
+    )
+
+    def __init__(self, root: Path, seed: int = 0):
+        folders = find_folders(root)
+        expressions = _name_expressions(root, folders)
+        self.unknown = tuple(folder.path for folder in folders if folder.path.name not in expressions)
+        self.unread = tuple(_folders_outside(root, folders))
+        images: list[tuple[str, str, str]] = []
+        self.strays: list[tuple[Path, list[str]]] = []
+        faults: list[Problem] = []
+        for folder in folders:
+            expression = expressions.get(folder.path.name)
+            try:
+                names = [] if expression is None else image_files.list_names(folder.path)
+            except OSError as error:
+                faults.append(unreadable_folder(folder.path, error))
+                continue
+            place = folder.path.relative_to(root).as_posix()
+            images += [
+                (f"{place}/{name}", expression, folder.split)
+                for name in names
+                if expression is not None and image_files.is_image_name(name)
+            ]
+            if others := [name for name in names if not image_files.is_image_name(name)]:
+                self.strays.append((folder.path, others))
+        if not images and faults:
+            raise faults[0].to_exception()
+        if not images:
+            raise InputError(
+                f"{root}: no image in any of its {len(folders):,} folders of expressions; put the images directly into "
+                f"the folders, such as {folders[0].path}"
+            )
+        super().__init__(root, images, seed, tuple(faults))
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether folders of `root`, or of its folders of splits, are named after expressions or numbers."""
+        names = {folder.path.name for folder in find_folders(root)}
+        return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
+
+    @classmethod
+    def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is used if there are no folders of splits."""
+        return cls(root, seed)
+
+    def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+        """Yield folders and files that are not read, and the problems of the images."""
+        for folder in self.unread:
+            message = "this folder has no split and expression, such as train/happy; it is not read"
+            yield Problem(WARNING, "unread folder", message, folder)
+        for folder in self.unknown:
+            message = (
+                f"'{folder.name}' is not a known expression; its images are not read. {MAPPING} can say which it is"
+            )
+            yield Problem(WARNING, "unknown folder", message, folder)
+        for folder, names in self.strays:
+            message = f"{len(names):,} entries are not images (first: {names[0]}); they are not read"
+            yield Problem(WARNING, "no image", message, folder)
+        yield from super().find_problems(crops)
+
+
+class ExpressionStills(TableStills):
+    """Folders of expressions as still images for training backbones; see `ExpressionFolders`."""
+
+    layout = ExpressionFolders.layout
+
+    @classmethod
+    def detect(cls, root: Path) -> bool:
+        """Return whether `root` has folders of expressions."""
+        return ExpressionFolders.detect(root)
+
+    @classmethod
+    def open(cls, root: Path, seed: int) -> Self:
+        """Open `root`; `seed` is used if there are no folders of splits."""
+        return cls(ExpressionFolders(root, seed))
+
+
+def find_folders(root: Path) -> list[ExpressionFolder]:
+    """List the folders in the folders of splits; without these, the folders in `root`."""
+    folders = image_files.list_subfolders(root)
+    in_splits = [
+        ExpressionFolder(path, split)
+        for folder in folders
+        if (split := parse_split(folder.name)) is not None
+        for path in image_files.list_subfolders(folder)
+    ]
+    return in_splits or [ExpressionFolder(path, "") for path in folders]
+
+
+def _folders_outside(root: Path, folders: list[ExpressionFolder]) -> Iterator[Path]:
+    """Yield folders in `root` that are or contain none of the folders."""
+    for folder in image_files.list_subfolders(root):
+        if not any(each.path == folder or each.path.parent == folder for each in folders):
+            yield folder
+
+
+def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:
+    """Return the expression of each folder name; raise InputError if they are numbers without a meaning."""
+    names = {folder.path.name for folder in folders}
+    if (root / MAPPING).is_file():
+        return _read_mapping(root / MAPPING, names)
+    if not are_numbers(names):
+        return {name: expression for name in names if (expression := parse_expression(name)) is not None}
+    if _is_raf_db(folders):
+        return {name: RAF_DB[number - 1] for name in names if (number := parse_number(name))}
+    listed = sorted(names)
+    raise InputError(
+        f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, say which in "
+        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (data sets differ: 0 is Anger "
+        "in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB), or name the folders after them. If they are "
+        f"people, name the folders such as p{listed[0]}"
+    )
+
+
+def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
+    table = read_csv_columns(path, ("folder", "expression"))
+    if table.faults:
+        raise table.faults[0].to_exception()
+    expressions: dict[str, str] = {}
+    for folder, word, line in zip(*(table.columns[name].tolist() for name in ("folder", "expression")), table.lines):
+        expression = parse_expression(word)
+        if expression is None:
+            raise InputError(f"{path}:{line}: '{word}' is not a known expression; write such as Anger or Happiness")
+        if folder not in names:
+            raise InputError(f"{path}:{line}: no folder '{folder}'; the folders are {', '.join(sorted(names))}")
+        expressions[folder] = expression
+    return expressions
+
+
+def _is_raf_db(folders: list[ExpressionFolder]) -> bool:
+    """Return whether folders 1 to 7 have images with the names that RAF-DB gives them."""
+    numbers = {parse_number(folder.path.name) for folder in folders}
+    images = [image_files.list_image_names(folder.path) for folder in folders]
+    named = [bool(RAF_DB_NAME.fullmatch(name)) for names in images for name in names[:1]]
+    return numbers <= set(range(1, 8)) and any(named) and all(named)

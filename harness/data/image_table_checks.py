@@ -1,0 +1,113 @@
+"""Problems of an image table beyond malformed cells: missing images, duplicates, leaks and incomplete columns."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from harness.data.annotation_formats import MISSING_WORDS, shorten
+from harness.data.csv_table import Table
+from harness.data.image_paths import ImagePaths
+from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.table_images import TableImages
+from harness.metrics.tasks import ACTION_UNITS, AFFECTS
+from harness.utils.text import plural
+
+MAX_EXPLAINED = 200
+"""Missing images at most for which a similar name is searched."""
+
+
+MAX_NAME = 200
+NO_NAME = "no image file (the cell is empty)"
+
+
+class CheckableTable(Protocol):
+    """Attributes of `ImageTable` that the checks use."""
+
+    csv: Path
+    table: Table
+    split: np.ndarray
+
+    @property
+    def images(self) -> TableImages:
+        """Images of the rows."""
+
+    @property
+    def subjects(self) -> np.ndarray:
+        """Subject of each row."""
+
+
+def find_problems(table: CheckableTable) -> Iterator[Problem]:
+    """Yield missing images, duplicates, leaks, unclear subjects and incomplete columns."""
+    yield from _find_missing_images(table)
+    yield from _find_duplicate_rows(table)
+    yield from _find_leaks(table)
+    yield from _find_unclear_subjects(table)
+    yield from _find_missing_columns(table)
+
+
+def _find_missing_images(table: CheckableTable) -> Iterator[Problem]:
+    paths = ImagePaths(table.images.folder)
+    for number, row in enumerate(np.flatnonzero(~table.images.exist).tolist()):
+        name = table.images.names[row]
+        reason = paths.explain(name) if number < MAX_EXPLAINED else ""
+        message = f"no image file {shorten(name, MAX_NAME)}{reason and '; '}{reason}" if name else NO_NAME
+        yield Problem(ERROR, "missing image", message, table.csv, int(table.table.lines[row]))
+
+
+def _find_duplicate_rows(table: CheckableTable) -> Iterator[Problem]:
+    _, first, inverse = np.unique(table.images.distinct, return_index=True, return_inverse=True)
+    for row in np.flatnonzero(first[inverse] != np.arange(len(inverse))):
+        message = f"{table.images.names[row]} is already on line {table.table.lines[first[inverse][row]]}"
+        yield Problem(WARNING, "duplicate row", message, table.csv, int(table.table.lines[row]))
+
+
+def _find_leaks(table: CheckableTable) -> Iterator[Problem]:
+    lines = table.table.lines
+    names, first, inverse = np.unique(table.subjects, return_index=True, return_inverse=True)
+    reported = set()
+    for row in np.flatnonzero((table.split != table.split[first[inverse]]) & (table.split != "")):
+        start, key = first[inverse[row]], (inverse[row], table.split[row])
+        if key not in reported and table.split[start]:
+            reported.add(key)
+            message = (
+                f"subject '{names[inverse[row]]}' is in {table.split[row]} here and in {table.split[start]} "
+                f"on line {lines[start]}; keep each subject in one split"
+            )
+            yield Problem(ERROR, "leak", message, table.csv, int(lines[row]))
+
+
+def _find_unclear_subjects(table: CheckableTable) -> Iterator[Problem]:
+    """Yield words for missing values, which are names of subjects here, and names that differ in spelling alone."""
+    if "subject" not in table.table.columns:
+        return
+    names, first, counts = np.unique(table.table.columns["subject"], return_index=True, return_counts=True)
+    spellings: dict[str, str] = {}
+    for name, row, count in zip(names.tolist(), first.tolist(), counts.tolist()):
+        line = int(table.table.lines[row])
+        if name and name.lower() in MISSING_WORDS:
+            message = (
+                f"'{name}' is read as the name of one subject, with {plural(count, 'row')}; leave the cells empty "
+                "if the subject is unknown"
+            )
+            yield Problem(WARNING, "subject", message, table.csv, line)
+        other = spellings.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other != name:
+            message = f"subjects '{other}' and '{name}' differ in spelling alone; write them alike if they are one"
+            yield Problem(WARNING, "subject", message, table.csv, line)
+
+
+def _find_missing_columns(table: CheckableTable) -> Iterator[Problem]:
+    line = table.table.header_line
+    action_units = [name for name in ACTION_UNITS if name not in table.table.columns]
+    if 0 < len(action_units) < len(ACTION_UNITS):
+        message = f"no column {', '.join(action_units)}; task au needs all twelve"
+        yield Problem(WARNING, "columns", message, table.csv, line)
+    affects = [name for name in AFFECTS if name not in table.table.columns]
+    if len(affects) == 1:
+        message = f"no column {affects[0]}; task va needs valence and arousal"
+        yield Problem(WARNING, "columns", message, table.csv, line)

@@ -1,0 +1,58 @@
+"""Hints for folders in no supported layout: a folder above or below the right one, or a data set that is not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.data.image_files import list_image_names, list_names, list_subfolders
+from harness.data.layouts import DatasetLayout, detect_layout
+from harness.utils.text import plural
+
+MAX_FOLDERS = 100
+PIXEL_LISTS = ("fer2013.csv", "icml_face_data.csv")
+"""Lists of FER2013 with the pixels of the images in their cells."""
+
+
+def hint_at_layout(root: Path, layouts: Sequence[type[DatasetLayout]]) -> str:
+    """Return a phrase on what is in a folder that has none of the layouts; '' if nothing is known about it.
+
+    Parameters
+    ----------
+    root : Path
+    layouts : sequence of layouts
+        Those to look for in the folders nearby.
+    """
+    if not root.is_dir():
+        return ""
+    return next(_hints(root, layouts), "")
+
+
+def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
+    folders = list_subfolders(root)[:MAX_FOLDERS]
+    inner = [*folders, *(inner for folder in folders for inner in list_subfolders(folder)[:MAX_FOLDERS])]
+    for folder in inner:
+        if (layout := detect_layout(folder, layouts)) is not None:
+            yield f"its folder {folder.relative_to(root)} is {layout.layout}: give {folder}"
+    for folder in (root.absolute().parent, root.absolute().parent.parent):
+        if (layout := detect_layout(folder, layouts)) is not None:
+            yield f"it is a part of {layout.layout}: give {folder}"
+    names = [*list_names(root), *(name for folder in folders for name in list_names(folder)[:MAX_FOLDERS])]
+    if any(name.lower().startswith("automatically_annotated") for name in names):
+        yield (
+            "it has the automatically annotated images of AffectNet, whose labels are the outputs of a network and are "
+            "not read: give the folder that has Manually_Annotated_file_lists and Manually_Annotated_Images"
+        )
+    if lists := [name for name in names if name.lower() in PIXEL_LISTS]:
+        yield (
+            f"{lists[0]} holds pixels, not image files: write each row to an image file in a folder of its split and "
+            "expression, such as train/happy"
+        )
+    tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
+    if tables:
+        yield f"to read {tables[0]}, give that file; it needs the columns image and expression or subject"
+    elif images := list_image_names(root):
+        yield (
+            f"it has {plural(len(images), 'image')} and no labels; list them in a labels.csv with the columns image, "
+            "expression and split"
+        )

@@ -1,0 +1,72 @@
+"""Images of an image table: the names of its rows and their files."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.annotation_formats import shorten
+from harness.data.csv_table import Table
+from harness.data.image_paths import ImagePaths
+from harness.utils.errors import InputError
+
+MAX_PATH = 300
+
+
+class TableImages:
+    """Images of the N rows of a table.
+
+    Parameters
+    ----------
+    table : Table
+    folder : Path
+        Folder that the paths in the column `image` are relative to.
+
+    Attributes
+    ----------
+    names : list of str
+        Image of each row, as the table spells it.
+    """
+
+    def __init__(self, table: Table, folder: Path):
+        self._table, self.folder = table, folder
+        self.names: list[str] = table.columns["image"].tolist()
+
+    @cached_property
+    def distinct(self) -> np.ndarray:
+        """Image of each row, str of shape (N,), as the first of its rows spells it."""
+        first: dict[str, str] = {}
+        return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
+
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """Image file of each row."""
+        return tuple(file or self.folder / name for file, name in zip(self._files, self.names))
+
+    @cached_property
+    def exist(self) -> np.ndarray:
+        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
+        exist = np.array([file is not None for file in self._files], dtype=bool)
+        if len(exist) and not exist.any():
+            first = shorten(str(self.paths[0]), MAX_PATH)
+            reason = ImagePaths(self.folder).explain(self.names[0])
+            reason = reason or "paths in the table must be relative to its folder"
+            encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
+            raise InputError(
+                f"{self._table.path}: none of its {len(exist):,} image files exists (first: {first}); "
+                f"{reason}{''.join(encoding)}"
+            )
+        return exist
+
+    @cached_property
+    def _files(self) -> tuple[Path | None, ...]:
+        return tuple(map(ImagePaths(self.folder).find, self.names))
+
+
+def _spelling(name: str) -> str:
+    """Return a path without differences that file systems and programs make in the spelling of one path."""
+    return os.path.normpath(unicodedata.normalize("NFC", name).replace("\\", "/"))

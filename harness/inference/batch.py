@@ -1,0 +1,231 @@
+"""Inference on several inputs: a folder for each in the output folder, and a table of all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.inference.inputs import output_names
+from harness.inference.predict import PredictSummary, predict
+from harness.inference.predict_options import NOTE, PredictOptions, check_options
+from harness.inference.predict_session import Models
+from harness.inference.result_notes import synthetic_notes
+from harness.utils.errors import FramelightError
+from harness.utils.escaping import escape_csv
+from harness.utils.files import atomic_write, write_json
+from harness.utils.output_dir import not_empty_error
+from harness.utils.text import plural
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+SUMMARY = "summary.csv"
+INPUTS = "inputs"
+"""Key of the note of a batch: the names of the output folders by the absolute paths of the inputs."""
+
+
+@dataclass(frozen=True)
+class InputSummary:
+    """Result for one input of a batch.
+
+    Attributes
+    ----------
+    input : str
+        As the user named it.
+    folder : str
+        Name of its output folder.
+    frames, faces : int
+        Number of frames, and of different faces (of images: of all faces).
+    found : int
+        Number of frames in which a face was found.
+    seconds : float or None
+        Time of the last frame; None for images.
+    status : {"predicted", "finished before", "failed"}
+    error : str
+        Why it failed.
+    """
+
+    input: str
+    folder: str
+    frames: int = 0
+    faces: int = 0
+    found: int = 0
+    seconds: float | None = None
+    status: str = "failed"
+    error: str = ""
+
+    def __str__(self) -> str:
+        """Describe the result in one line."""
+        if self.status == "failed":
+            return f"failed: {self.error}" if self.input in self.error else f"failed: {self.input}: {self.error}"
+        before = " (finished before)" if self.status == "finished before" else ""
+        return f"{self.input}: {plural(self.frames, 'frame')}, {plural(self.faces, 'face')}{before}"
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """Result for several inputs.
+
+    Attributes
+    ----------
+    out : Path
+        Folder with an output folder for each input.
+    inputs : tuple of InputSummary
+    notes : tuple of str
+        Files that were not read.
+    """
+
+    out: Path
+    inputs: tuple[InputSummary, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> tuple[InputSummary, ...]:
+        """Inputs that could not be predicted."""
+        return tuple(row for row in self.inputs if row.status == "failed")
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows of `summary.csv`."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(row) for row in self.inputs])
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The table, and the output folders of the inputs that did not fail."""
+        return (self.out / SUMMARY, *(self.out / row.folder for row in self.inputs if row.status != "failed"))
+
+
+def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequence[str] = ()) -> BatchSummary:
+    """Predict several inputs with models that are loaded once; an input that fails does not end the others.
+
+    Inputs that an earlier call with the same options has finished are not predicted again.
+
+    Parameters
+    ----------
+    options : PredictOptions
+        `out` is the folder of all inputs; `input` is ignored.
+    inputs : sequence of str
+        See `harness.inference.inputs.expand_inputs`.
+    notes : sequence of str
+        Notes of the summary.
+
+    Raises
+    ------
+    InputError
+        If a run or an option is not valid, or if `out` has other content.
+    """
+    check_options(options, inputs=inputs)
+    models = Models(options)
+    models.require(bool(options.crops))
+    names = _choose_names(options, inputs)
+    shared_notes = synthetic_notes(models.readers(bool(options.crops)))
+    for note in shared_notes:
+        logger.info(f"note: {note}")
+    rows = []
+    for number, (text, name) in enumerate(names.items(), 1):
+        rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
+        logger.info(f"{number} of {len(names)}: {rows[-1]}")
+    _write_summary(options.out / SUMMARY, rows)
+    if options.force:
+        _remove_other_content(options.out, names)
+    return BatchSummary(options.out, tuple(rows), tuple(notes))
+
+
+def _predict_one(options: PredictOptions, models: Models, shared_notes: Sequence[str]) -> InputSummary:
+    try:
+        summary = predict(options, models)
+    except Exception as error:  # one input, whatever is wrong with it, must not end the others
+        logger.debug("this input failed", exc_info=error)
+        return InputSummary(options.input, options.out.name, error=_message(error))
+    for note in summary.notes:
+        if note not in shared_notes:
+            logger.info(f"note: {options.input}: {note}")
+    return _summarize(options, summary)
+
+
+def _message(error: Exception) -> str:
+    from backbones.errors import BackboneError
+
+    if isinstance(error, (FramelightError, BackboneError)):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
+    return f"{type(error).__name__}: {error}; this is a defect: predict this input alone with --debug and report it"
+
+
+def _summarize(options: PredictOptions, summary: PredictSummary) -> InputSummary:
+    result = summary.result
+    times = result.seconds[np.isfinite(result.seconds)]
+    return InputSummary(
+        options.input,
+        options.out.name,
+        len(result.frames),
+        len(np.unique(result.face)) if summary.is_video else len(result.face),
+        len(np.unique(result.frame[result.found])),
+        round(float(times.max()), 3) if len(times) else None,
+        "predicted" if summary.frames else "finished before",
+    )
+
+
+def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, str]:
+    """Choose the names of the output folders and write them to the note of the batch, before anything is predicted."""
+    paths = {text: str(Path(text).resolve()) for text in inputs}
+    previous = _previous_names(options)
+    names = output_names(
+        inputs, {text: previous[path] for text, path in paths.items() if path in previous}, previous.values()
+    )
+    write_json(
+        options.out / NOTE, {"format": 1, INPUTS: {**previous, **{paths[text]: name for text, name in names.items()}}}
+    )
+    return names
+
+
+def _previous_names(options: PredictOptions) -> dict[str, str]:
+    """Read the names of an earlier call; InputError if the folder has the content of something else."""
+    try:
+        note: Any = json.loads((options.out / NOTE).read_text(encoding="utf-8"))
+        names = note[INPUTS]
+        if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
+            return names
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    if (
+        not options.force
+        and options.out.is_dir()
+        and any(not path.name.startswith(".") for path in options.out.iterdir())
+    ):
+        raise not_empty_error(options.out)
+    return {}
+
+
+def _write_summary(path: Path, rows: Sequence[InputSummary]) -> None:
+    columns = [field.name for field in fields(InputSummary)]
+    with atomic_write(path) as tmp_path, tmp_path.open("w", encoding="utf-8", newline="", errors="replace") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(columns)
+        for row in rows:
+            values = [getattr(row, column) for column in columns]
+            lines.writerow(["" if value is None else escape_csv(str(value)) for value in values])
+
+
+def _remove_other_content(out: Path, names: Mapping[str, str]) -> None:
+    """Remove what `--force` replaces: everything that is no output of this call."""
+    for path in out.iterdir():
+        if path.name in (NOTE, SUMMARY, *names.values()) or path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

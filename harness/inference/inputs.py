@@ -1,0 +1,134 @@
+"""The inputs that a user names: files, folders of images or videos, and patterns, each with an output folder."""
+
+from __future__ import annotations
+
+import glob
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.utils.errors import InputError
+from harness.video.folder_contents import list_folder, natural_key
+
+CAMERA = "camera:"
+WILDCARDS = frozenset("*?[")
+RESERVED = ("predict.json", "summary.csv")
+"""Files next to the output folders."""
+MAX_NAME_BYTES = 200
+"""Bytes of the name of an output folder at most; temporary folders have longer names."""
+
+
+def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Replace patterns by the files that they match, and folders of videos by their videos.
+
+    A folder with images and videos gives the folder itself, for its images, and its videos. Duplicates are left out.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Paths, patterns such as `videos/*.mp4`, and `camera:N`.
+
+    Returns
+    -------
+    inputs : list of str
+    notes : list of str
+        What folders of videos contain besides.
+
+    Raises
+    ------
+    InputError
+        If a pattern matches nothing, or a camera is not the only input.
+    """
+    if len(texts) > 1 and (cameras := [text for text in texts if text.startswith(CAMERA)]):
+        raise InputError(f"{cameras[0]} is read until it ends or Ctrl-C is pressed, so it has to be the only input")
+    inputs: dict[Path | str, str] = {}
+    notes: list[str] = []
+    for text in _expand_patterns(texts):
+        for name in [text] if text.startswith(CAMERA) else _expand_folder(text, notes):
+            inputs.setdefault(name if text.startswith(CAMERA) else Path(name).resolve(), name)
+    return list(inputs.values()), notes
+
+
+def is_single(texts: Sequence[str], inputs: Sequence[str]) -> bool:
+    """Return whether the output folder is that of one input; a folder of videos always gets a folder for each."""
+    return len(inputs) == 1 and not (len(texts) == 1 and Path(texts[0]).is_dir() and inputs[0] != texts[0])
+
+
+def output_names(
+    inputs: Iterable[str], previous: Mapping[str, str] | None = None, taken: Iterable[str] = ()
+) -> dict[str, str]:
+    """Choose the name of the output folder of each input.
+
+    It is the name of the file without its suffix; with it, or with the name of the parent folder, where several inputs
+    have the same name.
+
+    Parameters
+    ----------
+    inputs : iterable of str
+    previous : mapping of str to str, optional
+        Names that an earlier call has chosen for the same inputs, which are used again.
+    taken : iterable of str
+        Names of other folders.
+
+    Examples
+    --------
+    >>> output_names(["a/talk.mp4", "b/walk.mp4", "c/walk.mov"])
+    {'a/talk.mp4': 'talk', 'b/walk.mp4': 'walk.mp4', 'c/walk.mov': 'walk.mov'}
+    """
+    paths = {text: Path(os.path.abspath(text)) for text in inputs}  # noqa: PTH100 - links keep their names
+    names = {text: path.name if path.is_dir() else path.stem for text, path in paths.items()}
+    for longer in (lambda path: path.name, lambda path: f"{path.parent.name}_{path.name}"):
+        counts = Counter(map(_key, names.values()))
+        names = {text: longer(paths[text]) if _is_taken(name, counts) else name for text, name in names.items()}
+    return _unique_names(names, previous or {}, taken)
+
+
+def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        if text.startswith(CAMERA) or not WILDCARDS & set(text) or Path(text).exists():
+            yield text
+            continue
+        matches = sorted(glob.glob(text), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
+        if not matches:
+            raise InputError(f"no file or folder matches the pattern {text}")
+        yield from matches
+
+
+def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
+    if not Path(text).is_dir():
+        yield text
+        return
+    contents = list_folder(Path(text))
+    if contents.images or not contents.videos:
+        yield text
+    else:
+        notes += [f"{text}: {note}" for note in contents.notes()]
+    yield from (str(Path(text, name)) for name in contents.videos)
+
+
+def _key(name: str) -> str:
+    """Return what is equal for names that some file systems do not tell apart."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_taken(name: str, counts: Counter[str]) -> bool:
+    return counts[_key(name)] > 1 or _key(name) in RESERVED
+
+
+def _unique_names(names: Mapping[str, str], previous: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
+    """Shorten long names, and append numbers to those that are still taken."""
+    chosen = {text: previous[text] for text in names if text in previous}
+    taken = {*RESERVED, *map(_key, previous.values()), *map(_key, others)}
+    for text, name in names.items():
+        if text in chosen:
+            continue
+        short = name.encode(errors="surrogateescape")[:MAX_NAME_BYTES].decode(errors="ignore").lstrip(".") or "input"
+        candidate, number = short, 1
+        while _key(candidate) in taken:
+            number += 1
+            candidate = f"{short}-{number}"
+        taken.add(_key(candidate))
+        chosen[text] = candidate
+    return {text: chosen[text] for text in names}

@@ -1,0 +1,73 @@
+"""Whether a run learned from synthetic faces, on which outputs for real faces cannot rely."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.data import locations
+from harness.data.synthetic import STILLS_NAME, VIDEOS_NAME, is_synthetic
+from harness.tracking.records import Record
+from harness.utils.store import Store
+
+if TYPE_CHECKING:
+    from harness.leaderboard.finished_run import FinishedRun
+
+PARTS = ("backbone", "head")
+MAX_PARENTS = 10
+"""Number of backbones that are followed, each trained from the previous one."""
+
+
+def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...]:
+    """Return which parts of a run learned from synthetic faces.
+
+    Parameters
+    ----------
+    record : Record
+        A job of the run.
+    images : str
+        Digest of the images that its head was trained on.
+    store : Store
+        Has the backbones and the locations of data sets.
+
+    Returns
+    -------
+    tuple of str
+        Of `PARTS`. A backbone also learned from the images of the backbones that its training started
+        from. A data set is synthetic if this project rendered it; one that was moved is not recognized.
+    """
+    root = locations.get_location(store, images)
+    head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)
+    learned = {"backbone": _is_backbone_synthetic(record, store), "head": head}
+    return tuple(part for part in PARTS if learned[part])
+
+
+def synthetic_parts_of_run(run: FinishedRun) -> tuple[str, ...]:
+    """Return which parts of a finished run learned from synthetic faces, see `synthetic_parts`."""
+    from harness.features.store import FeatureStore
+
+    entry = run.configuration.entry
+    return synthetic_parts(
+        run.record, FeatureStore(run.store.features).entry(entry).data_digest if entry else "", run.store
+    )
+
+
+def _is_backbone_synthetic(record: Record, store: Store) -> bool:
+    import backbones
+    from backbones.checkpoint_folders import entries_by_card
+
+    entries = entries_by_card(store.backbones)
+    weights, weights_hash = record.backbone_weights, record.weights_hash
+    for _ in range(MAX_PARENTS):
+        cards = map(backbones.read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
+        card = next((card for card in cards if card["weights_hash"] == weights_hash), None)
+        if card is None:
+            return False
+        if _is_synthetic_data(card.get("data")):
+            return True
+        weights, weights_hash = card.get("parent"), card.get("parent_hash")
+    return False
+
+
+def _is_synthetic_data(data: Mapping[str, Any] | Any) -> bool:
+    return isinstance(data, Mapping) and (data.get("name") == STILLS_NAME or data.get("synthetic") is True)

@@ -1,0 +1,68 @@
+"""Full disks: which errors say so, and which disk it is."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and the errors that caused it, also those that SQLAlchemy wraps."""
+    seen: set[int] = set()
+    queue = [error]
+    while queue:
+        error = queue.pop(0)
+        if error is not None and id(error) not in seen:
+            seen.add(id(error))
+            yield error
+            queue += [getattr(error, "orig", None), error.__cause__, error.__context__]
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether an error, or one that caused it, says that there is no room."""
+    return any(
+        getattr(cause, "errno", None) in FULL
+        or any(text in str(cause) for text in ("disk is full", "No space left on device"))
+        for cause in error_chain(error)
+    )
+
+
+def full_disk(path: Path | None = None) -> tuple[str, str]:
+    """Say which disk is full, that of a path or that of temporary files, and what to do.
+
+    Parameters
+    ----------
+    path : Path, optional
+        What was to be written.
+
+    Returns
+    -------
+    reason, advice : str
+    """
+    import tempfile  # here, as it takes time that --help has not
+
+    folder, temporary = _existing(Path.cwd() if path is None else Path(path).absolute()), Path(tempfile.gettempdir())
+    if folder.stat().st_dev != temporary.stat().st_dev and _free_share(temporary) < _free_share(folder):
+        return (
+            f"the disk of the folder of temporary files, {temporary}, is full",
+            "free some space there, or set TMPDIR to a folder with room, and run the command again",
+        )
+    return "the disk is full", "free some space and run the command again"
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+
+
+def _free_share(folder: Path) -> float:
+    """Return the share of a disk that this user may still fill, in bytes or in files, whichever is less."""
+    try:
+        status = os.statvfs(folder)
+    except (AttributeError, OSError):
+        return 1.0
+    shares = [(status.f_bavail, status.f_blocks), (status.f_favail, status.f_files)]
+    return min((free / total for free, total in shares if total), default=1.0)

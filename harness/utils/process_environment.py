@@ -1,0 +1,62 @@
+"""Environment variables that libraries read when they are loaded; child processes inherit them.
+
+A variable that the user has set is left as it is. A variable with an empty value counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+
+NO_TELEMETRY = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+}
+"""No library reports its use to its vendor; the last one is for libraries that are yet to report."""
+PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+"""OpenMP threads that wait give up their processor at once. By default they repeat a check up to 300,000 times (GNU) or
+for 200 ms (LLVM, Intel), which takes the time of other threads where there are more of them than processors.
+"""
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]")
+"""Hosts of servers on this machine, in the forms that urllib and requests compare."""
+
+
+def disable_telemetry() -> None:
+    """Keep libraries that are imported later, in this process and its children, from reporting their use."""
+    _set_defaults(NO_TELEMETRY)
+
+
+def prepare_process() -> None:
+    """Prepare this process and its children for computing; call it before torch, MLflow or matplotlib are imported."""
+    from harness.utils.home_folder import provide_home
+
+    if not any(os.environ.get(name) for name in PASSIVE_WAITING):
+        os.environ.update(PASSIVE_WAITING)
+    _limit_threads()
+    _bypass_proxies()
+    provide_home()
+
+
+def _limit_threads() -> None:
+    """Start no more threads than processors are granted; OpenMP and BLAS do not see limits of control groups."""
+    from backbones.processors import allowed_processors, available_processors
+
+    if (granted := available_processors()) < allowed_processors():
+        _set_defaults({"OMP_NUM_THREADS": str(granted)})
+
+
+def _bypass_proxies() -> None:
+    """Reach servers on this machine directly where the user has set a proxy."""
+    if any(os.environ.get(form(name)) for name in PROXIES for form in (str.lower, str.upper)):
+        given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+        hosts = [host.strip() for host in given.split(",") if host.strip()]
+        if "*" not in hosts:
+            value = ",".join(dict.fromkeys([*hosts, *LOOPBACK]))
+            os.environ.update({"no_proxy": value, "NO_PROXY": value})
+
+
+def _set_defaults(variables: dict[str, str]) -> None:
+    os.environ.update({name: value for name, value in variables.items() if not os.environ.get(name)})

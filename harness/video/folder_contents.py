@@ -1,0 +1,105 @@
+"""What a folder contains: images, videos, and files that are neither."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.data.image_files import is_image_name
+from harness.data.litter import is_litter
+from harness.utils.errors import InputError
+from harness.utils.text import plural
+from harness.video.video_files import VIDEO_SUFFIXES
+
+MAX_SUFFIXES = 6
+"""Number of suffixes that a note names."""
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """Names of the entries of a folder, in natural order; hidden ones are left out.
+
+    Attributes
+    ----------
+    images : tuple of str
+        Files with the suffix of an image.
+    videos : tuple of str
+        Files with the suffix of a video.
+    folders : tuple of str
+    others : tuple of str
+        All other files.
+    broken : tuple of str
+        Links to images that are not there.
+    """
+
+    images: tuple[str, ...]
+    videos: tuple[str, ...]
+    folders: tuple[str, ...]
+    others: tuple[str, ...]
+    broken: tuple[str, ...]
+
+    def notes(self) -> Iterator[str]:
+        """Describe in one sentence what is not read, by suffix."""
+        unread = (*self.broken, *self.others, *self.folders)
+        if not unread:
+            return
+        counts = Counter(Path(name).suffix.lower() or "without a suffix" for name in self.others)
+        parts = [plural(len(self.broken), "broken link")] if self.broken else []
+        parts += [f"{count} {suffix}" for suffix, count in counts.most_common(MAX_SUFFIXES)]
+        rest = len(self.others) - sum(count for _, count in counts.most_common(MAX_SUFFIXES))
+        parts += [plural(rest, "other")] if rest else []
+        parts += [plural(len(self.folders), "folder")] if self.folders else []
+        yield f"not read, as they are neither images nor videos: {', '.join(parts)} (the first: '{unread[0]}')"
+
+
+def list_folder(folder: Path) -> FolderContents:
+    """List a folder by the names of its files, without opening them.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be listed.
+    """
+    images, videos, folders, others, broken = [], [], [], [], []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or is_litter(entry.name):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif is_image_name(entry.name):
+                    (broken if _is_broken_link(entry) else images).append(entry.name)
+                elif is_video_name(entry.name):
+                    videos.append(entry.name)
+                else:
+                    others.append(entry.name)
+    except OSError as error:
+        raise InputError(f"{folder}: this folder cannot be listed: {error.strerror or error}") from error
+    parts = (images, videos, folders, others, broken)
+    return FolderContents(*(tuple(sorted(names, key=natural_key)) for names in parts))
+
+
+def _is_broken_link(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 - no path object for each of many files
+
+
+def is_video_name(name: str) -> bool:
+    """Return whether a file name has the suffix of a video."""
+    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def natural_key(name: str) -> tuple[list[int | str], str]:
+    """Return a sort key that puts `frame10` after `frame9`.
+
+    Examples
+    --------
+    >>> sorted(["frame10", "frame9"], key=natural_key)
+    ['frame9', 'frame10']
+    """
+    parts = re.split("([0-9]+)", name)
+    return [int(part) if index % 2 else part.casefold() for index, part in enumerate(parts)], name

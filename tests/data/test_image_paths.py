@@ -1,0 +1,111 @@
+"""Names of image files as other systems and programs write them."""
+
+import os
+import unicodedata
+
+import pytest
+
+from harness.data.check import check_dataset
+from harness.data.image_paths import ImagePaths
+from harness.data.registry import open_dataset
+from harness.utils.errors import InputError
+from tests.helpers.data_folders import image_bytes, table
+
+NFC, NFD = "Jos\u00e9", unicodedata.normalize("NFD", "Jos\u00e9")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in (f"a/{NFD}.jpg", f"{NFD}s/1.jpg", "a/1.jpg", "a/back\\slash.jpg", "Upper/2.JPG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(image_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a/1.jpg", "a/1.jpg"),
+        ("./a/1.jpg", "a/1.jpg"),
+        ("a\\1.jpg", "a/1.jpg"),
+        (".\\a\\1.jpg", "a/1.jpg"),
+        ("a/back\\slash.jpg", "a/back\\slash.jpg"),
+        (f"a/{NFC}.jpg", f"a/{NFD}.jpg"),
+        (f"a\\{NFC}.jpg", f"a/{NFD}.jpg"),
+        (f"{NFC}s/1.jpg", f"{NFD}s/1.jpg"),
+        (f"a/../{NFC}s/1.jpg", f"{NFD}s/1.jpg"),
+        ("A/1.jpg", None),
+        ("", None),
+        ("a", None),
+        ("x" * 3000, None),
+        ("é" * 3000, None),
+        ("a/é/../1.jpg", None),
+        ("/é/1.jpg", None),
+    ],
+)
+def test_find(folder, name, file):
+    found = ImagePaths(folder).find(name)
+    assert found == (file and folder / file) or os.path.samefile(found, folder / file)
+
+
+def test_exact_names_are_preferred_and_unclear_ones_not_guessed(folder):
+    (folder / f"a/{NFC}.jpg").write_bytes(image_bytes())
+    assert ImagePaths(folder).find(f"a/{NFC}.jpg").name == f"{NFC}.jpg"
+    assert ImagePaths(folder).find(f"a/{NFD}.jpg").name == f"{NFD}.jpg"
+    (folder / "a/e\u0323\u0302.jpg").write_bytes(image_bytes())
+    (folder / "a/\u1eb9\u0302.jpg").write_bytes(image_bytes())
+    assert ImagePaths(folder).find("a/\u1ec7.jpg") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("A/1.JPG", "did you mean a/1.jpg?"),
+        ("upper\\2.jpg", "did you mean Upper/2.JPG?"),
+        ("a/1.png", "did you mean a/1.jpg?"),
+        ("a/1", "did you mean a/1.jpg?"),
+        ('"a/1.jpg"', "did you mean a/1.jpg?"),
+        ("a%2F1.jpg", "did you mean a/1.jpg?"),
+        ("1.jpg", "did you mean "),
+        ("data/a/1.jpg", "did you mean a/1.jpg?"),
+        (
+            "C:\\faces\\a\\1.jpg",
+            "a path on a Windows computer; write paths relative to the folder of the table, here a/1.jpg",
+        ),
+        ("\\\\server\\a\\1.jpg", "a path on a Windows computer; .*, here a/1.jpg"),
+        ("D:/none.jpg", "a path on a Windows computer; write paths relative to the folder of the table$"),
+        ("/home/me/a/1.jpg", "^write paths relative to the folder of the table, here a/1.jpg"),
+        ("file:///x/a/1.jpg", "^write paths relative to the folder of the table, here a/1.jpg"),
+        ("https://example.org/a/1.jpg", "this is an address; download the image"),
+        ("nothing.jpg", "^$"),
+        ("a", "this is a folder"),
+        ("x" * 3000, "it cannot be read: File name too long"),
+        ("a/1.jpg/2.jpg", ""),
+        ("", "the cell is empty"),
+    ],
+)
+def test_explain(folder, name, words):
+    import re
+
+    assert ImagePaths(folder).find(name) is None
+    assert re.search(words.replace("?", r"\?"), ImagePaths(folder).explain(name)), ImagePaths(folder).explain(name)
+
+
+def test_table_of_another_system_is_read_and_a_missing_image_explained(folder):
+    rows = [f"a/{NFC}.jpg,anger,ann,train", "a\\1.jpg,fear,bob,validation", "upper/2.jpg,fear,bob,validation"]
+    root = table(folder, "image,expression,subject,split", *rows, images=False)
+    dataset = open_dataset(root)
+    assert dataset.images.exist.tolist() == [True, True, False] and dataset.images.paths[0].name == f"{NFD}.jpg"
+    assert dataset.stills("train").images == (folder / f"a/{NFD}.jpg",)
+    (problem,) = [problem for problem in check_dataset(root).errors if problem.kind == "missing image"]
+    assert problem.line == 4 and problem.message == "no image file upper/2.jpg; did you mean Upper/2.JPG?"
+    table(folder, "image,expression,subject,split", rows[2], images=False)
+    with pytest.raises(InputError, match=r"none of its 1 image files exists .*; did you mean Upper/2.JPG\?"):
+        check_dataset(root)
+
+
+def test_one_image_in_two_spellings_is_one_unit(folder):
+    rows = ["a/1.jpg,anger,train", "./a/1.jpg,anger,validation", f"a/{NFC}.jpg,fear,train", f"a\\{NFD}.jpg,fear,train"]
+    report = check_dataset(table(folder, "image,expression,split", *rows, images=False))
+    assert [(problem.kind, problem.line) for problem in report.errors] == [("leak", 3)]
+    assert [problem.line for problem in report.warnings if problem.kind == "duplicate row"] == [3, 5]

@@ -1,0 +1,87 @@
+"""Inputs: patterns, folders of videos and the names of output folders."""
+
+import pytest
+
+from harness.inference.inputs import expand_inputs, is_single, output_names
+from harness.utils.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ("b.mp4", "a10.MOV", "a9.webm", "notes.txt", ".hidden.mp4", "one/2.jpg", "both/1.png", "both/c.avi"):
+        path = tmp_path / "videos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "videos"
+
+
+@pytest.mark.parametrize(
+    "texts, inputs, single",
+    [
+        (["videos/b.mp4"], ["videos/b.mp4"], True),
+        (["videos"], ["videos/a9.webm", "videos/a10.MOV", "videos/b.mp4"], False),
+        (["videos/both"], ["videos/both", "videos/both/c.avi"], False),
+        (["videos/one"], ["videos/one"], True),
+        (["videos/*.mp4"], ["videos/b.mp4"], True),
+        (["videos/a*"], ["videos/a9.webm", "videos/a10.MOV"], False),
+        (["videos/b.mp4", "./videos/b.mp4"], ["videos/b.mp4"], True),
+        (["videos/one", "nothing.mp4"], ["videos/one", "nothing.mp4"], False),
+        (["camera:0"], ["camera:0"], True),
+    ],
+)
+def test_inputs_are_expanded(folder, texts, inputs, single):
+    assert expand_inputs(texts)[0] == inputs and is_single(texts, inputs) == single
+
+
+def test_folder_of_one_video_gets_a_folder_for_it(folder):
+    (folder / "alone").mkdir()
+    (folder / "alone" / "x.mp4").touch()
+    inputs, notes = expand_inputs(["videos/alone"])
+    assert inputs == ["videos/alone/x.mp4"] and not notes and not is_single(["videos/alone"], inputs)
+
+
+def test_other_files_of_a_folder_of_videos_are_named_once(folder):
+    (note,) = expand_inputs(["videos"])[1]
+    assert "1 .txt" in note and "2 folders" in note and "hidden" not in note
+
+
+def test_invalid_inputs_are_rejected(folder):
+    with pytest.raises(InputError, match="matches the pattern"):
+        expand_inputs(["videos/*.mkv"])
+    with pytest.raises(InputError, match="only input"):
+        expand_inputs(["videos/b.mp4", "camera:0"])
+
+
+def test_file_name_with_wildcards_is_a_file(folder):
+    (folder / "take[1].mp4").touch()
+    assert expand_inputs(["videos/take[1].mp4"])[0] == ["videos/take[1].mp4"]
+
+
+@pytest.mark.parametrize(
+    "inputs, names",
+    [
+        (["x/a.mp4", "x/b.mp4"], ["a", "b"]),
+        (["x/a.mp4", "x/a.mov", "x/b.mp4"], ["a.mp4", "a.mov", "b"]),
+        (["x/a.mp4", "y/a.mp4"], ["x_a.mp4", "y_a.mp4"]),
+        (["x/A.mp4", "x/a.mov"], ["A.mp4", "a.mov"]),
+        (["x/caf\u00e9.mp4", "x/cafe\u0301.mov"], ["caf\u00e9.mp4", "cafe\u0301.mov"]),
+        (["p/x/a.mp4", "q/x/a.mp4"], ["x_a.mp4", "x_a.mp4-2"]),
+        (["x/predict.json.mp4"], ["predict.json.mp4"]),
+        (["x/summary.csv"], ["summary"]),
+        (["x/.a.mp4"], ["a"]),
+    ],
+)
+def test_output_folders_have_different_names(inputs, names):
+    assert list(output_names(inputs).values()) == names
+
+
+def test_names_of_an_earlier_call_are_used_again():
+    first = output_names(["x/a.mp4"])
+    assert output_names(["x/a.mp4", "x/a.mov"], first, first.values()) == {"x/a.mp4": "a", "x/a.mov": "a.mov"}
+    assert output_names(["y/a.mp4"], {}, ["a"]) == {"y/a.mp4": "a-2"}
+
+
+def test_long_names_are_shortened_to_what_file_systems_take():
+    (one, other) = output_names([f"x/{'é' * 120}1.mp4", f"x/{'é' * 120}2.mp4"]).values()
+    assert len(one.encode()) <= 200 and len(other.encode()) <= 203 and one != other
