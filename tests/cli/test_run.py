@@ -79,7 +79,7 @@ def test_second_run_computes_nothing(finished, small_set, recipe_file, capsys):
 @pytest.mark.parametrize("file", ["statistics.npz", "reported.npz"])
 def test_job_whose_files_are_damaged_is_computed_again(finished, small_set, recipe_file, tmp_path, capsys, file):
     store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
-    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1", *NO_FIGURES]
     before = board(store, capsys)
     job = next(row["run_id"] for row in before if row["kind"] == "run") + "-s0"
     damaged = store / "artifacts/jobs" / job / file

@@ -152,7 +152,7 @@ def test_resumed_extraction_is_bitwise_equal(crops, tiny, whole, tmp_path):
 def test_concurrent_extractions_are_bitwise_equal(crops, tiny, whole, tmp_path):
     both = [started(crops, tmp_path) for _ in range(2)]
     for process in both:
-        process.communicate(timeout=100)
+        process.communicate(timeout=600)
         assert process.returncode == 0
     key = extract(crops, tiny, FeatureStore(tmp_path)).key
     assert contents(tmp_path / key) == contents(whole.root / key)
