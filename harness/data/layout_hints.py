@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.data.affwild2_names import is_annotation_folder
 from harness.data.image_files import list_image_names, list_names, list_subfolders
 from harness.data.layouts import DatasetLayout, detect_layout
 from harness.utils.text import plural
@@ -36,8 +37,9 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
     for folder in inner:
         if (layout := _detect(folder, layouts)) is not None:
             yield f"its folder {folder.relative_to(root)} is {layout.layout}: give {folder}"
-    for folder in (root.absolute().parent, root.absolute().parent.parent):
-        if (layout := _detect(folder, layouts)) is not None:
+    for part in (root.absolute(), root.absolute().parent):
+        folder = part.parent
+        if (layout := _detect(folder, layouts)) is not None and _is_part(part, layout):
             yield f"it is a part of {layout.layout}: give {folder}"
     names = [*list_names(root), *(name for folder in folders for name in _list(list_names, folder))]
     if any(name.lower().startswith("automatically_annotated") for name in names):
@@ -66,6 +68,12 @@ def _detect(folder: Path, layouts: Sequence[type[DatasetLayout]]) -> type[Datase
         return detect_layout(folder, layouts)
     except OSError:
         return None
+
+
+def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
+    """Return whether a folder may be a part of the data set that is in its parent, and not one beside it."""
+    siblings = (path for path in _list(list_subfolders, folder.parent) if path != folder)
+    return not any(_detect(path, (layout,)) for path in siblings if not is_annotation_folder(path.name))
 
 
 def _list(list_entries: Callable[[Path], list[Entry]], folder: Path) -> list[Entry]:
