@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import subfolders
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -75,7 +75,7 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as scanned:
-        return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
+        return sorted((Path(entry.path), is_directory(entry)) for entry in scanned if not is_litter(entry.name))
 
 
 class _Scan:
@@ -83,6 +83,7 @@ class _Scan:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.has_crops = any(names.is_crop_folder(path.name) for path in subfolders(root))
         self.folders: list[Path] = []
         self.files: dict[Key, list[Path]] = {}
         self.problems: list[Problem] = []
@@ -105,7 +106,7 @@ class _Scan:
             elif split is not None:
                 self.folders.append(folder)
                 self.files.setdefault(("mtl", split), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and (names.is_annotation_folder(path.name) or _holds_challenges(path)):
+            elif is_folder and depth < MAX_DEPTH and self._holds_challenges(path):
                 self.annotations(path, depth + 1)
             elif is_folder and names.is_challenge(path.name):
                 message = "folder of a challenge that is not supported; not read"
@@ -138,6 +139,17 @@ class _Scan:
             self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
             return []
 
+    def _holds_challenges(self, folder: Path) -> bool:
+        """Return whether a folder is named as annotations, or contains folders of challenges.
+
+        Beside folders of other names there must be crops: a folder of several data sets is none itself.
+        """
+        if names.is_annotation_folder(folder.name):
+            return True
+        if names.is_crop_folder(folder.name) or (folder.parent == self.root and not self.has_crops):
+            return False
+        return any(names.challenge_task(path.name) for path in subfolders(folder))
+
     def _continues_challenge(self, name: str, task: str) -> bool:
         return names.challenge_task(name) == task or names.is_annotation_folder(name)
 
@@ -160,11 +172,6 @@ class _Scan:
     def _report_unread(self, folder: Path, unread: list[Path]) -> None:
         if unread:
             self.problems.append(unread_entries(folder, unread, "annotations"))
-
-
-def _holds_challenges(folder: Path) -> bool:
-    """Return whether a folder of another name contains folders of challenges."""
-    return not names.is_crop_folder(folder.name) and any(names.challenge_task(p.name) for p in subfolders(folder))
 
 
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:

@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -82,7 +82,7 @@ def subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted, without those that operating systems leave; empty if it is unreadable."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_litter(entry.name))
+            return sorted(Path(entry.path) for entry in entries if is_directory(entry) and not is_litter(entry.name))
     except OSError:
         return []
 
@@ -124,7 +124,7 @@ def _probe(folder: Path) -> tuple[bool, bool]:
             for entry in entries:
                 if CROP_PATTERN.fullmatch(entry.name):
                     return True, False
-                nested = nested or (not is_litter(entry.name) and entry.is_dir())
+                nested = nested or (not is_litter(entry.name) and is_directory(entry))
     except OSError:
         return False, False
     return False, nested
@@ -170,7 +170,7 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         only = sorted(names - read)
         message = (
             f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
-            "crops of the same faces"
+            "crops"
         )
         if only:
             message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
@@ -182,7 +182,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield the files beside the folders of videos, or that the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not entry.is_dir())
+            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
     except OSError as error:
         yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
         return

@@ -130,7 +130,7 @@ def is_list_folder(name: str) -> bool:
 
 def is_annotation_folder(name: str) -> bool:
     """Return whether a folder may hold the folders of challenges."""
-    return "annotation" in squash(name)
+    return re.match(r"annotations?|.*annotations?$", squash(name)) is not None
 
 
 def is_crop_folder(name: str) -> bool:

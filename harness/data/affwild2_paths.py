@@ -11,9 +11,10 @@ from pathlib import Path
 from harness.data.affwild2_annotations import Key, entries, find_annotations
 from harness.data.affwild2_crop_search import CropSearch, find_crops
 from harness.data.affwild2_lists import find_lists
-from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_list_folder
+from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_crop_folder, is_list_folder
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 VIDEOS = "videos"
 """Folder of the video files, from which `framelight submit` counts frames."""
@@ -95,10 +96,16 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or crops and test lists."""
+    """Return whether `root` has annotations, or crops and test lists, of which one is not in a folder of its own.
+
+    A folder of several data sets is therefore none itself.
+    """
     if find_annotations(root).folders:
         return True
-    return bool(find_lists(root).lists) and bool(find_crops(root).folders)
+    lists = find_lists(root).lists
+    crops = find_crops(root).folders if lists else ()
+    top_lists = any(path.parent == root for path in lists.values())
+    return bool(crops) and (top_lists or any(is_crop_folder(folder.relative_to(root).parts[0]) for folder in crops))
 
 
 def source_video(name: str) -> str:
@@ -117,7 +124,7 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
     rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
-        *(("crops", f"{_relative(folder, root)}, {counts[folder]:,} folders") for folder in crops.folders),
+        *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),

@@ -15,7 +15,7 @@ from harness.data.csv_listing import read_csv_columns
 from harness.data.expression_words import are_expressions, are_numbers, parse_expression, parse_number, parse_split
 from harness.data.image_table_stills import TableStills
 from harness.data.listed_images import ListedImages
-from harness.data.problems import WARNING, Problem
+from harness.data.problems import WARNING, Problem, unreadable_folder
 from harness.utils.errors import InputError
 
 MAPPING = "expressions.csv"
@@ -66,9 +66,14 @@ class ExpressionFolders(ListedImages):
         self.unread = tuple(_folders_outside(root, folders))
         images: list[tuple[str, str, str]] = []
         self.strays: list[tuple[Path, list[str]]] = []
+        faults: list[Problem] = []
         for folder in folders:
             expression = expressions.get(folder.path.name)
-            names = [] if expression is None else image_files.list_names(folder.path)
+            try:
+                names = [] if expression is None else image_files.list_names(folder.path)
+            except OSError as error:
+                faults.append(unreadable_folder(folder.path, error))
+                continue
             place = folder.path.relative_to(root).as_posix()
             images += [
                 (f"{place}/{name}", expression, folder.split)
@@ -77,12 +82,14 @@ class ExpressionFolders(ListedImages):
             ]
             if others := [name for name in names if not image_files.is_image_name(name)]:
                 self.strays.append((folder.path, others))
+        if not images and faults:
+            raise faults[0].to_exception()
         if not images:
             raise InputError(
                 f"{root}: no image in any of its {len(folders):,} folders of expressions; put the images directly into "
                 f"the folders, such as {folders[0].path}"
             )
-        super().__init__(root, images, seed)
+        super().__init__(root, images, seed, tuple(faults))
 
     @classmethod
     def detect(cls, root: Path) -> bool:

@@ -22,7 +22,7 @@ from harness.features.chunk_locks import ChunkLocks
 from harness.features.engine_choice import EngineSelector
 from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
@@ -75,6 +75,8 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
     Raises
     ------
+    InputError
+        If the data set has no image.
     FramelightError
         If features are not finite, or if the store is not writable.
     BackboneError
@@ -86,17 +88,21 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     if entry is not None:
         computing.log_reuse(entry)
         return entry
+    names = sorted(dataset.sequences)
+    chunks = _make_chunks(dataset, names)
+    if not any(chunk.crops for chunk in chunks):
+        raise InputError(f"{dataset.root}: no image to extract features of; see `framelight data check`")
     if isinstance(backbone, backbones.BackboneInfo):
         loaded = backbones.load(backbone.reference, backbone.checkpoints)
     else:
         loaded = backbone
-    key, names = store.key(loaded, images, dtype, computing.compute), sorted(dataset.sequences)
+    key = store.key(loaded, images, dtype, computing.compute)
     entry = store.find(loaded, images, dtype, computing.compute)
     if entry is not None:
         return entry
     _Extraction(
         dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or available_processors()
-    ).run(_make_chunks(dataset, names), progress)
+    ).run(chunks, progress)
     return store.complete(
         key,
         names,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
-from harness.jobs.file_hashes import describe_alteration, find_altered_files
+from harness.jobs.file_hashes import describe_alteration, find_altered_files, is_unreadable
 from harness.jobs.job import Job
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.runner.expansion import JobGrid
@@ -25,6 +25,7 @@ from harness.runner.scheduler import JobScheduler
 from harness.tracking import TrackingUnavailableError, open_tracker
 from harness.tracking.code_identity import CodeIdentity, identify_code
 from harness.tracking.records import Record
+from harness.utils.errors import FramelightError
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
 
@@ -277,6 +278,11 @@ def _is_finished(job: Job) -> bool:
         record = files.read_record()
         has_statistics = files.statistics.is_file() or record.status != "finished"
         altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])
+    if altered and is_unreadable(job.folder / altered[0]):
+        raise FramelightError(
+            f"{job.folder / altered[0]} cannot be read (no permission); let its owner share the store with your group "
+            "(umask 002, folders with setgid), or choose another store with --store DIR"
+        )
     if altered:
         logger.warning(f"{describe_alteration(job.folder / altered[0], 'the job finished')}; running the job again")
     elif all(map(is_zipfile, files.arrays)):

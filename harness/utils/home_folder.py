@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 PREFIX = "framelight-home-"
+"""Start of the name of a temporary home folder."""
 
 
 def has_temporary_home() -> bool:

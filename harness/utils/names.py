@@ -131,7 +131,7 @@ def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
     >>> bounded_name("video1", suffix=".txt")
     'video1.txt'
     >>> len(bounded_name("\u6c38" * 85, suffix=".txt").encode())
-    253
+    254
     """
     full = f"{prefix}{name}{suffix}"
     if len(os.fsencode(full)) <= MAX_NAME_BYTES:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.affwild2_paths import source_video
+from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.video.container import open_av
@@ -41,10 +42,10 @@ def find_videos(folder: Path) -> dict[str, Path]:
         raise InputError(f"no such folder of video files: {folder}")
     videos: dict[str, Path] = {}
     for parent, folders, files in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_litter(name))
         for file in sorted(files):
             path = Path(parent, file)
-            if path.suffix.lower() not in VIDEO_SUFFIXES or file.startswith("."):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or is_litter(file):
                 continue
             name = canonical_name(path.stem)
             if name in videos:

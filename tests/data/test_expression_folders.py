@@ -189,3 +189,14 @@ def test_files_of_every_format_are_listed(tmp_path):
         Image.new("RGB", (16, 16)).save(path, "GIF")
     image(tmp_path / "train/sad/1.jpg")
     assert len(open_stills(tmp_path).stills("train")) + len(open_stills(tmp_path).stills("validation")) == 9
+
+
+@pytest.mark.parametrize("opened", [open_dataset, open_stills])
+def test_table_that_cannot_be_read_beside_folders_of_expressions(tmp_path, opened):
+    """Kaggle's copy of AffectNet has a list of its own columns; its labels are not those of the folders."""
+    folders(tmp_path, ("",), names=EIGHT)
+    write(tmp_path / "labels.csv", ",pth,label,relFCs", "0,anger/im0.png,surprise,0.87")
+    with pytest.raises(InputError, match=r"labels.csv:1: .*its folders of expressions instead, move labels.csv"):
+        opened(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    assert opened(tmp_path).layout.startswith("folders of expressions")

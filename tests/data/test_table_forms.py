@@ -240,7 +240,14 @@ def test_decimal_commas(tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "suggestion"),
-    [("happy", "happiness"), ("Sad", "sadness"), ("ANGRY", "anger"), ("surprised", "surprise"), ("scared", "fear")],
+    [
+        ("happy", "happiness"),
+        ("Sad", "sadness"),
+        ("ANGRY", "anger"),
+        ("surprised", "surprise"),
+        ("scared", "fear"),
+        ("0_angry", "anger"),
+    ],
 )
 def test_other_words_are_suggested_and_never_read(tmp_path, word, suggestion):
     root = folder(tmp_path, PLAIN.replace("fear", word))

@@ -35,10 +35,12 @@ def pictures(size):
 
 
 FILES = {
-    "timm==0.4.5": {"enet_b0_8.pt": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential")},
-    "timm==0.4.12": {"mobilenet.pt": ("timm", "mobilenetv3_large_100", 5, 224, "linear")},
+    "timm==0.4.5": {
+        "enet_b0_8.pt": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential"),
+        "mobilenet.pt": ("timm", "mobilenetv3_large_100", 5, 224, "linear"),
+    },
     "timm==0.6.13": {
-        "enet_b0_8.legacy": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential"),
+        "small.legacy": ("timm", "mobilenetv2_100", 8, 224, "sequential"),
         "padded.pt": ("timm", "efficientnet_b0", 8, 224, "linear"),
         "softmax.pt": ("timm", "mobilenetv2_100", 8, 224, "softmax"),
         "small.pt": ("timm", "mobilenetv2_100", 8, 224, "linear"),

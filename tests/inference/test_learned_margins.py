@@ -87,8 +87,9 @@ def test_known_or_given_margin_is_not_estimated(tmp_path, detector):
     assert seen.shown == 0
 
 
-def test_damaged_cache_is_rewritten(tmp_path, detector):
-    images = make_set(tmp_path / "data", detector, 4, 8)
+def test_damaged_cache_is_rewritten(tmp_path, detector, monkeypatch):
+    monkeypatch.setattr("harness.features.crop_margins.MIN_FACES", 4)
+    images = make_set(tmp_path / "data", detector, 2, 4)
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     note = Store(tmp_path).crop_margins
     first = crop_margins([reader(images)], detector, Store(tmp_path), None)
