@@ -25,6 +25,8 @@ TRIALS, TRIAL_SIMULATIONS = 2, 40
 """Rounds in which the true difference is brought near the detectable one, and boards of each."""
 NEAR = (0.85, 1.15)
 """Shares of that difference for which the power is measured; it is interpolated between them."""
+BEYOND = (-0.3, 1.3)
+"""How far it is extrapolated, in distances between them; there is no figure farther off."""
 PARTS = 4
 """Most boards that a simulated board is divided into; their errors are nearly independent."""
 DRAWS = 499
@@ -127,22 +129,25 @@ def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorR
         detectable, _ = _simulate_lead(row, lead, TRIAL_SIMULATIONS)
         lead = float(np.interp(detectable, differences, leads))
     near = np.interp(detectable * np.array(NEAR), differences, leads)
-    medians, found = zip(*(_simulate_lead(row, lead, simulations) for lead in near))
-    power = _interpolate_zero(np.interp(near, leads, differences) - medians, np.array(found))
-    population = np.interp(near, leads, _true_differences(row.task, POPULATION_VIDEOS)) - medians
-    return replace(
-        row,
-        detectable=float(_interpolate_zero(np.interp(near, leads, differences) - medians, np.array(medians))),
-        power=float(power.mean()),
-        power_margin=float(1.96 * power.std() / np.sqrt(simulations)),
-        population_power=float(_interpolate_zero(population, np.array(found)).mean()),
-    )
+    medians, found = map(np.array, zip(*(_simulate_lead(row, lead, simulations) for lead in near)))
+    crossing = _position_of_zero(np.interp(near, leads, differences) - medians)
+    if BEYOND[0] <= crossing <= BEYOND[1]:
+        power = (1 - crossing) * found[0] + crossing * found[1]
+        row = replace(
+            row,
+            detectable=float((1 - crossing) * medians[0] + crossing * medians[1]),
+            power=float(power.mean()),
+            power_margin=float(1.96 * power.std() / np.sqrt(simulations)),
+        )
+    crossing = _position_of_zero(np.interp(near, leads, _true_differences(row.task, POPULATION_VIDEOS)) - medians)
+    if BEYOND[0] <= crossing <= BEYOND[1]:
+        row = replace(row, population_power=float((1 - crossing) * found[0].mean() + crossing * found[1].mean()))
+    return row
 
 
-def _interpolate_zero(excess: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Interpolate between two values, or extrapolate a little, to where the excess is 0."""
-    share = np.clip(-excess[0] / max(excess[1] - excess[0], 1e-9), -1, 2)
-    return (1 - share) * values[0] + share * values[1]
+def _position_of_zero(excess: np.ndarray) -> float:
+    """Compute where an excess is 0: 0 at the first of two leads, 1 at the second, infinity if it does not grow."""
+    return float(-excess[0] / (excess[1] - excess[0])) if excess[1] > excess[0] else np.inf
 
 
 def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, np.ndarray]:

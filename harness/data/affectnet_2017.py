@@ -17,7 +17,7 @@ from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
 from harness.data.image_paths import ImagePaths
 from harness.data.layouts import ImageLayout, folder_name
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, first_error
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 
@@ -118,7 +118,7 @@ class AffectNet2017(ImageLayout):
         """Return the images with one of the eight expressions and their boxes, in the order of the list."""
         images = self.image_list(split)
         if images.faults and problems is None:
-            raise images.faults[0].to_exception()
+            raise first_error(images.faults)
         if problems is not None:
             problems.extend(images.faults)
         if not images.exists.any():

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import subfolders
-from harness.data.litter import is_directory, is_litter
+from harness.data.affwild2_crop_search import entries, subfolders
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -51,7 +49,7 @@ def find_annotations(root: Path) -> AnnotationSearch:
     scan.annotations(root, 0)
     files, conflicts = {}, {}
     for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
-        files[key], faults = _distinct_files(key, scan.files[key])
+        files[key], faults = _distinct_files(root, key, scan.files[key])
         if faults:
             conflicts[key] = faults
     order = {task: number for number, task in enumerate(names.CHALLENGE_FOLDERS)}
@@ -64,18 +62,6 @@ def find_annotations(root: Path) -> AnnotationSearch:
 def video_of(path: Path) -> str:
     """Return the name of the video that an annotation file is named after."""
     return canonical_name(path.stem)
-
-
-def entries(folder: Path) -> list[tuple[Path, bool]]:
-    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be listed.
-    """
-    with os.scandir(folder) as scanned:
-        return sorted((Path(entry.path), is_directory(entry)) for entry in scanned if not is_litter(entry.name))
 
 
 class _Scan:
@@ -183,7 +169,7 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
     return Problem(WARNING, "not read", message, folder)
 
 
-def _distinct_files(key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
+def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
     """Return one file for each video, or a single one for `mtl`, and the errors about the others."""
     ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
     first: dict[str, Path] = {}
@@ -192,15 +178,13 @@ def _distinct_files(key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tupl
         other = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
         if other is not path and other.resolve() != path.resolve():
             twice.setdefault((other.parent, path.parent), []).append((other, path))
-    return tuple(first.values()), tuple(_two_files(key, pairs) for pairs in twice.values())
+    return tuple(first.values()), tuple(_two_files(root, key, pairs) for pairs in twice.values())
 
 
-def _two_files(key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
-    (kept, other), where = pairs[0], f"{key[1]} split of task {key[0]}"
-    if key[0] == "mtl":
-        what, location = f"two files of the {where}", kept.name
-    else:
-        what = f"two annotation files of video '{video_of(other)}' in the {where}"
-        location = kept.name if kept.parent == other.parent else f"{kept.parent.parent.name}/{kept.parent.name}/"
-    more = f", and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
-    return Problem(ERROR, "two annotations", f"{what}{more}, the other in {location}; keep one of them", other)
+def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
+    (kept, other), what = pairs[0], "two files"
+    if key[0] != "mtl":
+        what = f"two annotation files of video '{video_of(other)}'"
+    more = f" and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
+    message = f"{what}{more} in the {key[1]} split of task {key[0]}; the other is {kept.relative_to(root)}, keep one"
+    return Problem(ERROR, "two annotations", message, other)

@@ -79,12 +79,32 @@ def find_crops(root: Path) -> CropSearch:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted, without those that operating systems leave; empty if it is unreadable."""
+    """Return the folders in a folder, see `entries`; empty if it cannot be listed."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if is_directory(entry) and not is_litter(entry.name))
+        return [path for path, is_folder in entries(folder) if is_folder]
     except OSError:
         return []
+
+
+def entries(folder: Path) -> list[tuple[Path, bool]]:
+    """Return the entries of a folder and whether each is a folder, sorted.
+
+    What operating systems leave and links to the folder itself or to one above it are left out.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    with os.scandir(folder) as scanned:
+        return sorted((Path(e.path), is_directory(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+
+
+def _is_loop(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink():
+        return False
+    folder = Path(os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - Path.resolve raises for links in a ring
+    return folder.is_relative_to(os.path.realpath(entry.path))
 
 
 def _crop_folders(root: Path) -> list[Path]:

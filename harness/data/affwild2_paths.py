@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.affwild2_annotations import Key, entries, find_annotations
-from harness.data.affwild2_crop_search import CropSearch, find_crops
+from harness.data.affwild2_annotations import Key, find_annotations
+from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
-from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_crop_folder, is_list_folder
+from harness.data.affwild2_names import is_crop_folder
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
 from harness.utils.text import plural
@@ -80,7 +80,7 @@ def locate_folders(root: Path) -> AffWild2Folders:
     if not crops.folders:
         raise _no_crops(root, crops, "annotations" if annotations.folders else "test lists")
     problems = (*annotations.problems, *crops.problems, *lists.problems)
-    read = (*crops.folders, *annotations.folders, *lists.lists.values(), *lists.frame_lists.values())
+    read = (*crops.folders, *lists.files, *(path for paths in annotations.files.values() for path in paths[:1]))
     used = [*read, *annotations.list_folders, *(problem.file for problem in problems)]
     return AffWild2Folders(
         root,
@@ -116,7 +116,7 @@ def source_video(name: str) -> str:
 def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
     """Return the parts of a data set and their locations as (label, text)."""
     root, crops = folders.root, folders.crops
-    counts = Counter(paths[0].parent for paths in crops.videos.values())
+    counts = Counter(path.parent for paths in crops.videos.values() for path in paths)
     lists: dict[Path, list[str]] = {}
     for task, path in folders.lists.items():
         lists.setdefault(path.parent, []).append(task)
@@ -149,8 +149,6 @@ def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
     """Return the entries of the folder that contain nothing that is read or named otherwise."""
     return tuple(
         path
-        for path, is_folder in entries(root)
-        if path.name != VIDEOS
-        and not (is_folder and any(kind(path.name) for kind in (challenge_task, is_annotation_folder, is_list_folder)))
-        and not any(part.is_relative_to(path) for part in used if part != root)
+        for path, _ in entries(root)
+        if path.name != VIDEOS and not any(part.is_relative_to(path) for part in used if part != root)
     )

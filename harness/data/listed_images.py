@@ -11,7 +11,7 @@ import numpy as np
 from backbones.spec import AFFECTNET
 from harness.data.csv_table import Table
 from harness.data.expression_words import CONTEMPT
-from harness.data.image_table import ImageTable
+from harness.data.image_table import VALIDATION_SHARE, ImageTable
 from harness.data.layouts import folder_name
 from harness.data.problems import WARNING, Problem
 from harness.data.stills import Stills
@@ -23,7 +23,7 @@ class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
     Without a split `validation`, the images of `test` are in it, because it is the split that is reported. Without
-    both, a fifth of the images, drawn with the seed, is the validation split.
+    both, a fifth of the images of each expression, drawn with the seed, is the validation split.
 
     Parameters
     ----------
@@ -51,6 +51,16 @@ class ListedImages(ImageTable):
             columns["split"] = splits
         self.table = Table(self.root, columns, np.arange(1, len(names) + 1), faults)
         self.split, self.split_faults = self._parse_or_make_splits()
+
+    def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
+        if "split" in self.table.columns:
+            return super()._parse_or_make_splits()
+        _, code, counts = np.unique(self.table.columns["expression"], return_inverse=True, return_counts=True)
+        order = np.lexsort((np.random.default_rng(self.seed).random(len(code)), code))
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(code)) - np.repeat(np.cumsum(counts) - counts, counts)
+        held_out = np.where(counts > 1, np.maximum(1, np.rint(VALIDATION_SHARE * counts)), 0)
+        return np.where(rank < held_out[code], "validation", "train"), ()
 
     def labels_digest(self, task: str, split: str) -> str:
         """Return a hash of the names, expressions and splits of the images, and of the seed if it matters."""

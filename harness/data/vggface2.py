@@ -15,7 +15,7 @@ from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
 from harness.data.layouts import ImageLayout, folder_name
-from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
+from harness.data.problems import ERROR, WARNING, Problem, first_error, unreadable_folder
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
@@ -23,6 +23,7 @@ from harness.utils.progress import Progress
 
 SPLITS = ("train", "test")
 BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")
+FOLDERS = frozenset((*SPLITS, "bb_landmark", "meta"))
 COLUMNS = ("NAME_ID", "X", "Y", "W", "H")
 BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
 
@@ -108,7 +109,7 @@ class VGGFace2(ImageLayout):
         folders, box_list = self.folders_and_boxes(split)
         faults = folders.unreadable + (() if box_list is None else box_list.faults)
         if faults and problems is None:
-            raise faults[0].to_exception()
+            raise first_error(faults)
         if problems is not None:
             problems.extend(faults)
         expression = np.full(len(folders.images), -1, np.int64)
@@ -137,6 +138,10 @@ class VGGFace2(ImageLayout):
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield empty identities, files that are not images, images without a box, and identities in both splits."""
+        for folder in image_files.list_subfolders(self.root):
+            if folder.name not in FOLDERS:
+                message = "this folder is not read; only train, test and the lists of boxes are"
+                yield Problem(WARNING, "unread folder", message, folder)
         for split in self.splits():
             yield from self._find_folder_problems(split)
             yield from self._find_box_problems(split)

@@ -57,7 +57,8 @@ def _is_backbone_synthetic(record: Record, store: Store) -> bool:
     from backbones.checkpoint_folders import entries_by_card
 
     entries = entries_by_card(store.backbones)
-    weights, weights_hash = record.backbone_weights, record.weights_hash
+    weights: Any = record.backbone_weights
+    weights_hash: Any = record.weights_hash
     for _ in range(MAX_PARENTS):
         cards = map(backbones.read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
         card = next((card for card in cards if card["weights_hash"] == weights_hash), None)

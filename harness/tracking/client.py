@@ -10,8 +10,8 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from backbones.atomic_files import SUFFIX, temp_prefix
 from backbones.proxies import proxy_advice
+from backbones.temp_names import SUFFIX, temp_prefix
 from harness.tracking.artifacts import local_path
 from harness.tracking.bounded_client import BoundedClient, DatabaseLockedError, DeadlineError
 from harness.tracking.database_errors import explain, first_line

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import cut_to_bytes
+from backbones.temp_names import cut_to_bytes
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
-"""File name endings of videos."""
+"""File name endings of the videos of data sets."""
+OTHER_SUFFIXES = (
+    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogm", ".vob", ".mxf", ".qt"),
+    *(".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".m2v", ".divx", ".dv", ".y4m", ".rm", ".rmvb"),
+)
+"""Further endings of the videos in a folder that a user names."""
 
 
 def find_videos(folder: Path) -> dict[str, Path]:

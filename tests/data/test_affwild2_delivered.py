@@ -122,6 +122,18 @@ def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expec
     assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
 
 
+def test_links_into_folders_above_are_passed_over(tmp_path, expected):
+    small_abaw3(tmp_path)
+    for folder in ("cropped", "cropped/video2", f"{ANNOTATIONS}/{VA}", f"{ANNOTATIONS}/{VA}/Train_Set"):
+        (tmp_path / folder / "Train_Set_").symlink_to(tmp_path / "cropped" if "cropped" in folder else tmp_path)
+        (tmp_path / folder / "train").symlink_to(tmp_path / folder)
+    assert ids(tmp_path) == expected and messages(tmp_path, "not read") == []
+    (tmp_path / "cropped/ring").symlink_to(tmp_path / "cropped/gnir")
+    (tmp_path / "cropped/gnir").symlink_to(tmp_path / "cropped/ring")
+    assert ids(tmp_path) == expected
+    assert "2 files outside of the folders of videos, such as gnir" in messages(tmp_path, "not read")[0][2]
+
+
 def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
     small_abaw3(tmp_path)
     crops(tmp_path, "video2", [1], folder="cropped_aligned")
@@ -170,9 +182,10 @@ def test_files_beside_the_videos_and_litter(tmp_path, expected):
 
 def test_folders_that_are_not_data_are_named_in_the_summary(tmp_path):
     small_abaw3(tmp_path)
-    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4"):
+    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4", "test_videos/a.mp4"):
         write(tmp_path / name)
-    assert dict(check_dataset(tmp_path, images=False).summary)["not read"] == "README.md, batch1/, openface/"
+    summary = dict(check_dataset(tmp_path, images=False).summary)
+    assert summary["not read"] == "README.md, batch1/, openface/, test_videos/"
 
 
 def test_nothing_usable_is_an_error_of_check_and_reader(tmp_path):
@@ -277,6 +290,23 @@ def test_suffix_in_upper_case(tmp_path):
     assert len(open_dataset(tmp_path).labels("mtl", "train")) == 4
 
 
+def test_blanks_around_the_cells_of_multitask_rows(tmp_path):
+    small_abaw3(tmp_path)
+    before = open_dataset(tmp_path).labels("mtl", "train")
+    path = tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt"
+    header, *rows = path.read_text().splitlines()
+    rows = [f" {row.replace('.jpg,', '.jpg , ')}\t" for row in rows]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    after = open_dataset(tmp_path).labels("mtl", "train")
+    assert after.sequences == before.sequences and after.frame.tolist() == before.frame.tolist()
+    assert all((after.targets[name] == before.targets[name]).all() for name in before.targets)
+    assert check_dataset(tmp_path, images=False).errors == ()
+    write(path, header, rows[0], " v1 / x.jpg , 0,0,1," + ABSENT)
+    assert [where.rpartition(":")[2] for _, where, _ in messages(tmp_path, "annotation")] == ["3"]
+    write(tmp_path / TEST_LISTS["mtl"], MTL_HEADER, " video9/00001.jpg\t", "video9/00002.jpg , ")
+    assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
+
+
 @pytest.mark.parametrize(
     "second",
     [
@@ -290,6 +320,7 @@ def test_two_files_of_one_video_are_an_error_of_check_and_reader(tmp_path, secon
     write(tmp_path / second, HEADERS[VA], "0,0")
     ((severity, _, what),) = messages(tmp_path, "two annotations")
     assert severity == "error" and "two annotation files of video 'video1_left' in the train split of task va" in what
+    assert what.endswith("/video1_left.txt, keep one") or what.endswith("/video1_left.TXT, keep one")
     dataset = open_dataset(tmp_path)
     with pytest.raises(InputError, match="two annotation files of video 'video1_left'"):
         dataset.labels("va", "train")
@@ -301,7 +332,7 @@ def test_two_releases_side_by_side_are_one_error_for_each_split(tmp_path):
     shutil.copytree(tmp_path / ANNOTATIONS, tmp_path / "6th_ABAW_Annotations")
     told = messages(tmp_path, "two annotations")
     assert len(told) == 8 and sum("and of 1 other video" in what for _, _, what in told) == 6
-    with pytest.raises(InputError, match=r"two files of the validation split of task mtl.* keep one"):
+    with pytest.raises(InputError, match=r"two files in the validation split of task mtl; the other is 6th_ABAW_Ann"):
         open_dataset(tmp_path).labels("mtl", "validation")
 
 

@@ -95,3 +95,17 @@ def test_links_that_lead_back_to_themselves_hide_nothing(tmp_path):
     root = vggface2(tmp_path / "v")
     (root / "train" / "loop").symlink_to(root / "train" / "loop")
     assert [counts.subjects for counts in check_dataset(root).counts] == [2, 1]
+
+
+def test_folders_near_one_in_no_layout(public_tmp):
+    """Folders above a data set often cannot be listed on computers that many people share."""
+    root = public_tmp / "mine" / "data"
+    hidden = root / "hidden"
+    hidden.mkdir(parents=True)
+    image(root / "1.jpg")
+    with pytest.raises(InputError):
+        check_dataset(root)
+    hidden.chmod(0)
+    root.parent.chmod(0o711)
+    with ordinary_user(), pytest.raises(InputError, match="not in a supported layout; it has 1 image and no labels"):
+        check_dataset(root)

@@ -203,10 +203,16 @@ def impatient(monkeypatch):
     monkeypatch.setattr(waiting_connection, "TIMEOUT_SECONDS", 0.05)
 
 
-def test_leaderboard_names_the_process_that_it_waits_for(tmp_path, empty_store, said, capfd, impatient):
+def test_leaderboard_names_the_process_that_it_waits_for(tmp_path, empty_store, monkeypatch, capfd, impatient):
     store = Store(shutil.copytree(empty_store, tmp_path / "store"))
     with locked(store) as holder:
-        threading.Timer(0.5, lambda: print(file=holder.stdin, flush=True)).start()
+
+        def release_when_reported(message):
+            if "waiting" in message.getMessage():
+                print(file=holder.stdin, flush=True)
+            return True
+
+        monkeypatch.setattr(bounded_client.logger, "filters", [release_when_reported])
         assert main(["leaderboard", "--store", str(store)]) == 0
     message = f"waiting: the database {store.mlflow_database} is locked by process {holder.pid} (python"
     assert capfd.readouterr().err.count(message) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backbones.atomic_files import cut_to_bytes, temp_prefix
+from backbones.temp_names import cut_to_bytes, temp_prefix
 from harness.cli import main
 from harness.cli.parser import build_parser
 from harness.features.store import FeatureStore
