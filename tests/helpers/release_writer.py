@@ -67,7 +67,6 @@ SLOW_FILES = {
 
 
 def timm_network(model, classes, size, form):
-    needs_of_old_releases()
     import timm
 
     options = {"global_pool": form.partition(":")[2]} if form.startswith("pool:") else {}
@@ -102,6 +101,8 @@ def mobilefacenet(form):
 
 
 def main(folder, release, *names):
+    if "==" in release:
+        needs_of_old_releases()
     for name in names:
         kind, *arguments = {**FILES.get(release, {}), **SLOW_FILES.get(release, {})}[name]
         torch.manual_seed(0)

@@ -181,11 +181,12 @@ def test_checkpoint_keys_depend_on_all_inputs(tmp_path, monkeypatch):
     assert trained() == 1
 
 
-def test_recipe_backbone_equals_that_of_the_command(tmp_path):
+def test_recipe_backbone_equals_that_of_the_command(empty_store, tmp_path):
     from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
 
-    store, tracker = tmp_path / "store", open_tracker(Store(tmp_path / "store"))
+    store = shutil.copytree(empty_store, tmp_path / "store")
+    tracker = open_tracker(Store(store))
     alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, Store(store))
     assert not alone.cached and alone.trained is not None
     prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(store), tracker)

@@ -46,6 +46,7 @@ def start(store, first):
     )
 
 
+@pytest.mark.slow
 def test_concurrent_processes_on_new_store(tmp_path):
     both = [start(tmp_path / "store", first) for first in (0, 3)]
     said = [process.communicate(timeout=600) for process in both]
