@@ -158,7 +158,7 @@ def test_large_statistics_are_not_downloaded(tmp_path, store, monkeypatch, logge
     study = tracker.start_study("r", "s")
     for job in (*large, *small):
         tracker.log_record(job, folders[job.job_id], study)
-    monkeypatch.setattr("harness.tracking.tracker.MAX_DOWNLOAD_BYTES", 2**20)
+    monkeypatch.setattr("harness.tracking.downloads.MAX_DOWNLOAD_BYTES", 2**20)
     asked = SignificanceCache(Store(elsewhere), remote_job_files(Store(elsewhere, uri)))
     assert asked.interval(large) is None and asked.interval(small) is not None
     assert len(logged) == 1 and "statistics.npz of MLflow run" in logged[0] and "more than 1 MiB" in logged[0]
