@@ -1,6 +1,9 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are imported: tests run side by side
+for _name in ("COLUMNS", "LINES"):  # readline, which pytest imports, sets them for the processes that tests start
+    os.environ.pop(_name, None)
+    os.unsetenv(_name)
 
 import signal  # noqa: E402
 from pathlib import Path  # noqa: E402
