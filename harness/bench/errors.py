@@ -59,8 +59,8 @@ class ErrorRow:
     luck, expected_luck : float
         Mean lead of the best over the mean of all rows, and the mean of what the boards expected.
     detectable : float or None
-        None if no lead is as large as the difference that is then detectable. Otherwise the median over boards of the minimum detectable difference, on boards whose first row is truly ahead by just that,
-        in the mean over sets of as many videos.
+        Median over boards of the minimum detectable difference, on boards whose first row is truly ahead by just that,
+        in the mean over sets of as many videos; None if no lead is that large.
     power, power_margin : float or None
         Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
         confidence interval.
