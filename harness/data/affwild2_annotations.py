@@ -20,7 +20,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class AnnotationSearch:
-    """Annotation files of a data set.
+    """Annotation files of a dataset.
 
     Attributes
     ----------
@@ -128,7 +128,7 @@ class _Scan:
     def _holds_challenges(self, folder: Path) -> bool:
         """Return whether a folder is named as annotations, or contains folders of challenges.
 
-        Beside folders of other names there must be crops: a folder of several data sets is none itself.
+        Beside folders of other names there must be crops: a folder of several datasets is none itself.
         """
         if names.is_annotation_folder(folder.name):
             return True

@@ -15,7 +15,7 @@ from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 MAX_DEPTH = 4
-"""Folders between that of the data set and those of the videos, at most."""
+"""Folders between that of the dataset and those of the videos, at most."""
 ONLY_UNREAD = "videos not read"
 """Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
 MAX_PROBED = 3
@@ -41,7 +41,7 @@ class VideoFolder:
 
 @dataclass(frozen=True)
 class CropSearch:
-    """Folders of crops of a data set.
+    """Folders of crops of a dataset.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ MAX_DEPTH = 3
 
 @dataclass(frozen=True)
 class ListSearch:
-    """Test lists of a data set.
+    """Test lists of a dataset.
 
     Attributes
     ----------

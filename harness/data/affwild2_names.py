@@ -142,7 +142,7 @@ def is_annotation_folder(name: str) -> bool:
 
 
 def is_crop_folder(name: str) -> bool:
-    """Return whether a folder of the data set may hold the folders of crops."""
+    """Return whether a folder of the dataset may hold the folders of crops."""
     return squash(name).startswith("crop") or re.fullmatch(r"batch\d+|faces?", squash(name)) is not None
 
 
@@ -157,7 +157,7 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Parameters
     ----------
     parts : tuple of str
-        Names of the folders from that of the data set to that of the video, both excluded.
+        Names of the folders from that of the dataset to that of the video, both excluded.
 
     Returns
     -------

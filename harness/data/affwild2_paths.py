@@ -98,7 +98,7 @@ def locate_folders(root: Path) -> AffWild2Folders:
 def has_release_layout(root: Path) -> bool:
     """Return whether `root` has annotations, or crops and test lists, of which one is not in a folder of its own.
 
-    A folder of several data sets is therefore none itself.
+    A folder of several datasets is therefore none itself.
     """
     if find_annotations(root).folders:
         return True
@@ -114,7 +114,7 @@ def source_video(name: str) -> str:
 
 
 def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
-    """Return the parts of a data set and their locations as (label, text)."""
+    """Return the parts of a dataset and their locations as (label, text)."""
     root, crops = folders.root, folders.crops
     counts = Counter(path.parent for paths in crops.videos.values() for path in paths)
     lists: dict[Path, list[str]] = {}

@@ -188,7 +188,7 @@ def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> 
     if word in MISSING_WORDS:
         return f"no {column}; write {', '.join(names)}"
     if column == "expression" and _is_number(cell):
-        return f"expression is a number, and data sets number them differently; write the name: {', '.join(names)}"
+        return f"expression is a number, and datasets number them differently; write the name: {', '.join(names)}"
     unknown = f"unknown {column} '{shorten(cell)}'"
     meant = parse_expression(cell) if column == "expression" else parse_split(cell)
     similar = [meant.lower()] if meant else difflib.get_close_matches(word, names, n=1, cutoff=0.5)

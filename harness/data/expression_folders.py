@@ -180,7 +180,7 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
     listed = sorted(names)
     raise InputError(
         f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, say which in "
-        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (data sets differ: 0 is Anger "
+        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (datasets differ: 0 is Anger "
         "in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB), or name the folders after them. If they are "
         f"people, name the folders such as p{listed[0]}"
     )

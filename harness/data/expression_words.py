@@ -1,4 +1,4 @@
-"""Names of folders as they are passed on with data sets of expressions: expressions, splits and numbers."""
+"""Names of folders as they are passed on with datasets of expressions: expressions, splits and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hints for folders in no supported layout: a folder above or below the right one, or a data set that is not read."""
+"""Hints for folders in no supported layout: a folder above or below the right one, or a dataset that is not read."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _detect(folder: Path, layouts: Sequence[type[DatasetLayout]]) -> type[Datase
 
 
 def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
-    """Return whether a folder may be a part of the data set that is in its parent, and not one beside it."""
+    """Return whether a folder may be a part of the dataset that is in its parent, and not one beside it."""
     siblings = (path for path in _list(list_subfolders, folder.parent) if path != folder)
     return not any(_detect(path, (layout,)) for path in siblings if not is_annotation_folder(path.name))
 

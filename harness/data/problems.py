@@ -105,7 +105,7 @@ class TestSplit:
 
 @dataclass(frozen=True)
 class DatasetReport(ProblemReport):
-    """Result of `check_dataset` for a data set with labeled sequences.
+    """Result of `check_dataset` for a dataset with labeled sequences.
 
     Attributes
     ----------

@@ -94,7 +94,7 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     root = expand_home(root)
     if not root.exists():
         raise InputError(
-            f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"
+            f"no such data folder: {root}; `framelight data make {root}` creates a synthetic dataset there"
         )
     layout = detect_layout(root, DATASET_LAYOUTS)
     if layout is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 SIDE = 112
-"""Side of a crop in pixels, as in the data sets."""
+"""Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
 """Turn of the detector for the first frame in real time: it searches the whole frame for upright faces."""
 THUMBNAIL = 12

@@ -28,13 +28,13 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     images : str
         Digest of the images that its head was trained on.
     store : Store
-        Has the backbones and the locations of data sets.
+        Has the backbones and the locations of datasets.
 
     Returns
     -------
     tuple of str
         Of `PARTS`. A backbone also learned from the images of the backbones that its training started
-        from. A data set is synthetic if this project rendered it; one that was moved is not recognized.
+        from. A dataset is synthetic if this project rendered it; one that was moved is not recognized.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)

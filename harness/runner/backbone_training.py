@@ -74,7 +74,7 @@ def train_backbone(
     recipe : BackboneRecipe
         The recipe.
     data : Path or None
-        Data set to train on; None for the synthetic images of the recipe.
+        Dataset to train on; None for the synthetic images of the recipe.
     store : Store
         Store of the backbone.
     tracker : Tracker, optional

@@ -77,7 +77,7 @@ def run(
     recipe : Recipe
         The recipe.
     data : Path or None
-        Folder of the data set; None for the synthetic videos of the recipe.
+        Folder of the dataset; None for the synthetic videos of the recipe.
     store : Store
         Store of all results.
     workers : int
@@ -95,7 +95,7 @@ def run(
     Raises
     ------
     InputError
-        If the recipe cannot run on the data set.
+        If the recipe cannot run on the dataset.
     FramelightError
         If the tracking location does not answer, the store is not writable, or a worker process dies.
     """

@@ -39,7 +39,7 @@ class Tracker:
     Attributes
     ----------
     data_source : Path or None
-        Folder of the data set of the runs that are logged, the source of their MLflow dataset.
+        Folder of the dataset of the runs that are logged, the source of their MLflow dataset.
     """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
@@ -158,7 +158,7 @@ class Tracker:
         points : iterable of (name, value, step)
             Complete curves; missing points are sent.
         data : (str, str)
-            Name and digest of the data set.
+            Name and digest of the dataset.
         folder : Path
             Files to log as artifacts.
         """

@@ -229,7 +229,7 @@ def test_missing_or_other_data_raises(readers, small_set, tmp_path, capsys):
     store, out = Path(shutil.copytree(readers, tmp_path / "store")), tmp_path / "out"
     altered = Path(shutil.copytree(small_set, tmp_path / "altered"))
     next(altered.rglob("*.jpg")).unlink()
-    assert "is not the data set" in refused(capsys, store, "best:expr", out, "--data", altered)
+    assert "is not the dataset" in refused(capsys, store, "best:expr", out, "--data", altered)
     (store / "features" / "whereabouts.json").unlink()
     assert "has no location in this store; pass it with --data DIR" in refused(capsys, store, "best:expr", out)
     assert "not at" in refused(capsys, store, "best:expr", out, "--data", tmp_path / "nowhere")

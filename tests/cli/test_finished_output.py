@@ -144,7 +144,7 @@ def test_killed_data_set_is_completed_by_the_same_command(tmp_path, capsys):
     assert main(command) == 0
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     assert main(command) == 0
-    assert "contains this data set already" in capsys.readouterr().err
+    assert "contains this dataset already" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     assert main([*command, "--seed", "1"]) == 2
     next(root.rglob("*.jpg")).unlink()

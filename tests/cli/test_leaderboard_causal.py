@@ -21,7 +21,7 @@ CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]
 
 @pytest.fixture
 def store(finished, tmp_path):
-    """A copy of that store, links between its files too, to be changed; its data set is remembered."""
+    """A copy of that store, links between its files too, to be changed; its dataset is remembered."""
     subprocess.run(["cp", "-a", finished[0], tmp_path / "store"], check=True)
     return tmp_path / "store"
 

@@ -1,4 +1,4 @@
-"""The check of a data set and the decoder agree on every file."""
+"""The check of a dataset and the decoder agree on every file."""
 
 import io
 import subprocess

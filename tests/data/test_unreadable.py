@@ -98,7 +98,7 @@ def test_links_that_lead_back_to_themselves_hide_nothing(tmp_path):
 
 
 def test_folders_near_one_in_no_layout(public_tmp):
-    """Folders above a data set often cannot be listed on computers that many people share."""
+    """Folders above a dataset often cannot be listed on computers that many people share."""
     root = public_tmp / "mine" / "data"
     hidden = root / "hidden"
     hidden.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Settings of the paper from the command line, on a data set with missing crops."""
+"""Settings of the paper from the command line, on a dataset with missing crops."""
 
 import json
 import shutil

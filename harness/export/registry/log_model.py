@@ -87,7 +87,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
 
 
 def model_name(record: Record) -> str:
-    """Name the registered model of a run `framelight-<task>-<data set>`, with characters valid in MLflow and shells."""
+    """Name the registered model of a run `framelight-<task>-<dataset>`, with characters valid in MLflow and shells."""
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 
