@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from backbones.errors import WriteError
+from backbones.temp_names import DISPLACED, SUFFIX, create_temp, restore_permissions, temp_prefix
 
-SUFFIX = ".aside"
-"""Suffix of temporary files and folders, whose names begin with a dot."""
-DISPLACED = f".displaced{SUFFIX}"
-"""Suffix of folders that hold a folder while another one takes its name, where the system cannot exchange names."""
-PREFIX_BYTES = 80
-"""Bytes of the name of a file in the name of its temporary file, which must stay below the 255 of file systems."""
-ATTEMPTS = 100
-"""Attempts to find a temporary name that does not exist."""
 MAX_EXCHANGES = 100
 """Attempts to exchange two folders while other processes put the old one back."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2), which Python's standard library does not wrap."""
-
-
-def cut_to_bytes(name: str, limit: int) -> str:
-    """Return the longest start of a file name that has at most `limit` bytes on disk; characters stay whole.
-
-    Examples
-    --------
-    >>> cut_to_bytes("Jos\u00e9.txt", 5), cut_to_bytes("Jos\u00e9.txt", 4)
-    ('Jos\u00e9', 'Jos')
-    """
-    cut = name[:limit]
-    while len(os.fsencode(cut)) > limit:
-        cut = cut[:-1]
-    return cut
-
-
-def temp_prefix(name: str) -> str:
-    """Return how the names of temporary files of a file or folder begin."""
-    return f".{cut_to_bytes(name, PREFIX_BYTES)}."
 
 
 @contextmanager
@@ -68,11 +40,11 @@ def temp_file(path: Path) -> Iterator[Path]:
         If a file or folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    tmp_path = _create(path, SUFFIX, lambda new: new.touch(exist_ok=False))
+    tmp_path = create_temp(path, SUFFIX, lambda new: new.touch(exist_ok=False))
     try:
         created = tmp_path.stat()
         yield tmp_path
-        _restore_permissions(tmp_path, created)
+        restore_permissions(tmp_path, created)
         tmp_path.replace(path)
     finally:
         tmp_path.unlink(missing_ok=True)
@@ -104,7 +76,7 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     restore_displaced(path.parent, path.name)
-    tmp_path = _create(path, SUFFIX, Path.mkdir)
+    tmp_path = create_temp(path, SUFFIX, Path.mkdir)
     try:
         yield tmp_path
         if replace and path.exists():
@@ -202,33 +174,12 @@ def put_back(displaced: Path) -> bool:
     return False
 
 
-def _create(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
-    """Create something under a temporary name next to `path`; the tempfile module would hide it from the group."""
-    for _ in range(ATTEMPTS):
-        new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
-        with suppress(FileExistsError):
-            create(new)
-            return new
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
-
-
-def _restore_permissions(path: Path, created: os.stat_result) -> None:
-    """Give a file the permissions and group that it was created with, if a library has replaced it by a private one."""
-    written = path.stat()
-    if written.st_ino == created.st_ino:
-        return
-    path.chmod(stat.S_IMODE(created.st_mode))
-    if written.st_gid != created.st_gid:
-        with suppress(OSError):
-            os.chown(path, -1, created.st_gid)
-
-
 def _exchange(path: Path, tmp_path: Path) -> None:
     """Replace a folder by another; without renameat2(2), `path` is absent for a moment."""
     if _try_atomic_exchange(path, tmp_path):
         return
     for _ in range(MAX_EXCHANGES):
-        displaced = _create(path, DISPLACED, Path.mkdir)
+        displaced = create_temp(path, DISPLACED, Path.mkdir)
         old_path = displaced / path.name
         try:
             path.rename(old_path)

@@ -8,8 +8,10 @@ import os
 import stat
 from pathlib import Path
 
-FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
-"""Flags with which opening a named pipe does not wait."""
+FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    FLAGS |= getattr(os, _name, 0)
+"""Flags with which opening a named pipe does not wait; Windows lacks the first two and alone has the last one."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:

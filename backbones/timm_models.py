@@ -12,6 +12,7 @@ from timm.models import get_pretrained_cfg
 from torch import nn
 
 from backbones.errors import BackboneError, unknown_name_error
+from backbones.proxies import proxy_advice
 from backbones.spec import AFFECTNET, TIMM_SOURCE, BackboneSpec, Preprocessing
 
 HUB_TIMEOUT_SECONDS = 3.0
@@ -143,7 +144,8 @@ def _check_hub_reachable(weights: str) -> None:
     except urllib.error.HTTPError:
         return
     except (OSError, ValueError) as error:
-        raise _download_error(weights, f"{endpoint} does not answer: {getattr(error, 'reason', error)}") from error
+        reason = f"{endpoint} does not answer: {getattr(error, 'reason', error)}{proxy_advice(endpoint)}"
+        raise _download_error(weights, reason) from error
 
 
 def _download_error(weights: str, reason: str) -> BackboneError:

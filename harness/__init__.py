@@ -10,7 +10,19 @@ under the name of the command.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+
+if __name__ != "harness":  # as `framelight`, in a folder where the user has a module `harness`
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    try:
+        import_module("harness.utils")
+    except ModuleNotFoundError as error:
+        file = getattr(sys.modules["harness"], "__file__", "harness")
+        raise ImportError(f"{file} hides a package of Framelight; rename it") from error
+    finally:
+        del sys.path[0]
 
 from harness.utils import import_hooks, process_environment
 

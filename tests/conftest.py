@@ -5,12 +5,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy and torch are impo
 import signal  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.helpers import small_run  # noqa: E402
 from tests.helpers.logs import captured_logs  # noqa: E402
 from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
 from tests.helpers.shared_builds import build_once, copy_of_command  # noqa: E402
+
+hypothesis.settings.register_profile(
+    "any_load", deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any_load")
 
 HERE = Path(__file__).parent
 LONGEST = (
@@ -24,8 +30,13 @@ LONGEST = (
     "cli/test_train_backbone.py",
     "jobs/test_reported_labels_recipes.py",
     "jobs/test_train_group.py",
+    "runner/test_search.py",
+    "cli/test_finished_output.py",
+    "runner/test_preparation.py",
+    "runner/test_search_resumed.py",
+    "export/registry/test_log_model.py",
 )
-"""Files of about half a minute, which run first; no two neighbors begin with the same shared store."""
+"""Files of more than ten seconds, which run first; no two neighbors begin with the same shared store."""
 
 
 def pytest_configure(config):

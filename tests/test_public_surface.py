@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ import harness
 from harness.cli import main
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
+from tests.helpers.short_measurement import short_measurement
 from tests.helpers.small_run import write_recipe
 
 HOME = Path(__file__).resolve().parents[1]
@@ -157,7 +159,8 @@ def test_examples_of_the_documentation_are_true(name, store, small_set, tmp_path
         "out": tmp_path,
     }
     runner, report = doctest.DocTestRunner(), []
-    runner.run(test, out=report.append)
+    with short_measurement() if name == "export" else nullcontext():
+        runner.run(test, out=report.append)
     assert not runner.failures, "".join(report)
 
 

@@ -14,7 +14,7 @@ VIDEOS, FRAMES = 4, 128
 
 
 class BenchmarkCrops(Dataset):
-    """Data set of crops in sequences of FRAMES, without annotations.
+    """Dataset of crops in sequences of FRAMES, without annotations.
 
     Parameters
     ----------

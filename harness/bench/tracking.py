@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,14 @@ def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor
     trial_jobs: list[Job] = []
     study = tracker.start_study(recipe.name, recipe.name)
 
-    def run_batch(batch: Sequence[tuple[Job, Any]]) -> list[Record]:
+    def run_batch(batch: Sequence[tuple[Job, Any]], count_trial: Callable[[], None]) -> list[Record]:
         jobs = [job for job, _ in batch]
         trial_jobs.extend(jobs)
         records = []
         for job, record in zip(jobs, executor.map(run_job, jobs)):
             tracker.log_record(record, job.folder, study)
             records.append(record)
+            count_trial()
         return records
 
     GridSearch(JobGrid(recipe, dataclasses.replace(prepared, store=store)), recipe.grids[0], store).run(run_batch)

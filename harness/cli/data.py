@@ -14,14 +14,14 @@ SHOWN_PROBLEMS = 5
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Print a summary of a data set or submission, and its problems."""
+    """Print a summary of a dataset or submission, and its problems."""
     if arguments.against is not None:
         return _check_submission_files(arguments)
     from harness.data.check import check_dataset, render
     from harness.inference.submission.file_format import NOTE
 
     if os.path.isfile(arguments.folder / NOTE):  # noqa: PTH113 - Path.is_file raises for names that are too long
-        raise InputError(f"{arguments.folder} is a submission; pass its test list or data set with --against LIST")
+        raise InputError(f"{arguments.folder} is a submission; pass its test list or dataset with --against LIST")
     report = check_dataset(arguments.folder)
     print_text(render(report, None if arguments.all else SHOWN_PROBLEMS))
     return 2 if report.errors else 0
@@ -39,7 +39,7 @@ MAX_IDENTITIES, STILLS_PER_IDENTITY = 120, 4
 
 
 def make(arguments: argparse.Namespace) -> None:
-    """Render a synthetic data set."""
+    """Render a synthetic dataset."""
     from harness.data.synthetic import make as write_dataset
     from harness.utils.progress import Progress
 

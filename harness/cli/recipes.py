@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from importlib import import_module
 from textwrap import fill
 
-from harness.runner import BackboneRecipe, Recipe, find_recipe, recipe_minutes, recipe_names
+from harness.runner import BackboneRecipe, Recipe, find_recipe, recipe_minutes, recipe_names, recipe_summary
 from harness.utils.console import FILE_WIDTH, terminal_size
 from harness.utils.text import align_columns, format_duration, plural
 
@@ -34,10 +33,9 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _describe(name: str, needs: str, width: int) -> str:
-    summary = (import_module(f"experiments.{name}").__doc__ or "").strip().split("\n\n")[0]
     return "\n".join(
         fill(" ".join(text.split()), width, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
-        for text in (summary, needs)
+        for text in (recipe_summary(name), needs)
     )
 
 

@@ -69,7 +69,7 @@ def _summary_lines(submission: Submission) -> list[str]:
 def _round_trip_line(trip: RoundTrip | None) -> str:
     if trip is None:
         return "round trip: the written files equal the predictions in memory"
-    recorded = "the run was scored on another split or data set"
+    recorded = "the run was scored on another split or dataset"
     if trip.record is not None:
         recorded = f"{trip.record:.6f} in the record of the run"
         if trip.moved:

@@ -1,1 +1,1 @@
-"""Data sets: layouts, labels, splits, checks, and a synthetic data set."""
+"""Datasets: layouts, labels, splits, checks, and a synthetic dataset."""

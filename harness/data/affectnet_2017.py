@@ -15,8 +15,9 @@ from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
+from harness.data.image_paths import ImagePaths
 from harness.data.layouts import ImageLayout, folder_name
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, first_error
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 
@@ -117,7 +118,7 @@ class AffectNet2017(ImageLayout):
         """Return the images with one of the eight expressions and their boxes, in the order of the list."""
         images = self.image_list(split)
         if images.faults and problems is None:
-            raise images.faults[0].to_exception()
+            raise first_error(images.faults)
         if problems is not None:
             problems.extend(images.faults)
         if not images.exists.any():
@@ -186,8 +187,8 @@ class AffectNet2017(ImageLayout):
         return (("lists", lists), ("image folder", str(self.images.relative_to(self.root))))
 
     def _describe_missing(self, name: str) -> str:
-        other_case = image_files.ListedFiles(self.images).other_case(name)
-        return name if other_case is None else f"{name}; the file is named {other_case}, rename it or change the list"
+        reason = ImagePaths(self.images).explain(name)
+        return f"{name}; {reason}" if reason else name
 
     def _list_path(self, split: str) -> Path:
         path = _find_list(self.root, split)

@@ -16,7 +16,7 @@ from harness.data import affectnet_labels, image_files
 from harness.data.annotation_formats import Rule
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.npy_scalars import NpyScalarReader
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, first_error
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
 from harness.utils.progress import Progress
@@ -98,7 +98,7 @@ class AffectNet2021(ImageLayout):
         """Return the images with one of the eight expressions, in the order of their numbers."""
         images = self.image_list(split)
         if images.faults and problems is None:
-            raise images.faults[0].to_exception()
+            raise first_error(images.faults)
         if problems is not None:
             problems.extend(images.faults)
         rows = np.flatnonzero(images.expressive)

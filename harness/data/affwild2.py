@@ -46,7 +46,7 @@ class AffWild2(VideoLayout):
     root : Path
     """
 
-    layout = "Aff-Wild2, third to tenth ABAW challenge (cropped/ or cropped_aligned/, ABAW Annotations/ or test lists)"
+    layout = "Aff-Wild2 since the third ABAW challenge (cropped/ or cropped_aligned/, annotations or test lists)"
     noun = "video"
     temporal = True
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import subfolders
-from harness.data.litter import is_litter
+from harness.data.affwild2_crop_search import entries, subfolders
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -22,7 +20,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class AnnotationSearch:
-    """Annotation files of a data set.
+    """Annotation files of a dataset.
 
     Attributes
     ----------
@@ -51,7 +49,7 @@ def find_annotations(root: Path) -> AnnotationSearch:
     scan.annotations(root, 0)
     files, conflicts = {}, {}
     for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
-        files[key], faults = _distinct_files(key, scan.files[key])
+        files[key], faults = _distinct_files(root, key, scan.files[key])
         if faults:
             conflicts[key] = faults
     order = {task: number for number, task in enumerate(names.CHALLENGE_FOLDERS)}
@@ -66,23 +64,12 @@ def video_of(path: Path) -> str:
     return canonical_name(path.stem)
 
 
-def entries(folder: Path) -> list[tuple[Path, bool]]:
-    """Return the entries of a folder and whether each is a folder, sorted, without what operating systems leave.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be listed.
-    """
-    with os.scandir(folder) as scanned:
-        return sorted((Path(entry.path), entry.is_dir()) for entry in scanned if not is_litter(entry.name))
-
-
 class _Scan:
     """Walk through the folders of annotations."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.has_crops = any(names.is_crop_folder(path.name) for path in subfolders(root))
         self.folders: list[Path] = []
         self.files: dict[Key, list[Path]] = {}
         self.problems: list[Problem] = []
@@ -105,7 +92,7 @@ class _Scan:
             elif split is not None:
                 self.folders.append(folder)
                 self.files.setdefault(("mtl", split), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and (names.is_annotation_folder(path.name) or _holds_challenges(path)):
+            elif is_folder and depth < MAX_DEPTH and self._holds_challenges(path):
                 self.annotations(path, depth + 1)
             elif is_folder and names.is_challenge(path.name):
                 message = "folder of a challenge that is not supported; not read"
@@ -138,6 +125,17 @@ class _Scan:
             self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
             return []
 
+    def _holds_challenges(self, folder: Path) -> bool:
+        """Return whether a folder is named as annotations, or contains folders of challenges.
+
+        Beside folders of other names there must be crops: a folder of several datasets is none itself.
+        """
+        if names.is_annotation_folder(folder.name):
+            return True
+        if names.is_crop_folder(folder.name) or (folder.parent == self.root and not self.has_crops):
+            return False
+        return any(names.challenge_task(path.name) for path in subfolders(folder))
+
     def _continues_challenge(self, name: str, task: str) -> bool:
         return names.challenge_task(name) == task or names.is_annotation_folder(name)
 
@@ -162,11 +160,6 @@ class _Scan:
             self.problems.append(unread_entries(folder, unread, "annotations"))
 
 
-def _holds_challenges(folder: Path) -> bool:
-    """Return whether a folder of another name contains folders of challenges."""
-    return not names.is_crop_folder(folder.name) and any(names.challenge_task(p.name) for p in subfolders(folder))
-
-
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
     """Return the warning about entries of a folder that are not understood."""
     examples = ", ".join(path.name + "/" * path.is_dir() for path in unread[:MAX_EXAMPLES])
@@ -176,7 +169,7 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
     return Problem(WARNING, "not read", message, folder)
 
 
-def _distinct_files(key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
+def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
     """Return one file for each video, or a single one for `mtl`, and the errors about the others."""
     ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
     first: dict[str, Path] = {}
@@ -185,15 +178,13 @@ def _distinct_files(key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tupl
         other = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
         if other is not path and other.resolve() != path.resolve():
             twice.setdefault((other.parent, path.parent), []).append((other, path))
-    return tuple(first.values()), tuple(_two_files(key, pairs) for pairs in twice.values())
+    return tuple(first.values()), tuple(_two_files(root, key, pairs) for pairs in twice.values())
 
 
-def _two_files(key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
-    (kept, other), where = pairs[0], f"{key[1]} split of task {key[0]}"
-    if key[0] == "mtl":
-        what, location = f"two files of the {where}", kept.name
-    else:
-        what = f"two annotation files of video '{video_of(other)}' in the {where}"
-        location = kept.name if kept.parent == other.parent else f"{kept.parent.parent.name}/{kept.parent.name}/"
-    more = f", and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
-    return Problem(ERROR, "two annotations", f"{what}{more}, the other in {location}; keep one of them", other)
+def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
+    (kept, other), what = pairs[0], "two files"
+    if key[0] != "mtl":
+        what = f"two annotation files of video '{video_of(other)}'"
+    more = f" and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
+    message = f"{what}{more} in the {key[1]} split of task {key[0]}; the other is {kept.relative_to(root)}, keep one"
+    return Problem(ERROR, "two annotations", message, other)

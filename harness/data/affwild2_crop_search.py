@@ -9,13 +9,13 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 MAX_DEPTH = 4
-"""Folders between that of the data set and those of the videos, at most."""
+"""Folders between that of the dataset and those of the videos, at most."""
 ONLY_UNREAD = "videos not read"
 """Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
 MAX_PROBED = 3
@@ -41,7 +41,7 @@ class VideoFolder:
 
 @dataclass(frozen=True)
 class CropSearch:
-    """Folders of crops of a data set.
+    """Folders of crops of a dataset.
 
     Attributes
     ----------
@@ -79,12 +79,32 @@ def find_crops(root: Path) -> CropSearch:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted, without those that operating systems leave; empty if it is unreadable."""
+    """Return the folders in a folder, see `entries`; empty if it cannot be listed."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_litter(entry.name))
+        return [path for path, is_folder in entries(folder) if is_folder]
     except OSError:
         return []
+
+
+def entries(folder: Path) -> list[tuple[Path, bool]]:
+    """Return the entries of a folder and whether each is a folder, sorted.
+
+    What operating systems leave and links to the folder itself or to one above it are left out.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be listed.
+    """
+    with os.scandir(folder) as scanned:
+        return sorted((Path(e.path), is_directory(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+
+
+def _is_loop(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink():
+        return False
+    folder = Path(os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - Path.resolve raises for links in a ring
+    return folder.is_relative_to(os.path.realpath(entry.path))
 
 
 def _crop_folders(root: Path) -> list[Path]:
@@ -124,7 +144,7 @@ def _probe(folder: Path) -> tuple[bool, bool]:
             for entry in entries:
                 if CROP_PATTERN.fullmatch(entry.name):
                     return True, False
-                nested = nested or (not is_litter(entry.name) and entry.is_dir())
+                nested = nested or (not is_litter(entry.name) and is_directory(entry))
     except OSError:
         return False, False
     return False, nested
@@ -170,7 +190,7 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         only = sorted(names - read)
         message = (
             f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
-            "crops of the same faces"
+            "crops"
         )
         if only:
             message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
@@ -182,7 +202,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield the files beside the folders of videos, or that the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not entry.is_dir())
+            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
     except OSError as error:
         yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
         return

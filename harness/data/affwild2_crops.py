@@ -17,7 +17,7 @@ FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or num
 
 
 class CropFolders(Mapping[str, Sequence]):
-    """Sequences of a data set, scanned at each access and not cached.
+    """Sequences of a dataset, scanned at each access and not cached.
 
     A name without a folder is a sequence without frames. See `list_crops` for errors.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_annotations import entries, unread_entries
-from harness.data.affwild2_crop_search import subfolders
+from harness.data.affwild2_annotations import unread_entries
+from harness.data.affwild2_crop_search import entries, subfolders
 from harness.data.image_rows import has_image_column, read_image_rows, read_test_list
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
@@ -18,7 +18,7 @@ MAX_DEPTH = 3
 
 @dataclass(frozen=True)
 class ListSearch:
-    """Test lists of a data set.
+    """Test lists of a dataset.
 
     Attributes
     ----------
@@ -30,12 +30,15 @@ class ListSearch:
         Error of a task with several lists that differ.
     problems : tuple of Problem
         Files that are not read.
+    files : tuple of Path
+        All lists, those among the conflicts included.
     """
 
     lists: Mapping[str, Path] = field(default_factory=dict)
     frame_lists: Mapping[str, Path] = field(default_factory=dict)
     conflicts: Mapping[str, Problem] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    files: tuple[Path, ...] = ()
 
 
 def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSearch:
@@ -61,7 +64,8 @@ def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSea
     lists = frame_lists | {task: _preferred(paths) for task, paths in by_video.items()}
     conflicts = {problem[0]: problem[1] for problem in (*_conflicts(by_frame), *_conflicts(by_video))}
     order = [task for task in names.TEST_LISTS if task in lists]
-    return ListSearch({task: lists[task] for task in order}, frame_lists, conflicts, tuple(problems))
+    files = tuple(path for paths in (*by_video.values(), *by_frame.values()) for path in paths)
+    return ListSearch({task: lists[task] for task in order}, frame_lists, conflicts, tuple(problems), files)
 
 
 def _with_nested(folder: Path, is_root: bool, depth: int) -> Iterator[Path]:

@@ -50,6 +50,7 @@ _SPLIT_ANNOTATIONS = {
 _COPY = re.compile(r"( ?\(\d+\)| - Copy|-\d{8}T\d{6}Z-\d+(-\d+)?)+$", re.IGNORECASE)
 """What browsers, Windows and Google Drive append to the names of copies and parts."""
 _CROPPED = re.compile(r"cropped(?:faces|images?)?(?:\d*(?:new)?\d*vids?)?|batch\d+")
+_LIST_FOLDER = re.compile(r"names?ofvideos|predictionfiles")
 
 
 def squash(name: str) -> str:
@@ -123,18 +124,25 @@ def frame_list_task(name: str) -> str | None:
 
 
 def is_list_folder(name: str) -> bool:
-    """Return whether a folder may hold test lists."""
-    squashed = squash(name)
-    return any(word in squashed for word in ("test", "namesofvideos", "predictionfiles")) and not is_crop_folder(name)
+    """Return whether a folder may hold test lists.
+
+    Examples
+    --------
+    >>> is_list_folder("CVPR_2022_Test_Set_Release"), is_list_folder("names_of_videos"), is_list_folder("latest")
+    (True, True, False)
+    """
+    if is_crop_folder(name):
+        return False
+    return re.search(r"(?<![a-z])test", name.lower()) is not None or _LIST_FOLDER.match(squash(name)) is not None
 
 
 def is_annotation_folder(name: str) -> bool:
     """Return whether a folder may hold the folders of challenges."""
-    return "annotation" in squash(name)
+    return re.match(r"annotations?|.*annotations?$", squash(name)) is not None
 
 
 def is_crop_folder(name: str) -> bool:
-    """Return whether a folder of the data set may hold the folders of crops."""
+    """Return whether a folder of the dataset may hold the folders of crops."""
     return squash(name).startswith("crop") or re.fullmatch(r"batch\d+|faces?", squash(name)) is not None
 
 
@@ -149,7 +157,7 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Parameters
     ----------
     parts : tuple of str
-        Names of the folders from that of the data set to that of the video, both excluded.
+        Names of the folders from that of the dataset to that of the video, both excluded.
 
     Returns
     -------

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.affwild2_annotations import Key, entries, find_annotations
-from harness.data.affwild2_crop_search import CropSearch, find_crops
+from harness.data.affwild2_annotations import Key, find_annotations
+from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
-from harness.data.affwild2_names import challenge_task, is_annotation_folder, is_list_folder
+from harness.data.affwild2_names import is_crop_folder
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 VIDEOS = "videos"
 """Folder of the video files, from which `framelight submit` counts frames."""
@@ -79,7 +80,7 @@ def locate_folders(root: Path) -> AffWild2Folders:
     if not crops.folders:
         raise _no_crops(root, crops, "annotations" if annotations.folders else "test lists")
     problems = (*annotations.problems, *crops.problems, *lists.problems)
-    read = (*crops.folders, *annotations.folders, *lists.lists.values(), *lists.frame_lists.values())
+    read = (*crops.folders, *lists.files, *(path for paths in annotations.files.values() for path in paths[:1]))
     used = [*read, *annotations.list_folders, *(problem.file for problem in problems)]
     return AffWild2Folders(
         root,
@@ -95,10 +96,16 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or crops and test lists."""
+    """Return whether `root` has annotations, or crops and test lists, of which one is not in a folder of its own.
+
+    A folder of several datasets is therefore none itself.
+    """
     if find_annotations(root).folders:
         return True
-    return bool(find_lists(root).lists) and bool(find_crops(root).folders)
+    lists = find_lists(root).lists
+    crops = find_crops(root).folders if lists else ()
+    top_lists = any(path.parent == root for path in lists.values())
+    return bool(crops) and (top_lists or any(is_crop_folder(folder.relative_to(root).parts[0]) for folder in crops))
 
 
 def source_video(name: str) -> str:
@@ -107,9 +114,9 @@ def source_video(name: str) -> str:
 
 
 def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
-    """Return the parts of a data set and their locations as (label, text)."""
+    """Return the parts of a dataset and their locations as (label, text)."""
     root, crops = folders.root, folders.crops
-    counts = Counter(paths[0].parent for paths in crops.videos.values())
+    counts = Counter(path.parent for paths in crops.videos.values() for path in paths)
     lists: dict[Path, list[str]] = {}
     for task, path in folders.lists.items():
         lists.setdefault(path.parent, []).append(task)
@@ -117,7 +124,7 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
     rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
-        *(("crops", f"{_relative(folder, root)}, {counts[folder]:,} folders") for folder in crops.folders),
+        *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
@@ -142,8 +149,6 @@ def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
     """Return the entries of the folder that contain nothing that is read or named otherwise."""
     return tuple(
         path
-        for path, is_folder in entries(root)
-        if path.name != VIDEOS
-        and not (is_folder and any(kind(path.name) for kind in (challenge_task, is_annotation_folder, is_list_folder)))
-        and not any(part.is_relative_to(path) for part in used if part != root)
+        for path, _ in entries(root)
+        if path.name != VIDEOS and not any(part.is_relative_to(path) for part in used if part != root)
     )

@@ -47,7 +47,7 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
         pass  # `open_dataset` says so
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{root} cannot be opened: {reason}; give the folder of a data set") from error
+        raise InputError(f"{root} cannot be opened: {reason}; give the folder of a dataset") from error
     if not is_dataset(root) and detect_stills_layout(root) is not None:
         return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)

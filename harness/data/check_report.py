@@ -23,7 +23,7 @@ TITLES = {
 
 
 def render_report(report: DatasetReport, limit: int | None) -> str:
-    """Format the report on a data set; `limit` is the maximum number of problems of one kind."""
+    """Format the report on a dataset; `limit` is the maximum number of problems of one kind."""
     parts = [
         _format_header(report),
         _format_splits(report),
@@ -53,7 +53,7 @@ def _format_turned(count: int) -> str:
 
 
 def format_summary_lines(name: str, lines: list[tuple[str, str]]) -> str:
-    """Format the name of the data set and the (label, text) lines of its summary."""
+    """Format the name of the dataset and the (label, text) lines of its summary."""
     width = max(len(label) for label, _ in lines)
     return "\n".join([escape_text(name), *(_hanging_indent(f"  {label:<{width}}  ", text) for label, text in lines)])
 

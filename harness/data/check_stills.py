@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.data.image_checks import ImageChecks, check_images
 from harness.data.layouts import ImageLayout
-from harness.data.problems import ERROR, WARNING, Problem, ProblemReport
+from harness.data.problems import ERROR, WARNING, Problem, ProblemReport, unreadable_folder
 from harness.data.stills import Stills
 from harness.metrics.tasks import AFFECTS
 from harness.utils.errors import InputError
@@ -108,6 +108,9 @@ def check_stills(source: ImageLayout, images: bool = True) -> StillsReport:
             stills = source.stills(split, problems)
         except InputError as error:
             problems.append(Problem(ERROR, "split", str(error), source.root))
+            continue
+        except OSError as error:
+            problems.append(unreadable_folder(Path(error.filename or source.root), error))
             continue
         counts.append(_count_split(split, stills, source.excluded_counts(split)))
         problems += _find_split_problems(source.root, counts[-1])

@@ -72,8 +72,9 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
 def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reader:
     """Return a reader for the separator of the first line."""
     first = file.readline(MAX_HEADER)
-    separator = find_separator(first, lambda name: name.strip() in columns)
-    has_header = any(name.strip() in columns for name in first.split(separator))
+    known = {name.casefold() for name in columns}
+    separator = find_separator(first, lambda name: name.strip().casefold() in known)
+    has_header = any(name.strip().casefold() in known for name in first.split(separator))
     return csv.reader(chain([first], file), delimiter=separator if has_header else ",")
 
 
@@ -83,7 +84,8 @@ def _read_blocks(
     """Yield the line numbers and columns of each block; append rows of another width than the first to `faults`."""
     try:
         first = [cell.strip() for cell in next(reader, [])]
-        headerless = bool(header) and len(first) == len(header) and not set(first) & set(header)
+        known = {name.casefold() for name in header}
+        headerless = bool(header) and len(first) == len(header) and not known.intersection(map(str.casefold, first))
         names = list(header) if headerless else first
         positions = _column_positions(path, names, columns)
         rows = chain([first], reader) if headerless else reader
@@ -104,7 +106,10 @@ def _read_blocks(
 
 
 def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    if missing := [name for name in columns if name not in names]:
+    """Return where the columns are; a name in other letters, lower or upper case, is used if there is no exact one."""
+    positions = {name.casefold(): index for index, name in reversed([*enumerate(names)])}
+    positions |= {name: index for index, name in reversed([*enumerate(names)])}
+    if missing := [name for name in columns if name not in positions and name.casefold() not in positions]:
         available = f"; the columns are {', '.join(names)}"[:200] if any(names) else "; the file is empty"
         raise InputError(f"{path}:1: no column {' and no column '.join(missing)}{available}")
-    return [names.index(name) for name in columns]
+    return [positions[name] if name in positions else positions[name.casefold()] for name in columns]

@@ -14,19 +14,13 @@ import numpy as np
 
 from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, MISSING_WORDS, Rule, shorten
 from harness.data.csv_rows import CsvRows, read_rows
+from harness.data.expression_words import parse_expression, parse_split
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.table_columns import LABEL_COLUMNS, NUMBER_COLUMNS, ColumnNames, find_columns, standard_name
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}
-OTHER_WORDS = (
-    dict.fromkeys(("joy", "joyful", "smile", "smiling"), "happiness")
-    | dict.fromkeys(("scared", "afraid"), "fear")
-    | dict.fromkeys(("dev", "development", "valid", "eval", "publictest"), "validation")
-    | {"mad": "anger", "calm": "neutral", "contemptuous": "contempt", "privatetest": "test"}
-)
-"""Words of other data sets whose spelling is not similar; they are suggested, not read."""
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 MAX_CELL = 4096
@@ -194,10 +188,11 @@ def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> 
     if word in MISSING_WORDS:
         return f"no {column}; write {', '.join(names)}"
     if column == "expression" and _is_number(cell):
-        return f"a number, whose class differs between data sets; write the name of the expression: {', '.join(names)}"
+        return f"expression is a number, and datasets number them differently; write the name: {', '.join(names)}"
     unknown = f"unknown {column} '{shorten(cell)}'"
-    near = difflib.get_close_matches(OTHER_WORDS.get(word, word), names, n=1, cutoff=0.5)
-    return f"{unknown}; " + (f"did you mean {near[0]}?" if near else f"available: {', '.join(names)}")
+    meant = parse_expression(cell) if column == "expression" else parse_split(cell)
+    similar = [meant.lower()] if meant else difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"{unknown}; " + (f"did you mean {similar[0]}?" if similar else f"available: {', '.join(names)}")
 
 
 def _is_number(cell: str) -> bool:

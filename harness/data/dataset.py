@@ -1,4 +1,4 @@
-"""Common interface of data sets: sequences of face crops, and labels that refer to their frames."""
+"""Common interface of datasets: sequences of face crops, and labels that refer to their frames."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from harness.data.csv_listing import read_csv_columns
 from harness.data.expression_words import are_expressions, are_numbers, parse_expression, parse_number, parse_split
 from harness.data.image_table_stills import TableStills
 from harness.data.listed_images import ListedImages
-from harness.data.problems import WARNING, Problem
+from harness.data.problems import WARNING, Problem, first_error, unreadable_folder
 from harness.utils.errors import InputError
 
 MAPPING = "expressions.csv"
@@ -62,13 +62,19 @@ class ExpressionFolders(ListedImages):
     def __init__(self, root: Path, seed: int = 0):
         folders = find_folders(root)
         expressions = _name_expressions(root, folders)
+        self.folders = tuple(folder.path for folder in folders)
         self.unknown = tuple(folder.path for folder in folders if folder.path.name not in expressions)
         self.unread = tuple(_folders_outside(root, folders))
         images: list[tuple[str, str, str]] = []
         self.strays: list[tuple[Path, list[str]]] = []
+        faults: list[Problem] = []
         for folder in folders:
             expression = expressions.get(folder.path.name)
-            names = [] if expression is None else image_files.list_names(folder.path)
+            try:
+                names = [] if expression is None else image_files.list_names(folder.path)
+            except OSError as error:
+                faults.append(unreadable_folder(folder.path, error))
+                continue
             place = folder.path.relative_to(root).as_posix()
             images += [
                 (f"{place}/{name}", expression, folder.split)
@@ -77,12 +83,20 @@ class ExpressionFolders(ListedImages):
             ]
             if others := [name for name in names if not image_files.is_image_name(name)]:
                 self.strays.append((folder.path, others))
+        if not expressions:
+            raise InputError(
+                f"{root}: its folders {', '.join(folder.path.name for folder in folders[:MAX_NAMED])} are not single "
+                f"expressions; say which they are in {root / MAPPING} (first line folder,expression, then such as "
+                f"{folders[0].path.name},Happiness)"
+            )
+        if not images and faults:
+            raise first_error(faults)
         if not images:
             raise InputError(
                 f"{root}: no image in any of its {len(folders):,} folders of expressions; put the images directly into "
                 f"the folders, such as {folders[0].path}"
             )
-        super().__init__(root, images, seed)
+        super().__init__(root, images, seed, tuple(faults))
 
     @classmethod
     def detect(cls, root: Path) -> bool:
@@ -108,6 +122,7 @@ class ExpressionFolders(ListedImages):
         for folder, names in self.strays:
             message = f"{len(names):,} entries are not images (first: {names[0]}); they are not read"
             yield Problem(WARNING, "no image", message, folder)
+        yield from _find_loose_images(self.root, {folder.parent for folder in self.folders} | {self.root})
         yield from super().find_problems(crops)
 
 
@@ -146,6 +161,13 @@ def _folders_outside(root: Path, folders: list[ExpressionFolder]) -> Iterator[Pa
             yield folder
 
 
+def _find_loose_images(root: Path, parents: set[Path]) -> Iterator[Problem]:
+    for folder in sorted(parents):
+        if names := image_files.list_image_names(folder):
+            message = f"{len(names):,} images are in no folder of an expression (first: {names[0]}); they are not read"
+            yield Problem(WARNING, "unread image", message, folder)
+
+
 def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:
     """Return the expression of each folder name; raise InputError if they are numbers without a meaning."""
     names = {folder.path.name for folder in folders}
@@ -158,7 +180,7 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
     listed = sorted(names)
     raise InputError(
         f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, say which in "
-        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (data sets differ: 0 is Anger "
+        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (datasets differ: 0 is Anger "
         "in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB), or name the folders after them. If they are "
         f"people, name the folders such as p{listed[0]}"
     )
@@ -167,7 +189,7 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
 def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
     table = read_csv_columns(path, ("folder", "expression"))
     if table.faults:
-        raise table.faults[0].to_exception()
+        raise first_error(table.faults)
     expressions: dict[str, str] = {}
     for folder, word, line in zip(*(table.columns[name].tolist() for name in ("folder", "expression")), table.lines):
         expression = parse_expression(word)

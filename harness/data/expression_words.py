@@ -1,4 +1,4 @@
-"""Names of folders as they are passed on with data sets of expressions: expressions, splits and numbers."""
+"""Names of folders as they are passed on with datasets of expressions: expressions, splits and numbers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ WORDS = {
     )
     for word in words.split()
 }
+ADVERBS = ("happily", "sadly", "angrily", "fearfully", "disgustedly")
+MENTIONS = frozenset((*(word for word in WORDS if len(word) > 3), "sad", "joy", *ADVERBS))
+"""Words by which a folder has to do with expressions, also if it is not one, such as not_happy or happily_surprised."""
 FILLERS = frozenset(("class", "label", "emotion", "expression", "face", "faces", "image", "images"))
 SPLITS = {
     "train": ("train", "training"),
@@ -40,7 +43,7 @@ def parse_expression(name: str) -> str | None:
     >>> [parse_expression(name) for name in ("ANGRY", "3_happy", "class001_neutral", "n000001", "happily surprised")]
     ['Anger', 'Happiness', 'Neutral', None, None]
     """
-    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in FILLERS]
+    words = [word for word in _words(name) if word not in FILLERS]
     return WORDS.get(words[0]) if len(words) == 1 else None
 
 
@@ -52,7 +55,7 @@ def parse_split(name: str) -> str | None:
     >>> [parse_split(name) for name in ("Train", "val_class", "Test_Aligned_Faces", "trained")]
     ['train', 'validation', 'test', None]
     """
-    words = [word for word in re.findall(r"[^\W\d_]+", name.lower()) if word not in SPLIT_FILLERS]
+    words = [word for word in _words(name) if word not in SPLIT_FILLERS]
     return next((split for split, names in SPLITS.items() if len(words) == 1 and words[0] in names), None)
 
 
@@ -68,10 +71,14 @@ def parse_number(name: str) -> int | None:
     return None if match is None else int(match[1])
 
 
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", name.lower())
+
+
 def are_expressions(names: Collection[str]) -> bool:
     """Return whether folders are named after expressions: all of them, or most, which are two or more expressions."""
     expressions = [expression for name in names if (expression := parse_expression(name))]
-    if len(expressions) == len(names):
+    if all(parse_expression(name) or MENTIONS.intersection(_words(name)) for name in names):
         return bool(names)
     return len(set(expressions)) >= 2 and 2 * len(expressions) >= len(names)
 

@@ -102,7 +102,7 @@ class DataRecord(Protocol):
 
 
 class DatasetFingerprint:
-    """Digests that identify a data set in results, each computed at its first use.
+    """Digests that identify a dataset in results, each computed at its first use.
 
     Parameters
     ----------

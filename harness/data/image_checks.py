@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.processors import available_processors
 from harness.data.image_decoding import check_image
 
 BLOCK = 256
@@ -52,7 +53,7 @@ def check_images(paths: Sequence[Path], progress: Callable[[int, int], None] | N
     def check_block(start: int) -> list[tuple[str | None, int]]:
         return [check_image(path) for path in paths[start : start + BLOCK]]
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(available_processors()) as pool:
         for start, block in zip(starts, pool.map(check_block, starts)):
             for index, (fault, orientation) in enumerate(block, start):
                 turned[index] = orientation != 1

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
+from harness.utils.names import canonical_name
 
 JPEG_SUFFIXES = ("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo")
 OTHER_SUFFIXES = ("png", "apng", "bmp", "dib", "tif", "tiff", "webp", "gif", "jp2", "j2k", "avif", "heic", "heif")
@@ -40,7 +40,7 @@ def list_subfolders(folder: Path) -> list[Path]:
     """Return the sorted folders in a folder that are data; empty if there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and entry.is_dir())
+            return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and is_directory(entry))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -76,16 +76,10 @@ class ListedFiles:
         paths, exists = [], []
         for name in names:
             subfolder, slash, file = name.rpartition("/")
-            on_disk = self._entries(subfolder).get(unicodedata.normalize("NFC", file))
+            on_disk = self._entries(subfolder).get(canonical_name(file))
             paths.append(name if on_disk is None else subfolder + slash + on_disk)
             exists.append(on_disk is not None)
         return paths, np.array(exists, bool)
-
-    def other_case(self, name: str) -> str | None:
-        """Return the name on the disk that differs from a listed one in lower and upper case alone, if there is one."""
-        subfolder, _, file = name.rpartition("/")
-        folded = unicodedata.normalize("NFC", file).casefold()
-        return next((entry for key, entry in self._entries(subfolder).items() if key.casefold() == folded), None)
 
     def _entries(self, subfolder: str) -> dict[str, str]:
         if subfolder not in self._names:
@@ -93,5 +87,5 @@ class ListedFiles:
                 names = os.listdir(self.folder / subfolder)  # noqa: PTH208 - names alone, of 290,000 files
             except OSError:
                 names = []
-            self._names[subfolder] = {unicodedata.normalize("NFC", name): name for name in sorted(names)}
+            self._names[subfolder] = {canonical_name(name): name for name in sorted(names)}
         return self._names[subfolder]

@@ -1,14 +1,17 @@
-"""Hints for folders in no supported layout: a folder above or below the right one, or a data set that is not read."""
+"""Hints for folders in no supported layout: a folder above or below the right one, or a dataset that is not read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
+from harness.data.affwild2_names import is_annotation_folder
 from harness.data.image_files import list_image_names, list_names, list_subfolders
 from harness.data.layouts import DatasetLayout, detect_layout
 from harness.utils.text import plural
 
+Entry = TypeVar("Entry", str, Path)
 MAX_FOLDERS = 100
 PIXEL_LISTS = ("fer2013.csv", "icml_face_data.csv")
 """Lists of FER2013 with the pixels of the images in their cells."""
@@ -30,14 +33,15 @@ def hint_at_layout(root: Path, layouts: Sequence[type[DatasetLayout]]) -> str:
 
 def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
     folders = list_subfolders(root)[:MAX_FOLDERS]
-    inner = [*folders, *(inner for folder in folders for inner in list_subfolders(folder)[:MAX_FOLDERS])]
+    inner = [*folders, *(inner for folder in folders for inner in _list(list_subfolders, folder))]
     for folder in inner:
-        if (layout := detect_layout(folder, layouts)) is not None:
+        if (layout := _detect(folder, layouts)) is not None:
             yield f"its folder {folder.relative_to(root)} is {layout.layout}: give {folder}"
-    for folder in (root.absolute().parent, root.absolute().parent.parent):
-        if (layout := detect_layout(folder, layouts)) is not None:
+    for part in (root.absolute(), root.absolute().parent):
+        folder = part.parent
+        if (layout := _detect(folder, layouts)) is not None and _is_part(part, layout):
             yield f"it is a part of {layout.layout}: give {folder}"
-    names = [*list_names(root), *(name for folder in folders for name in list_names(folder)[:MAX_FOLDERS])]
+    names = [*list_names(root), *(name for folder in folders for name in _list(list_names, folder))]
     if any(name.lower().startswith("automatically_annotated") for name in names):
         yield (
             "it has the automatically annotated images of AffectNet, whose labels are the outputs of a network and are "
@@ -56,3 +60,25 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
             f"it has {plural(len(images), 'image')} and no labels; list them in a labels.csv with the columns image, "
             "expression and split"
         )
+
+
+def _detect(folder: Path, layouts: Sequence[type[DatasetLayout]]) -> type[DatasetLayout] | None:
+    """Return the layout of a folder nearby, None if it has none or may not be read."""
+    try:
+        return detect_layout(folder, layouts)
+    except OSError:
+        return None
+
+
+def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
+    """Return whether a folder may be a part of the dataset that is in its parent, and not one beside it."""
+    siblings = (path for path in _list(list_subfolders, folder.parent) if path != folder)
+    return not any(_detect(path, (layout,)) for path in siblings if not is_annotation_folder(path.name))
+
+
+def _list(list_entries: Callable[[Path], list[Entry]], folder: Path) -> list[Entry]:
+    """Return the first entries of a folder nearby; empty if it may not be read."""
+    try:
+        return list_entries(folder)[:MAX_FOLDERS]
+    except OSError:
+        return []

@@ -1,4 +1,4 @@
-"""Base classes of the supported folder layouts: video data sets for heads, still images for backbones."""
+"""Base classes of the supported folder layouts: video datasets for heads, still images for backbones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ SPLITS = ("train", "validation")
 
 
 class VideoLayout(Dataset, DatasetLayout):
-    """A data set that heads can be trained on. Layouts are registered in `harness.data.registry`.
+    """A dataset that heads can be trained on. Layouts are registered in `harness.data.registry`.
 
     Attributes
     ----------
@@ -148,5 +148,5 @@ class ImageLayout(DatasetLayout):
 
 
 def folder_name(root: Path) -> str:
-    """Return the name of the resolved folder, used as the name of the data set."""
+    """Return the name of the resolved folder, used as the name of the dataset."""
     return storable_name(root.resolve().name)

@@ -124,7 +124,7 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
         Cards of trained and imported backbones, by name. Cards without the fields `selection` and `data_digest` are
         ignored.
     root : Path
-        Folder of the data set.
+        Folder of the dataset.
     cache : Path
         File that caches the digests of images.
     """
@@ -149,7 +149,7 @@ def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: st
     labels : mapping of str to str
         Digest of the annotations by task.
     images : str
-        Digest of the crops of the data set.
+        Digest of the crops of the dataset.
     store : Store
 
     Returns
@@ -193,7 +193,7 @@ def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tu
 
 
 def load_or_compute_hashes(dataset: Dataset, images: str, store: Store) -> CropHashes:
-    """Return the hashes of all crops of a data set, whose digest is `images`; cached in the store."""
+    """Return the hashes of all crops of a dataset, whose digest is `images`; cached in the store."""
     import numpy as np
 
     from harness.data.near_duplicates import CropHashes, hash_crops

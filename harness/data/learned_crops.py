@@ -46,7 +46,7 @@ class LearnedCrops:
     ----------
     backbone, task, split : str
     crops : tuple of str
-        Image files, relative to the folder of the data set.
+        Image files, relative to the folder of the dataset.
     total : int
         Number of crops of the split that were compared.
     chance : float
@@ -119,7 +119,7 @@ def warn_learned_crops(
     dataset : Dataset
     tasks : iterable of str
     images : str
-        Digest of the crops of the data set.
+        Digest of the crops of the dataset.
     folders : mapping of str to Path
         Folders of the trained backbones by name; those without hashes are skipped.
     store : Store

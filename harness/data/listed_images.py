@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from backbones.spec import AFFECTNET
 from harness.data.csv_table import Table
 from harness.data.expression_words import CONTEMPT
-from harness.data.image_table import ImageTable
+from harness.data.image_table import VALIDATION_SHARE, ImageTable
 from harness.data.layouts import folder_name
 from harness.data.problems import WARNING, Problem
 from harness.data.stills import Stills
@@ -24,7 +23,7 @@ class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
     Without a split `validation`, the images of `test` are in it, because it is the split that is reported. Without
-    both, a fifth of the images, drawn with the seed, is the validation split.
+    both, a fifth of the images of each expression, drawn with the seed, is the validation split.
 
     Parameters
     ----------
@@ -33,9 +32,13 @@ class ListedImages(ImageTable):
         Path relative to `root`, name of the expression, and split or '' of each image.
     seed : int, default 0
         Seed of the validation split.
+    faults : tuple of Problem
+        Parts that cannot be read.
     """
 
-    def __init__(self, root: Path, images: Sequence[tuple[str, str, str]], seed: int = 0):
+    def __init__(
+        self, root: Path, images: Sequence[tuple[str, str, str]], seed: int = 0, faults: tuple[Problem, ...] = ()
+    ):
         self.root = self.csv = Path(root)
         self.name = folder_name(self.root)
         self.seed = seed
@@ -46,13 +49,18 @@ class ListedImages(ImageTable):
         columns = {"image": names, "expression": expressions}
         if set(self.delivered) - {"train"}:
             columns["split"] = splits
-        self.table = Table(self.root, columns, np.arange(1, len(names) + 1), ())
+        self.table = Table(self.root, columns, np.arange(1, len(names) + 1), faults)
         self.split, self.split_faults = self._parse_or_make_splits()
 
-    @cached_property
-    def paths(self) -> tuple[Path, ...]:
-        """Image file of each row."""
-        return tuple(self.root / name for name in self.table.columns["image"].tolist())
+    def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
+        if "split" in self.table.columns:
+            return super()._parse_or_make_splits()
+        _, code, counts = np.unique(self.table.columns["expression"], return_inverse=True, return_counts=True)
+        order = np.lexsort((np.random.default_rng(self.seed).random(len(code)), code))
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(code)) - np.repeat(np.cumsum(counts) - counts, counts)
+        held_out = np.where(counts > 1, np.maximum(1, np.rint(VALIDATION_SHARE * counts)), 0)
+        return np.where(rank < held_out[code], "validation", "train"), ()
 
     def labels_digest(self, task: str, split: str) -> str:
         """Return a hash of the names, expressions and splits of the images, and of the seed if it matters."""
@@ -71,7 +79,8 @@ class ListedImages(ImageTable):
         return replace(stills, expression=expression, classes=AFFECTNET)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield missing images, and contempt, which task expr has no class for."""
+        """Yield parts that cannot be read, missing images, and contempt, which task expr has no class for."""
+        yield from self.table.faults
         missing = np.flatnonzero(~self.image_exists)
         if len(missing):
             message = f"{len(missing):,} images are missing (first: {self.paths[missing[0]]}); they are skipped"

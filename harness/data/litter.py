@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 LITTER = frozenset(
     (
         "__macosx",
@@ -27,3 +29,11 @@ def is_litter(name: str) -> bool:
     [True, True, True, True, False]
     """
     return name.startswith(".") or name.lower() in LITTER
+
+
+def is_directory(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or a link to one; False for a link that leads back to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False

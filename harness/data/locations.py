@@ -1,6 +1,6 @@
-"""Folders of the data sets that a store has used, by digest, in one JSON file.
+"""Folders of the datasets that a store has used, by digest, in one JSON file.
 
-Folders inside the store (rendered data sets) are stored relative to its root, so that the store can be moved.
+Folders inside the store (rendered datasets) are stored relative to its root, so that the store can be moved.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from harness.utils.store import Store
 
 
 def set_location(store: Store, images: str, root: Path) -> None:
-    """Record the folder of a data set.
+    """Record the folder of a dataset.
 
     Parameters
     ----------
     store : Store
     images : str
-        Digest of the crops of the data set.
+        Digest of the crops of the dataset.
     root : Path
-        Folder of the data set.
+        Folder of the dataset.
     """
     cache, folder, store_root = JsonCache(store.dataset_locations), root.absolute(), store.root.absolute()
     cache.set(images, str(folder.relative_to(store_root) if folder.is_relative_to(store_root) else folder))
@@ -28,6 +28,6 @@ def set_location(store: Store, images: str, root: Path) -> None:
 
 
 def get_location(store: Store, images: str) -> Path | None:
-    """Return the recorded folder, or None; the caller must check that the data set is still there and unchanged."""
+    """Return the recorded folder, or None; the caller must check that the dataset is still there and unchanged."""
     location = JsonCache(store.dataset_locations).get(images)
     return store.root.absolute() / location if isinstance(location, str) else None

@@ -30,7 +30,7 @@ MAX_DIFFERENCE = 4.0
 
 @dataclass(frozen=True, eq=False)
 class CropHashes:
-    """Hashes of all N crops of a data set, sequence by sequence.
+    """Hashes of all N crops of a dataset, sequence by sequence.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class NearDuplicate:
     split : str
         Split of the crop.
     image, training_image : str
-        Image files, relative to the folder of the data set.
+        Image files, relative to the folder of the dataset.
     tasks : tuple of str
         Tasks in which the two crops are in these splits.
     """
@@ -72,7 +72,7 @@ class NearDuplicate:
 
 
 def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = None) -> CropHashes:
-    """Hash all crops of a data set, on all cores.
+    """Hash all crops of a dataset, on all cores.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def find_near_duplicates(
 
 
 class CropIndex:
-    """Indices of the crops of a data set in its hashes.
+    """Indices of the crops of a dataset in its hashes.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ class CropIndex:
         return self._get_sequence(name).images[crop - self.begin[name]]
 
     def relative_path(self, crop: int) -> str:
-        """Return the image file of a crop, relative to the folder of the data set."""
+        """Return the image file of a crop, relative to the folder of the dataset."""
         root = self.dataset.root
         return os.path.relpath(self.image_path(crop), root if root.is_dir() else root.parent)
 
@@ -179,7 +179,7 @@ class CropIndex:
 
 
 class _CropMatcher(CropIndex):
-    """Matcher of the crops of a data set; caches compared images."""
+    """Matcher of the crops of a dataset; caches compared images."""
 
     def __init__(self, dataset: Dataset, hashes: CropHashes) -> None:
         super().__init__(dataset, hashes)

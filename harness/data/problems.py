@@ -46,6 +46,11 @@ class Problem:
         return InputError(f"{self.location()}: {self.message}")
 
 
+def unreadable_folder(folder: Path, error: OSError) -> Problem:
+    """Return the problem of a folder that cannot be listed."""
+    return Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+
+
 def first_error(problems: Sequence[Problem]) -> InputError:
     """Return an InputError for the first of some problems, with the number of the others."""
     others = len(problems) - 1
@@ -100,7 +105,7 @@ class TestSplit:
 
 @dataclass(frozen=True)
 class DatasetReport(ProblemReport):
-    """Result of `check_dataset` for a data set with labeled sequences.
+    """Result of `check_dataset` for a dataset with labeled sequences.
 
     Attributes
     ----------

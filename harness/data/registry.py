@@ -15,7 +15,7 @@ from harness.data.expression_folders import ExpressionFolders, ExpressionStills
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.layout_hints import hint_at_layout
-from harness.data.layouts import ImageLayout, VideoLayout, describe_layouts, detect_layout
+from harness.data.layouts import AnyLayout, ImageLayout, VideoLayout, describe_layouts, detect_layout
 from harness.data.raf_db import RafDB, RafDBStills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
@@ -53,7 +53,7 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
         raise InputError(
             f"{root}: no still images in a supported layout{_hint(root)}. Supported: {describe_layouts(STILLS_LAYOUTS)}"
         )
-    return layout.open(root, seed)
+    return _open(layout, root, seed)
 
 
 def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
@@ -94,11 +94,11 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     root = expand_home(root)
     if not root.exists():
         raise InputError(
-            f"no such data folder: {root}; `framelight data make {root}` creates a synthetic data set there"
+            f"no such data folder: {root}; `framelight data make {root}` creates a synthetic dataset there"
         )
     layout = detect_layout(root, DATASET_LAYOUTS)
     if layout is not None:
-        return layout.open(root, seed)
+        return _open(layout, root, seed)
     stills = detect_stills_layout(root)
     if stills is not None:
         raise InputError(
@@ -112,6 +112,15 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
         f"{root}: not in a supported layout{_hint(root)}. Supported: {describe_layouts(DATASET_LAYOUTS)}; and for "
         f"training backbones {describe_layouts(for_backbones)}"
     )
+
+
+def _open(layout: type[AnyLayout], root: Path, seed: int) -> AnyLayout:
+    try:
+        return layout.open(root, seed)
+    except InputError as error:
+        if layout.layout != ImageTable.layout or not ExpressionFolders.detect(root):
+            raise
+        raise InputError(f"{error}; to read its folders of expressions instead, move labels.csv elsewhere") from error
 
 
 def _hint(root: Path) -> str:

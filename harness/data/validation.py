@@ -1,4 +1,4 @@
-"""Validation of a data set before a run, in a subprocess that reads the labels and returns only messages.
+"""Validation of a dataset before a run, in a subprocess that reads the labels and returns only messages.
 
 The process that performs model selection therefore never reads the labels of the reported split.
 """
@@ -27,7 +27,7 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds
     ----------
     protocol : Protocol
     root : Path
-        Folder of the data set.
+        Folder of the dataset.
     tasks : sequence of str
     seeds : sequence of int, default=(0,)
         Seeds of the jobs; with the protocol's seed `per-seed` each has another selection split.

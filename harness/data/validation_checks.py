@@ -1,4 +1,4 @@
-"""Checks of a data set before a run: both splits exist, are disjoint, and have valid labels and crops.
+"""Checks of a dataset before a run: both splits exist, are disjoint, and have valid labels and crops.
 
 `harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and prints only
 messages.
@@ -157,7 +157,7 @@ def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
 
 
 def main(root: str, protocol: str, seeds: str, *tasks: str) -> None:
-    """Check a data set and print the result as JSON.
+    """Check a dataset and print the result as JSON.
 
     The keys are `warnings`, and `error` and `exit_code` if a check fails.
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from unicodedata import normalize
 
 import numpy as np
 
@@ -16,13 +15,15 @@ from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
 from harness.data.csv_table import Table, parse_numbers
 from harness.data.layouts import ImageLayout, folder_name
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, first_error, unreadable_folder
 from harness.data.stills import Stills
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.utils.progress import Progress
 
 SPLITS = ("train", "test")
 BOX_FOLDERS = ("bb_landmark", "meta/bb_landmark", ".")
+FOLDERS = frozenset((*SPLITS, "bb_landmark", "meta"))
 COLUMNS = ("NAME_ID", "X", "Y", "W", "H")
 BOX_RULE = Rule(float, np.isfinite, "a number of pixels")
 
@@ -42,6 +43,8 @@ class IdentityFolders:
         Identities without an image.
     strays : int
         Number of files that are not images.
+    unreadable : tuple of Problem
+        Identities that cannot be listed.
     """
 
     images: tuple[Path, ...]
@@ -49,6 +52,7 @@ class IdentityFolders:
     names: tuple[str, ...]
     empty: tuple[str, ...]
     strays: int
+    unreadable: tuple[Problem, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ class VGGFace2(ImageLayout):
     @classmethod
     def detect(cls, root: Path) -> bool:
         """Return whether a folder in `train/` contains an image."""
-        return any(image_files.list_image_names(folder) for folder in image_files.list_subfolders(root / "train"))
+        return any(map(_has_image, image_files.list_subfolders(root / "train")))
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
@@ -103,10 +107,11 @@ class VGGFace2(ImageLayout):
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """Return all images, without expressions, and with the boxes of the list."""
         folders, box_list = self.folders_and_boxes(split)
-        if box_list is not None and box_list.faults and problems is None:
-            raise box_list.faults[0].to_exception()
-        if box_list is not None and problems is not None:
-            problems.extend(box_list.faults)
+        faults = folders.unreadable + (() if box_list is None else box_list.faults)
+        if faults and problems is None:
+            raise first_error(faults)
+        if problems is not None:
+            problems.extend(faults)
         expression = np.full(len(folders.images), -1, np.int64)
         boxes = None if box_list is None else box_list.boxes
         return Stills(folders.images, folders.subject, folders.names, expression, boxes=boxes)
@@ -127,15 +132,16 @@ class VGGFace2(ImageLayout):
                     f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
                     "put the .jpg files of each identity into its folder"
                 )
-            path = next(
-                (path for folder in BOX_FOLDERS if (path := self.root / folder / f"loose_bb_{split}.csv").is_file()),
-                None,
-            )
+            path = self._box_path(split)
             self._splits[split] = identities, None if path is None else _read_boxes(path, keys)
         return self._splits[split]
 
     def find_problems(self) -> Iterator[Problem]:
         """Yield empty identities, files that are not images, images without a box, and identities in both splits."""
+        for folder in image_files.list_subfolders(self.root):
+            if folder.name not in FOLDERS:
+                message = "this folder is not read; only train, test and the lists of boxes are"
+                yield Problem(WARNING, "unread folder", message, folder)
         for split in self.splits():
             yield from self._find_folder_problems(split)
             yield from self._find_box_problems(split)
@@ -147,12 +153,13 @@ class VGGFace2(ImageLayout):
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the lists of boxes."""
-        lists = [
-            str(box_list.path.relative_to(self.root))
-            for split in self.splits()
-            if (box_list := self.folders_and_boxes(split)[1]) is not None
-        ]
+        lists = [str(path.relative_to(self.root)) for path in map(self._box_path, self.splits()) if path is not None]
         return (("boxes", ", ".join(lists) if lists else "none; images are not cropped"),)
+
+    def _box_path(self, split: str) -> Path | None:
+        """Return the list of boxes of a split, or None."""
+        paths = (self.root / folder / f"loose_bb_{split}.csv" for folder in BOX_FOLDERS)
+        return next((path for path in paths if path.is_file()), None)
 
     def _find_folder_problems(self, split: str) -> Iterator[Problem]:
         identities, folder = self.folders_and_boxes(split)[0], self.root / split
@@ -182,6 +189,13 @@ class VGGFace2(ImageLayout):
             yield Problem(WARNING, "no image", message, box_list.path)
 
 
+def _has_image(folder: Path) -> bool:
+    try:
+        return bool(image_files.list_image_names(folder))
+    except OSError:
+        return False
+
+
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
     """Scan the folders in `root`; also return `identity/image`, without suffix and composed, of each image."""
     images: list[Path] = []
@@ -189,30 +203,35 @@ def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
     counts: list[int] = []
     names: list[str] = []
     empty: list[str] = []
+    unreadable: list[Problem] = []
     strays = 0
     folders = image_files.list_subfolders(root)
     with Progress("identities", unit="folder") as progress:
         for done, folder in enumerate(folders, start=1):
-            name, entries = folder.name, image_files.list_names(folder)
+            progress(done, len(folders))
+            try:
+                name, entries = folder.name, image_files.list_names(folder)
+            except OSError as error:
+                unreadable.append(unreadable_folder(folder, error))
+                continue
             files = list(filter(image_files.is_image_name, entries))
             strays += len(entries) - len(files)
             if files:
                 images += [folder / file for file in files]
-                keys += [normalize("NFC", f"{name}/{file.rpartition('.')[0]}") for file in files]
+                keys += [canonical_name(f"{name}/{file.rpartition('.')[0]}") for file in files]
                 counts.append(len(files))
                 names.append(name)
             else:
                 empty.append(name)
-            progress(done, len(folders))
     subject = np.repeat(np.arange(len(names)), counts)
-    return IdentityFolders(tuple(images), subject, tuple(names), tuple(empty), strays), keys
+    return IdentityFolders(tuple(images), subject, tuple(names), tuple(empty), strays, tuple(unreadable)), keys
 
 
 def _read_boxes(path: Path, keys: list[str]) -> BoxList:
     table = read_csv_columns(path, COLUMNS)
     listed_boxes, faults = _parse_boxes(table)
     rows = {key: row for row, key in enumerate(keys)}
-    row = np.array([rows.get(normalize("NFC", name), -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
+    row = np.array([rows.get(canonical_name(name), -1) for name in table.columns["NAME_ID"].tolist()], np.int64)
     boxes = np.full((len(keys), 4), np.nan, np.float32)
     boxes[row[row >= 0]] = listed_boxes[row >= 0]
     without = tuple(table.columns["NAME_ID"][row < 0].tolist())

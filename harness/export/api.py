@@ -78,7 +78,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     calibration : int
         Training crops that set the ranges of int8.
     data : path, optional
-        Current folder of the data set of the run. Default: the folder from which it was last opened.
+        Current folder of the dataset of the run. Default: the folder from which it was last opened.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional

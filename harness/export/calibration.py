@@ -44,7 +44,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
     if not crops:
         raise FramelightError(
             f"{dataset.root}: no training crop of task {task} can be read; pass an intact copy of the "
-            "data set with --data DIR"
+            "dataset with --data DIR"
         )
     return crops
 

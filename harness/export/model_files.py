@@ -94,7 +94,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     run : FinishedRun
     options : ExportOptions
     data : Path or None
-        Folder of the data set that the run was scored on; None for the last location that the store knows.
+        Folder of the dataset that the run was scored on; None for the last location that the store knows.
     out : Path
         Folder of the export.
 
@@ -106,7 +106,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     Raises
     ------
     InputError
-        If the run reads no images, the data set is missing or has changed, or the format cannot represent the
+        If the run reads no images, the dataset is missing or has changed, or the format cannot represent the
         network.
     FramelightError
         If a file cannot be written or run.
@@ -171,7 +171,7 @@ def open_network(run: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
 
 
 def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None) -> Dataset:
-    """Open the data set that the run was scored on.
+    """Open the dataset that the run was scored on.
 
     Parameters
     ----------
@@ -179,25 +179,25 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
     entry : FeatureEntry
         Features of the run.
     data : Path or None
-        Folder of the data set; None for the last location that the store knows.
+        Folder of the dataset; None for the last location that the store knows.
 
     Raises
     ------
     InputError
-        If the data set is missing or has changed.
+        If the dataset is missing or has changed.
     """
     record, store = run.record, run.store
     root = data or locations.get_location(store, entry.data_digest)
     if root is None or not root.is_dir():
         raise InputError(
-            f"the data set {record.dataset} that run {record.group_id} was scored on "
+            f"the dataset {record.dataset} that run {record.group_id} was scored on "
             f"{'has no location in this store' if root is None else f'is not at {root}'}; pass it with --data DIR"
         )
     dataset = open_dataset(root)
     fingerprint = DatasetFingerprint(dataset, store.digests)
     if not fingerprint.matches(record):
         raise InputError(
-            f"{root} is not the data set that run {record.group_id} was scored on ({record.dataset}), or its crops "
+            f"{root} is not the dataset that run {record.group_id} was scored on ({record.dataset}), or its crops "
             "or annotations have changed; pass the original with --data DIR"
         )
     locations.set_location(store, fingerprint.images, root)

@@ -138,7 +138,7 @@ def _read_crops(crops: list[CropFile], preprocessing: Preprocessing) -> np.ndarr
         return resize_batch([decode_image(crop.path, crop.upright) for crop in crops], preprocessing)
     except CorruptImageError as error:
         raise FramelightError(
-            f"{error}, although the run has a prediction for it; repair the data set or run the recipe again"
+            f"{error}, although the run has a prediction for it; repair the dataset or run the recipe again"
         ) from error
 
 
@@ -152,7 +152,7 @@ def _load_cached(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def crop_files(predictions: Predictions, dataset: Dataset) -> list[CropFile]:
-    """Find the image of every prediction; raise FramelightError if the data set lacks one."""
+    """Find the image of every prediction; raise FramelightError if the dataset lacks one."""
     crops: list[CropFile] = []
     for name, rows in zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))):
         frames, sequence = predictions.frames[rows], dataset.sequences.get(name)
@@ -175,7 +175,7 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
     predictions : Predictions
         Saved by the run, n rows.
     dataset : Dataset
-        Data set with the labels of the reported split.
+        Dataset with the labels of the reported split.
     outputs : ndarray of shape (n, C)
         Outputs of the exported file, in the order of the predictions.
     """

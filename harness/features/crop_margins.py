@@ -1,4 +1,4 @@
-"""Estimate the crop margin of a data set with a face detector, and cache it in the store."""
+"""Estimate the crop margin of a dataset with a face detector, and cache it in the store."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered data
-set in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
+"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered dataset
+ in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
 
 MIN_FACES = 20
 """Minimum number of detected faces; with fewer the margin is unknown."""
@@ -71,7 +71,7 @@ def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin |
 
 
 def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Margin | None:
-    """Return the crop margin of the data set with a given digest, cached in the store.
+    """Return the crop margin of the dataset with a given digest, cached in the store.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
     detector : Detector
         Face detector; results are cached for each detector.
     store : Store
-        Has the location of the data set, and the cache.
+        Has the location of the dataset, and the cache.
 
     Returns
     -------
     Margin or None
-        None if the data set was moved or changed, or if too few faces are detected.
+        None if the dataset was moved or changed, or if too few faces are detected.
     """
     from harness.video.faces.boxes import Margin
 
@@ -104,7 +104,7 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
 
 
 def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
-    """Decode up to `MAX_CROPS` crops, spread over the sequences; none if the data set was moved or changed."""
+    """Decode up to `MAX_CROPS` crops, spread over the sequences; none if the dataset was moved or changed."""
     from harness.data.fingerprint import DatasetFingerprint
     from harness.data.image_decoding import CorruptImageError, decode_image
     from harness.data.registry import open_dataset

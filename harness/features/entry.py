@@ -1,4 +1,4 @@
-"""Feature entries: the features of all crops of a data set by one backbone."""
+"""Feature entries: the features of all crops of a dataset by one backbone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS = {"embeddings": ("embeddings",), "scores": ("scores",), "embeddings+score
 
 @dataclass(frozen=True)
 class FeatureEntry:
-    """Features of all crops of a data set by one backbone.
+    """Features of all crops of a dataset by one backbone.
 
     Attributes
     ----------

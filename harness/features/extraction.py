@@ -1,6 +1,6 @@
-"""Extract the features of the crops of a data set into the store.
+"""Extract the features of the crops of a dataset into the store.
 
-The crops are divided into chunks that depend on the data set alone, and no batch crosses a chunk. The stored features
+The crops are divided into chunks that depend on the dataset alone, and no batch crosses a chunk. The stored features
 therefore depend neither on where an earlier run was interrupted nor on other processes that extract at the same time.
 """
 
@@ -22,7 +22,7 @@ from harness.features.chunk_locks import ChunkLocks
 from harness.features.engine_choice import EngineSelector
 from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 
 if TYPE_CHECKING:
     from backbones import Backbone, BackboneInfo
@@ -44,14 +44,14 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     images: str | None = None,
     computing: EngineSelector | None = None,
 ) -> FeatureEntry:
-    """Extract the features of every crop of a data set, or return the entry that the store already has.
+    """Extract the features of every crop of a dataset, or return the entry that the store already has.
 
     Corrupt crops are listed in the entry and left out.
 
     Parameters
     ----------
     dataset : Dataset
-        The data set.
+        The dataset.
     backbone : Backbone or BackboneInfo
         A `BackboneInfo` from `backbones.get_info` avoids the import of torch if all features exist.
     store : FeatureStore
@@ -75,6 +75,8 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
     Raises
     ------
+    InputError
+        If the dataset has no image.
     FramelightError
         If features are not finite, or if the store is not writable.
     BackboneError
@@ -86,17 +88,21 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     if entry is not None:
         computing.log_reuse(entry)
         return entry
+    names = sorted(dataset.sequences)
+    chunks = _make_chunks(dataset, names)
+    if not any(chunk.crops for chunk in chunks):
+        raise InputError(f"{dataset.root}: no image to extract features of; see `framelight data check`")
     if isinstance(backbone, backbones.BackboneInfo):
         loaded = backbones.load(backbone.reference, backbone.checkpoints)
     else:
         loaded = backbone
-    key, names = store.key(loaded, images, dtype, computing.compute), sorted(dataset.sequences)
+    key = store.key(loaded, images, dtype, computing.compute)
     entry = store.find(loaded, images, dtype, computing.compute)
     if entry is not None:
         return entry
     _Extraction(
         dataset, loaded, _FeatureWriter(store, key, dtype, dataset.root), computing, threads or available_processors()
-    ).run(_make_chunks(dataset, names), progress)
+    ).run(chunks, progress)
     return store.complete(
         key,
         names,
@@ -120,7 +126,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Names of the sequences that are extracted together; the paths of a whole data set would fill the memory."""
+    """Names of the sequences that are extracted together; the paths of a whole dataset would fill the memory."""
 
     names: tuple[str, ...]
     crops: int

@@ -51,7 +51,7 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 MAX_OPEN_FILES = 16384
-"""Maximum number of open files, above the number of sequences of any data set; the usual limit of 1,024 is too low for
+"""Maximum number of open files, above the number of sequences of any dataset; the usual limit of 1,024 is too low for
 Aff-Wild2."""
 
 MAX_GAP = 8

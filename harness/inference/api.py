@@ -177,7 +177,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     run : str
         A run id or its first characters, a job id, or `best:TASK`, which prefers runs on `data`.
     data : path
-        A data set in the layout of Aff-Wild2, with test lists.
+        A dataset in the layout of Aff-Wild2, with test lists.
     out : path
         A folder to make.
     split : {"test", "validation", "train"}
@@ -203,7 +203,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        If the run or data set cannot be used, numbers of frames do not match the crops, or `out` is not empty.
+        If the run or dataset cannot be used, numbers of frames do not match the crops, or `out` is not empty.
 
     Examples
     --------
@@ -222,7 +222,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: submissions need a data set of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a dataset of videos, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX) and "@" not in run:
         records = records_of_dataset(records, dataset, store) or records

@@ -29,7 +29,7 @@ class InputInfo:
     is_video : bool
         Frames are consecutive, so faces are tracked and outputs smoothed; otherwise every image is separate.
     dense : bool
-        Frames count from 1 to the last crop, as in a data set, and gaps of any length belong to the face.
+        Frames count from 1 to the last crop, as in a dataset, and gaps of any length belong to the face.
     """
 
     source: str

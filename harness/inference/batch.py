@@ -137,7 +137,7 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     for number, (text, name) in enumerate(names.items(), 1):
         rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
         logger.info(f"{number} of {len(names)}: {rows[-1]}")
-    _write_summary(options.out / SUMMARY, rows)
+        _write_summary(options.out / SUMMARY, rows)
     if options.force:
         _remove_other_content(options.out, names)
     return BatchSummary(options.out, tuple(rows), tuple(notes))

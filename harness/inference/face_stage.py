@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.video.frames import Frame
 
 SIDE = 112
-"""Side of a crop in pixels, as in the data sets."""
+"""Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
 """Turn of the detector for the first frame in real time: it searches the whole frame for upright faces."""
 THUMBNAIL = 12
@@ -108,7 +108,7 @@ class DetectAndTrack:
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame and cut their crops."""
         from harness.video.faces.boxes import crop
-        from harness.video.faces.tracker import FrameTime
+        from harness.video.faces.track import FrameTime
 
         if self.rate is None:
             faces = self.detector(frame.pixels)
@@ -148,7 +148,7 @@ class DetectAndTrack:
     def replay(self, chunk: Chunk) -> None:
         """Restore the state of the tracker after the frames of a chunk."""
         from harness.video.faces.boxes import Faces
-        from harness.video.faces.tracker import FrameTime
+        from harness.video.faces.track import FrameTime
 
         if self.rate is None:
             self._most = max(self._most, int(chunk.ids.max(initial=0)))

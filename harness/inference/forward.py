@@ -37,7 +37,7 @@ class LoadedRun:
     causal : SmoothingParams or None
         Smoothing for real time, if the run selected one.
     images : str
-        Digest of the data set that it was trained on, "" if that is not in the store.
+        Digest of the dataset that it was trained on, "" if that is not in the store.
     margin : Margin or None
         Margin of the training crops, if it is stored with the run.
     synthetic : tuple of str

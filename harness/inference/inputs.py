@@ -39,7 +39,7 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     Raises
     ------
     InputError
-        If a pattern matches nothing, or a camera is not the only input.
+        If a camera is not the only input.
     """
     if len(texts) > 1 and (cameras := [text for text in texts if text.startswith(CAMERA)]):
         raise InputError(f"{cameras[0]} is read until it ends or Ctrl-C is pressed, so it has to be the only input")
@@ -91,16 +91,18 @@ def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
             yield text
             continue
         matches = sorted(glob.glob(text), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
-        if not matches:
-            raise InputError(f"no file or folder matches the pattern {text}")
-        yield from matches
+        yield from matches or [text]
 
 
 def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
     if not Path(text).is_dir():
         yield text
         return
-    contents = list_folder(Path(text))
+    try:
+        contents = list_folder(Path(text))
+    except InputError:  # raised again when this input is opened, so that it does not end the others
+        yield text
+        return
     if contents.images or not contents.videos:
         yield text
     else:

@@ -22,6 +22,7 @@ from harness.inference.result_notes import result_notes
 from harness.utils.finished_output import read_finished_note, request_hash
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
+from harness.video.faces.tracker import REVISION
 from harness.video.folder_contents import list_folder
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ def predict(options: PredictOptions, models: Models | None = None) -> PredictSum
         note = None if options.force else read_finished_note(options.out, NOTE, request)
         if note is not None:
             remove_partial_folder(options.out)
+            if models is None:
+                logger.info(f"{options.out} contains this prediction already; use --force to write it again")
             return _finished_summary(options, session, note)
         chunks = ChunkStore(options.out, dependencies)
         began = time.perf_counter()
@@ -124,7 +127,6 @@ def _finished_summary(options: PredictOptions, session: PredictSession, note: di
     """Read the output of an earlier call with the same options."""
     from harness.inference.finished import read_result
 
-    logger.info(f"{options.out} contains this prediction already; use --force to write it again")
     result = read_result(options.out, session)
     files = tuple(sorted(options.out.iterdir()))
     return PredictSummary(result, session.is_video, files, 0.0, 0, len(result.frames), tuple(note["notes"]))
@@ -148,7 +150,7 @@ def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str,
         "files": content_hash([_file_version(file) for file in files]),
         "kind": session.source.kind,
         "seconds": options.seconds,
-        "detector": None if session.detector is None else session.detector.identity,
+        "detector": None if session.detector is None else f"{session.detector.identity}, tracker {REVISION}",
         "margins": [[margin.scale, margin.dx, margin.dy] for margin in session.margins],
         "runs": [reader.identity for reader in session.readers],
         "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in session.forwards],

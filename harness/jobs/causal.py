@@ -99,9 +99,9 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     record : Record
         Record of the job.
     root : Path
-        Data set of the job.
+        Dataset of the job.
     labels : str
-        Digest of the annotations of the task in the data set.
+        Digest of the annotations of the task in the dataset.
 
     Returns
     -------

@@ -102,8 +102,15 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
 
 
 def describe_alteration(path: Path, event: str) -> str:
-    """Say that an altered file is missing, or was modified since an event such as `the training`."""
+    """Say that an altered file is missing or not readable, or was modified since an event such as `the training`."""
+    if is_unreadable(path):
+        return f"{path} cannot be read (no permission)"
     return f"{path} was modified since {event}" if path.exists() else f"{path} is missing"
+
+
+def is_unreadable(path: Path) -> bool:
+    """Return whether a file exists and this user may not read it."""
+    return path.exists() and not os.access(path, os.R_OK)
 
 
 def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileState:

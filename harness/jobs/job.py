@@ -96,7 +96,7 @@ class Job(DisplayLabels):
     backbone_parameters : int
         Number of parameters of the backbone.
     data : Path
-        Folder of the data set.
+        Folder of the dataset.
     labels : str
         Digest of the annotations of the task in both splits.
     store : Store

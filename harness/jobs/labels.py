@@ -28,7 +28,7 @@ class TrainingLabels:
     reported : tuple of str
         Names of all sequences of the reported split.
     temporal : bool
-        Whether the data set has videos rather than still images.
+        Whether the dataset has videos rather than still images.
     """
 
     training: Labels
@@ -43,7 +43,7 @@ def load_training_labels(root: Path, task: str, labels: str) -> TrainingLabels:
     Parameters
     ----------
     root : Path
-        Folder of the data set.
+        Folder of the dataset.
     task : str
         Name of the task.
     labels : str
@@ -79,7 +79,7 @@ def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> La
     job_id : str
         Id of the job.
     root : Path
-        Folder of the data set.
+        Folder of the dataset.
     task : str
         Name of the task.
 
@@ -95,7 +95,7 @@ def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> La
 class ReportedLabels:
     """Guard of the labels of the reported split.
 
-    Code that trains or selects gets neither this object nor the folder of the data set.
+    Code that trains or selects gets neither this object nor the folder of the dataset.
 
     Parameters
     ----------

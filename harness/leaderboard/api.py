@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     recipe : Recipe, path or str
         A recipe, the name of one in `experiments`, or a Python file that defines `recipe`.
     data : path, optional
-        A data set. Default: the recipe's rendered videos.
+        A dataset. Default: the recipe's rendered videos.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     settings : str or sequence of str
@@ -65,7 +65,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        If the recipe, a setting or the data set cannot be used.
+        If the recipe, a setting or the dataset cannot be used.
     FramelightError
         If the store cannot be written, the tracking server does not answer, or a worker process dies.
 
@@ -150,7 +150,7 @@ def find_run(
     seed : int, optional
         Default: its first.
     data : path, optional
-        Current folder of the data set, for `labels`. Default: the folder from which it was last opened.
+        Current folder of the dataset, for `labels`. Default: the folder from which it was last opened.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 

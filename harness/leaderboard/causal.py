@@ -14,7 +14,7 @@ from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0
-"""Frames per second if the data set does not specify them: the rate of nearly all challenge videos."""
+"""Frames per second if the dataset does not specify them: the rate of nearly all challenge videos."""
 
 
 @dataclass(kw_only=True)

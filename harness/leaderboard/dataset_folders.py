@@ -1,4 +1,4 @@
-"""Folders of the data sets of runs: a given folder, or the one that the store last opened."""
+"""Folders of the datasets of runs: a given folder, or the one that the store last opened."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.utils.store import Store
 
 
 class DatasetFolders:
-    """Find the folders of the data sets of runs.
+    """Find the folders of the datasets of runs.
 
     Parameters
     ----------

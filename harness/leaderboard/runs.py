@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 BEST_PREFIX = "best:"
 
 MIN_DIGEST_LENGTH = 6
-"""Characters of the digest of a data set that are shown, and at least needed to select one."""
+"""Characters of the digest of a dataset that are shown, and at least needed to select one."""
 MAX_CANDIDATES_SHOWN = 8
 """Candidate runs listed in an error."""
 
@@ -40,7 +40,7 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
         A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
         backbone), either with a unique prefix of the run id, or `best:TASK`: the best run
         on the board of the task, held-out before published, never a baseline or a result that uses labels. If
-        several data sets have such a board, it is that of the newest run, which is logged; `best:TASK@DATASET`
+        several datasets have such a board, it is that of the newest run, which is logged; `best:TASK@DATASET`
         selects one by its name or the first characters of its digest.
     verify : callable, optional
         Verifies the jobs of a run; `best:TASK` is never a run with a problem, which is logged.
@@ -54,7 +54,7 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     Raises
     ------
     InputError
-        If the run or the data set is unknown, the prefix of a run ambiguous, the run has no finished seed, or the task
+        If the run or the dataset is unknown, the prefix of a run ambiguous, the run has no finished seed, or the task
         has no run.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
@@ -151,13 +151,13 @@ def _finished_seeds(records: Sequence[Record], run: str, seed: int | None = None
 
 
 def _records_on(records: Sequence[Record], dataset: str, task: str) -> list[Record]:
-    """Select the records on a data set, given by its name or the first characters of its digest."""
+    """Select the records on a dataset, given by its name or the first characters of its digest."""
     of_task = [record for record in records if record.task == task]
     selected = [record for record in of_task if record.dataset == dataset] or [
         record for record in of_task if len(dataset) >= MIN_DIGEST_LENGTH and record.data_digest.startswith(dataset)
     ]
     if not selected and of_task:
-        raise unknown_name_error("data set", dataset, sorted({record.dataset for record in of_task}))
+        raise unknown_name_error("dataset", dataset, sorted({record.dataset for record in of_task}))
     return selected
 
 
@@ -181,7 +181,7 @@ def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None
     if len(best) > 1:
         others = [best[key] for key in sorted(best, key=lambda key: (best[key].dataset, *key)) if key != newest]
         logger.info(
-            f"note: {BEST_PREFIX}{task} is that of the newest data set, {format_dataset(best[newest])}; the best of "
+            f"note: {BEST_PREFIX}{task} is that of the newest dataset, {format_dataset(best[newest])}; the best of "
             f"others (or give {BEST_PREFIX}{task}@DATASET):\n{_format_candidates(others)}"
         )
     return best[newest].group_id
@@ -213,7 +213,7 @@ def _board_key(record: Record) -> tuple[str, str]:
 
 
 def format_dataset(record: Record) -> str:
-    """Format the data set of a record as its name with the first characters of its digest."""
+    """Format the dataset of a record as its name with the first characters of its digest."""
     return f"{record.dataset} [{record.data_digest[:MIN_DIGEST_LENGTH]}]" if record.data_digest else record.dataset
 
 

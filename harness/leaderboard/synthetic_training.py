@@ -28,13 +28,13 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     images : str
         Digest of the images that its head was trained on.
     store : Store
-        Has the backbones and the locations of data sets.
+        Has the backbones and the locations of datasets.
 
     Returns
     -------
     tuple of str
         Of `PARTS`. A backbone also learned from the images of the backbones that its training started
-        from. A data set is synthetic if this project rendered it; one that was moved is not recognized.
+        from. A dataset is synthetic if this project rendered it; one that was moved is not recognized.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)
@@ -57,7 +57,8 @@ def _is_backbone_synthetic(record: Record, store: Store) -> bool:
     from backbones.checkpoint_folders import entries_by_card
 
     entries = entries_by_card(store.backbones)
-    weights, weights_hash = record.backbone_weights, record.weights_hash
+    weights: Any = record.backbone_weights
+    weights_hash: Any = record.weights_hash
     for _ in range(MAX_PARENTS):
         cards = map(backbones.read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
         card = next((card for card in cards if card["weights_hash"] == weights_hash), None)

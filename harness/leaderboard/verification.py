@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from harness.jobs.file_hashes import find_altered_files
+from harness.jobs.file_hashes import find_altered_files, is_unreadable
 from harness.jobs.job_folder import STATISTICS, JobFolder
 from harness.leaderboard.configurations import finished_records, group_by_configuration
 from harness.leaderboard.significance import SignificanceCache
@@ -101,7 +101,8 @@ class RunVerifier:
         return Verification(verified and not problems, (sentence,) if problems else ())
 
     def _describe_altered_file(self, path: Path) -> str:
-        return f"{_relative(path, self._store)} {'was modified' if path.exists() else 'is missing'}"
+        what = "was modified" if path.exists() else "is missing"
+        return f"{_relative(path, self._store)} {'cannot be read (no permission)' if is_unreadable(path) else what}"
 
     def _has_code(self, job: Record) -> bool:
         """Whether a version ran the job that records the code, and so writes hashes too."""

@@ -3,7 +3,7 @@
 from harness.data.protocol import Protocol
 from harness.data.synthetic.settings import SyntheticStills, SyntheticVideos
 from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
-from harness.runner.loader import find_recipe, recipe_minutes, recipe_names
+from harness.runner.loader import find_recipe, recipe_minutes, recipe_names, recipe_summary
 from harness.runner.overrides import apply_settings
 from harness.runner.recipe import Grid, Recipe, Search
 from harness.smoothing.candidates import SmoothingGrid
@@ -22,4 +22,5 @@ __all__ = [
     "find_recipe",
     "recipe_minutes",
     "recipe_names",
+    "recipe_summary",
 ]

@@ -81,7 +81,7 @@ class BackboneRecipe:
     stills : SyntheticStills or None, default=None
         Synthetic images to train on if the command has no ``--data``. With None the command requires ``--data``.
     licence : str, default=""
-        License of the weights, for the model card. Empty: the terms of the data set.
+        License of the weights, for the model card. Empty: the terms of the dataset.
 
     Raises
     ------

@@ -74,7 +74,7 @@ def train_backbone(
     recipe : BackboneRecipe
         The recipe.
     data : Path or None
-        Data set to train on; None for the synthetic images of the recipe.
+        Dataset to train on; None for the synthetic images of the recipe.
     store : Store
         Store of the backbone.
     tracker : Tracker, optional
@@ -180,7 +180,11 @@ def _train(  # noqa: PLR0913 - each is passed on to `train_stills`
 
 def _describe_data(training_data: TrainingData) -> dict[str, Any]:
     """Describe the training images for the card; whether they are synthetic is given if the name does not say it."""
-    described = {"name": training_data.name, "digest": training_data.digest, "left_out": dict(training_data.left_out)}
+    described: dict[str, Any] = {
+        "name": training_data.name,
+        "digest": training_data.digest,
+        "left_out": dict(training_data.left_out),
+    }
     if training_data.synthetic and training_data.name != STILLS_NAME:
         described["synthetic"] = True
     return described

@@ -31,7 +31,7 @@ class TrainingData:
     Attributes
     ----------
     name : str
-        Name of the data set.
+        Name of the dataset.
     digest : str
         Digest of images and labels.
     read : callable
@@ -60,7 +60,7 @@ def open_training_data(recipe: BackboneRecipe, data: Path | None, store: Store) 
     recipe : BackboneRecipe
         The recipe.
     data : Path or None
-        Data set to train on; None for the synthetic images of the recipe.
+        Dataset to train on; None for the synthetic images of the recipe.
     store : Store
         Store of synthetic images and of digests.
 
@@ -76,7 +76,7 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
     stills = recipe.stills
     if stills is None:
         raise InputError(
-            f"recipe '{recipe.name}' needs a data set of still images: add --data DIR "
+            f"recipe '{recipe.name}' needs a dataset of still images: add --data DIR "
             f"(see experiments/{recipe.name}.py for its contents)"
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
 from types import ModuleType
 from typing import Any
 
@@ -47,8 +48,7 @@ class WorkerPool(ProcessPoolExecutor):
 
     def __init__(self, workers: int) -> None:
         prepare_process()
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+        context = _start_context()
         worker_end, self._parent_end = context.Pipe(duplex=False)
         super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end,))
 
@@ -56,6 +56,15 @@ class WorkerPool(ProcessPoolExecutor):
         """Submit a function to a worker process."""
         with _hide_main_module():
             return super().submit(fn, *args, **kwargs)
+
+
+def _start_context() -> BaseContext:
+    """Return how worker processes are started: copied from one that has imported what they need, or anew on Windows."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+    return context
 
 
 def local_executor(workers: int) -> Executor:

@@ -40,7 +40,7 @@ class JobGrid:
     recipe : Recipe
         The recipe.
     prepared : PreparedInputs
-        Data set and features.
+        Dataset and features.
     code : CodeIdentity, optional
         Code that runs the jobs.
     """

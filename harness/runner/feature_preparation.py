@@ -1,4 +1,4 @@
-"""Features of a data set by one backbone, extracted if the store has none."""
+"""Features of a dataset by one backbone, extracted if the store has none."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ExtractionOptions:
 def get_or_extract_features(
     label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions, images: str | None = None
 ) -> tuple[FeatureEntry, BackboneInfo]:
-    """Return the features of a data set by one backbone; extract them if the store has none.
+    """Return the features of a dataset by one backbone; extract them if the store has none.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def get_or_extract_features(
     reference : str
         The backbone, see `backbones.load`.
     dataset : Dataset
-        The data set.
+        The dataset.
     store : Store
         Store of the features.
     options : ExtractionOptions

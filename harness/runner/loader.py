@@ -13,13 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.recipe import Recipe
+from harness.tracking.environment import PROJECT_ROOT
 from harness.utils.errors import InputError, unknown_name_error
 
 logger = logging.getLogger(__name__)
+
+EXPERIMENTS = PROJECT_ROOT / "experiments"
+"""Folder of the recipes. They are found by it and not by name, which folders of users have too."""
+_own_modules: dict[str, ModuleType] = {}
+"""Modules of `EXPERIMENTS` by name while a package of the user has the name."""
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
@@ -51,17 +58,18 @@ KINDS: dict[type, Kind] = {
 
 def recipe_names(kind: type | None = None) -> list[str]:
     """Return the names of the recipes in `experiments`, of one type or of all."""
-    import experiments
-
-    names = sorted(m.name for m in pkgutil.iter_modules(experiments.__path__) if not m.name.startswith("_"))
+    names = sorted(m.name for m in pkgutil.iter_modules([str(EXPERIMENTS)]) if not m.name.startswith("_"))
     return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
 
 
 def recipe_minutes(name: str) -> float | None:
     """Return about how many minutes a recipe of `experiments` takes, see `MINUTES` there; None if not measured."""
-    from experiments._durations import MINUTES
+    return _import_own("_durations").MINUTES.get(name)
 
-    return MINUTES.get(name)
+
+def recipe_summary(name: str) -> str:
+    """Return the first paragraph of the docstring of a recipe of `experiments`."""
+    return (_import_own(name).__doc__ or "").strip().split("\n\n")[0]
 
 
 def find_recipe(
@@ -109,13 +117,48 @@ def find_recipe(
 
 def recipe_path(name: str) -> Path:
     """Return the file of a recipe that `find_recipe` loads."""
-    import experiments
-
-    return Path(name) if name.endswith(".py") or "/" in name else Path(experiments.__path__[0]) / f"{name}.py"
+    return Path(name) if name.endswith(".py") or "/" in name else EXPERIMENTS / f"{name}.py"
 
 
 def _import_recipe(name: str) -> Recipe | BackboneRecipe:
-    return import_module(f"experiments.{name}").recipe
+    return _import_own(name).recipe
+
+
+def _import_own(name: str) -> Any:
+    """Import a module of Framelight's `experiments`, also where a package of the user has that name."""
+    with _own_experiments():
+        return import_module(f"experiments.{name}")
+
+
+@contextmanager
+def _own_experiments() -> Iterator[None]:
+    """Let `experiments` be Framelight's in a context; the user's modules of that name are put back afterwards."""
+    if _is_own_experiments():
+        yield
+        return
+    theirs = _pop_experiments()
+    sys.modules.update(_own_modules)
+    sys.path.insert(0, str(PROJECT_ROOT))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(PROJECT_ROOT))
+        _own_modules.update(_pop_experiments())
+        sys.modules.update(theirs)
+
+
+def _is_own_experiments() -> bool:
+    """Return whether an import of `experiments` gives Framelight's."""
+    try:
+        spec = importlib.util.find_spec("experiments")
+    except ValueError:  # a module that was made by hand
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin).parent.resolve() == EXPERIMENTS
+
+
+def _pop_experiments() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if name.partition(".")[0] == "experiments"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def _load_recipe_file(path: Path, kind: type) -> Any:

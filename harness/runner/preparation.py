@@ -1,4 +1,4 @@
-"""Prepare the inputs of jobs: data set, trained backbones and extracted features."""
+"""Prepare the inputs of jobs: dataset, trained backbones and extracted features."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
-    """Render or check the data set, train the backbones of the recipe and extract missing features.
+    """Render or check the dataset, train the backbones of the recipe and extract missing features.
 
     Parameters
     ----------
     recipe : Recipe
         The recipe.
     data : Path or None
-        Folder of the data set; None for the synthetic videos of the recipe.
+        Folder of the dataset; None for the synthetic videos of the recipe.
     store : Store
         Store of all results.
     tracker : Tracker, optional
@@ -55,7 +55,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     Raises
     ------
     InputError
-        If a backbone is unknown, a data set is required, or the data set or the recipe's features are unusable.
+        If a backbone is unknown, a dataset is required, or the dataset or the recipe's features are unusable.
     """
     from harness.data.registry import open_dataset
 
@@ -91,7 +91,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
 def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
     if recipe.synthetic is None:
         raise InputError(
-            f"recipe '{recipe.name}' needs a data set: add --data DIR (framelight data make DIR writes a synthetic one)"
+            f"recipe '{recipe.name}' needs a dataset: add --data DIR (framelight data make DIR writes a synthetic one)"
         )
     return synthetic_videos(recipe.synthetic, store)
 

@@ -95,13 +95,13 @@ class PreparedInputs:
     Attributes
     ----------
     root : Path
-        Absolute folder of the data set.
+        Absolute folder of the dataset.
     store : Store
         The store, with absolute paths and without a tracking URI.
     dataset : str
-        Name of the data set.
+        Name of the dataset.
     temporal : bool
-        Whether the data set has videos rather than still images.
+        Whether the dataset has videos rather than still images.
     images : str
         Digest of all crops.
     labels : dict of str to str

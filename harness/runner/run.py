@@ -12,12 +12,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import is_zipfile
 
-from harness.jobs.file_hashes import describe_alteration, find_altered_files
 from harness.jobs.job import Job
-from harness.jobs.job_folder import STATISTICS, JobFolder
+from harness.jobs.job_folder import JobFolder
 from harness.runner.expansion import JobGrid
+from harness.runner.finished_jobs import are_predictions_intact, is_finished
 from harness.runner.preparation import prepare_inputs
 from harness.runner.prepared_inputs import PreparedInputs
 from harness.runner.recipe import Recipe
@@ -78,7 +77,7 @@ def run(
     recipe : Recipe
         The recipe.
     data : Path or None
-        Folder of the data set; None for the synthetic videos of the recipe.
+        Folder of the dataset; None for the synthetic videos of the recipe.
     store : Store
         Store of all results.
     workers : int
@@ -96,7 +95,7 @@ def run(
     Raises
     ------
     InputError
-        If the recipe cannot run on the data set.
+        If the recipe cannot run on the dataset.
     FramelightError
         If the tracking location does not answer, the store is not writable, or a worker process dies.
     """
@@ -194,7 +193,7 @@ class _RunSession:
     ) -> Iterator[tuple[Job, Record]]:
         pending: dict[Job, PruningClient | None] = {}
         for job, pruning_client in jobs:
-            if not self._is_forced(job) and _is_finished(job):
+            if not self._is_forced(job) and is_finished(job):
                 self.result.cached += 1
                 record = JobFolder(job.folder).read_record()
                 if job.job_id not in self.tracked:
@@ -226,7 +225,7 @@ class _RunSession:
         if self._is_forced(job):
             return False
         if job.training_id not in self.intact:
-            self.intact[job.training_id] = _are_predictions_intact(job)
+            self.intact[job.training_id] = are_predictions_intact(job)
         return self.intact[job.training_id]
 
     def _delete_forced_outputs(self, job: Job) -> None:
@@ -265,37 +264,3 @@ class _RunSession:
         with self._catch_tracking_loss():
             replace = self.force and record.status == "finished"
             self.tracker.log_record(record, folder, self.study, replace, computed, curves)
-
-
-def _is_finished(job: Job) -> bool:
-    """Whether the folder of a job is complete; an altered or damaged one is deleted, so that the job runs again."""
-    files = JobFolder(job.folder)
-    if not files.has_record():
-        return False
-    altered = find_altered_files(job.folder)
-    if altered is None:  # only a version that did not record the code wrote no hashes
-        record = files.read_record()
-        has_statistics = files.statistics.is_file() or record.status != "finished"
-        altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])
-    if altered:
-        logger.warning(f"{describe_alteration(job.folder / altered[0], 'the job finished')}; running the job again")
-    elif all(map(is_zipfile, files.arrays)):
-        return True
-    _delete_outputs(job)
-    return False
-
-
-def _are_predictions_intact(job: Job) -> bool:
-    """Whether a training has saved its predictions; altered ones are deleted, so that it runs again."""
-    if not job.predictions.is_dir():
-        return False
-    altered = find_altered_files(job.predictions, full=True)
-    if altered:
-        logger.warning(f"{describe_alteration(job.predictions / altered[0], 'the training')}; training again")
-        shutil.rmtree(job.predictions, ignore_errors=True)
-    return not altered
-
-
-def _delete_outputs(job: Job) -> None:
-    for folder in (job.folder, job.predictions):
-        shutil.rmtree(folder, ignore_errors=True)

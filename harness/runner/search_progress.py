@@ -19,21 +19,19 @@ PARAMETER_NAMES = {"l2": "l2", "learning_rate": "learning rate", "shared": "hidd
 
 
 class Trial(Protocol):
-    """Fields that are read from a trial of Optuna.
+    """Fields that are read from a trial of Optuna."""
 
-    Attributes
-    ----------
-    value : float or None
-        Value of a completed trial.
-    params : mapping of str to any
-        Its parameters.
-    state : TrialState
-        `COMPLETE`, `PRUNED` or another state.
-    """
+    @property
+    def value(self) -> float | None:
+        """Value of a completed trial."""
 
-    value: float | None
-    params: Mapping[str, Any]
-    state: Any
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its parameters."""
+
+    @property
+    def state(self) -> Any:
+        """`COMPLETE`, `PRUNED` or another `TrialState`."""
 
 
 class SearchProgress:

@@ -29,7 +29,7 @@ def start_recipe(
     Raises
     ------
     InputError
-        For a recipe, setting or data set that cannot be used.
+        For a recipe, setting or dataset that cannot be used.
     FramelightError
         Where the store cannot be written, the tracking server does not answer, or a worker process dies.
     """

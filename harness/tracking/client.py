@@ -10,13 +10,13 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from backbones.atomic_files import SUFFIX, temp_prefix
+from backbones.proxies import proxy_advice
+from backbones.temp_names import SUFFIX, temp_prefix
 from harness.tracking.artifacts import local_path
 from harness.tracking.bounded_client import BoundedClient, DatabaseLockedError, DeadlineError
 from harness.tracking.database_errors import explain, first_line
 from harness.tracking.location import Location, TrackingUnavailableError, lock_location, make_folder
 from harness.tracking.mlflow_api import MlflowClient, ViewType
-from harness.tracking.proxies import proxy_advice
 from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write

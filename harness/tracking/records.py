@@ -34,7 +34,7 @@ class DisplayLabels:
     Attributes
     ----------
     dataset : str
-        Name of the data set.
+        Name of the dataset.
     expected_seeds : tuple of int
         Seeds of the recipe.
     backbone : str

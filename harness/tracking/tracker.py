@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,16 +12,13 @@ from typing import Any
 from harness.tracking import reader, serialization
 from harness.tracking.artifacts import log_artifacts
 from harness.tracking.client import PAGE_SIZE, Connection
+from harness.tracking.downloads import download_file
 from harness.tracking.location import Location, lock_location, source_tags, writer_id
 from harness.tracking.mlflow_api import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError
-from harness.utils.files import atomic_write
 
 logger = logging.getLogger(__name__)
-
-MAX_DOWNLOAD_BYTES = 64 * 2**20
-"""Size at most of a file that is downloaded; statistics of a job have some 100 kB."""
 
 
 class Tracker:
@@ -44,7 +39,7 @@ class Tracker:
     Attributes
     ----------
     data_source : Path or None
-        Folder of the data set of the runs that are logged, the source of their MLflow dataset.
+        Folder of the dataset of the runs that are logged, the source of their MLflow dataset.
     """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
@@ -163,7 +158,7 @@ class Tracker:
         points : iterable of (name, value, step)
             Complete curves; missing points are sent.
         data : (str, str)
-            Name and digest of the data set.
+            Name and digest of the dataset.
         folder : Path
             Files to log as artifacts.
         """
@@ -238,18 +233,9 @@ class Tracker:
             return reader.finished_job_ids(self.location, self.tagged_runs)
 
     def download_file(self, run_id: str, name: str, path: Path) -> bool:
-        """Download an artifact of a run to `path`; return False if it does not exist, or is too large (logged)."""
+        """Download an artifact of a run, see `harness.tracking.downloads`."""
         with self._guard(FramelightError):
-            sizes = {file.path: file.file_size or 0 for file in self._client.list_artifacts(run_id)}
-            if name not in sizes or not _is_small(sizes[name], run_id, name):
-                return False
-            with tempfile.TemporaryDirectory() as folder:
-                downloaded = Path(self._client.download_artifacts(run_id, name, folder))
-                if not _is_small(downloaded.stat().st_size, run_id, name):
-                    return False
-                with atomic_write(path) as tmp_path:
-                    shutil.copyfile(downloaded, tmp_path)
-            return True
+            return download_file(self._client, run_id, name, path)
 
     def records(self) -> list[Record]:
         """Return the light records of all finished and failed jobs, of all experiments."""
@@ -327,14 +313,3 @@ class Tracker:
     def _find_trainings(self, key: str) -> list[Any]:
         """Return the runs of a training in all experiments, as a store that was moved has more than one."""
         return self._search(f"tags.`{serialization.TRAINING_TAG}` = '{key}'", everywhere=True)
-
-
-def _is_small(size: int, run_id: str, name: str) -> bool:
-    """Whether a file may be downloaded; otherwise log a warning."""
-    if size <= MAX_DOWNLOAD_BYTES:
-        return True
-    largest = f"{MAX_DOWNLOAD_BYTES / 2**20:.0f} MiB"
-    logger.warning(
-        f"{name} of MLflow run {run_id} is not downloaded: it has {size / 2**20:,.0f} MiB, more than {largest}"
-    )
-    return False

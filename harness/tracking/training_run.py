@@ -73,7 +73,7 @@ class TrainingRun:
         metrics : mapping of str to float
             Final metrics.
         data : (str, str)
-            Name and digest of the data set.
+            Name and digest of the dataset.
         folder : Path
             Files to log as artifacts.
         """

@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import DISPLACED, SUFFIX, put_back, temp_dir, temp_file, temp_prefix
+from backbones.atomic_files import put_back, temp_dir, temp_file
 from backbones.regular_files import open_regular
+from backbones.temp_names import DISPLACED, SUFFIX, temp_prefix
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError
 

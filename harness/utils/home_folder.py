@@ -6,10 +6,16 @@ import atexit
 import contextlib
 import functools
 import os
-import shutil
 import sys
-import tempfile
 from pathlib import Path
+
+PREFIX = "framelight-home-"
+"""Start of the name of a temporary home folder."""
+
+
+def has_temporary_home() -> bool:
+    """Return whether HOME is a folder of `provide_home`, in which nothing of the user may be written."""
+    return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
 
 
 def provide_home() -> None:
@@ -44,7 +50,10 @@ def _can_create(folder: Path) -> bool:
 
 @functools.cache
 def _temporary_folder() -> Path:
-    folder, process = Path(tempfile.mkdtemp(prefix="framelight-home-")), os.getpid()
+    import shutil
+    import tempfile
+
+    folder, process = Path(tempfile.mkdtemp(prefix=PREFIX)), os.getpid()
 
     def remove() -> None:
         if os.getpid() == process:  # not in a process that was forked

@@ -10,13 +10,16 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 
 TYPE_CHECKING = False  # these modules would take most of the time of importing harness
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir))  # noqa: PTH100, PTH118, PTH120
+"""Folder of the packages of Framelight."""
 
 Moved = dict[str, dict[str, tuple[str, ...]]]
 """For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
@@ -64,7 +67,7 @@ class DeprecatedModule(ModuleType):
 
 
 class ImportHooks:
-    """Finder and loader of moved modules and of `framelight.__main__`.
+    """Finder and loader of moved modules, of `framelight.__main__` and of `backbones`.
 
     Other modules below `framelight` are refused with a message that names the module of `harness`.
 
@@ -84,8 +87,10 @@ class ImportHooks:
         if name in self.moved:
             is_package = any(other.startswith(f"{name}.") for other in self.moved)
             return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]
+        if name == "backbones":  # not a folder of the user with that name, which is earlier on the path
+            return PathFinder.find_spec(name, [ROOT])
         if name == "framelight.__main__":
-            file = os.path.join(os.path.dirname(__file__), os.pardir, "cli", "__main__.py")  # noqa: PTH118, PTH120 - pathlib is slow to import
+            file = os.path.join(ROOT, "harness", "cli", "__main__.py")  # noqa: PTH118 - pathlib is slow to import
             return ModuleSpec(name, SourceFileLoader(name, file), origin=file)
         if name.startswith("framelight."):
             raise ModuleNotFoundError(

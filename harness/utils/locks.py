@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import multiprocessing
 import os
 import sys
 import time
@@ -84,8 +85,8 @@ class ProcessLock:
 
         self._lock = SoftFileLock(f"{self.path}{MARKER}")
         device = self.path.parent.stat().st_dev
-        if device in _devices_without_locks:
-            return
+        if device in _devices_without_locks or multiprocessing.parent_process() is not None:
+            return  # a worker would repeat what the parent has said
         _devices_without_locks.add(device)
         logger.warning(
             f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files named "

@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from backbones.atomic_files import cut_to_bytes
+from backbones.temp_names import cut_to_bytes
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 
@@ -131,7 +131,7 @@ def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
     >>> bounded_name("video1", suffix=".txt")
     'video1.txt'
     >>> len(bounded_name("\u6c38" * 85, suffix=".txt").encode())
-    253
+    254
     """
     full = f"{prefix}{name}{suffix}"
     if len(os.fsencode(full)) <= MAX_NAME_BYTES:

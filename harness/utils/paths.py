@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from harness.utils.errors import InputError
+from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
@@ -25,18 +26,18 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     if not text.startswith("~"):
         return Path(text)
     first, separator, rest = text.partition("/")
-    if first == "~" and not os.environ.get("HOME"):
+    if first == "~" and (not os.environ.get("HOME") or has_temporary_home()):
         home = _home_of_user_id()
-        if home is None:
+        if not home:
             raise InputError(f"{text}: this user has no home folder; set HOME or give the path without ~")
         return Path(home + separator + rest)
     return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, leaves the name of an unknown user
 
 
-def _home_of_user_id() -> str | None:
+def _home_of_user_id() -> str:
     try:
         import pwd
 
-        return pwd.getpwuid(os.getuid()).pw_dir or None
+        return pwd.getpwuid(os.getuid()).pw_dir
     except (ImportError, KeyError):
-        return None
+        return ""

@@ -20,7 +20,7 @@ for 200 ms (LLVM, Intel), which takes the time of other threads where there are 
 """
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1")
+LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]")
 """Hosts of servers on this machine, in the forms that urllib and requests compare."""
 
 
@@ -33,7 +33,10 @@ def prepare_process() -> None:
     """Prepare this process and its children for computing; call it before torch, MLflow or matplotlib are imported."""
     from harness.utils.home_folder import provide_home
 
-    if not any(os.environ.get(name) for name in PASSIVE_WAITING):
+    for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
+        if os.environ.get(name) == "":  # OpenMP complains about it
+            del os.environ[name]
+    if not any(name in os.environ for name in PASSIVE_WAITING):
         os.environ.update(PASSIVE_WAITING)
     _limit_threads()
     _bypass_proxies()

@@ -1,7 +1,8 @@
-"""Memory of this process, as Linux reports it."""
+"""Memory of this process, as the system reports it."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
@@ -13,21 +14,42 @@ def resident_bytes(peak: bool = False) -> int:
     Parameters
     ----------
     peak : bool, default=False
-        Return the largest value since the process was started instead of the current one.
+        Return the largest value since the process was started instead of the current one. macOS and BSD report only the
+        largest one.
 
     Raises
     ------
     RuntimeError
-        If the system does not report it, as outside Linux.
+        If the system does not report it: on Windows without the package psutil.
 
     Examples
     --------
     >>> 0 < resident_bytes() <= resident_bytes(peak=True)
     True
     """
-    name = "VmHWM:" if peak else "VmRSS:"
-    if STATUS.is_file():
-        for line in STATUS.read_text().splitlines():
-            if line.startswith(name):
-                return int(line.split()[1]) * 1024
-    raise RuntimeError(f"this system does not report resident memory ({STATUS})")
+    if (reported := _read_status("VmHWM:" if peak else "VmRSS:")) is not None:
+        return reported
+    try:
+        import resource
+    except ImportError:
+        return _windows_bytes(peak)
+    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return largest if sys.platform == "darwin" else largest * 1024  # other systems count in KiB
+
+
+def _read_status(name: str) -> int | None:
+    """Return a value of Linux; None on other systems, and in sandboxes that leave it out."""
+    try:
+        lines = STATUS.read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(name)), None)
+
+
+def _windows_bytes(peak: bool) -> int:
+    try:
+        import psutil
+    except ImportError as error:
+        raise RuntimeError("resident memory is reported by psutil on this system: pip install psutil") from error
+    memory = psutil.Process().memory_info()
+    return int(memory.peak_wset if peak else memory.rss)

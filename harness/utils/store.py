@@ -75,9 +75,9 @@ class Store:
     models = RelativePath(f"{ARTIFACTS}/models")
     """Models downloaded from a registry."""
     leaks = RelativePath(f"{ARTIFACTS}/leaks")
-    """Near-duplicate crops of data sets."""
+    """Near-duplicate crops of datasets."""
     synthetic = RelativePath(f"{ARTIFACTS}/synthetic")
-    """Rendered data sets."""
+    """Rendered datasets."""
     mlflow = RelativePath(f"{ARTIFACTS}/mlflow")
     """Files of MLflow's runs and models."""
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from backbones.regular_files import open_regular
 from harness.data.image_decoding import require_size
+from harness.utils.errors import InputError
 from harness.video.frames import Frame
 
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
@@ -36,8 +37,8 @@ class AnimationSource:
 
     Raises
     ------
-    CorruptImageError
-        If the frames are too large.
+    InputError
+        If the frames are too large, or the first one cannot be decoded.
     """
 
     def __init__(self, path: Path, name: str, crops: bool = False) -> None:
@@ -47,11 +48,11 @@ class AnimationSource:
         try:
             self._image = Image.open(self._file, formats=FORMATS)
             require_size(path, *self._image.size)
-            self.frames: int | None = self._image.n_frames
+            self.frames: int | None = frame_count(self._image)
             self.rate: float | None = 1000 / self._milliseconds()
-        except BaseException:
+        except Exception as error:  # Pillow's decoders raise many types of errors for malformed files
             self._file.close()
-            raise
+            raise InputError(f"{name}: this animated image cannot be read: {error}") from error
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +87,11 @@ def animated_format(path: Path) -> str:
     """Return the format of an animated image, "" for a file that is none or cannot be read."""
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
-            return str(image.format) if getattr(image, "n_frames", 1) > 1 else ""
+            return str(image.format) if frame_count(image) > 1 else ""
     except Exception:  # reported when the image is decoded
         return ""
+
+
+def frame_count(image: Image.Image) -> int:
+    """Return the number of frames of an opened image."""
+    return int(getattr(image, "n_frames", 1))

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from harness.video.container import MICROSECONDS, MP4, open_av
 
@@ -49,7 +49,7 @@ class AudioTrack:
     def __init__(self, path: Path, end: float = math.inf) -> None:
         self.note, self.end = "", end
         self._container = open_av(path)
-        self._source = self._container.streams.best("audio")
+        self._source = cast("AudioStream | None", self._container.streams.best("audio"))
         self._start = Fraction(self._container.start_time or 0, MICROSECONDS)
         self._stream: AudioStream | None = None
         self._packets: Iterator[tuple[float, Packet]] = iter(())

@@ -13,7 +13,7 @@ from harness.data.image_files import is_image_name
 from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.text import plural
-from harness.video.video_files import VIDEO_SUFFIXES
+from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
 
 MAX_SUFFIXES = 6
 """Number of suffixes that a note names."""
@@ -64,7 +64,11 @@ def list_folder(folder: Path) -> FolderContents:
     InputError
         If the folder cannot be listed.
     """
-    images, videos, folders, others, broken = [], [], [], [], []
+    images: list[str] = []
+    videos: list[str] = []
+    folders: list[str] = []
+    others: list[str] = []
+    broken: list[str] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -90,7 +94,7 @@ def _is_broken_link(entry: os.DirEntry[str]) -> bool:
 
 def is_video_name(name: str) -> bool:
     """Return whether a file name has the suffix of a video."""
-    return Path(name).suffix.lower() in VIDEO_SUFFIXES
+    return Path(name).suffix.lower() in (*VIDEO_SUFFIXES, *OTHER_SUFFIXES)
 
 
 def natural_key(name: str) -> tuple[list[int | str], str]:

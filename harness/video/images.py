@@ -53,8 +53,7 @@ class ImageSource:
         self.frames: int | None = len(numbered)
         self.notes: list[str] = []
         self.files = tuple(numbered)
-        if kind == "images":
-            self.notes += _animation_notes([path for _, path in numbered])
+        self.notes += _animation_notes([path for _, path in numbered])
         self._broken: list[CorruptImageError] = []
         frames = self._read(numbered)
         first = next(frames, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.data.affwild2_paths import source_video
+from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.video.container import open_av
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
-"""File name endings of videos."""
+"""File name endings of the videos of datasets."""
+OTHER_SUFFIXES = (
+    *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogm", ".vob", ".mxf", ".qt"),
+    *(".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".m2v", ".divx", ".dv", ".y4m", ".rm", ".rmvb"),
+)
+"""Further endings of the videos in a folder that a user names."""
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
@@ -41,10 +47,10 @@ def find_videos(folder: Path) -> dict[str, Path]:
         raise InputError(f"no such folder of video files: {folder}")
     videos: dict[str, Path] = {}
     for parent, folders, files in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_litter(name))
         for file in sorted(files):
             path = Path(parent, file)
-            if path.suffix.lower() not in VIDEO_SUFFIXES or file.startswith("."):
+            if path.suffix.lower() not in VIDEO_SUFFIXES or is_litter(file):
                 continue
             name = canonical_name(path.stem)
             if name in videos:

@@ -101,7 +101,7 @@ def displaced(saved):
     """Checkpoints after a kill between the two renames, where names cannot be exchanged."""
     checkpoints, network = saved
     path = checkpoints / "mine-0123"
-    killed = subprocess.run([sys.executable, "-c", KILLED, path], timeout=60, capture_output=True)
+    killed = subprocess.run([sys.executable, "-c", KILLED, path], timeout=600, capture_output=True)
     assert killed.returncode == -signal.SIGKILL and not path.exists(), killed.stderr
     return checkpoints, network
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.helpers.backbone_recipes import RECIPE
 from tests.helpers.drawn_stills import draw
-from tests.helpers.shared_builds import build_once, copy_of_command
+from tests.helpers.shared_builds import build_once, copy_of_command, run_here
+from tests.helpers.short_measurement import short_measurement
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,14 @@ def drawn(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(table, drawn, tmp_path_factory):
     """A store in which the recipe was trained without interruption, and the output of the command."""
-    return copy_of_command(tmp_path_factory, "trained", "train-backbone", drawn, "--data", table)
+    return copy_of_command(tmp_path_factory, "trained", "train-backbone", drawn, "--data", table, run=run_here)
+
+
+@pytest.fixture
+def short_cost():
+    """Exports measure their cost in less than a second."""
+    with short_measurement():
+        yield
 
 
 @pytest.fixture

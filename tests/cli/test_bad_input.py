@@ -247,12 +247,32 @@ def test_ports_of_the_ui(capsys, finished):
         assert "is in use" in said(capsys, "ui", "--store", finished[0], "--port", busy.getsockname()[1])
 
 
-def test_closed_pipe_does_not_stop_the_work(capsys, finished, recipe_file, small_set, tmp_path):
+@pytest.mark.slow
+def test_closed_pipe_does_not_stop_a_run(capsys, finished, recipe_file, small_set, tmp_path):
     shutil.copytree(finished[0] / "features", tmp_path / "store/features")
     arguments = run(recipe_file, small_set, tmp_path, *QUICK)
     subprocess.run(["bash", "-c", f"{' '.join(small_run.command(*arguments))} 2>&1 | true"], timeout=300)
     assert main(["leaderboard", "--store", str(tmp_path / "store"), "--format", "json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 3
+
+
+def test_closed_pipe_does_not_stop_the_work(small_set, tmp_path):
+    arguments = (
+        "extract",
+        "--data",
+        small_set,
+        "--backbone",
+        "tiny_mobilenet@random",
+        "--store",
+        tmp_path,
+        "--jobs",
+        1,
+    )
+    done = subprocess.run(
+        ["bash", "-c", f"({' '.join(small_run.command(*arguments))}; echo $? > {tmp_path}/code) 2>&1 | true"]
+    )
+    assert done.returncode == 0 and (tmp_path / "code").read_text() == "0\n"
+    assert list(tmp_path.glob("features/*/entry.json"))
 
 
 def test_full_device_message(finished):

@@ -1,6 +1,7 @@
 """A command that was killed after its output was in place goes on when it is run again; other content is kept."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,13 +45,19 @@ def crops(small_set):
     return small_set / "cropped_aligned" / name
 
 
-def test_killed_export_is_registered_by_the_same_command(readers, tmp_path, capsys):
+@pytest.mark.parametrize("killed", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_unregistered_export_is_registered_by_the_same_command(readers, short_cost, tmp_path, capsys, killed):
+    """Killed before it was registered, or exported with `--no-model`."""
     from harness.export.registry.mlflow_registry import Registry
     from harness.tracking import locate
 
-    out = tmp_path / "out"
+    readers, out = shutil.copytree(readers, tmp_path / "store"), tmp_path / "out"
     command = words("export", "best:expr", "--store", readers, "--out", out, "--precision", "float32")
-    kill_at("harness.export.registry.log_model.log_exported", command)
+    if killed:
+        kill_at("harness.export.registry.log_model.log_exported", command)
+    else:
+        assert main([*command, "--no-model"]) == 0
+        capsys.readouterr()
     registry = Registry(locate(Store(readers)), reading_only=True)
     assert (out / "card.json").is_file() and not registry.names()
     before = state(out)
@@ -70,7 +77,7 @@ def test_killed_export_is_registered_by_the_same_command(readers, tmp_path, caps
     assert (out / "example.py").read_text() == "print('mine')\n"
 
 
-@pytest.mark.parametrize("runs", [("best:expr", "best:au"), ("best:expr",)])
+@pytest.mark.parametrize("runs", [("best:expr", "best:au"), pytest.param(("best:expr",), marks=pytest.mark.slow)])
 def test_killed_prediction_is_completed_by_the_same_command(readers, crops, tmp_path, capsys, runs):
     from harness.inference.api import predict
 
@@ -137,7 +144,7 @@ def test_killed_data_set_is_completed_by_the_same_command(tmp_path, capsys):
     assert main(command) == 0
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     assert main(command) == 0
-    assert "contains this data set already" in capsys.readouterr().err
+    assert "contains this dataset already" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
     assert main([*command, "--seed", "1"]) == 2
     next(root.rglob("*.jpg")).unlink()

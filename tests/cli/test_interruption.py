@@ -78,19 +78,19 @@ def test_sigkill_at_ten_moments_of_a_fresh_run(finished, small_set, recipe_file,
         assert board(store) == wanted
 
 
-def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
+def test_workers_end_with_the_run(finished, small_set, recipe_file, tmp_path):
     """A killed parent leaves no child process behind."""
-    mark = str(tmp_path / "store")
+    store = shutil.copytree(finished[0], tmp_path / "store")
     process = subprocess.Popen(
         small_run.command(
-            "run", recipe_file, "--data", small_set, "--store", mark, "--jobs", 2, "--set", "grids.heads.epochs=4000"
+            "run", recipe_file, "--data", small_set, "--store", store, "--jobs", 2, "--set", "grids.heads.epochs=4000"
         ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     session = process.pid
-    for _ in range(240):
+    for _ in range(2400):
         if len(processes(session)) >= 4:
             break
         time.sleep(0.25)
@@ -98,7 +98,7 @@ def test_workers_end_with_the_run(small_set, recipe_file, tmp_path):
         pytest.fail("the workers did not start")
     process.kill()
     process.wait()
-    for _ in range(80):
+    for _ in range(1200):
         if not processes(session):
             return
         time.sleep(0.25)

@@ -21,7 +21,7 @@ CAUSAL_SETTINGS = ["--set", f"kernels={','.join(CAUSAL)}", "--set", "gaps=held"]
 
 @pytest.fixture
 def store(finished, tmp_path):
-    """A copy of that store, links between its files too, to be changed; its data set is remembered."""
+    """A copy of that store, links between its files too, to be changed; its dataset is remembered."""
     subprocess.run(["cp", "-a", finished[0], tmp_path / "store"], check=True)
     return tmp_path / "store"
 
@@ -45,7 +45,8 @@ def test_replay_equals_run_with_causal_kernels(capsys, store, small_set, recipe_
     _, out, _ = shown(capsys, "--store", store, "--format", "json")
     offline = {row["run_id"]: row for row in json.loads(out) if "uses_labels" not in row["flags"]}
     assert found.keys() == offline.keys()
-    assert main(["run", str(recipe_file), "--data", str(small_set), "--store", str(store), *CAUSAL_SETTINGS]) == 0
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
+    assert main([*run, *CAUSAL_SETTINGS]) == 0
     capsys.readouterr()
     drawn = [
         path

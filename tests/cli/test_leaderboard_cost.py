@@ -10,6 +10,7 @@ import pytest
 from harness.cli import main
 from harness.tracking.export_records import read_exports
 from harness.utils.store import Store
+from tests.helpers.short_measurement import short_measurement
 
 
 @pytest.fixture(scope="module")
@@ -17,22 +18,9 @@ def store(finished, tmp_path_factory):
     """A copy of that store with the best expression run exported."""
     folder = tmp_path_factory.mktemp("cost")
     subprocess.run(["cp", "-a", finished[0], folder / "store"], check=True)
-    assert (
-        main(
-            [
-                "export",
-                "best:expr",
-                "--store",
-                str(folder / "store"),
-                "--precision",
-                "float32",
-                "--no-model",
-                "--out",
-                str(folder / "out"),
-            ]
-        )
-        == 0
-    )
+    command = ["export", "best:expr", "--store", folder / "store", "--precision", "float32", "--no-model"]
+    with short_measurement():
+        assert main([*map(str, command), "--out", str(folder / "out")]) == 0
     return folder / "store"
 
 

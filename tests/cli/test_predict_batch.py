@@ -89,8 +89,8 @@ def test_same_command_predicts_only_what_is_missing(run, videos, tmp_path):
     shutil.rmtree(tmp_path / "out" / "b")
     (tmp_path / "out" / "summary.csv").unlink()
     film(videos / "a.mov", 5)
-    code, printed, _ = run(videos)
-    assert code == 0 and times(tmp_path / "out" / "a") == before
+    code, printed, said = run(videos)
+    assert code == 0 and times(tmp_path / "out" / "a") == before and "--force" not in said
     assert {row["folder"]: row["status"] for row in summary(tmp_path / "out")} == {
         "a": "finished before",
         "a.mov": "predicted",
@@ -111,7 +111,7 @@ def test_killed_command_is_completed(run, videos, tmp_path, monkeypatch):
     predict = batch.predict
     monkeypatch.setattr(batch, "predict", killed)
     assert run(videos)[0] == 130
-    assert names(tmp_path / "out") == ["a", "predict.json"]
+    assert names(tmp_path / "out") == ["a", "predict.json", "summary.csv"]
     monkeypatch.undo()
     code, _, _ = run(videos)
     assert code == 0 and [row["status"] for row in summary(tmp_path / "out")] == ["finished before", "predicted"]
@@ -132,7 +132,9 @@ def test_pattern_is_expanded(run, videos, tmp_path):
     code, _, _ = run(videos / "[ab].mp4")
     assert code == 0 and names(tmp_path / "out") == ["a", "b", "predict.json", "summary.csv"]
     code, _, said = run(videos / "*.mkv", out=tmp_path / "other")
-    assert code == 2 and "matches the pattern" in said and not (tmp_path / "other").exists()
+    assert code == 2 and "no such file or folder" in said and not (tmp_path / "other").exists()
+    code, _, said = run(videos / "*.mkv", videos / "a.mp4", out=tmp_path / "other")
+    assert code == 1 and "*.mkv" in said and (tmp_path / "other" / "a").is_dir()
 
 
 def test_other_content_is_kept_without_force(run, videos, tmp_path):

@@ -94,7 +94,7 @@ def test_ctrl_c_completes_the_files(readers, tmp_path):
         lines = (out / "predictions.csv").read_text().splitlines() if (out / "predictions.csv").is_file() else []
     assert len({line.count(",") for line in lines}) == 1
     process.send_signal(signal.SIGINT)
-    printed, said = process.communicate(timeout=60)
+    printed, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     assert "stopped; completing the tables" in said
     written = rows(out)

@@ -14,6 +14,8 @@ from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.records import CONTRACT_COLUMNS, record
 
+NO_FIGURES = ("--set", "pictures=false")
+
 
 def board(store, capsys, *arguments):
     capsys.readouterr()
@@ -77,7 +79,7 @@ def test_second_run_computes_nothing(finished, small_set, recipe_file, capsys):
 @pytest.mark.parametrize("file", ["statistics.npz", "reported.npz"])
 def test_job_whose_files_are_damaged_is_computed_again(finished, small_set, recipe_file, tmp_path, capsys, file):
     store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
-    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1", *NO_FIGURES]
     before = board(store, capsys)
     job = next(row["run_id"] for row in before if row["kind"] == "run") + "-s0"
     damaged = store / "artifacts/jobs" / job / file
@@ -87,12 +89,11 @@ def test_job_whose_files_are_damaged_is_computed_again(finished, small_set, reci
     assert board(store, capsys) == before
 
 
-def test_force_in_one_process_is_bitwise_equal(finished, small_set, recipe_file, tmp_path, capsys):
+def test_force_in_one_process_is_bitwise_equal(finished, empty_store, small_set, recipe_file, tmp_path, capsys):
     store, done = finished
-    copy = tmp_path / "store"
-    (copy / "features").parent.mkdir()
+    copy = shutil.copytree(empty_store, tmp_path / "store")
     shutil.copytree(store / "features", copy / "features")
-    arguments = ["run", str(recipe_file), "--data", str(small_set), "--store", str(copy), "--jobs", "1"]
+    arguments = ["run", str(recipe_file), "--data", str(small_set), "--store", str(copy), "--jobs", "1", *NO_FIGURES]
     assert main(arguments) == 0
     assert capsys.readouterr().out == done.stdout
     assert main([*arguments, "--force"]) == 0
@@ -103,33 +104,17 @@ def test_force_in_one_process_is_bitwise_equal(finished, small_set, recipe_file,
 
 def test_changed_smoothing_trains_nothing(finished, small_set, recipe_file, tmp_path, capsys):
     store = shutil.copytree(finished[0], tmp_path / "store", copy_function=shutil.copy2)
-    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1"]
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(store), "--jobs", "1", *NO_FIGURES]
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "store/artifacts/predictions").iterdir()}
     assert main([*run, "--set", "largest=3", "--set", "kernels=mean"]) == 0
     assert "5 jobs run, 4 already finished" in capsys.readouterr().err
     assert kept == {p.name: p.stat().st_mtime_ns for p in (tmp_path / "store/artifacts/predictions").iterdir()}
 
 
-def test_seeds_are_grouped_and_a_missing_one_is_shown(finished, small_set, recipe_file, tmp_path, capsys):
-    store = str(tmp_path / "store")
-    run = [
-        "run",
-        str(recipe_file),
-        "--data",
-        str(small_set),
-        "--store",
-        store,
-        "--jobs",
-        "1",
-        "--set",
-        "seeds=0,1",
-        "--set",
-        "features=embeddings",
-        "--set",
-        "baselines=false",
-        "--set",
-        "pictures=false",
-    ]
+def test_seeds_are_grouped_and_a_missing_one_is_shown(finished, empty_store, small_set, recipe_file, tmp_path, capsys):
+    store = str(shutil.copytree(empty_store, tmp_path / "store"))
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1", *NO_FIGURES]
+    run += ["--set", "seeds=0,1", "--set", "features=embeddings", "--set", "baselines=false"]
     assert main(run) == 0
     rows = board(store, capsys)
     assert len(rows) == 2
@@ -187,21 +172,13 @@ def test_leaderboard_files_are_deterministic(finished, form, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() != b""
 
 
-def test_published_protocol_is_marked_optimistic(finished, small_set, recipe_file, tmp_path, capsys, monkeypatch):
-    store = str(tmp_path / "store")
+def test_published_protocol_is_marked_optimistic(
+    finished, empty_store, small_set, recipe_file, tmp_path, capsys, monkeypatch
+):
+    store = str(shutil.copytree(empty_store, tmp_path / "store"))
     shutil.copytree(finished[0] / "features", tmp_path / "store/features")
-    run = [
-        "run",
-        str(recipe_file),
-        "--data",
-        str(small_set),
-        "--store",
-        store,
-        "--jobs",
-        "1",
-        "--set",
-        "protocol=published",
-    ]
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", store, "--jobs", "1", *NO_FIGURES]
+    run += ["--set", "protocol=published"]
     assert main(run) == 0
     printed = capsys.readouterr().out
     assert "published" in printed and "enet_b0_7" not in printed

@@ -71,7 +71,7 @@ def test_interrupted_run_leaves_no_running_parent(small_set, recipe_file, tmp_pa
         time.sleep(0.1)
     time.sleep(1)
     os.kill(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
+    assert process.wait(600) == 130
     assert "interrupted" in process.stderr.read()
     client = MlflowClient(f"sqlite:///{store / 'mlflow.db'}")
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])

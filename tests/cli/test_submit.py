@@ -19,9 +19,10 @@ METRICS = {"expr": "P_EXPR", "va": "P_VA", "au": "P_AU", "mtl": "P_MTL"}
 
 
 @pytest.fixture(scope="module")
-def store(small_set, tmp_path_factory):
+def store(small_set, empty_store, tmp_path_factory):
     """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
     folder = tmp_path_factory.mktemp("four")
+    shutil.copytree(empty_store, folder / "store")
     for text in (RECIPE, PUBLISHED, FOLDED):
         recipe = small_run.write_recipe(folder, text)
         run = ["run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 1]

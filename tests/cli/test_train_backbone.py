@@ -93,27 +93,10 @@ def test_broken_entry_does_not_hide_others(copied, capsys):
 def test_entry_is_listed_and_recipes_use_it(copied, small_set, recipe_file, capsys):
     assert main(["backbones", "--store", str(copied)]) == 0
     assert f"\n{entry_of(copied).name} " in capsys.readouterr().out
-    assert (
-        main(
-            [
-                "run",
-                str(recipe_file),
-                "--data",
-                str(small_set),
-                "--store",
-                str(copied),
-                "--jobs",
-                "1",
-                "--set",
-                "backbones=drawn",
-                "--set",
-                "features=scores",
-                "--set",
-                "baselines=false",
-            ]
-        )
-        == 0
-    )
+    run = ["run", str(recipe_file), "--data", str(small_set), "--store", str(copied), "--jobs", "1"]
+    for setting in ("backbones=drawn", "features=scores", "baselines=false", "pictures=false"):
+        run += ["--set", setting]
+    assert main(run) == 0
     assert "drawn" in capsys.readouterr().out
     assert main(["leaderboard", "--store", str(copied), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)

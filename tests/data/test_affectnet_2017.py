@@ -86,6 +86,26 @@ def test_malformed_row_raises_and_others_are_read(tmp_path, row, words):
     assert [problem.line for problem in problems] == [3]
 
 
+@pytest.mark.parametrize("word", ["", "nan", "NaN", "NULL", "None", "N/A", "-"])
+def test_lists_as_pandas_writes_them(tmp_path, word):
+    """Integers as floats, and words for missing values: without an expression, an image is excluded."""
+    rows = [row_2017("1/a.jpg", "1.0", word, "2.5e-1"), row_2017("1/b.jpg", word), row_2017("1/c.jpg", "8.0")]
+    affectnet_2017(tmp_path, train=[*rows, row_2017("1/d.jpg", "7", box=",".join([word] * 4))])
+    source = open_stills(tmp_path)
+    stills = source.stills("train")
+    assert [path.name for path in stills.images] == ["a.jpg", "d.jpg"]
+    assert [stills.classes[code] for code in stills.expression] == ["Happiness", "Contempt"]
+    assert stills.va.tolist() == [[-5, 0.25], [0.5, -0.25]] and np.isnan(stills.boxes[1]).all()
+    assert source.excluded_counts("train") == {"labelled as none, uncertain or no face": 2}
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-16", ","), ("utf-8-sig", "\t"), ("utf-16-le", "|")])
+def test_lists_of_spreadsheets(tmp_path, encoding, mark):
+    path = affectnet_2017(tmp_path) / LISTS / "training.csv"
+    path.write_bytes(path.read_text().replace(",", mark).encode(encoding))
+    assert len(open_stills(tmp_path).stills("train")) == 8
+
+
 def test_lists_next_to_images_and_single_split(tmp_path):
     affectnet_2017(tmp_path)
     (tmp_path / LISTS / "training.csv").rename(tmp_path / "training.csv")
@@ -124,7 +144,7 @@ def test_names_that_differ_in_case_are_said(tmp_path):
     (tmp_path / IMAGES / "3/t3.jpg").rename(tmp_path / IMAGES / "3/T3.JPG")
     source = open_stills(tmp_path)
     (problem,) = [problem for problem in source.find_problems() if problem.kind == "missing image"]
-    assert "first: 3/t3.jpg; the file is named T3.JPG, rename it or change the list" in problem.message
+    assert "first: 3/t3.jpg; did you mean 3/T3.JPG?" in problem.message
     assert len(source.stills("train")) == 7
 
 
@@ -135,3 +155,8 @@ def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
     path.write_text(path.read_text().replace("3/t3.jpg", "3/\u00e9.jpg"))
     stills = open_stills(tmp_path).stills("train")
     assert len(stills) == 8 and all(image.is_file() for image in stills.images)
+
+
+def test_columns_may_be_named_in_other_cases(tmp_path):
+    affectnet_2017(tmp_path, header=HEADER.replace("expression", "Expression").replace("face_x", "FACE_X"))
+    assert len(open_stills(tmp_path).stills("train")) == 8

@@ -15,6 +15,7 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.registry import is_dataset, open_dataset
 from harness.data.splits import labels_fingerprint
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 from tests.helpers.data_folders import (
     ABSENT,
     ANNOTATIONS,
@@ -88,7 +89,7 @@ def test_crops_in_any_folders_are_one_data_set(tmp_path, expected, folders):
     assert report.errors == () and report.images == report.crops == 20 and report.sequences == 4
     assert messages(tmp_path, "not read") == [] and messages(tmp_path, "no crop") == []
     assert sorted(text for label, text in report.summary if label == "crops") == sorted(
-        f"{folder}/, {len(VIDEOS[i :: len(folders)])} folders" for i, folder in enumerate(folders)
+        f"{folder}/, {plural(len(VIDEOS[i :: len(folders)]), 'folder')}" for i, folder in enumerate(folders)
     )
 
 
@@ -119,6 +120,18 @@ def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expec
     (tmp_path / "cropped_aligned_new_50_vids/video2").mkdir(parents=True)
     (tmp_path / "cropped_aligned_new_50_vids/video3").symlink_to(tmp_path / "cropped_aligned/video3")
     assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
+
+
+def test_links_into_folders_above_are_passed_over(tmp_path, expected):
+    small_abaw3(tmp_path)
+    for folder in ("cropped", "cropped/video2", f"{ANNOTATIONS}/{VA}", f"{ANNOTATIONS}/{VA}/Train_Set"):
+        (tmp_path / folder / "Train_Set_").symlink_to(tmp_path / "cropped" if "cropped" in folder else tmp_path)
+        (tmp_path / folder / "train").symlink_to(tmp_path / folder)
+    assert ids(tmp_path) == expected and messages(tmp_path, "not read") == []
+    (tmp_path / "cropped/ring").symlink_to(tmp_path / "cropped/gnir")
+    (tmp_path / "cropped/gnir").symlink_to(tmp_path / "cropped/ring")
+    assert ids(tmp_path) == expected
+    assert "2 files outside of the folders of videos, such as gnir" in messages(tmp_path, "not read")[0][2]
 
 
 def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
@@ -169,9 +182,10 @@ def test_files_beside_the_videos_and_litter(tmp_path, expected):
 
 def test_folders_that_are_not_data_are_named_in_the_summary(tmp_path):
     small_abaw3(tmp_path)
-    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4"):
+    for name in ("batch1/video1.mp4", "openface/video1.csv", "README.md", "videos/video1.mp4", "test_videos/a.mp4"):
         write(tmp_path / name)
-    assert dict(check_dataset(tmp_path, images=False).summary)["not read"] == "README.md, batch1/, openface/"
+    summary = dict(check_dataset(tmp_path, images=False).summary)
+    assert summary["not read"] == "README.md, batch1/, openface/, test_videos/"
 
 
 def test_nothing_usable_is_an_error_of_check_and_reader(tmp_path):
@@ -192,26 +206,24 @@ def test_crops_under_a_name_that_is_not_read_are_named_by_the_error(tmp_path):
         open_dataset(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("annotations", "expr", "va", "au", "mtl"),
-    [
-        ("6th_ABAW_Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("6th ABAW Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("annotations/annotations", "EXPR_Set", "VA_Set", "AU_Set", "MTL_Set"),
-        ("ABAW Annotations", "Expression_Recognition_Challenge", "Valence_Arousal_Estimation_Challenge",
-         "Action_Unit_Detection_Challenge", "Multi_Task_Learning_Challenge"),
-        ("9th ABAW Annotations-20250301T101010Z-001/9th ABAW Annotations", "expr_recognition_challenge",
-         "va_estimation_challenge", "au_detection_challenge", "Multi-Task-Learning_Challenge"),
-        ("6th_ABAW", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
-        ("", "EXPR_Recognition_Challenge/EXPR_Recognition_Challenge", f"{VA}/{VA}", AU, "MTL_Challenge"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else None,
-)  # fmt: skip
-@pytest.mark.parametrize(
-    ("train", "validation"),
-    [("Train_Set", "Validation_Set"), ("Training_Set", "Val_Set"), ("train/train", "validation set")],
-)
-def test_names_of_later_editions(tmp_path, expected, annotations, expr, va, au, mtl, train, validation):  # noqa: PLR0913
+SPLIT_NAMES = [("Train_Set", "Validation_Set"), ("Training_Set", "Val_Set"), ("train/train", "validation set")]
+EDITIONS = [
+    ("6th_ABAW_Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge"),
+    ("6th ABAW Annotations", "EXPR_Recognition_Challenge", VA, AU, "MTL_Challenge/MTL_Challenge"),
+    ("annotations/annotations", "EXPR_Set", "VA_Set", "AU_Set", "MTL_Set"),
+    ("ABAW Annotations", "Expression_Recognition_Challenge", "Valence_Arousal_Estimation_Challenge",
+     "Action_Unit_Detection_Challenge", "Multi_Task_Learning_Challenge"),
+    ("9th ABAW Annotations-20250301T101010Z-001/9th ABAW Annotations", "expr_recognition_challenge",
+     "va_estimation_challenge", "au_detection_challenge", "Multi-Task-Learning_Challenge"),
+    ("6th_ABAW", "EXPR_Recognition_Challenge", f"{VA}/annotations", AU, "MTL_Challenge"),
+    ("", "EXPR_Recognition_Challenge/EXPR_Recognition_Challenge", f"{VA}/{VA}", AU, "MTL_Challenge"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(EDITIONS)), ids=[edition[0] or "." for edition in EDITIONS])
+def test_names_of_later_editions(tmp_path, expected, number):
+    annotations, expr, va, au, mtl = EDITIONS[number]
+    train, validation = SPLIT_NAMES[number % len(SPLIT_NAMES)]
     small_abaw3(tmp_path, "old")
     for old, new in ((EXPR, expr), (VA, va), (AU, au)):
         for split, folder in (("Train_Set", train), ("Validation_Set", validation)):
@@ -236,6 +248,12 @@ def test_multitask_files_of_the_fourth_and_seventh_challenge(tmp_path, place):
         write(tmp_path / place / name, MTL_HEADER, f"{video}/00001.jpg,0,0,1,{ABSENT}")
     dataset = open_dataset(tmp_path)
     assert dataset.tasks() == ("mtl",) and dataset.labels("mtl", "validation").sequences == ("video2",)
+
+
+def test_folder_of_data_sets_is_no_data_set(tmp_path):
+    for name in ("one", "test_annotations_1"):
+        write(small_abaw3(tmp_path / name, "") / TEST_LISTS["expr"], "video9")
+    assert not is_dataset(tmp_path) and is_dataset(tmp_path / "one") and is_dataset(tmp_path / "test_annotations_1")
 
 
 @pytest.mark.parametrize("name", ["LSD_Challenge", "Compound_Expression_Recognition_Challenge", "EMI_Challenge"])
@@ -272,6 +290,23 @@ def test_suffix_in_upper_case(tmp_path):
     assert len(open_dataset(tmp_path).labels("mtl", "train")) == 4
 
 
+def test_blanks_around_the_cells_of_multitask_rows(tmp_path):
+    small_abaw3(tmp_path)
+    before = open_dataset(tmp_path).labels("mtl", "train")
+    path = tmp_path / ANNOTATIONS / "MTL_Challenge/train_set.txt"
+    header, *rows = path.read_text().splitlines()
+    rows = [f" {row.replace('.jpg,', '.jpg , ')}\t" for row in rows]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    after = open_dataset(tmp_path).labels("mtl", "train")
+    assert after.sequences == before.sequences and after.frame.tolist() == before.frame.tolist()
+    assert all((after.targets[name] == before.targets[name]).all() for name in before.targets)
+    assert check_dataset(tmp_path, images=False).errors == ()
+    write(path, header, rows[0], " v1 / x.jpg , 0,0,1," + ABSENT)
+    assert [where.rpartition(":")[2] for _, where, _ in messages(tmp_path, "annotation")] == ["3"]
+    write(tmp_path / TEST_LISTS["mtl"], MTL_HEADER, " video9/00001.jpg\t", "video9/00002.jpg , ")
+    assert open_dataset(tmp_path).sequence_names("mtl", "test") == ("video9",)
+
+
 @pytest.mark.parametrize(
     "second",
     [
@@ -285,6 +320,7 @@ def test_two_files_of_one_video_are_an_error_of_check_and_reader(tmp_path, secon
     write(tmp_path / second, HEADERS[VA], "0,0")
     ((severity, _, what),) = messages(tmp_path, "two annotations")
     assert severity == "error" and "two annotation files of video 'video1_left' in the train split of task va" in what
+    assert what.endswith("/video1_left.txt, keep one") or what.endswith("/video1_left.TXT, keep one")
     dataset = open_dataset(tmp_path)
     with pytest.raises(InputError, match="two annotation files of video 'video1_left'"):
         dataset.labels("va", "train")
@@ -296,7 +332,7 @@ def test_two_releases_side_by_side_are_one_error_for_each_split(tmp_path):
     shutil.copytree(tmp_path / ANNOTATIONS, tmp_path / "6th_ABAW_Annotations")
     told = messages(tmp_path, "two annotations")
     assert len(told) == 8 and sum("and of 1 other video" in what for _, _, what in told) == 6
-    with pytest.raises(InputError, match=r"two files of the validation split of task mtl.* keep one"):
+    with pytest.raises(InputError, match=r"two files in the validation split of task mtl; the other is 6th_ABAW_Ann"):
         open_dataset(tmp_path).labels("mtl", "validation")
 
 
@@ -415,13 +451,14 @@ def test_names_that_are_not_utf8(tmp_path):
     assert "vid\\udce9o/00002.jpg" in text and text.encode()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
 def test_folders_that_cannot_be_listed_are_errors_and_do_not_end_the_check(tmp_path):
     small_abaw3(tmp_path)
     locked = [tmp_path / "cropped/video2", tmp_path / ANNOTATIONS / AU / "Train_Set"]
     for folder in locked:
         folder.chmod(0)
     try:
+        if os.access(locked[0], os.R_OK):
+            pytest.skip("this user reads every folder")
         errors = [where for _, where, _ in messages(tmp_path, "unreadable")]
         assert errors == [f"{ANNOTATIONS}/{AU}/Train_Set", "cropped/video2"] and messages(tmp_path, "no crop") == []
         with pytest.raises(InputError, match="cropped/video2: cannot be listed: Permission denied"):

@@ -67,6 +67,9 @@ def test_a_fifth_is_held_out_without_another_split(tmp_path, splits):
     folders(tmp_path, splits, images=5)
     sizes = {split: sum(values) for split, values in counts(tmp_path).items()}
     assert sizes == {"train": 28, "validation": 7}
+    assert counts(tmp_path)["validation"] == [1] * 7 + [0]
+    held_out = [open_dataset(tmp_path, seed).split.tolist() for seed in (0, 0, 1)]
+    assert held_out[0] == held_out[1] != held_out[2]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +169,21 @@ def test_people_are_still_people(tmp_path):
     assert open_stills(vggface2(tmp_path / "v")).layout.startswith("VGGFace2")
 
 
+def test_folders_that_mention_expressions_are_no_people(tmp_path):
+    folders(tmp_path / "a", ("train",), ("happy", "not_happy"), images=5)
+    assert "'not_happy' is not a known expression" in render(check_dataset(tmp_path / "a"))
+    folders(tmp_path / "b", names=("happily_surprised", "sadly angry"))
+    with pytest.raises(InputError, match="happily_surprised, .* are not single expressions; say which they are in"):
+        open_stills(tmp_path / "b")
+
+
+def test_images_without_an_expression_are_named(tmp_path):
+    image(folders(tmp_path) / "test/extra.jpg")
+    image(tmp_path / "loose.jpg")
+    named = [problem.file for problem in check_dataset(tmp_path).problems if problem.kind == "unread image"]
+    assert named == [tmp_path, tmp_path / "test"]
+
+
 def test_digests_of_labels_tell_expressions_and_splits_apart(tmp_path):
     digests = {open_dataset(folders(tmp_path / "a")).labels_digest("expr", "train")}
     digests.add(open_dataset(folders(tmp_path / "b")).labels_digest("expr", "train"))
@@ -189,3 +207,14 @@ def test_files_of_every_format_are_listed(tmp_path):
         Image.new("RGB", (16, 16)).save(path, "GIF")
     image(tmp_path / "train/sad/1.jpg")
     assert len(open_stills(tmp_path).stills("train")) + len(open_stills(tmp_path).stills("validation")) == 9
+
+
+@pytest.mark.parametrize("opened", [open_dataset, open_stills])
+def test_table_that_cannot_be_read_beside_folders_of_expressions(tmp_path, opened):
+    """Kaggle's copy of AffectNet has a list of its own columns; its labels are not those of the folders."""
+    folders(tmp_path, ("",), names=EIGHT)
+    write(tmp_path / "labels.csv", ",pth,label,relFCs", "0,anger/im0.png,surprise,0.87")
+    with pytest.raises(InputError, match=r"labels.csv:1: .*its folders of expressions instead, move labels.csv"):
+        opened(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    assert opened(tmp_path).layout.startswith("folders of expressions")

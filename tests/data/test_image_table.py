@@ -1,3 +1,5 @@
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -68,6 +70,16 @@ def test_without_split_column_subjects_are_split_by_the_seed(tmp_path):
     assert not units(0, "train") & units(0, "validation") and len(units(0, "validation")) == 4
     assert units(0, "validation") == units(0, "validation") != units(1, "validation")
     assert open_dataset(root, 0).labels_digest("expr", "train") != open_dataset(root, 1).labels_digest("expr", "train")
+
+
+def test_digest_is_that_of_the_file_and_of_the_seed(tmp_path):
+    """Runs are identified by it, so tables of earlier versions must have the same one."""
+    root = table(tmp_path, "image,expression", "1.jpg,anger", "2.jpg,fear")
+    expected = hashlib.sha256((root / "labels.csv").read_bytes() + b"seed 3").hexdigest()
+    assert open_dataset(root, 3).labels_digest("expr", "train") == expected
+    root = table(tmp_path, "image,expression,split", "1.jpg,anger,train", "2.jpg,fear,val")
+    expected = hashlib.sha256((root / "labels.csv").read_bytes()).hexdigest()
+    assert open_dataset(root, 3).labels_digest("expr", "train") == expected
 
 
 def test_without_subject_column_each_image_is_its_unit(tmp_path):

@@ -68,6 +68,17 @@ def test_training_crop_in_reported_split_is_reported(videos, tmp_path, copy):
     assert f"{pairs[0].image} = {pairs[0].training_image}" in said[0] and "task expr, va, au, mtl" in said[0]
 
 
+def test_duplicates_are_found_across_folders_of_crops(videos, tmp_path):
+    shutil.copyfile(crop(videos, "video1_left", 3), crop(videos, "video2", 3))
+    (videos / "cropped_new_50_vids").mkdir()
+    (videos / "cropped/video2").rename(videos / "cropped_new_50_vids/video2")
+    (pair,), _ = warned(videos, tmp_path / "store")
+    assert (pair.image, pair.training_image) == (
+        "cropped_new_50_vids/video2/00003.jpg",
+        "cropped/video1_left/00003.jpg",
+    )
+
+
 def test_all_pairs_are_written_to_a_file(videos, tmp_path):
     for frame in range(1, 6):
         shutil.copyfile(crop(videos, "video1_left", frame), crop(videos, "video2", frame))

@@ -173,7 +173,7 @@ def test_what_the_parent_learned_from_was_learned_too(tmp_path):
 
 
 def test_images_are_hashed_inside_their_boxes(tmp_path):
-    """The face of a larger image is the crop of another data set."""
+    """The face of a larger image is the crop of another dataset."""
     face, scene = Image.open(io.BytesIO(picture(5))), Image.new("RGB", (448, 448), (90, 120, 60))
     scene.paste(face, (224, 112))
     scene.save(tmp_path / "scene.jpg", quality=95)

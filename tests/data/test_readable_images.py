@@ -1,4 +1,4 @@
-"""The check of a data set and the decoder agree on every file."""
+"""The check of a dataset and the decoder agree on every file."""
 
 import io
 import subprocess
@@ -140,5 +140,5 @@ def test_no_library_prints_a_warning(tmp_path):
         "import pathlib, sys; from harness.data.image_decoding import check_image\n"
         "print([check_image(path)[0] is None for path in sorted(pathlib.Path(sys.argv[1]).iterdir())])"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=600)
     assert (done.stdout, done.stderr) == ("[False, False, True]\n", "")

@@ -87,6 +87,13 @@ def test_part_of_a_data_set_is_named(tmp_path):
     assert f"give {tmp_path}/data." in hint(tmp_path / "data/val_set", check_dataset)
 
 
+def test_folder_beside_a_data_set_is_no_part_of_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    small_abaw3(tmp_path / "theirs")
+    assert "it is a part of" not in hint(tmp_path / "mine")
+    assert "it is a part of Aff-Wild2" in hint(tmp_path / "theirs" / "cropped")
+
+
 def test_data_that_are_not_read_are_named(tmp_path):
     write(tmp_path / "a/Automatically_annotated_file_list/automatically_annotated.csv", "subDirectory_filePath")
     assert "outputs of a network" in hint(tmp_path / "a") and "Manually_Annotated_file_lists" in hint(tmp_path / "a")

@@ -1,4 +1,4 @@
-"""The synthetic data set: determinism, layout, labels, faces and speed."""
+"""The synthetic dataset: determinism, layout, labels, faces and speed."""
 
 from __future__ import annotations
 

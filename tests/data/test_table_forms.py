@@ -240,7 +240,14 @@ def test_decimal_commas(tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "suggestion"),
-    [("happy", "happiness"), ("Sad", "sadness"), ("ANGRY", "anger"), ("surprised", "surprise"), ("scared", "fear")],
+    [
+        ("happy", "happiness"),
+        ("Sad", "sadness"),
+        ("ANGRY", "anger"),
+        ("surprised", "surprise"),
+        ("scared", "fear"),
+        ("0_angry", "anger"),
+    ],
 )
 def test_other_words_are_suggested_and_never_read(tmp_path, word, suggestion):
     root = folder(tmp_path, PLAIN.replace("fear", word))
@@ -253,7 +260,7 @@ def test_other_words_are_suggested_and_never_read(tmp_path, word, suggestion):
 @pytest.mark.parametrize("codes", [("3", "4"), ("1.0", "0")])
 def test_numbers_of_classes_are_never_read(tmp_path, codes):
     root = folder(tmp_path, PLAIN.replace("anger", codes[0]).replace("fear", codes[1]))
-    assert all("class differs between data sets; write the name" in text for text in messages(root, "expression"))
+    assert all("datasets number them differently; write the name" in text for text in messages(root, "expression"))
     assert "(3 lines)" in render(check_dataset(root), 5)
 
 

@@ -3,9 +3,11 @@
 import pytest
 
 from harness.data.check import check_dataset, render
+from harness.data.registry import open_dataset, open_stills
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import ANNOTATIONS, VA, small_abaw3, table
 from tests.helpers.permissions import ordinary_user, public_tmp
+from tests.helpers.still_folders import affectnet_2021, image, vggface2
 
 __all__ = ["public_tmp"]
 
@@ -36,4 +38,74 @@ def test_images_of_a_table(public_tmp):
     assert problems["error", root / "labels.csv"] == "no image file a/1.jpg; it cannot be read: Permission denied"
     (root / "b").chmod(0)
     with ordinary_user(), pytest.raises(InputError, match=r"none of its 3 .*; it cannot be read: Permission denied"):
+        check_dataset(root)
+
+
+def test_folder_of_crops(public_tmp):
+    root = small_abaw3(public_tmp / "d")
+    folder = root / "cropped" / "video2"
+    report, problems = check(root, folder)
+    assert problems["error", folder] == "cannot be listed: Permission denied"
+    assert len(report.errors) == 1 and report.crops == 15
+
+
+def test_identity_of_a_split(public_tmp):
+    root = vggface2(public_tmp)
+    for hidden in sorted((root / "train").iterdir()):
+        hidden.chmod(0o755)
+        report, problems = check(root, hidden)
+        assert problems["error", hidden] == "cannot be listed: Permission denied"
+        assert [(counts.split, counts.subjects) for counts in report.counts] == [("train", 1), ("test", 1)]
+        with ordinary_user(), pytest.raises(InputError, match=f"{hidden.name}: cannot be listed"):
+            open_stills(root).stills("train")
+        hidden.chmod(0o755)
+
+
+def test_split_without_images_and_annotations_of_affectnet(public_tmp):
+    root = vggface2(public_tmp / "v")
+    for path in (root / "test").rglob("*.jpg"):
+        path.unlink()
+    report = check_dataset(root)
+    assert [counts.split for counts in report.counts] == ["train"]
+    assert "no image in any of its 1 folders" in report.errors[0].message
+    root = affectnet_2021(public_tmp / "a")
+    hidden = root / "val_set" / "annotations"
+    report, problems = check(root, hidden)
+    assert problems["error", hidden] == "cannot be listed: Permission denied"
+    assert [counts.split for counts in report.counts] == ["train"]
+
+
+def test_folder_of_an_expression(public_tmp):
+    for name in ("train/happy/1", "train/sad/2", "train/angry/3", "val/happy/4", "val/sad/5"):
+        image(public_tmp / f"{name}.jpg")
+    hidden = public_tmp / "train" / "angry"
+    report, problems = check(public_tmp, hidden)
+    assert problems["error", hidden] == "cannot be listed: Permission denied"
+    assert report.images == 4
+    with ordinary_user(), pytest.raises(InputError, match="angry: cannot be listed"):
+        open_dataset(public_tmp).labels("expr", "train")
+
+
+def test_links_that_lead_back_to_themselves_hide_nothing(tmp_path):
+    root = small_abaw3(tmp_path / "d")
+    for folder in (root, root / "cropped", root / "cropped" / "video2", root / ANNOTATIONS / VA / "Train_Set"):
+        (folder / "loop").symlink_to(folder / "loop")
+    report = check_dataset(root)
+    assert report.crops == 20 and report.errors == ()
+    root = vggface2(tmp_path / "v")
+    (root / "train" / "loop").symlink_to(root / "train" / "loop")
+    assert [counts.subjects for counts in check_dataset(root).counts] == [2, 1]
+
+
+def test_folders_near_one_in_no_layout(public_tmp):
+    """Folders above a dataset often cannot be listed on computers that many people share."""
+    root = public_tmp / "mine" / "data"
+    hidden = root / "hidden"
+    hidden.mkdir(parents=True)
+    image(root / "1.jpg")
+    with pytest.raises(InputError):
+        check_dataset(root)
+    hidden.chmod(0)
+    root.parent.chmod(0o711)
+    with ordinary_user(), pytest.raises(InputError, match="not in a supported layout; it has 1 image and no labels"):
         check_dataset(root)

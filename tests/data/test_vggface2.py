@@ -127,3 +127,9 @@ def test_names_in_lists_may_be_composed_otherwise_than_on_the_disk(tmp_path):
     write(tmp_path / "loose_bb_train.csv", "NAME_ID,X,Y,W,H", f"{composed}/1,1,2,3,4")
     boxes = open_stills(tmp_path).stills("train").boxes
     assert boxes[0].tolist() == [1, 2, 4, 6] and np.isnan(boxes[1]).all()
+
+
+def test_other_folders_are_named(tmp_path):
+    image(vggface2(tmp_path) / "val/n000001/1.jpg")
+    (problem,) = [problem for problem in open_stills(tmp_path).find_problems() if problem.kind == "unread folder"]
+    assert problem.file == tmp_path / "val"

@@ -57,6 +57,12 @@ def test_features_equal_network_outputs(crops, tiny, whole):
     assert entry.read("c", "embeddings")[0].shape == (0, 128) and len(entry.frames("c")) == 0
 
 
+def test_data_set_without_any_image_has_no_features(tiny, tmp_path):
+    crops = write_crops(tmp_path / "set", {"a": [], "b": []})
+    with pytest.raises(InputError, match="set: no image to extract features of; see `framelight data check`"):
+        extract(crops, tiny, FeatureStore(tmp_path / "store"))
+
+
 def test_features_do_not_depend_on_workers(crops, tiny, whole, tmp_path):
     extract(crops, tiny, FeatureStore(tmp_path), threads=3)
     assert contents(tmp_path) | {"digests.json": b""} == contents(whole.root) | {"digests.json": b""}
@@ -146,7 +152,7 @@ def test_resumed_extraction_is_bitwise_equal(crops, tiny, whole, tmp_path):
 def test_concurrent_extractions_are_bitwise_equal(crops, tiny, whole, tmp_path):
     both = [started(crops, tmp_path) for _ in range(2)]
     for process in both:
-        process.communicate(timeout=100)
+        process.communicate(timeout=600)
         assert process.returncode == 0
     key = extract(crops, tiny, FeatureStore(tmp_path)).key
     assert contents(tmp_path / key) == contents(whole.root / key)

@@ -1,4 +1,4 @@
-"""The memory of extraction does not grow with the data set."""
+"""The memory of extraction does not grow with the dataset."""
 
 import dataclasses
 import weakref

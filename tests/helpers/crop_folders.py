@@ -1,4 +1,4 @@
-"""A data set of crops, `<root>/<video>/<frame>.jpg`, and a writer of such folders."""
+"""A dataset of crops, `<root>/<video>/<frame>.jpg`, and a writer of such folders."""
 
 from pathlib import Path
 

@@ -17,11 +17,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(url, process, seconds=60):
+def wait_for(url, process, seconds=600):
     """Until `url` answers; fails with the process's state when it does not."""
     for _ in range(seconds * 5):
         try:
-            return urllib.request.urlopen(url, timeout=1).read()
+            return urllib.request.urlopen(url, timeout=10).read()
         except (urllib.error.URLError, OSError):
             assert process.poll() is None, "the server ended"
             time.sleep(0.2)

@@ -13,6 +13,7 @@ import filelock
 import numpy as np
 import pytest
 
+from tests.helpers import release_writer
 from tests.helpers.release_writer import FILES, SLOW_FILES
 
 WRITER = Path(__file__).with_name("release_writer.py")
@@ -70,7 +71,10 @@ class Releases:
         return folder
 
     def _write(self, folder: Path, release: str, path: Path | None, names: Iterable[str]) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(path or ""), "PYTHONWARNINGS": "ignore"}
+        if path is None:
+            release_writer.main(str(folder), release, *names)
+            return
+        environment = {**os.environ, "PYTHONPATH": str(path), "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(
             [sys.executable, str(WRITER), str(folder), release, *names], env=environment, capture_output=True, text=True
         )

@@ -35,10 +35,12 @@ def pictures(size):
 
 
 FILES = {
-    "timm==0.4.5": {"enet_b0_8.pt": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential")},
-    "timm==0.4.12": {"mobilenet.pt": ("timm", "mobilenetv3_large_100", 5, 224, "linear")},
+    "timm==0.4.5": {
+        "enet_b0_8.pt": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential"),
+        "mobilenet.pt": ("timm", "mobilenetv3_large_100", 5, 224, "linear"),
+    },
     "timm==0.6.13": {
-        "enet_b0_8.legacy": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential"),
+        "small.legacy": ("timm", "mobilenetv2_100", 8, 224, "sequential"),
         "padded.pt": ("timm", "efficientnet_b0", 8, 224, "linear"),
         "softmax.pt": ("timm", "mobilenetv2_100", 8, 224, "softmax"),
         "small.pt": ("timm", "mobilenetv2_100", 8, 224, "linear"),
@@ -65,7 +67,6 @@ SLOW_FILES = {
 
 
 def timm_network(model, classes, size, form):
-    needs_of_old_releases()
     import timm
 
     options = {"global_pool": form.partition(":")[2]} if form.startswith("pool:") else {}
@@ -100,6 +101,8 @@ def mobilefacenet(form):
 
 
 def main(folder, release, *names):
+    if "==" in release:
+        needs_of_old_releases()
     for name in names:
         kind, *arguments = {**FILES.get(release, {}), **SLOW_FILES.get(release, {})}[name]
         torch.manual_seed(0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import filelock
@@ -32,21 +34,31 @@ def build_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
     return folder
 
 
+def run_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process."""
+    from harness.cli import main
+
+    words, out, err = list(map(str, arguments)), io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = main(words)
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+
+
 def copy_of_command(
-    factory: pytest.TempPathFactory, name: str, *arguments: object
+    factory: pytest.TempPathFactory, name: str, *arguments: object, run: Callable = small_run.framelight
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A store in which a command has run once for the session, and what the command printed.
 
     Each process gets a copy of the store, with the links between its files, which its tests may add to; the printed
-    paths are those of the copy.
+    paths are those of the copy. `run` runs the command, by default in a separate process.
     """
 
-    def run(folder: Path) -> None:
-        done = small_run.framelight(*arguments, "--store", folder / "store")
+    def build(folder: Path) -> None:
+        done = run(*arguments, "--store", folder / "store")
         assert done.returncode == 0, done.stderr
         (folder / "printed.json").write_text(json.dumps([done.stdout, done.stderr]))
 
-    original = build_once(factory, name, run)
+    original = build_once(factory, name, build)
     copy = factory.mktemp(name)
     subprocess.run(["cp", "-a", original / "store", copy / "store"], check=True)
     printed = json.loads((original / "printed.json").read_text())

@@ -1,4 +1,4 @@
-"""A small synthetic data set and recipe for end-to-end tests."""
+"""A small synthetic dataset and recipe for end-to-end tests."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
         (["videos/b.mp4", "./videos/b.mp4"], ["videos/b.mp4"], True),
         (["videos/one", "nothing.mp4"], ["videos/one", "nothing.mp4"], False),
         (["camera:0"], ["camera:0"], True),
+        (["videos/*.mkv"], ["videos/*.mkv"], True),
     ],
 )
 def test_inputs_are_expanded(folder, texts, inputs, single):
@@ -46,11 +47,17 @@ def test_other_files_of_a_folder_of_videos_are_named_once(folder):
     assert "1 .txt" in note and "2 folders" in note and "hidden" not in note
 
 
-def test_invalid_inputs_are_rejected(folder):
-    with pytest.raises(InputError, match="matches the pattern"):
-        expand_inputs(["videos/*.mkv"])
+def test_camera_with_other_inputs_is_rejected(folder):
     with pytest.raises(InputError, match="only input"):
         expand_inputs(["videos/b.mp4", "camera:0"])
+
+
+def test_folder_that_cannot_be_listed_does_not_end_the_others(folder, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", denied)
+    assert expand_inputs(["videos", "videos/b.mp4"])[0] == ["videos", "videos/b.mp4"]
 
 
 def test_file_name_with_wildcards_is_a_file(folder):

@@ -8,7 +8,7 @@ from PIL import Image
 from harness.data import locations
 from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
-from harness.features.crop_margins import DEFAULT_MARGIN, MAX_CROPS, MIN_FACES
+from harness.features.crop_margins import DEFAULT_MARGIN, MIN_FACES
 from harness.inference.forward import LoadedRun
 from harness.inference.load_runs import crop_margins
 from harness.utils.store import Store
@@ -17,7 +17,7 @@ from harness.video.faces.detector import open_detector
 from tests.helpers import face_scenes
 from tests.helpers.data_folders import EXPR, annotate
 
-WIDE = Margin(1.4, 0.0, 0.1)
+WIDE, MAX_CROPS = Margin(1.4, 0.0, 0.1), 24
 
 
 class Counting:
@@ -55,8 +55,9 @@ def reader(images="", margin=None):
     return LoadedRun("abc-s0", "", None, None, "", images=images, margin=margin)
 
 
-@pytest.mark.parametrize("videos, each", [(4, 15), (2, 9), (52, 2)])
-def test_margin_is_estimated_once(tmp_path, detector, videos, each, logged):
+@pytest.mark.parametrize("videos, each", [(4, 9), (2, 9), (28, 2)])
+def test_margin_is_estimated_once(tmp_path, detector, videos, each, logged, monkeypatch):
+    monkeypatch.setattr("harness.features.crop_margins.MAX_CROPS", MAX_CROPS)
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     first = crop_margins([reader(images)], seen, Store(tmp_path), None)
@@ -87,8 +88,9 @@ def test_known_or_given_margin_is_not_estimated(tmp_path, detector):
     assert seen.shown == 0
 
 
-def test_damaged_cache_is_rewritten(tmp_path, detector):
-    images = make_set(tmp_path / "data", detector, 4, 8)
+def test_damaged_cache_is_rewritten(tmp_path, detector, monkeypatch):
+    monkeypatch.setattr("harness.features.crop_margins.MIN_FACES", 4)
+    images = make_set(tmp_path / "data", detector, 2, 4)
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     note = Store(tmp_path).crop_margins
     first = crop_margins([reader(images)], detector, Store(tmp_path), None)

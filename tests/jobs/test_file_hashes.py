@@ -9,6 +9,7 @@ from harness.jobs.file_hashes import describe_alteration, find_altered_files, wr
 from harness.jobs.job_folder import JobFolder
 from harness.utils.files import sha256
 from tests.helpers.hostile_records import DEEP
+from tests.helpers.other_users import as_user, needs_root, shared_folder
 
 
 @pytest.fixture
@@ -98,3 +99,17 @@ def test_hashes_of_linked_files_are_taken_over(folder, tmp_path_factory, monkeyp
     write_hashes(job)
     assert hashed == ["record.json"] and JobFolder(job).hashes.stat().st_ino != JobFolder(folder).hashes.stat().st_ino
     assert find_altered_files(folder) == []
+
+
+@needs_root
+def test_a_file_of_another_user_that_may_not_be_read_is_not_called_modified():
+    with shared_folder() as shared:
+        (shared / "reported.npz").write_text("predictions")
+        write_hashes(shared)
+        (shared / "reported.npz").chmod(0o600)
+
+        def describe():
+            [name] = find_altered_files(shared, full=True)
+            return describe_alteration(shared / name, "the training").endswith("cannot be read (no permission)")
+
+        as_user(4001, describe)

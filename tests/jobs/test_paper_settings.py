@@ -1,6 +1,7 @@
-"""Settings of the paper from the command line, on a data set with missing crops."""
+"""Settings of the paper from the command line, on a dataset with missing crops."""
 
 import json
+import shutil
 
 import pytest
 
@@ -33,7 +34,7 @@ SWITCHES = {
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory):
+def rows(empty_store, tmp_path_factory):
     """The rows of one store in which the recipe ran with each switch, by run, and the run of each switch."""
     from harness.data.synthetic import make
 
@@ -42,7 +43,7 @@ def rows(tmp_path_factory):
     for image in (root / "data").glob("cropped_aligned/*/*.jpg"):
         if int(image.stem) % 10 in (3, 4, 5):
             image.unlink()
-    recipe, store = small_run.write_recipe(root, RECIPE), root / "store"
+    recipe, store = small_run.write_recipe(root, RECIPE), shutil.copytree(empty_store, root / "store")
     for switch in SWITCHES:
         before = set(store.glob("artifacts/jobs/*"))
         chosen = ["--set", switch] if switch else []

@@ -19,7 +19,7 @@ def figure(number, value=0.6, **changes):
 
 
 def boards(*records):
-    """{(data set, split, protocol): run ids in order}"""
+    """{(dataset, split, protocol): run ids in order}"""
     found = {}
     for row in leaderboard_rows(
         add_published_rows(

@@ -19,7 +19,7 @@ from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.metrics.unit_statistics import compute_statistics
 from tests.helpers.pooled_statistics import weighted_sums
 
-CASES = 1000
+CASES = 400
 ROWS = (1, 2, 3, 5, 17, 60)
 
 

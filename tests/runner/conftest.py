@@ -8,10 +8,10 @@ from harness.cli import main
 from harness.runner import apply_settings, find_recipe
 from harness.runner.expansion import JobGrid
 from harness.runner.preparation import prepare_inputs
-from harness.tracking import open_tracker
 from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.search_recipes import RECIPE, arguments
+from tests.helpers.shared_builds import build_once
 
 
 @pytest.fixture(scope="session")
@@ -20,19 +20,15 @@ def recipe(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory):
-    """A store with a tracking database alone, which takes MLflow seconds to make."""
-    store = tmp_path_factory.mktemp("empty") / "store"
-    store.mkdir()
-    open_tracker(Store(store))
-    return store
+def searched(recipe, small_set, empty_store, tmp_path_factory):
+    """A copy, for this process, of a store in which the search has run."""
 
+    def search(folder):
+        shutil.copytree(empty_store, folder / "store")
+        assert main(arguments(recipe, small_set, folder / "store")) == 0
 
-@pytest.fixture(scope="session")
-def searched(recipe, small_set, empty, tmp_path_factory):
-    store = shutil.copytree(empty, tmp_path_factory.mktemp("searched") / "store")
-    assert main(arguments(recipe, small_set, store)) == 0
-    return store
+    built = build_once(tmp_path_factory, "searched", search)
+    return shutil.copytree(built / "store", tmp_path_factory.mktemp("searched") / "store", symlinks=True)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def test_workers_do_not_rerun_unguarded_script(tmp_path):
         "with local_executor(2) as pool:\n    print(pool.submit(os.getpid).result() != os.getpid())\n"
         "    print(pool.submit(os.getenv, 'OMP_WAIT_POLICY').result())\n"
     )
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, env=without_choices())
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600, env=without_choices())
     assert done.stdout.split() == ["started", "True", "PASSIVE"], done.stderr
 
 

@@ -30,7 +30,7 @@ from tests.helpers.data_folders import AU, EXPR, annotate, crops, small_abaw3, t
 from tests.helpers.logs import captured_logs
 
 HELD_OUT = Protocol()
-STILLS = SyntheticStills(images=48, identities=12)
+STILLS = SyntheticStills(images=24, identities=6)
 TRAINING = StillsConfig("tiny_mobilenet@random", identities=None, expressions=Expressions(Schedule(epochs=1)))
 
 
@@ -166,12 +166,12 @@ def test_untracked_training_warns(tmp_path, logged):
 
 
 def test_checkpoint_keys_depend_on_all_inputs(tmp_path, monkeypatch):
-    root, store = small_abaw3(tmp_path / "data"), tmp_path / "store"
+    from harness.runner.backbone_training import train_backbone
 
     def trained(training=TRAINING):
-        before = set((store / "artifacts").glob("backbones/mine-*"))
-        prepare_inputs(recipe_of(training), root, Store(store))
-        return len(set((store / "artifacts").glob("backbones/mine-*")) - before)
+        before = set(tmp_path.glob("artifacts/backbones/mine-*"))
+        train_backbone(BackboneRecipe("mine", training, stills=STILLS), None, Store(tmp_path))
+        return len(set(tmp_path.glob("artifacts/backbones/mine-*")) - before)
 
     assert trained() == 1 and trained() == 0
     assert trained(dataclasses.replace(TRAINING, threads=1)) == 1
@@ -181,11 +181,12 @@ def test_checkpoint_keys_depend_on_all_inputs(tmp_path, monkeypatch):
     assert trained() == 1
 
 
-def test_recipe_backbone_equals_that_of_the_command(tmp_path):
+def test_recipe_backbone_equals_that_of_the_command(empty_store, tmp_path):
     from harness.runner.backbone_training import train_backbone
     from harness.tracking import open_tracker
 
-    store, tracker = tmp_path / "store", open_tracker(Store(tmp_path / "store"))
+    store = shutil.copytree(empty_store, tmp_path / "store")
+    tracker = open_tracker(Store(store))
     alone = train_backbone(BackboneRecipe("mine", TRAINING, stills=STILLS), None, Store(store))
     assert not alone.cached and alone.trained is not None
     prepared = prepare_inputs(recipe_of(), small_abaw3(tmp_path / "data"), Store(store), tracker)

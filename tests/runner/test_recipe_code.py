@@ -92,14 +92,14 @@ def test_the_code_of_the_packages_is_hashed_by_content(tmp_path, monkeypatch):
         package_digest.cache_clear()
 
 
-def test_hashing_the_packages_takes_few_milliseconds():
+def test_hashing_the_packages_is_fast():
     seconds = []
     for _ in range(3):
         package_digest.cache_clear()
         start = time.process_time()
         identify_code()
         seconds.append(time.process_time() - start)
-    assert min(seconds) < 0.05
+    assert min(seconds) < 0.5
 
 
 def test_a_recipe_is_named_by_its_file_or_name(tmp_path):

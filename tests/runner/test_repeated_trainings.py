@@ -1,6 +1,7 @@
 """Backbones that a recipe trains with several seeds: entries, jobs, and their one row on the board."""
 
 import json
+import shutil
 
 import pytest
 
@@ -30,12 +31,13 @@ recipe = Recipe(
 
 
 @pytest.fixture(scope="module")
-def repeated(small_set, tmp_path_factory):
+def repeated(small_set, empty_store, tmp_path_factory):
     """A store in which the recipe has run, and the arguments of that run."""
     folder = tmp_path_factory.mktemp("repeated")
-    arguments = ["run", str(write_recipe(folder, RECIPE)), "--data", str(small_set), "--store", str(folder / "store")]
-    assert main(arguments) == 0
-    return Store(folder / "store"), arguments
+    store = shutil.copytree(empty_store, folder / "store")
+    arguments = ["run", write_recipe(folder, RECIPE), "--data", small_set, "--store", store, "--jobs", 1]
+    assert main(list(map(str, arguments))) == 0
+    return Store(store), list(map(str, arguments))
 
 
 @pytest.fixture

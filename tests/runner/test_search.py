@@ -34,9 +34,9 @@ def kept(store, kind):
 
 
 @pytest.fixture
-def fresh(empty, searched, tmp_path):
+def fresh(empty_store, searched, tmp_path):
     """A store without a job or a study that has the features."""
-    store = shutil.copytree(empty, tmp_path / "store")
+    store = shutil.copytree(empty_store, tmp_path / "store")
     (store / "features").symlink_to(searched / "features")
     return store
 

@@ -41,7 +41,7 @@ class Batches:
     def __init__(self, epochs=None, but=None):
         self.epochs, self.but = epochs, but
 
-    def __call__(self, jobs):
+    def __call__(self, jobs, count_job):
         done = [self.run(job, reporter) for job, reporter in jobs if reporter is None or reporter.number != self.but]
         if len(done) < len(jobs):
             raise Killed

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from backbones.proxies import proxy_of
 from harness.cli import main
-from harness.tracking.proxies import proxy_of
 from harness.utils.process_environment import prepare_process
 from tests.helpers.mlflow_server import free_port
 
@@ -68,8 +68,8 @@ def test_loopback_is_never_asked_through_a_proxy(proxy):
 @pytest.mark.parametrize(
     "given, expected",
     [
-        ("", "localhost,127.0.0.1,127.0.0.0/8,::1"),
-        ("intranet, localhost", "intranet,localhost,127.0.0.1,127.0.0.0/8,::1"),
+        ("", "localhost,127.0.0.1,127.0.0.0/8,::1,[::1]"),
+        ("intranet, localhost", "intranet,localhost,127.0.0.1,127.0.0.0/8,::1,[::1]"),
         ("*", "*"),
     ],
 )
@@ -92,3 +92,13 @@ def test_proxy_that_does_not_answer_is_named(proxy, tmp_path, capsys):
     message = capsys.readouterr().err
     assert f"{address} does not answer" in message and f"through the proxy {proxy}:" in message
     assert "NO_PROXY" in message and "secret" not in message
+
+
+def test_proxy_to_the_hub_is_named(proxy, monkeypatch):
+    from backbones.errors import BackboneError
+    from backbones.timm_models import _check_hub_reachable
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://hub.example")
+    with pytest.raises(BackboneError, match=f"hub.example does not answer: .*through the proxy {proxy}:"):
+        _check_hub_reachable("tf_efficientnet_b0.ns_jft_in1k")

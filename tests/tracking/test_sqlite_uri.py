@@ -1,5 +1,6 @@
 """Paths with characters that have a meaning in URIs name one file, to MLflow and to everything else."""
 
+import doctest
 import sqlite3
 from contextlib import closing
 
@@ -7,7 +8,8 @@ import pytest
 import sqlalchemy
 
 from harness.cli import main
-from harness.tracking import location, open_tracker, tracked_records
+from harness.tracking import artifacts, location, open_tracker, tracked_records
+from harness.tracking import sqlite_uri as sqlite_uri_module
 from harness.tracking.artifacts import local_path
 from harness.tracking.location import locate
 from harness.tracking.sqlite_uri import sqlite_path, sqlite_uri
@@ -16,6 +18,12 @@ from harness.utils.store import Store
 from tests.helpers.records import record
 
 NAMES = ["plain", "a b", "a%20b", "100%25", "100% done", "C#course", "what now?", "[x] {y} 'q' é", "a;b&c=d", "a@b:c"]
+
+
+@pytest.mark.parametrize("module", [sqlite_uri_module, artifacts])
+def test_examples_in_docstrings_are_true(module):
+    tested = doctest.testmod(module)
+    assert tested.attempted and not tested.failed
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -72,9 +72,10 @@ def test_best_epoch_before_the_interruption(tmp_path):
     assert_same(fitted(None, tmp_path / "last.ckpt", **how), whole)
 
 
+@pytest.mark.slow
 def test_killed_process_is_resumed(tmp_path):
     path = tmp_path / "last.ckpt"
-    killed = subprocess.run([sys.executable, "-m", "tests.helpers.killed_fit", path, "3"], timeout=120)
+    killed = subprocess.run([sys.executable, "-m", "tests.helpers.killed_fit", path, "3"], timeout=600)
     assert killed.returncode == -signal.SIGKILL
     assert len(torch.load(path, weights_only=True)[checkpoints.CHECKPOINT_KEY]["fitted"]["history"]) == 2
     assert_same(fitted(None, path, **EVERYTHING), fitted(**EVERYTHING))

@@ -46,7 +46,7 @@ def test_without_temporary_folders_nothing_is_changed(home, monkeypatch):
         raise FileNotFoundError("no usable temporary directory")
 
     monkeypatch.setattr(home_folder.os, "access", lambda path, mode: False)
-    monkeypatch.setattr(home_folder.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
     provide_home()
     assert not os.environ["MPLCONFIGDIR"]
 
@@ -63,8 +63,11 @@ def test_user_id_without_a_home_has_one_while_the_process_runs():
         "def unknown(uid): raise KeyError(uid)\n"
         "pwd.getpwuid = unknown; del os.environ['HOME']\n"
         "from harness.utils.process_environment import prepare_process; prepare_process()\n"
-        "import pathlib; print(pathlib.Path.home(), pathlib.Path.home().is_dir())"
+        "import pathlib; print(pathlib.Path.home(), pathlib.Path.home().is_dir())\n"
+        "from harness.utils.paths import expand_home\n"
+        "expand_home('~/store')  # which would be removed with the folder\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     folder, existed = done.stdout.split()
     assert existed == "True" and not Path(folder).exists()
+    assert "InputError: ~/store: this user has no home folder; set HOME" in done.stderr

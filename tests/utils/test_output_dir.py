@@ -105,7 +105,7 @@ with replace_output_dir(Path(sys.argv[1])) as aside:
 
 
 def test_kill_during_cleanup_keeps_the_new_folder(full):
-    killed = subprocess.run([sys.executable, "-c", KILLED, full], timeout=60, capture_output=True)
+    killed = subprocess.run([sys.executable, "-c", KILLED, full], timeout=600, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [path.name for path in full.iterdir()] == ["new.txt"]
 

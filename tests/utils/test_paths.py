@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backbones.atomic_files import cut_to_bytes, temp_prefix
+from backbones.temp_names import cut_to_bytes, temp_prefix
 from harness.cli import main
 from harness.cli.parser import build_parser
 from harness.features.store import FeatureStore
@@ -48,8 +48,11 @@ def test_user_without_a_home(monkeypatch):
 
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    with pytest.raises(InputError, match="set HOME"):
-        expand_home("~/s")
+    for home in (None, "/tmp/framelight-home-x"):  # the second is given to libraries, and removed at the end
+        monkeypatch.setenv("HOME", home) if home else monkeypatch.delenv("HOME", raising=False)
+        with pytest.raises(InputError, match="set HOME"):
+            expand_home("~/s")
+    monkeypatch.delenv("HOME")
     monkeypatch.setenv("FRAMELIGHT_STORE", "~/s")
     assert main(["leaderboard"]) == 2
 

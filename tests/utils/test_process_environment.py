@@ -37,10 +37,11 @@ def test_choice_of_the_user_is_kept(unset, monkeypatch, name, value):
 
 
 def test_empty_variables_count_as_not_set(unset, monkeypatch):
-    for name in PASSIVE_WAITING:
+    for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "")
+    monkeypatch.setattr("backbones.processors._cpu_quotas", lambda: iter(()))
     prepare_process()
-    assert waiting() == PASSIVE_WAITING
+    assert waiting() == PASSIVE_WAITING and "OMP_NUM_THREADS" not in os.environ
 
 
 def test_command_prepares_before_its_module_is_imported(unset, monkeypatch):

@@ -89,12 +89,20 @@ def test_damaged_animation_is_read_as_far_as_possible(tmp_path):
     assert 1 <= len(frames) < 6 and "damaged after frame" in source.notes[0]
 
 
+def test_animation_with_too_many_pixels_is_refused(tmp_path, monkeypatch):
+    path = animation(tmp_path / "a.webp")
+    monkeypatch.setattr("harness.data.image_decoding.MAX_PIXELS", 1199)
+    with pytest.raises(InputError, match="a.webp: this animated image cannot be read: .*30 pixels"):
+        open_source(str(path))
+
+
 def test_animated_images_of_a_folder_are_named(tmp_path):
     photo(tmp_path / "1.png")
     animation(tmp_path / "2.webp", lossless=True)
     frames, source = read(tmp_path)
     assert len(frames) == 2 and "1 animated image only the first frame is read" in source.notes[0]
     assert "2.webp" in source.notes[0]
+    assert "2.webp" in read(tmp_path, crops=True)[1].notes[0]
 
 
 def test_durations_are_the_time_until_the_next_frame(tmp_path):

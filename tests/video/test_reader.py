@@ -228,7 +228,7 @@ def test_video_closed_while_another_thread_reads_it_ends(tmp_path):
     reader.start()
     with source:
         pass
-    reader.join(30)
+    reader.join(600)
     assert not reader.is_alive() and seen == list(range(1, len(seen) + 1))
 
 

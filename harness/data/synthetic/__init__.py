@@ -1,4 +1,4 @@
-"""Synthetic data set: procedurally rendered faces with facial expressions and exact labels, in the ABAW3 layout.
+"""Synthetic dataset: procedurally rendered faces with facial expressions and exact labels, in the ABAW3 layout.
 
 The renderer is imported at its first use, because recipes import the settings and must be quick to import.
 """
@@ -15,15 +15,15 @@ VERSION = 1
 """Version of the renderer; increase it whenever the same seed renders different bytes."""
 
 NOTE = "synthetic.json"
-"""File with the settings of a rendered data set, in its folder."""
+"""File with the settings of a rendered dataset, in its folder."""
 VIDEOS_NAME, STILLS_NAME = "synthetic", "synthetic stills"
-"""Names of the data sets that recipes render themselves."""
+"""Names of the datasets that recipes render themselves."""
 
 __all__ = ["VERSION", "make", "make_stills"]
 
 
 def is_synthetic(root: Path) -> bool:
-    """Return whether the data set in a folder was rendered by this project; its stills are in a subfolder."""
+    """Return whether the dataset in a folder was rendered by this project; its stills are in a subfolder."""
     return any((folder / NOTE).is_file() for folder in (root, root.absolute().parent))
 
 

@@ -1,4 +1,4 @@
-"""Synthetic data sets in the store, each rendered once."""
+"""Synthetic datasets in the store, each rendered once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def synthetic_videos(settings: SyntheticVideos, store: Store) -> Path:
-    """Return the folder of a synthetic video data set in the store; render it at the first call.
+    """Return the folder of a synthetic video dataset in the store; render it at the first call.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def synthetic_videos(settings: SyntheticVideos, store: Store) -> Path:
     from harness.data.synthetic import VERSION, make
 
     root = store.synthetic / f"videos-{content_hash([settings, VERSION])}"
-    description = f"the synthetic data set: {settings.videos} videos of {settings.frames} frames"
+    description = f"the synthetic dataset: {settings.videos} videos of {settings.frames} frames"
     return _get_or_render(
         root, description, partial(make, videos=settings.videos, frames=settings.frames, seed=settings.seed, stills=0)
     )

@@ -10,7 +10,7 @@ from harness.utils.validation import require
 
 @dataclass(frozen=True)
 class SyntheticVideos:
-    """Synthetic videos that a recipe runs on if no data set is given.
+    """Synthetic videos that a recipe runs on if no dataset is given.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class SyntheticVideos:
 
 @dataclass(frozen=True)
 class SyntheticStills:
-    """Synthetic still images that a backbone is trained on if no data set is given.
+    """Synthetic still images that a backbone is trained on if no dataset is given.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Writer of synthetic data sets; they are written to a temporary folder that is renamed when complete."""
+"""Writer of synthetic datasets; they are written to a temporary folder that is renamed when complete."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ ProgressCallback = Callable[[int, int], None]
 
 
 def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
-    """Return whether a folder is this very data set; raise InputError if it has other content."""
+    """Return whether a folder is this very dataset; raise InputError if it has other content."""
     if (root.is_symlink() or root.exists()) and not root.is_dir():
-        raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic data set")
+        raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic dataset")
     if not root.is_dir() or not any(root.iterdir()):
         return False
     if not holds_request(root, NOTE, _request(parameters)):
-        raise InputError(f"{root} is not empty; choose a new folder for the synthetic data set")
-    logger.info(f"{root} contains this data set already")
+        raise InputError(f"{root} is not empty; choose a new folder for the synthetic dataset")
+    logger.info(f"{root} contains this dataset already")
     return True
 
 
@@ -41,7 +41,7 @@ def _request(parameters: dict[str, int]) -> str:
 
 def _require_at_least(name: str, value: int, minimum: int, reason: str = "") -> None:
     if value < minimum:
-        raise InputError(f"{name} is {value}; the synthetic data set needs at least {minimum}{reason}")
+        raise InputError(f"{name} is {value}; the synthetic dataset needs at least {minimum}{reason}")
 
 
 def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Iterator[Any]:
@@ -112,7 +112,7 @@ def make_stills(
     Parameters
     ----------
     root : Path
-        New or empty folder, or one that contains this very data set.
+        New or empty folder, or one that contains this very dataset.
     images : int, default 3000
         Number of images.
     identities : int, default 120
@@ -148,7 +148,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     progress: ProgressCallback | None = None,
     workers: int = 1,
 ) -> None:
-    """Render a synthetic data set: videos in the ABAW3 layout and, in root/stills, still images with an image table.
+    """Render a synthetic dataset: videos in the ABAW3 layout and, in root/stills, still images with an image table.
 
     Every video shows one person; the still images show other people. The same arguments give the same bytes. A video
     depends only on `seed`, its index and `frames`.
@@ -156,7 +156,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     root : Path
-        New or empty folder, or one that contains this very data set.
+        New or empty folder, or one that contains this very dataset.
     videos : int, default 40
         Number of videos, at least 4.
     frames : int, default 150

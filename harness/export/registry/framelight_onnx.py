@@ -18,7 +18,9 @@ class OnnxModel:
     """The exported ONNX file as an MLflow model; `card.json` next to the file describes its outputs."""
 
     def __init__(self, folder: Path) -> None:
-        self._session = onnxruntime.InferenceSession(folder / FILE, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = _allowed_processors()
+        self._session = onnxruntime.InferenceSession(folder / FILE, options, providers=["CPUExecutionProvider"])
         self._crops = self._session.get_inputs()[0].name
         self._names = [port.name for port in self._session.get_outputs()]
 
@@ -39,6 +41,11 @@ class OnnxModel:
         """
         crops = np.ascontiguousarray(model_input, np.uint8)
         return dict(zip(self._names, self._session.run(None, {self._crops: crops})))
+
+
+def _allowed_processors() -> int:
+    """Return how many processors this process may run on; ONNX Runtime would start a thread for each of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _load_pyfunc(path: str) -> OnnxModel:

@@ -87,7 +87,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
 
 
 def model_name(record: Record) -> str:
-    """Name the registered model of a run `framelight-<task>-<data set>`, with characters valid in MLflow and shells."""
+    """Name the registered model of a run `framelight-<task>-<dataset>`, with characters valid in MLflow and shells."""
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 
@@ -166,9 +166,9 @@ def _copy_export(folder: Path, data: Path) -> None:
 
 def _signature(file: Path) -> tuple[list[tuple[str, str, list[int]]], list[tuple[str, str, list[int]]]]:
     """Read name, type and shape of the file's inputs and outputs; -1 stands for any length."""
-    from onnxruntime import InferenceSession
+    from backbones.onnx_session import open_session
 
-    session = InferenceSession(file, providers=["CPUExecutionProvider"])
+    session = open_session(file, threads=1)
     kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
     inputs, outputs = (
         [

@@ -1,4 +1,4 @@
-"""Check the files of a submission against a test list or a data set."""
+"""Check the files of a submission against a test list or a dataset."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def check_submission(folder: Path, against: Path) -> SubmissionReport:
     ----------
     folder : Path
     against : Path
-        A test list, or a data set with lists or labels of the split.
+        A test list, or a dataset with lists or labels of the split.
 
     Returns
     -------

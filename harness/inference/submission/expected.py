@@ -53,27 +53,27 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     Parameters
     ----------
     against : Path
-        A test list or a data set.
+        A test list or a dataset.
     task : str
     shape : str
         One of `harness.inference.submission.files.SHAPES`.
     split : str
-        Split of the data set.
+        Split of the dataset.
 
     Raises
     ------
     InputError
-        If the list or data set cannot be read, or the data set has no such list.
+        If the list or dataset cannot be read, or the dataset has no such list.
     """
     if not against.exists():
-        raise InputError(f"{against} does not exist; pass a test list or the folder of a data set")
+        raise InputError(f"{against} does not exist; pass a test list or the folder of a dataset")
     if against.is_file():
         return _of_list(against, shape)
     dataset = open_dataset(against)
     if not isinstance(dataset, AffWild2):
         raise InputError(
-            f"{against}: submissions need a data set of videos, but this is {dataset.layout}; pass a test list or a "
-            "data set in the Aff-Wild2 layout"
+            f"{against}: submissions need a dataset of videos, but this is {dataset.layout}; pass a test list or a "
+            "dataset in the Aff-Wild2 layout"
         )
     videos = dataset.sequence_names(task, split)
     list_path = image_list(dataset, task, split, shape)

@@ -1,4 +1,4 @@
-"""Sources in a data set of the rows of a submission: lists of images, and numbers of lines of each video."""
+"""Sources in a dataset of the rows of a submission: lists of images, and numbers of lines of each video."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FrameCountSources:
     frames : Path or None
         File of `video,frames` lines.
     videos : Path or None
-        Folder of video files. Default: `videos` in the data set.
+        Folder of video files. Default: `videos` in the dataset.
     """
 
     frames: Path | None = None

@@ -40,7 +40,7 @@ def outputs_at(rows: Rows, predictions: Predictions, params: SmoothingParams) ->
         If no video has a crop.
     """
     if not len(predictions.frames):
-        raise InputError("no video of the split has a crop, so there are no predictions; add the crops to the data set")
+        raise InputError("no video of the split has a crop, so there are no predictions; add the crops to the dataset")
     slices = dict(zip(predictions.sequences, predictions.slices(np.arange(len(predictions.sequences)))))
     outputs = np.empty((len(rows), predictions.outputs.shape[1]))
     order = np.argsort(rows.index, kind="stable")
@@ -69,14 +69,14 @@ def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: Sm
 
 
 def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntry:
-    """Get the features of the run's backbone on a data set; extract them if necessary.
+    """Get the features of the run's backbone on a dataset; extract them if necessary.
 
     Parameters
     ----------
     run : FinishedRun
     dataset : Dataset
     images : str
-        Digest of the data set.
+        Digest of the dataset.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
 
 
 def _any_entry(features: FeatureStore, images: str, dataset: Dataset) -> FeatureEntry:
-    """Get any backbone's features of a data set: a baseline only needs to know which frames have a crop."""
+    """Get any backbone's features of a dataset: a baseline only needs to know which frames have a crop."""
     for path in sorted(features.root.glob("*/entry.json")):
         entry = features.entry(path.parent.name)
         if entry.data_digest == images:

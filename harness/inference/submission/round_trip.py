@@ -115,7 +115,7 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))
     if not len(scored):
         raise InputError(
-            "no frame of this split has a valid label and a crop, so the files cannot be scored; check the data set"
+            "no frame of this split has a valid label and a crop, so the files cannot be scored; check the dataset"
         )
     at = rows.position(scored.sequences, scored.sequence, scored.frame)
     if (at < 0).any():

@@ -72,7 +72,7 @@ def submit(
     Raises
     ------
     InputError
-        If the data set has no such split or list, `out` has other content, or frame counts do not match the crops.
+        If the dataset has no such split or list, `out` has other content, or frame counts do not match the crops.
     """
     from harness.jobs.models import load_model
 
@@ -116,9 +116,9 @@ def submit(
 
 
 def check_submission_dir(out: Path, data: Path) -> None:
-    """Raise InputError for a file, a folder with something other than a submission, or a folder inside the data set."""
+    """Raise InputError for a file, a folder with something other than a submission, or a folder inside the dataset."""
     if out.resolve().is_relative_to(data.resolve()):
-        raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the data set")
+        raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the dataset")
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / NOTE).is_file():
         raise _exists_error(out)
 

@@ -92,6 +92,7 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.axvline(0, color="#d5dae0", linewidth=0.8, zorder=1)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
+    axes.tick_params(pad=6)  # the labels of both axes meet in the lower left corner
     value, defined = concordance(moments)
     score = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (constant), counts as 0"
     set_labels(axes, f"true {name}", f"predicted {name}")

@@ -44,9 +44,10 @@ def _make_stage(session: Session, config: Identities) -> tuple[Stage, np.ndarray
     unseen = _verification_subjects(counts, stills.subjects, config.unseen, seed)
     subjects = np.flatnonzero((counts >= config.images) & ~unseen)
     if len(subjects) < 2:
+        nameless = "" if counts.max(initial=0) > 1 else "; no two of these images name the same person"
         raise InputError(
-            f"{len(subjects)} subjects have {config.images} images or more, and identities need two: skip them "
-            "(identities=none) or lower identities.images"
+            f"{len(subjects)} subjects have {config.images} images or more, and identities need two{nameless}: skip "
+            "them (identities=none) or lower identities.images"
         )
     label = np.full(len(counts), -1)
     label[subjects] = np.arange(len(subjects))

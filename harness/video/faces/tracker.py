@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from harness.video.faces.boxes import Faces
+from harness.video.faces.track import FrameTime, Track
 
+REVISION = 2
+"""Version of the tracker, raised whenever its results change."""
 PATIENCE_SECONDS = 1.0
 PATIENCE_FRAMES = 3
 """A face that was not detected for longer than both, the seconds and as many usual intervals between frames, gets a new
@@ -33,9 +34,6 @@ MAX_DISTANCE = 2.0
 MAX_LOG_RESIZE = 0.7
 """Largest change in size between two detections, as a natural logarithm."""
 
-SPEED_DECAY = 0.9
-"""Factor by which the speed of an undetected face decreases from frame to frame."""
-
 APPEARANCE_WEIGHT = 0.6
 APPEARANCE_RANGE = 3.0
 """A change in appearance adds to the cost of a match from the usual change between frames on, and adds the full weight
@@ -49,50 +47,6 @@ ROUNDING = 1e-3
 """Tolerance of comparisons of times, in seconds."""
 INTERVALS = 15
 """Number of recent intervals between frames whose median is the usual one."""
-
-
-class FrameTime(NamedTuple):
-    """When a frame is shown.
-
-    Attributes
-    ----------
-    seconds : float
-        Time since the start of the video; NaN to compute it from the frame number and the rate.
-    duration : float
-        Seconds until the next frame of the video; NaN if it is not known, for one frame interval.
-    """
-
-    seconds: float = math.nan
-    duration: float = math.nan
-
-
-@dataclass
-class _Track:
-    """Track of one face.
-
-    `frame`, `seconds` and `end` are the frame of the last detection, its time and the time at which it was replaced;
-    `shown` is for how many seconds frames with the face were shown.
-    """
-
-    number: int
-    frame: int
-    seconds: float
-    end: float
-    box: np.ndarray
-    appearance: np.ndarray | None
-    hint: int
-    shown: float
-    hits: int = 1
-    speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
-
-    def expected(self, frame: int, elapsed: float = 0.0) -> np.ndarray:
-        """Extrapolate the box to a frame, with decreasing speed; after more than a second it says nothing."""
-        steps = frame - self.frame
-        moved = self.box.copy()
-        if elapsed > PATIENCE_SECONDS:
-            return moved
-        moved[:2] += self.speed * (1 - SPEED_DECAY**steps) / (1 - SPEED_DECAY)
-        return moved
 
 
 class FaceTracker:
@@ -116,7 +70,7 @@ class FaceTracker:
     def __init__(self, rate: float | None) -> None:
         self._interval = 1 / (rate or DEFAULT_RATE)
         self._min_hits = HITS if rate else 1
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._confirmed: dict[int, int] = {}
         self.track_count = 0
         self._usual_change: float | None = None
@@ -172,7 +126,7 @@ class FaceTracker:
             self.track_count += 1
             ids[new_row] = self.track_count
             self._tracks.append(
-                _Track(
+                Track(
                     self.track_count,
                     frame_number,
                     self._seconds,
@@ -203,7 +157,7 @@ class FaceTracker:
     def _usual_interval(self) -> float:
         return float(np.median(self._intervals)) if self._intervals else self._interval
 
-    def _is_face(self, track: _Track) -> bool:
+    def _is_face(self, track: Track) -> bool:
         return track.hits >= self._min_hits or track.shown >= STILL_SECONDS
 
     def expected_boxes(self) -> np.ndarray:
@@ -222,10 +176,10 @@ class FaceTracker:
         """
         return dict(self._confirmed)
 
-    def _age(self, track: _Track) -> int:
+    def _age(self, track: Track) -> int:
         return self._frame - track.frame
 
-    def _match(self, boxes: np.ndarray, appearance: np.ndarray | None) -> list[tuple[_Track, int]]:
+    def _match(self, boxes: np.ndarray, appearance: np.ndarray | None) -> list[tuple[Track, int]]:
         """Assign faces to tracks at minimal total cost; return the pairs."""
         if not self._tracks or not len(boxes):
             return []
@@ -258,7 +212,7 @@ class FaceTracker:
         )
         return np.clip((change / max(self._usual_change, 1e-6) - 1) / APPEARANCE_RANGE, 0, 1)
 
-    def _update_track(self, track: _Track, box: np.ndarray, appearance: np.ndarray | None) -> None:
+    def _update_track(self, track: Track, box: np.ndarray, appearance: np.ndarray | None) -> None:
         steps = self._age(track)
         moved = (_centers(box[None])[0] - _centers(track.box[None])[0]) / steps
         track.speed = 0.5 * track.speed + 0.5 * moved

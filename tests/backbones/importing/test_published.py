@@ -44,7 +44,7 @@ def assert_same(network, path):
     [
         ("timm==0.4.5", "enet_b0_8.pt", 224, "efficientnet_b0", AFFECTNET),
         pytest.param("timm==0.4.12", "enet_b0_8_va_mtl.pt", 224, "efficientnet_b0", AFFECT, marks=pytest.mark.slow),
-        ("timm==0.4.12", "mobilenet.pt", 224, "mobilenet_v3", ()),
+        ("timm==0.4.5", "mobilenet.pt", 224, "mobilenet_v3", ()),
         pytest.param("timm==0.6.13", "enet_b2_7.pt", 260, "efficientnet_b2", SEVEN, marks=pytest.mark.slow),
         pytest.param("timm==0.6.13", "padded.pt", 224, "timm:efficientnet_b0", AFFECTNET, marks=pytest.mark.slow),
         pytest.param("timm==0.9.16", "enet_b2_8.pt", 260, "efficientnet_b2", AFFECTNET, marks=pytest.mark.slow),
@@ -82,7 +82,7 @@ def test_legacy_pickled_network_raises_with_hint(releases, imported):
         match=r"before torch 1.6; load it with the versions that wrote it and save its "
         r"state dict: torch.save\(model.state_dict\(\), FILE\)",
     ):
-        imported(releases.file("timm==0.6.13", "enet_b0_8.legacy"))
+        imported(releases.file("timm==0.6.13", "small.legacy"))
 
 
 def test_card_has_the_source(releases, imported, tmp_path):

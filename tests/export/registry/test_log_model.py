@@ -128,7 +128,7 @@ def test_mlflow_loads_it_without_framelight_and_without_torch(store, best, tmp_p
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env={**os.environ, "MLFLOW_TRACKING_URI": locate(Store(store)).uri},
     )
     assert done.returncode == 0, done.stderr
@@ -201,7 +201,7 @@ def test_next_export_completes_a_killed_one(store, best, tmp_path, at):
     out = write_export(tmp_path / "out")
     write(tmp_path / "record.json", best[0])
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, at, store, out, tmp_path / "record.json"], timeout=120, capture_output=True
+        [sys.executable, "-c", KILLED, at, store, out, tmp_path / "record.json"], timeout=600, capture_output=True
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     log_exported(Store(store), best[0], out)

@@ -70,10 +70,11 @@ def asked(address, crops, key="instances"):
     request = urllib.request.Request(
         address, json.dumps({key: np.asarray(crops).tolist()}).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=600) as answer:
         return {name: np.array(value) for name, value in json.load(answer)["predictions"].items()}
 
 
+@pytest.mark.slow
 def test_champion_answers_over_http(store, tmp_path):
     runs = keep(store, "best", 0.7)
     track(store, runs)

@@ -58,11 +58,21 @@ def test_missing_and_extra_videos(made, lists):
         ("", "the line is blank"),
         ("1,2", "2 columns, but 1 are needed"),
         ("nan", "expression is 'nan', not an integer"),
+        ("1.0", "expression is '1.0', not an integer"),
     ],
 )
 def test_faulty_line_is_named(made, lists, line, message):
     write(made / "video3.txt", HEADERS[EXPR], "0", line, "3")
     assert only(made, lists).startswith(f"video3.txt:3: {message}")
+
+
+def test_report_of_many_faults_is_limited(made, lists):
+    write(made / "video3.txt", HEADERS[EXPR], *["8"] * 500, *["x"] * 500)
+    report = check_submission(made, lists)
+    text = render(report, 5)
+    assert text.count("video3.txt:") == 2 and text.count("(500 lines)") == 2
+    assert "1,000 errors, 0 warnings; --all" in text and "and 998 more of this kind (submission)" in text
+    assert render(report).count("video3.txt:") == 1000
 
 
 @pytest.mark.parametrize("line", ["nan,0.1", "inf,0.1", "0.2,1.01", "-5,-5"])

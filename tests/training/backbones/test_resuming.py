@@ -52,7 +52,7 @@ train("broken")
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("killed")
-    draw(root / "table", annotated=True)
+    draw(root / "table", each=8, annotated=True)
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, str(root)],
         capture_output=True,

@@ -6,7 +6,8 @@ import pytest
 from harness.inference.face_stage import DetectAndTrack
 from harness.video.faces.boxes import Faces, Margin
 from harness.video.faces.detector import open_detector
-from harness.video.faces.tracker import FaceTracker, FrameTime
+from harness.video.faces.track import FrameTime
+from harness.video.faces.tracker import FaceTracker
 from harness.video.frames import Frame, with_durations
 from tests.helpers import face_scenes
 from tests.video.faces.test_tracker import faces

@@ -1,0 +1,59 @@
+"""Temporary files and folders next to the ones that they become: names, permissions and groups."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+SUFFIX = ".aside"
+"""Suffix of temporary files and folders, whose names begin with a dot."""
+DISPLACED = f".displaced{SUFFIX}"
+"""Suffix of folders that hold a folder while another one takes its name, where the system cannot exchange names."""
+PREFIX_BYTES = 80
+"""Bytes of the name of a file in the name of its temporary file, which must stay below the 255 of file systems."""
+ATTEMPTS = 100
+"""Attempts to find a temporary name that does not exist."""
+
+
+def cut_to_bytes(name: str, limit: int) -> str:
+    """Return the longest start of a file name that has at most `limit` bytes on disk; characters stay whole.
+
+    Examples
+    --------
+    >>> cut_to_bytes("Jos\u00e9.txt", 5), cut_to_bytes("Jos\u00e9.txt", 4)
+    ('Jos\u00e9', 'Jos')
+    """
+    cut = name[:limit]
+    while len(os.fsencode(cut)) > limit:
+        cut = cut[:-1]
+    return cut
+
+
+def temp_prefix(name: str) -> str:
+    """Return how the names of temporary files of a file or folder begin."""
+    return f".{cut_to_bytes(name, PREFIX_BYTES)}."
+
+
+def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
+    """Create something under a temporary name next to `path`; the tempfile module would hide it from the group."""
+    for _ in range(ATTEMPTS):
+        new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
+        with suppress(FileExistsError):
+            create(new)
+            return new
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(path))
+
+
+def restore_permissions(path: Path, created: os.stat_result) -> None:
+    """Give a file the permissions and group that it was created with, if a library has replaced it by a private one."""
+    written = path.stat()
+    if written.st_mode != created.st_mode:
+        path.chmod(stat.S_IMODE(created.st_mode))
+    if written.st_gid != created.st_gid:
+        with suppress(OSError):
+            os.chown(path, -1, created.st_gid)
