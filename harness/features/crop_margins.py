@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered dataset
- in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
+"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered
+dataset in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
 
 MIN_FACES = 20
 """Minimum number of detected faces; with fewer the margin is unknown."""
