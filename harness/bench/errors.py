@@ -27,6 +27,8 @@ NEAR = (0.85, 1.15)
 """Shares of that difference for which the power is measured; it is interpolated between them."""
 BEYOND = (-0.3, 1.3)
 """How far it is extrapolated, in distances between them; there is no figure farther off."""
+MOVES = 3
+"""How often the two leads are moved to where the power is wanted."""
 PARTS = 4
 """Most boards that a simulated board is divided into; their errors are nearly independent."""
 DRAWS = 499
@@ -58,7 +60,7 @@ class ErrorRow:
         Mean lead of the best over the mean of all rows, and the mean of what the boards expected.
     detectable : float or None
         Median over boards of the minimum detectable difference, on boards whose first row is truly ahead by just that,
-        in the mean over sets of as many videos.
+        in the mean over sets of as many videos; None if no lead is that large.
     power, power_margin : float or None
         Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
         confidence interval.
@@ -128,21 +130,26 @@ def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorR
     for _ in range(TRIALS):
         detectable, _ = _simulate_lead(row, lead, TRIAL_SIMULATIONS)
         lead = float(np.interp(detectable, differences, leads))
-    near = np.interp(detectable * np.array(NEAR), differences, leads)
-    medians, found = map(np.array, zip(*(_simulate_lead(row, lead, simulations) for lead in near)))
-    crossing = _position_of_zero(np.interp(near, leads, differences) - medians)
-    if BEYOND[0] <= crossing <= BEYOND[1]:
-        power = (1 - crossing) * found[0] + crossing * found[1]
-        row = replace(
-            row,
-            detectable=float((1 - crossing) * medians[0] + crossing * medians[1]),
-            power=float(power.mean()),
-            power_margin=float(1.96 * power.std() / np.sqrt(simulations)),
-        )
-    crossing = _position_of_zero(np.interp(near, leads, _true_differences(row.task, POPULATION_VIDEOS)) - medians)
-    if BEYOND[0] <= crossing <= BEYOND[1]:
-        row = replace(row, population_power=float((1 - crossing) * found[0].mean() + crossing * found[1].mean()))
-    return row
+    for _ in range(MOVES):
+        near = np.interp(detectable * np.array(NEAR), differences, leads)
+        medians, found = map(np.array, zip(*(_simulate_lead(row, lead, simulations) for lead in near)))
+        true = np.interp(near, leads, differences)
+        crossing = _position_of_zero(true - medians)
+        if BEYOND[0] <= crossing <= BEYOND[1]:
+            break
+        detectable = float(true[0] + np.clip(crossing, -1, 2) * (true[1] - true[0]))
+    else:
+        return row
+    power = (1 - crossing) * found[0] + crossing * found[1]
+    in_many = _position_of_zero(np.interp(near, leads, _true_differences(row.task, POPULATION_VIDEOS)) - medians)
+    is_near = BEYOND[0] <= in_many <= BEYOND[1]
+    return replace(
+        row,
+        detectable=float((1 - crossing) * medians[0] + crossing * medians[1]),
+        power=float(power.mean()),
+        power_margin=float(1.96 * power.std() / np.sqrt(simulations)),
+        population_power=float((1 - in_many) * found[0].mean() + in_many * found[1].mean()) if is_near else None,
+    )
 
 
 def _position_of_zero(excess: np.ndarray) -> float:

@@ -73,9 +73,8 @@ def test_family_wise_error_of_rows_in_families(task):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rows", [2, 12, 30])
-@pytest.mark.parametrize("videos", [12, 70])
+@pytest.mark.parametrize("videos, rows", [(12, 2), (12, 12), (70, 2), (70, 12), (70, 30)])
 @pytest.mark.parametrize("task", LEADS)
 def test_detectable_difference_is_found_in_80_percent(task, videos, rows):
     row = measure_power(ErrorRow(task, videos, rows, False, 0, 0, 0, 0), 100)
-    assert abs(row.power - 0.8) <= 0.08 + row.power_margin and row.power_margin < 0.13, row
+    assert abs(row.power - 0.8) <= 0.08 + row.power_margin < 0.2, row
