@@ -75,3 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     for add in ADD_COMMANDS:
         add(commands)
     return top
+
+
+parser = build_parser
+"""Name in the previous version."""

@@ -280,7 +280,7 @@ def test_full_device_message(finished):
         done = subprocess.run(
             small_run.command("leaderboard", "--store", finished[0]), stdout=full, stderr=subprocess.PIPE, text=True
         )
-    assert done.returncode == 1 and "No space left" in done.stderr and "defect" not in done.stderr
+    assert done.returncode == 1 and "the disk is full" in done.stderr and "defect" not in done.stderr
 
 
 def test_write_error_during_import_exits_with_1(capsys, tmp_path):

@@ -111,7 +111,7 @@ def run(recipe, data, store):
     """The records of a recipe, computed in this process as a run does; of a search those of its trials too."""
     expansion, done = JobGrid(recipe, prepare_inputs(recipe, data, Store(store))), []
 
-    def batch(jobs):
+    def batch(jobs, count_trial=None):
         pending = {job: report for job, report in jobs if not (job.folder / "record.json").is_file()}
         schedule = JobScheduler(SerialExecutor(), 1, pending, lambda job: job.predictions.is_dir(), lambda job: None)
         with captured_logs() as messages:
