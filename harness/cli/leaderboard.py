@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 
+from harness.leaderboard.board import FORMATS
 from harness.leaderboard.boards import board_rows, format_causal, format_cost, format_leaderboard, format_optimism
 from harness.metrics.tasks import get_task
 from harness.utils.errors import InputError
@@ -25,7 +27,8 @@ def main(arguments: argparse.Namespace) -> None:
         get_task(arguments.task)
     _warn_if_empty(arguments)
     _check_board_options(arguments)
-    store, task, form, plain = arguments.store, arguments.task, arguments.format, arguments.out is not None
+    store, task, plain = arguments.store, arguments.task, arguments.out is not None
+    form = arguments.format or _format_of(arguments.out)
     if arguments.optimism:
         text = format_optimism(store, task, form, plain)
     elif arguments.causal:
@@ -42,6 +45,12 @@ def main(arguments: argparse.Namespace) -> None:
         if arguments.out.is_dir():
             raise InputError(f"--out {arguments.out} is a folder; give a file name in it")
         write_text(arguments.out, text + "\n")
+
+
+def _format_of(out: Path | None) -> str:
+    """Return the format of a file by its suffix; a table if it does not say."""
+    suffix = "" if out is None else out.suffix.lower().removeprefix(".")
+    return suffix if suffix in FORMATS else "table"
 
 
 def _check_board_options(arguments: argparse.Namespace) -> None:

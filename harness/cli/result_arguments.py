@@ -24,9 +24,11 @@ def add_leaderboard(commands: Commands) -> None:
     )
     command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
     command.add_argument(
-        "--format", choices=("table", "csv", "json", "md"), default="table", help="format of the text (default: table)"
+        "--format", choices=("table", "csv", "json", "md"), help="format of the text (default: by --out, else table)"
     )
-    command.add_argument("--out", type=path, metavar="FILE", help="write to a file instead of the terminal")
+    command.add_argument(
+        "--out", type=path, metavar="FILE", help="write to a file; .csv, .json and .md select the format"
+    )
     command.add_argument("--published", action="store_true", help="add published figures, without a rank")
     command.add_argument(
         "--optimism",

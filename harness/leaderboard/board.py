@@ -93,7 +93,7 @@ class Board:
         header, rule, *body = table_lines(cells)
         if bold and getattr(self.rows[0], "rank", None) == 1:
             body[0] = f"\033[1m{body[0]}\033[0m"
-        is_cut = self.more and len(cells) < len(self.columns(FULL_WORDING))
+        is_cut = self.more and len(_required(cells)) < len(_required(self.fit(None)))
         notes = [*self.notes, *self.table_notes, *([self.more] if is_cut else [])]
         above = [join_phrases(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
         end = [rule, *(wrap_sentence(note, width) for note in notes)] if notes or self.closed else []
@@ -103,6 +103,10 @@ class Board:
         """Format the board in Markdown, with all columns."""
         above = [f"### {'; '.join(self.heading)}", *(["; ".join(self.subheading)] if self.subheading else [])]
         return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL_WORDING)), *self.notes])
+
+
+def _required(cells: Cells) -> list[Column]:
+    return [column for column in cells if not column.optional]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,6 @@ from harness.tracking.reader import warn_unreadable
 from harness.tracking.records import Record
 from harness.utils.console import FILE_WIDTH, table_width, terminal_size
 from harness.utils.errors import FramelightError
-from harness.utils.names import is_id, recipe_argument
 from harness.utils.store import Store
 from harness.utils.text import markdown_table, ruled_table
 
@@ -125,7 +124,7 @@ def format_optimism(store: Store, task: str | None = None, format: str = "table"
     records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
     rows = optimism_rows(records, task, significance)
     if not rows and format in ("table", "md"):
-        return _suggest_other_protocol(store, [record for record in records if task in (None, record.task)])
+        return _suggest_other_protocol([record for record in records if task in (None, record.task)])
     return render_optimism(rows, format, table_width(plain)).rstrip("\n")
 
 
@@ -188,16 +187,15 @@ def _add_published_figures(records: list[Record], tasks: set[str]) -> list[Recor
     )
 
 
-def _suggest_other_protocol(store: Store, records: Iterable[Record]) -> str:
-    """Suggest the command that runs a configuration under the other protocol."""
+def _suggest_other_protocol(records: Iterable[Record]) -> str:
+    """Suggest how to run a configuration under the other protocol."""
     runs = [record for record in records if record.kind == "run" and record.status == "finished"]
     protocols = {record.protocol for record in runs}
     missing = "published" if protocols != {"published"} else "held-out"
-    recipe = recipe_argument(min((record.recipe for record in runs if is_id(record.recipe)), default=""))
     return (
-        f"no configuration was run under both protocols; run the same recipe with the same data and settings\n"
-        f"under the other protocol, for example:\n"
-        f"  framelight run {recipe} --data DIR --store {store} --set protocol={missing}"
+        "no configuration was run under both protocols; run the same recipe with the same data and settings\n"
+        "under the other protocol: repeat its command with\n"
+        f"  --set protocol={missing}"
     )
 
 

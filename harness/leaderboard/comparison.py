@@ -252,7 +252,10 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
         paired = {pair[0 if name == "A" else 1].repetition for pair in pairs}
         unpaired = sorted({record.seed for record in side if record.repetition not in paired})
         if unpaired:
-            yield f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks"
+            yield (
+                f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks; the leaderboard "
+                "compares the means of all seeds"
+            )
     code = differing_code(first, second)
     if code:
         parts = ", ".join(f"{name} {ours} / {theirs}" for name, (ours, theirs) in code.items())

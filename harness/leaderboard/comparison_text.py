@@ -172,4 +172,5 @@ def _format_interval(part: MetricComparison) -> str:
 
 
 def _format_p_value(p: float) -> str:
-    return f"{p:.4f}" if p < 0.001 else f"{p:.3f}"
+    is_close = abs(p - SIGNIFICANCE_LEVEL) < 0.0005
+    return f"{p:.4f}" if p < 0.001 or is_close else f"{p:.3f}"

@@ -61,6 +61,7 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
         table_notes=_numbered_notes(board_rows),
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
+        more="columns were left out: a wider terminal, --format csv or --out FILE shows them all",
         closed=False,
     )
 

@@ -159,7 +159,7 @@ def test_command_prints_gap_or_missing_protocol(tracked, tmp_path, capsys):
     store = tmp_path / "store"
     shutil.copytree(tracked, store)
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0
-    assert "framelight run abaw3_expr --data DIR" in (said := capsys.readouterr().out)
+    assert "repeat its command with" in (said := capsys.readouterr().out)
     assert "--set protocol=published" in said
     track(store, run(store, "open", 0.45, PUBLISHED, seeds=(0,)))
     assert main(["leaderboard", "--optimism", "--store", str(store)]) == 0

@@ -136,6 +136,12 @@ def test_no_width_takes_what_tells_rows_apart(width):
     assert len(set(names)) == 12, "\n".join(lines)
 
 
+def test_narrow_board_says_that_columns_are_missing(board):
+    note = "columns were left out: a wider terminal, --format csv or --out FILE shows them all"
+    assert note not in render(board, width=160) and note not in render(board, width=None)
+    assert note in " ".join(render(board, width=60).split())
+
+
 def test_tables_in_files_have_no_width_limit():
     names = [f"a_backbone_with_a_name_of_many_characters_{i:060}" for i in range(2)]
     rows = leaderboard_rows(record(group=f"{i:06x}ffffff", backbone=name) for i, name in enumerate(names))
