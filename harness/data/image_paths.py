@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from harness.data.image_files import SUFFIXES
 
@@ -51,7 +51,7 @@ class ImagePaths:
         if match := _ADDRESS.match(name):
             if match[0].lower() != "file://":
                 return "this is an address; download the image and write its path"
-            return self._relative_advice(unquote(urlsplit(name).path))
+            return self._relative_advice(unquote(name.partition("://")[2]))
         if name.startswith("/"):
             return self._relative_advice(name)
         name = name.replace("\\", "/")
@@ -125,7 +125,7 @@ class ImagePaths:
         path = self.folder / name
         try:
             return "this is a folder" if S_ISDIR(path.stat().st_mode) else "this is no file"
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL or half a character
             return ""
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
