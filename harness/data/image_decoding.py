@@ -24,7 +24,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM
 """Formats of Pillow that are read; others, such as EPS, run programs."""
 NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-JPEG_SCAN = b"\xff\xda"
 SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
@@ -122,8 +121,7 @@ def orientation_of(data: bytes) -> int:
 
     It is 1 if there is none, if it is damaged, and for TIFF files, which Pillow turns upright.
     """
-    pixels = data.find(JPEG_SCAN) if data.startswith(JPEG) else -1
-    metadata = data if pixels < 0 else data[:pixels]
+    metadata = data[: _jpeg_header_size(data)] if data.startswith(JPEG) else data
     if not any(mark in metadata for mark in ORIENTATION_MARKS):
         return 1
     try:
@@ -132,6 +130,20 @@ def orientation_of(data: bytes) -> int:
     except Exception:  # damaged EXIF data raise many types of errors
         return 1
     return orientation if orientation in EXIF_ORIENTATIONS else 1
+
+
+def _jpeg_header_size(data: bytes) -> int:
+    """Return where the pixels of a JPEG begin, after its segments, which may contain a thumbnail; all if unclear."""
+    start = 2
+    while data[start : start + 1] == b"\xff":
+        marker = data[start + 1 : start + 2]
+        if marker == b"\xda":
+            return start
+        if marker == b"\xff":
+            start += 1
+        else:
+            start += 2 + int.from_bytes(data[start + 2 : start + 4])
+    return len(data)
 
 
 def require_size(path: Path, width: int, height: int) -> None:
