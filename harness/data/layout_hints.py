@@ -66,9 +66,9 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
 
 def _unreadable_parts(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
     """Yield what may not be read of the folder, if a layout needs it."""
-    for layout in layouts:
+    for look in (list_subfolders, *(layout.detect for layout in layouts)):
         try:
-            layout.detect(root)
+            look(root)
         except OSError as error:
             yield f"{error.filename or root} cannot be read: {error.strerror}"
 
