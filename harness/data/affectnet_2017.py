@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from backbones.spec import AFFECTNET
-from harness.data import affectnet_labels, image_files
+from harness.data import affectnet_labels
 from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
@@ -223,15 +223,16 @@ def _read_image_list(path: Path, images: Path) -> CsvImageList:
     for name, rule in rules.items():
         values[name], column_faults = parse_numbers(table, name, rows, rule)
         faults.extend(column_faults)
-    paths, exists = image_files.ListedFiles(images).find(table.columns[IMAGE_COLUMN].tolist())
+    names = table.columns[IMAGE_COLUMN].tolist()
+    found = list(map(ImagePaths(images).locate, names))
     faulty_lines = {fault.line for fault in faults if fault.line is not None}
     return CsvImageList(
         table,
         values["expression"].astype(np.int64),
         affectnet_labels.parse_affects(values["valence"], values["arousal"]),
         box_corners(*(values[name] for name in BOX_COLUMNS)),
-        np.array(paths, np.str_),
-        exists,
+        np.array([path or name for path, name in zip(found, names)], np.str_),
+        np.array([path is not None for path in found], bool),
         ~np.isin(table.lines, list(faulty_lines)),
         tuple(sorted(faults, key=lambda fault: fault.line or 0)),
     )

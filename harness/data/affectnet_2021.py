@@ -91,7 +91,7 @@ class AffectNet2021(ImageLayout):
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
-        """Return the splits whose folders exist."""
+        """Return the splits whose folders exist, and those that cannot be entered."""
         return tuple(split for split in FOLDERS if _has_split(self.root, split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
@@ -158,7 +158,14 @@ class AffectNet2021(ImageLayout):
 
 
 def _has_split(root: Path, split: str) -> bool:
-    return (root / FOLDERS[split] / "images").is_dir() and (root / FOLDERS[split] / "annotations").is_dir()
+    """Return whether a split has its folders, or a folder that cannot be entered."""
+    folder = root / FOLDERS[split]
+    if not folder.is_dir():
+        return False
+    try:
+        return (folder / "images").is_dir() and (folder / "annotations").is_dir()
+    except PermissionError:
+        return True
 
 
 def _stem(name: str) -> str:

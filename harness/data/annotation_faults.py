@@ -15,12 +15,11 @@ from harness.data.annotation_formats import (
     read_text,
     split_cells,
 )
+from harness.data.csv_rows import SEPARATORS
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 from harness.utils.names import is_file_name
-
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def frame_faults(path: Path, task: str, formats: Mapping[str, AnnotationFormat] = FORMATS) -> Iterator[Problem]:

@@ -60,14 +60,15 @@ class ExpressionFolders(ListedImages):
     )
 
     def __init__(self, root: Path, seed: int = 0):
-        folders = find_folders(root)
+        faults: list[Problem] = []
+        folders = find_folders(root, faults)
         expressions = _name_expressions(root, folders)
         self.folders = tuple(folder.path for folder in folders)
         self.unknown = tuple(folder.path for folder in folders if folder.path.name not in expressions)
-        self.unread = tuple(_folders_outside(root, folders))
+        unreadable = {fault.file for fault in faults}
+        self.unread = tuple(folder for folder in _folders_outside(root, folders) if folder not in unreadable)
         images: list[tuple[str, str, str]] = []
         self.strays: list[tuple[Path, list[str]]] = []
-        faults: list[Problem] = []
         for folder in folders:
             expression = expressions.get(folder.path.name)
             try:
@@ -142,15 +143,25 @@ class ExpressionStills(TableStills):
         return cls(ExpressionFolders(root, seed))
 
 
-def find_folders(root: Path) -> list[ExpressionFolder]:
-    """List the folders in the folders of splits; without these, the folders in `root`."""
+def find_folders(root: Path, faults: list[Problem] | None = None) -> list[ExpressionFolder]:
+    """List the folders in the folders of splits; without these, the folders in `root`.
+
+    Parameters
+    ----------
+    root : Path
+    faults : list of Problem, optional
+        If given, a problem is appended to it for each folder of a split that cannot be listed.
+    """
     folders = image_files.list_subfolders(root)
-    in_splits = [
-        ExpressionFolder(path, split)
-        for folder in folders
-        if (split := parse_split(folder.name)) is not None
-        for path in image_files.list_subfolders(folder)
-    ]
+    in_splits: list[ExpressionFolder] = []
+    for folder in folders:
+        if (split := parse_split(folder.name)) is None:
+            continue
+        try:
+            in_splits += [ExpressionFolder(path, split) for path in image_files.list_subfolders(folder)]
+        except OSError as error:
+            if faults is not None:
+                faults.append(unreadable_folder(folder, error))
     return in_splits or [ExpressionFolder(path, "") for path in folders]
 
 
@@ -204,6 +215,9 @@ def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
 def _is_raf_db(folders: list[ExpressionFolder]) -> bool:
     """Return whether folders 1 to 7 have images with the names that RAF-DB gives them."""
     numbers = {parse_number(folder.path.name) for folder in folders}
-    images = [image_files.list_image_names(folder.path) for folder in folders]
+    try:
+        images = [image_files.list_image_names(folder.path) for folder in folders]
+    except OSError:
+        return False
     named = [bool(RAF_DB_NAME.fullmatch(name)) for names in images for name in names[:1]]
     return numbers <= set(range(1, 8)) and any(named) and all(named)

@@ -22,9 +22,13 @@ WORDS = {
     for word in words.split()
 }
 ADVERBS = ("happily", "sadly", "angrily", "fearfully", "disgustedly")
-MENTIONS = frozenset((*(word for word in WORDS if len(word) > 3), "sad", "joy", *ADVERBS))
+FULL_WORDS = frozenset((*(word for word in WORDS if len(word) > 3), "sad", "joy"))
+"""Words of expressions other than their codes of two or three letters, which may be the names or codes of people."""
+MENTIONS = FULL_WORDS.union(ADVERBS)
 """Words by which a folder has to do with expressions, also if it is not one, such as not_happy or happily_surprised."""
 FILLERS = frozenset(("class", "label", "emotion", "expression", "face", "faces", "image", "images"))
+MIN_CODED = 4
+"""Fewest expressions that make folders named by codes, such as AN and SU, expressions."""
 SPLITS = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev", "publictest"),
@@ -43,8 +47,7 @@ def parse_expression(name: str) -> str | None:
     >>> [parse_expression(name) for name in ("ANGRY", "3_happy", "class001_neutral", "n000001", "happily surprised")]
     ['Anger', 'Happiness', 'Neutral', None, None]
     """
-    words = [word for word in _words(name) if word not in FILLERS]
-    return WORDS.get(words[0]) if len(words) == 1 else None
+    return WORDS.get(_expression_word(name))
 
 
 def parse_split(name: str) -> str | None:
@@ -75,12 +78,32 @@ def _words(name: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", name.lower())
 
 
+def _expression_word(name: str) -> str:
+    """Return the only word of a name apart from fillers; '' if it has none or more."""
+    words = [word for word in _words(name) if word not in FILLERS]
+    return words[0] if len(words) == 1 else ""
+
+
 def are_expressions(names: Collection[str]) -> bool:
-    """Return whether folders are named after expressions: all of them, or most, which are two or more expressions."""
+    """Return whether folders are named after expressions.
+
+    They are if every name is that of an expression or mentions one, or if half of the names are full words for two or
+    more expressions. Codes such as AN and SU may be initials of people: where they are most of the names, there must be
+    at least `MIN_CODED` expressions and no other name.
+
+    Examples
+    --------
+    >>> [are_expressions(names) for names in (["AF01", "AF02"], ["an", "su"], ["an", "di", "fe", "su"], ["happy"])]
+    [False, False, True, True]
+    """
+    words = [word for name in names if (word := _expression_word(name)) in FULL_WORDS]
+    if len({WORDS[word] for word in words}) >= 2 and 2 * len(words) >= len(names):
+        return True
+    mentioned = sum(bool(MENTIONS.intersection(_words(name))) for name in names)
     expressions = [expression for name in names if (expression := parse_expression(name))]
-    if all(parse_expression(name) or MENTIONS.intersection(_words(name)) for name in names):
-        return bool(names)
-    return len(set(expressions)) >= 2 and 2 * len(expressions) >= len(names)
+    if not all(parse_expression(name) or MENTIONS.intersection(_words(name)) for name in names):
+        return False
+    return 0 < len(names) <= 2 * mentioned or len(set(expressions)) >= MIN_CODED
 
 
 def are_numbers(names: Collection[str]) -> bool:

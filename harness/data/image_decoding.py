@@ -20,13 +20,17 @@ MAX_PIXELS = 2**26
 """Largest number of pixels of an image, 8,192 x 8,192; a small file can contain billions of equal pixels."""
 MAX_FILE_BYTES = 2**29
 """Largest size of an image file."""
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM")
-"""Formats of Pillow that are read; others, such as EPS, run programs."""
+RARE_FORMATS = (
+    *("BLP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "IPTC", "MCIDAS"),
+    *("MSP", "PCD", "PCX", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
+)
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", *RARE_FORMATS)
+"""Formats of Pillow that are read; EPS and WMF run programs, and those left have no decoder."""
 NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-JPEG_SCAN = b"\xff\xda"
 SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
 PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
+INFLATED_BLOCK = 2**24
 HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
 DAMAGE = re.compile("premature end|bad huffman code|instead of rst|bad arithmetic", re.IGNORECASE)
 """Warnings of libjpeg after which pixels are wrong; data after the end of the image and stray bytes are harmless."""
@@ -122,8 +126,7 @@ def orientation_of(data: bytes) -> int:
 
     It is 1 if there is none, if it is damaged, and for TIFF files, which Pillow turns upright.
     """
-    pixels = data.find(JPEG_SCAN) if data.startswith(JPEG) else -1
-    metadata = data if pixels < 0 else data[:pixels]
+    metadata = data[: _jpeg_header_size(data)] if data.startswith(JPEG) else data
     if not any(mark in metadata for mark in ORIENTATION_MARKS):
         return 1
     try:
@@ -132,6 +135,20 @@ def orientation_of(data: bytes) -> int:
     except Exception:  # damaged EXIF data raise many types of errors
         return 1
     return orientation if orientation in EXIF_ORIENTATIONS else 1
+
+
+def _jpeg_header_size(data: bytes) -> int:
+    """Return where the pixels of a JPEG begin, after its segments, which may contain a thumbnail; all if unclear."""
+    start = 2
+    while data[start : start + 1] == b"\xff":
+        marker = data[start + 1 : start + 2]
+        if marker == b"\xda":
+            return start
+        if marker == b"\xff":
+            start += 1
+        else:
+            start += 2 + int.from_bytes(data[start + 2 : start + 4])
+    return len(data)
 
 
 def require_size(path: Path, width: int, height: int) -> None:
@@ -196,16 +213,38 @@ def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
 
 
 def _require_checksums(path: Path, data: bytes) -> None:
-    """Raise CorruptImageError if a chunk of a PNG file that its pixels depend on is damaged, which Pillow ignores."""
+    """Raise CorruptImageError if the pixels of a PNG file are damaged, which Pillow ignores.
+
+    A wrong checksum of a chunk of pixels does no harm if their own checksum is right.
+    """
     start = len(PNG)
+    pixels: list[bytes] = []
+    wrong = False
     while start + 12 <= len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
         kind = data[start + 4 : start + 8]
         if kind == b"IEND" or end > len(data):  # Pillow says so if the file is truncated
-            return
+            break
+        if kind == b"IDAT":
+            pixels.append(data[start + 8 : end - 4])
         if kind in PNG_CRITICAL and zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
-            raise CorruptImageError(path, "the image is damaged (a checksum of the PNG is wrong)")
+            wrong = True
         start = end
+    if wrong and not _is_complete(b"".join(pixels)):
+        raise CorruptImageError(path, "the image is damaged (a checksum of the PNG is wrong)")
+
+
+def _is_complete(stream: bytes) -> bool:
+    """Return whether a zlib stream has its end and the right checksum, for as many bytes as the largest image has."""
+    decoder = zlib.decompressobj()
+    try:
+        for _ in range(8 * MAX_PIXELS // INFLATED_BLOCK + 2):
+            if decoder.eof or not decoder.decompress(stream, INFLATED_BLOCK):
+                break
+            stream = decoder.unconsumed_tail
+    except zlib.error:
+        return False
+    return decoder.eof
 
 
 def _reduce_to_8_bits(gray: np.ndarray) -> np.ndarray:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from harness.data.litter import is_directory, is_litter
-from harness.utils.names import canonical_name
 
 JPEG_SUFFIXES = ("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo")
 OTHER_SUFFIXES = ("png", "apng", "bmp", "dib", "tif", "tiff", "webp", "gif", "jp2", "j2k", "avif", "heic", "heif")
@@ -43,49 +39,3 @@ def list_subfolders(folder: Path) -> list[Path]:
             return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and is_directory(entry))
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-class ListedFiles:
-    """Files of a folder that are found by the paths of a list; each subfolder is listed only once.
-
-    Parameters
-    ----------
-    folder : Path
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._names: dict[str, dict[str, str]] = {}
-
-    def find(self, names: Iterable[str]) -> tuple[list[str], np.ndarray]:
-        """Find files by their paths relative to the folder, such as `sub/name.jpg`.
-
-        A name is found although the disk composes its characters in another way, as those of macOS do.
-
-        Parameters
-        ----------
-        names : iterable of str
-            N paths.
-
-        Returns
-        -------
-        paths : list of str
-            The N paths as on the disk.
-        exists : bool array of shape (N,)
-        """
-        paths, exists = [], []
-        for name in names:
-            subfolder, slash, file = name.rpartition("/")
-            on_disk = self._entries(subfolder).get(canonical_name(file))
-            paths.append(name if on_disk is None else subfolder + slash + on_disk)
-            exists.append(on_disk is not None)
-        return paths, np.array(exists, bool)
-
-    def _entries(self, subfolder: str) -> dict[str, str]:
-        if subfolder not in self._names:
-            try:
-                names = os.listdir(self.folder / subfolder)  # noqa: PTH208 - names alone, of 290,000 files
-            except OSError:
-                names = []
-            self._names[subfolder] = {canonical_name(name): name for name in sorted(names)}
-        return self._names[subfolder]

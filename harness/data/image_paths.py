@@ -1,24 +1,67 @@
-"""Image files that a table names: names written on Windows or macOS are found, other misspellings are explained."""
+"""Image files that a table or list names: names of Windows and macOS are found, other misspellings explained."""
 
 from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from stat import S_ISDIR
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from harness.data.image_files import SUFFIXES
+from harness.utils.names import canonical_name
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 MAX_SUBFOLDERS = 20
 
 
+class Listing:
+    """Names in a folder, which is listed once.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Attributes
+    ----------
+    files : set of str
+        Regular files; links and folders are not among them.
+    others : list of str
+    may_hide : bool
+        Whether there may be files that are not listed, in a folder that may be entered, but not read.
+    """
+
+    def __init__(self, folder: Path):
+        self.files: set[str] = set()
+        self.others: list[str] = []
+        self.may_hide = False
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        self.files.add(entry.name)
+                    else:
+                        self.others.append(entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except (OSError, ValueError):
+            self.may_hide = True
+
+    @cached_property
+    def similar(self) -> dict[str, list[str]]:
+        """Names that differ in case and normalization alone."""
+        similar: dict[str, list[str]] = {}
+        for name in (*self.files, *self.others):
+            similar.setdefault(_key(name), []).append(name)
+        return similar
+
+
 class ImagePaths:
-    """Files in a folder by the names of a table.
+    """Files in a folder by the names of a table or list; each subfolder is listed only once.
 
     Parameters
     ----------
@@ -28,7 +71,7 @@ class ImagePaths:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._entries: dict[str, dict[str, list[str]]] = {}
+        self._listings: dict[str, Listing] = {}
 
     def find(self, name: str) -> Path | None:
         r"""Return the file of a name, or None.
@@ -36,10 +79,16 @@ class ImagePaths:
         A file of exactly this name is preferred. Otherwise a backslash is read as a separator, and accented letters
         may be composed or decomposed (Unicode NFC and NFD).
         """
-        for path in self._exact(name), self._exact(name.replace("\\", "/")):
-            if path is not None:
-                return path
+        found = self.locate(name)
+        return None if found is None else self.folder / found
+
+    def locate(self, name: str) -> str | None:
+        """Return the path of the file of a name relative to the folder, or None; see `find`."""
+        if self._is_listed(name):
+            return name
         name = name.replace("\\", "/")
+        if self._is_listed(name):
+            return name
         return None if name.isascii() else self._normalized(name)
 
     def explain(self, name: str) -> str:
@@ -51,39 +100,49 @@ class ImagePaths:
         if match := _ADDRESS.match(name):
             if match[0].lower() != "file://":
                 return "this is an address; download the image and write its path"
-            return self._relative_advice(unquote(urlsplit(name).path))
+            return self._relative_advice(unquote(name.partition("://")[2]))
         if name.startswith("/"):
             return self._relative_advice(name)
         name = name.replace("\\", "/")
-        similar = next((candidate for candidate in self._candidates(name) if self._exact(candidate)), None)
+        similar = next((candidate for candidate in self._candidates(name) if self._is_file(candidate)), None)
         return self._fault(name) if similar is None else f"did you mean {similar}?"
 
-    def _exact(self, name: str) -> Path | None:
-        path = self.folder / name
+    def _is_file(self, name: str) -> bool:
         # Path.is_file raises for a name that is too long
-        return path if os.path.isfile(path) else None  # noqa: PTH113 - see above
+        return os.path.isfile(self.folder / name)  # noqa: PTH113 - see above
 
-    def _normalized(self, name: str) -> Path | None:
+    def _is_listed(self, name: str) -> bool:
+        """Return `_is_file`, without a system call for each of the 290,000 files of a list."""
+        folder, _, file = name.rpartition("/")
+        if name.startswith("/") or file in ("", ".", ".."):
+            return self._is_file(name)
+        listing = self._list(folder or ".")
+        if file in listing.files:
+            return True
+        # Links, and disks that ignore case
+        return (listing.may_hide or _key(file) in listing.similar) and self._is_file(name)
+
+    def _normalized(self, name: str) -> str | None:
         """Return the only file whose path differs from a name in the Unicode normalization alone."""
-        found = self.folder
+        found = PurePosixPath()
         for part in PurePosixPath(name).parts:
-            if part != ".." and not os.path.lexists(found / part):
-                same = [entry for entry in self._similar(found, part) if _nfc(entry) == _nfc(part)]
+            if part != ".." and not os.path.lexists(self.folder / found / part):
+                canonical = canonical_name(part)
+                same = [name for name in self._similar(found, part) if canonical_name(name) == canonical]
                 if len(same) != 1:
                     return None
                 part = same[0]
             found /= part
-        return found if os.path.isfile(found) else None  # noqa: PTH113 - see `_exact`
+        return str(found) if self._is_file(str(found)) else None
 
-    def _similar(self, folder: Path, part: str) -> list[str]:
+    def _similar(self, folder: PurePosixPath, part: str) -> list[str]:
         """Return the entries of a folder that differ from a name in case and normalization alone."""
-        key = str(folder)
-        if key not in self._entries:
-            entries: dict[str, list[str]] = {}
-            for entry in _list(folder):
-                entries.setdefault(_nfc(entry).casefold(), []).append(entry)
-            self._entries[key] = entries
-        return sorted(self._entries[key].get(_nfc(part).casefold(), []))
+        return sorted(self._list(str(folder)).similar.get(_key(part), []))
+
+    def _list(self, folder: str) -> Listing:
+        if folder not in self._listings:
+            self._listings[folder] = Listing(self.folder / folder)
+        return self._listings[folder]
 
     def _candidates(self, name: str) -> Iterator[str]:
         """Yield the names that may be meant, the most likely first."""
@@ -93,7 +152,7 @@ class ImagePaths:
         stem = stem if suffix.lower() in SUFFIXES else name
         for other in sorted(SUFFIXES):
             yield from self._other_case(f"{stem}.{other}")
-        yield from (f"{folder}/{name}" for folder in self._subfolders())
+        yield from (f"{folder}/{name}" for folder in self._subfolders)
         parts = PurePosixPath(name).parts
         yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
 
@@ -102,16 +161,18 @@ class ImagePaths:
         found = PurePosixPath()
         for part in PurePosixPath(name).parts:
             if part not in ("..", "/") and not os.path.lexists(self.folder / found / part):
-                similar = self._similar(self.folder / found, part)
+                similar = self._similar(found, part)
                 if len(similar) != 1:
                     return
                 part = similar[0]
             found /= part
         yield str(found)
 
-    def _subfolders(self) -> list[str]:
+    @cached_property
+    def _subfolders(self) -> tuple[str, ...]:
         # Path.is_dir raises for a folder that cannot be entered
-        return [entry for entry in _list(self.folder) if os.path.isdir(self.folder / entry)][:MAX_SUBFOLDERS]  # noqa: PTH112
+        folders = (name for name in sorted(self._list(".").others) if os.path.isdir(self.folder / name))  # noqa: PTH112
+        return tuple(islice(folders, MAX_SUBFOLDERS))
 
     def _relative_advice(self, path: str) -> str:
         """Return advice for an absolute path, with the longest end of it that exists in the folder."""
@@ -125,18 +186,11 @@ class ImagePaths:
         path = self.folder / name
         try:
             return "this is a folder" if S_ISDIR(path.stat().st_mode) else "this is no file"
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL
             return ""
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
 
 
-def _nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
-
-
-def _list(folder: Path) -> list[str]:
-    try:
-        return sorted(os.listdir(folder))  # noqa: PTH208 - names alone, of 290,000 files
-    except OSError:
-        return []
+def _key(name: str) -> str:
+    return canonical_name(name).casefold()

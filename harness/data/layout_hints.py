@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +13,8 @@ from harness.data.layouts import DatasetLayout, detect_layout
 from harness.utils.text import plural
 
 Entry = TypeVar("Entry", str, Path)
-MAX_FOLDERS = 100
+MAX_NEARBY = 12
+"""Folders nearby that are looked into; each is listed about seven times, over a network perhaps."""
 PIXEL_LISTS = ("fer2013.csv", "icml_face_data.csv")
 """Lists of FER2013 with the pixels of the images in their cells."""
 
@@ -32,16 +34,16 @@ def hint_at_layout(root: Path, layouts: Sequence[type[DatasetLayout]]) -> str:
 
 
 def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
-    folders = list_subfolders(root)[:MAX_FOLDERS]
-    inner = [*folders, *(inner for folder in folders for inner in _list(list_subfolders, folder))]
-    for folder in inner:
-        if (layout := _detect(folder, layouts)) is not None:
+    yield from _unreadable_parts(root, layouts)
+    folders = _list(list_subfolders, root)
+    for folder in islice(_folders_below(folders), MAX_NEARBY):
+        if (layout := detect_layout(folder, layouts)) is not None:
             yield f"its folder {folder.relative_to(root)} is {layout.layout}: give {folder}"
     for part in (root.absolute(), root.absolute().parent):
         folder = part.parent
-        if (layout := _detect(folder, layouts)) is not None and _is_part(part, layout):
+        if (layout := detect_layout(folder, layouts)) is not None and _is_part(part, layout):
             yield f"it is a part of {layout.layout}: give {folder}"
-    names = [*list_names(root), *(name for folder in folders for name in _list(list_names, folder))]
+    names = [*_list(list_names, root), *(name for folder in folders[:MAX_NEARBY] for name in _list(list_names, folder))]
     if any(name.lower().startswith("automatically_annotated") for name in names):
         yield (
             "it has the automatically annotated images of AffectNet, whose labels are the outputs of a network and are "
@@ -55,30 +57,39 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
     if tables:
         yield f"to read {tables[0]}, give that file; it needs the columns image and expression or subject"
-    elif images := list_image_names(root):
+    elif images := _list(list_image_names, root):
         yield (
             f"it has {plural(len(images), 'image')} and no labels; list them in a labels.csv with the columns image, "
             "expression and split"
         )
 
 
-def _detect(folder: Path, layouts: Sequence[type[DatasetLayout]]) -> type[DatasetLayout] | None:
-    """Return the layout of a folder nearby, None if it has none or may not be read."""
-    try:
-        return detect_layout(folder, layouts)
-    except OSError:
-        return None
+def _unreadable_parts(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
+    """Yield what may not be read of the folder, if a layout needs it."""
+    for look in (list_subfolders, *(layout.detect for layout in layouts)):
+        try:
+            look(root)
+        except OSError as error:
+            yield f"{error.filename or root} cannot be read: {error.strerror}"
+
+
+def _folders_below(folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the folders, then those in them."""
+    yield from folders
+    for folder in folders:
+        yield from _list(list_subfolders, folder)
 
 
 def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
-    """Return whether a folder may be a part of the dataset that is in its parent, and not one beside it."""
-    siblings = (path for path in _list(list_subfolders, folder.parent) if path != folder)
-    return not any(_detect(path, (layout,)) for path in siblings if not is_annotation_folder(path.name))
+    """Return whether a folder may be a part of the dataset that is in its parent, and not one of many beside it."""
+    siblings = [path for path in _list(list_subfolders, folder.parent) if path != folder]
+    others = [path for path in siblings if not is_annotation_folder(path.name)]
+    return len(others) <= MAX_NEARBY and not any(detect_layout(path, (layout,)) for path in others)
 
 
 def _list(list_entries: Callable[[Path], list[Entry]], folder: Path) -> list[Entry]:
-    """Return the first entries of a folder nearby; empty if it may not be read."""
+    """Return the entries of a folder; empty if it may not be read."""
     try:
-        return list_entries(folder)[:MAX_FOLDERS]
+        return list_entries(folder)
     except OSError:
         return []

@@ -42,8 +42,15 @@ AnyLayout = TypeVar("AnyLayout", bound=DatasetLayout)
 
 
 def detect_layout(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
-    """Return the first of `layouts` that `root` has, or None."""
-    return next((layout for layout in layouts if layout.detect(root)), None)
+    """Return the first of `layouts` that `root` has, or None; `root` has none whose folders may not be read."""
+    return next((layout for layout in layouts if _is_detected(layout, root)), None)
+
+
+def _is_detected(layout: type[DatasetLayout], root: Path) -> bool:
+    try:
+        return layout.detect(root)
+    except OSError:
+        return False
 
 
 def describe_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:

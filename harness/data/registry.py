@@ -121,6 +121,8 @@ def _open(layout: type[AnyLayout], root: Path, seed: int) -> AnyLayout:
         if layout.layout != ImageTable.layout or not ExpressionFolders.detect(root):
             raise
         raise InputError(f"{error}; to read its folders of expressions instead, move labels.csv elsewhere") from error
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: cannot be read: {error.strerror}") from error
 
 
 def _hint(root: Path) -> str:

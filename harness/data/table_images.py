@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from harness.data.annotation_formats import shorten
 from harness.data.csv_table import Table
 from harness.data.image_paths import ImagePaths
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 
 MAX_PATH = 300
 
@@ -69,4 +69,4 @@ class TableImages:
 
 def _spelling(name: str) -> str:
     """Return a path without differences that file systems and programs make in the spelling of one path."""
-    return os.path.normpath(unicodedata.normalize("NFC", name).replace("\\", "/"))
+    return os.path.normpath(canonical_name(name).replace("\\", "/"))

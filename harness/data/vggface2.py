@@ -101,8 +101,8 @@ class VGGFace2(ImageLayout):
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
-        """Return the splits that have folders of identities."""
-        return tuple(split for split in SPLITS if image_files.list_subfolders(self.root / split))
+        """Return the splits that have folders of identities, and those that cannot be listed."""
+        return tuple(split for split in SPLITS if _has_subfolder(self.root / split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
         """Return all images, without expressions, and with the boxes of the list."""
@@ -187,6 +187,13 @@ class VGGFace2(ImageLayout):
         if missing := box_list.without:
             message = f"{len(missing):,} names have no image in {split}/ (first: {missing[0]}); they are skipped"
             yield Problem(WARNING, "no image", message, box_list.path)
+
+
+def _has_subfolder(folder: Path) -> bool:
+    try:
+        return bool(image_files.list_subfolders(folder))
+    except OSError:
+        return True
 
 
 def _has_image(folder: Path) -> bool:

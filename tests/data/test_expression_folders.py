@@ -169,6 +169,30 @@ def test_people_are_still_people(tmp_path):
     assert open_stills(vggface2(tmp_path / "v")).layout.startswith("VGGFace2")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [[f"AF{number:02d}" for number in range(1, 6)], ["An", "Su"], ["An", "Su", "Maria", "Bob"], ["Ha", "Ne", "Sa"]],
+)
+def test_people_with_codes_of_two_letters(tmp_path, names):
+    """KDEF names women AF01 to AF35, and An and Su are people."""
+    stills = open_stills(folders(tmp_path, ("train",), names))
+    assert stills.layout.startswith("VGGFace2") and stills.stills("train").subjects == tuple(sorted(names))
+    assert not check_dataset(tmp_path).warnings
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("an", "di", "fe", "su"),
+        ("happy", "sad", "neu"),
+        ("happily_surprised", "ne"),
+        ("angry", "not_happy", "sad", "bob"),
+    ],
+)
+def test_few_codes_and_words_of_expressions(tmp_path, names):
+    assert open_stills(folders(tmp_path, ("train",), names)).layout.startswith("folders of expressions")
+
+
 def test_folders_that_mention_expressions_are_no_people(tmp_path):
     folders(tmp_path / "a", ("train",), ("happy", "not_happy"), images=5)
     assert "'not_happy' is not a known expression" in render(check_dataset(tmp_path / "a"))

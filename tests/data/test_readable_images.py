@@ -35,6 +35,12 @@ def with_stray_bytes(data):
     return data[:-2] + b"\0\1\2" + data[-2:]
 
 
+def with_checksums(data, change):
+    """Change the checksum of the chunk of pixels (`change` is -4), or a byte before it."""
+    end = data.index(b"IDAT") + 8 + int.from_bytes(data[data.index(b"IDAT") - 4 : data.index(b"IDAT")])
+    return data[: end + change] + bytes([data[end + change] ^ 1]) + data[end + change + 1 :]
+
+
 SOUND = {
     "jpeg": encoded(),
     "progressive": encoded(progressive=True),
@@ -55,6 +61,9 @@ SOUND = {
     "tiff": encoded("TIFF"),
     "bmp": encoded("BMP"),
     "ppm": encoded("PPM"),
+    **{kind.lower(): encoded(kind) for kind in ("TGA", "PCX", "SGI", "DDS", "QOI", "DIB", "SPIDER")},
+    "ico": encoded("ICO", sizes=[(64, 48)]),
+    "png with a wrong checksum of a chunk": with_checksums(encoded("PNG"), -4),
     "narrow": encoded(image=PICTURE.resize((1, 48))),
 }
 TRUNCATED = {
@@ -67,6 +76,8 @@ TRUNCATED = {
     "jpeg without its thumbnail's rest": half(encoded(exif=Image.Exif()), b"\xff\xd9" + SAMSUNG),
     "png": half(encoded("PNG")),
     "png filled with zeros": padded_half(encoded("PNG")),
+    "png with a wrong checksum of its pixels": with_checksums(with_checksums(encoded("PNG"), -5), -4),
+    "tga": half(encoded("TGA")),
     "gif": half(encoded("GIF")),
     "jpeg 2000": half(encoded("JPEG2000")),
     "avif": half(encoded("AVIF")),
@@ -79,6 +90,7 @@ UNREADABLE = {
     "182 megapixels": (encoded("PNG", Image.new("1", (14000, 13000))), "at most 67,108,864 pixels are read"),
     "100 megapixels": (encoded("PNG", Image.new("1", (10000, 10000))), "10,000 x 10,000 pixels"),
     "program": (encoded("EPS"), "not an image that can be read"),
+    "metafile": (b"\xd7\xcd\xc6\x9a\0\0" + bytes(200), "not an image that can be read"),
     "text": (b"<html>" * 20, "not an image that can be read"),
     "empty": (b"", "the file is empty"),
 }

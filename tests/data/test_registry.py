@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from harness.data.check import check_dataset
@@ -103,3 +105,16 @@ def test_data_that_are_not_read_are_named(tmp_path):
     assert "to read list.csv, give that file" in hint(tmp_path / "c")
     image(tmp_path / "d/1.jpg")
     assert "it has 1 image and no labels" in hint(tmp_path / "d", check_dataset)
+
+
+@pytest.mark.parametrize("folders", [40, 1])
+def test_search_for_a_layout_nearby_is_bounded(tmp_path, monkeypatch, folders):
+    """Over a network, 70,000 listings for a hint would take minutes."""
+    for number in range(40):
+        (tmp_path / f"mine/all/data/{number % folders}/{number}").mkdir(parents=True)
+    listed = []
+    for name in ("listdir", "scandir"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda path, original=original: listed.append(path) or original(path))
+    hint(tmp_path / "mine/all/data")
+    assert len(listed) < 200

@@ -5,7 +5,7 @@ import pytest
 from harness.data.check import check_dataset, render
 from harness.data.registry import open_dataset, open_stills
 from harness.utils.errors import InputError
-from tests.helpers.data_folders import ANNOTATIONS, VA, small_abaw3, table
+from tests.helpers.data_folders import ANNOTATIONS, VA, small_abaw3, table, write
 from tests.helpers.permissions import ordinary_user, public_tmp
 from tests.helpers.still_folders import affectnet_2021, image, vggface2
 
@@ -61,6 +61,50 @@ def test_identity_of_a_split(public_tmp):
         hidden.chmod(0o755)
 
 
+def test_split_of_people(public_tmp):
+    root = vggface2(public_tmp)
+    for hidden, read in ((root / "test", "train"), (root / "train", "test")):
+        hidden.chmod(0o755)
+        check_dataset(root)
+        hidden.chmod(0)
+        if read == "train":
+            with ordinary_user():
+                report = check_dataset(root)
+                assert len(open_stills(root).stills("train")) > 0
+            assert [(problem.file, problem.message) for problem in report.errors] == [
+                (hidden, "cannot be listed: Permission denied")
+            ]
+            assert [counts.split for counts in report.counts] == ["train"]
+        else:
+            with (
+                ordinary_user(),
+                pytest.raises(InputError, match=f"layout; {hidden} cannot be read: Permission denied"),
+            ):
+                check_dataset(root)
+        hidden.chmod(0o755)
+
+
+def test_split_of_expressions(public_tmp):
+    for name in ("train/happy/1", "train/sad/2", "test/happy/4", "test/sad/5"):
+        image(public_tmp / f"{name}.jpg")
+    report, problems = check(public_tmp, public_tmp / "test")
+    assert problems["error", public_tmp / "test"] == "cannot be listed: Permission denied" and len(report.errors) == 1
+    assert report.images == 2 and report.layout.startswith("folders of expressions")
+
+
+@pytest.mark.parametrize("opened", [open_dataset, open_stills, check_dataset])
+def test_root_and_folder_of_numbers(public_tmp, opened):
+    for name in ("train/1/train_00001_aligned", "train/2/train_00002_aligned"):
+        image(public_tmp / f"d/{name}.jpg")
+    opened(public_tmp / "d")
+    (public_tmp / "d/train/2").chmod(0)
+    with ordinary_user(), pytest.raises(InputError, match="its folders 1, 2 are numbers"):
+        opened(public_tmp / "d")
+    (public_tmp / "d").chmod(0)
+    with ordinary_user(), pytest.raises(InputError, match=f"layout; {public_tmp}/d cannot be read: Permission denied"):
+        opened(public_tmp / "d")
+
+
 def test_split_without_images_and_annotations_of_affectnet(public_tmp):
     root = vggface2(public_tmp / "v")
     for path in (root / "test").rglob("*.jpg"):
@@ -69,6 +113,9 @@ def test_split_without_images_and_annotations_of_affectnet(public_tmp):
     assert [counts.split for counts in report.counts] == ["train"]
     assert "no image in any of its 1 folders" in report.errors[0].message
     root = affectnet_2021(public_tmp / "a")
+    report, problems = check(root, root / "val_set")
+    assert problems["error", root / "val_set/images"] == "cannot be listed: Permission denied"
+    (root / "val_set").chmod(0o755)
     hidden = root / "val_set" / "annotations"
     report, problems = check(root, hidden)
     assert problems["error", hidden] == "cannot be listed: Permission denied"
@@ -84,6 +131,15 @@ def test_folder_of_an_expression(public_tmp):
     assert report.images == 4
     with ordinary_user(), pytest.raises(InputError, match="angry: cannot be listed"):
         open_dataset(public_tmp).labels("expr", "train")
+
+
+def test_images_of_raf_db(public_tmp):
+    write(public_tmp / "basic/EmoLabel/list_patition_label.txt", "train_00001.jpg 1")
+    image(public_tmp / "basic/Image/aligned/train_00001_aligned.jpg")
+    check_dataset(public_tmp)
+    (public_tmp / "basic/Image").chmod(0)
+    with ordinary_user(), pytest.raises(InputError, match="basic/Image/aligned: cannot be read: Permission denied"):
+        check_dataset(public_tmp)
 
 
 def test_links_that_lead_back_to_themselves_hide_nothing(tmp_path):

@@ -67,6 +67,17 @@ def test_stills_are_turned_upright(tmp_path, orientation, kind):
         assert difference(decode_image(path), PICTURE if turn is None else PICTURE.transpose(turn)) < 6
 
 
+@pytest.mark.parametrize("padding", [b"", b"\xff\xff", b"\0"])
+def test_thumbnail_before_the_orientation(tmp_path, padding):
+    """Photoshop stores a thumbnail, which is a JPEG with a scan of its own, in a segment that may come first."""
+    data = stored(tmp_path / "a.jpg", 6).read_bytes()
+    thumbnail = b"Photoshop 3.0\x008BIM" + stored(tmp_path / "b.jpg", 1, image=PICTURE.resize((9, 6))).read_bytes()
+    segment = b"\xff\xed" + (len(thumbnail) + 2).to_bytes(2) + thumbnail
+    (tmp_path / "a.jpg").write_bytes(data[:2] + segment + padding + data[2:])
+    assert b"\xff\xda" in segment and check_image(tmp_path / "a.jpg") == (None, 6)
+    assert difference(decode_image(tmp_path / "a.jpg", upright=True), PICTURE) < 6
+
+
 def test_crops_of_a_video_are_not_turned(tmp_path):
     path = stored(tmp_path / "00001.jpg", 6)
     assert decode_image(path).shape == (96, 64, 3)
