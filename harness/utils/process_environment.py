@@ -36,11 +36,18 @@ def prepare_process() -> None:
     for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
         if os.environ.get(name) == "":  # OpenMP complains about it
             del os.environ[name]
-    if not any(name in os.environ for name in PASSIVE_WAITING):
-        os.environ.update(PASSIVE_WAITING)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        _wait_passively()
     _limit_threads()
     _bypass_proxies()
     provide_home()
+
+
+def _wait_passively() -> None:
+    """Set the variables of each OpenMP library for which the user has not chosen how long threads repeat a check."""
+    names = [] if "GOMP_SPINCOUNT" in os.environ else ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]  # GNU
+    names += [] if "KMP_BLOCKTIME" in os.environ else ["KMP_BLOCKTIME"]  # LLVM and Intel, whatever the policy
+    os.environ.update({name: PASSIVE_WAITING[name] for name in names})
 
 
 def _limit_threads() -> None:
