@@ -11,6 +11,7 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported, which reports to its vendor otherwise
 import onnxruntime
 
+getattr(onnxruntime, "disable_telemetry_events", lambda: None)()  # one that was imported before
 FILE = "model-float32.onnx"
 
 
