@@ -1,13 +1,19 @@
-"""Keep ONNX Runtime and the Hugging Face hub from reporting usage; imported before either of them."""
+"""Keep libraries from reporting usage. This module imports nothing of its package: `harness` runs it alone."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-"""Environment variables that libraries read when they are imported. ONNX Runtime's packages from version 1.29 on
-otherwise keep an id of the device in the user's home folder and report to their vendor.
+NO_TELEMETRY = {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "1",
+}
+"""Environment variables that libraries read when they are imported; the last one is for libraries that are yet to
+report. ONNX Runtime's packages from version 1.29 on otherwise keep an id of the device in the user's home folder and
+report to their vendor.
 """
 
 

@@ -151,6 +151,7 @@ _MOVED: import_hooks.Moved = {
 }
 """For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
 
+import_hooks.refuse_same_name("backbones")
 process_environment.disable_telemetry()
 import_hooks.install(_MOVED)
 if __name__ != "harness":

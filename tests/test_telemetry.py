@@ -2,6 +2,7 @@
 
 import ast
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import backbones.telemetry
+from backbones.telemetry import NO_TELEMETRY
 from harness.export.example import example_script
 from harness.export.formats import format_named
-from harness.utils.process_environment import NO_TELEMETRY
+from harness.utils import process_environment
+from harness.utils.parallel import run_module_in_subprocess
 from tests.helpers import name_server
 from tests.helpers.small_run import command
 
@@ -57,23 +60,50 @@ def run_without_network(folder, *command, seconds=0.0, **variables):
 
 @pytest.mark.parametrize("package", ["harness", "backbones"])
 def test_importing_a_package_switches_reports_off(package):
-    expected = {"harness": NO_TELEMETRY, "backbones": backbones.telemetry.NO_TELEMETRY}[package]
-    code = f"import os, {package}; print(*(os.environ.get(name) for name in {list(expected)}))"
+    code = f"import os, {package}; print(*(os.environ.get(name) for name in {list(NO_TELEMETRY)}))"
     empty = {**os.environ, **dict.fromkeys(NO_TELEMETRY, "")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=HOME, env=empty)
-    assert done.stdout.split() == list(expected.values()), done.stderr
-    assert backbones.telemetry.NO_TELEMETRY.items() <= NO_TELEMETRY.items()
+    assert done.stdout.split() == list(NO_TELEMETRY.values()), done.stderr
 
 
-def test_runtime_that_was_imported_before_is_told(monkeypatch):
+def test_measured_processes_report_nothing(tmp_path):
+    """Also if the environment of the measurement has none of the variables."""
+    (tmp_path / "show.py").write_text("import os, harness; print(*(f'{k}={v}' for k, v in os.environ.items()))")
+    given = {name: value for name, value in os.environ.items() if name not in NO_TELEMETRY}
+    done = run_module_in_subprocess("show", environment={**given, "PYTHONPATH": str(tmp_path)})
+    assert {f"{name}={value}" for name, value in NO_TELEMETRY.items()} <= set(done.stdout.split()), done.stderr
+
+
+@pytest.mark.parametrize("switch", ["harness", "backbones", "loader"])
+def test_runtime_that_was_imported_before_is_told(monkeypatch, switch):
+    import onnxruntime
+
+    disable = {
+        "harness": process_environment.disable_telemetry,
+        "backbones": backbones.telemetry.disable_telemetry,
+        "loader": lambda: runpy.run_path(str(LOADER)),
+    }[switch]
+    told = []
+    monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: told.append("off"))
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "")
+    disable()
+    assert told == ["off"] and os.environ["ORT_DISABLE_TELEMETRY"] == "1"
+
+
+def test_choice_of_the_user_is_kept(monkeypatch):
     import onnxruntime
 
     told = []
     monkeypatch.setattr(onnxruntime, "disable_telemetry_events", lambda: told.append("off"))
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     backbones.telemetry.disable_telemetry()
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")  # a choice of the user
-    backbones.telemetry.disable_telemetry()
-    assert told == ["off"]
+    assert told == [] and os.environ["ORT_DISABLE_TELEMETRY"] == "0"
+
+
+def test_serving_example_switches_reports_of_mlflow_off():
+    """`mlflow models serve` is a process of the user."""
+    page = (HOME / "harness/export/README.md").read_text()
+    assert page.index("export MLFLOW_DISABLE_TELEMETRY=true") < page.index("mlflow models serve -m")
 
 
 @pytest.mark.parametrize(

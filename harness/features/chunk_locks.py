@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any, TypeVar
 from harness.utils.errors import FramelightError
 from harness.utils.locks import ProcessLock
 
+logger = logging.getLogger(__name__)
+
 Chunk = TypeVar("Chunk")
 LOCKS_FOLDER = ".claims"
 """Folder of the lock files, inside an entry while it is being extracted."""
+MESSAGE_AFTER_SECONDS = 5
+"""Time after which a message names a marker that is waited for."""
 
 
 class ChunkLocks:
@@ -99,10 +104,21 @@ class ChunkLocks:
 
         lock = ProcessLock(self.folder / f"{number}.lock")
         try:
-            lock.acquire(-1 if wait else 0)
+            _wait(lock) if wait else lock.acquire(0)
         except Timeout:
             return False
         except OSError:
             return True
         self._locks[number] = lock
         return True
+
+
+def _wait(lock: ProcessLock) -> None:
+    from filelock import Timeout
+
+    try:
+        lock.acquire(MESSAGE_AFTER_SECONDS)
+    except Timeout:
+        if lock.marker_note:
+            logger.info(f"waiting for another process that is extracting features{lock.marker_note}")
+        lock.acquire()

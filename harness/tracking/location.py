@@ -145,12 +145,12 @@ def lock_location(location: Location) -> Iterator[None]:
         lock.acquire(min(MESSAGE_AFTER_SECONDS, LOCK_SECONDS))
     except Timeout:
         holders = ", ".join(lock_holders(location.lock)) or "another process"
-        logger.info(f"waiting for {holders} that is writing to {location}")
+        logger.info(f"waiting for {holders} that is writing to {location}{lock.marker_note}")
         try:
             lock.acquire(max(0, LOCK_SECONDS - MESSAGE_AFTER_SECONDS))
         except Timeout as error:
             raise FramelightError(
-                f"another process has held {location.lock} for {LOCK_SECONDS} s; "
+                f"another process has held {location.lock} for {LOCK_SECONDS} s{lock.marker_note}; "
                 "wait for it or end it, then run the command again"
             ) from error
     try:

@@ -96,13 +96,20 @@ def serve(argv: Sequence[str]) -> int:
 
 @contextmanager
 def _exit_on_signals() -> Iterator[None]:
-    """Raise SystemExit in a context where a signal would end this process and leave the server running."""
+    """Raise SystemExit in a context where a signal would end this process and leave the server running.
+
+    A signal that is ignored, as SIGHUP is below nohup, stays ignored.
+    """
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, leave) for number in numbers}
+    before = {
+        number: signal.signal(number, leave)
+        for number in numbers
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
+    }
     try:
         yield
     finally:

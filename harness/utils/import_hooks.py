@@ -112,3 +112,52 @@ def install(moved: Moved) -> None:
     """Install the hooks before all other finders; a second call changes nothing."""
     if not any(isinstance(finder, ImportHooks) for finder in sys.meta_path):
         sys.meta_path.insert(0, ImportHooks(moved))
+
+
+def refuse_same_name(name: str) -> None:
+    """Refuse a package of the user that has the name of a package of Framelight.
+
+    Commands and workers import packages of Framelight alone and run beside it. A folder that is no package, such as one
+    of weights, is left alone.
+
+    Parameters
+    ----------
+    name : str
+        Name of a package of Framelight.
+
+    Raises
+    ------
+    ImportError
+        If a package or module of the user with this name has been imported, or is found by `import` in this process.
+    """
+    imported = sys.modules.get(name)
+    spec = getattr(imported, "__spec__", None) if imported else _find_on_path(name)
+    paths = list(spec.submodule_search_locations or []) if spec else []
+    path = paths[0] if paths else spec and spec.origin
+    own = os.path.join(ROOT, name)  # noqa: PTH118
+    if path and os.path.realpath(path) != os.path.realpath(own):
+        raise ImportError(
+            f"{path} has the name of a package of Framelight ({own}), and Python imports only one of them; rename "
+            f"{path}, or import Framelight in a process without it"
+        )
+
+
+def _find_on_path(name: str) -> ModuleSpec | None:
+    """Find a package or module, and no folder without code, unless this process runs no code of the user."""
+    spec = None if _is_own_process(sys.orig_argv[1:]) else PathFinder.find_spec(name)
+    return spec if spec and spec.origin else None
+
+
+def _is_own_process(arguments: Sequence[str]) -> bool:
+    """Return whether the arguments of the interpreter start a command of Framelight or a worker process."""
+    words = iter(arguments)
+    for word in words:
+        if word == "-m":
+            return next(words, "").partition(".")[0] in ("framelight", "harness")
+        if word == "-c":
+            return next(words, "").startswith("from multiprocessing.")
+        if word in ("-X", "-W"):
+            next(words, "")
+        elif not word.startswith("-"):
+            return os.path.splitext(os.path.basename(word))[0] == "framelight"  # noqa: PTH119, PTH122
+    return False

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import logging
 import multiprocessing
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,15 +27,20 @@ NO_LOCKS = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSU
 """Errors of flock(2) on file systems without locks, such as some network and parallel file systems."""
 MARKER = ".held"
 """Suffix of the file that stands for a lock on such file systems."""
+MIN_FAILURES, MAX_FAILURES, FAILURE_SECONDS = 5, 50, 0.06
+"""How often a lock has to fail before the file system counts as one without locks, or the error is raised, and the
+pause between two attempts.
+"""
 _devices_without_locks: set[int] = set()
-"""Devices of the file systems that a warning has named."""
+"""Devices of the file systems that have no locks."""
 
 
 class ProcessLock:
     """Lock of a file that one process holds at a time; it ends with the process, also if that is killed.
 
     On a file system without locks, a second file with the suffix `MARKER` is the lock: it names process and machine of
-    its holder, and other processes of that machine remove it once the holder has ended.
+    its holder, and other processes of that machine (and container) remove it once the holder has ended. A process that
+    gets a lock of the file system also waits for such a file, as another machine may have no locks there.
 
     Parameters
     ----------
@@ -47,6 +54,7 @@ class ProcessLock:
 
         self.path = Path(path)
         self._lock: Any = FileLock(self.path, fallback_to_soft=False)
+        self._marker: Any = None
 
     def acquire(self, timeout: float = -1) -> None:
         """Acquire the lock.
@@ -63,35 +71,79 @@ class ProcessLock:
         OSError
             If the file cannot be written.
         """
+        self._marker = None
+        start = time.monotonic()
+        has_locks = self._acquire_lock(timeout)
+        if has_locks and not os.path.lexists(f"{self.path}{MARKER}"):
+            return
+        from harness.utils.marker_lock import MarkerLock
+
+        self._marker = MarkerLock(f"{self.path}{MARKER}")
         try:
-            self._lock.acquire(timeout=timeout)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                raise
-            self._use_marker(error)
-            self._lock.acquire(timeout=timeout)
+            self._marker.acquire(timeout if timeout < 0 else max(0, timeout - (time.monotonic() - start)))
+        except BaseException:
+            self._lock.release()
+            raise
 
     def release(self) -> None:
         """Release the lock."""
+        if self._marker is not None:
+            self._marker.release()
         self._lock.release()
 
     @property
-    def has_marker(self) -> bool:
-        """Whether the file system has no locks, so that a marker is the lock."""
-        return str(self._lock.lock_file) != str(self.path)
-
-    def _use_marker(self, error: OSError) -> None:
-        from filelock import SoftFileLock
-
-        self._lock = SoftFileLock(f"{self.path}{MARKER}")
-        device = self.path.parent.stat().st_dev
-        if device in _devices_without_locks or multiprocessing.parent_process() is not None:
-            return  # a worker would repeat what the parent has said
-        _devices_without_locks.add(device)
-        logger.warning(
-            f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files named "
-            f"*.lock{MARKER} are used instead; if a command waits for one after a machine has crashed, delete it"
+    def marker_note(self) -> str:
+        """A remark on the marker, if that is the lock, for the message of a process that waits for it."""
+        if self._marker is None:
+            return ""
+        return (
+            f" (its lock is {self.path}{MARKER}; delete this file only if its process was killed on another machine or "
+            "in another container)"
         )
+
+    def _acquire_lock(self, timeout: float) -> bool:
+        """Acquire the lock of the file system; return False if that has none."""
+        for attempt in itertools.count(1):
+            try:
+                self._lock.acquire(timeout)
+                return True
+            except OSError as error:
+                if error.errno not in NO_LOCKS or attempt == MAX_FAILURES:
+                    raise
+                if self._lacks_locks(error, attempt):
+                    return False
+            time.sleep(FAILURE_SECONDS)  # a lock server may be busy: others can have a lock at the same time
+        return False
+
+    def _lacks_locks(self, error: OSError, attempt: int) -> bool:
+        """Return whether a failed lock means that the file system has none, and warn of that once."""
+        device = self.path.parent.stat().st_dev
+        if device in _devices_without_locks:
+            return True
+        if attempt < MIN_FAILURES or _probe(self.path.parent) != error.errno:
+            return False
+        _devices_without_locks.add(device)
+        if multiprocessing.parent_process() is None:  # a worker would repeat what the parent has said
+            logger.warning(
+                f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files "
+                f"named *.lock{MARKER} are used instead; if a command waits for one after its process was killed on "
+                "another machine or in another container, delete it"
+            )
+        return True
+
+
+def _probe(folder: Path) -> int | None:
+    """Lock a new file in a folder; return the number of the error, None without one."""
+    from filelock import FileLock
+
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".lock") as file:
+        lock = FileLock(file.name, fallback_to_soft=False)
+        try:
+            lock.acquire(0)
+        except OSError as error:
+            return error.errno
+        lock.release()
+    return None
 
 
 @contextmanager
@@ -136,9 +188,9 @@ def _acquire(lock: ProcessLock, what: str) -> None:
             lock.acquire(timeout)
             return
         except Timeout:
-            marker = f" (its lock is {lock.path}{MARKER})" if lock.has_marker else ""
             if sys.stderr is not None:
-                sys.stderr.write(f"waiting for another process that is creating {escape_text(what + marker)}\n")
+                text = escape_text(what + lock.marker_note)
+                sys.stderr.write(f"waiting for another process that is creating {text}\n")
             timeout = -1
         except FileNotFoundError:  # the process that held the lock has removed the folder
             attempts_left -= 1

@@ -28,7 +28,7 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     first, separator, rest = text.partition("/")
     if first == "~" and (not os.environ.get("HOME") or has_temporary_home()):
         home = _home_of_user_id()
-        if not home:
+        if not home or home == "~":
             raise InputError(f"{text}: this user has no home folder; set HOME or give the path without ~")
         return Path(home + separator + rest)
     return Path(os.path.expanduser(text))  # noqa: PTH111 - unlike Path.expanduser, leaves the name of an unknown user
@@ -37,7 +37,9 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
 def _home_of_user_id() -> str:
     try:
         import pwd
-
+    except ImportError:  # Windows
+        return os.path.expanduser("~")  # noqa: PTH111 - Path.home raises an error if the user has no home folder
+    try:
         return pwd.getpwuid(os.getuid()).pw_dir
-    except (ImportError, KeyError):
+    except KeyError:
         return ""

@@ -6,14 +6,11 @@ A variable that the user has set is left as it is. A variable with an empty valu
 from __future__ import annotations
 
 import os
+from importlib.machinery import SourceFileLoader
+from types import ModuleType
 
-NO_TELEMETRY = {
-    "ORT_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "1",
-}
-"""No library reports its use to its vendor; the last one is for libraries that are yet to report."""
+from harness.utils.import_hooks import ROOT
+
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
 """OpenMP threads that wait give up their processor at once. By default they repeat a check up to 300,000 times (GNU) or
 for 200 ms (LLVM, Intel), which takes the time of other threads where there are more of them than processors.
@@ -25,8 +22,14 @@ LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]")
 
 
 def disable_telemetry() -> None:
-    """Keep libraries that are imported later, in this process and its children, from reporting their use."""
-    _set_defaults(NO_TELEMETRY)
+    """Keep libraries in this process and its children from reporting their use.
+
+    `backbones.telemetry` is run without its package, whose import takes 0.1 s.
+    """
+    name = "backbones.telemetry"
+    module = ModuleType(name)
+    SourceFileLoader(name, os.path.join(ROOT, "backbones", "telemetry.py")).exec_module(module)  # noqa: PTH118
+    module.disable_telemetry()
 
 
 def prepare_process() -> None:
@@ -36,11 +39,18 @@ def prepare_process() -> None:
     for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
         if os.environ.get(name) == "":  # OpenMP complains about it
             del os.environ[name]
-    if not any(name in os.environ for name in PASSIVE_WAITING):
-        os.environ.update(PASSIVE_WAITING)
+    if "OMP_WAIT_POLICY" not in os.environ:
+        _wait_passively()
     _limit_threads()
     _bypass_proxies()
     provide_home()
+
+
+def _wait_passively() -> None:
+    """Set the variables of each OpenMP library for which the user has not chosen how long threads repeat a check."""
+    names = [] if "GOMP_SPINCOUNT" in os.environ else ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]  # GNU
+    names += [] if "KMP_BLOCKTIME" in os.environ else ["KMP_BLOCKTIME"]  # LLVM and Intel, whatever the policy
+    os.environ.update({name: PASSIVE_WAITING[name] for name in names})
 
 
 def _limit_threads() -> None:

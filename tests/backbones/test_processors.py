@@ -6,6 +6,7 @@ import pytest
 
 from backbones import processors
 from backbones.processors import available_processors
+from harness.export.registry import framelight_onnx
 
 V2_MOUNT = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
 V1_MOUNTS = (
@@ -18,6 +19,7 @@ V1_MOUNTS = (
 def eight(monkeypatch):
     """A process that may run on eight processors, without control groups."""
     monkeypatch.setattr(processors.os, "process_cpu_count", lambda: 8, raising=False)
+    monkeypatch.setattr(processors.os, "sched_getaffinity", lambda _pid: range(8), raising=False)
     monkeypatch.setattr(processors, "ROOT", processors.ROOT / "nonexistent")
 
 
@@ -31,12 +33,19 @@ def system(eight, monkeypatch, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text + "\n")
         monkeypatch.setattr(processors, "ROOT", tmp_path)
+        monkeypatch.setattr(framelight_onnx, "ROOT", tmp_path)
 
     return write
 
 
 def test_without_control_groups_the_allowed_processors_count(eight):
     assert available_processors() == 8
+
+
+def system_processors():
+    """Ask Framelight and the code of a served model, which has no Framelight."""
+    [count] = {available_processors(), framelight_onnx._allowed_processors()}
+    return count
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_quota_of_version_2(system, limit, expected):
             "sys/fs/cgroup/user.slice/job/cpu.max": limit,
         }
     )
-    assert available_processors() == expected
+    assert system_processors() == expected
 
 
 def test_quota_of_a_parent_limits_its_children(system):
@@ -64,7 +73,7 @@ def test_quota_of_a_parent_limits_its_children(system):
             "sys/fs/cgroup/pod/container/cpu.max": "max 100000",
         }
     )
-    assert available_processors() == 3
+    assert system_processors() == 3
 
 
 @pytest.mark.parametrize("root", ["/", "/docker/abc"])
@@ -77,7 +86,7 @@ def test_container_sees_its_own_group_at_the_mount_point(system, root, group):
             "sys/fs/cgroup/cpu.max": "200000 100000",
         }
     )
-    assert available_processors() == 2
+    assert system_processors() == 2
 
 
 @pytest.mark.parametrize("quota, expected", [("250000", 3), ("-1", 8), ("0", 8)])
@@ -90,7 +99,7 @@ def test_quota_of_version_1(system, quota, expected):
             "sys/fs/cgroup/cpu,cpuacct/slurm/job/cpu.cfs_period_us": "100000",
         }
     )
-    assert available_processors() == expected
+    assert system_processors() == expected
 
 
 @pytest.mark.parametrize("error", [OSError("not permitted"), AttributeError("macOS has no sched_getaffinity")])

@@ -77,7 +77,7 @@ def test_equal_runs_show_detectable_difference(tmp_path, task, luck):
     assert all(one.first is not None for one in found.for_first)
 
 
-@pytest.mark.parametrize("width", [64, 80, 100])
+@pytest.mark.parametrize("width", [60, 64, 80, 100])
 def test_text_fits_the_width(runs, width):
     assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width
 

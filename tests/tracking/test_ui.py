@@ -62,3 +62,16 @@ def test_status_of_the_server_is_returned():
     from harness.tracking.ui import serve
 
     assert serve([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_ignored_signals_stay_ignored():
+    """nohup ignores SIGHUP, so that the UI outlives the terminal."""
+    from harness.tracking.ui import serve
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert serve(["sh", "-c", f"kill -HUP {os.getpid()}; exit 3"]) == 3
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

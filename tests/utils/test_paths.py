@@ -1,6 +1,8 @@
 """Paths of users: homes, empty variables, and names at the limit of file systems."""
 
+import ntpath
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,20 @@ def test_user_without_a_home(monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setenv("FRAMELIGHT_STORE", "~/s")
     assert main(["leaderboard"]) == 2
+
+
+@pytest.mark.parametrize("path", ["~/data", "~", "~\\data"])
+def test_home_on_windows(monkeypatch, path):
+    monkeypatch.setitem(sys.modules, "pwd", None)
+    monkeypatch.setattr(os.path, "expanduser", ntpath.expanduser)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setenv("USERPROFILE", r"C:\Users\me")
+    assert expand_home(path) == Path(r"C:\Users\me" + path[1:])
+    for name in ("USERPROFILE", "HOMEPATH"):
+        monkeypatch.delenv(name, raising=False)
+    if "\\" not in path:
+        with pytest.raises(InputError, match="set HOME"):
+            expand_home(path)
 
 
 @pytest.mark.parametrize("value, root", [("", "framelight-store"), ("~/s", "{home}/s"), ("s", "s")])

@@ -28,12 +28,18 @@ def test_threads_wait_passively(unset):
 
 
 @pytest.mark.parametrize(
-    "name, value", [("OMP_WAIT_POLICY", "ACTIVE"), ("GOMP_SPINCOUNT", "5"), ("KMP_BLOCKTIME", "1")]
+    "name, value, others",
+    [
+        ("OMP_WAIT_POLICY", "ACTIVE", {}),
+        ("GOMP_SPINCOUNT", "5", {"KMP_BLOCKTIME": "0"}),
+        ("KMP_BLOCKTIME", "1", {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}),
+    ],
 )
-def test_choice_of_the_user_is_kept(unset, monkeypatch, name, value):
+def test_choice_of_the_user_is_kept(unset, monkeypatch, name, value, others):
+    """The policy is a choice for all libraries; each of the others is one for GNU's or for LLVM's alone."""
     monkeypatch.setenv(name, value)
     prepare_process()
-    assert waiting() == {**dict.fromkeys(PASSIVE_WAITING), name: value}
+    assert waiting() == {**dict.fromkeys(PASSIVE_WAITING), name: value, **others}
 
 
 def test_empty_variables_count_as_not_set(unset, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import numpy as np
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported, which reports to its vendor otherwise
 import onnxruntime
 
+getattr(onnxruntime, "disable_telemetry_events", lambda: None)()  # one that was imported before
 FILE = "model-float32.onnx"
+ROOT = Path("/")
+"""Folder of the system's files; tests replace it."""
 
 
 class OnnxModel:
@@ -44,8 +49,31 @@ class OnnxModel:
 
 
 def _allowed_processors() -> int:
-    """Return how many processors this process may run on; ONNX Runtime would start a thread for each of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may use; ONNX Runtime would start a thread for each of the machine."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([allowed, *map(math.ceil, _cpu_quotas())]))
+
+
+def _cpu_quotas() -> Iterator[float]:
+    """Yield the processors' worth of time that each control group of this process grants, see `docker run --cpus`."""
+    for line in _read(ROOT / "proc/self/cgroup").splitlines():
+        controllers, _, group = line.partition(":")[2].partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = ROOT / "sys/fs/cgroup" / controllers  # version 2 has one tree for all controllers
+        files = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
+        inside = Path(group.lstrip("/"))
+        for folder in (inside, *inside.parents):  # in a container, the group is the mount itself
+            words = " ".join(_read(mount / folder / file) for file in files).split()
+            if len(words) == 2 and words[0].isdecimal() and words[1].isdecimal() and "0" not in words:
+                yield int(words[0]) / int(words[1])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _load_pyfunc(path: str) -> OnnxModel:
