@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import entries, subfolders
+from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 Key = tuple[str, str]
 """Task and split."""
-MAX_DEPTH = 4
 MAX_EXAMPLES = 3
 
 
@@ -46,7 +45,7 @@ class AnnotationSearch:
 def find_annotations(root: Path) -> AnnotationSearch:
     """Find the annotation files of all challenges in `root` and in its folders of annotations."""
     scan = _Scan(root)
-    scan.annotations(root, 0)
+    scan.annotations(root)
     files, conflicts = {}, {}
     for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
         files[key], faults = _distinct_files(root, key, scan.files[key])
@@ -75,9 +74,11 @@ class _Scan:
         self.problems: list[Problem] = []
         self.list_folders: list[Path] = []
 
-    def annotations(self, folder: Path, depth: int) -> None:
-        """Read a folder that contains folders of challenges."""
-        unread: list[Path] = []
+    def annotations(self, folder: Path, above: tuple[str, ...] = ()) -> None:
+        """Read a folder that contains folders of challenges, reached through those whose real paths are given."""
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         if folder != self.root:
             self.list_folders.append(folder)
         for path, is_folder in self._entries(folder):
@@ -85,15 +86,15 @@ class _Scan:
             split = None if is_folder else names.split_of_loose_file(path.name)
             if task is not None:
                 self.folders.append(folder)
-                self._challenge(path, task, depth)
+                self._challenge(path, task)
                 if not any(key[0] == task for key in self.files):
                     message = f"no annotations of task {task} in it; they belong in Train_Set/ and Validation_Set/"
                     self.problems.append(Problem(WARNING, "no annotations", message, path))
             elif split is not None:
                 self.folders.append(folder)
                 self.files.setdefault(("mtl", split), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and self._holds_challenges(path):
-                self.annotations(path, depth + 1)
+            elif is_folder and self._holds_challenges(path):
+                self.annotations(path, entered)
             elif is_folder and names.is_challenge(path.name):
                 message = "folder of a challenge that is not supported; not read"
                 self.problems.append(Problem(WARNING, "not read", message, path))
@@ -101,19 +102,21 @@ class _Scan:
                 unread.append(path)
         self._report_unread(folder, unread)
 
-    def _challenge(self, folder: Path, task: str, depth: int) -> None:
-        unread: list[Path] = []
+    def _challenge(self, folder: Path, task: str, above: tuple[str, ...] = ()) -> None:
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         self.list_folders.append(folder)
         for path, is_folder in self._entries(folder):
             split = names.split_of(path.name) if is_folder else None
             multitask = names.split_of_multitask_file(path.name) if task == "mtl" and not is_folder else None
             if split is not None:
                 self.files.setdefault((task, split), [])
-                self._split(path, (task, split), depth)
+                self._split(path, (task, split))
             elif multitask is not None:
                 self.files.setdefault((task, multitask), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and self._continues_challenge(path.name, task):
-                self._challenge(path, task, depth + 1)
+            elif is_folder and self._continues_challenge(path.name, task):
+                self._challenge(path, task, entered)
             elif not self._may_be_list(path, is_folder):
                 unread.append(path)
         self._report_unread(folder, unread)
@@ -134,16 +137,20 @@ class _Scan:
             return True
         if names.is_crop_folder(folder.name) or (folder.parent == self.root and not self.has_crops):
             return False
+        if leads_up(folder):
+            return False
         return any(names.challenge_task(path.name) for path in subfolders(folder))
 
     def _continues_challenge(self, name: str, task: str) -> bool:
         return names.challenge_task(name) == task or names.is_annotation_folder(name)
 
-    def _split(self, folder: Path, key: Key, depth: int) -> None:
-        unread: list[Path] = []
+    def _split(self, folder: Path, key: Key, above: tuple[str, ...] = ()) -> None:
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         for path, is_folder in self._entries(folder):
-            if is_folder and names.split_of(path.name) == key[1] and depth < MAX_DEPTH:
-                self._split(path, key, depth + 1)
+            if is_folder and names.split_of(path.name) == key[1]:
+                self._split(path, key, entered)
             elif not is_folder and names.is_text(path.name):
                 self.files[key].append(path)
             else:

@@ -122,16 +122,33 @@ def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expec
     assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
 
 
-def test_links_into_folders_above_are_passed_over(tmp_path, expected):
+@pytest.mark.parametrize("up", ["..", "."])
+@pytest.mark.parametrize("part", ["cropped", ANNOTATIONS, f"{ANNOTATIONS}/{EXPR}/Train_Set"])
+def test_links_to_data_one_level_up_are_read(tmp_path, expected, part, up):
+    root = small_abaw3(tmp_path / "abaw")
+    link = root / part
+    for entry in list(link.iterdir()):
+        entry.rename(link.parent / up / entry.name)
+    link.rmdir()
+    link.symlink_to(up)
+    dataset = open_dataset(root)
+    assert ids(root)[1:] == expected[1:] and dataset_digest(dataset, names=VIDEOS) == expected[0]
+    assert {name for name in dataset.sequences if name not in VIDEOS} <= {"abaw", "cropped", ANNOTATIONS}
+    assert check_dataset(root, images=False).errors == ()
+
+
+def test_links_into_folders_above_end_and_are_named(tmp_path, expected):
     small_abaw3(tmp_path)
-    for folder in ("cropped", "cropped/video2", f"{ANNOTATIONS}/{VA}", f"{ANNOTATIONS}/{VA}/Train_Set"):
+    for folder in ("cropped/video2", f"{ANNOTATIONS}/{VA}", f"{ANNOTATIONS}/{VA}/Train_Set"):
         (tmp_path / folder / "Train_Set_").symlink_to(tmp_path / "cropped" if "cropped" in folder else tmp_path)
         (tmp_path / folder / "train").symlink_to(tmp_path / folder)
-    assert ids(tmp_path) == expected and messages(tmp_path, "not read") == []
+    (tmp_path / "up").symlink_to("..")
+    assert ids(tmp_path) == expected and dict(open_dataset(tmp_path).summary())["not read"] == "up/"
+    assert (f"{ANNOTATIONS}/{VA}/Train_Set_") in [where for _, where, _ in messages(tmp_path, "not read")]
     (tmp_path / "cropped/ring").symlink_to(tmp_path / "cropped/gnir")
     (tmp_path / "cropped/gnir").symlink_to(tmp_path / "cropped/ring")
     assert ids(tmp_path) == expected
-    assert "2 files outside of the folders of videos, such as gnir" in messages(tmp_path, "not read")[0][2]
+    assert any("2 files outside of the folders of videos, such as gnir" in what for _, _, what in messages(tmp_path))
 
 
 def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
