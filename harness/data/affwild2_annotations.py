@@ -8,7 +8,9 @@ from pathlib import Path
 
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
+from harness.data.annotation_formats import read_text
 from harness.data.problems import ERROR, WARNING, Problem
+from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
@@ -49,8 +51,9 @@ def find_annotations(root: Path) -> AnnotationSearch:
     files, conflicts = {}, {}
     for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
         files[key], faults = _distinct_files(root, key, scan.files[key])
-        if faults:
-            conflicts[key] = faults
+        scan.problems += [fault for fault in faults if fault.severity == WARNING]
+        if errors := tuple(fault for fault in faults if fault.severity == ERROR):
+            conflicts[key] = errors
     order = {task: number for number, task in enumerate(names.CHALLENGE_FOLDERS)}
     ordered = {key: files[key] for key in sorted(files, key=lambda key: (order[key[0]], key[1]))}
     return AnnotationSearch(
@@ -177,15 +180,32 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
 
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
-    """Return one file for each video, or a single one for `mtl`, and the errors about the others."""
+    """Return one file for each video, or a single one for `mtl`, and errors or, of equal files, warnings on others."""
     ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
     first: dict[str, Path] = {}
-    twice: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
+    copies: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
+    others: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
     for path in ordered:
-        other = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
-        if other is not path and other.resolve() != path.resolve():
-            twice.setdefault((other.parent, path.parent), []).append((other, path))
-    return tuple(first.values()), tuple(_two_files(root, key, pairs) for pairs in twice.values())
+        used = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
+        if used is not path and used.resolve() != path.resolve():
+            pairs = copies if _content(used) == _content(path) else others
+            pairs.setdefault((used.parent, path.parent), []).append((used, path))
+    warnings = (_copies(root, pairs) for pairs in copies.values())
+    return tuple(first.values()), (*warnings, *(_two_files(root, key, pairs) for pairs in others.values()))
+
+
+def _content(path: Path) -> str:
+    """Return the text of a file, for comparison."""
+    try:
+        return read_text(path).rstrip()
+    except InputError as error:
+        return str(error)
+
+
+def _copies(root: Path, pairs: list[tuple[Path, Path]]) -> Problem:
+    used, other = pairs[0]
+    message = f"{plural(len(pairs), 'file')} with the same content as in {used.parent.relative_to(root)}/; not read"
+    return Problem(WARNING, "not read", message, other.parent)
 
 
 def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:

@@ -347,10 +347,26 @@ def test_two_files_of_one_video_are_an_error_of_check_and_reader(tmp_path, secon
 def test_two_releases_side_by_side_are_one_error_for_each_split(tmp_path):
     small_abaw3(tmp_path)
     shutil.copytree(tmp_path / ANNOTATIONS, tmp_path / "6th_ABAW_Annotations")
+    for path in (tmp_path / "6th_ABAW_Annotations").rglob("*.txt"):
+        path.write_text(path.read_text().replace("0", "1"))
     told = messages(tmp_path, "two annotations")
     assert len(told) == 8 and sum("and of 1 other video" in what for _, _, what in told) == 6
     with pytest.raises(InputError, match=r"two files in the validation split of task mtl; the other is 6th_ABAW_Ann"):
         open_dataset(tmp_path).labels("mtl", "validation")
+
+
+def test_copies_of_annotations_are_noted_and_not_read(tmp_path, expected):
+    small_abaw3(tmp_path)
+    shutil.copytree(tmp_path / ANNOTATIONS, tmp_path / "annotations_backup")
+    windows = tmp_path / "annotations_backup" / VA / "Train_Set/video1_left.txt"
+    windows.write_bytes(b"\xef\xbb\xbf" + windows.read_bytes().replace(b"\n", b"\r\n"))
+    assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
+    notes = {where: what for _, where, what in messages(tmp_path, "not read")}
+    assert len(notes) == 7 and notes[f"annotations_backup/{VA}/Train_Set"] == (
+        f"2 files with the same content as in {ANNOTATIONS}/{VA}/Train_Set/; not read"
+    )
+    windows.write_text("valence,arousal\n")
+    assert [severity for severity, _, _ in messages(tmp_path, "two annotations")] == ["error"]
 
 
 def test_annotations_of_disjoint_videos_are_merged(tmp_path):
