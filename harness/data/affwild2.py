@@ -14,6 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
+from harness.data.affwild2_crop_checks import find_second_folders
 from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
@@ -23,7 +24,7 @@ from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
 from harness.data.layouts import SPLITS, VideoLayout, folder_name
-from harness.data.problems import Problem
+from harness.data.problems import ERROR, Problem, first_error
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.names import name_bytes
@@ -149,9 +150,11 @@ class AffWild2(VideoLayout):
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose only crops are not read."""
-        problems = self.folders.crops.problems
-        return tuple(f"{problem.file}: {problem.message}" for problem in problems if problem.kind == ONLY_UNREAD)
+        """Return sentences about videos whose only crops are not read, and those with other crops elsewhere."""
+        crops = self.folders.crops
+        notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
+        conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]
+        return *notices, *([str(first_error(conflicts))] if conflicts else [])
 
     def _require_no_conflict(self, task: str, split: str) -> None:
         for problem in self.folders.conflicts.get((task, split), ()):

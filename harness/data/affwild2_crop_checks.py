@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from harness.data.affwild2_crop_search import CropSearch
-from harness.data.affwild2_crops import FRAME_ZERO, two_folders, video_folder
+from harness.data.affwild2_crops import FRAME_ZERO, video_folder
 from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.litter import is_litter
 from harness.data.problems import ERROR, WARNING, Problem
@@ -36,6 +38,33 @@ def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Pro
             yield Problem(ERROR, "video name", message, search.videos.get(name, (search.root,))[0])
     for name in search.videos:
         yield from _folder_problems(search, name)
+    yield from find_second_folders(search)
+
+
+def find_second_folders(search: CropSearch) -> Iterator[Problem]:
+    """Yield an error for each video with other crops in another folder, and a warning for each folder of copies."""
+    copies: dict[tuple[Path, Path], int] = {}
+    for name, (first, *others) in search.videos.items():
+        for other in others:
+            if _sizes(first) == _sizes(other):
+                key = first.parent, other.parent
+                copies[key] = copies.get(key, 0) + 1
+                continue
+            used, where = first.relative_to(search.root), other.relative_to(search.root)
+            message = f"other crops of video '{name}' are in {where}/; those of {used}/ are read, keep one folder"
+            yield Problem(ERROR, "two folders", message, first)
+    for (used, folder), number in copies.items():
+        message = f"{plural(number, 'folder')} with the same crops as in {used.relative_to(search.root)}/; not read"
+        yield Problem(WARNING, "not read", message, folder)
+
+
+def _sizes(folder: Path) -> dict[str, int] | None:
+    """Return the sizes of the crops of a folder by name; None if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if CROP_PATTERN.fullmatch(entry.name)}
+    except OSError:
+        return None
 
 
 def has_crop_error(search: CropSearch, name: str) -> bool:
@@ -48,9 +77,6 @@ def has_crop_error(search: CropSearch, name: str) -> bool:
 
 
 def _folder_problems(search: CropSearch, name: str) -> Iterator[Problem]:
-    if len(search.videos[name]) > 1:
-        yield two_folders(search, name)
-        return
     try:
         folder, entries = video_folder(search, name)
     except InputError as error:

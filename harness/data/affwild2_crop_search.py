@@ -18,6 +18,8 @@ MAX_DEPTH = 5
 """Folders in one another that are looked into, at most."""
 ONLY_UNREAD = "videos not read"
 """Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
+RELEASED = ("cropped", "cropped_aligned")
+"""Names of the folders of crops of the third challenge, which come first."""
 MAX_PROBED = 3
 """Folders that are looked into to find out whether another folder holds crops."""
 
@@ -49,7 +51,7 @@ class CropSearch:
     folders : tuple of Path
         Folders that contain folders of videos, sorted.
     videos : mapping of str to tuple of Path
-        Folders of each video: one, or several with crops, which is an error.
+        Folders of each video: one, or several with crops, of which the first is read.
     problems : tuple of Problem
         Folders that look like crops and are not read.
     """
@@ -75,7 +77,7 @@ def find_crops(root: Path) -> CropSearch:
     problems = [*_unread_kinds(root, videos, kind), *_unnamed_crops(root, tops)]
     for folder in sorted({*tops, *folders}):
         problems += _loose_files(folder)
-    return CropSearch(root, tuple(folders), _folders_by_video(chosen), tuple(problems))
+    return CropSearch(root, tuple(folders), _folders_by_video(root, chosen), tuple(problems))
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -172,9 +174,11 @@ def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
     return None
 
 
-def _folders_by_video(videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
+def _folders_by_video(root: Path, videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
+    """Return the folders of each video: those in `cropped` or `cropped_aligned` first, then those with short paths."""
     by_name: dict[str, list[VideoFolder]] = {}
-    for video in videos:
+    paths = {video: video.path.relative_to(root).parts for video in videos}
+    for video in sorted(videos, key=lambda video: (paths[video][0] not in RELEASED, len(paths[video]), video.path)):
         by_name.setdefault(canonical_name(video.path.name), []).append(video)
     return {name: _distinct_folders(folders) for name, folders in sorted(by_name.items())}
 

@@ -101,18 +101,48 @@ def test_a_folder_of_each_video_unpacked_into_its_own_name(tmp_path, expected):
     assert ids(tmp_path) == expected
 
 
-def test_video_with_crops_in_two_folders_is_an_error_of_check_and_reader(tmp_path):
+def test_video_with_other_crops_in_a_second_folder_is_an_error_of_the_check_and_a_notice(tmp_path, expected):
     small_abaw3(tmp_path, folder="cropped_aligned")
-    crops(tmp_path, "video2", [1, 2], folder="cropped_aligned_new_50_vids")
-    crops(tmp_path, "video4", [1], folder="cropped_aligned_new_50_vids")
-    (error,) = [m for m in messages(tmp_path) if m[0] == "error"]
-    assert error[1] == "cropped_aligned/video2"
-    assert error[2].startswith("crops of video 'video2' are also in cropped_aligned_new_50_vids/video2/; keep one")
-    dataset = open_dataset(tmp_path)
-    assert len(dataset.sequences["video4"].frames) == 1
-    for read in (lambda: dataset.sequences["video2"], lambda: dataset_digest(dataset)):
-        with pytest.raises(InputError, match=r"cropped_aligned/video2: crops of video 'video2' are also in"):
-            read()
+    for number, video in enumerate(("video2", "video3")):
+        crops(tmp_path, video, range(1, 6 - number), folder="cropped_aligned_new_50_vids", shade=7)
+        write(tmp_path / "cropped_aligned_new_50_vids" / video / "00002.jpg", "another size")
+    assert ids(tmp_path) == expected
+    errors = [m for m in messages(tmp_path) if m[0] == "error"]
+    assert [where for _, where, _ in errors] == ["cropped_aligned/video2", "cropped_aligned/video3"]
+    assert errors[0][2] == (
+        "other crops of video 'video2' are in cropped_aligned_new_50_vids/video2/; those of cropped_aligned/video2/ "
+        "are read, keep one folder"
+    )
+    (notice,) = open_dataset(tmp_path).notices()
+    assert notice.startswith(f"{tmp_path}/cropped_aligned/video2: {errors[0][2]} (and 1 more problem;")
+
+
+@pytest.mark.parametrize("other", ["Faces/cropped_aligned", "batch1/cropped_aligned"])
+def test_crops_in_the_folder_of_the_release_come_first(tmp_path, expected, other):
+    small_abaw3(tmp_path, folder="cropped_aligned")
+    crops(tmp_path, "video2", [1, 2], folder=other, shade=7)
+    assert ids(tmp_path) == expected
+
+
+def test_copies_of_crops_are_noted_and_not_read(tmp_path, expected):
+    small_abaw3(tmp_path, folder="cropped_aligned")
+    shutil.copytree(tmp_path / "cropped_aligned/video2", tmp_path / "cropped_aligned_new_50_vids/video2")
+    write(tmp_path / "cropped_aligned_new_50_vids/video2/.DS_Store")
+    assert ids(tmp_path) == expected and open_dataset(tmp_path).notices() == ()
+    ((severity, where, what),) = messages(tmp_path, "not read")
+    assert (severity, where) == ("warning", "cropped_aligned_new_50_vids")
+    assert what == "1 folder with the same crops as in cropped_aligned/; not read"
+
+
+@pytest.mark.parametrize(
+    "name", ["cropped_aligned_old", "cropped_aligned_masked", "cropped_aligned_old/cropped_aligned"]
+)
+def test_crops_beside_those_of_a_release_are_named_and_not_read(tmp_path, expected, name):
+    small_abaw3(tmp_path, folder="cropped_aligned")
+    crops(tmp_path, "video2", [1, 2], folder=name, shade=7)
+    assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
+    ((_, where, what),) = messages(tmp_path, "not read")
+    assert where == name and what.startswith("1 folder of crops not read, as cropped_aligned/ has another kind of")
 
 
 def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expected):
