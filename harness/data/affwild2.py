@@ -27,7 +27,7 @@ from harness.data.layouts import SPLITS, VideoLayout, folder_name
 from harness.data.problems import ERROR, Problem, first_error
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
-from harness.utils.names import name_bytes
+from harness.utils.names import canonical_name, name_bytes
 
 EMPTY_TARGETS = {
     "expr": np.zeros(0, np.int64),
@@ -80,6 +80,27 @@ class AffWild2(VideoLayout):
         """Names of the videos that have a folder of crops, sorted."""
         return tuple(sorted(self.folders.crops.videos))
 
+    def video_name(self, name: str) -> str:
+        """Return the name of a video in `sequences`: the first form of `name` on disk or, without one, in lists."""
+        return name if name.isascii() else self._names.get(canonical_name(name), name)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """Names of videos that are not ASCII, by canonical name: of crops, else of annotations, else as written."""
+        names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
+        lists = list(self.folders.lists.values())
+        for (task, _), files in self.folders.files.items():
+            if task == "mtl":
+                lists[:0] = files
+            else:
+                for name in map(video_of, files):
+                    names.setdefault(canonical_name(name), name)
+        for path in lists:
+            with suppress(InputError):
+                for name in read_test_videos(path):
+                    names.setdefault(canonical_name(name), name)
+        return names
+
     def task_splits(self) -> tuple[tuple[str, str], ...]:
         """Return all (task, split) pairs, test lists last."""
         return *self.folders.files, *((task, "test") for task in self.folders.lists)
@@ -98,9 +119,10 @@ class AffWild2(VideoLayout):
             if get_task(task).name not in self.folders.lists:
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {TEST_LISTS[task]} there")
             self._require_no_conflict(task, split)
-            return read_test_videos(self.folders.lists[task])
+            return tuple(map(self.video_name, read_test_videos(self.folders.lists[task])))
         files = self.annotation_files(task, split)
-        return read_image_rows(files[0]).videos if task == "mtl" else tuple(map(video_of, files))
+        written = read_image_rows(files[0]).videos if task == "mtl" else map(video_of, files)
+        return tuple(map(self.video_name, written))
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
         """Return the videos of the test list of a task; empty without a valid list."""
@@ -129,7 +151,8 @@ class AffWild2(VideoLayout):
             if task == "mtl"
             else self._read_frame_labels(files, task, problems)
         )
-        videos, index, frame, targets = rows
+        written, index, frame, targets = rows
+        videos = tuple(map(self.video_name, written))
         return Labels(videos, index, frame, videos, index, tuple(source_video(name) for name in videos), targets)
 
     def labels_digest(self, task: str, split: str) -> str:

@@ -63,7 +63,7 @@ def find_annotations(root: Path) -> AnnotationSearch:
 
 def video_of(path: Path) -> str:
     """Return the name of the video that an annotation file is named after."""
-    return canonical_name(path.stem)
+    return path.stem
 
 
 class _Scan:
@@ -181,12 +181,12 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
     """Return one file for each video, or a single one for `mtl`, and errors or, of equal files, warnings on others."""
-    ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
+    ordered = sorted(paths, key=lambda path: (path.name, path))
     first: dict[str, Path] = {}
     copies: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
     others: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
     for path in ordered:
-        used = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
+        used = first.setdefault("" if key[0] == "mtl" else canonical_name(video_of(path)), path)
         if used is not path and used.resolve() != path.resolve():
             pairs = copies if _content(used) == _content(path) else others
             pairs.setdefault((used.parent, path.parent), []).append((used, path))

@@ -180,7 +180,8 @@ def _folders_by_video(root: Path, videos: list[VideoFolder]) -> dict[str, tuple[
     paths = {video: video.path.relative_to(root).parts for video in videos}
     for video in sorted(videos, key=lambda video: (paths[video][0] not in RELEASED, len(paths[video]), video.path)):
         by_name.setdefault(canonical_name(video.path.name), []).append(video)
-    return {name: _distinct_folders(folders) for name, folders in sorted(by_name.items())}
+    distinct = sorted(map(_distinct_folders, by_name.values()), key=lambda folders: folders[0].name)
+    return {folders[0].name: folders for folders in distinct}
 
 
 def _distinct_folders(folders: list[VideoFolder]) -> tuple[Path, ...]:
