@@ -14,7 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_second_folders
+from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
 from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
@@ -69,11 +69,16 @@ class AffWild2(VideoLayout):
     @cached_property
     def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
         """Sequences of all crop folders and of all videos named by valid annotations or test lists, sorted by name."""
-        names = set(self.crop_folders)
+        return CropFolders(self.folders.crops, tuple(sorted({*self.crop_folders, *self.named_videos})))
+
+    @cached_property
+    def named_videos(self) -> frozenset[str]:
+        """Names of the videos in valid annotations and test lists."""
+        names: set[str] = set()
         for task, split in self.task_splits():
             with suppress(InputError):
                 names.update(self.sequence_names(task, split))
-        return CropFolders(self.folders.crops, tuple(sorted(names)))
+        return frozenset(names)
 
     @cached_property
     def crop_folders(self) -> tuple[str, ...]:
@@ -173,11 +178,13 @@ class AffWild2(VideoLayout):
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose only crops are not read, and those with other crops elsewhere."""
+        """Return sentences about videos whose crops are not read, misnamed, or others in another folder."""
         crops = self.folders.crops
         notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
         conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]
-        return *notices, *([str(first_error(conflicts))] if conflicts else [])
+        if conflicts:
+            notices.append(str(first_error(conflicts)))
+        return *notices, *find_misnamed_crops(crops, self.named_videos)
 
     def _require_no_conflict(self, task: str, split: str) -> None:
         for problem in self.folders.conflicts.get((task, split), ()):

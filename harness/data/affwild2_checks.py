@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ import numpy as np
 
 from backbones.regular_files import read_regular
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error
+from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error, names_in_other_case
 from harness.data.affwild2_paths import AffWild2Folders, source_video
 from harness.data.annotation_formats import read_text
 from harness.data.dataset import Sequence
@@ -39,6 +39,10 @@ class CheckableDataset(Protocol):
 
     def splits(self, task: str) -> tuple[str, ...]:
         """Return the annotated splits of a task."""
+
+    @property
+    def named_videos(self) -> Collection[str]:
+        """Names of the videos in annotations and test lists."""
 
     def video_name(self, name: str) -> str:
         """Return the name of a video in `sequences`."""
@@ -135,11 +139,14 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
     """Yield each video without crops once, located at the first file that names it."""
     seen: set[str] = set()
     where = ", ".join(f"{folder.relative_to(dataset.folders.root)}/" for folder in dataset.folders.crops.folders)
+    other_case = names_in_other_case(dataset.folders.crops, dataset.named_videos)
     for task, split in dataset.task_splits():
         for video in _readable_sequence_names(dataset, task, split):
             if video not in seen and not len(crops[video]) and not has_crop_error(dataset.folders.crops, video):
                 seen.add(video)
                 message = f"video '{video}' has no crop in {where}; none of its frames can be used"
+                if video in other_case:
+                    message += f"; did you mean '{other_case[video]}'?"
                 yield Problem(WARNING, "no crop", message, *_find_source_line(dataset, task, split, video))
 
 

@@ -54,12 +54,15 @@ class CropSearch:
         Folders of each video: one, or several with crops, of which the first is read.
     problems : tuple of Problem
         Folders that look like crops and are not read.
+    without_crops : tuple of str
+        Names of the videos whose folder has no crop.
     """
 
     root: Path
     folders: tuple[Path, ...] = ()
     videos: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    without_crops: tuple[str, ...] = ()
 
 
 def find_crops(root: Path) -> CropSearch:
@@ -77,7 +80,10 @@ def find_crops(root: Path) -> CropSearch:
     problems = [*_unread_kinds(root, videos, kind), *_unnamed_crops(root, tops)]
     for folder in sorted({*tops, *folders}):
         problems += _loose_files(folder)
-    return CropSearch(root, tuple(folders), _folders_by_video(root, chosen), tuple(problems))
+    by_name = _folders_by_video(root, chosen)
+    filled = {video.path for video in chosen if video.has_crops}
+    without_crops = tuple(name for name, paths in by_name.items() if paths[0] not in filled)
+    return CropSearch(root, tuple(folders), by_name, tuple(problems), without_crops)
 
 
 def subfolders(folder: Path) -> list[Path]:

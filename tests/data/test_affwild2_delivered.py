@@ -235,6 +235,47 @@ def test_folders_that_are_not_data_are_named_in_the_summary(tmp_path):
     assert summary["not read"] == "README.md, batch1/, openface/, test_videos/"
 
 
+@pytest.mark.parametrize("name", ["frame_00001.jpg", "00001.webp"])
+def test_annotated_videos_with_files_but_without_crops_are_a_notice(tmp_path, capsys, name):
+    small_abaw3(tmp_path)
+    for video in ("video2", "video3"):
+        for path in (tmp_path / "cropped" / video).iterdir():
+            path.rename(path.with_name(f"frame_{path.name}") if name.startswith("frame") else path.with_suffix(".webp"))
+        if video == "video2":
+            (notice,) = open_dataset(tmp_path).notices()
+            assert notice.startswith(f"{tmp_path}/cropped/video2/{name}: 1 video without crops, although")
+            write(tmp_path / "cropped/unlabeled" / name)
+            validation_checks.main(str(tmp_path), json.dumps({"name": "published"}), "[0]", "va")
+            assert json.loads(capsys.readouterr().out) == {"warnings": [notice]}
+    (notice,) = open_dataset(tmp_path).notices()
+    assert "2 videos without crops" in notice
+    validation_checks.main(str(tmp_path), json.dumps({"name": "published"}), "[0]", "va")
+    assert "none of the labeled rows of the validation split" in json.loads(capsys.readouterr().out)["error"]
+    told = [where for _, where, _ in messages(tmp_path, "file name")]
+    assert told == [f"cropped/{video}/{name}" for video in ("unlabeled", "video2", "video3")]
+
+
+def test_missing_and_empty_folders_of_crops_are_no_notice(tmp_path):
+    small_abaw3(tmp_path)
+    shutil.rmtree(tmp_path / "cropped/video2")
+    shutil.rmtree(tmp_path / "cropped/video3")
+    write(tmp_path / "cropped/video3/.DS_Store")
+    assert open_dataset(tmp_path).notices() == ()
+
+
+def test_crops_under_a_name_in_another_case_are_a_suggestion_of_check_and_run(tmp_path):
+    small_abaw3(tmp_path)
+    move(tmp_path, "cropped/video2", "cropped/VIDEO2")
+    if (tmp_path / "cropped/video2").exists():
+        pytest.skip("the file system ignores case")
+    ((_, _, what),) = messages(tmp_path, "no crop")
+    assert what.endswith("has no crop in cropped/; none of its frames can be used; did you mean 'VIDEO2'?")
+    (notice,) = open_dataset(tmp_path).notices()
+    assert notice == f"{tmp_path}/cropped/VIDEO2: no folder of crops of video 'video2'; did you mean this one?"
+    crops(tmp_path, "video2", [1])
+    assert open_dataset(tmp_path).notices() == () and messages(tmp_path, "no crop") == []
+
+
 def test_nothing_usable_is_an_error_of_check_and_reader(tmp_path):
     small_abaw3(tmp_path)
     for path in (tmp_path / "cropped").glob("*/*.jpg"):
