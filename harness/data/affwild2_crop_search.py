@@ -145,7 +145,9 @@ def _names_crops(folder: Path) -> bool:
 def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Iterator[VideoFolder]:
     """Yield the folders of videos in a folder; one without crops that contains such folders is looked into."""
     entered = descend(folder, above)
-    for path in subfolders(folder) if entered is not None else ():
+    if entered is None:
+        return
+    for path in subfolders(folder):
         has_crops, nested = _probe(path)
         inner = [] if has_crops or not nested else list(_video_folders(path, root, entered))
         if any(video.has_crops for video in inner):
