@@ -14,6 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
+from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
 from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
@@ -23,10 +24,10 @@ from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
 from harness.data.layouts import SPLITS, VideoLayout, folder_name
-from harness.data.problems import Problem
+from harness.data.problems import ERROR, Problem, first_error
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
-from harness.utils.names import name_bytes
+from harness.utils.names import canonical_name, name_bytes
 
 EMPTY_TARGETS = {
     "expr": np.zeros(0, np.int64),
@@ -68,16 +69,42 @@ class AffWild2(VideoLayout):
     @cached_property
     def sequences(self) -> Mapping[str, Sequence]:  # type: ignore[override]
         """Sequences of all crop folders and of all videos named by valid annotations or test lists, sorted by name."""
-        names = set(self.crop_folders)
+        return CropFolders(self.folders.crops, tuple(sorted({*self.crop_folders, *self.named_videos})))
+
+    @cached_property
+    def named_videos(self) -> frozenset[str]:
+        """Names of the videos in valid annotations and test lists."""
+        names: set[str] = set()
         for task, split in self.task_splits():
             with suppress(InputError):
                 names.update(self.sequence_names(task, split))
-        return CropFolders(self.folders.crops, tuple(sorted(names)))
+        return frozenset(names)
 
     @cached_property
     def crop_folders(self) -> tuple[str, ...]:
         """Names of the videos that have a folder of crops, sorted."""
         return tuple(sorted(self.folders.crops.videos))
+
+    def video_name(self, name: str) -> str:
+        """Return the name of a video in `sequences`: the first form of `name` on disk or, without one, in lists."""
+        return name if name.isascii() else self._names.get(canonical_name(name), name)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """Names of videos that are not ASCII, by canonical name: of crops, else of annotations, else as written."""
+        names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
+        lists = list(self.folders.lists.values())
+        for (task, _), files in self.folders.files.items():
+            if task == "mtl":
+                lists[:0] = files
+            else:
+                for name in map(video_of, files):
+                    names.setdefault(canonical_name(name), name)
+        for path in lists:
+            with suppress(InputError):
+                for name in read_test_videos(path):
+                    names.setdefault(canonical_name(name), name)
+        return names
 
     def task_splits(self) -> tuple[tuple[str, str], ...]:
         """Return all (task, split) pairs, test lists last."""
@@ -97,9 +124,10 @@ class AffWild2(VideoLayout):
             if get_task(task).name not in self.folders.lists:
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {TEST_LISTS[task]} there")
             self._require_no_conflict(task, split)
-            return read_test_videos(self.folders.lists[task])
+            return tuple(map(self.video_name, read_test_videos(self.folders.lists[task])))
         files = self.annotation_files(task, split)
-        return read_image_rows(files[0]).videos if task == "mtl" else tuple(map(video_of, files))
+        written = read_image_rows(files[0]).videos if task == "mtl" else map(video_of, files)
+        return tuple(map(self.video_name, written))
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
         """Return the videos of the test list of a task; empty without a valid list."""
@@ -128,7 +156,8 @@ class AffWild2(VideoLayout):
             if task == "mtl"
             else self._read_frame_labels(files, task, problems)
         )
-        videos, index, frame, targets = rows
+        written, index, frame, targets = rows
+        videos = tuple(map(self.video_name, written))
         return Labels(videos, index, frame, videos, index, tuple(source_video(name) for name in videos), targets)
 
     def labels_digest(self, task: str, split: str) -> str:
@@ -149,9 +178,13 @@ class AffWild2(VideoLayout):
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose only crops are not read."""
-        problems = self.folders.crops.problems
-        return tuple(f"{problem.file}: {problem.message}" for problem in problems if problem.kind == ONLY_UNREAD)
+        """Return sentences about videos whose crops are not read, misnamed, or others in another folder."""
+        crops = self.folders.crops
+        notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
+        conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]
+        if conflicts:
+            notices.append(str(first_error(conflicts)))
+        return *notices, *find_misnamed_crops(crops, self.named_videos)
 
     def _require_no_conflict(self, task: str, split: str) -> None:
         for problem in self.folders.conflicts.get((task, split), ()):

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import entries, subfolders
+from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
+from harness.data.annotation_formats import read_text
 from harness.data.problems import ERROR, WARNING, Problem
+from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 Key = tuple[str, str]
 """Task and split."""
-MAX_DEPTH = 4
 MAX_EXAMPLES = 3
 
 
@@ -46,12 +47,13 @@ class AnnotationSearch:
 def find_annotations(root: Path) -> AnnotationSearch:
     """Find the annotation files of all challenges in `root` and in its folders of annotations."""
     scan = _Scan(root)
-    scan.annotations(root, 0)
+    scan.annotations(root)
     files, conflicts = {}, {}
     for key in sorted(key for key, paths in scan.files.items() if paths or key[0] != "mtl"):
         files[key], faults = _distinct_files(root, key, scan.files[key])
-        if faults:
-            conflicts[key] = faults
+        scan.problems += [fault for fault in faults if fault.severity == WARNING]
+        if errors := tuple(fault for fault in faults if fault.severity == ERROR):
+            conflicts[key] = errors
     order = {task: number for number, task in enumerate(names.CHALLENGE_FOLDERS)}
     ordered = {key: files[key] for key in sorted(files, key=lambda key: (order[key[0]], key[1]))}
     return AnnotationSearch(
@@ -61,7 +63,7 @@ def find_annotations(root: Path) -> AnnotationSearch:
 
 def video_of(path: Path) -> str:
     """Return the name of the video that an annotation file is named after."""
-    return canonical_name(path.stem)
+    return path.stem
 
 
 class _Scan:
@@ -75,9 +77,11 @@ class _Scan:
         self.problems: list[Problem] = []
         self.list_folders: list[Path] = []
 
-    def annotations(self, folder: Path, depth: int) -> None:
-        """Read a folder that contains folders of challenges."""
-        unread: list[Path] = []
+    def annotations(self, folder: Path, above: tuple[str, ...] = ()) -> None:
+        """Read a folder that contains folders of challenges, reached through those whose real paths are given."""
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         if folder != self.root:
             self.list_folders.append(folder)
         for path, is_folder in self._entries(folder):
@@ -85,15 +89,15 @@ class _Scan:
             split = None if is_folder else names.split_of_loose_file(path.name)
             if task is not None:
                 self.folders.append(folder)
-                self._challenge(path, task, depth)
+                self._challenge(path, task)
                 if not any(key[0] == task for key in self.files):
                     message = f"no annotations of task {task} in it; they belong in Train_Set/ and Validation_Set/"
                     self.problems.append(Problem(WARNING, "no annotations", message, path))
             elif split is not None:
                 self.folders.append(folder)
                 self.files.setdefault(("mtl", split), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and self._holds_challenges(path):
-                self.annotations(path, depth + 1)
+            elif is_folder and self._holds_challenges(path):
+                self.annotations(path, entered)
             elif is_folder and names.is_challenge(path.name):
                 message = "folder of a challenge that is not supported; not read"
                 self.problems.append(Problem(WARNING, "not read", message, path))
@@ -101,19 +105,21 @@ class _Scan:
                 unread.append(path)
         self._report_unread(folder, unread)
 
-    def _challenge(self, folder: Path, task: str, depth: int) -> None:
-        unread: list[Path] = []
+    def _challenge(self, folder: Path, task: str, above: tuple[str, ...] = ()) -> None:
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         self.list_folders.append(folder)
         for path, is_folder in self._entries(folder):
             split = names.split_of(path.name) if is_folder else None
             multitask = names.split_of_multitask_file(path.name) if task == "mtl" and not is_folder else None
             if split is not None:
                 self.files.setdefault((task, split), [])
-                self._split(path, (task, split), depth)
+                self._split(path, (task, split))
             elif multitask is not None:
                 self.files.setdefault((task, multitask), []).append(path)
-            elif is_folder and depth < MAX_DEPTH and self._continues_challenge(path.name, task):
-                self._challenge(path, task, depth + 1)
+            elif is_folder and self._continues_challenge(path.name, task):
+                self._challenge(path, task, entered)
             elif not self._may_be_list(path, is_folder):
                 unread.append(path)
         self._report_unread(folder, unread)
@@ -134,16 +140,20 @@ class _Scan:
             return True
         if names.is_crop_folder(folder.name) or (folder.parent == self.root and not self.has_crops):
             return False
+        if leads_up(folder):
+            return False
         return any(names.challenge_task(path.name) for path in subfolders(folder))
 
     def _continues_challenge(self, name: str, task: str) -> bool:
         return names.challenge_task(name) == task or names.is_annotation_folder(name)
 
-    def _split(self, folder: Path, key: Key, depth: int) -> None:
-        unread: list[Path] = []
+    def _split(self, folder: Path, key: Key, above: tuple[str, ...] = ()) -> None:
+        entered, unread = descend(folder, above), list[Path]()
+        if entered is None:
+            return
         for path, is_folder in self._entries(folder):
-            if is_folder and names.split_of(path.name) == key[1] and depth < MAX_DEPTH:
-                self._split(path, key, depth + 1)
+            if is_folder and names.split_of(path.name) == key[1]:
+                self._split(path, key, entered)
             elif not is_folder and names.is_text(path.name):
                 self.files[key].append(path)
             else:
@@ -170,15 +180,32 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
 
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
-    """Return one file for each video, or a single one for `mtl`, and the errors about the others."""
-    ordered = sorted(paths, key=lambda path: (canonical_name(path.name), path))
+    """Return one file for each video, or a single one for `mtl`, and errors or, of equal files, warnings on others."""
+    ordered = sorted(paths, key=lambda path: (path.name, path))
     first: dict[str, Path] = {}
-    twice: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
+    copies: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
+    others: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}
     for path in ordered:
-        other = first.setdefault("" if key[0] == "mtl" else video_of(path), path)
-        if other is not path and other.resolve() != path.resolve():
-            twice.setdefault((other.parent, path.parent), []).append((other, path))
-    return tuple(first.values()), tuple(_two_files(root, key, pairs) for pairs in twice.values())
+        used = first.setdefault("" if key[0] == "mtl" else canonical_name(video_of(path)), path)
+        if used is not path and used.resolve() != path.resolve():
+            pairs = copies if _content(used) == _content(path) else others
+            pairs.setdefault((used.parent, path.parent), []).append((used, path))
+    warnings = (_copies(root, pairs) for pairs in copies.values())
+    return tuple(first.values()), (*warnings, *(_two_files(root, key, pairs) for pairs in others.values()))
+
+
+def _content(path: Path) -> str:
+    """Return the text of a file, for comparison."""
+    try:
+        return read_text(path).rstrip()
+    except InputError as error:
+        return str(error)
+
+
+def _copies(root: Path, pairs: list[tuple[Path, Path]]) -> Problem:
+    used, other = pairs[0]
+    message = f"{plural(len(pairs), 'file')} with the same content as in {used.parent.relative_to(root)}/; not read"
+    return Problem(WARNING, "not read", message, other.parent)
 
 
 def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ import numpy as np
 
 from backbones.regular_files import read_regular
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error
+from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error, names_in_other_case
 from harness.data.affwild2_paths import AffWild2Folders, source_video
 from harness.data.annotation_formats import read_text
 from harness.data.dataset import Sequence
@@ -39,6 +39,13 @@ class CheckableDataset(Protocol):
 
     def splits(self, task: str) -> tuple[str, ...]:
         """Return the annotated splits of a task."""
+
+    @property
+    def named_videos(self) -> Collection[str]:
+        """Names of the videos in annotations and test lists."""
+
+    def video_name(self, name: str) -> str:
+        """Return the name of a video in `sequences`."""
 
     def task_splits(self) -> tuple[tuple[str, str], ...]:
         """Return all (task, split) pairs."""
@@ -80,12 +87,14 @@ def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: s
     test_list = dataset.folders.lists[task] if split == "test" else None
     if test_list is not None and not has_image_column(test_list):
         lines = [canonical_name(line.strip()) for line in read_text(test_list).split("\n")]
-        return test_list, lines.index(video) + 1
+        return test_list, lines.index(canonical_name(video)) + 1
     if test_list is not None or task == "mtl":
         path = test_list or dataset.annotation_files(task, split)[0]
         rows = read_image_rows(path)
-        return path, int(np.argmax(rows.index == rows.videos.index(video))) + 2
-    return next(path for path in dataset.annotation_files(task, split) if video_of(path) == video), None
+        number = [dataset.video_name(name) for name in rows.videos].index(video)
+        return path, int(np.argmax(rows.index == number)) + 2
+    files = dataset.annotation_files(task, split)
+    return next(path for path in files if dataset.video_name(video_of(path)) == video), None
 
 
 def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -> tuple[str, ...]:
@@ -130,11 +139,14 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
     """Yield each video without crops once, located at the first file that names it."""
     seen: set[str] = set()
     where = ", ".join(f"{folder.relative_to(dataset.folders.root)}/" for folder in dataset.folders.crops.folders)
+    other_case = names_in_other_case(dataset.folders.crops, dataset.named_videos)
     for task, split in dataset.task_splits():
         for video in _readable_sequence_names(dataset, task, split):
             if video not in seen and not len(crops[video]) and not has_crop_error(dataset.folders.crops, video):
                 seen.add(video)
                 message = f"video '{video}' has no crop in {where}; none of its frames can be used"
+                if video in other_case:
+                    message += f"; did you mean '{other_case[video]}'?"
                 yield Problem(WARNING, "no crop", message, *_find_source_line(dataset, task, split, video))
 
 
@@ -143,7 +155,7 @@ def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> 
     files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
-            video = video_of(path)
+            video = dataset.video_name(video_of(path))
             last_frame = crops[video][-1:]
             extra = _count_lines(path) - int(last_frame.sum())
             if len(last_frame) and extra > 0:
@@ -174,13 +186,13 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
     lengths: dict[str, int] = {}
     for (task, split), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
-            video = video_of(path)
+            video = dataset.video_name(video_of(path))
             lengths[video] = max(lengths.get(video, 0), _count_lines(path))
         if task == "mtl" and _readable_sequence_names(dataset, task, split):
             rows = read_image_rows(files[0])
             last = np.zeros(len(rows.videos), np.int64)
             np.maximum.at(last, rows.index, rows.frame)
-            for video, frame in zip(rows.videos, last.tolist()):
+            for video, frame in zip(map(dataset.video_name, rows.videos), last.tolist()):
                 lengths[video] = max(lengths.get(video, 0), frame)
     return lengths
 

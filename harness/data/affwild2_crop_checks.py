@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 
 from harness.data.affwild2_crop_search import CropSearch
-from harness.data.affwild2_crops import FRAME_ZERO, two_folders, video_folder
+from harness.data.affwild2_crops import FRAME_ZERO, video_folder
 from harness.data.affwild2_names import CROP_PATTERN
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
-from harness.utils.names import MAX_NAME_BYTES, is_file_name
+from harness.utils.names import MAX_NAME_BYTES, canonical_name, is_file_name
 from harness.utils.text import plural
 
 
@@ -36,6 +40,60 @@ def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Pro
             yield Problem(ERROR, "video name", message, search.videos.get(name, (search.root,))[0])
     for name in search.videos:
         yield from _folder_problems(search, name)
+    yield from find_second_folders(search)
+
+
+def find_second_folders(search: CropSearch) -> Iterator[Problem]:
+    """Yield an error for each video with other crops in another folder, and a warning for each folder of copies."""
+    copies: dict[tuple[Path, Path], int] = {}
+    for name, (first, *others) in search.videos.items():
+        for other in others:
+            if _sizes(first) == _sizes(other):
+                key = first.parent, other.parent
+                copies[key] = copies.get(key, 0) + 1
+                continue
+            used, where = first.relative_to(search.root), other.relative_to(search.root)
+            message = f"other crops of video '{name}' are in {where}/; those of {used}/ are read, keep one folder"
+            yield Problem(ERROR, "two folders", message, first)
+    for (used, folder), number in copies.items():
+        message = f"{plural(number, 'folder')} with the same crops as in {used.relative_to(search.root)}/; not read"
+        yield Problem(WARNING, "not read", message, folder)
+
+
+def _sizes(folder: Path) -> dict[str, int] | None:
+    """Return the sizes of the crops of a folder by name; None if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if CROP_PATTERN.fullmatch(entry.name)}
+    except OSError:
+        return None
+
+
+def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[str]:
+    """Yield sentences about the named videos whose folder has files but no crop, or is named in another case."""
+    folders = (search.videos[name][0] for name in search.without_crops if name in names)
+    files = [folder / file for folder in folders for file in islice(_other_files(folder), 1)]
+    if files:
+        yield (
+            f"{files[0]}: {plural(len(files), 'video')} without crops, although the folder has files; name the crops "
+            "by frame number, such as 00001.jpg"
+        )
+    other_case = names_in_other_case(search, names)
+    for name, other in islice(other_case.items(), 1):
+        more = f" (and {plural(len(other_case) - 1, 'more video')} in another case)" if len(other_case) > 1 else ""
+        yield f"{search.videos[other][0]}: no folder of crops of video '{name}'; did you mean this one?{more}"
+
+
+def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str, str]:
+    """Return the named videos without a folder, and for each the unnamed folder that differs only by case."""
+    unnamed = {canonical_name(name).casefold(): name for name in search.videos if name not in names}
+    others = {name: unnamed.get(canonical_name(name).casefold()) for name in sorted(names) if name not in search.videos}
+    return {name: other for name, other in others.items() if other is not None}
+
+
+def _other_files(folder: Path) -> Iterator[str]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        yield from sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
 
 
 def has_crop_error(search: CropSearch, name: str) -> bool:
@@ -48,9 +106,6 @@ def has_crop_error(search: CropSearch, name: str) -> bool:
 
 
 def _folder_problems(search: CropSearch, name: str) -> Iterator[Problem]:
-    if len(search.videos[name]) > 1:
-        yield two_folders(search, name)
-        return
     try:
         folder, entries = video_folder(search, name)
     except InputError as error:

@@ -14,10 +14,12 @@ from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
-MAX_DEPTH = 4
-"""Folders between that of the dataset and those of the videos, at most."""
+MAX_DEPTH = 5
+"""Folders in one another that are looked into, at most."""
 ONLY_UNREAD = "videos not read"
 """Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
+RELEASED = ("cropped", "cropped_aligned")
+"""Names of the folders of crops of the third challenge, which come first."""
 MAX_PROBED = 3
 """Folders that are looked into to find out whether another folder holds crops."""
 
@@ -49,15 +51,18 @@ class CropSearch:
     folders : tuple of Path
         Folders that contain folders of videos, sorted.
     videos : mapping of str to tuple of Path
-        Folders of each video: one, or several with crops, which is an error.
+        Folders of each video: one, or several with crops, of which the first is read.
     problems : tuple of Problem
         Folders that look like crops and are not read.
+    without_crops : tuple of str
+        Names of the videos whose folder has no crop.
     """
 
     root: Path
     folders: tuple[Path, ...] = ()
     videos: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    without_crops: tuple[str, ...] = ()
 
 
 def find_crops(root: Path) -> CropSearch:
@@ -66,7 +71,7 @@ def find_crops(root: Path) -> CropSearch:
     They may be in several folders whose names begin with `cropped`, also in one another, as the archives unpack. If
     there are both cropped and aligned faces, one kind is read.
     """
-    found = {top: list(_video_folders(top, root, len(top.relative_to(root).parts))) for top in _crop_folders(root)}
+    found = {top: list(_video_folders(top, root)) for top in _crop_folders(root)}
     tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
     videos = [video for top in tops for video in found[top]]
     kind = _choose_kind(root, videos)
@@ -75,7 +80,10 @@ def find_crops(root: Path) -> CropSearch:
     problems = [*_unread_kinds(root, videos, kind), *_unnamed_crops(root, tops)]
     for folder in sorted({*tops, *folders}):
         problems += _loose_files(folder)
-    return CropSearch(root, tuple(folders), _folders_by_video(chosen), tuple(problems))
+    by_name = _folders_by_video(root, chosen)
+    filled = {video.path for video in chosen if video.has_crops}
+    without_crops = tuple(name for name, paths in by_name.items() if paths[0] not in filled)
+    return CropSearch(root, tuple(folders), by_name, tuple(problems), without_crops)
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -89,7 +97,7 @@ def subfolders(folder: Path) -> list[Path]:
 def entries(folder: Path) -> list[tuple[Path, bool]]:
     """Return the entries of a folder and whether each is a folder, sorted.
 
-    What operating systems leave and links to the folder itself or to one above it are left out.
+    What operating systems leave is left out. Links may lead to the folder itself or to one above it; see `descend`.
 
     Raises
     ------
@@ -97,14 +105,25 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
         If the folder cannot be listed.
     """
     with os.scandir(folder) as scanned:
-        return sorted((Path(e.path), is_directory(e)) for e in scanned if not is_litter(e.name) and not _is_loop(e))
+        return sorted((Path(e.path), is_directory(e)) for e in scanned if not is_litter(e.name))
 
 
-def _is_loop(entry: os.DirEntry[str]) -> bool:
-    if not entry.is_symlink():
-        return False
-    folder = Path(os.path.realpath(os.path.dirname(entry.path)))  # noqa: PTH120 - Path.resolve raises for links in a ring
-    return folder.is_relative_to(os.path.realpath(entry.path))
+def descend(folder: Path, above: tuple[str, ...] = ()) -> tuple[str, ...] | None:
+    """Return the real paths of the folders that are looked into, or None if `folder` is one of them or too deep.
+
+    Parameters
+    ----------
+    folder : Path
+    above : tuple of str
+        Real paths of the folders through which `folder` was reached.
+    """
+    real = os.path.realpath(folder)  # Path.resolve raises for links in a ring
+    return None if real in above or len(above) >= MAX_DEPTH else (*above, real)
+
+
+def leads_up(path: Path) -> bool:
+    """Return whether an entry of a folder is a link to that folder or to one above it."""
+    return path.is_symlink() and Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(path))
 
 
 def _crop_folders(root: Path) -> list[Path]:
@@ -113,7 +132,7 @@ def _crop_folders(root: Path) -> list[Path]:
     for folder in subfolders(root):
         if is_crop_folder(folder.name):
             tops.append(folder)
-        elif not is_annotation_folder(folder.name):
+        elif not is_annotation_folder(folder.name) and not leads_up(folder):
             tops += filter(_names_crops, subfolders(folder))
     return tops
 
@@ -123,13 +142,14 @@ def _names_crops(folder: Path) -> bool:
     return squash(folder.name).startswith("crop")
 
 
-def _video_folders(folder: Path, root: Path, depth: int) -> Iterator[VideoFolder]:
+def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Iterator[VideoFolder]:
     """Yield the folders of videos in a folder; one without crops that contains such folders is looked into."""
+    entered = descend(folder, above)
+    if entered is None:
+        return
     for path in subfolders(folder):
         has_crops, nested = _probe(path)
-        inner = []
-        if not has_crops and nested and depth < MAX_DEPTH:
-            inner = list(_video_folders(path, root, depth + 1))
+        inner = [] if has_crops or not nested else list(_video_folders(path, root, entered))
         if any(video.has_crops for video in inner):
             yield from inner
         else:
@@ -162,11 +182,14 @@ def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
     return None
 
 
-def _folders_by_video(videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
+def _folders_by_video(root: Path, videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
+    """Return the folders of each video: those in `cropped` or `cropped_aligned` first, then those with short paths."""
     by_name: dict[str, list[VideoFolder]] = {}
-    for video in videos:
+    paths = {video: video.path.relative_to(root).parts for video in videos}
+    for video in sorted(videos, key=lambda video: (paths[video][0] not in RELEASED, len(paths[video]), video.path)):
         by_name.setdefault(canonical_name(video.path.name), []).append(video)
-    return {name: _distinct_folders(folders) for name, folders in sorted(by_name.items())}
+    distinct = sorted(map(_distinct_folders, by_name.values()), key=lambda folders: folders[0].name)
+    return {folders[0].name: folders for folders in distinct}
 
 
 def _distinct_folders(folders: list[VideoFolder]) -> tuple[Path, ...]:

@@ -49,7 +49,7 @@ def list_crops(search: CropSearch, name: str) -> Sequence:
     Raises
     ------
     InputError
-        If its folder cannot be read, if there are crops in two folders, or a crop of frame 0.
+        If its folder cannot be read, or if there is a crop of frame 0.
     """
     return read_crops(name, *video_folder(search, name))
 
@@ -65,21 +65,11 @@ def read_crops(name: str, folder: Path, entries: Iterable[str]) -> Sequence:
 
 
 def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
-    """Return the folder of a video and the names in it; raise InputError if there are two or it cannot be read."""
+    """Return the first folder of a video and the names in it; raise InputError if it cannot be read."""
     folders = search.videos.get(name, ())
-    if len(folders) > 1:
-        raise two_folders(search, name).to_exception()
     try:
         return (folders[0], os.listdir(folders[0])) if folders else (Path(), [])  # noqa: PTH208 - names alone
     except (FileNotFoundError, NotADirectoryError):
         return folders[0], []
     except OSError as error:
         raise Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folders[0]).to_exception() from error
-
-
-def two_folders(search: CropSearch, name: str) -> Problem:
-    """Return the error for a video with crops in several folders."""
-    first, *others = search.videos[name]
-    listed = " and ".join(f"{folder.relative_to(search.root)}/" for folder in others)
-    message = f"crops of video '{name}' are also in {listed}; keep one of the folders, or merge them"
-    return Problem(ERROR, "two folders", message, first)

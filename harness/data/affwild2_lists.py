@@ -8,12 +8,10 @@ from pathlib import Path
 
 from harness.data import affwild2_names as names
 from harness.data.affwild2_annotations import unread_entries
-from harness.data.affwild2_crop_search import entries, subfolders
+from harness.data.affwild2_crop_search import descend, entries, subfolders
 from harness.data.image_rows import has_image_column, read_image_rows, read_test_list
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
-
-MAX_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class ListSearch:
 def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSearch:
     """Find the test lists in `root`, in its folders named as test sets, and in the folders of annotations."""
     starts = [root, *(folder for folder in subfolders(root) if names.is_list_folder(folder.name)), *annotation_folders]
-    folders = dict.fromkeys(folder for start in starts for folder in _with_nested(start, start == root, 0))
+    folders = dict.fromkeys(folder for start in starts for folder in _with_nested(start, start == root))
     by_video: dict[str, list[Path]] = {}
     by_frame: dict[str, list[Path]] = {}
     problems = []
@@ -68,13 +66,15 @@ def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSea
     return ListSearch({task: lists[task] for task in order}, frame_lists, conflicts, tuple(problems), files)
 
 
-def _with_nested(folder: Path, is_root: bool, depth: int) -> Iterator[Path]:
+def _with_nested(folder: Path, is_root: bool, above: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield a folder and the folders of lists in it; those of the root are found by their names."""
+    entered = descend(folder, above)
+    if entered is None:
+        return
     yield folder
-    if not is_root and depth < MAX_DEPTH:
-        for nested in subfolders(folder):
-            if names.is_list_folder(nested.name):
-                yield from _with_nested(nested, False, depth + 1)
+    for nested in () if is_root else subfolders(folder):
+        if names.is_list_folder(nested.name):
+            yield from _with_nested(nested, False, entered)
 
 
 def _entries(folder: Path) -> list[tuple[Path, bool]]:

@@ -50,6 +50,7 @@ _SPLIT_ANNOTATIONS = {
 _COPY = re.compile(r"( ?\(\d+\)| - Copy|-\d{8}T\d{6}Z-\d+(-\d+)?)+$", re.IGNORECASE)
 """What browsers, Windows and Google Drive append to the names of copies and parts."""
 _CROPPED = re.compile(r"cropped(?:faces|images?)?(?:\d*(?:new)?\d*vids?)?|batch\d+")
+_ALIGNED = re.compile(r"(?:crop(?:ped|s)?|faces?)*(?:and)?aligned(?:faces|images?|crops?)?(?:\d*(?:new)?\d*vids?)?")
 _LIST_FOLDER = re.compile(r"names?ofvideos|predictionfiles")
 
 
@@ -162,17 +163,26 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Returns
     -------
     {"cropped", "aligned", "other"}
-        The organizers release the same faces cropped, and cropped and aligned.
+        The organizers release the same faces cropped, and cropped and aligned. Folders of other names that begin with
+        `crop`, such as `cropped_aligned_masked`, have other crops.
 
     Examples
     --------
     >>> crop_kind(("cropped_images", "batch1")), crop_kind(("batch1 (1)", "cropped_aligned"))
     ('cropped', 'aligned')
+    >>> crop_kind(("cropped_aligned_old", "cropped_aligned"))
+    'other'
     """
-    squashed = [squash(part) for part in parts]
-    if any(re.search(r"(?<!un)(?<!non)(?<!not)aligned", part) for part in squashed):
+    kinds = {_kind_of_part(squash(part)) for part in parts}
+    return next((kind for kind in ("other", "aligned", "cropped") if kind in kinds), "other")
+
+
+def _kind_of_part(squashed: str) -> str | None:
+    if _ALIGNED.fullmatch(squashed):
         return "aligned"
-    return "cropped" if any(map(_CROPPED.fullmatch, squashed)) else "other"
+    if _CROPPED.fullmatch(squashed):
+        return "cropped"
+    return "other" if squashed.startswith("crop") and squashed not in ("crop", "crops") else None
 
 
 def _match(patterns: dict[str, re.Pattern], name: str) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.data.annotation_formats import IMAGE_PATTERN, read_text, split_cells
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
-from harness.utils.names import canonical_name, is_file_name
+from harness.utils.names import canonical_name, is_file_name, path_name
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ImageRows:
     Attributes
     ----------
     videos : tuple of str
-        Names of the videos, sorted.
+        Names of the videos as written, sorted; of the Unicode forms of a name, the first.
     index : int32 array of shape (N,)
         Index of each row's video in `videos`.
     frame : int32 array of shape (N,)
@@ -67,14 +67,17 @@ def _name_error(path: Path, number: int, name: str) -> InputError:
 
 
 def read_test_list(path: Path) -> tuple[str, ...]:
-    """Read the names of the test videos of a list without a header, in file order, without duplicates."""
+    """Read the names of the test videos of a list without a header as written, in file order, without duplicates."""
     lines = [line.strip() for line in read_text(path).split("\n")]
-    names = tuple(dict.fromkeys(canonical_name(line) for line in lines if line))
+    first: dict[str, str] = {}
+    for line in filter(None, lines):
+        first.setdefault(canonical_name(line), path_name(line))
+    names = tuple(first.values())
     if not names:
         raise InputError(f"{path}: the test list is empty; put one video name on each line")
     wrong = next((name for name in names if not is_file_name(name)), None)
     if wrong is not None:
-        raise _name_error(path, list(map(canonical_name, lines)).index(wrong) + 1, wrong)
+        raise _name_error(path, list(map(path_name, lines)).index(wrong) + 1, wrong)
     return names
 
 
@@ -93,7 +96,9 @@ def parse_image_rows(body: str) -> ImageRows:
     matches = IMAGE_PATTERN.findall(body)
     videos, frames = zip(*matches) if matches else ((), ())
     written, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)
-    names, canonical = np.unique(np.array(list(map(canonical_name, written.tolist())), np.str_), return_inverse=True)
+    first: dict[str, str] = {}
+    forms = [first.setdefault(canonical_name(name), path_name(name)) for name in written.tolist()]
+    names, number = np.unique(np.array(forms, np.str_), return_inverse=True)
     frame = np.array(frames, dtype=np.str_).astype(np.int32) if matches else np.zeros(0, np.int32)
     valid = all(map(is_file_name, set(videos)))
-    return ImageRows(tuple(names.tolist()), canonical[index].astype(np.int32), frame, valid)
+    return ImageRows(tuple(names.tolist()), number[index].astype(np.int32), frame, valid)

@@ -87,6 +87,17 @@ def canonical_name(name: str) -> str:
     return os.fsdecode(composed.encode("utf-8", "surrogateescape"))
 
 
+def path_name(name: str) -> str:
+    r"""Return a name from a list as Python returns that of a file, in any locale.
+
+    Examples
+    --------
+    >>> path_name("e\u0301") == "e\u0301"
+    True
+    """
+    return name if name.isascii() else os.fsdecode(name_bytes(name))
+
+
 def storable_name(name: str) -> str:
     r"""Return a name for databases and records, in which bytes that are not UTF-8 are escaped.
 

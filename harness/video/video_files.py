@@ -61,6 +61,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
 def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
     """Return the video file of a sequence, found by its name with or without `_left` or `_right`, or None."""
+    name = canonical_name(name)
     return videos.get(name, videos.get(source_video(name)))
 
 

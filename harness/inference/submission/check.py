@@ -201,6 +201,7 @@ def _check_image_file(path: Path, task: str, shape: str, expected: Expected, pro
         return 0
     try:
         rows = read_image_list(path)
+        rows = dataclasses.replace(rows, videos=tuple(map(canonical_name, rows.videos)))
     except InputError:
         return 0  # the line at fault is among the faults
     problems += _row_errors(rows, expected, path)

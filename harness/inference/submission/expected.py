@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.data.affwild2 import AffWild2
@@ -14,6 +14,7 @@ from harness.inference.submission.frame_counts import count_lines
 from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
 from harness.inference.submission.rows import Rows, read_image_list
 from harness.utils.errors import InputError
+from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 EXACT = ("list of frames", "video file", "annotation")
@@ -22,7 +23,7 @@ EXACT = ("list of frames", "video file", "annotation")
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected contents.
+    """Expected contents, with the canonical names of videos.
 
     Attributes
     ----------
@@ -67,8 +68,17 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     """
     if not against.exists():
         raise InputError(f"{against} does not exist; pass a test list or the folder of a dataset")
-    if against.is_file():
-        return _of_list(against, shape)
+    expected = _of_list(against, shape) if against.is_file() else _of_dataset(against, task, shape, split)
+    videos = tuple(map(canonical_name, expected.videos))
+    lines, min_lines = _with_canonical_names(expected.lines), _with_canonical_names(expected.min_lines)
+    return replace(expected, videos=videos, lines=lines, min_lines=min_lines)
+
+
+def _with_canonical_names(lines: Mapping[str, int]) -> dict[str, int]:
+    return {canonical_name(video): number for video, number in lines.items()}
+
+
+def _of_dataset(against: Path, task: str, shape: str, split: str) -> Expected:
     dataset = open_dataset(against)
     if not isinstance(dataset, AffWild2):
         raise InputError(

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.data.annotation_formats import FORMATS, Rule
 from harness.metrics.tasks import EXPRESSIONS, Task
-from harness.utils.names import bounded_name
+from harness.utils.names import bounded_name, canonical_name
 
 MTL_FILE = "MTL_predictions.txt"
 FRAMES_FILE = "predictions.txt"
@@ -33,8 +33,8 @@ PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layo
 
 
 def video_file(video: str) -> str:
-    """Return the name of the file of a video; one that a file system does not allow is cut."""
-    return bounded_name(video, suffix=".txt")
+    """Return the name of the file of a video, composed as in lists; one that a file system does not allow is cut."""
+    return bounded_name(canonical_name(video), suffix=".txt")
 
 
 def video_text(task: str, decoded: Mapping[str, np.ndarray]) -> str:

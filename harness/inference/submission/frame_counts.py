@@ -49,8 +49,13 @@ class LineSources:
 
     def knows(self, name: str) -> bool:
         """Return whether a source has the number of lines of a video."""
-        has_count = any(name in counts for counts in (self.given, self.annotated, self.listed))
-        return has_count or source_video(name) in self.given or video_path(name, self.videos) is not None
+        has_count = name in self.annotated or name in self.listed or self.given_lines(name) is not None
+        return has_count or video_path(name, self.videos) is not None
+
+    def given_lines(self, name: str) -> int | None:
+        """Return the number of lines of a video in the frames file, or None."""
+        name = canonical_name(name)
+        return self.given.get(name, self.given.get(source_video(name)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,7 @@ def _parse_line_counts(path: Path) -> Iterator[tuple[int, str, int]]:
 
 
 def _count_lines(name: str, last: int, sources: LineSources) -> LineCount:
-    if (lines := sources.given.get(name, sources.given.get(source_video(name)))) is not None:
+    if (lines := sources.given_lines(name)) is not None:
         return _checked_count(name, lines, "frames file", last, f"the frames file has {lines:,} lines for it")
     if (lines := sources.listed.get(name)) is not None:
         return _checked_count(name, lines, "list of frames", last, f"the list of frames has {lines:,} lines for it")

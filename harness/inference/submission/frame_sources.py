@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from harness.data.affwild2 import AffWild2
 from harness.data.layouts import SPLITS
 from harness.inference.submission.frame_counts import LineSources, read_line_counts
-from harness.inference.submission.rows import read_image_list
+from harness.inference.submission.rows import Rows, read_image_list
 from harness.video.video_files import find_videos
 
 
@@ -55,12 +55,18 @@ def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | N
     return folders.frame_lists.get(task) if shape == "frames" and split == "test" else None
 
 
+def read_dataset_list(dataset: AffWild2, path: Path) -> Rows:
+    """Read a list of images with the names of the videos in the dataset, which may have another Unicode form."""
+    rows = read_image_list(path)
+    return replace(rows, videos=tuple(map(dataset.video_name, rows.videos)))
+
+
 def _listed_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]:
     """Count the lines of each video in a list of every frame of the test split."""
     path = dataset.folders.frame_lists.get(task) if split == "test" else None
     if path is None:
         return {}
-    rows = read_image_list(path)
+    rows = read_dataset_list(dataset, path)
     return dict(zip(rows.videos, rows.last.tolist()))
 
 

@@ -11,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.affwild2 import AffWild2
-from harness.data.affwild2_paths import source_video
 from harness.data.fingerprint import DatasetFingerprint
 from harness.data.layouts import SPLITS
 from harness.inference.submission import files
 from harness.inference.submission.file_format import NOTE
 from harness.inference.submission.frame_counts import LineCount, count_lines, videos_by_source
-from harness.inference.submission.frame_sources import FrameCountSources, image_list, last_crops, line_sources
+from harness.inference.submission.frame_sources import (
+    FrameCountSources,
+    image_list,
+    last_crops,
+    line_sources,
+    read_dataset_list,
+)
 from harness.inference.submission.predictions import decode_predictions, features_for, outputs_at
 from harness.inference.submission.round_trip import RoundTrip, StoredResult, require_equal, round_trip
-from harness.inference.submission.rows import Rows, all_frames, read_image_list, require_utf8_names
+from harness.inference.submission.rows import Rows, all_frames, require_utf8_names
 from harness.jobs.predictions import Predictions
 from harness.leaderboard.finished_run import FinishedRun
 from harness.metrics.tasks import Task, get_task
@@ -85,7 +90,7 @@ def submit(
     videos = dataset.sequence_names(task.name, split)
     list_path = image_list(dataset, task.name, split, shape)
     counts = _line_counts(dataset, task, split, videos, count_sources) if list_path is None else {}
-    rows = _rows(task, counts, list_path, count_sources)
+    rows = _rows(dataset, task, counts, list_path, count_sources)
     _require_known_videos(dataset, rows, list_path)
     if shape != "videos":
         require_utf8_names(rows)
@@ -146,7 +151,7 @@ def _line_counts(
     dataset: AffWild2, task: Task, split: str, videos: tuple[str, ...], count_sources: FrameCountSources
 ) -> dict[str, LineCount]:
     sources = line_sources(dataset, task.name, split, count_sources)
-    if sources.given and not any(name in sources.given or source_video(name) in sources.given for name in videos):
+    if sources.given and all(sources.given_lines(name) is None for name in videos):
         raise InputError(
             f"{count_sources.frames}: contains no video of the {split} split, such as {videos[0]}, "
             f"but {next(iter(sources.given))}; pass the frame counts of this split"
@@ -154,14 +159,20 @@ def _line_counts(
     return count_lines(videos, last_crops(dataset, videos), sources)
 
 
-def _rows(task: Task, counts: dict[str, LineCount], list_path: Path | None, count_sources: FrameCountSources) -> Rows:
+def _rows(
+    dataset: AffWild2,
+    task: Task,
+    counts: dict[str, LineCount],
+    list_path: Path | None,
+    count_sources: FrameCountSources,
+) -> Rows:
     if list_path is None:
         return all_frames(task.name, {name: count.lines for name, count in counts.items()})
     if count_sources != FrameCountSources():
         raise InputError(
             f"{list_path} lists every row, so frame counts have no effect; leave out --frames and --videos"
         )
-    return read_image_list(list_path)
+    return read_dataset_list(dataset, list_path)
 
 
 def _require_known_videos(dataset: AffWild2, rows: Rows, list_path: Path | None) -> None:

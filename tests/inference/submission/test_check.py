@@ -1,12 +1,15 @@
 """`data check` of submissions: every fault with file and line."""
 
 import json
+from unicodedata import normalize
 
 import pytest
 
+from harness.data.registry import open_dataset
 from harness.inference.submission.check import check_submission, render
+from harness.inference.submission.frame_sources import FrameCountSources, line_sources, read_dataset_list
 from harness.utils.errors import InputError
-from tests.helpers.data_folders import EXPR, HEADERS, VA, crops, small_abaw3, write
+from tests.helpers.data_folders import EXPR, HEADERS, TEST_LISTS, VA, crops, small_abaw3, write
 from tests.inference.submission.test_frame_counts import film
 
 LIST = ("video2_left", "video3")
@@ -100,6 +103,22 @@ def test_lines_are_counted_against_the_video_files_of_a_data_set(made, tmp_path)
     film(data / "videos" / "video3.avi", 4)
     write(made / "video2_left.txt", HEADERS[EXPR], *"01234")
     assert only(made, data) == "video3.txt:5: 4 lines of predictions, but video 'video3' needs 5"
+
+
+@pytest.mark.parametrize(("crop_form", "list_form"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_unicode_forms_of_a_name_are_one_video(tmp_path, crop_form, list_form):
+    crop_name, name = normalize(crop_form, "café"), normalize(list_form, "café")
+    data = with_test_list(tmp_path / "data", crop_name)
+    write(data / TEST_LISTS["expr"], name)
+    film(data / "videos" / f"{name}.mp4", 4)
+    write(tmp_path / "sub" / f"{name}.txt", HEADERS[EXPR], *"01234")
+    assert said(tmp_path / "sub", data) == said(tmp_path / "sub", data / TEST_LISTS["expr"]) == []
+    dataset = open_dataset(data)
+    counted = write(tmp_path / "frames.csv", f"{name},9")
+    assert line_sources(dataset, "expr", "test", FrameCountSources(counted)).given_lines(crop_name) == 9
+    images = write(data / TEST_LISTS["mtl"], "image", f"{name}/00001.jpg")
+    rows = read_dataset_list(dataset, images)
+    assert rows.videos == (crop_name,) and rows.names().tolist() == [f"{name}/00001.jpg"]
 
 
 def test_last_crop_is_the_minimum_without_video_file(made, tmp_path):
