@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -181,7 +182,7 @@ def _summarize(options: PredictOptions, summary: PredictSummary) -> InputSummary
 
 def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, str]:
     """Choose the names of the output folders and write them to the note of the batch, before anything is predicted."""
-    paths = {text: str(Path(text).resolve()) for text in inputs}
+    paths = {text: os.path.realpath(text) for text in inputs}
     previous = _previous_names(options)
     names = output_names(
         inputs, {text: previous[path] for text, path in paths.items() if path in previous}, previous.values()

@@ -43,17 +43,17 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     if len(texts) > 1 and (cameras := [text for text in texts if text.startswith(CAMERA)]):
         raise InputError(f"{cameras[0]} is read until it ends or Ctrl-C is pressed, so it has to be the only input")
-    inputs: dict[Path | str, str] = {}
+    inputs: dict[str, str] = {}
     notes: list[str] = []
     for text in _expand_patterns(texts):
         for name in [text] if text.startswith(CAMERA) else _expand_folder(text, notes):
-            inputs.setdefault(name if text.startswith(CAMERA) else Path(name).resolve(), name)
+            inputs.setdefault(name if text.startswith(CAMERA) else os.path.realpath(name), name)
     return list(inputs.values()), notes
 
 
 def is_single(texts: Sequence[str], inputs: Sequence[str]) -> bool:
     """Return whether the output folder is that of one input; a folder of videos always gets a folder for each."""
-    return len(inputs) == 1 and not (len(texts) == 1 and Path(texts[0]).is_dir() and inputs[0] != texts[0])
+    return len(inputs) == 1 and not (len(texts) == 1 and _is_dir(texts[0]) and inputs[0] != texts[0])
 
 
 def output_names(
@@ -78,7 +78,7 @@ def output_names(
     {'a/talk.mp4': 'talk', 'b/walk.mp4': 'walk.mp4', 'c/walk.mov': 'walk.mov'}
     """
     paths = {text: Path(os.path.abspath(text)) for text in inputs}  # noqa: PTH100 - links keep their names
-    names = {text: path.name if path.is_dir() else path.stem for text, path in paths.items()}
+    names = {text: path.name if _is_dir(path) else path.stem for text, path in paths.items()}
     for longer in (lambda path: path.name, lambda path: f"{path.parent.name}_{path.name}"):
         counts = Counter(map(_key, names.values()))
         names = {text: longer(paths[text]) if _is_taken(name, counts) else name for text, name in names.items()}
@@ -87,7 +87,7 @@ def output_names(
 
 def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        if text.startswith(CAMERA) or not WILDCARDS & set(text) or Path(text).exists():
+        if text.startswith(CAMERA) or not WILDCARDS & set(text) or os.path.exists(text):  # noqa: PTH110 - see _is_dir
             yield text
             continue
         matches = sorted(glob.glob(text), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
@@ -95,7 +95,7 @@ def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
-    if not Path(text).is_dir():
+    if not _is_dir(text):
         yield text
         return
     try:
@@ -108,6 +108,11 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
     else:
         notes += [f"{text}: {note}" for note in contents.notes()]
     yield from (str(Path(text, name)) for name in contents.videos)
+
+
+def _is_dir(path: Path | str) -> bool:
+    """Return whether a path is a folder; unlike `Path.is_dir`, False where it may not be looked at or is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _key(name: str) -> str:

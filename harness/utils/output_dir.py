@@ -54,7 +54,9 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "") -> Non
         raise InputError(f"--out {out} cannot be created: no permission to write in {parent}; choose another folder")
     not_empty = out.is_dir() and any(out.iterdir())
     for path in read:
-        if path.exists() and path.resolve().is_relative_to(folder):
+        if not os.path.exists(path):  # noqa: PTH110 - see above
+            continue
+        if path.resolve().is_relative_to(folder):
             raise InputError(f"--out {out} contains {path}, which is read; choose another folder")
         if not_empty and force and path.is_dir() and folder.is_relative_to(path.resolve()):
             raise InputError(

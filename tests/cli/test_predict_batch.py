@@ -70,15 +70,16 @@ def test_several_videos_have_a_folder_each(run, videos, tmp_path, monkeypatch):
 def test_bad_video_does_not_end_the_others(run, videos, tmp_path):
     (videos / "d.mp4").symlink_to("nowhere.mp4")
     (videos / "e.mp4").touch()
+    (videos / "f.mp4").symlink_to("f.mp4")
     (videos / "readme.txt").touch()
     (videos / "b.mp4").rename(videos / "z.mp4")
     code, printed, said = run(videos)
-    assert code == 1 and "2 of 5 inputs predicted" in printed
+    assert code == 1 and "2 of 6 inputs predicted" in printed
     table = {row["folder"]: row for row in summary(tmp_path / "out")}
-    assert [name for name, row in table.items() if row["status"] == "failed"] == ["c", "d", "e"]
+    assert [name for name, row in table.items() if row["status"] == "failed"] == ["c", "d", "e", "f"]
     assert "cannot be read as a video" in table["c"]["error"] and "no such file" in table["d"]["error"]
     listed = [line for line in said.splitlines() if line.startswith("failed: ")]
-    assert len(listed) == 3 and "c.mp4" in listed[0] and "e.mp4" in listed[2]
+    assert len(listed) == 4 and "c.mp4" in listed[0] and "e.mp4" in listed[2]
     assert "1 .txt" in said and names(tmp_path / "out") == ["a", "predict.json", "summary.csv", "z"]
 
 

@@ -1,9 +1,12 @@
 """Inputs: patterns, folders of videos and the names of output folders."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.inference.inputs import expand_inputs, is_single, output_names
 from harness.utils.errors import InputError
+from harness.utils.output_dir import check_output_dir
 
 
 @pytest.fixture
@@ -58,6 +61,16 @@ def test_folder_that_cannot_be_listed_does_not_end_the_others(folder, monkeypatc
 
     monkeypatch.setattr("os.scandir", denied)
     assert expand_inputs(["videos", "videos/b.mp4"])[0] == ["videos", "videos/b.mp4"]
+
+
+@pytest.mark.parametrize("bad", ["loop.mp4", "loop/x.mp4", "x" * 300 + ".mp4", "[" + "x" * 300 + "]"])
+def test_path_that_cannot_be_looked_at_does_not_end_the_others(folder, bad):
+    for name in ("loop.mp4", "loop"):
+        (folder.parent / name).symlink_to(name)
+    texts = ["videos/b.mp4", bad]
+    assert expand_inputs(texts)[0] == texts and len(output_names(texts)) == 2
+    assert is_single([bad], [bad])
+    check_output_dir(Path("out"), False, *map(Path, texts))
 
 
 def test_file_name_with_wildcards_is_a_file(folder):

@@ -1,5 +1,7 @@
 """Folders with more than images, and animated images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,16 @@ def test_folder_that_cannot_be_listed_raises(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with pytest.raises(InputError, match="cannot be listed: Permission denied"):
         list_folder(tmp_path)
+
+
+def test_links_to_themselves_are_passed_over(tmp_path):
+    photo(tmp_path / "1.png")
+    for name in ("loop", "2.png", "talk.mp4"):
+        (tmp_path / name).symlink_to(name)
+    contents = list_folder(tmp_path)
+    assert contents == replace(contents, images=("1.png",), videos=("talk.mp4",), broken=("2.png", "loop"))
+    frames, source = read(tmp_path)
+    assert len(frames) == 1 and "2 broken links" in source.notes[0]
 
 
 def test_many_suffixes_are_counted(tmp_path):
