@@ -23,7 +23,7 @@ MAX_NAME_BYTES = 200
 def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Replace patterns by the files that they match, and folders of videos by their videos.
 
-    A folder with images and videos gives the folder itself, for its images, and its videos. Duplicates are left out.
+    A folder with images is one input, also if it contains videos besides. Duplicates are left out.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
         return
     if contents.images or not contents.videos:
         yield text
-    else:
-        notes += [f"{text}: {note}" for note in contents.notes()]
+        return
+    notes += [f"{text}: {note}" for note in contents.notes()]
     yield from (str(Path(text, name)) for name in contents.videos)
 
 

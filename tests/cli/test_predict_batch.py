@@ -118,12 +118,15 @@ def test_killed_command_is_completed(run, videos, tmp_path, monkeypatch):
     assert code == 0 and [row["status"] for row in summary(tmp_path / "out")] == ["finished before", "predicted"]
 
 
-def test_folder_of_images_and_videos(run, tmp_path):
+def test_folder_of_images_and_videos_is_one_input(run, tmp_path):
     folder = tmp_path / "both"
     photo(folder / "1.png")
     photo(folder / "2.png")
     film(folder / "talk.mp4", 3)
-    assert run(folder)[0] == 0
+    code, _, said = run(folder, out=tmp_path / "images")
+    assert code == 0 and len(rows(tmp_path / "images")) == 2
+    assert "not read: 1 video next to the images (talk.mp4); give videos as inputs" in said
+    assert run(folder, folder / "talk.mp4")[0] == 0
     table = {row["folder"]: row for row in summary(tmp_path / "out")}
     assert {name: row["frames"] for name, row in table.items()} == {"both": "2", "talk": "3"}
     assert table["both"]["seconds"] == "" and float(table["talk"]["seconds"]) == pytest.approx(0.08)

@@ -24,7 +24,8 @@ def folder(tmp_path, monkeypatch):
     [
         (["videos/b.mp4"], ["videos/b.mp4"], True),
         (["videos"], ["videos/a9.webm", "videos/a10.MOV", "videos/b.mp4"], False),
-        (["videos/both"], ["videos/both", "videos/both/c.avi"], False),
+        (["videos/both"], ["videos/both"], True),
+        (["videos/both", "videos/both/c.avi"], ["videos/both", "videos/both/c.avi"], False),
         (["videos/one"], ["videos/one"], True),
         (["videos/*.mp4"], ["videos/b.mp4"], True),
         (["videos/a*"], ["videos/a9.webm", "videos/a10.MOV"], False),

@@ -123,6 +123,14 @@ def test_durations_are_the_time_until_the_next_frame(tmp_path):
     assert np.isnan(frames[-1].duration)
 
 
+def test_videos_next_to_images_are_named(tmp_path):
+    photo(tmp_path / "00001.jpg", 64, 64)
+    for number in (10, 9, 2, 1):
+        (tmp_path / f"{number}.mp4").touch()
+    with open_source(str(tmp_path)) as source:
+        assert source.kind == "crops" and "4 videos next to the images (1.mp4, 2.mp4, 9.mp4, ...)" in source.notes[-1]
+
+
 def test_folder_of_crops_names_other_files(tmp_path):
     photo(tmp_path / "00001.jpg", 64, 64)
     (tmp_path / "labels.txt").touch()
