@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
 import os
 import shutil
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.inference.inputs import output_names
+from harness.inference.inputs import output_names, valid_names
 from harness.inference.predict import PredictSummary, predict
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
 from harness.inference.predict_session import Models
@@ -22,6 +21,7 @@ from harness.inference.result_notes import synthetic_notes
 from harness.utils.errors import FramelightError
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
+from harness.utils.json_text import read_json
 from harness.utils.output_dir import not_empty_error
 from harness.utils.text import plural
 
@@ -196,10 +196,10 @@ def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, s
 def _previous_names(options: PredictOptions) -> dict[str, str]:
     """Read the names of an earlier call; InputError if the folder has the content of something else."""
     try:
-        note: Any = json.loads((options.out / NOTE).read_text(encoding="utf-8"))
+        note: Any = read_json(options.out / NOTE)
         names = note[INPUTS]
-        if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
-            return names
+        if isinstance(names, dict):
+            return valid_names(names)
     except (OSError, ValueError, LookupError, TypeError):
         pass
     if (

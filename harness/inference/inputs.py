@@ -8,8 +8,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.utils.errors import InputError
+from harness.utils.names import is_file_name
 from harness.video.folder_contents import list_folder, natural_key
 
 CAMERA = "camera:"
@@ -85,6 +87,23 @@ def output_names(
     return _unique_names(names, previous or {}, taken)
 
 
+def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
+    """Return those names of output folders from a note that are different names of folders and not reserved.
+
+    Examples
+    --------
+    >>> valid_names({"/a.jpg": "a", "/b.jpg": "../b", "/c.jpg": "A", "/d.jpg": ""})
+    {'/a.jpg': 'a'}
+    """
+    valid: dict[str, str] = {}
+    taken = set(RESERVED)
+    for path, name in names.items():
+        if is_file_name(name) and _key(name) not in taken:
+            valid[path] = name
+            taken.add(_key(name))
+    return valid
+
+
 def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         if text.startswith(CAMERA) or not WILDCARDS & set(text) or os.path.exists(text):  # noqa: PTH110 - see _is_dir
@@ -124,14 +143,22 @@ def _is_taken(name: str, counts: Counter[str]) -> bool:
     return counts[_key(name)] > 1 or _key(name) in RESERVED
 
 
+def _folder_name(name: str) -> str:
+    """Shorten a long name, and replace characters that `is_file_name` does not allow."""
+    short = name.encode(errors="surrogateescape")[:MAX_NAME_BYTES].decode(errors="ignore").lstrip(".") or "input"
+    if is_file_name(short):
+        return short
+    return "".join(char if char.isprintable() and char not in "/\\:" else "_" for char in short)
+
+
 def _unique_names(names: Mapping[str, str], previous: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
-    """Shorten long names, and append numbers to those that are still taken."""
+    """Append numbers to names that are still taken."""
     chosen = {text: previous[text] for text in names if text in previous}
     taken = {*RESERVED, *map(_key, previous.values()), *map(_key, others)}
     for text, name in names.items():
         if text in chosen:
             continue
-        short = name.encode(errors="surrogateescape")[:MAX_NAME_BYTES].decode(errors="ignore").lstrip(".") or "input"
+        short = _folder_name(name)
         candidate, number = short, 1
         while _key(candidate) in taken:
             number += 1

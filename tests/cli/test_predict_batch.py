@@ -151,6 +151,19 @@ def test_other_content_is_kept_without_force(run, videos, tmp_path):
     assert names(out) == ["a", "b", "predict.json", "summary.csv"]
 
 
+@pytest.mark.parametrize("name", ["../victim", "{absolute}", "", "predict.json", "b"])
+def test_names_of_a_note_do_not_lead_out_of_the_folder(run, videos, tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "mine.txt").touch()
+    name = name.format(absolute=victim)
+    (tmp_path / "out").mkdir()
+    inputs = {str(videos / "b.mp4"): "b", str(videos / "a.mp4"): name}
+    (tmp_path / "out" / "predict.json").write_text(json.dumps({"format": 1, "inputs": inputs}))
+    assert run(videos / "a.mp4", videos / "b.mp4", "--force", "--seconds", 0.05)[0] == 0
+    assert names(tmp_path / "out") == ["a", "b", "predict.json", "summary.csv"] and names(victim) == ["mine.txt"]
+
+
 def test_one_prediction_is_not_mixed_with_several(run, videos, tmp_path):
     assert run(videos / "a.mp4")[0] == 0
     code, _, said = run(videos / "a.mp4", videos / "b.mp4")

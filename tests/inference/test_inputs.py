@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.inference.inputs import expand_inputs, is_single, output_names
+from harness.inference.inputs import expand_inputs, is_single, output_names, valid_names
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
 
@@ -101,6 +101,20 @@ def test_names_of_an_earlier_call_are_used_again():
     first = output_names(["x/a.mp4"])
     assert output_names(["x/a.mp4", "x/a.mov"], first, first.values()) == {"x/a.mp4": "a", "x/a.mov": "a.mov"}
     assert output_names(["y/a.mp4"], {}, ["a"]) == {"y/a.mp4": "a-2"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../victim", "/victim", "", ".", "..", ".a", "a/b", "a\\b", "Summary.CSV", "predict.json", None, 3, ["a"], "a\0"],
+)
+def test_names_of_a_note_that_lead_elsewhere_are_not_used(name):
+    assert valid_names({"/x/a.mp4": name, "/x/b.mp4": "b", "/x/c.mp4": "B"}) == {"/x/b.mp4": "b"}
+
+
+@pytest.mark.parametrize("name", ["a\\b", "C:b", "a\nb", "\u0645\u200c\u062e", "..."])
+def test_chosen_names_are_valid_in_the_next_call(name):
+    names = output_names([f"x/{name}.mp4"])
+    assert valid_names(names) == names
 
 
 def test_long_names_are_shortened_to_what_file_systems_take():
