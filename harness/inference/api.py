@@ -73,7 +73,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     render : bool
         Write the annotated video, too.
     force : bool
-        Replace the content of `out`.
+        Replace the content of `out`; for several inputs, only their own folders in it.
     crops : bool, optional
         Whether every image is one face already. Default: decided by the images.
     detector : str

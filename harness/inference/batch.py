@@ -5,20 +5,19 @@ from __future__ import annotations
 import csv
 import logging
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.inference.inputs import output_names, valid_names
+from harness.inference.inputs import RESERVED, output_names, valid_names
 from harness.inference.predict import PredictSummary, predict
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
 from harness.inference.predict_session import Models
 from harness.inference.result_notes import synthetic_notes
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
 from harness.utils.json_text import read_json
@@ -125,9 +124,11 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     Raises
     ------
     InputError
-        If a run or an option is not valid, or if `out` has other content.
+        If a run or an option is not valid, or if `out` has other content. With `force`, other files and folders in
+        `out` stay, and the output folder of an input is replaced once its new content is complete.
     """
     check_options(options, inputs=inputs)
+    _previous_names(options)
     models = Models(options)
     models.require(bool(options.crops))
     names = _choose_names(options, inputs)
@@ -139,8 +140,6 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
         rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
         logger.info(f"{number} of {len(names)}: {rows[-1]}")
         _write_summary(options.out / SUMMARY, rows)
-    if options.force:
-        _remove_other_content(options.out, names)
     return BatchSummary(options.out, tuple(rows), tuple(notes))
 
 
@@ -184,8 +183,11 @@ def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, s
     """Choose the names of the output folders and write them to the note of the batch, before anything is predicted."""
     paths = {text: os.path.realpath(text) for text in inputs}
     previous = _previous_names(options)
+    present = [path.name for path in options.out.iterdir()] if options.out.is_dir() else []
     names = output_names(
-        inputs, {text: previous[path] for text, path in paths.items() if path in previous}, previous.values()
+        inputs,
+        {text: previous[path] for text, path in paths.items() if path in previous},
+        (*previous.values(), *present),
     )
     write_json(
         options.out / NOTE, {"format": 1, INPUTS: {**previous, **{paths[text]: name for text, name in names.items()}}}
@@ -194,20 +196,26 @@ def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, s
 
 
 def _previous_names(options: PredictOptions) -> dict[str, str]:
-    """Read the names of an earlier call; InputError if the folder has the content of something else."""
+    """Read the names of earlier calls; InputError if the folder has the content of something else.
+
+    With `force`, other files and folders stay, but a note or table of something else would be written over.
+    """
+    out = options.out
+    content = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     try:
-        note: Any = read_json(options.out / NOTE)
+        note: Any = read_json(out / NOTE)
         names = note[INPUTS]
         if isinstance(names, dict):
             return valid_names(names)
     except (OSError, ValueError, LookupError, TypeError):
         pass
-    if (
-        not options.force
-        and options.out.is_dir()
-        and any(not path.name.startswith(".") for path in options.out.iterdir())
-    ):
-        raise not_empty_error(options.out)
+    if content and not options.force:
+        raise not_empty_error(out)
+    if other := content.intersection(RESERVED):
+        raise InputError(
+            f"--out {out} contains {' and '.join(sorted(other))}, but not of several inputs, so that --force does not "
+            "replace it; choose another folder"
+        )
     return {}
 
 
@@ -219,14 +227,3 @@ def _write_summary(path: Path, rows: Sequence[InputSummary]) -> None:
         for row in rows:
             values = [getattr(row, column) for column in columns]
             lines.writerow(["" if value is None else escape_csv(str(value)) for value in values])
-
-
-def _remove_other_content(out: Path, names: Mapping[str, str]) -> None:
-    """Remove what `--force` replaces: everything that is no output of this call."""
-    for path in out.iterdir():
-        if path.name in (NOTE, SUMMARY, *names.values()) or path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
