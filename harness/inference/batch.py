@@ -21,6 +21,7 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
 from harness.utils.json_text import read_json
+from harness.utils.locks import entry_lock
 from harness.utils.output_dir import not_empty_error
 from harness.utils.text import plural
 
@@ -96,7 +97,7 @@ class BatchSummary:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows of `summary.csv`."""
+        """The rows of `summary.csv` of the inputs of this call."""
         import pandas as pd
 
         return pd.DataFrame([vars(row) for row in self.inputs])
@@ -139,7 +140,7 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     for number, (text, name) in enumerate(names.items(), 1):
         rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
         logger.info(f"{number} of {len(names)}: {rows[-1]}")
-        _write_summary(options.out / SUMMARY, rows)
+        _write_summary(options.out, rows)
     return BatchSummary(options.out, tuple(rows), tuple(notes))
 
 
@@ -182,16 +183,13 @@ def _summarize(options: PredictOptions, summary: PredictSummary) -> InputSummary
 def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, str]:
     """Choose the names of the output folders and write them to the note of the batch, before anything is predicted."""
     paths = {text: os.path.realpath(text) for text in inputs}
-    previous = _previous_names(options)
-    present = [path.name for path in options.out.iterdir()] if options.out.is_dir() else []
-    names = output_names(
-        inputs,
-        {text: previous[path] for text, path in paths.items() if path in previous},
-        (*previous.values(), *present),
-    )
-    write_json(
-        options.out / NOTE, {"format": 1, INPUTS: {**previous, **{paths[text]: name for text, name in names.items()}}}
-    )
+    with entry_lock(options.out / NOTE, str(options.out)):
+        previous = _previous_names(options)
+        present = [path.name for path in options.out.iterdir()]
+        same = {text: previous[path] for text, path in paths.items() if path in previous}
+        names = output_names(inputs, same, (*previous.values(), *present))
+        note = {**previous, **{paths[text]: name for text, name in names.items()}}
+        write_json(options.out / NOTE, {"format": 1, INPUTS: note})
     return names
 
 
@@ -219,11 +217,24 @@ def _previous_names(options: PredictOptions) -> dict[str, str]:
     return {}
 
 
-def _write_summary(path: Path, rows: Sequence[InputSummary]) -> None:
+def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
+    """Write the rows to the table of the folder; those of the inputs of other calls stay."""
     columns = [field.name for field in fields(InputSummary)]
-    with atomic_write(path) as tmp_path, tmp_path.open("w", encoding="utf-8", newline="", errors="replace") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
-        for row in rows:
-            values = [getattr(row, column) for column in columns]
-            lines.writerow(["" if value is None else escape_csv(str(value)) for value in values])
+    cells = [["" if value is None else escape_csv(str(value)) for value in vars(row).values()] for row in rows]
+    at = columns.index("folder")
+    with entry_lock(out / NOTE, str(out)):
+        lines = {line[at]: line for line in (*_read_lines(out / SUMMARY, columns), *cells)}
+        with (
+            atomic_write(out / SUMMARY) as tmp_path,
+            tmp_path.open("w", encoding="utf-8", newline="", errors="replace") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([columns, *lines.values()])
+
+
+def _read_lines(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """Read the cells of a table of earlier calls; columns that it lacks are empty."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            return [[line.get(column) or "" for column in columns] for line in csv.DictReader(file)]
+    except (OSError, csv.Error):
+        return []

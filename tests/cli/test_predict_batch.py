@@ -4,14 +4,18 @@ import csv
 import json
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyarrow import parquet
 
 from harness.cli import main
-from harness.inference import predict_session
+from harness.inference import batch, predict_session
 from harness.inference.api import predict as predict_function
+from harness.inference.predict_options import PredictOptions, check_options
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 from tests.helpers.predict_command import rows
 from tests.helpers.video_files import clap, clapper, film
 from tests.video.test_source import photo
@@ -45,7 +49,7 @@ def summary(out):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".predict.json.lock")
 
 
 def times(out):
@@ -100,9 +104,38 @@ def test_same_command_predicts_only_what_is_missing(run, videos, tmp_path):
     assert "finished before" in printed
 
 
+def test_rows_of_other_inputs_stay_in_the_table(run, videos, tmp_path):
+    def table():
+        return [(row["folder"], row["frames"], row["status"]) for row in summary(tmp_path / "out")]
+
+    assert run(videos / "b.mp4", videos / "c.mp4")[0] == 1
+    assert table() == [("b", "6", "predicted"), ("c", "0", "failed")]
+    assert run(videos / "a.mp4", film(videos / "c.mp4", 3))[0] == 0
+    assert table() == [("b", "6", "predicted"), ("c", "3", "predicted"), ("a", "4", "predicted")]
+
+
+def test_concurrent_commands_choose_different_names(tmp_path):
+    out, count = tmp_path / "out", 8
+    options = PredictOptions("", ("r",), out, Store(tmp_path / "store"))
+    barrier = threading.Barrier(count)
+
+    def choose(number):
+        path = str(tmp_path / str(number) / "talk.mp4")
+        barrier.wait()
+        check_options(options, inputs=[path, path])
+        names = batch._choose_names(options, [path])
+        batch._write_summary(out, [batch.InputSummary(path, names[path], number)])
+        return path, names[path]
+
+    with ThreadPoolExecutor(count) as threads:
+        chosen = dict(threads.map(choose, range(count)))
+    assert len(set(chosen.values())) == count
+    assert json.loads((out / "predict.json").read_text())["inputs"] == chosen
+    assert {row["input"]: row["folder"] for row in summary(out)} == chosen
+
+
 def test_killed_command_is_completed(run, videos, tmp_path, monkeypatch):
     (videos / "c.mp4").unlink()
-    from harness.inference import batch
 
     def killed(options, models):
         if options.out.name == "b":
@@ -227,8 +260,6 @@ def test_invalid_options_end_the_command_at_once(run, videos, tmp_path, words, s
 
 
 def test_defect_in_one_input_does_not_end_the_others(run, videos, tmp_path, monkeypatch):
-    from harness.inference import batch
-
     def broken(options, models):
         if options.out.name == "a":
             raise RuntimeError("odd")
@@ -251,11 +282,11 @@ def test_relative_and_absolute_names_are_one_input(run, videos, tmp_path, monkey
 
 
 def test_function_predicts_as_the_command(run, readers, videos, tmp_path):
-    batch = predict_function(
+    result = predict_function(
         [videos / "a.mp4", videos / "c.mp4"], "best:expr", tmp_path / "f", store=readers, crops=True
     )
-    assert [row.folder for row in batch.failed] == ["c"] and batch.out == tmp_path / "f"
-    assert list(batch.table["status"]) == ["predicted", "failed"] and batch.files[1] == tmp_path / "f" / "a"
+    assert [row.folder for row in result.failed] == ["c"] and result.out == tmp_path / "f"
+    assert list(result.table["status"]) == ["predicted", "failed"] and result.files[1] == tmp_path / "f" / "a"
     assert run(videos / "a.mp4", videos / "c.mp4")[0] == 1
     for name in ("predictions.csv", "predictions.parquet"):
         assert (tmp_path / "f" / "a" / name).read_bytes() == (tmp_path / "out" / "a" / name).read_bytes()
