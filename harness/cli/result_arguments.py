@@ -118,7 +118,7 @@ def add_predict(commands: Commands) -> None:
         nargs="+",
         metavar="INPUT",
         help="a video, an image, a folder of images, a folder of face crops or camera:0; several of them, or a folder "
-        "of videos, get a folder each in --out",
+        "of videos without images, get a folder each in --out",
     )
     command.add_argument(
         "--run",

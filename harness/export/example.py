@@ -6,12 +6,12 @@ from harness.export.formats import Format
 
 TEMPLATE = """# pip install {packages}
 # python example.py FACE.jpg [FILE]: print the outputs of an exported file for one face crop
-{before}import json, os, sys, numpy as np, {imports}
-from PIL import Image
+{before}import json, os, sys, PIL.Image, PIL.ImageOps, numpy as np, {imports}
 here = os.path.dirname(os.path.abspath(__file__))
 card = json.load(open(os.path.join(here, "card.json")))
 file = os.path.join(here, sys.argv[2] if len(sys.argv) > 2 else card["files"][0]["file"])
-crop = np.array(Image.open(sys.argv[1]).convert("RGB").resize([card["input"]["size"]] * 2, Image.{filter}))[None]
+face = PIL.ImageOps.exif_transpose(PIL.Image.open(sys.argv[1])).convert("RGB")
+crop = np.array(face.resize([card["input"]["size"]] * 2, PIL.Image.{filter}))[None]
 {run}
 for block in card["outputs"]["blocks"]:
     values = dict(zip(block["columns"], outputs[block["from"]:block["to"]].astype(float).round(4).tolist()))

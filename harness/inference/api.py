@@ -57,8 +57,8 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     ----------
     input : path, str or sequence of them
         A video, an image, a folder of images, a folder of face crops, or `camera:0`. Several inputs, or a folder of
-        videos, are predicted one after the other with models that are loaded once; one that fails does not end the
-        others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
+        videos without images, are predicted one after the other with models that are loaded once; one that fails does
+        not end the others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
@@ -73,7 +73,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     render : bool
         Write the annotated video, too.
     force : bool
-        Replace the content of `out`.
+        Replace the content of `out`; for several inputs, only their own folders in it.
     crops : bool, optional
         Whether every image is one face already. Default: decided by the images.
     detector : str

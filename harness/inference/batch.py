@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import csv
-import json
 import logging
-import shutil
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.inference.inputs import output_names
+from harness.inference.inputs import RESERVED, output_names, valid_names
 from harness.inference.predict import PredictSummary, predict
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
 from harness.inference.predict_session import Models
 from harness.inference.result_notes import synthetic_notes
-from harness.utils.errors import FramelightError
+from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
+from harness.utils.json_text import read_json
+from harness.utils.locks import entry_lock
 from harness.utils.output_dir import not_empty_error
 from harness.utils.text import plural
 
@@ -96,7 +97,7 @@ class BatchSummary:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows of `summary.csv`."""
+        """The rows of `summary.csv` of the inputs of this call."""
         import pandas as pd
 
         return pd.DataFrame([vars(row) for row in self.inputs])
@@ -124,9 +125,11 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     Raises
     ------
     InputError
-        If a run or an option is not valid, or if `out` has other content.
+        If a run or an option is not valid, or if `out` has other content. With `force`, other files and folders in
+        `out` stay, and the output folder of an input is replaced once its new content is complete.
     """
     check_options(options, inputs=inputs)
+    _previous_names(options)
     models = Models(options)
     models.require(bool(options.crops))
     names = _choose_names(options, inputs)
@@ -137,9 +140,7 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     for number, (text, name) in enumerate(names.items(), 1):
         rows.append(_predict_one(replace(options, input=text, out=options.out / name), models, shared_notes))
         logger.info(f"{number} of {len(names)}: {rows[-1]}")
-        _write_summary(options.out / SUMMARY, rows)
-    if options.force:
-        _remove_other_content(options.out, names)
+        _write_summary(options.out, rows)
     return BatchSummary(options.out, tuple(rows), tuple(notes))
 
 
@@ -181,51 +182,59 @@ def _summarize(options: PredictOptions, summary: PredictSummary) -> InputSummary
 
 def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, str]:
     """Choose the names of the output folders and write them to the note of the batch, before anything is predicted."""
-    paths = {text: str(Path(text).resolve()) for text in inputs}
-    previous = _previous_names(options)
-    names = output_names(
-        inputs, {text: previous[path] for text, path in paths.items() if path in previous}, previous.values()
-    )
-    write_json(
-        options.out / NOTE, {"format": 1, INPUTS: {**previous, **{paths[text]: name for text, name in names.items()}}}
-    )
+    paths = {text: os.path.realpath(text) for text in inputs}
+    with entry_lock(options.out / NOTE, str(options.out)):
+        previous = _previous_names(options)
+        present = [path.name for path in options.out.iterdir()]
+        same = {text: previous[path] for text, path in paths.items() if path in previous}
+        names = output_names(inputs, same, (*previous.values(), *present))
+        note = {**previous, **{paths[text]: name for text, name in names.items()}}
+        write_json(options.out / NOTE, {"format": 1, INPUTS: note})
     return names
 
 
 def _previous_names(options: PredictOptions) -> dict[str, str]:
-    """Read the names of an earlier call; InputError if the folder has the content of something else."""
+    """Read the names of earlier calls; InputError if the folder has the content of something else.
+
+    With `force`, other files and folders stay, but a note or table of something else would be written over.
+    """
+    out = options.out
+    content = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
     try:
-        note: Any = json.loads((options.out / NOTE).read_text(encoding="utf-8"))
+        note: Any = read_json(out / NOTE)
         names = note[INPUTS]
-        if isinstance(names, dict) and all(isinstance(name, str) for name in names.values()):
-            return names
+        if isinstance(names, dict):
+            return valid_names(names)
     except (OSError, ValueError, LookupError, TypeError):
         pass
-    if (
-        not options.force
-        and options.out.is_dir()
-        and any(not path.name.startswith(".") for path in options.out.iterdir())
-    ):
-        raise not_empty_error(options.out)
+    if content and not options.force:
+        raise not_empty_error(out)
+    if other := content.intersection(RESERVED):
+        raise InputError(
+            f"--out {out} contains {' and '.join(sorted(other))}, but not of several inputs, so that --force does not "
+            "replace it; choose another folder"
+        )
     return {}
 
 
-def _write_summary(path: Path, rows: Sequence[InputSummary]) -> None:
+def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
+    """Write the rows to the table of the folder; those of the inputs of other calls stay."""
     columns = [field.name for field in fields(InputSummary)]
-    with atomic_write(path) as tmp_path, tmp_path.open("w", encoding="utf-8", newline="", errors="replace") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(columns)
-        for row in rows:
-            values = [getattr(row, column) for column in columns]
-            lines.writerow(["" if value is None else escape_csv(str(value)) for value in values])
+    cells = [["" if value is None else escape_csv(str(value)) for value in vars(row).values()] for row in rows]
+    at = columns.index("folder")
+    with entry_lock(out / NOTE, str(out)):
+        lines = {line[at]: line for line in (*_read_lines(out / SUMMARY, columns), *cells)}
+        with (
+            atomic_write(out / SUMMARY) as tmp_path,
+            tmp_path.open("w", encoding="utf-8", newline="", errors="replace") as file,
+        ):
+            csv.writer(file, lineterminator="\n").writerows([columns, *lines.values()])
 
 
-def _remove_other_content(out: Path, names: Mapping[str, str]) -> None:
-    """Remove what `--force` replaces: everything that is no output of this call."""
-    for path in out.iterdir():
-        if path.name in (NOTE, SUMMARY, *names.values()) or path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+def _read_lines(path: Path, columns: Sequence[str]) -> list[list[str]]:
+    """Read the cells of a table of earlier calls; columns that it lacks are empty."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            return [[line.get(column) or "" for column in columns] for line in csv.DictReader(file)]
+    except (OSError, csv.Error):
+        return []

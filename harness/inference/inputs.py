@@ -8,8 +8,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.utils.errors import InputError
+from harness.utils.names import is_file_name
 from harness.video.folder_contents import list_folder, natural_key
 
 CAMERA = "camera:"
@@ -23,7 +25,7 @@ MAX_NAME_BYTES = 200
 def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Replace patterns by the files that they match, and folders of videos by their videos.
 
-    A folder with images and videos gives the folder itself, for its images, and its videos. Duplicates are left out.
+    A folder with images is one input, also if it contains videos besides. Duplicates are left out.
 
     Parameters
     ----------
@@ -43,17 +45,17 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """
     if len(texts) > 1 and (cameras := [text for text in texts if text.startswith(CAMERA)]):
         raise InputError(f"{cameras[0]} is read until it ends or Ctrl-C is pressed, so it has to be the only input")
-    inputs: dict[Path | str, str] = {}
+    inputs: dict[str, str] = {}
     notes: list[str] = []
     for text in _expand_patterns(texts):
         for name in [text] if text.startswith(CAMERA) else _expand_folder(text, notes):
-            inputs.setdefault(name if text.startswith(CAMERA) else Path(name).resolve(), name)
+            inputs.setdefault(name if text.startswith(CAMERA) else os.path.realpath(name), name)
     return list(inputs.values()), notes
 
 
 def is_single(texts: Sequence[str], inputs: Sequence[str]) -> bool:
     """Return whether the output folder is that of one input; a folder of videos always gets a folder for each."""
-    return len(inputs) == 1 and not (len(texts) == 1 and Path(texts[0]).is_dir() and inputs[0] != texts[0])
+    return len(inputs) == 1 and not (len(texts) == 1 and _is_dir(texts[0]) and inputs[0] != texts[0])
 
 
 def output_names(
@@ -78,16 +80,33 @@ def output_names(
     {'a/talk.mp4': 'talk', 'b/walk.mp4': 'walk.mp4', 'c/walk.mov': 'walk.mov'}
     """
     paths = {text: Path(os.path.abspath(text)) for text in inputs}  # noqa: PTH100 - links keep their names
-    names = {text: path.name if path.is_dir() else path.stem for text, path in paths.items()}
+    names = {text: path.name if _is_dir(path) else path.stem for text, path in paths.items()}
     for longer in (lambda path: path.name, lambda path: f"{path.parent.name}_{path.name}"):
         counts = Counter(map(_key, names.values()))
         names = {text: longer(paths[text]) if _is_taken(name, counts) else name for text, name in names.items()}
     return _unique_names(names, previous or {}, taken)
 
 
+def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
+    """Return those names of output folders from a note that are different names of folders and not reserved.
+
+    Examples
+    --------
+    >>> valid_names({"/a.jpg": "a", "/b.jpg": "../b", "/c.jpg": "A", "/d.jpg": ""})
+    {'/a.jpg': 'a'}
+    """
+    valid: dict[str, str] = {}
+    taken = set(RESERVED)
+    for path, name in names.items():
+        if is_file_name(name) and _key(name) not in taken:
+            valid[path] = name
+            taken.add(_key(name))
+    return valid
+
+
 def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        if text.startswith(CAMERA) or not WILDCARDS & set(text) or Path(text).exists():
+        if text.startswith(CAMERA) or not WILDCARDS & set(text) or os.path.exists(text):  # noqa: PTH110 - see _is_dir
             yield text
             continue
         matches = sorted(glob.glob(text), key=natural_key)  # noqa: PTH207 - a pattern may be absolute
@@ -95,7 +114,7 @@ def _expand_patterns(texts: Iterable[str]) -> Iterator[str]:
 
 
 def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
-    if not Path(text).is_dir():
+    if not _is_dir(text):
         yield text
         return
     try:
@@ -105,9 +124,14 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
         return
     if contents.images or not contents.videos:
         yield text
-    else:
-        notes += [f"{text}: {note}" for note in contents.notes()]
+        return
+    notes += [f"{text}: {note}" for note in contents.notes()]
     yield from (str(Path(text, name)) for name in contents.videos)
+
+
+def _is_dir(path: Path | str) -> bool:
+    """Return whether a path is a folder; unlike `Path.is_dir`, False where it may not be looked at or is too long."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def _key(name: str) -> str:
@@ -119,14 +143,22 @@ def _is_taken(name: str, counts: Counter[str]) -> bool:
     return counts[_key(name)] > 1 or _key(name) in RESERVED
 
 
+def _folder_name(name: str) -> str:
+    """Shorten a long name, and replace characters that `is_file_name` does not allow."""
+    short = name.encode(errors="surrogateescape")[:MAX_NAME_BYTES].decode(errors="ignore").lstrip(".") or "input"
+    if is_file_name(short):
+        return short
+    return "".join(char if char.isprintable() and char not in "/\\:" else "_" for char in short)
+
+
 def _unique_names(names: Mapping[str, str], previous: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
-    """Shorten long names, and append numbers to those that are still taken."""
+    """Append numbers to names that are still taken."""
     chosen = {text: previous[text] for text in names if text in previous}
     taken = {*RESERVED, *map(_key, previous.values()), *map(_key, others)}
     for text, name in names.items():
         if text in chosen:
             continue
-        short = name.encode(errors="surrogateescape")[:MAX_NAME_BYTES].decode(errors="ignore").lstrip(".") or "input"
+        short = _folder_name(name)
         candidate, number = short, 1
         while _key(candidate) in taken:
             number += 1

@@ -48,7 +48,7 @@ def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[
         The inputs, if there are several.
     """
     read = (*map(Path, inputs or (options.input,)), options.store.root, *map(Path, options.runs))
-    check_output_dir(options.out, options.force, *read, note="" if live else NOTE)
+    check_output_dir(options.out, options.force, *read, note="" if live else NOTE, shared=bool(inputs))
     check_smoothing(options.kernel, options.radius, live)
     if options.margin is not None and not 0.5 <= options.margin <= 4:
         raise InputError(

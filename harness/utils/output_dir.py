@@ -17,7 +17,7 @@ def not_empty_error(out: Path) -> InputError:
     return InputError(f"--out {out} is not empty; choose another folder, or replace its content with --force")
 
 
-def check_output_dir(out: Path, force: bool, *read: Path, note: str = "") -> None:
+def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared: bool = False) -> None:
     """Check that a folder can be written without losing anything.
 
     Content that a killed process has displaced while it replaced the folder is put back first.
@@ -33,6 +33,8 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "") -> Non
     note : str, optional
         Name of the note that the command writes. A folder with it may be the output of an interrupted call, so that it
         is left to `harness.utils.finished_output.read_finished_note`.
+    shared : bool, default=False
+        Whether other processes may write to `out` at the same time, so that the caller checks its content.
 
     Raises
     ------
@@ -54,14 +56,16 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "") -> Non
         raise InputError(f"--out {out} cannot be created: no permission to write in {parent}; choose another folder")
     not_empty = out.is_dir() and any(out.iterdir())
     for path in read:
-        if path.exists() and path.resolve().is_relative_to(folder):
+        if not os.path.exists(path):  # noqa: PTH110 - see above
+            continue
+        if path.resolve().is_relative_to(folder):
             raise InputError(f"--out {out} contains {path}, which is read; choose another folder")
         if not_empty and force and path.is_dir() and folder.is_relative_to(path.resolve()):
             raise InputError(
                 f"--out {out} is part of {path}, which is read, and --force would remove its content; "
                 "choose another folder"
             )
-    if not_empty and not force and not (note and (out / note).is_file()):
+    if not_empty and not (force or shared) and not (note and (out / note).is_file()):
         raise not_empty_error(out)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.image_files import is_image_name
-from harness.data.litter import is_litter
+from harness.data.litter import is_directory, is_litter
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
@@ -33,7 +33,7 @@ class FolderContents:
     others : tuple of str
         All other files.
     broken : tuple of str
-        Links to images that are not there.
+        Links that lead nowhere or to themselves, except those named like videos.
     """
 
     images: tuple[str, ...]
@@ -74,14 +74,14 @@ def list_folder(folder: Path) -> FolderContents:
             for entry in entries:
                 if entry.name.startswith(".") or is_litter(entry.name):
                     continue
-                if entry.is_dir():
+                if is_directory(entry):
                     folders.append(entry.name)
                 elif is_image_name(entry.name):
                     (broken if _is_broken_link(entry) else images).append(entry.name)
                 elif is_video_name(entry.name):
                     videos.append(entry.name)
                 else:
-                    others.append(entry.name)
+                    (broken if _is_broken_link(entry) else others).append(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: this folder cannot be listed: {error.strerror or error}") from error
     parts = (images, videos, folders, others, broken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.data.affwild2_crops import read_crops
@@ -12,6 +13,7 @@ from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.image_decoding import open_image
 from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 from harness.video.animation import AnimationSource, animated_format
 from harness.video.folder_contents import FolderContents, list_folder
 from harness.video.frames import Source, TimeLimitedSource
@@ -25,6 +27,8 @@ CROP_SIDE = 256
 LAST_FRAME = 1_000_000
 """Largest frame number, eleven hours of video; larger numbers in file names, such as dates, do not count frames."""
 GIF = ".gif"
+NAMED_VIDEOS = 3
+"""Number of videos that a note names."""
 SAMPLED_IMAGES = 8
 """Number of images of a folder whose sizes decide whether it contains crops."""
 
@@ -35,7 +39,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Parameters
     ----------
     text : str
-        Path, or `camera:N`.
+        Path, or `camera:N`. Of a folder with images, videos are not read, and `notes` of the source names them.
     crops : bool, optional
         Whether every image is already the crop of a face. By default, a folder of small square images named by their
         frame numbers (`00001.jpg`) is taken for crops, and `notes` of the source says so.
@@ -108,7 +112,16 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
             "small square images named by frame numbers were taken as face crops; use --detect to detect faces in them"
         )
     source.notes += contents.notes()
+    if contents.videos:
+        source.notes.append(
+            f"not read: {plural(len(contents.videos), 'video')} next to the images ({_first_names(contents.videos)}); "
+            "give videos as inputs, or put them in a folder without images"
+        )
     return source
+
+
+def _first_names(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED_VIDEOS]) + (", ..." if len(names) > NAMED_VIDEOS else "")
 
 
 def _look_like_crops(paths: list[Path]) -> bool:

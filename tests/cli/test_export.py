@@ -1,6 +1,7 @@
 """`framelight export` on runs of a small store."""
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.cli import main
 from harness.data.image_decoding import decode_image
@@ -130,6 +132,22 @@ def test_export_folder_opens_as_model(exported, best, small_set):
     assert model([]).shape == (0, 8)
     with pytest.raises(InputError, match="unknown precision 'int8'"):
         open_exported(exported, "int8")
+
+
+def test_example_turns_photos_upright(exported, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")  # which the script sets
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
+    upright, exif = Image.fromarray(pixels).resize((80, 120)), Image.Exif()
+    exif[0x0112] = 6
+    upright.save(tmp_path / "upright.png")
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "photo.png", exif=exif)
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "sideways.png")
+    outputs = []
+    for name in ("upright", "photo", "sideways"):
+        monkeypatch.setattr(sys, "argv", ["example.py", str(tmp_path / f"{name}.png")])
+        runpy.run_path(str(exported / "example.py"))
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] != outputs[2] and outputs[0].startswith("expression ")
 
 
 def test_example_runs_without_framelight(exported, best, small_set, tmp_path):

@@ -4,14 +4,18 @@ import csv
 import json
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from pyarrow import parquet
 
 from harness.cli import main
-from harness.inference import predict_session
+from harness.inference import batch, predict_session
 from harness.inference.api import predict as predict_function
+from harness.inference.predict_options import PredictOptions, check_options
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 from tests.helpers.predict_command import rows
 from tests.helpers.video_files import clap, clapper, film
 from tests.video.test_source import photo
@@ -45,7 +49,7 @@ def summary(out):
 
 
 def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if path.name != ".predict.json.lock")
 
 
 def times(out):
@@ -70,15 +74,16 @@ def test_several_videos_have_a_folder_each(run, videos, tmp_path, monkeypatch):
 def test_bad_video_does_not_end_the_others(run, videos, tmp_path):
     (videos / "d.mp4").symlink_to("nowhere.mp4")
     (videos / "e.mp4").touch()
+    (videos / "f.mp4").symlink_to("f.mp4")
     (videos / "readme.txt").touch()
     (videos / "b.mp4").rename(videos / "z.mp4")
     code, printed, said = run(videos)
-    assert code == 1 and "2 of 5 inputs predicted" in printed
+    assert code == 1 and "2 of 6 inputs predicted" in printed
     table = {row["folder"]: row for row in summary(tmp_path / "out")}
-    assert [name for name, row in table.items() if row["status"] == "failed"] == ["c", "d", "e"]
+    assert [name for name, row in table.items() if row["status"] == "failed"] == ["c", "d", "e", "f"]
     assert "cannot be read as a video" in table["c"]["error"] and "no such file" in table["d"]["error"]
     listed = [line for line in said.splitlines() if line.startswith("failed: ")]
-    assert len(listed) == 3 and "c.mp4" in listed[0] and "e.mp4" in listed[2]
+    assert len(listed) == 4 and "c.mp4" in listed[0] and "e.mp4" in listed[2]
     assert "1 .txt" in said and names(tmp_path / "out") == ["a", "predict.json", "summary.csv", "z"]
 
 
@@ -99,9 +104,38 @@ def test_same_command_predicts_only_what_is_missing(run, videos, tmp_path):
     assert "finished before" in printed
 
 
+def test_rows_of_other_inputs_stay_in_the_table(run, videos, tmp_path):
+    def table():
+        return [(row["folder"], row["frames"], row["status"]) for row in summary(tmp_path / "out")]
+
+    assert run(videos / "b.mp4", videos / "c.mp4")[0] == 1
+    assert table() == [("b", "6", "predicted"), ("c", "0", "failed")]
+    assert run(videos / "a.mp4", film(videos / "c.mp4", 3))[0] == 0
+    assert table() == [("b", "6", "predicted"), ("c", "3", "predicted"), ("a", "4", "predicted")]
+
+
+def test_concurrent_commands_choose_different_names(tmp_path):
+    out, count = tmp_path / "out", 8
+    options = PredictOptions("", ("r",), out, Store(tmp_path / "store"))
+    barrier = threading.Barrier(count)
+
+    def choose(number):
+        path = str(tmp_path / str(number) / "talk.mp4")
+        barrier.wait()
+        check_options(options, inputs=[path, path])
+        names = batch._choose_names(options, [path])
+        batch._write_summary(out, [batch.InputSummary(path, names[path], number)])
+        return path, names[path]
+
+    with ThreadPoolExecutor(count) as threads:
+        chosen = dict(threads.map(choose, range(count)))
+    assert len(set(chosen.values())) == count
+    assert json.loads((out / "predict.json").read_text())["inputs"] == chosen
+    assert {row["input"]: row["folder"] for row in summary(out)} == chosen
+
+
 def test_killed_command_is_completed(run, videos, tmp_path, monkeypatch):
     (videos / "c.mp4").unlink()
-    from harness.inference import batch
 
     def killed(options, models):
         if options.out.name == "b":
@@ -117,12 +151,15 @@ def test_killed_command_is_completed(run, videos, tmp_path, monkeypatch):
     assert code == 0 and [row["status"] for row in summary(tmp_path / "out")] == ["finished before", "predicted"]
 
 
-def test_folder_of_images_and_videos(run, tmp_path):
+def test_folder_of_images_and_videos_is_one_input(run, tmp_path):
     folder = tmp_path / "both"
     photo(folder / "1.png")
     photo(folder / "2.png")
     film(folder / "talk.mp4", 3)
-    assert run(folder)[0] == 0
+    code, _, said = run(folder, out=tmp_path / "images")
+    assert code == 0 and len(rows(tmp_path / "images")) == 2
+    assert "not read: 1 video next to the images (talk.mp4); give videos as inputs" in said
+    assert run(folder, folder / "talk.mp4")[0] == 0
     table = {row["folder"]: row for row in summary(tmp_path / "out")}
     assert {name: row["frames"] for name, row in table.items()} == {"both": "2", "talk": "3"}
     assert table["both"]["seconds"] == "" and float(table["talk"]["seconds"]) == pytest.approx(0.08)
@@ -143,16 +180,67 @@ def test_other_content_is_kept_without_force(run, videos, tmp_path):
     (out / "mine.txt").write_text("mine")
     code, _, said = run(videos / "a.mp4", videos / "b.mp4")
     assert code == 2 and "is not empty" in said and names(out) == ["mine.txt"]
+
+
+@pytest.fixture
+def foreign(run, videos, tmp_path):
+    """An output folder of two videos with the work of somebody else in it."""
+    out = tmp_path / "out"
+    assert run(videos / "a.mp4", videos / "b.mp4")[0] == 0
+    for name in ("thesis", "talk"):
+        (out / name).mkdir()
+        (out / name / "mine.txt").touch()
+    (out / "mine.txt").touch()
+    return out
+
+
+def test_force_replaces_only_the_folders_of_its_inputs(run, foreign, videos):
+    before = times(foreign)
+    code, _, _ = run(videos / "a.mp4", film(videos / "talk.mp4", 3), "--force")
+    after = times(foreign)
+    assert code == 0 and after.items() >= {path: at for path, at in before.items() if path.parent.name != "a"}.items()
+    assert after[foreign / "a" / "predictions.csv"] > before[foreign / "a" / "predictions.csv"]
+    assert names(foreign) == ["a", "b", "mine.txt", "predict.json", "summary.csv", "talk", "talk-2", "thesis"]
+
+
+def test_force_removes_nothing_if_every_input_fails(run, foreign, videos):
+    for name in ("a.mp4", "b.mp4"):
+        (videos / name).write_text("none")
+    before = times(foreign)
+    code, _, _ = run(videos / "a.mp4", videos / "b.mp4", "--force")
+    assert code == 1 and times(foreign) == before and (foreign / "mine.txt").exists()
+
+
+def test_force_keeps_content_without_a_note(run, videos, tmp_path):
+    (tmp_path / "out" / "a").mkdir(parents=True)
+    (tmp_path / "out" / "a" / "mine.txt").touch()
     assert run(videos / "a.mp4", videos / "b.mp4", "--force")[0] == 0
-    assert names(out) == ["a", "b", "predict.json", "summary.csv"]
+    assert names(tmp_path / "out") == ["a", "a-2", "b", "predict.json", "summary.csv"]
+    assert names(tmp_path / "out" / "a") == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["../victim", "{absolute}", "", "predict.json", "b"])
+def test_names_of_a_note_do_not_lead_out_of_the_folder(run, videos, tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "mine.txt").touch()
+    name = name.format(absolute=victim)
+    (tmp_path / "out").mkdir()
+    inputs = {str(videos / "b.mp4"): "b", str(videos / "a.mp4"): name}
+    (tmp_path / "out" / "predict.json").write_text(json.dumps({"format": 1, "inputs": inputs}))
+    assert run(videos / "a.mp4", videos / "b.mp4", "--force", "--seconds", 0.05)[0] == 0
+    assert names(tmp_path / "out") == ["a", "b", "predict.json", "summary.csv"] and names(victim) == ["mine.txt"]
 
 
 def test_one_prediction_is_not_mixed_with_several(run, videos, tmp_path):
     assert run(videos / "a.mp4")[0] == 0
     code, _, said = run(videos / "a.mp4", videos / "b.mp4")
     assert code == 2 and "is not empty" in said
-    assert run(videos / "a.mp4", videos / "b.mp4", "--force")[0] == 0
-    code, _, said = run(videos / "a.mp4")
+    before = times(tmp_path)
+    code, _, said = run(videos / "a.mp4", videos / "b.mp4", "--force")
+    assert code == 2 and "contains predict.json, but not of several inputs" in said and times(tmp_path) == before
+    assert run(videos / "a.mp4", videos / "b.mp4", out=tmp_path / "both")[0] == 0
+    code, _, said = run(videos / "a.mp4", out=tmp_path / "both")
     assert code == 2 and "is not empty" in said
 
 
@@ -172,8 +260,6 @@ def test_invalid_options_end_the_command_at_once(run, videos, tmp_path, words, s
 
 
 def test_defect_in_one_input_does_not_end_the_others(run, videos, tmp_path, monkeypatch):
-    from harness.inference import batch
-
     def broken(options, models):
         if options.out.name == "a":
             raise RuntimeError("odd")
@@ -196,11 +282,11 @@ def test_relative_and_absolute_names_are_one_input(run, videos, tmp_path, monkey
 
 
 def test_function_predicts_as_the_command(run, readers, videos, tmp_path):
-    batch = predict_function(
+    result = predict_function(
         [videos / "a.mp4", videos / "c.mp4"], "best:expr", tmp_path / "f", store=readers, crops=True
     )
-    assert [row.folder for row in batch.failed] == ["c"] and batch.out == tmp_path / "f"
-    assert list(batch.table["status"]) == ["predicted", "failed"] and batch.files[1] == tmp_path / "f" / "a"
+    assert [row.folder for row in result.failed] == ["c"] and result.out == tmp_path / "f"
+    assert list(result.table["status"]) == ["predicted", "failed"] and result.files[1] == tmp_path / "f" / "a"
     assert run(videos / "a.mp4", videos / "c.mp4")[0] == 1
     for name in ("predictions.csv", "predictions.parquet"):
         assert (tmp_path / "f" / "a" / name).read_bytes() == (tmp_path / "out" / "a" / name).read_bytes()

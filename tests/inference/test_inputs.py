@@ -1,9 +1,12 @@
 """Inputs: patterns, folders of videos and the names of output folders."""
 
+from pathlib import Path
+
 import pytest
 
-from harness.inference.inputs import expand_inputs, is_single, output_names
+from harness.inference.inputs import expand_inputs, is_single, output_names, valid_names
 from harness.utils.errors import InputError
+from harness.utils.output_dir import check_output_dir
 
 
 @pytest.fixture
@@ -21,7 +24,8 @@ def folder(tmp_path, monkeypatch):
     [
         (["videos/b.mp4"], ["videos/b.mp4"], True),
         (["videos"], ["videos/a9.webm", "videos/a10.MOV", "videos/b.mp4"], False),
-        (["videos/both"], ["videos/both", "videos/both/c.avi"], False),
+        (["videos/both"], ["videos/both"], True),
+        (["videos/both", "videos/both/c.avi"], ["videos/both", "videos/both/c.avi"], False),
         (["videos/one"], ["videos/one"], True),
         (["videos/*.mp4"], ["videos/b.mp4"], True),
         (["videos/a*"], ["videos/a9.webm", "videos/a10.MOV"], False),
@@ -60,6 +64,16 @@ def test_folder_that_cannot_be_listed_does_not_end_the_others(folder, monkeypatc
     assert expand_inputs(["videos", "videos/b.mp4"])[0] == ["videos", "videos/b.mp4"]
 
 
+@pytest.mark.parametrize("bad", ["loop.mp4", "loop/x.mp4", "x" * 300 + ".mp4", "[" + "x" * 300 + "]"])
+def test_path_that_cannot_be_looked_at_does_not_end_the_others(folder, bad):
+    for name in ("loop.mp4", "loop"):
+        (folder.parent / name).symlink_to(name)
+    texts = ["videos/b.mp4", bad]
+    assert expand_inputs(texts)[0] == texts and len(output_names(texts)) == 2
+    assert is_single([bad], [bad])
+    check_output_dir(Path("out"), False, *map(Path, texts))
+
+
 def test_file_name_with_wildcards_is_a_file(folder):
     (folder / "take[1].mp4").touch()
     assert expand_inputs(["videos/take[1].mp4"])[0] == ["videos/take[1].mp4"]
@@ -87,6 +101,20 @@ def test_names_of_an_earlier_call_are_used_again():
     first = output_names(["x/a.mp4"])
     assert output_names(["x/a.mp4", "x/a.mov"], first, first.values()) == {"x/a.mp4": "a", "x/a.mov": "a.mov"}
     assert output_names(["y/a.mp4"], {}, ["a"]) == {"y/a.mp4": "a-2"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../victim", "/victim", "", ".", "..", ".a", "a/b", "a\\b", "Summary.CSV", "predict.json", None, 3, ["a"], "a\0"],
+)
+def test_names_of_a_note_that_lead_elsewhere_are_not_used(name):
+    assert valid_names({"/x/a.mp4": name, "/x/b.mp4": "b", "/x/c.mp4": "B"}) == {"/x/b.mp4": "b"}
+
+
+@pytest.mark.parametrize("name", ["a\\b", "C:b", "a\nb", "\u0645\u200c\u062e", "..."])
+def test_chosen_names_are_valid_in_the_next_call(name):
+    names = output_names([f"x/{name}.mp4"])
+    assert valid_names(names) == names
 
 
 def test_long_names_are_shortened_to_what_file_systems_take():

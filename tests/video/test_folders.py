@@ -1,5 +1,7 @@
 """Folders with more than images, and animated images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -52,6 +54,16 @@ def test_folder_that_cannot_be_listed_raises(tmp_path, monkeypatch):
     monkeypatch.setattr("os.scandir", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
     with pytest.raises(InputError, match="cannot be listed: Permission denied"):
         list_folder(tmp_path)
+
+
+def test_links_to_themselves_are_passed_over(tmp_path):
+    photo(tmp_path / "1.png")
+    for name in ("loop", "2.png", "talk.mp4"):
+        (tmp_path / name).symlink_to(name)
+    contents = list_folder(tmp_path)
+    assert contents == replace(contents, images=("1.png",), videos=("talk.mp4",), broken=("2.png", "loop"))
+    frames, source = read(tmp_path)
+    assert len(frames) == 1 and "2 broken links" in source.notes[0]
 
 
 def test_many_suffixes_are_counted(tmp_path):
@@ -109,6 +121,14 @@ def test_durations_are_the_time_until_the_next_frame(tmp_path):
     frames, _ = read(film(tmp_path / "a.mkv", 4, times=[0, 40, 5040, 5080]))
     assert [frame.duration for frame in frames][:3] == pytest.approx([0.04, 5.0, 0.04])
     assert np.isnan(frames[-1].duration)
+
+
+def test_videos_next_to_images_are_named(tmp_path):
+    photo(tmp_path / "00001.jpg", 64, 64)
+    for number in (10, 9, 2, 1):
+        (tmp_path / f"{number}.mp4").touch()
+    with open_source(str(tmp_path)) as source:
+        assert source.kind == "crops" and "4 videos next to the images (1.mp4, 2.mp4, 9.mp4, ...)" in source.notes[-1]
 
 
 def test_folder_of_crops_names_other_files(tmp_path):
