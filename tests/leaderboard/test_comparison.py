@@ -106,7 +106,9 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
     first, second, store = runs
     third = put(store, "aaaa", 7, simulated("expr", 1, seed=5)[0])
     found = compared([*first, third], second, store)
-    assert found.seeds == ((0, 0), (1, 1)) and found.notes == ("A also has seed 7, which B lacks; the leaderboard compares the means of all seeds",)
+    assert found.seeds == ((0, 0), (1, 1)) and found.notes == (
+        "A also has seed 7, which B lacks; the leaderboard compares the means of all seeds",
+    )
     with pytest.raises(InputError, match="no seed is in both: aaaa has seed 7, bbbb has seeds 0, 1"):
         compared([third], second, store)
 
