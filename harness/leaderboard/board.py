@@ -55,6 +55,8 @@ class Board:
         Further sentences below the table, left out of Markdown.
     more : str, default=""
         A sentence below a table from which columns were dropped.
+    expected : tuple of str
+        Names of the columns that this sentence is about; all by default.
     closed : bool, default=True
         Whether the table ends with a rule even if no sentence follows.
     """
@@ -68,6 +70,7 @@ class Board:
     subheading: Sequence[str] = ()
     table_notes: Sequence[str] = ()
     more: str = ""
+    expected: tuple[str, ...] = ()
     closed: bool = True
 
     def fit(self, width: int | None) -> Cells:
@@ -93,20 +96,20 @@ class Board:
         header, rule, *body = table_lines(cells)
         if bold and getattr(self.rows[0], "rank", None) == 1:
             body[0] = f"\033[1m{body[0]}\033[0m"
-        is_cut = self.more and len(_required(cells)) < len(_required(self.fit(None)))
+        is_cut = self.more and len(self._expected(cells)) < len(self._expected(self.fit(None)))
         notes = [*self.notes, *self.table_notes, *([self.more] if is_cut else [])]
         above = [join_phrases(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
         end = [rule, *(wrap_sentence(note, width) for note in notes)] if notes or self.closed else []
         return "\n".join([*above, "", header, rule, *body, *end])
 
+    def _expected(self, cells: Cells) -> list[Column]:
+        names = self.expected or [column.name for column in cells if not column.optional]
+        return [column for column in cells if column.name in names]
+
     def to_markdown(self) -> str:
         """Format the board in Markdown, with all columns."""
         above = [f"### {'; '.join(self.heading)}", *(["; ".join(self.subheading)] if self.subheading else [])]
         return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL_WORDING)), *self.notes])
-
-
-def _required(cells: Cells) -> list[Column]:
-    return [column for column in cells if not column.optional]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,7 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
         dropped=DROPPED,
         dropped_last=DROPPED_LAST,
         more="columns were left out: a wider terminal, --format csv or --out FILE shows them all",
+        expected=DROPPED_LAST,
         closed=False,
     )
 

@@ -47,8 +47,7 @@ def test_sqlalchemy_opens_the_file_itself(tmp_path, name, existing):
         assert connection.execute("SELECT * FROM sqlite_master").fetchall()
 
 
-@pytest.mark.parametrize("name", ["a%20b", "C#course", "what now?"])
-@pytest.mark.parametrize("tracking_uri", [False, True], ids=["store", "tracking-uri"])
+@pytest.mark.parametrize("name, tracking_uri", [("a%20b", False), ("C#course", True), ("what now?", True)])
 def test_store_of_any_name_is_one_folder(tmp_path, monkeypatch, name, tracking_uri):
     monkeypatch.chdir(tmp_path)
     folder, store = tmp_path / name, Store(tmp_path / name)

@@ -234,6 +234,7 @@ def test_sampling_sharpness_averages_and_accumulation_are_part_of_the_training(t
     assert len(hashes) == 5
 
 
+@pytest.mark.slow
 def test_result_does_not_depend_on_previous_threads(table, tmp_path):
     """The environment's OMP_NUM_THREADS is what torch starts with."""
     before, hashes = torch.get_num_threads(), {}
