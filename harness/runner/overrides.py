@@ -150,7 +150,9 @@ def _replace_field(value: Any, path: tuple[str, ...], text: str, setting: str) -
             inner = _field_dataclass(hint)()  # type: ignore[misc]
         new = _replace_field(inner, rest, text, setting)
     else:
-        new = _parse(hint, text, setting)
+        new, current = _parse(hint, text, setting), getattr(value, name)
+        if isinstance(new, Protocol) and isinstance(current, Protocol) and new.name == current.name:
+            new = current  # its name alone was set, so its other settings stay
     return dataclasses.replace(value, **{name: new})
 
 

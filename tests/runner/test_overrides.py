@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness import HeadConfig, Recipe
+from harness import HeadConfig, Protocol, Recipe
 from harness.runner import apply_settings, find_recipe, recipe_names
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
@@ -117,6 +117,13 @@ def test_wrong_setting_raises(recipe, setting, message):
         return
     with pytest.raises(InputError, match=message):
         apply_settings(recipe, [setting])
+
+
+def test_naming_the_protocol_of_a_recipe_keeps_its_settings():
+    recipe = find_recipe("real_faces")
+    assert not recipe.protocol.refit and apply_settings(recipe, ["protocol=held-out"]).protocol == recipe.protocol
+    published = apply_settings(recipe, ["protocol=published"])
+    assert apply_settings(published, ["protocol=held-out"]).protocol == Protocol()
 
 
 @pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
