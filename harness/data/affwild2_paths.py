@@ -96,9 +96,9 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or crops and test lists, of which one is not in a folder of its own.
+    """Return whether `root` has annotations, or both crops and test lists, and is not a folder of several datasets.
 
-    A folder of several datasets is therefore none itself.
+    Test lists or a folder of crops must be in `root` itself, not in a subfolder.
     """
     if find_annotations(root).folders:
         return True

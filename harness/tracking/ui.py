@@ -76,7 +76,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
 def serve(argv: Sequence[str]) -> int:
     """Run the server until it ends, or until this process is interrupted or told to end, and return its exit status.
 
-    The server is the leader of its own session, so that Ctrl-C in a terminal reaches only this process, which then ends
+    The server runs in a new session, so that Ctrl-C in a terminal reaches only this process, which then ends
     the server and its processes without the tracebacks that they print on Ctrl-C.
 
     Raises

@@ -235,7 +235,7 @@ def test_files_of_every_format_are_listed(tmp_path):
 
 @pytest.mark.parametrize("opened", [open_dataset, open_stills])
 def test_table_that_cannot_be_read_beside_folders_of_expressions(tmp_path, opened):
-    """Kaggle's copy of AffectNet has a list of its own columns; its labels are not those of the folders."""
+    """Kaggle's copy of AffectNet has a list with other columns; its labels differ from the folders."""
     folders(tmp_path, ("",), names=EIGHT)
     write(tmp_path / "labels.csv", ",pth,label,relFCs", "0,anger/im0.png,surprise,0.87")
     with pytest.raises(InputError, match=r"labels.csv:1: .*its folders of expressions instead, move labels.csv"):

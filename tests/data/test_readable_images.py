@@ -144,7 +144,7 @@ def test_many_images_are_checked_in_order(tmp_path):
 
 
 def test_no_library_prints_a_warning(tmp_path):
-    """In a process of its own, as pytest sets the filters of warnings again."""
+    """In a separate process, because pytest resets the warning filters."""
     (tmp_path / "palette.png").write_bytes(SOUND["palette"])
     (tmp_path / "large.png").write_bytes(UNREADABLE["100 megapixels"][0])
     (tmp_path / "half.tif").write_bytes(TRUNCATED["tiff"])

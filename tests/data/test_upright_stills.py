@@ -69,7 +69,7 @@ def test_stills_are_turned_upright(tmp_path, orientation, kind):
 
 @pytest.mark.parametrize("padding", [b"", b"\xff\xff", b"\0"])
 def test_thumbnail_before_the_orientation(tmp_path, padding):
-    """Photoshop stores a thumbnail, which is a JPEG with a scan of its own, in a segment that may come first."""
+    """Photoshop stores a JPEG thumbnail, which contains a scan, in a segment that may come before Exif."""
     data = stored(tmp_path / "a.jpg", 6).read_bytes()
     thumbnail = b"Photoshop 3.0\x008BIM" + stored(tmp_path / "b.jpg", 1, image=PICTURE.resize((9, 6))).read_bytes()
     segment = b"\xff\xed" + (len(thumbnail) + 2).to_bytes(2) + thumbnail

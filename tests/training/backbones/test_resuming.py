@@ -25,7 +25,7 @@ config = StillsConfig("tiny_mobilenet@random", Identities(schedule), Expressions
 
 
 def train(name, deadly=None):
-    """In a process of its own, killed when it tells of the second epoch of a stage."""
+    """A separate process, killed when it reports the second epoch of a stage."""
     def on_epoch(stage, epoch, values):
         print(name, stage, epoch, flush=True)
         if (stage, epoch) == (deadly, 2):
