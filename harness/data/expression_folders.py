@@ -131,16 +131,7 @@ class ExpressionStills(TableStills):
     """Folders of expressions as still images for training backbones; see `ExpressionFolders`."""
 
     layout = ExpressionFolders.layout
-
-    @classmethod
-    def detect(cls, root: Path) -> bool:
-        """Return whether `root` has folders of expressions."""
-        return ExpressionFolders.detect(root)
-
-    @classmethod
-    def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is used if there are no folders of splits."""
-        return cls(ExpressionFolders(root, seed))
+    table_class = ExpressionFolders
 
 
 def find_folders(root: Path, faults: list[Problem] | None = None) -> list[ExpressionFolder]:

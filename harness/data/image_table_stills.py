@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class TableStills(ImageLayout):
     """
 
     layout = ImageTable.layout
+    table_class: ClassVar[type[ImageTable]] = ImageTable
 
     def __init__(self, table: ImageTable):
         self.table = table
@@ -33,13 +34,13 @@ class TableStills(ImageLayout):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether `root` is an image table."""
-        return ImageTable.detect(root)
+        """Return whether `root` has the layout of the table."""
+        return cls.table_class.detect(root)
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is used if the table has no column `split`."""
-        return cls(ImageTable(root, seed))
+        """Open `root`; `seed` is used if the table has no splits."""
+        return cls(cls.table_class(root, seed))
 
     def splits(self) -> tuple[str, ...]:
         """Return the splits that have rows."""

@@ -67,16 +67,7 @@ class RafDBStills(TableStills):
     """RAF-DB as still images for training backbones; see `RafDB`."""
 
     layout = RafDB.layout
-
-    @classmethod
-    def detect(cls, root: Path) -> bool:
-        """Return whether `root` is RAF-DB."""
-        return RafDB.detect(root)
-
-    @classmethod
-    def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is not used."""
-        return cls(RafDB(root, seed))
+    table_class = RafDB
 
 
 def _find_list(root: Path) -> Path | None:
