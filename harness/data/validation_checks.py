@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.data.dataset import Dataset, Labels
+from harness.data.problems import first_error
 from harness.data.protocol import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, make_splits
@@ -77,7 +78,7 @@ def check_splits(
     ------
     InputError
         If a split is missing, without valid labels or crops, shares a unit with the other split, or cannot be divided
-        as the protocol requires.
+        as the protocol requires, and for errors of `Dataset.find_errors`.
     """
     if task not in dataset.tasks():
         available = ", ".join(dataset.tasks()) or "none"
@@ -96,6 +97,8 @@ def check_splits(
                 "crop; add the crops, or check their names with `framelight data check`"
             )
     _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)
+    if errors := list(dataset.find_errors(task)):
+        raise first_error(errors)
     if protocol.name == "published":
         return
     for resolved in dict.fromkeys(map(protocol.for_seed, seeds)):
