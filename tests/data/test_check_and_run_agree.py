@@ -65,6 +65,15 @@ def test_run_refuses_an_error_of_the_check(tmp_path, make, kind):
     assert str(raised.value) == str(problem.to_exception()).partition("; 'video2' is skipped in this report")[0]
 
 
+@pytest.mark.parametrize("task", ["expr", "va"])
+def test_run_names_the_error_that_hides_a_split(tmp_path, task):
+    table(tmp_path, "image,expression,subject,split", *(row.replace("train", "Training") for row in ROWS))
+    with pytest.raises(InputError) as raised:
+        check_splits(Protocol("published"), open_dataset(tmp_path), task, pytest.fail)
+    errors = [str(problem.to_exception()) for problem in check_dataset(tmp_path).errors]
+    assert str(raised.value).partition(" (and ")[0] in errors and "did you mean train?" in str(raised.value)
+
+
 def test_errors_of_the_labels_of_one_task_concern_that_task_alone(tmp_path):
     small_abaw3(tmp_path)
     shutil.copy(
