@@ -72,11 +72,6 @@ class Jackknife:
         """Compute the scores minus their bias, [...]. They may lie slightly outside the range of the metric."""
         return self.values - self.bias()
 
-    def covariance(self) -> np.ndarray:
-        """Estimate the covariance over units of k scores in the last leading axis, [..., k, k]."""
-        influence = self.influence()
-        return influence @ np.swapaxes(influence, -1, -2) / (self.units * (self.units - 1))
-
     def standard_error(self) -> np.ndarray:
         """Estimate the standard error over units of each score, [...]."""
         return np.sqrt(np.sum(self.influence() ** 2, axis=-1) / (self.units * (self.units - 1)))
@@ -110,10 +105,6 @@ class Jackknife:
         interaction = influence - influence.mean(axis=0)
         explained = np.sum(interaction**2, axis=(0, -1)) / ((seeds - 1) * (self.units - 1) * self.units)
         return np.sqrt(np.maximum(0, self.values.var(axis=0, ddof=1) - explained) / seeds)
-
-    def total_error(self) -> np.ndarray:
-        """Estimate the standard error of the mean over seeds, the first axis, due to units and seeds together."""
-        return np.hypot(self.mean().standard_error(), self.seed_error())
 
 
 def jackknife(seeds: Sequence[SufficientStatistics] | PooledStatistics, metric: str) -> Jackknife:

@@ -130,8 +130,6 @@ def test_export_folder_opens_as_model(exported, best, small_set):
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
-    with pytest.raises(InputError, match="unknown precision 'int8'"):
-        open_exported(exported, "int8")
 
 
 def test_example_turns_photos_upright(exported, tmp_path, monkeypatch, capsys):
