@@ -6,12 +6,8 @@ Imports nothing heavy, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from harness.cli.arguments import add_command, path, positive_int, shared_arguments, store
-
-if TYPE_CHECKING:
-    from harness.cli.arguments import Commands
+from harness.cli.arguments import Commands, add_command, path, positive_int, shared_arguments, store
 
 PRECISIONS = ("float32", "float16", "int8")
 RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@DATASET"
@@ -19,9 +15,7 @@ RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@D
 
 def add_leaderboard(commands: Commands) -> None:
     """Add `framelight leaderboard`."""
-    command = add_command(
-        commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs", [store(tracking=True)]
-    )
+    command = add_command(commands, "leaderboard", "print the leaderboard of all tracked runs", [store(tracking=True)])
     command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
     command.add_argument(
         "--format", choices=("table", "csv", "json", "md"), help="format of the text (default: by --out, else table)"
@@ -52,7 +46,6 @@ def add_show(commands: Commands) -> None:
     add_command(
         commands,
         "show",
-        "show",
         "show everything about one run: settings, scores by class with 95% CI, smoothing, thresholds, cost, files",
         [_run(), _table_or_json(), store(tracking=True)],
     )
@@ -62,7 +55,6 @@ def add_compare(commands: Commands) -> None:
     """Add `framelight compare`."""
     command = add_command(
         commands,
-        "compare",
         "compare",
         "compare two runs on the same videos: difference with 95% CI and p-value, for each metric and class, and the "
         "videos with most influence on it",
@@ -76,7 +68,6 @@ def add_submit(commands: Commands) -> None:
     """Add `framelight submit`."""
     command = add_command(
         commands,
-        "submit",
         "submit",
         "write a challenge's submission files with the model, smoothing and thresholds of a run",
         [_run(), _out(), _seed(), store(tracking=True)],
@@ -108,7 +99,6 @@ def add_predict(commands: Commands) -> None:
     """Add `framelight predict`."""
     command = add_command(
         commands,
-        "predict",
         "predict",
         "find and track the faces of videos and apply trained runs to them",
         [_out(), _force(), _seed(), store(tracking=True)],
@@ -183,7 +173,6 @@ def add_export(commands: Commands) -> None:
     """Add `framelight export`."""
     command = add_command(
         commands,
-        "export",
         "export",
         "write a run as one file that takes face crops, compare its outputs with the run, score it and measure its "
         "cost",
