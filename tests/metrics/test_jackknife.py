@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from harness.metrics.jackknife import jackknife
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
-from harness.utils.errors import InputError
-from tests.helpers.simulated_videos import GENERATORS, statistics
+from tests.helpers.simulated_videos import GENERATORS, jackknife, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 
@@ -70,10 +68,3 @@ def test_seed_variance_adds_an_error():
     assert made.seed_error() > 0
     alike = jackknife([apart[0], apart[0]], "P_EXPR")
     assert alike.seed_error() == 0 == jackknife(apart[:1], "P_EXPR").seed_error()
-
-
-def test_one_unit_is_an_error():
-    outputs, targets, _ = rows_of("expr", n=50)
-    alone = compute_statistics("expr", outputs, targets, np.zeros(50, int), 9)
-    with pytest.raises(InputError, match="at least two units"):
-        jackknife([alone], "P_EXPR")
