@@ -82,12 +82,6 @@ def test_missing_image_raises(tmp_path):
         sequence_digest(sequence)
 
 
-def test_progress_counts_sequences(tmp_path):
-    steps = []
-    dataset_digest(open_dataset(small_abaw3(tmp_path)), progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
 def test_record_matches_only_its_images_and_annotations(tmp_path):
     roots = small_abaw3(tmp_path / "here"), small_abaw3(tmp_path / "there")
     first, second = (DatasetFingerprint(open_dataset(root)) for root in roots)
