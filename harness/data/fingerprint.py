@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -63,12 +63,7 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     return digest
 
 
-def dataset_digest(
-    dataset: Dataset,
-    cache: Path | None = None,
-    names: Iterable[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> str:
+def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[str] | None = None) -> str:
     """Return a hash of the names and crops of sequences.
 
     Parameters
@@ -78,8 +73,6 @@ def dataset_digest(
         File that caches the digests of sequences.
     names : iterable of str, optional
         Sequences to hash; all by default.
-    progress : callable, optional
-        Called with the number of sequences done and the total.
 
     Returns
     -------
@@ -88,11 +81,9 @@ def dataset_digest(
     """
     digests_by_stat = digest_cache(cache)
     sequence_names = sorted(dataset.sequences if names is None else set(names))
-    digests = {}
-    for done, name in enumerate(sequence_names, start=1):
-        digests[name] = sequence_digest(dataset.sequences[name], digests_by_stat, dataset.upright)
-        if progress is not None:
-            progress(done, len(sequence_names))
+    digests = {
+        name: sequence_digest(dataset.sequences[name], digests_by_stat, dataset.upright) for name in sequence_names
+    }
     digests_by_stat.save()
     return content_hash(digests, 16)
 

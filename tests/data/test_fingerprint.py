@@ -109,12 +109,6 @@ def test_digest_without_a_forbidden_image_is_not_cached(public_tmp):
         assert sequence_digest(sequence, cache) == intact
 
 
-def test_progress_counts_sequences(tmp_path):
-    steps = []
-    dataset_digest(open_dataset(small_abaw3(tmp_path)), progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
 def test_record_matches_only_its_images_and_annotations(tmp_path):
     roots = small_abaw3(tmp_path / "here"), small_abaw3(tmp_path / "there")
     first, second = (DatasetFingerprint(open_dataset(root)) for root in roots)
