@@ -52,6 +52,9 @@ def find_problems(table: CheckableTable) -> Iterator[Problem]:
 
 def _find_missing_images(table: CheckableTable) -> Iterator[Problem]:
     paths = ImagePaths(table.images.folder)
+    if message := table.images.explain_lack():
+        yield Problem(ERROR, "missing image", message, table.csv)
+        return
     for number, row in enumerate(np.flatnonzero(~table.images.exist).tolist()):
         name = table.images.names[row]
         reason = paths.explain(name) if number < MAX_EXPLAINED else ""

@@ -38,7 +38,7 @@ def test_spellings_of_columns(name, column):
 
 
 @pytest.mark.parametrize("pattern", ["AU{}", "au{}", "AU{:02d}", " AU{:02d}_c", "Au {}"])
-@pytest.mark.parametrize("cell", ["1", "1.0", "1e0"])
+@pytest.mark.parametrize("cell", ["1", "1.0", "1e0", "True", " TRUE"])
 def test_action_units_in_the_spelling_of_openface_and_pandas(tmp_path, pattern, cell):
     root = folder(tmp_path, action_units([pattern.format(int(name[2:])) for name in ACTION_UNITS], cell))
     assert open_dataset(root).labels("au", "train").targets["au"].tolist() == [[1] * 12] * 2

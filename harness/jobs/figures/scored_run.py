@@ -115,9 +115,9 @@ class ScoredRun:
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
             parts.append(smoothing)
-        value = f"{record.metric} {record.metrics[record.metric]:.3f}"
+        value = f"{record.metric} {record.metrics[record.metric]:z.3f}"
         if record.ci_low is not None and record.ci_high is not None:
-            value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
+            value += f" [{record.ci_low:z.3f}, {record.ci_high:z.3f}]"
         return (
             " · ".join(parts),
             f"{truncate(record.dataset, 20)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "

@@ -184,7 +184,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
         rates[epoch] = timed_loader.rate
         values = {**_rename_metrics(stage, model.fitted.history[-1]), "images_per_second": timed_loader.rate}
         logger.info(
-            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:.3f}, "
+            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:z.3f}, "
             f"{timed_loader.rate:,.0f} images/s{_format_remaining(timed_loader, epochs - epoch)}"
         )
         if session.on_epoch is not None:
