@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import shutil
+import textwrap
 from collections.abc import Iterable
 
 MAX_LISTED = 20
+MAX_WIDTH = 100
+"""Characters of the lines of a list in a message at most, however wide the terminal is."""
 
 
 class BackboneError(ValueError):
@@ -62,6 +66,16 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneEr
     """
     names = sorted(set(known))
     similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    shown = ", ".join(names[:MAX_LISTED]) + (f" and {len(names) - MAX_LISTED} more" * (len(names) > MAX_LISTED))
-    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {shown}"
-    return BackboneError(f"unknown {kind} '{name}'", hint)
+    if similar:
+        return BackboneError(f"unknown {kind} '{name}'", f"did you mean {' or '.join(similar)}?")
+    names.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
+    more = f" and {len(names) - MAX_LISTED} more" * (len(names) > MAX_LISTED)
+    return BackboneError(f"unknown {kind} '{name}'", f"known:\n{_wrap(', '.join(names[:MAX_LISTED]) + more)}")
+
+
+def _wrap(text: str) -> str:
+    """Wrap a list of names for a message, indented."""
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
+    return textwrap.fill(
+        text, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )

@@ -1,4 +1,7 @@
-"""About how long each recipe takes, for `framelight recipes`; it is not a field of recipes, which ids are hashes of."""
+"""Measured running times of the recipes, printed by `framelight recipes`.
+
+They are listed here and are not fields of the recipes, so that a new measurement does not change a recipe's hash.
+"""
 
 MINUTES: dict[str, float | None] = {
     # framelight run NAME

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import sys
 import textwrap
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from backbones.processors import available_processors
+from harness.utils.console import wrap_message
+from harness.utils.escaping import escape_message
 from harness.utils.paths import expand_home
 from harness.utils.store import Store
 
@@ -31,6 +36,9 @@ class HelpFormatter(argparse.HelpFormatter):
         return "\n".join(lines)
 
 
+Commands = argparse._SubParsersAction
+
+
 class CommandParser(argparse.ArgumentParser):
     """Parser with optional subcommands: `backbones import` next to `backbones NAME`."""
 
@@ -41,19 +49,49 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse known arguments, with the parser of a subcommand if the first word names one."""
+        """Parse arguments, with the parser of a subcommand if the first word names one; an unknown one is an error."""
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
-        return super().parse_known_args(args, namespace)
+        self._check_options(sys.argv[1:] if args is None else args)
+        parsed, others = super().parse_known_args(args, namespace)
+        if others:
+            similar = difflib.get_close_matches(args[0] if args else "", self.subcommands, n=1)
+            hint = f"; did you mean {self.prog} {similar[0]}?" if similar else ""
+            self.error(f"unrecognized arguments: {' '.join(others)}{hint}")
+        return parsed, others
 
+    def _check_options(self, words: Sequence[str]) -> None:
+        """Exit with the most similar option for an unknown one; those behind a command are of its parser."""
+        has_commands = any(isinstance(action, Commands) for action in self._actions)
+        options = [option for action in self._actions for option in action.option_strings]
+        for word in takewhile(lambda word: word != "--", words):
+            name = word.partition("=")[0]
+            if not name.startswith("--"):
+                if has_commands:
+                    return
+            elif not any(option.startswith(name) for option in options):
+                similar = difflib.get_close_matches(name.strip("-"), [option.strip("-") for option in options], n=1)
+                hint = f"did you mean --{similar[0]}?" if similar else f"{self.prog} --help lists the options"
+                self.error(f"unknown option {name}; {hint}")
 
-Commands = argparse._SubParsersAction
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Check a choice; the error suggests the most similar one. Python 3.14 does so too, but not by default."""
+        if action.choices is not None and value not in action.choices:
+            choices = list(map(str, action.choices))
+            similar = difflib.get_close_matches(str(value), choices, n=2)
+            hint = f"; did you mean {' or '.join(similar)}?" if similar else f" (choose from {', '.join(choices)})"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{hint}")
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and a message, wrapped for the terminal, and exit with status 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, wrap_message(escape_message(f"{self.prog}: error: {message}"), sys.stderr) + "\n")
 
 
 def add_command(
-    commands: Commands, name: str, module: str, help: str, parents: Sequence[argparse.ArgumentParser] = ()
+    commands: Commands, name: str, help: str, parents: Sequence[argparse.ArgumentParser] = (), function: str = ""
 ) -> CommandParser:
-    """Add a command whose function is `main` of a module of `harness.cli`, or the one after a dot.
+    """Add a command whose function is `main` of the module of `harness.cli` with its name, or `function`.
 
     Parameters
     ----------
@@ -61,12 +99,12 @@ def add_command(
         The commands of a parser.
     name : str
         Name of the command.
-    module : str
-        `MODULE` or `MODULE.FUNCTION` in `harness.cli`.
     help : str
         What the command does, in plain text.
     parents : sequence of ArgumentParser, default=()
         Parsers of arguments that it shares with other commands, see `shared_arguments`.
+    function : str, default=""
+        `MODULE.FUNCTION` in `harness.cli`.
 
     Returns
     -------
@@ -75,7 +113,7 @@ def add_command(
     """
     # argparse formats the help of a command, but not its description
     command = commands.add_parser(name, help=help.replace("%", "%%"), description=help, parents=[*parents, debug()])
-    command.set_defaults(module=module)
+    command.set_defaults(module=function or name.replace("-", "_"))
     return command
 
 

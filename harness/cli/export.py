@@ -44,7 +44,7 @@ def _summary_lines(result: ExportResult) -> list[str]:
         f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
         f"{record.head}; {first.parameters:,} parameters, {macs}",
         f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
-        f"split; {first.metric} of the run {first.run_value:.6f}",
+        f"split; {first.metric} of the run {first.run_value:z.6f}",
         "",
     ]
     rows = [(*HEADINGS, first.metric, "difference"), *map(_format_row, result.files)]
@@ -61,8 +61,8 @@ def _format_row(export: ExportRecord) -> tuple[str, ...]:
         f"{export.memory:.0f}",
         f"{export.largest:.1g}",
         f"{export.agreement:.2%}",
-        f"{export.value:.6f}",
-        f"{export.value - export.run_value:+.6f}",
+        f"{export.value:z.6f}",
+        f"{export.value - export.run_value:+z.6f}",
     )
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from harness.cli.parser import build_parser
-from harness.utils.console import console_logging
+from harness.utils.console import console_logging, wrap_message
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
@@ -89,5 +89,5 @@ def _is_backbone_error(error: Exception) -> bool:
 
 def _print_error(message: str, code: int) -> int:
     with suppress(BrokenPipeError):
-        print(escape_message(f"framelight: {message}"), file=sys.stderr)
+        print(wrap_message(escape_message(f"framelight: {message}"), sys.stderr), file=sys.stderr)
     return code

@@ -71,11 +71,11 @@ def _round_trip_line(trip: RoundTrip | None) -> str:
         return "round trip: the written files equal the predictions in memory"
     recorded = "the run was scored on another split or dataset"
     if trip.record is not None:
-        recorded = f"{trip.record:.6f} in the record of the run"
+        recorded = f"{trip.record:z.6f} in the record of the run"
         if trip.moved:
             recorded += f" (outputs differ by up to {trip.moved:.1g} due to rounding)"
     return (
-        f"round trip: {trip.metric} {trip.files:.6f} from the files, {trip.memory:.6f} in memory, {recorded}; "
+        f"round trip: {trip.metric} {trip.files:z.6f} from the files, {trip.memory:z.6f} in memory, {recorded}; "
         f"{trip.frames:,} frames"
     )
 

@@ -76,5 +76,5 @@ def _short_name(card: dict[str, Any], folder: Path) -> str:
 
 def _format_number(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) > 1 else f"{value:.3f}"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) > 1 else f"{value:z.3f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -52,6 +52,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
         return check_stills(open_stills(root, seed), images)
     dataset = open_dataset(root, seed)
     assert isinstance(dataset, VideoLayout)
+    if isinstance(dataset, ImageTable):
+        dataset.images.may_lack_all = True
     if isinstance(dataset, ImageTable) and not dataset.has_labels:
         return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []

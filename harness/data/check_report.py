@@ -108,8 +108,8 @@ def class_rows(spreads: Sequence[Mapping[str, int]], totals: Sequence[int]) -> l
 def affect_rows(spreads: Sequence[Mapping[str, tuple[float, ...]]]) -> list[tuple[str, list[str]]]:
     """Return table rows with range, mean and standard deviation of valence and arousal, one cell for each split."""
     formats: Mapping[str, Callable[[tuple[float, ...]], str]] = {
-        "range": lambda v: f"{v[0]:+.3f} to {v[1]:+.3f}",
-        "mean, std": lambda v: f"{v[2]:+.3f}, {v[3]:.3f}",
+        "range": lambda v: f"{v[0]:+z.3f} to {v[1]:+z.3f}",
+        "mean, std": lambda v: f"{v[2]:+z.3f}, {v[3]:.3f}",
     }
     return [
         (f"{name} {statistic}", [format_cell(spread[name]) for spread in spreads])

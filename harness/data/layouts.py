@@ -13,6 +13,7 @@ from harness.data.dataset import Dataset, Labels
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 from harness.utils.errors import unknown_name_error
+from harness.utils.message_lists import bullet_list
 from harness.utils.names import storable_name
 
 
@@ -53,9 +54,9 @@ def _is_detected(layout: type[DatasetLayout], root: Path) -> bool:
         return False
 
 
-def describe_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
-    """List the supported layouts for an error message."""
-    return "; ".join(layout.layout for layout in layouts)
+def list_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
+    """List the supported layouts for an error message, see `bullet_list`."""
+    return bullet_list(dict.fromkeys(layout.layout for layout in layouts))
 
 
 SPLITS = ("train", "validation")

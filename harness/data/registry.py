@@ -15,7 +15,7 @@ from harness.data.expression_folders import ExpressionFolders, ExpressionStills
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.layout_hints import hint_at_layout
-from harness.data.layouts import AnyLayout, ImageLayout, VideoLayout, describe_layouts, detect_layout
+from harness.data.layouts import AnyLayout, ImageLayout, VideoLayout, detect_layout, list_layouts
 from harness.data.raf_db import RafDB, RafDBStills
 from harness.data.vggface2 import VGGFace2
 from harness.utils.errors import InputError
@@ -51,7 +51,7 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     layout = detect_stills_layout(root)
     if layout is None:
         raise InputError(
-            f"{root}: no still images in a supported layout{_hint(root)}. Supported: {describe_layouts(STILLS_LAYOUTS)}"
+            f"{root}: no still images in a supported layout{_hint(root)}.\nSupported:\n{list_layouts(STILLS_LAYOUTS)}"
         )
     return _open(layout, root, seed)
 
@@ -102,15 +102,15 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     stills = detect_stills_layout(root)
     if stills is not None:
         raise InputError(
-            f"{root}: {stills.layout}: a backbone can be trained on it (framelight train-backbone), "
-            f"but heads can only be trained on {describe_layouts(DATASET_LAYOUTS)}"
+            f"{root}: only backbones can be trained on this layout (framelight train-backbone):\n"
+            f"{list_layouts([stills])}\nHeads can be trained on:\n{list_layouts(DATASET_LAYOUTS)}"
         )
     for_backbones = [
         layout for layout in STILLS_LAYOUTS if layout.layout not in {each.layout for each in DATASET_LAYOUTS}
     ]
     raise InputError(
-        f"{root}: not in a supported layout{_hint(root)}. Supported: {describe_layouts(DATASET_LAYOUTS)}; and for "
-        f"training backbones {describe_layouts(for_backbones)}"
+        f"{root}: not in a supported layout{_hint(root)}.\nSupported:\n{list_layouts(DATASET_LAYOUTS)}\n"
+        f"Supported for training backbones:\n{list_layouts(for_backbones)}"
     )
 
 

@@ -30,11 +30,14 @@ class TableImages:
     ----------
     names : list of str
         Image of each row, as the table spells it.
+    may_lack_all : bool
+        Whether a table without any existing image is accepted, as by `framelight data check`, which checks its labels.
     """
 
     def __init__(self, table: Table, folder: Path):
         self._table, self.folder = table, folder
         self.names: list[str] = table.columns["image"].tolist()
+        self.may_lack_all = False
 
     @cached_property
     def distinct(self) -> np.ndarray:
@@ -51,16 +54,20 @@ class TableImages:
     def exist(self) -> np.ndarray:
         """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
         exist = np.array([file is not None for file in self._files], dtype=bool)
-        if len(exist) and not exist.any():
+        if not self.may_lack_all and (message := self.explain_lack()):
+            raise InputError(f"{self._table.path}: {message}")
+        return exist
+
+    def explain_lack(self) -> str:
+        """Return why no image file exists, or "" if one exists."""
+        exist = [file is not None for file in self._files]
+        if exist and not any(exist):
             first = shorten(str(self.paths[0]), MAX_PATH)
             reason = ImagePaths(self.folder).explain(self.names[0])
             reason = reason or "paths in the table must be relative to its folder"
             encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
-            raise InputError(
-                f"{self._table.path}: none of its {len(exist):,} image files exists (first: {first}); "
-                f"{reason}{''.join(encoding)}"
-            )
-        return exist
+            return f"none of its {len(exist):,} image files exists (first: {first}); {reason}{''.join(encoding)}"
+        return ""
 
     @cached_property
     def _files(self) -> tuple[Path | None, ...]:

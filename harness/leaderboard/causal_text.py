@@ -99,11 +99,11 @@ def _columns(rows: Sequence[CausalRow], wording: Wording) -> list[Column]:
         rank_column(rows),
         *name_columns(rows, wording),
         Column("offline filter", lambda row: _format_filter(row.offline_kernel, row.offline_radius, short)),
-        Column("offline", lambda row: f"{row.offline:.3f}", right=True),
+        Column("offline", lambda row: f"{row.offline:z.3f}", right=True),
         Column("causal filter" if not short else "filter", lambda row: _format_filter(row.kernel, row.radius, short)),
-        Column("causal", lambda row: f"{row.value:.3f}", right=True),
+        Column("causal", lambda row: f"{row.value:z.3f}", right=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
-        Column("drop", lambda row: f"{_round_score(row.price):+.3f}", right=True),
+        Column("drop", lambda row: f"{row.price:+z.3f}", right=True),
         Column("95% CI of drop", _format_drop_interval),
         Column("delay ms" if short else "delay", _format_milliseconds if short else _format_delay, right=True),
         *([Column("seeds", lambda row: str(len(row.seeds)), right=True)] if several else []),
@@ -130,10 +130,6 @@ def _format_milliseconds(row: CausalRow) -> str:
     return f"{row.delay_ms:.0f}"
 
 
-def _round_score(value: float) -> float:
-    return round(value, 3) + 0.0
-
-
 def _drop_notes(rows: Sequence[CausalRow]) -> list[str]:
     runs = [row for row in rows if row.kind == "run"]
     if not runs:
@@ -141,7 +137,7 @@ def _drop_notes(rows: Sequence[CausalRow]) -> list[str]:
     drop = statistics.median(row.price for row in runs)
     look_ahead = statistics.median(row.look_ahead for row in runs)
     return [
-        f"Median drop of {plural(len(runs), 'run', 'd')}: {_round_score(drop):+.3f}; their offline filters need "
+        f"Median drop of {plural(len(runs), 'run', 'd')}: {drop:+z.3f}; their offline filters need "
         f"{look_ahead:g} future frames (median)."
     ]
 

@@ -185,12 +185,12 @@ def sign_option(rows: Sequence[BoardRow], name: str) -> str:
 def _format_value(row: LeaderboardRow, sign: str) -> str:
     if row.value is None:
         return "failed"
-    return f"{round(row.value, 3) + 0.0:{sign}.3f}" + (f" ± {row.std:.3f}" if row.std is not None else "")
+    return f"{row.value:{sign}z.3f}" + (f" ± {row.std:.3f}" if row.std is not None else "")
 
 
 def format_interval(low: float | None, high: float | None, sign: str) -> str:
     """Format an interval as `0.100 to 0.200`, or `-` if it is missing."""
-    return "-" if low is None or high is None else f"{round(low, 3) + 0.0:{sign}.3f} to {round(high, 3) + 0.0:.3f}"
+    return "-" if low is None or high is None else f"{low:{sign}z.3f} to {high:z.3f}"
 
 
 def _format_seeds(row: LeaderboardRow) -> str:
@@ -205,7 +205,7 @@ def _format_count_of(done: int, missing: int) -> str:
 
 def format_number(value: float | None) -> str:
     """Format a score with three decimals, or `-` if it is missing."""
-    return "-" if value is None else f"{round(value, 3) + 0.0:.3f}"
+    return "-" if value is None else f"{value:z.3f}"
 
 
 def format_p_value(p: float | None) -> str:

@@ -110,9 +110,9 @@ def _format_table(comparison: ComparedRuns, width: int) -> str:
         lines.append(
             [
                 part.name,
-                f"{part.first:.3f}",
-                f"{part.second:.3f}",
-                f"{part.paired.difference:+.3f}",
+                f"{part.first:z.3f}",
+                f"{part.second:z.3f}",
+                f"{part.paired.difference:+z.3f}",
                 _format_interval(part),
                 _format_p_value(part.paired.p),
                 marks,
@@ -144,31 +144,31 @@ def _has_mark(lines: Sequence[Sequence[str]], mark: str) -> bool:
 
 def _format_influential_units(comparison: ComparedRuns, width: int) -> str:
     """Format the units with most influence in favor of each run, with the scores of both runs on each of them."""
-    noun, unit_score = comparison.first.unit, comparison.unit_score
-    headings = ["effect", *(["A", "B"] if unit_score else [])]
+    noun, unit_score = comparison.first.unit, (comparison.unit_score or "").split(",")[0]
     parts = []
     for name, units in (("A", comparison.for_first), ("B", comparison.for_second)):
         if units:
             lines = [
-                [f"{noun}s most in favor of {name}", *headings],
+                ["", "effect on", *([unit_score, unit_score] if unit_score else [])],
+                [f"{noun}s most in favor of {name}", comparison.metric.name, *(["A", "B"] if unit_score else [])],
                 *(_format_unit(unit, bool(unit_score)) for unit in units),
             ]
             parts.append("\n".join(align_columns(lines)))
     if not parts:
         return f"no {noun} has an effect on the difference"
     legend = [f"effect: A - B with the {noun} minus A - B without it"]
-    legend += [f"A, B: score on the {noun} alone ({unit_score})"] if unit_score else []
+    legend += [f"{comparison.unit_score}: score on the {noun} alone"] if unit_score else []
     return "\n\n".join(parts) + "\n" + join_phrases(legend, width)
 
 
 def _format_unit(unit: InfluentialUnit, with_scores: bool) -> list[str]:
-    values = ["-" if value is None else f"{value:.3f}" for value in (unit.first, unit.second)]
-    return [f"  {unit.unit}", f"{unit.influence:+.4f}", *(values if with_scores else [])]
+    values = ["-" if value is None else f"{value:z.3f}" for value in (unit.first, unit.second)]
+    return [f"  {unit.unit}", f"{unit.influence:+z.4f}", *(values if with_scores else [])]
 
 
 def _format_interval(part: MetricComparison) -> str:
     test = part.paired
-    return "-" if test.low is None or test.high is None else f"[{test.low:+.3f}, {test.high:+.3f}]"
+    return "-" if test.low is None or test.high is None else f"[{test.low:+z.3f}, {test.high:+z.3f}]"
 
 
 def _format_p_value(p: float) -> str:

@@ -185,12 +185,12 @@ def _format_three_digits(value: float) -> str:
 
 
 def _format_difference(row: CostRow) -> str:
-    return "-" if row.difference is None else f"{round(row.difference, 4) + 0.0:+.4f}"
+    return "-" if row.difference is None else f"{row.difference:+z.4f}"
 
 
 def _format_difference_interval(row: CostRow) -> str:
     low, high = row.difference_low, row.difference_high
-    return "-" if low is None or high is None else f"{round(low, 4) + 0.0:+.4f} to {round(high, 4) + 0.0:.4f}"
+    return "-" if low is None or high is None else f"{low:+z.4f} to {high:z.4f}"
 
 
 def _notes(rows: Sequence[CostRow]) -> list[str]:

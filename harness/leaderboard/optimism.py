@@ -201,7 +201,7 @@ def render_optimism(rows: Sequence[OptimismRow], form: str = "table", width: int
 def _board(board_rows: Sequence[OptimismRow], rows: Sequence[OptimismRow]) -> Board:
     videos = "" if all(row.refit for row in board_rows) else MORE_VIDEOS_NOTE
     gaps = [row.gap for row in board_rows if row.kind == "run"]
-    median = [f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+.3f}."] if gaps else []
+    median = [f"Median gap of {plural(len(gaps), 'run', 'd')}: {statistics.median(gaps):+z.3f}."] if gaps else []
     return Board(
         rows=board_rows,
         columns=partial(_columns, board_rows),
@@ -218,9 +218,9 @@ def _columns(rows: Sequence[OptimismRow], wording: Wording) -> list[Column]:
     return [
         *name_columns(rows, wording),
         *([smoothing] if filters != {"none"} else []),
-        Column("held-out", lambda row: f"{row.held_out:.3f}", right=True),
-        Column("published", lambda row: f"{row.published:.3f}", right=True),
-        Column("gap", lambda row: f"{row.gap:+.3f}", right=True),
+        Column("held-out", lambda row: f"{row.held_out:z.3f}", right=True),
+        Column("published", lambda row: f"{row.published:z.3f}", right=True),
+        Column("gap", lambda row: f"{row.gap:+z.3f}", right=True),
         Column("95% CI of gap", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("p-value", lambda row: format_p_value(row.p_value)),
         Column("seeds", lambda row: str(len(row.seeds)), right=True),

@@ -109,8 +109,8 @@ def _format_seeds(summary: RunSummary) -> str:
         rows.append(
             (
                 _repetition(record),
-                f"{record.metrics[record.metric]:.3f}",
-                "-" if raw is None else f"{raw:.3f}",
+                f"{record.metrics[record.metric]:z.3f}",
+                "-" if raw is None else f"{raw:z.3f}",
                 format_smoothing(record.kernel, record.radius),
                 "-" if record.epoch is None else str(record.epoch),
             )
@@ -158,9 +158,9 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
         rows.append(
             (
                 metric.name,
-                f"{metric.value:.3f}",
-                "-" if corrected is None else f"{corrected:.3f}",
-                "-" if low is None or high is None else f"{low:.3f} to {high:.3f}",
+                f"{metric.value:z.3f}",
+                "-" if corrected is None else f"{corrected:z.3f}",
+                "-" if low is None or high is None else f"{low:z.3f} to {high:z.3f}",
                 " ".join([*number, *("u" if metric.undefined else "")]),
             )
         )
@@ -188,7 +188,7 @@ def _format_cost(exports: Sequence[ExportRecord], run: str, width: int) -> str:
                 format_megabytes(export.size),
                 "-" if latency is None else format_three_digits(latency),
                 "-" if export.memory is None else f"{export.memory:.0f}",
-                "-" if export.value is None else f"{export.value:.3f}",
+                "-" if export.value is None else f"{export.value:z.3f}",
             )
         )
     return "\n".join(align_columns(rows, 1))

@@ -102,5 +102,5 @@ class TrackedRun(FinishedRun):
         record = self.record
         return (
             f"<TrackedRun {record.job_id}: {record.task} on {record.dataset}, {record.backbone}, "
-            f"{record.features}, {record.head or 'no head'}, {record.metric} {self.metrics[record.metric]:.3f}>"
+            f"{record.features}, {record.head or 'no head'}, {record.metric} {self.metrics[record.metric]:z.3f}>"
         )

@@ -131,7 +131,7 @@ class RunVerifier:
             if name == job.metric and actual is None:
                 return f"{_relative(path, self._store)} is not about {name}"
             if actual is not None and not math.isclose(value, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-                return f"the recorded {name} is {value:.3f}, but {_relative(path, self._store)} gives {actual:.3f}"
+                return f"the recorded {name} is {value:z.3f}, but {_relative(path, self._store)} gives {actual:z.3f}"
         self._scores.set(key, True)
         return None
 

@@ -9,22 +9,29 @@ to `none` removes it.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import logging
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
 from harness.data.protocol import Protocol
 from harness.runner.backbone_recipe import BackboneRecipe
+from harness.runner.ineffective_settings import ineffective_settings
 from harness.runner.recipe import Recipe
 from harness.training.heads.config import HeadConfig
-from harness.utils.errors import InputError, unknown_name_error
+from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text: Protocol(text)}
 """Types that can be set by a name alone: `heads=mlp,logistic_regression`, `protocol=published`."""
 
 
+KEYS_PAGES = {Recipe: "experiments/README.md", BackboneRecipe: "backbones/README.md"}
+"""Pages with all keys."""
 MAX_EXTRA_PARTS = 1
 """A key that ends several paths selects the shortest, if the others are longer by more than this number of parts."""
 
@@ -65,9 +72,20 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
         path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
         _check_reachable(recipe, path, setting)
         recipe = _replace_field(recipe, path, value.strip(), setting)
+        _warn_replaced(path, setting, changed)
         changed[path] = setting
     _check_protocol_settings(recipe, changed)
+    if isinstance(recipe, Recipe):
+        for path, reason in ineffective_settings(recipe, changed):
+            logger.warning(f"--set {changed[path]} changes nothing in recipe '{recipe.name}': {reason}")
     return recipe
+
+
+def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str, ...], str]) -> None:
+    """Warn of fields of a part that were set before the part itself; the name of the protocol keeps its fields."""
+    replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
+    for other in replaced:
+        logger.warning(f"--set {changed.pop(other)} changes nothing: --set {setting} replaces it; give it after that")
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
@@ -87,7 +105,12 @@ def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> 
         values = [getattr(part, name) for part in parts if part is not None]
         parts = tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
         if not parts and values:
-            raise InputError(f"--set {setting}: the recipe '{recipe.name}' has no {name}; omit this setting")
+            fields = [f.name for f in dataclasses.fields(recipe) if f.name != path[0]]
+            others = difflib.get_close_matches(path[-1], fields, n=1, cutoff=0.7)
+            is_full = setting.startswith(".".join(path))
+            full = "" if is_full else f"this is {'.'.join(path)}, but "
+            hint = f"did you mean {others[0]}?" if others and not is_full else "omit this setting"
+            raise InputError(f"--set {setting}: {full}the recipe '{recipe.name}' has no {name}; {hint}")
 
 
 def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -122,7 +145,15 @@ def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe:
     if matches:
         candidates = " or ".join(".".join(path) for path in existing or matches)
         raise InputError(f"--set {key} is ambiguous: {candidates}; use the full path")
-    raise unknown_name_error("key in --set", key, {".".join(p) for p in paths} | {p[-1] for p in paths})
+    raise _unknown_key_error(key, paths, recipe)
+
+
+def _unknown_key_error(key: str, paths: Collection[tuple[str, ...]], recipe: Any) -> InputError:
+    """Create an error that names the keys most similar to an unknown one, and the page that lists all."""
+    names = {".".join(path) for path in paths} | {path[-1] for path in paths}
+    similar = difflib.get_close_matches(key, sorted(names), n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(similar)}? " if similar else ""
+    return InputError(f"unknown key in --set '{key}'; {hint}{KEYS_PAGES[type(recipe)]} lists the keys")
 
 
 def _accepts_value(hint: Any, text: str) -> bool:

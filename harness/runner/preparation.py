@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -112,6 +112,7 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
     import backbones
     from backbones.checkpoint_folders import entries_by_card
+    from backbones.errors import unknown_name_error
 
     available = {
         *backbones.names(),
@@ -119,18 +120,36 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
         *entries_by_card(store.backbones),
         *(backbone.name for backbone in recipe.trained),
     }
+    for backbone in recipe.trained:
+        _check_architecture(backbone, available)
     unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
     if not unknown:
         return
     try:
         get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
-        others = f" (also missing: {', '.join(unknown[1:])})" if unknown[1:] else ""
+        others = f"Also missing: {', '.join(unknown[1:])}\n" if unknown[1:] else ""
+        if str(error).startswith("unknown backbone"):  # the recipe trains others, which are not in the store yet
+            error = unknown_name_error("backbone", unknown[0], available)
         raise InputError(
-            f"{error} Import weights under this name with framelight backbones import FILE "
-            f"--name {unknown[0]} --store {store}, or choose other backbones with --set backbones=NAME,..."
-            f"{others}"
+            f"{error}\n{others}Choose others with --set backbones=NAME,... or import weights under this name:\n"
+            f"  framelight backbones import FILE --name {unknown[0]} --store {store}"
         ) from error
+
+
+def _check_architecture(backbone: TrainedBackbone, available: Collection[str]) -> None:
+    """Raise InputError for a backbone that is trained from one that does not exist."""
+    import backbones
+
+    name = backbone.training.backbone
+    if name.partition("@")[0] not in available:
+        try:
+            backbones.get_info(name)
+        except backbones.BackboneError as error:
+            raise InputError(
+                f"trained.training.backbone, from which {backbone.name} is trained: {error}\n"
+                "The backbones that the recipe compares are set with --set backbones=NAME,..."
+            ) from error
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:

@@ -75,7 +75,7 @@ class SearchProgress:
         if self._bar.is_shown or self.done >= self.total:
             return
         best = max((trial.value for trial in trials if trial.value is not None), default=None)
-        score = "" if best is None else f", best {TASKS[self.task].metric} {best:.3f}"
+        score = "" if best is None else f", best {TASKS[self.task].metric} {best:z.3f}"
         per_trial = (time.perf_counter() - self._start) / max(1, self.done - self._first)
         left = format_duration(per_trial * (self.total - self.done))
         logger.info(f"searching {self.task}: {self.done} of {self.total} trials{score}, about {left} left")
@@ -104,7 +104,7 @@ def describe_best(best: Trial, trials: Sequence[Trial], task: str) -> str:
     parameters = ", ".join(
         f"{PARAMETER_NAMES.get(name, name)} {_format_value(value)}" for name, value in best.params.items()
     )
-    return f"best of {counts}: {TASKS[task].metric} {best.value:.3f} on the selection split with {parameters}"
+    return f"best of {counts}: {TASKS[task].metric} {best.value:z.3f} on the selection split with {parameters}"
 
 
 def _format_value(value: object) -> str:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TextIO
@@ -64,6 +65,33 @@ def table_width(plain: bool = False) -> int | None:
     return None if is_unlimited else terminal_size()[0]
 
 
+def wrap_message(message: str, stream: TextIO | None) -> str:
+    """Wrap the lines of a message for a terminal; words such as paths are not broken.
+
+    Parameters
+    ----------
+    message : str
+    stream : file object or None
+        Where it is printed to. It is not wrapped for files and pipes, unless the environment variable COLUMNS is set.
+
+    Returns
+    -------
+    str
+    """
+    if not (stream is not None and stream.isatty()) and not os.environ.get("COLUMNS"):
+        return message
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
+    return "\n".join(_wrap_line(line, width) for line in message.split("\n"))
+
+
+def _wrap_line(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    body = line.lstrip("- ")
+    indent = " " * max(2, len(line) - len(body))
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
 def _is_regular_file(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
@@ -96,6 +124,7 @@ class ConsoleHandler(logging.Handler):
             if text in self._warnings:
                 return
             self._warnings.add(text)
+            text = wrap_message(text, stream)
         try:
             print(text, file=stream, flush=True)
         except BrokenPipeError:

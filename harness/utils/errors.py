@@ -5,6 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from harness.utils.message_lists import wrap_names
+
+MAX_LINE = 60
+"""Characters of a list of names that stands on the line of its message."""
+
 
 class FramelightError(Exception):
     """Base class of errors for users; the message says what went wrong, where, and what to do.
@@ -43,7 +48,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     name : str
         The unknown name.
     known : iterable of str
-        All names. They are listed if none is similar.
+        All names. They are listed if none is similar, a long list with the most similar first.
 
     Returns
     -------
@@ -58,4 +63,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     known = sorted(known)
     similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}"
+    if not similar and len(hint) > MAX_LINE:
+        known.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
+        hint = f"known:\n{wrap_names(known)}"
     return InputError(f"unknown {kind} '{name}'; {hint}")

@@ -14,7 +14,9 @@ from PIL import Image
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.data.registry import open_dataset
+from harness.export.example import example_script
 from harness.export.exported_model import open_exported
+from harness.export.formats import format_named
 from harness.export.model_files import open_network
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, compute_outputs, crop_files
@@ -98,7 +100,7 @@ def test_file_scores_like_the_run_and_costs_are_stored(exported, readers, best, 
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(export_records.export_folder(Store(readers), known.job_id) / "onnx-float32.npz") as counts:
+    with np.load(Store(readers).exported(known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
         counted = SufficientStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
@@ -130,8 +132,6 @@ def test_export_folder_opens_as_model(exported, best, small_set):
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
-    with pytest.raises(InputError, match="unknown precision 'int8'"):
-        open_exported(exported, "int8")
 
 
 def test_example_turns_photos_upright(exported, tmp_path, monkeypatch, capsys):
@@ -150,9 +150,72 @@ def test_example_turns_photos_upright(exported, tmp_path, monkeypatch, capsys):
     assert outputs[0] == outputs[1] != outputs[2] and outputs[0].startswith("expression ")
 
 
+def spoil(folder, mistake):
+    """Make one mistake in a copy of an export; return the arguments of its example.py and what the message says."""
+    face = folder / "face.png"
+    Image.new("RGB", (70, 70)).save(face)
+    if mistake == "no argument":
+        return [], "the following arguments are required: FACE.jpg"
+    if mistake == "no file":
+        return [folder / "none.jpg"], f"cannot read {folder / 'none.jpg'}: No such file or directory"
+    if mistake == "a folder":
+        return [folder / "empty"], f"cannot read {folder / 'empty'}: "
+    if mistake == "no image":
+        face.write_text("a text")
+        return [face], f"cannot read {face}: not an image that Pillow can read"
+    if mistake == "cut image":
+        face.write_bytes(face.read_bytes()[:50])
+        return [face], f"cannot read {face}: not an image that Pillow can read"
+    if mistake == "huge image":
+        Image.new("RGB", (200, 200)).save(face)
+        return [face], f"cannot read {face}: not an image that Pillow can read"
+    if mistake == "no such export":
+        return [face, "model-int8.onnx"], "no exported file model-int8.onnx; use one of: model-float32.onnx"
+    if mistake == "no model":
+        (folder / "model-float32.onnx").write_text("a text")
+        return [face], f"cannot run {folder / 'model-float32.onnx'}: "
+    if mistake == "no card":
+        (folder / "card.json").unlink()
+        return [face], "needs card.json beside this script, and: pip install onnxruntime numpy pillow"
+    (folder / "card.json").write_text("{")
+    return [face], "needs card.json beside this script"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    ("no argument", "no file", "a folder", "no image", "cut image", "huge image", "no such export", "no model")
+    + ("no card", "damaged card"),
+)
+def test_example_says_what_is_wrong(mistake, exported, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    folder = tmp_path / "out"
+    shutil.copytree(exported, folder)
+    (folder / "empty").mkdir()
+    arguments, message = spoil(folder, mistake)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    monkeypatch.setattr(sys, "argv", ["example.py", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(folder / "example.py"))
+    usage, *error = capsys.readouterr().err.splitlines()
+    assert stop.value.code == 2 and usage.startswith("usage: example.py ")
+    assert error[0].startswith("example.py: error: ") and message in " ".join(error)
+
+
+@pytest.mark.parametrize("name", ("onnx", "openvino", "litert", "executorch"))
+def test_example_names_a_missing_package(name, tmp_path, monkeypatch, capsys):
+    form = format_named(name)
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    monkeypatch.setitem(sys.modules, form.runtime.split(".")[0], None)
+    monkeypatch.setattr(sys, "argv", ["example.py", "face.png"])
+    (tmp_path / "example.py").write_text(example_script(form, "bilinear"))
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(tmp_path / "example.py"))
+    assert stop.value.code == 2 and f"pip install {form.packages[0]}" in capsys.readouterr().err
+
+
 def test_example_runs_without_framelight(exported, best, small_set, tmp_path):
     text = (exported / "example.py").read_text()
-    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 11
+    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 34
     crop = crop_files(best.load_predictions(), open_dataset(small_set))[0].path
     (tmp_path / "blocked.py").write_text(
         BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"

@@ -213,6 +213,16 @@ def test_table_with_faults_of_every_kind(tmp_path):
     assert "subject 'ann' is in validation here and in train on line 2" in render(report)
 
 
+@pytest.mark.parametrize("column", ["expression", "other"])
+def test_labels_are_checked_where_no_image_exists(tmp_path, column):
+    rows = ("a.jpg,happpy,ann,train", "b.jpg,Fear,ann,val", "b.jpg,Fear,bob,trian")
+    report = check_dataset(table(tmp_path, f"image,{column},subject,split", *rows, images=False))
+    lines = {(problem.kind, problem.line) for problem in report.problems}
+    assert {("missing image", None), ("leak", 3), ("split", 4), ("duplicate row", 4)} <= lines
+    assert sum(problem.kind == "missing image" for problem in report.problems) == 1
+    assert (column == "expression") == any("unknown expression 'happpy'" in one.message for one in report.errors)
+
+
 def test_folders_that_cannot_be_opened(tmp_path):
     with pytest.raises(InputError, match="no such data folder"):
         check_dataset(tmp_path / "nowhere")

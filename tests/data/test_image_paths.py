@@ -1,6 +1,7 @@
 """Names of image files as other systems and programs write them."""
 
 import os
+import re
 import unicodedata
 
 import pytest
@@ -121,8 +122,6 @@ def test_exact_names_are_preferred_and_unclear_ones_not_guessed(folder):
     ],
 )
 def test_explain(folder, name, words):
-    import re
-
     assert ImagePaths(folder).find(name) is None
     assert re.search(words.replace("?", r"\?"), ImagePaths(folder).explain(name)), ImagePaths(folder).explain(name)
 
@@ -136,8 +135,11 @@ def test_table_of_another_system_is_read_and_a_missing_image_explained(folder):
     (problem,) = [problem for problem in check_dataset(root).errors if problem.kind == "missing image"]
     assert problem.line == 4 and problem.message == "no image file upper/2.jpg; did you mean Upper/2.JPG?"
     table(folder, "image,expression,subject,split", rows[2], images=False)
-    with pytest.raises(InputError, match=r"none of its 1 image files exists .*; did you mean Upper/2.JPG\?"):
-        check_dataset(root)
+    said = r"none of its 1 image files exists .*; did you mean Upper/2.JPG\?"
+    with pytest.raises(InputError, match=said):
+        open_dataset(root).stills("validation")
+    (problem,) = [problem for problem in check_dataset(root).errors if problem.kind == "missing image"]
+    assert re.search(said, problem.message)
 
 
 def test_lists_of_affectnet_are_read_as_tables(tmp_path):

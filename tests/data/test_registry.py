@@ -42,14 +42,14 @@ def test_unknown_stills_layout_raises(tmp_path):
     (tmp_path / "train/empty").mkdir(parents=True)
     for root in (tmp_path, small_abaw3(tmp_path / "videos")):
         with pytest.raises(
-            InputError, match=r"no still images in a supported layout.*an image table.*AffectNet of 2021.*VGGFace2"
+            InputError, match=r"(?s)no still images in a supported layout.*an image table.*AffectNet of 2021.*VGGFace2"
         ):
             open_stills(root)
 
 
 @pytest.mark.parametrize("make", [vggface2, affectnet_2017, affectnet_2021])
 def test_run_on_backbone_stills_raises(tmp_path, make):
-    with pytest.raises(InputError, match=r"a backbone can be trained on it \(framelight train-backbone\)"):
+    with pytest.raises(InputError, match=r"only backbones can be trained on this layout \(framelight train-backbone\)"):
         open_dataset(make(tmp_path))
 
 
@@ -66,6 +66,19 @@ def test_every_layout_is_in_the_list_of_known_ones(tmp_path, opened):
         "image table",
     ):
         assert name in str(error.value)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("opened, lists", [(open_dataset, 2), (open_stills, 1)])
+def test_layouts_are_listed_one_a_line(tmp_path, monkeypatch, columns, opened, lists):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(InputError) as error:
+        opened(tmp_path)
+    first, *lines = str(error.value).splitlines()
+    assert first.endswith(" in a supported layout.") and lines[0] == "Supported:"
+    items = [line for line in lines if line.startswith("  - ")]
+    assert len(items) == len(set(items)) >= 4 and sum(line.startswith("Supported") for line in lines) == lists
+    assert max(map(len, lines)) <= columns and all(line.startswith(("  - ", "    ", "Supported")) for line in lines)
 
 
 def hint(root, opened=open_dataset):

@@ -77,6 +77,29 @@ def test_equal_runs_show_detectable_difference(tmp_path, task, luck):
     assert all(one.first is not None for one in found.for_first)
 
 
+@pytest.mark.parametrize(
+    "task, metric, unit_score", [("expr", "P_EXPR", "accuracy"), ("va", "P_VA", "P_VA"), ("au", "P_AU", "F1")]
+)
+def test_columns_of_influential_units_say_what_they_are(tmp_path, task, metric, unit_score):
+    made = simulated(task, 2, apart=0.3, seed=1)
+    found = compared([put(tmp_path, "aaaa", 0, made[0])], [put(tmp_path, "bbbb", 0, made[1])], tmp_path)
+    lines = format_comparison(found).splitlines()
+    row = next(number for number, line in enumerate(lines) if line.startswith("videos most in favor of A"))
+    assert lines[row - 1].split() == ["effect", "on", unit_score, unit_score]
+    assert lines[row].split()[-3:] == [metric, "A", "B"]
+    assert any(f"; {found.unit_score}: score on the video alone" in line for line in lines)
+
+
+def test_small_negative_numbers_have_no_sign_at_zero(runs):
+    found = compared(*runs)
+    tiny = dataclasses.replace(found.metric.paired, difference=-1e-5, low=-2e-5, high=-0.0, p=0.9)
+    metric = dataclasses.replace(found.metric, first=-1e-4, second=-0.0, paired=tiny)
+    unit = dataclasses.replace(found.for_first[0], influence=-1e-6, first=-1e-5, second=-0.0)
+    changed = dataclasses.replace(found, metric=metric, parts=(metric,), for_first=(), for_second=(unit,))
+    text = format_comparison(changed)
+    assert "-0.000" not in text and "+0.000  [+0.000, +0.000]" in text and "+0.0000" in text
+
+
 @pytest.mark.parametrize("width", [60, 64, 80, 100])
 def test_text_fits_the_width(runs, width):
     assert max(map(len, format_comparison(compared(*runs), width).splitlines())) <= width

@@ -1,9 +1,13 @@
 """`--set`, and lookup of recipes."""
 
+import re
+
 import pytest
 
-from harness import HeadConfig, Protocol, Recipe
+from harness import BackboneRecipe, HeadConfig, Protocol, Recipe
 from harness.runner import apply_settings, find_recipe, recipe_names
+from harness.runner.overrides import _field_paths
+from harness.tracking.environment import PROJECT_ROOT
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
 
@@ -83,7 +87,10 @@ def test_heads_are_named():
         ("=3", "KEY=VALUE"),
         ("seed=3", "is ambiguous"),
         ("shape=constant", "is ambiguous: trained.training.identities.schedule.shape or trained.training.expressions"),
-        ("smothing.largest=3", "did you mean smoothing"),
+        ("smothing.largest=3", r"did you mean smoothing.*\? experiments/README.md lists the keys"),
+        ("foo=1", r"unknown key in --set 'foo'; did you mean folds\? experiments/README.md lists the keys"),
+        ("bakbone=x", r"did you mean backbone or .*backbones"),
+        ("zzzzzz=1", r"unknown key in --set 'zzzzzz'; experiments/README.md lists the keys"),
         ("keep=best", "is ambiguous: grids.heads.keep or trained.training.expressions.keep; use the full path"),
         ("heads.keep=accuracy", "keep accuracy needs expressions, which va does not have"),
         ("heads=separate", "task expr has only one output"),
@@ -131,6 +138,20 @@ def test_fraction_needs_the_held_out_protocol(recipe, settings):
     with pytest.raises(InputError, match="published selects on the reported split and has no held-out videos"):
         apply_settings(recipe, settings)
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
+
+
+def test_singular_of_a_key_suggests_the_key():
+    recipe = find_recipe("table_expr")
+    told = "this is trained.training.backbone, but the recipe 'table_expr' has no trained; did you mean backbones?"
+    with pytest.raises(InputError, match=re.escape(f"--set backbone=x: {told}")):
+        apply_settings(recipe, ["backbone=x"])
+
+
+@pytest.mark.parametrize("kind, page", [(Recipe, "experiments/README.md"), (BackboneRecipe, "backbones/README.md")])
+def test_page_lists_every_key(kind, page):
+    code = " ".join(re.findall(r"`[^`\n]+`", (PROJECT_ROOT / page).read_text(encoding="utf-8")))
+    paths = [path for path, _ in _field_paths(kind) if path[:2] != ("trained", "training")]
+    assert [".".join(path) for path in paths if not re.search(rf"\b{path[-1]}\b", code)] == []
 
 
 def test_head_without_hidden_layer_has_no_hidden_width():

@@ -213,11 +213,24 @@ def test_missing_backbone_raises_before_work(tmp_path):
     wanted = recipe(grids=grids, backbones=("enet_b0_8_best_vgaf", "tiny_mobilenet@random"))
     with pytest.raises(
         InputError,
-        match="unknown backbone 'enet_b0_8_best_vgaf'.*backbones import FILE --name "
-        "enet_b0_8_best_vgaf.*also missing: enet_b2_8",
+        match="(?s)unknown backbone 'enet_b0_8_best_vgaf'.*Also missing: enet_b2_8.*backbones import FILE --name "
+        "enet_b0_8_best_vgaf ",
     ):
         prepare_inputs(wanted, small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists()
+
+
+def test_missing_initial_weights_of_a_training_raise_before_work(tmp_path):
+    trained = (TrainedBackbone("mine", dataclasses.replace(TRAINING, backbone="tiny_mobilnet"), STILLS),)
+    with pytest.raises(InputError, match=r"(?s)trained.training.backbone.*mine is trained: unknown backbone 'tiny_m"):
+        prepare_inputs(recipe(trained=trained, backbones=("mine",)), tmp_path / "none", Store(tmp_path / "store"))
+    assert not (tmp_path / "store" / "features").exists()
+
+
+def test_names_of_backbones_that_the_recipe_trains_are_suggested(tmp_path):
+    trained = (TrainedBackbone("mine", TRAINING, STILLS),)
+    with pytest.raises(InputError, match="unknown backbone 'mnie'; did you mean mine"):
+        prepare_inputs(recipe(trained=trained, backbones=("mnie",)), tmp_path / "none", Store(tmp_path / "store"))
 
 
 def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_are_used(tmp_path):

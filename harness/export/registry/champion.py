@@ -54,8 +54,8 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
         best = max(better, key=_value)
         tie = " (not significantly different)" if this_row.tied_with_best else ""
         return (
-            f"the best run of its leaderboard is {_list_runs([best])} with {best.metric} {best.value:.4f}; this run "
-            f"has {this_row.value:.4f}{tie}"
+            f"the best run of its leaderboard is {_list_runs([best])} with {best.metric} {best.value:z.4f}; this run "
+            f"has {this_row.value:z.4f}{tie}"
         )
     tied = [row for row in others if row.tied_with_best]
     if tied:

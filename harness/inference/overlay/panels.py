@@ -110,7 +110,7 @@ def active_units(shown: FaceOverlay) -> list[str]:
 
 def format_signed(value: float) -> str:
     """Format with sign and two decimals; 0.00 has no sign."""
-    text = f"{value:+.2f}".replace("-", "−")  # noqa: RUF001 - typographic minus
+    text = f"{value:+z.2f}".replace("-", "−")  # noqa: RUF001 - typographic minus
     return "0.00" if text[1:] == "0.00" else text
 
 

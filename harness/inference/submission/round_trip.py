@@ -140,7 +140,7 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
         )
     if recorded is not None and abs(files - recorded) > TOLERANCE and moved > ROUNDING:
         raise FramelightError(
-            f"{task.metric} is {files:.6f} from the files, but {recorded:.6f} in the record of the run; nothing was "
+            f"{task.metric} is {files:z.6f} from the files, but {recorded:z.6f} in the record of the run; nothing was "
             "written: the model predicts differently on this machine, so run the recipe again here"
         )
     return RoundTrip(task.metric, files, memory, recorded, len(scored), moved)

@@ -94,7 +94,7 @@ def _annotate(axes: Axes, name: str, moments: np.ndarray, bounds: np.ndarray) ->
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
     axes.tick_params(pad=6)  # the labels of both axes meet in the lower left corner
     value, defined = concordance(moments)
-    score = f"CCC {value:.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (constant), counts as 0"
+    score = f"CCC {value:z.3f}{format_interval(bounds, 3)}" if defined else "CCC undefined (constant), counts as 0"
     set_labels(axes, f"true {name}", f"predicted {name}")
     axes.set_title(
         f"{name.capitalize()}: {score}", fontsize=9.5, color=INK if defined else ALARM, loc="left", pad=19, **TEXT
@@ -115,8 +115,8 @@ def _format_moments(moments: np.ndarray, defined: bool) -> str:
     n, mean_true, mean_pred, ss_true, ss_pred, ss_both = moments
     spread = np.sqrt([ss_true / max(n, 1), ss_pred / max(n, 1)])
     parts = [
-        f"{name} {round(mean, 2) + 0.0:.2f} ± {deviation:.2f}"
+        f"{name} {mean:z.2f} ± {deviation:.2f}"
         for name, mean, deviation in zip(("label", "prediction"), (mean_true, mean_pred), spread)
     ]
-    correlation = f", r {ss_both / np.sqrt(ss_true * ss_pred):.2f}" if defined else ""
+    correlation = f", r {ss_both / np.sqrt(ss_true * ss_pred):z.2f}" if defined else ""
     return f"mean ± SD: {', '.join(parts)}{correlation}"

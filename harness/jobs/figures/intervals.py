@@ -63,7 +63,7 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
 
 def format_interval(bounds: Sequence[float] | np.ndarray, digits: int = 2) -> str:
     """Format an interval as ` [low, high]`, or as an empty string if it is NaN."""
-    return "" if np.isnan(bounds).any() else f" [{bounds[0]:.{digits}f}, {bounds[1]:.{digits}f}]"
+    return "" if np.isnan(bounds).any() else f" [{bounds[0]:z.{digits}f}, {bounds[1]:z.{digits}f}]"
 
 
 def _bounds_array(low: float | None, high: float | None) -> np.ndarray:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.metrics.tasks import ACTION_UNITS
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.smoothing.kernels import required_lookahead
+from harness.tracking.records import Record
 from harness.utils.plotting.style import truncate
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
     from harness.jobs.selection import PostprocessingChoice
-    from harness.metrics.unit_statistics import SufficientStatistics
-    from harness.tracking.records import Record
 
 OPTIMISM_WARNING = "optimistic: epoch, thresholds and filter were selected on the reported split"
 
@@ -115,9 +115,9 @@ class ScoredRun:
         parts = [backbone, record.features, f"head {record.head}"]
         if self.replay.temporal:
             parts.append(smoothing)
-        value = f"{record.metric} {record.metrics[record.metric]:.3f}"
+        value = f"{record.metric} {record.metrics[record.metric]:z.3f}"
         if record.ci_low is not None and record.ci_high is not None:
-            value += f" [{record.ci_low:.3f}, {record.ci_high:.3f}]"
+            value += f" [{record.ci_low:z.3f}, {record.ci_high:z.3f}]"
         return (
             " · ".join(parts),
             f"{truncate(record.dataset, 20)}, {record.split} · protocol {record.protocol} · run {record.group_id} · "

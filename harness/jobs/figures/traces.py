@@ -131,7 +131,7 @@ def select_videos(values: np.ndarray, frames: np.ndarray) -> list[SelectedVideo]
 
 
 def _draw_label(figure: Figure, run: ScoredRun, video: SelectedVideo, top: float, measure: str) -> None:
-    value = "undefined" if np.isnan(video.value) else f"{round(video.value, 3) + 0.0:.3f}"
+    value = "undefined" if np.isnan(video.value) else f"{video.value:z.3f}"
     name = truncate(run.replay.units[video.unit], 60)
     figure.text(
         0.14 / WIDTH,

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +18,10 @@ from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel
+from harness.training.losses import BlockLosses
 from harness.training.trainer import fit
 from harness.utils.progress import Progress
 from harness.utils.text import format_duration
-
-if TYPE_CHECKING:
-    from harness.training.losses import BlockLosses
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +184,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
         rates[epoch] = timed_loader.rate
         values = {**_rename_metrics(stage, model.fitted.history[-1]), "images_per_second": timed_loader.rate}
         logger.info(
-            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:.3f}, "
+            f"{name}: epoch {epoch} of {epochs}, loss {values['loss']:.3f}, {stage.metric} {value:z.3f}, "
             f"{timed_loader.rate:,.0f} images/s{_format_remaining(timed_loader, epochs - epoch)}"
         )
         if session.on_epoch is not None:

@@ -30,6 +30,13 @@ def test_predictions_round_trip_exactly(tmp_path, name, form):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(written)
 
 
+def test_negative_zero_is_written_as_zero(tmp_path):
+    rows = all_frames("va", {"video1": 2})
+    meant = {"va": np.array([[-0.0, 0.5], [0.25, -0.0]], np.float32)}
+    files.write(tmp_path, get_task("va"), "videos", rows, meant)
+    assert (tmp_path / "video1.txt").read_text().splitlines()[1:] == ["0,0.5", "0.25,0"]
+
+
 def test_files_of_videos_keep_their_suffix_and_are_read_as_annotations_are(tmp_path):
     rows = all_frames("au", LINES)
     meant = {"au": predicted(np.random.default_rng(0), len(rows))["au"]}
