@@ -102,11 +102,9 @@ class TinyNetwork(nn.Module):
         Channels of the last feature map.
     classes : int
         Columns of the classifier; 0 for none.
-    dropout : float
-        Dropout probability at the input of the classifier.
     """
 
-    def __init__(self, body: nn.Module, width: int, classes: int, dropout: float = 0.2) -> None:
+    def __init__(self, body: nn.Module, width: int, classes: int) -> None:
         super().__init__()
         self.contrast = LocalContrast()
         self.body = body
@@ -116,7 +114,7 @@ class TinyNetwork(nn.Module):
             nn.Conv2d(width, EMBEDDING_WIDTH, 1, bias=False),
             nn.BatchNorm2d(EMBEDDING_WIDTH),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2)
         self.num_features = EMBEDDING_WIDTH
         self.classifier: nn.Module = nn.Identity()
         self.reset_classifier(classes)

@@ -9,11 +9,11 @@ import numpy as np
 
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import normalize
+from backbones.spec import Preprocessing
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
     from backbones.engines.engine import Engine
-    from backbones.spec import Preprocessing
 
 MAX_OF_RANGE, MIN_COSINE = 1e-3, 0.99999
 CROPS, PATCH = 5, 8

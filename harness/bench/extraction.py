@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backbones.engines.engine import Engine
 from backbones.processors import available_processors
 from harness.bench.crops import BenchmarkCrops, render_crops
-from harness.bench.figure import Measurement, interleave_rounds
+from harness.bench.figure import Measurement, interleave_rounds, median_seconds
 from harness.bench.hardware_limits import hardware_limits
 from harness.features.engine_choice import EngineSelector
 
 if TYPE_CHECKING:
     from backbones import Backbone
-    from backbones.engines.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,6 @@ def _time_preprocessing_steps(backbone: Backbone, paths: list[Path]) -> list[tup
 
     from backbones.preprocessing import normalize
     from backbones.resizing import resize_batch
-    from harness.bench.figure import median_seconds
     from harness.data.image_decoding import decode_image
 
     preprocessing = backbone.spec.preprocessing

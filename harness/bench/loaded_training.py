@@ -6,7 +6,6 @@ Usage of the measured process: `python -m harness.bench.loaded_training FOLDER`.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import statistics
 import subprocess
@@ -21,8 +20,6 @@ from harness.bench.figure import Measurement
 from harness.utils.errors import FramelightError
 from harness.utils.parallel import run_module_in_subprocess
 from harness.utils.process_environment import PASSIVE_WAITING
-
-logger = logging.getLogger(__name__)
 
 IMAGES, IDENTITIES, EPOCHS, ROUNDS = 160, 8, 2, 3
 PROCESSES_PER_CORE = 3

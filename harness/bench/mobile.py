@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.export.formats import Format, format_named
 from harness.export.latency import MeasuredCost, measure_cost
 from harness.leaderboard.published import PublishedCost, published_costs
+from harness.metrics.tasks import TASKS
 from harness.utils.errors import FramelightError, unknown_name_error
 from harness.utils.text import format_count, format_megabytes, format_three_digits, markdown_table, ruled_table
 
 if TYPE_CHECKING:
-    from harness.export.formats import Format
     from harness.export.network import ExportNetwork
 
 logger = logging.getLogger(__name__)
@@ -90,9 +91,7 @@ def measure_rows(names: Sequence[str] = BACKBONES, formats: Sequence[str] = FORM
     MobileRow
     """
     import backbones
-    from harness.export.formats import format_named
     from harness.export.network import with_random_head
-    from harness.metrics.tasks import TASKS
 
     by_name = {name: format_named(name) for name in formats}
     for name, form in by_name.items():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.bench.figure import Measurement, interleave_rounds
 from harness.runner import Grid, Recipe, Search, SmoothingGrid
+from harness.tracking import open_tracker
 from harness.training.heads.config import HeadConfig
 from harness.utils.console import suppress_logging
 from harness.utils.store import Store
@@ -120,8 +121,6 @@ def _trial_jobs(prepared: PreparedInputs) -> list[Job]:
 
 def _make_store(store: Store, first: Store) -> Store:
     """Make a store without jobs but with features and a tracking database, which are slow to create."""
-    from harness.tracking import open_tracker
-
     store.root.mkdir()
     with contextlib.suppress(FileExistsError):
         store.features.symlink_to(first.features)

@@ -89,9 +89,9 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def add_command(
-    commands: Commands, name: str, module: str, help: str, parents: Sequence[argparse.ArgumentParser] = ()
+    commands: Commands, name: str, help: str, parents: Sequence[argparse.ArgumentParser] = (), function: str = ""
 ) -> CommandParser:
-    """Add a command whose function is `main` of a module of `harness.cli`, or the one after a dot.
+    """Add a command whose function is `main` of the module of `harness.cli` with its name, or `function`.
 
     Parameters
     ----------
@@ -99,12 +99,12 @@ def add_command(
         The commands of a parser.
     name : str
         Name of the command.
-    module : str
-        `MODULE` or `MODULE.FUNCTION` in `harness.cli`.
     help : str
         What the command does, in plain text.
     parents : sequence of ArgumentParser, default=()
         Parsers of arguments that it shares with other commands, see `shared_arguments`.
+    function : str, default=""
+        `MODULE.FUNCTION` in `harness.cli`.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def add_command(
     """
     # argparse formats the help of a command, but not its description
     command = commands.add_parser(name, help=help.replace("%", "%%"), description=help, parents=[*parents, debug()])
-    command.set_defaults(module=module)
+    command.set_defaults(module=function or name.replace("-", "_"))
     return command
 
 

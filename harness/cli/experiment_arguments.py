@@ -6,10 +6,10 @@ Imports nothing heavy, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from harness.cli.arguments import (
     CommandParser,
+    Commands,
     add_command,
     comma_separated,
     debug,
@@ -21,15 +21,11 @@ from harness.cli.arguments import (
     store,
 )
 
-if TYPE_CHECKING:
-    from harness.cli.arguments import Commands
-
 
 def add_run(commands: Commands) -> None:
     """Add `framelight run`."""
     command = add_command(
         commands,
-        "run",
         "run",
         "run a recipe and print its leaderboard; finished jobs are not repeated",
         [_recipe(), settings(), jobs("parallel jobs"), store(tracking=True)],
@@ -43,7 +39,6 @@ def add_recipes(commands: Commands) -> None:
     add_command(
         commands,
         "recipes",
-        "recipes",
         "list the recipes: what each compares and needs, its number of jobs, about how long it takes",
     )
 
@@ -51,10 +46,7 @@ def add_recipes(commands: Commands) -> None:
 def add_completion(commands: Commands) -> None:
     """Add `framelight completion`."""
     command = add_command(
-        commands,
-        "completion",
-        "completion",
-        "print the completion script of a shell: source <(framelight completion bash)",
+        commands, "completion", "print the completion script of a shell: source <(framelight completion bash)"
     )
     command.add_argument("shell", choices=("bash", "zsh"))
 
@@ -64,7 +56,6 @@ def add_train_backbone(commands: Commands) -> None:
     command = add_command(
         commands,
         "train-backbone",
-        "train_backbone",
         "train a backbone on still images, for use in recipes; an interrupted training is resumed at its last epoch",
         [_recipe(), settings(), store(tracking=True)],
     )
@@ -81,7 +72,6 @@ def add_extract(commands: Commands) -> None:
     """Add `framelight extract`."""
     command = add_command(
         commands,
-        "extract",
         "extract",
         "extract the features of a dataset with a backbone and store them",
         [jobs("threads"), store()],
@@ -121,9 +111,9 @@ def add_data(commands: Commands) -> None:
     make = add_command(
         actions,
         "make",
-        "data.make",
         "generate the synthetic dataset: videos in the ABAW3 layout, and still images",
         [jobs("processes")],
+        "data.make",
     )
     make.add_argument("folder", type=path, metavar="DIR", help="output folder")
     make.add_argument("--videos", type=positive_int, default=40, metavar="N", help="number of videos (default: 40)")
@@ -135,7 +125,10 @@ def add_data(commands: Commands) -> None:
     )
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
     check = add_command(
-        actions, "check", "data.check", "detect the layout of a dataset, count its content and list its problems"
+        actions,
+        "check",
+        "detect the layout of a dataset, count its content and list its problems",
+        function="data.check",
     )
     check.add_argument("folder", type=path, metavar="DIR", help="a dataset, or a submission with --against")
     check.add_argument(
@@ -149,9 +142,7 @@ def add_data(commands: Commands) -> None:
 
 def add_backbones(commands: Commands) -> None:
     """Add `framelight backbones`."""
-    command = add_command(
-        commands, "backbones", "backbones", "list the backbones with their cost, or describe one", [store()]
-    )
+    command = add_command(commands, "backbones", "list the backbones with their cost, or describe one", [store()])
     command.epilog = "to import weights: framelight backbones import FILE --name NAME (see its --help)"
     command.add_argument("name", nargs="?", metavar="NAME", help="a backbone (default: list all)")
     command.subcommands["import"] = import_parser()
@@ -187,7 +178,7 @@ def import_parser() -> argparse.ArgumentParser:
 def add_ui(commands: Commands) -> None:
     """Add `framelight ui`."""
     command = add_command(
-        commands, "ui", "ui", "open the MLflow UI of the store on the loopback interface", [store(tracking=True)]
+        commands, "ui", "open the MLflow UI of the store on the loopback interface", [store(tracking=True)]
     )
     command.add_argument("--port", type=positive_int, metavar="N", help="port (default: the first free one from 5000)")
 
@@ -196,7 +187,6 @@ def add_bench(commands: Commands) -> None:
     """Add `framelight bench`."""
     command = add_command(
         commands,
-        "bench",
         "bench",
         "run benchmarks and compare each with its requirement; exit code 1 if one is not met",
         [store(tracking=True)],

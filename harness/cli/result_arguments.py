@@ -6,22 +6,33 @@ Imports nothing heavy, so that `--help` is fast.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Any
 
-from harness.cli.arguments import add_command, path, positive_int, shared_arguments, store
-
-if TYPE_CHECKING:
-    from harness.cli.arguments import Commands
+from harness.cli.arguments import Commands, add_command, path, positive_int, shared_arguments, store
 
 PRECISIONS = ("float32", "float16", "int8")
 RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@DATASET"
 
 
+def _shared(*names: str, **options: Any) -> argparse.ArgumentParser:
+    """Parse one argument that several commands have."""
+    parser, arguments = shared_arguments()
+    arguments.add_argument(*names, **options)
+    return parser
+
+
+RUN = _shared("run", metavar="RUN", help=RUN_HELP)
+SEED = _shared("--seed", type=int, metavar="N", help="seed of the run (default: its first)")
+OUT = _shared("--out", type=path, required=True, metavar="DIR", help="output folder")
+FORCE = _shared("--force", action="store_true", help="replace the content of the output folder")
+TABLE_OR_JSON = _shared(
+    "--format", choices=("table", "json"), default="table", help="format of the text (default: table)"
+)
+
+
 def add_leaderboard(commands: Commands) -> None:
     """Add `framelight leaderboard`."""
-    command = add_command(
-        commands, "leaderboard", "leaderboard", "print the leaderboard of all tracked runs", [store(tracking=True)]
-    )
+    command = add_command(commands, "leaderboard", "print the leaderboard of all tracked runs", [store(tracking=True)])
     command.add_argument("--task", metavar="TASK", help="expr, va, au or mtl (default: all)")
     command.add_argument(
         "--format", choices=("table", "csv", "json", "md"), help="format of the text (default: by --out, else table)"
@@ -52,9 +63,8 @@ def add_show(commands: Commands) -> None:
     add_command(
         commands,
         "show",
-        "show",
         "show everything about one run: settings, scores by class with 95% CI, smoothing, thresholds, cost, files",
-        [_run(), _table_or_json(), store(tracking=True)],
+        [RUN, TABLE_OR_JSON, store(tracking=True)],
     )
 
 
@@ -63,10 +73,9 @@ def add_compare(commands: Commands) -> None:
     command = add_command(
         commands,
         "compare",
-        "compare",
         "compare two runs on the same videos: difference with 95% CI and p-value, for each metric and class, and the "
         "videos with most influence on it",
-        [_table_or_json(), store(tracking=True)],
+        [TABLE_OR_JSON, store(tracking=True)],
     )
     command.add_argument("first", metavar="RUN_A", help=RUN_HELP)
     command.add_argument("second", metavar="RUN_B", help="the run to compare it with")
@@ -77,9 +86,8 @@ def add_submit(commands: Commands) -> None:
     command = add_command(
         commands,
         "submit",
-        "submit",
         "write a challenge's submission files with the model, smoothing and thresholds of a run",
-        [_run(), _out(), _seed(), store(tracking=True)],
+        [RUN, OUT, SEED, store(tracking=True)],
     )
     command.add_argument("--data", type=path, required=True, metavar="DIR", help="a dataset with test lists")
     command.add_argument(
@@ -109,9 +117,8 @@ def add_predict(commands: Commands) -> None:
     command = add_command(
         commands,
         "predict",
-        "predict",
         "find and track the faces of videos and apply trained runs to them",
-        [_out(), _force(), _seed(), store(tracking=True)],
+        [OUT, FORCE, SEED, store(tracking=True)],
     )
     command.add_argument(
         "inputs",
@@ -184,10 +191,9 @@ def add_export(commands: Commands) -> None:
     command = add_command(
         commands,
         "export",
-        "export",
         "write a run as one file that takes face crops, compare its outputs with the run, score it and measure its "
         "cost",
-        [_run(), _out(), _force(), _seed(), store(tracking=True)],
+        [RUN, OUT, FORCE, SEED, store(tracking=True)],
     )
     command.add_argument(
         "--format", default="onnx", metavar="NAME", help="onnx (default), openvino, litert or executorch"
@@ -210,35 +216,3 @@ def add_export(commands: Commands) -> None:
         help="number of training crops that calibrate int8 (default: 256)",
     )
     command.add_argument("--no-model", action="store_true", help="do not log the model to MLflow")
-
-
-def _run() -> argparse.ArgumentParser:
-    parser, arguments = shared_arguments()
-    arguments.add_argument("run", metavar="RUN", help=RUN_HELP)
-    return parser
-
-
-def _seed() -> argparse.ArgumentParser:
-    parser, arguments = shared_arguments()
-    arguments.add_argument("--seed", type=int, metavar="N", help="seed of the run (default: its first)")
-    return parser
-
-
-def _out() -> argparse.ArgumentParser:
-    parser, arguments = shared_arguments()
-    arguments.add_argument("--out", type=path, required=True, metavar="DIR", help="output folder")
-    return parser
-
-
-def _force() -> argparse.ArgumentParser:
-    parser, arguments = shared_arguments()
-    arguments.add_argument("--force", action="store_true", help="replace the content of the output folder")
-    return parser
-
-
-def _table_or_json() -> argparse.ArgumentParser:
-    parser, arguments = shared_arguments()
-    arguments.add_argument(
-        "--format", choices=("table", "json"), default="table", help="format of the text (default: table)"
-    )
-    return parser

@@ -24,7 +24,7 @@ from harness.data.annotations import read_frames, read_multitask
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
 from harness.data.layouts import SPLITS, VideoLayout, folder_name
-from harness.data.problems import ERROR, Problem, first_error
+from harness.data.problems import ERROR, Problem, first_error, select_errors
 from harness.metrics.tasks import ACTION_UNITS, TASKS, get_task
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.names import canonical_name, name_bytes
@@ -172,6 +172,10 @@ class AffWild2(VideoLayout):
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
         """Yield problems other than malformed labels; see `affwild2_checks.find_problems`."""
         return affwild2_checks.find_problems(self, crops)
+
+    def find_errors(self, task: str) -> Iterator[Problem]:
+        """Yield errors of the folders, the crops and the splits of a task."""
+        return select_errors(affwild2_checks.find_run_problems(self, task))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the folders of crops, annotations and test lists, and what else is there."""

@@ -82,6 +82,13 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
     yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
 
 
+def find_run_problems(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
+    """Yield the problems that concern runs of a task: of the folders, of its splits and of the crops."""
+    yield from dataset.folders.problems
+    yield from _find_leaks(dataset, task)
+    yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
+
+
 def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: str) -> tuple[Path, int | None]:
     """Return the file, and in a list or MTL file the first line, that names a video."""
     test_list = dataset.folders.lists[task] if split == "test" else None

@@ -14,7 +14,7 @@ from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.litter import is_directory, is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
-from harness.utils.names import MAX_NAME_BYTES, canonical_name, is_file_name
+from harness.utils.names import MAX_NAME_BYTES, folded_name, is_file_name
 from harness.utils.text import plural
 
 
@@ -86,8 +86,8 @@ def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[
 
 def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str, str]:
     """Return the named videos without a folder, and for each the unnamed folder that differs only by case."""
-    unnamed = {canonical_name(name).casefold(): name for name in search.videos if name not in names}
-    others = {name: unnamed.get(canonical_name(name).casefold()) for name in sorted(names) if name not in search.videos}
+    unnamed = {folded_name(name): name for name in search.videos if name not in names}
+    others = {name: unnamed.get(folded_name(name)) for name in sorted(names) if name not in search.videos}
     return {name: other for name, other in others.items() if other is not None}
 
 

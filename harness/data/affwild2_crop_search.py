@@ -148,6 +148,8 @@ def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Ite
     if entered is None:
         return
     for path in subfolders(folder):
+        if leads_up(path):
+            continue
         has_crops, nested = _probe(path)
         inner = [] if has_crops or not nested else list(_video_folders(path, root, entered))
         if any(video.has_crops for video in inner):

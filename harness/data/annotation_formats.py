@@ -28,6 +28,10 @@ MISSING_WORDS = (
 """Cells without a value, in lower case: those of `pandas.read_csv`, and a hyphen."""
 
 
+BOOLEAN_WORDS = {"true": "1", "false": "0"}
+"""What pandas writes for columns of booleans, in lower case."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """Valid values of a column.
@@ -44,6 +48,8 @@ class Rule:
         Value of a cell that is one of `MISSING_WORDS`. Default: such a cell is malformed.
     strict : bool, default False
         Whether integers must be written as integers.
+    boolean : bool, default False
+        Whether `True` and `False` are 1 and 0.
     """
 
     number: type
@@ -51,6 +57,7 @@ class Rule:
     says: str
     missing: float | None = None
     strict: bool = False
+    boolean: bool = False
 
     @property
     def dtypes(self) -> tuple[type, ...]:
@@ -63,6 +70,8 @@ class Rule:
         """Return what is wrong with one cell, or None."""
         cell = cell.strip()
         if cell.lower() in MISSING_WORDS and self.missing is not None:
+            return None
+        if self.boolean and cell.lower() in BOOLEAN_WORDS:
             return None
         try:
             value = (int if self.dtypes[-1] is np.int64 else float)(cell) if "_" not in cell else None
@@ -88,7 +97,11 @@ class Rule:
         values = self._convert(cells)
         if values is None and self.missing is not None:
             cells = np.char.strip(cells)
-            values = self._convert(np.where(np.isin(np.char.lower(cells), MISSING_WORDS), str(self.missing), cells))
+            words = np.char.lower(cells)
+            numbers = np.where(np.isin(words, MISSING_WORDS), str(self.missing), cells)
+            for word, number in BOOLEAN_WORDS.items() if self.boolean else ():
+                numbers = np.where(words == word, number, numbers)
+            values = self._convert(numbers)
         if values is None or (np.char.find(cells, "_") >= 0).any():  # numpy reads 1_0 as 10
             return None
         return values
@@ -124,7 +137,7 @@ EXPRESSION_RULE = Rule(
     -1,
 )
 
-ACTION_UNIT_RULE = Rule(int, lambda v: (v >= -1) & (v <= 1), "0, 1, or -1 for no label", -1)
+ACTION_UNIT_RULE = Rule(int, lambda v: (v >= -1) & (v <= 1), "0, 1, or -1 for no label", -1, boolean=True)
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from harness.data.problems import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +136,10 @@ class Dataset(ABC):
     def notices(self) -> tuple[str, ...]:
         """Return sentences about data that are not read, to be logged as warnings before the others are used."""
         return ()
+
+    def find_errors(self, task: str) -> Iterator[Problem]:
+        """Yield the errors that runs of a task refuse, other than malformed labels."""
+        return iter(())
 
     @abstractmethod
     def labels(self, task: str, split: str) -> Labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -41,26 +41,29 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     -------
     str
         64 hexadecimal digits over the frame numbers, file names and bytes, and over the orientations if they are
-        applied, so that features of images that were once decoded lying on their side are not used again.
+        applied, so that features of images that were once decoded lying on their side are not used again. Instead of
+        the bytes of a file that cannot be read, which counts as a missing crop, it is over that fact; such a digest is
+        not cached, as another user may be able to read the file.
+
+    Raises
+    ------
+    InputError
+        If a file is gone.
     """
     cache = digest_cache() if cache is None else cache
     try:
         signature = ("upright " if upright else "") + _stat_signature(sequence)
         digest = cache.get(signature)
         if digest is None:
-            digest = _content_digest(sequence, upright)
-            cache.set(signature, digest)
+            digest, complete = _content_digest(sequence, upright)
+            if complete:
+                cache.set(signature, digest)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
     return digest
 
 
-def dataset_digest(
-    dataset: Dataset,
-    cache: Path | None = None,
-    names: Iterable[str] | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> str:
+def dataset_digest(dataset: Dataset, cache: Path | None = None, names: Iterable[str] | None = None) -> str:
     """Return a hash of the names and crops of sequences.
 
     Parameters
@@ -70,8 +73,6 @@ def dataset_digest(
         File that caches the digests of sequences.
     names : iterable of str, optional
         Sequences to hash; all by default.
-    progress : callable, optional
-        Called with the number of sequences done and the total.
 
     Returns
     -------
@@ -80,11 +81,9 @@ def dataset_digest(
     """
     digests_by_stat = digest_cache(cache)
     sequence_names = sorted(dataset.sequences if names is None else set(names))
-    digests = {}
-    for done, name in enumerate(sequence_names, start=1):
-        digests[name] = sequence_digest(dataset.sequences[name], digests_by_stat, dataset.upright)
-        if progress is not None:
-            progress(done, len(sequence_names))
+    digests = {
+        name: sequence_digest(dataset.sequences[name], digests_by_stat, dataset.upright) for name in sequence_names
+    }
     digests_by_stat.save()
     return content_hash(digests, 16)
 
@@ -139,19 +138,35 @@ def data_digest(images: str, labels: str) -> str:
 def _stat_signature(sequence: Sequence) -> str:
     hashed = hashlib.sha256()
     for path in sequence.images:
-        stat = path.stat()
+        stat = _stat(path)
         hashed.update(os.fsencode(path.absolute()))
         hashed.update(f"\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}\n".encode())
     hashed.update(sequence.frames.tobytes())
     return hashed.hexdigest()
 
 
-def _content_digest(sequence: Sequence, upright: bool) -> str:
+def _stat(path: Path) -> os.stat_result:
+    """Return the stat of a file, or of a link whose target cannot be read."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()
+
+
+def _content_digest(sequence: Sequence, upright: bool) -> tuple[str, bool]:
+    """Return a hash of the files of a sequence, and whether all of them can be read."""
     hashed = hashlib.sha256()
+    complete = True
     for frame, path in zip(sequence.frames.tolist(), sequence.images):
-        content = read_regular(path)
+        try:
+            content = read_regular(path)
+        except OSError:
+            path.lstat()  # raises OSError if the file is gone
+            hashed.update(name_bytes(f"{frame}\0{path.name}\0unreadable\0"))
+            complete = False
+            continue
         hashed.update(name_bytes(f"{frame}\0{path.name}\0{len(content)}\0"))
         hashed.update(content)
         if upright and (orientation := orientation_of(content)) != 1:
             hashed.update(f"\0orientation {orientation}\0".encode())
-    return hashed.hexdigest()
+    return hashed.hexdigest(), complete

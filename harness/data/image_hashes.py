@@ -7,7 +7,7 @@ same hashes; copies that were recompressed or rescaled differ in a few bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,6 @@ def hash_images(
     boxes: np.ndarray | None = None,
     margin: tuple[float, float] = (0.0, 0.0),
     workers: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
     upright: bool = False,
 ) -> ImageHashes:
     """Hash images, in threads.
@@ -70,8 +69,6 @@ def hash_images(
         Shares of a box's width and height that are added on each side.
     workers : int, optional
         Number of threads. Default: the number of available cores.
-    progress : callable, optional
-        Called with the number of images done and the total.
     upright : bool, default False
         Whether images are turned upright by their EXIF orientation, before they are cropped.
 
@@ -86,10 +83,8 @@ def hash_images(
 
     with ThreadPoolExecutor(workers or available_processors()) as pool:
         for start in range(0, len(paths), BLOCK):
-            stop = min(start + BLOCK, len(paths))
-            parts.append(_difference_hashes(list(pool.map(read, range(start, stop)))))
-            if progress is not None:
-                progress(stop, len(paths))
+            indices = range(start, min(start + BLOCK, len(paths)))
+            parts.append(_difference_hashes(list(pool.map(read, indices))))
     return concatenate(parts)
 
 

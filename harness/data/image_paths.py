@@ -12,7 +12,7 @@ from stat import S_ISDIR
 from urllib.parse import unquote
 
 from harness.data.image_files import SUFFIXES
-from harness.utils.names import canonical_name
+from harness.utils.names import canonical_name, folded_name
 
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -56,7 +56,7 @@ class Listing:
         """Names that differ in case and normalization alone."""
         similar: dict[str, list[str]] = {}
         for name in (*self.files, *self.others):
-            similar.setdefault(_key(name), []).append(name)
+            similar.setdefault(folded_name(name), []).append(name)
         return similar
 
 
@@ -120,7 +120,7 @@ class ImagePaths:
         if file in listing.files:
             return True
         # Links, and disks that ignore case
-        return (listing.may_hide or _key(file) in listing.similar) and self._is_file(name)
+        return (listing.may_hide or folded_name(file) in listing.similar) and self._is_file(name)
 
     def _normalized(self, name: str) -> str | None:
         """Return the only file whose path differs from a name in the Unicode normalization alone."""
@@ -137,7 +137,7 @@ class ImagePaths:
 
     def _similar(self, folder: PurePosixPath, part: str) -> list[str]:
         """Return the entries of a folder that differ from a name in case and normalization alone."""
-        return sorted(self._list(str(folder)).similar.get(_key(part), []))
+        return sorted(self._list(str(folder)).similar.get(folded_name(part), []))
 
     def _list(self, folder: str) -> Listing:
         if folder not in self._listings:
@@ -190,7 +190,3 @@ class ImagePaths:
             return ""
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
-
-
-def _key(name: str) -> str:
-    return canonical_name(name).casefold()

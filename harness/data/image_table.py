@@ -15,7 +15,7 @@ from harness.data import csv_table as tables
 from harness.data import image_table_checks
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
-from harness.data.problems import Problem, first_error
+from harness.data.problems import Problem, first_error, select_errors
 from harness.data.stills import Stills
 from harness.data.stratification import stratified_group_split
 from harness.data.table_images import TableImages
@@ -214,6 +214,10 @@ class ImageTable(VideoLayout):
         """Yield malformed rows and splits, missing images, duplicates, leaks and incomplete columns."""
         yield from (*self.table.faults, *self.table.warnings, *self.split_faults)
         yield from image_table_checks.find_problems(self)
+
+    def find_errors(self, task: str) -> Iterator[Problem]:
+        """Yield missing images and subjects in two splits."""
+        return select_errors(self.find_problems({}))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the form of the table, its columns and the origin of the splits."""

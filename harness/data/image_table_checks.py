@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +14,7 @@ from harness.data.image_paths import ImagePaths
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.table_images import TableImages
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS
+from harness.utils.names import folded_name
 from harness.utils.text import plural
 
 MAX_EXPLAINED = 200
@@ -98,7 +98,7 @@ def _find_unclear_subjects(table: CheckableTable) -> Iterator[Problem]:
                 "if the subject is unknown"
             )
             yield Problem(WARNING, "subject", message, table.csv, line)
-        other = spellings.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        other = spellings.setdefault(folded_name(name), name)
         if other != name:
             message = f"subjects '{other}' and '{name}' differ in spelling alone; write them alike if they are one"
             yield Problem(WARNING, "subject", message, table.csv, line)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ class Problem:
     Attributes
     ----------
     severity : {"error", "warning"}
-        Runs refuse data with an error. With a warning they continue, and the message says what is lost.
+        Runs refuse data with an error that concerns their task. With a warning they continue, and the message says
+        what is lost.
     kind : str
         Short name shared by problems of one kind.
     message : str
@@ -60,6 +61,11 @@ def first_error(problems: Sequence[Problem]) -> InputError:
     return InputError(f"{problems[0].to_exception()} (and {others:,} more {noun}; `framelight data check` lists them)")
 
 
+def select_errors(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems that are errors."""
+    return (problem for problem in problems if problem.severity == ERROR)
+
+
 class ProblemReport:
     """Base class of reports, with their problems by severity.
 
@@ -75,7 +81,7 @@ class ProblemReport:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """Problems that make a run refuse the data; `framelight data check` exits with 2 if there are any."""
-        return tuple(problem for problem in self.problems if problem.severity == ERROR)
+        return tuple(select_errors(self.problems))
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

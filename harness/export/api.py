@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from backbones.card import CARD
 from harness.leaderboard.finished_run import find_finished_run
 from harness.tracking import tracked_records
+from harness.tracking.records import Record
 from harness.utils.errors import InputError
 from harness.utils.output_dir import check_output_dir
 from harness.utils.paths import expand_home
@@ -19,7 +20,6 @@ from harness.utils.store import Store
 
 if TYPE_CHECKING:
     from harness.tracking.export_records import ExportRecord
-    from harness.tracking.records import Record
 
 logger = logging.getLogger(__name__)
 

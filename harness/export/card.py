@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,11 @@ from harness.smoothing.kernels import SmoothingParams
 from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
-    from harness.export.formats import Format
     from harness.leaderboard.finished_run import FinishedRun
-    from harness.smoothing.kernels import SmoothingParams
-    from harness.video.faces.boxes import Margin
 
 INPUT = "crops"
+PACKAGES = ("framelight", "torch", "onnx", "onnxruntime", "openvino", "litert-torch", "ai-edge-litert", "executorch")
+"""Packages whose versions a card has."""
 
 
 def make_card(  # noqa: PLR0913 - each is a part of the card
@@ -131,25 +130,12 @@ def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
     }
 
 
-def package_versions(
-    packages: Sequence[str] = (
-        "framelight",
-        "torch",
-        "onnx",
-        "onnxruntime",
-        "openvino",
-        "litert-torch",
-        "ai-edge-litert",
-        "executorch",
-    ),
-) -> dict[str, str]:
-    """Get the versions of those of the packages that are installed."""
+def package_versions() -> dict[str, str]:
+    """Get the versions of those of PACKAGES that are installed."""
     versions = {}
-    for name in packages:
-        try:
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
             versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return versions
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backbones.card import CARD
 from backbones.errors import BackboneError
@@ -19,11 +19,6 @@ from harness.utils.json_checks import Check, find_faults, is_count, is_label, is
 from harness.utils.json_text import read_json
 from harness.utils.names import is_file_name, is_id
 from harness.video.faces.boxes import Margin
-
-if TYPE_CHECKING:
-    from harness.export.formats import Format
-    from harness.smoothing.kernels import SmoothingParams
-    from harness.video.faces.boxes import Margin
 
 KIND, VERSION = "framelight export", 1
 MAX_MARGIN = 100

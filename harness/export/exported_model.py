@@ -12,7 +12,7 @@ from backbones.checkpoint import hash_file
 from backbones.resizing import resize_batch
 from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS
-from harness.utils.errors import FramelightError, InputError, unknown_name_error
+from harness.utils.errors import FramelightError, InputError
 
 BATCH = 64
 
@@ -62,28 +62,24 @@ class ExportedModel:
         return np.concatenate(batches).astype(np.float32, copy=False)
 
 
-def open_exported(folder: Path, precision: str | None = None, threads: int = 1) -> ExportedModel:
-    """Open an exported model and verify the hashes of its file.
+def open_exported(folder: Path, threads: int = 1) -> ExportedModel:
+    """Open the first file of an exported model, which is the one of float32 if there is one, and verify its hashes.
 
     Parameters
     ----------
     folder : Path
         Folder of the export.
-    precision : str, optional
-        Precision of the file to run. Default: the first, which is float32 if there is one.
     threads : int
 
     Raises
     ------
     InputError
-        If the folder is not an export, its card is invalid, it has no file of the precision, a file is missing or has
+        If the folder is not an export, its card is invalid, a file is missing or has
         changed, or the package of the format is not installed.
     """
     folder = Path(folder)
     card = read_card(folder)
-    if precision is not None and precision not in card.files:
-        raise unknown_name_error("precision", precision, card.files)
-    file = next(iter(card.files.values())) if precision is None else card.files[precision]
+    file = next(iter(card.files.values()))
     for name, digest in file.parts.items():
         path = folder / name
         if not path.is_file() or hash_file(path) != digest:

@@ -12,6 +12,7 @@ import numpy as np
 
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
+from harness.export.network import ExportNetwork
 from harness.export.quiet import conversion, suppress_output
 from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
@@ -19,7 +20,6 @@ from harness.utils.errors import FramelightError
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
 
-    from harness.export.network import ExportNetwork
 
 CROPS = "crops"
 SIGNATURE = "serving_default"

@@ -134,7 +134,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
             logger.info(f"{options.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = options.form.write(network, folder, precision, calibration, options.embedding)
             file = describe_file(options.form, path, precision)
-            cache = export_records.export_folder(run.store, run.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            cache = run.store.exported(run.record.job_id) / "outputs" / str(file["sha256"])[:16]
             parity = check_parity(run, predictions, dataset, _outputs(network, options.form, path, crops, cache))
             record = _export_record(run, network, options.form, path, file, parity)
             _save_record(run.store, record, parity)
@@ -249,7 +249,7 @@ def _export_record(
 
 def _save_record(store: Store, record: ExportRecord, parity: ParityResult) -> None:
     """Write the statistics before the record, so that a record never lacks them."""
-    path = export_records.export_folder(store, record.job_id) / f"{record.format}-{record.precision}.npz"
+    path = store.exported(record.job_id) / f"{record.format}-{record.precision}.npz"
     with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
         job_statistics.save(file, parity.units, parity.statistics)
     export_records.write(store, record)

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from backbones.cost import Cost, cost
 from backbones.onnx_network import OnnxNetwork
 from backbones.preprocessing import scale_and_offset
+from harness.jobs.base_model import JobModel
 from harness.jobs.baselines import ZeroShotModel
 from harness.metrics.tasks import Task
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
-    from harness.jobs.base_model import JobModel
     from harness.jobs.head_model import HeadModel
     from harness.leaderboard.finished_run import FinishedRun
 

@@ -13,6 +13,7 @@ import numpy as np
 from backbones.engines.onnx_engine import EXPORTER_LOGGERS
 from backbones.preprocessing import normalize
 from backbones.quiet_loggers import quiet_loggers
+from backbones.spec import Preprocessing
 from harness.export.onnx_graph import BACKBONE
 from harness.export.onnx_preprocessing import PIXELS
 from harness.utils.errors import FramelightError
@@ -20,7 +21,6 @@ from harness.utils.errors import FramelightError
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-    from backbones.spec import Preprocessing
 
 BATCH = 16
 QUANTIZED_OPS = ("Conv", "Gemm", "MatMul")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,10 +14,6 @@ from harness.utils.json_cache import JsonCache
 from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import Detector
-
-if TYPE_CHECKING:
-    from harness.video.faces.boxes import Margin
-    from harness.video.faces.detector import Detector
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +82,6 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
     Margin or None
         None if the dataset was moved or changed, or if too few faces are detected.
     """
-    from harness.video.faces.boxes import Margin
-
     if not images:
         return None
     cache, key = JsonCache(store.crop_margins), f"{images}, {detector.identity}"

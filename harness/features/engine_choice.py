@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.engines.engine import require_engine_name
+from backbones.engines.engine import Engine, require_engine_name
 from backbones.errors import BackboneError
 from harness.features.chunk_locks import LOCKS_FOLDER
 from harness.utils.files import write_json
@@ -19,7 +19,6 @@ from harness.utils.locks import entry_lock
 
 if TYPE_CHECKING:
     from backbones import Backbone
-    from backbones.engines.engine import Engine
     from harness.features.entry import FeatureEntry
 
 logger = logging.getLogger(__name__)

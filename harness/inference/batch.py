@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backbones.errors import BackboneError
 from harness.inference.inputs import RESERVED, output_names, valid_names
 from harness.inference.predict import PredictSummary, predict
 from harness.inference.predict_options import NOTE, PredictOptions, check_options
@@ -157,8 +158,6 @@ def _predict_one(options: PredictOptions, models: Models, shared_notes: Sequence
 
 
 def _message(error: Exception) -> str:
-    from backbones.errors import BackboneError
-
     if isinstance(error, (FramelightError, BackboneError)):
         return str(error)
     if isinstance(error, OSError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.inference.forward import LoadedRun
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import Outputs, PredictionResult
 from harness.inference.tables import METADATA, PARQUET
@@ -18,7 +19,6 @@ from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.inference.forward import LoadedRun
 
 VALUE_COLUMNS = {
     "expr": tuple(f"p_{name}" for name in EXPRESSIONS),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import glob
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.utils.errors import InputError
-from harness.utils.names import is_file_name
+from harness.utils.names import folded_name, is_file_name
 from harness.video.folder_contents import list_folder, natural_key
 
 CAMERA = "camera:"
@@ -82,7 +81,7 @@ def output_names(
     paths = {text: Path(os.path.abspath(text)) for text in inputs}  # noqa: PTH100 - links keep their names
     names = {text: path.name if _is_dir(path) else path.stem for text, path in paths.items()}
     for longer in (lambda path: path.name, lambda path: f"{path.parent.name}_{path.name}"):
-        counts = Counter(map(_key, names.values()))
+        counts = Counter(map(folded_name, names.values()))
         names = {text: longer(paths[text]) if _is_taken(name, counts) else name for text, name in names.items()}
     return _unique_names(names, previous or {}, taken)
 
@@ -98,9 +97,9 @@ def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
     valid: dict[str, str] = {}
     taken = set(RESERVED)
     for path, name in names.items():
-        if is_file_name(name) and _key(name) not in taken:
+        if is_file_name(name) and folded_name(name) not in taken:
             valid[path] = name
-            taken.add(_key(name))
+            taken.add(folded_name(name))
     return valid
 
 
@@ -134,13 +133,8 @@ def _is_dir(path: Path | str) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
-def _key(name: str) -> str:
-    """Return what is equal for names that some file systems do not tell apart."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
 def _is_taken(name: str, counts: Counter[str]) -> bool:
-    return counts[_key(name)] > 1 or _key(name) in RESERVED
+    return counts[folded_name(name)] > 1 or folded_name(name) in RESERVED
 
 
 def _folder_name(name: str) -> str:
@@ -154,15 +148,15 @@ def _folder_name(name: str) -> str:
 def _unique_names(names: Mapping[str, str], previous: Mapping[str, str], others: Iterable[str]) -> dict[str, str]:
     """Append numbers to names that are still taken."""
     chosen = {text: previous[text] for text in names if text in previous}
-    taken = {*RESERVED, *map(_key, previous.values()), *map(_key, others)}
+    taken = {*RESERVED, *map(folded_name, previous.values()), *map(folded_name, others)}
     for text, name in names.items():
         if text in chosen:
             continue
         short = _folder_name(name)
         candidate, number = short, 1
-        while _key(candidate) in taken:
+        while folded_name(candidate) in taken:
             number += 1
             candidate = f"{short}-{number}"
-        taken.add(_key(candidate))
+        taken.add(folded_name(candidate))
         chosen[text] = candidate
     return {text: chosen[text] for text in names}

@@ -17,9 +17,9 @@ from harness.inference.result import Outputs, PredictionResult
 from harness.utils.console import has_cursor
 from harness.utils.errors import InputError
 from harness.utils.output_dir import replace_output_dir
+from harness.video.frames import Frame
 
 if TYPE_CHECKING:
-    from harness.video.frames import Frame
     from harness.video.realtime import RealtimeSource
 
 WRITE_SECONDS = 0.1

@@ -6,24 +6,22 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backbones.engines.engine import require_engine_name
 from backbones.processors import available_processors
-from harness.features.crop_margins import estimate_dataset_margin
+from harness.features.crop_margins import DEFAULT_MARGIN, estimate_dataset_margin
+from harness.features.store import FeatureStore
 from harness.inference.forward import ExportedModelPass, ForwardPass, LoadedRun, SharedBackbonePass, StoredRun
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.models import load_model
-from harness.leaderboard.finished_run import find_finished_run
+from harness.leaderboard.finished_run import FinishedRun, find_finished_run
 from harness.leaderboard.synthetic_training import PARTS, synthetic_parts
+from harness.metrics.tasks import get_task
+from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
-
-if TYPE_CHECKING:
-    from harness.inference.forward import LoadedRun
-    from harness.leaderboard.finished_run import FinishedRun
-    from harness.video.faces.boxes import Margin
-    from harness.video.faces.detector import Detector
+from harness.video.faces.boxes import Margin
+from harness.video.faces.detector import Detector
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +96,6 @@ def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
                 exported.append(forward)
             continue
         if records is None:
-            from harness.tracking import tracked_records
-
             records = tracked_records(options.store)
         run = _stored_run(find_finished_run(records, text, options.seed, options.store), options.store)
         if run.reader.name not in seen:
@@ -116,9 +112,7 @@ def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
 
 
 def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
-    from harness.features.store import FeatureStore
     from harness.jobs.causal import load_filter as causal
-    from harness.metrics.tasks import get_task
 
     record, configuration = finished.record, finished.configuration
     if not configuration.entry or configuration.features in ("noise", "none"):
@@ -208,9 +202,6 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     scale : float or None
         Side of a crop relative to the detected box, to override the margin of all runs.
     """
-    from harness.features.crop_margins import DEFAULT_MARGIN
-    from harness.video.faces.boxes import Margin
-
     if scale is not None:
         return [Margin(scale)] * len(readers)
     margins = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]

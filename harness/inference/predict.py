@@ -24,11 +24,10 @@ from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
 from harness.video.faces.tracker import REVISION
 from harness.video.folder_contents import list_folder
+from harness.video.frames import Frame, Source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from harness.video.frames import Frame, Source
 
 
 logger = logging.getLogger(__name__)

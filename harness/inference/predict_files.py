@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from harness.inference.predict_options import NOTE, PredictOptions
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import PredictionResult
+from harness.smoothing.kernels import SmoothingParams
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
 from harness.utils.finished_output import write_note
 
 if TYPE_CHECKING:
-    from harness.smoothing.kernels import SmoothingParams
     from harness.video.images import ImageSource
 
 NAMES = "images.csv"

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
 from harness.inference.forward import ForwardPass, LoadedRun
 from harness.inference.load_runs import LoadOptions, crop_margins, open_runs
 from harness.inference.predict_options import PredictOptions
 from harness.inference.smoothing_options import smoothing_of
-from harness.video.frames import DEFAULT_RATE
-
-if TYPE_CHECKING:
-    from harness.smoothing.kernels import SmoothingParams
-    from harness.video.faces.boxes import Margin
-    from harness.video.faces.detector import Detector
-    from harness.video.frames import Source
+from harness.smoothing.kernels import SmoothingParams
+from harness.video.faces.boxes import Margin
+from harness.video.faces.detector import Detector, open_detector
+from harness.video.frames import DEFAULT_RATE, Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +80,6 @@ class Models:
     @cached_property
     def detector(self) -> Detector:
         """The face detector."""
-        from harness.video.faces.detector import open_detector
-
         return open_detector(self.options.detector, self.options.smallest)
 
     def forwards(self, crops: bool) -> list[ForwardPass]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from harness.inference.face_stage import FaceStage
 from harness.inference.forward import LoadedRun
 from harness.inference.predict_session import PredictSession
 from harness.inference.result import PredictionResult
 from harness.smoothing.kernels import CAUSAL
 from harness.utils.text import plural
-
-if TYPE_CHECKING:
-    from harness.inference.face_stage import FaceStage
-    from harness.video.faces.detector import Detector
+from harness.video.faces.detector import Detector
 
 MAX_CROP_SIDE = 256
 """Largest side of frames that may be face crops."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.leaderboard.runs import find_pair, find_records, select_seed
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
+from harness.metrics.tasks import get_task
 from harness.tracking import remote_job_files, tracked_records
 from harness.utils.errors import InputError
 from harness.utils.paths import expand_home
@@ -122,7 +123,6 @@ def leaderboard(
     """
     from harness.leaderboard.boards import board_rows
     from harness.leaderboard.recipe_result import to_data_frame
-    from harness.metrics.tasks import get_task
 
     if task is not None:
         get_task(task)

@@ -9,7 +9,13 @@ from harness.jobs.job_folder import JobFolder
 from harness.leaderboard.causal import causal_rows
 from harness.leaderboard.causal_text import render_causal
 from harness.leaderboard.optimism import optimism_rows, render_optimism
-from harness.leaderboard.published import add_published_rows, published_costs
+from harness.leaderboard.published import (
+    ANNOTATED_ROWS,
+    DATASET,
+    add_published_rows,
+    published_costs,
+    published_figures,
+)
 from harness.leaderboard.render import render
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.leaderboard.rows import leaderboard_rows
@@ -180,8 +186,6 @@ def _open_significance_cache(store: Store, paths: Mapping[str, Path] | None = No
 
 
 def _add_published_figures(records: list[Record], tasks: set[str]) -> list[Record]:
-    from harness.leaderboard.published import ANNOTATED_ROWS, DATASET, published_figures
-
     return add_published_rows(
         records, [figure for figure in published_figures() if figure.task in tasks], ANNOTATED_ROWS, DATASET
     )

@@ -95,7 +95,6 @@ def causal_rows(
     replayed: Mapping[str, Record],
     task: str | None = None,
     significance: SignificanceProvider | None = None,
-    rate: float = ASSUMED_RATE,
 ) -> list[CausalRow]:
     """Build one row for each configuration that has a causal replay.
 
@@ -109,8 +108,6 @@ def causal_rows(
         Default: all tasks.
     significance : SignificanceProvider, optional
         Source of intervals and tests.
-    rate : float, default=30
-        Frames per second, to express delays in milliseconds.
 
     Returns
     -------
@@ -125,7 +122,7 @@ def causal_rows(
         pairs = [(job, replayed[job.job_id]) for job in finished_records(group) if job.job_id in replayed]
         if pairs:
             offline_row = offline_rows[group[0].group_id, group[0].data_digest]
-            rows.append(_causal_row(offline_row, replay_rows[pairs[0][1].group_id], pairs, significance, rate))
+            rows.append(_causal_row(offline_row, replay_rows[pairs[0][1].group_id], pairs, significance))
     board_order = {key: i for i, key in enumerate(dict.fromkeys(map(board_key, offline_rows.values())))}
     return sorted(rows, key=lambda row: (board_order[board_key(row)], -row.value, row.run_id))
 
@@ -135,7 +132,6 @@ def _causal_row(
     replay_row: LeaderboardRow,
     pairs: list[tuple[Record, Record]],
     significance: SignificanceProvider | None,
-    rate: float,
 ) -> CausalRow:
     from harness.smoothing.kernels import mean_lag, required_lookahead
 
@@ -157,6 +153,6 @@ def _causal_row(
         price_high=difference.high if difference else None,
         price_p=difference.p if difference else None,
         delay=delay,
-        delay_ms=1000 * delay / rate,
-        rate=rate,
+        delay_ms=1000 * delay / ASSUMED_RATE,
+        rate=ASSUMED_RATE,
     )

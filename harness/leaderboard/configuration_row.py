@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from harness.leaderboard.code_differences import shared_code
 from harness.leaderboard.configurations import (
@@ -17,14 +18,10 @@ from harness.leaderboard.configurations import (
 from harness.leaderboard.differing_settings import head_settings
 from harness.leaderboard.repetitions import group_by_training
 from harness.leaderboard.row_types import INTERVAL_METHOD, LeaderboardRow
+from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 from harness.leaderboard.verification_result import ALTERED, VerifyJobs
 from harness.metrics.variance_components import variance_components
 from harness.tracking.records import Record
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
 
 PUBLISHED = "published"
 

@@ -18,7 +18,7 @@ from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
 from harness.tracking import remote_job_files, tracked_records
-from harness.tracking.export_records import ExportRecord, export_folder, read_exports
+from harness.tracking.export_records import ExportRecord, read_exports
 from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
@@ -218,7 +218,7 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
 def statistics_paths(store: Store, exported: Iterable[ExportRecord]) -> Mapping[str, Path]:
     """Return the files with the statistics of exported files, by `export_key`."""
     return {
-        export_key(record): export_folder(store, record.job_id) / f"{record.format}-{record.precision}.npz"
+        export_key(record): store.exported(record.job_id) / f"{record.format}-{record.precision}.npz"
         for record in exported
     }
 

@@ -111,11 +111,11 @@ def _indistinguishable_groups(display_keys: Sequence[Key], distinctions: Sequenc
     return [group for group in groups.values() if len(group) > 1]
 
 
-def unique_prefix(names: Iterable[str], shortest: int = 6) -> int:
-    """Return the number of leading characters that tell the names apart, at least `shortest`."""
+def unique_prefix(names: Iterable[str]) -> int:
+    """Return the number of leading characters that tell the names apart, at least 6."""
     distinct = set(names)
     longest = max(map(len, distinct), default=0)
-    return next((n for n in range(shortest, longest) if len({name[:n] for name in distinct}) == len(distinct)), longest)
+    return next((n for n in range(6, longest) if len({name[:n] for name in distinct}) == len(distinct)), longest)
 
 
 def _flat_head_settings(record: Record) -> Settings:

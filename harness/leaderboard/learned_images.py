@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backbones.checkpoint_folders import entries_by_card
 from harness.tracking.records import Record
 from harness.utils.store import Store
 from harness.utils.text import plural
@@ -32,7 +33,6 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     if not record.backbone_weights or record.backbone_random:
         return None
     import backbones
-    from backbones.checkpoint_folders import entries_by_card
 
     name = record.backbone_weights.removeprefix("checkpoint ")
     for folder in entries_by_card(store.backbones).get(name, []):

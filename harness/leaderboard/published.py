@@ -156,11 +156,7 @@ def _make_config(row: dict[str, str], thresholds: tuple[float, ...] | None) -> d
 
 
 def add_published_rows(
-    runs: Iterable[Record],
-    figures: Iterable[Record],
-    annotated: Mapping[str, int],
-    dataset: str,
-    split: str = "validation",
+    runs: Iterable[Record], figures: Iterable[Record], annotated: Mapping[str, int], dataset: str
 ) -> list[Record]:
     """Add published results to runs, on the same board if they are comparable.
 
@@ -177,8 +173,6 @@ def add_published_rows(
         Rows of the split of `dataset` with a valid label, by task.
     dataset : str
         Dataset of the comparable figures.
-    split : str, default="validation"
-        Their split.
 
     Returns
     -------
@@ -188,11 +182,11 @@ def add_published_rows(
     runs = list(runs)
     boards: dict[tuple[str, str], dict[str, str]] = {(record.task, record.protocol): {} for record in runs}
     for record in runs:
-        if record.split == split and record.annotated and record.annotated == annotated.get(record.task):
+        if record.split == "validation" and record.annotated and record.annotated == annotated.get(record.task):
             boards[record.task, record.protocol][record.data_digest] = record.dataset
     published: list[Record] = []
     for figure in figures:
-        is_comparable = (figure.dataset, figure.split) == (dataset, split)
+        is_comparable = (figure.dataset, figure.split) == (dataset, "validation")
         datasets = boards.get((figure.task, figure.protocol), {}) if is_comparable else {}
         moved = [dataclasses.replace(figure, data_digest=digest, dataset=name) for digest, name in datasets.items()]
         published += moved or [figure]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from harness.leaderboard.boards import board_rows
 from harness.leaderboard.render import FIELDS
 from harness.leaderboard.row_types import LeaderboardRow
+from harness.tracking.records import Record
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.runner.run import RunResult
-    from harness.tracking.records import Record
 
 
 def to_data_frame(rows: Sequence[LeaderboardRow]) -> pd.DataFrame:

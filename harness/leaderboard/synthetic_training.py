@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backbones.checkpoint_folders import entries_by_card
 from harness.data import locations
 from harness.data.synthetic import STILLS_NAME, VIDEOS_NAME, is_synthetic
 from harness.tracking.records import Record
@@ -54,7 +55,6 @@ def synthetic_parts_of_run(run: FinishedRun) -> tuple[str, ...]:
 
 def _is_backbone_synthetic(record: Record, store: Store) -> bool:
     import backbones
-    from backbones.checkpoint_folders import entries_by_card
 
     entries = entries_by_card(store.backbones)
     weights: Any = record.backbone_weights

@@ -87,19 +87,18 @@ def effective_units(pooled: PooledStatistics, names: Sequence[str]) -> np.ndarra
     return np.array([np.sqrt(np.prod(effective_number(np.stack(frames[name])))) for name in names])
 
 
-def few_units(seeds: Sequence[SufficientStatistics], fewer_than: float = FEW_UNITS) -> dict[str, float]:
+def few_units(seeds: Sequence[SufficientStatistics]) -> dict[str, float]:
     """Find the classes whose labels rest on few units.
 
     Parameters
     ----------
     seeds : sequence of SufficientStatistics
         Statistics of each seed, of the same units; the labels are the same for all.
-    fewer_than : float, default=6
 
     Returns
     -------
     dict of str to float
-        Effective number of units with labels of each class or action unit that has fewer than `fewer_than`, to one
+        Effective number of units with labels of each class or action unit that has fewer than FEW_UNITS, to one
         decimal, by the name of its metric, such as `F1/Fear`.
 
     Examples
@@ -112,4 +111,4 @@ def few_units(seeds: Sequence[SufficientStatistics], fewer_than: float = FEW_UNI
     """
     frames = frames_by_unit(PooledStatistics(seeds[:1], many_in_groups=False))
     effective = {name: round(float(effective_number(labeled)), 1) for name, (labeled, _) in frames.items()}
-    return {name: number for name, number in effective.items() if name.startswith("F1/") and number < fewer_than}
+    return {name: number for name, number in effective.items() if name.startswith("F1/") and number < FEW_UNITS}

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.metrics.pooled import PooledStatistics
-from harness.metrics.unit_statistics import SufficientStatistics
 from harness.metrics.variance_components import mean_by_group
-from harness.utils.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +69,6 @@ class Jackknife:
         """Compute the scores minus their bias, [...]. They may lie slightly outside the range of the metric."""
         return self.values - self.bias()
 
-    def covariance(self) -> np.ndarray:
-        """Estimate the covariance over units of k scores in the last leading axis, [..., k, k]."""
-        influence = self.influence()
-        return influence @ np.swapaxes(influence, -1, -2) / (self.units * (self.units - 1))
-
     def standard_error(self) -> np.ndarray:
         """Estimate the standard error over units of each score, [...]."""
         return np.sqrt(np.sum(self.influence() ** 2, axis=-1) / (self.units * (self.units - 1)))
@@ -110,46 +102,3 @@ class Jackknife:
         interaction = influence - influence.mean(axis=0)
         explained = np.sum(interaction**2, axis=(0, -1)) / ((seeds - 1) * (self.units - 1) * self.units)
         return np.sqrt(np.maximum(0, self.values.var(axis=0, ddof=1) - explained) / seeds)
-
-    def total_error(self) -> np.ndarray:
-        """Estimate the standard error of the mean over seeds, the first axis, due to units and seeds together."""
-        return np.hypot(self.mean().standard_error(), self.seed_error())
-
-
-def jackknife(seeds: Sequence[SufficientStatistics] | PooledStatistics, metric: str) -> Jackknife:
-    """Compute the jackknife over units of a metric, for each seed.
-
-    Parameters
-    ----------
-    seeds : sequence of SufficientStatistics, or PooledStatistics
-        Statistics of each seed, of the same units.
-    metric : str
-        Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
-
-    Returns
-    -------
-    Jackknife
-        Scores of shape (S,). `jackknife(...).mean()` is of the mean over seeds; ``jackknife(first, metric) -
-        jackknife(second, metric)`` is of the difference of two runs, seed by seed. More than
-        `harness.metrics.resampling.MAX_GROUPS` units are combined into random groups.
-
-    Raises
-    ------
-    InputError
-        For an unknown metric, statistics of different units or tasks, and fewer than two units with rows.
-
-    Examples
-    --------
-    >>> from harness.metrics.unit_statistics import compute_statistics
-    >>> labels = np.arange(8).repeat(5)
-    >>> predicted = np.where(np.arange(40) % 4, labels, 0)
-    >>> statistics = compute_statistics("expr", np.eye(8)[predicted], {"expr": labels}, np.arange(40) % 10, units=10)
-    >>> accuracy = jackknife([statistics], "accuracy").mean()
-    >>> round(accuracy.values.item(), 3), round(accuracy.standard_error().item(), 3)
-    (0.8, 0.073)
-    """
-    pooled = seeds if isinstance(seeds, PooledStatistics) else PooledStatistics(seeds)
-    values = pooled.metric(metric, pooled.total())[:, 0]
-    if pooled.units < 2:
-        raise InputError("a standard error over units needs at least two units that have a row with a valid label")
-    return Jackknife(values, pooled.metric(metric, pooled.leave_one_out()))

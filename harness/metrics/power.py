@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.metrics.sign_flips import RowFlips, critical_value
+from harness.metrics.sign_flips import SIGNIFICANCE_LEVEL, RowFlips, critical_value
 
 POWER = 0.8
 """Probability of finding the minimum detectable difference."""
@@ -17,8 +17,8 @@ ROUNDS = 2
 """Rounds in which critical values and the difference are adjusted to each other; a third changes less than 1%."""
 
 
-def is_underpowered(units: int, level: float = 0.05) -> bool:
-    """Return whether no difference can reach a p-value of `level` with so few units.
+def is_underpowered(units: int) -> bool:
+    """Return whether no difference can reach a p-value of 5% with so few units.
 
     The smallest p-value of a permutation test is ``2 ** (1 - units)``, since exchanging all units at once gives a
     difference of the same size.
@@ -26,7 +26,6 @@ def is_underpowered(units: int, level: float = 0.05) -> bool:
     Parameters
     ----------
     units : int
-    level : float, default=0.05
 
     Returns
     -------
@@ -37,11 +36,11 @@ def is_underpowered(units: int, level: float = 0.05) -> bool:
     >>> is_underpowered(5), is_underpowered(6)
     (True, False)
     """
-    return 2.0 ** (1 - units) > level
+    return 2.0 ** (1 - units) > SIGNIFICANCE_LEVEL
 
 
-def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np.ndarray:
-    """Compute the minimum difference to each row that `compare_with_best` finds with a given power.
+def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
+    """Compute the minimum difference to each row that `compare_with_best` finds with the power POWER.
 
     The best row is truly ahead of all others, by a difference that may vary from row to row with its standard error.
     Errors are drawn by flipping the signs of residuals, and critical values are those of a board whose best row leads
@@ -52,8 +51,6 @@ def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np
     flips : RowFlips
     best : int
         Position of the best row.
-    power : float, default=0.8
-        Probability that a row is found worse.
 
     Returns
     -------
@@ -68,17 +65,17 @@ def step_down_detectable(flips: RowFlips, best: int, power: float = POWER) -> np
     detectable, leads = np.full(len(rows), np.nan), FIRST_LEAD * errors.mean(axis=1)
     for _ in range(ROUNDS):
         limits = critical_values(flips, best, float(np.median(leads)))
-        leads = _find_leads(differences, errors, limits, power)
+        leads = _find_leads(differences, errors, limits)
     detectable[others] = leads
     return detectable
 
 
-def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray, power: float) -> np.ndarray:
-    """Find the lead over each row that exceeds the limits in a share `power` of the draws, [r], by bisection."""
+def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Find the lead over each row that exceeds the limits in a share POWER of the draws, [r], by bisection."""
     low, high = np.zeros(len(errors)), LARGEST * errors.mean(axis=1)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        is_found = _found(differences + middle[:, None], errors, limits).mean(axis=1) >= power
+        is_found = _found(differences + middle[:, None], errors, limits).mean(axis=1) >= POWER
         low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
     return high
 

@@ -157,16 +157,16 @@ def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
     return (1 + len(ordered) - smaller) / (1 + len(ordered))
 
 
-def critical_value(null: np.ndarray, level: float = SIGNIFICANCE_LEVEL) -> float:
-    """Return the value that a statistic must exceed for a p-value of at most `level`; infinity if none can.
+def critical_value(null: np.ndarray) -> float:
+    """Return the value that a statistic must exceed for a p-value of at most 5%; infinity if none can.
 
     Examples
     --------
     >>> null = np.arange(99.0)
-    >>> critical_value(null, 0.05), p_values(np.array([94.5, 94.0]), null).tolist()
+    >>> critical_value(null), p_values(np.array([94.5, 94.0]), null).tolist()
     (94.0, [0.05, 0.06])
     """
-    allowed = int(np.floor(level * (1 + len(null)) + TOLERANCE)) - 1
+    allowed = int(np.floor(SIGNIFICANCE_LEVEL * (1 + len(null)) + TOLERANCE)) - 1
     return float(np.sort(null)[-1 - allowed]) if allowed >= 0 else np.inf
 
 

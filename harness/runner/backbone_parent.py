@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.runner.backbone_recipe import BackboneRecipe
+from harness.runner.loader import recipe_names
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 
@@ -26,7 +27,6 @@ def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
     import backbones
-    from harness.runner.loader import recipe_names
 
     parent = recipe.training.backbone
     try:

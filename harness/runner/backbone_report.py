@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.runner.backbone_recipe import BackboneRecipe
 from harness.tracking.serialization import MetricPoint
 from harness.tracking.training_run import metric_points
 from harness.utils.files import atomic_write_dir, write_json
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from harness.data.stills import Stills
-    from harness.runner.backbone_recipe import BackboneRecipe
     from harness.training.backbones.trained_stills import TrainedStills
 
 CARD, HISTORY = "card.json", "history.json"

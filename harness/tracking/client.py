@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from backbones.proxies import proxy_advice
 from backbones.temp_names import SUFFIX, temp_prefix
@@ -21,10 +21,6 @@ from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.utils.hashing import content_hash
-
-if TYPE_CHECKING:
-    from harness.tracking.mlflow_api import MlflowClient
-
 
 PAGE_SIZE = 1000
 MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000

@@ -86,14 +86,9 @@ class ExportRecord:
     crops: int = 0
 
 
-def export_folder(store: Store, job_id: str) -> Path:
-    """Return the folder with the export records of a job."""
-    return store.exported(job_id)
-
-
 def write(store: Store, exported: ExportRecord) -> Path:
     """Write a record to the store and return its path."""
-    path = export_folder(store, exported.job_id) / f"{exported.format}-{exported.precision}.json"
+    path = store.exported(exported.job_id) / f"{exported.format}-{exported.precision}.json"
     write_json(path, {"schema": SCHEMA, **dataclasses.asdict(exported)})
     return path
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.tracking import reader, serialization
 from harness.tracking.artifacts import log_artifacts
-from harness.tracking.client import PAGE_SIZE, Connection
+from harness.tracking.client import Connection
 from harness.tracking.downloads import download_file
-from harness.tracking.location import Location, lock_location, source_tags, writer_id
-from harness.tracking.mlflow_api import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from harness.tracking.location import Location, lock_location
+from harness.tracking.mlflow_api import RunTag
 from harness.tracking.records import Record
+from harness.tracking.run_writer import RunWriter, dataset_input
 from harness.utils.errors import FramelightError
-
-logger = logging.getLogger(__name__)
 
 
 class Tracker:
@@ -47,6 +43,7 @@ class Tracker:
         connection = Connection(location, reading_only, experiment)
         self._client, self._guard, self._search = connection.client, connection.guard, connection.search
         self._experiment = connection.experiment
+        self._writer = RunWriter(connection)
         self.data_source: Path | None = None
 
     def start_study(
@@ -76,7 +73,9 @@ class Tracker:
                 "framelight.kind": "study",
                 "framelight.recipe": recipe,
             }
-            return self._resume_or_create(studies[0] if studies else None, recipe, study_tags, dict(params or {}))
+            return self._writer.resume_or_create(
+                studies[0] if studies else None, recipe, study_tags, dict(params or {})
+            )
 
     def start_training(
         self, key: str, name: str, params: Mapping[str, str], tags: Mapping[str, str], again: bool = False
@@ -108,18 +107,18 @@ class Tracker:
                     run
                     for run in trainings
                     if run.info.status != "FINISHED"
-                    and self._is_ours(run)
+                    and self._writer.is_ours(run)
                     and run.info.experiment_id == self._experiment
                 ),
                 None,
             )
             tags = {**tags, serialization.TRAINING_TAG: key, "framelight.kind": "backbone", "framelight.recipe": name}
-            return self._resume_or_create(unfinished, name, tags, params)
+            return self._writer.resume_or_create(unfinished, name, tags, params)
 
     def log_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
         """Log metrics of a run; steps that a curve already has are skipped."""
         with self._guard(), lock_location(self.location):
-            self._log_new_points(run_id, points)
+            self._writer.log_new_points(run_id, points)
 
     def append_points(self, run_id: str, values: Mapping[str, float], tags: Mapping[str, str]) -> int:
         """Append one point to each curve of a run, all at the same step.
@@ -140,7 +139,7 @@ class Tracker:
         """
         with self._guard(), lock_location(self.location):
             step = len(self._client.get_metric_history(run_id, serialization.APPEND_COUNTER))
-            self._log_new_points(
+            self._writer.log_new_points(
                 run_id, [(name, value, step) for name, value in {serialization.APPEND_COUNTER: 1, **values}.items()]
             )
             self._client.log_batch(run_id, tags=[RunTag(f"{name}.{step}", value) for name, value in tags.items()])
@@ -163,12 +162,12 @@ class Tracker:
             Files to log as artifacts.
         """
         with self._guard(), lock_location(self.location):
-            self._log_new_points(run_id, points)
-            self._client.log_inputs(run_id, [self._dataset_input(data, "train", {})])
+            self._writer.log_new_points(run_id, points)
+            self._client.log_inputs(run_id, [dataset_input(data, "train", {}, self.data_source)])
             log_artifacts(self._client, self._client.get_run(run_id), folder)
             self._client.set_terminated(run_id, "FINISHED")
             for run in self._find_trainings(key):
-                if run.info.run_id != run_id and self._is_ours(run):
+                if run.info.run_id != run_id and self._writer.is_ours(run):
                     self._client.delete_run(run.info.run_id)
 
     def end_run(self, run_id: str, failed: str | None = None) -> None:
@@ -219,11 +218,11 @@ class Tracker:
             earlier = self._search(f"tags.`{serialization.JOB_TAG}` = '{record.job_id}'", everywhere=True)
             readable = [run for run in earlier if serialization.record_of_job(run.data.tags) is not None]
             finished = [run.info.run_id for run in readable if run.info.status == "FINISHED"]
-            if finished and not replace and not (computed and all(map(self._is_ours, readable))):
+            if finished and not replace and not (computed and all(map(self._writer.is_ours, readable))):
                 return finished[0]
-            run_id = self._create_run(record, folder, parent, curves)
+            run_id = self._writer.create_for_record(record, folder, parent, curves, self.data_source)
             for run in earlier:
-                if self._is_ours(run):
+                if self._writer.is_ours(run):
                     self._client.delete_run(run.info.run_id)
             return run_id
 
@@ -248,67 +247,6 @@ class Tracker:
             runs = self._search(f"tags.`{serialization.RECORD_TAG}` LIKE '{{%'", everywhere=True)
             runs = sorted(runs, key=lambda run: (run.info.end_time or 0, run.info.run_id))
             return [(run.info.run_id, run.info.status, run.data.tags) for run in runs]
-
-    def _create_run(
-        self, record: Record, folder: Path | None, parent: str, curves: Sequence[serialization.MetricPoint]
-    ) -> str:
-        end = int(time.time() * 1000)
-        tags = {**serialization.tags(record), **source_tags(self.location), "mlflow.parentRunId": parent}
-        training = "" if record.training is None else f"t{record.training}"
-        parts = (record.backbone, record.features, record.head, training, f"s{record.seed}")
-        name = f"{record.task} on {record.dataset}: {' '.join(filter(None, parts))}"
-        run = self._client.create_run(
-            self._experiment, end - int(serialization.total_seconds(record) * 1000), tags, name
-        )
-        run_id = run.info.run_id
-        params = [Param(name, value) for name, value in serialization.params(record).items()]
-        metrics = [Metric(key, value, end, step) for key, value, step in [*serialization.metrics(record), *curves]]
-        first = PAGE_SIZE - len(params)
-        self._client.log_batch(run_id, metrics=metrics[:first], params=params)
-        for i in range(first, len(metrics), PAGE_SIZE):
-            self._client.log_batch(run_id, metrics=metrics[i : i + PAGE_SIZE])
-        profile = {"annotated": record.annotated, "scored": record.scored, "units": record.units}
-        self._client.log_inputs(
-            run_id, [self._dataset_input((record.dataset, record.data_digest), record.split, profile)]
-        )
-        if folder is not None:
-            log_artifacts(self._client, run, Path(folder))
-        self._client.set_terminated(run_id, serialization.MLFLOW_STATUS[record.status], end)
-        return run_id
-
-    def _resume_or_create(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
-        """Set a run to RUNNING, or create one; send the params that an interrupted process did not send."""
-        tags = {**tags, **source_tags(self.location)}
-        if run is None:
-            run = self._client.create_run(self._experiment, tags=tags, run_name=name)
-        else:
-            self._client.update_run(run.info.run_id, status="RUNNING")
-            self._client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
-        missing = [Param(name, str(value)) for name, value in params.items() if name not in run.data.params]
-        for i in range(0, len(missing), 100):
-            self._client.log_batch(run.info.run_id, params=missing[i : i + 100])
-        return run.info.run_id
-
-    def _log_new_points(self, run_id: str, points: Iterable[serialization.MetricPoint]) -> None:
-        now, points = int(time.time() * 1000), list(points)
-        logged_steps = {
-            name: {point.step for point in self._client.get_metric_history(run_id, name)}
-            for name in dict.fromkeys(name for name, _, _ in points)
-        }
-        new = [Metric(name, value, now, step) for name, value, step in points if step not in logged_steps[name]]
-        for i in range(0, len(new), PAGE_SIZE):
-            self._client.log_batch(run_id, metrics=new[i : i + PAGE_SIZE])
-
-    def _dataset_input(self, data: tuple[str, str], context: str, profile: Mapping[str, int]) -> DatasetInput:
-        """Make the MLflow dataset of a name and a digest; without a known folder, the digest is its source."""
-        name, digest = data
-        source = json.dumps({"uri": digest if self.data_source is None else str(self.data_source.absolute())})
-        dataset = Dataset(name, digest[:36], "local", source, profile=json.dumps(profile))
-        return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
-
-    def _is_ours(self, run: Any) -> bool:
-        """Whether this process may delete the run; on a server other stores may log the same jobs."""
-        return bool(self.location.database) or run.data.tags.get(serialization.WRITER_TAG) == writer_id(self.location)
 
     def _find_trainings(self, key: str) -> list[Any]:
         """Return the runs of a training in all experiments, as a store that was moved has more than one."""

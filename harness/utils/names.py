@@ -87,6 +87,17 @@ def canonical_name(name: str) -> str:
     return os.fsdecode(composed.encode("utf-8", "surrogateescape"))
 
 
+def folded_name(name: str) -> str:
+    r"""Return what is equal for names that some file systems, or readers, do not tell apart.
+
+    Examples
+    --------
+    >>> folded_name("E\u0301") == folded_name("\u00e9")
+    True
+    """
+    return canonical_name(name).casefold()
+
+
 def path_name(name: str) -> str:
     r"""Return a name from a list as Python returns that of a file, in any locale.
 

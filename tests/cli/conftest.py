@@ -4,10 +4,12 @@ import shutil
 
 import pytest
 
+from harness.cli import main
 from tests.helpers.backbone_recipes import RECIPE
 from tests.helpers.drawn_stills import draw
 from tests.helpers.shared_builds import build_once, copy_of_command, run_here
 from tests.helpers.short_measurement import short_measurement
+from tests.helpers.video_files import film
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,25 @@ def copied(trained, tmp_path):
 def readers(finished, tmp_path_factory):
     """A copy of the store in which the small recipe has run: runs of two tasks on one backbone."""
     return shutil.copytree(finished[0], tmp_path_factory.mktemp("readers") / "store")
+
+
+@pytest.fixture
+def videos(tmp_path):
+    """Two videos and one that is none."""
+    folder = tmp_path / "videos"
+    film(folder / "a.mp4", 4)
+    film(folder / "b.mp4", 6)
+    (folder / "c.mp4").write_text("<html>Sign in to download</html>")
+    return folder
+
+
+@pytest.fixture
+def run(readers, tmp_path, capsys):
+    """Predict; exit code, stdout and stderr."""
+
+    def predict(*words, out=tmp_path / "out"):
+        command = ["predict", *map(str, words), "--run", "best:expr", "--store", str(readers), "--crops"]
+        code = main([*command, "--out", str(out)])
+        return code, *capsys.readouterr()
+
+    return predict

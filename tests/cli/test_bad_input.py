@@ -5,11 +5,8 @@ import shutil
 import subprocess
 
 import pytest
-import torch
 
-import backbones
 from harness.cli import main
-from tests.helpers import small_run
 
 
 def said(capsys, *arguments, code=2):
@@ -106,11 +103,6 @@ def test_corrupt_image_is_named_and_counted_as_missing(capsys, recipe_file, data
     assert f"{image.parent.name}/{image.name}" in capsys.readouterr().err
 
 
-def test_store_that_cannot_be_written(capsys, recipe_file, small_set):
-    message = said(capsys, "run", recipe_file, "--data", small_set, "--store", "/proc/framelight", code=1)
-    assert "choose another store" in message
-
-
 def test_unreachable_server_raises_before_work(capsys, recipe_file, small_set, tmp_path):
     message = said(capsys, *run(recipe_file, small_set, tmp_path), "--tracking-uri", "http://127.0.0.1:9", code=1)
     assert "does not answer" in message
@@ -122,18 +114,6 @@ def test_one_class_only(capsys, recipe_file, data, tmp_path):
         header, *rows = path.read_text().splitlines()
         path.write_text("\n".join([header, *("4" for _ in rows)]) + "\n")
     assert "Happiness" in said(capsys, *run(recipe_file, data, tmp_path))
-
-
-def test_full_disk_in_store(recipe_file, small_set, tmp_path):
-    """A file-size limit stands for a full disk: the failing write is named, nothing half-written stays."""
-    done = subprocess.run(
-        ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *small_run.command(*run(recipe_file, small_set, tmp_path))],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1
-    assert "framelight: " in done.stderr and "Traceback" not in done.stderr
-    assert not list((tmp_path / "store").rglob("*.aside"))
 
 
 def test_video_without_crop_lowers_the_coverage(capsys, recipe_file, data, tmp_path):
@@ -245,51 +225,6 @@ def test_ports_of_the_ui(capsys, finished):
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         assert "is in use" in said(capsys, "ui", "--store", finished[0], "--port", busy.getsockname()[1])
-
-
-@pytest.mark.slow
-def test_closed_pipe_does_not_stop_a_run(capsys, finished, recipe_file, small_set, tmp_path):
-    shutil.copytree(finished[0] / "features", tmp_path / "store/features")
-    arguments = run(recipe_file, small_set, tmp_path, *QUICK)
-    subprocess.run(["bash", "-c", f"{' '.join(small_run.command(*arguments))} 2>&1 | true"], timeout=300)
-    assert main(["leaderboard", "--store", str(tmp_path / "store"), "--format", "json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 3
-
-
-def test_closed_pipe_does_not_stop_the_work(small_set, tmp_path):
-    arguments = (
-        "extract",
-        "--data",
-        small_set,
-        "--backbone",
-        "tiny_mobilenet@random",
-        "--store",
-        tmp_path,
-        "--jobs",
-        1,
-    )
-    done = subprocess.run(
-        ["bash", "-c", f"({' '.join(small_run.command(*arguments))}; echo $? > {tmp_path}/code) 2>&1 | true"]
-    )
-    assert done.returncode == 0 and (tmp_path / "code").read_text() == "0\n"
-    assert list(tmp_path.glob("features/*/entry.json"))
-
-
-def test_full_device_message(finished):
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            small_run.command("leaderboard", "--store", finished[0]), stdout=full, stderr=subprocess.PIPE, text=True
-        )
-    assert done.returncode == 1 and "the disk is full" in done.stderr and "defect" not in done.stderr
-
-
-def test_write_error_during_import_exits_with_1(capsys, tmp_path):
-    torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store/artifacts").write_text("in the way")
-    assert "cannot write" in said(
-        capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store", tmp_path / "store", code=1
-    )
 
 
 @pytest.mark.parametrize(

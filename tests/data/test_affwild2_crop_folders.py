@@ -138,6 +138,9 @@ def test_links_into_folders_above_end_and_are_named(tmp_path, expected):
     (tmp_path / "up").symlink_to("..")
     assert ids(tmp_path) == expected and dict(open_dataset(tmp_path).summary())["not read"] == "up/"
     assert (f"{ANNOTATIONS}/{VA}/Train_Set_") in [where for _, where, _ in messages(tmp_path, "not read")]
+    for target in (".", "..", "../cropped"):
+        (tmp_path / "cropped" / f"up{len(target)}").symlink_to(target)
+    assert ids(tmp_path) == expected and set(open_dataset(tmp_path).sequences) == set(VIDEOS)
     (tmp_path / "cropped/ring").symlink_to(tmp_path / "cropped/gnir")
     (tmp_path / "cropped/gnir").symlink_to(tmp_path / "cropped/ring")
     assert ids(tmp_path) == expected

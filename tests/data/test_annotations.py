@@ -103,6 +103,17 @@ def test_integers_may_be_written_as_floats(tmp_path, number):
     assert au.dtype == np.int8 and au.tolist() == [[1] * 12, [-1] + [0] * 11]
 
 
+def test_booleans_are_action_units_only(tmp_path):
+    cells = ["True", "False", "nan", "true", "-1", "1.0", *"010101"]
+    assert read_frames(write(tmp_path / "a.txt", HEADERS[AU], ",".join(cells)), "au").tolist() == [
+        [1, 0, -1, 1, -1, 1, 0, 1, 0, 1, 0, 1]
+    ]
+    with pytest.raises(InputError, match=r"a.txt:2: AU2 is 'Yes', not an integer"):
+        read_frames(write(tmp_path / "a.txt", HEADERS[AU], "True,Yes" + ",False" * 10), "au")
+    with pytest.raises(InputError, match="expression is 'True', not an integer"):
+        read_frames(write(tmp_path / "e.txt", HEADERS[EXPR], "True"), "expr")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be"])
 def test_unicode_encodings_are_read(tmp_path, encoding):
     path = tmp_path / "v.txt"

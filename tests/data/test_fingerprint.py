@@ -4,11 +4,15 @@ import os
 
 import pytest
 
+from harness.data.check import check_dataset
 from harness.data.fingerprint import DatasetFingerprint, data_digest, dataset_digest, digest_cache, sequence_digest
 from harness.data.registry import open_dataset
 from harness.utils.errors import InputError
 from tests.helpers.data_folders import crops, image_bytes, small_abaw3
+from tests.helpers.permissions import ordinary_user, public_tmp
 from tests.helpers.records import record
+
+__all__ = ["public_tmp"]
 
 
 def digests(path):
@@ -82,10 +86,27 @@ def test_missing_image_raises(tmp_path):
         sequence_digest(sequence)
 
 
-def test_progress_counts_sequences(tmp_path):
-    steps = []
-    dataset_digest(open_dataset(small_abaw3(tmp_path)), progress=lambda done, total: steps.append((done, total)))
-    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+@pytest.mark.parametrize("kind", ["broken link", "link to itself", "folder", "named pipe"])
+def test_unreadable_image_counts_as_missing(tmp_path, kind):
+    dataset, cache = open_dataset(small_abaw3(tmp_path / "data")), tmp_path / "digests.json"
+    intact = dataset_digest(dataset)
+    crop = dataset.sequences["video2"].images[1]
+    crop.unlink()
+    make = {"folder": crop.mkdir, "named pipe": lambda: os.mkfifo(crop)}
+    make.get(kind, lambda: crop.symlink_to(crop if kind == "link to itself" else "/nowhere.jpg"))()
+    assert check_dataset(dataset.root).crops == 19
+    assert dataset_digest(dataset, cache) != intact and len(digests(cache)) == 3
+
+
+def test_digest_without_a_forbidden_image_is_not_cached(public_tmp):
+    dataset, cache = open_dataset(small_abaw3(public_tmp / "data")), digest_cache(public_tmp / "digests.json")
+    sequence = dataset.sequences["video2"]
+    intact = sequence_digest(sequence)
+    sequence.images[1].chmod(0)
+    with ordinary_user():
+        assert sequence_digest(sequence, cache) != intact
+    if os.geteuid() == 0:
+        assert sequence_digest(sequence, cache) == intact
 
 
 def test_record_matches_only_its_images_and_annotations(tmp_path):

@@ -6,6 +6,8 @@ system takes them for; within a video whole episodes are right or wrong together
 
 import numpy as np
 
+from harness.metrics.jackknife import Jackknife
+from harness.metrics.pooled import PooledStatistics
 from harness.metrics.unit_statistics import SufficientStatistics
 
 PRIOR = np.array([0.30, 0.04, 0.04, 0.03, 0.18, 0.14, 0.06, 0.21])
@@ -77,3 +79,9 @@ GENERATORS = {"expr": expressions, "va": affects, "au": action_units}
 def statistics(task, arrays):
     """Arrays [systems, videos, ...] as one UnitStatistics for each system."""
     return [SufficientStatistics(task, {task: one}) for one in arrays]
+
+
+def jackknife(seeds, metric):
+    """The jackknife over units of a metric, for each seed."""
+    pooled = PooledStatistics(seeds)
+    return Jackknife(pooled.metric(metric, pooled.total())[:, 0], pooled.metric(metric, pooled.leave_one_out()))

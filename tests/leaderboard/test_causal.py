@@ -68,11 +68,6 @@ def test_two_runs_of_one_training_share_their_replay(replayed, tmp_path):
     assert rows["twin"].price < rows["wins"].price
 
 
-def test_another_frame_rate_changes_milliseconds_alone(replayed):
-    for slow, row in zip(causal_rows(*replayed, rate=10.0), causal_rows(*replayed)):
-        assert slow.delay_ms == pytest.approx(3 * row.delay_ms) and slow.delay == row.delay
-
-
 def test_mixed_kernels_are_noted(replayed):
     jobs, live = replayed
     live["wins-s0"] = dataclasses.replace(live["wins-s0"], kernel="trailing_mean", radius=1)

@@ -13,7 +13,7 @@ from harness.leaderboard.cost import cost_rows, export_key
 from harness.leaderboard.cost_plot import draw_cost
 from harness.leaderboard.cost_text import render_cost
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking.export_records import ExportRecord, export_folder, read_exports, write
+from harness.tracking.export_records import ExportRecord, read_exports, write
 from harness.utils.store import Store
 from tests.helpers.job_statistics import keep
 
@@ -75,9 +75,7 @@ def store(tmp_path):
 
 def listed(store):
     path, jobs, files = store
-    paths = {
-        export_key(one): export_folder(Store(path), one.job_id) / f"{one.format}-{one.precision}.npz" for one in files
-    }
+    paths = {export_key(one): Store(path).exported(one.job_id) / f"{one.format}-{one.precision}.npz" for one in files}
     cache = SignificanceCache(Store(path), paths=paths)
     return cost_rows(jobs, read_exports(Store(path)), {"alone": 1_000_000}, significance=cache)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from harness.metrics.intervals import confidence_interval, confidence_intervals
-from harness.metrics.jackknife import Jackknife, jackknife
+from harness.metrics.jackknife import Jackknife
 from harness.metrics.limits import share_limits
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
-from tests.helpers.simulated_videos import EPISODE, GENERATORS, statistics
+from tests.helpers.simulated_videos import EPISODE, GENERATORS, jackknife, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")

@@ -5,14 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.metrics.jackknife import jackknife
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence, paired_permutation_test
 from harness.metrics.pooled_scores import score
 from harness.metrics.tasks import TASKS
 from harness.metrics.unit_statistics import SufficientStatistics, compute_statistics
 from harness.utils.errors import InputError
-from tests.helpers.simulated_videos import GENERATORS, statistics
+from tests.helpers.simulated_videos import GENERATORS, jackknife, statistics
 from tests.metrics.test_unit_statistics import NAMES, rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::harness.metrics.UndefinedMetricWarning")

@@ -9,7 +9,6 @@ import pytest
 
 from harness.jobs.causal import replay_folder
 from harness.leaderboard.significance import SignificanceCache
-from harness.tracking.export_records import export_folder
 from harness.utils.errors import InputError
 from harness.utils.names import is_file_name, is_id, path_in
 from harness.utils.store import Store
@@ -29,7 +28,7 @@ def test_no_path_of_the_store_leads_out_of_it(tmp_path, name):
         lambda: store.predictions(name),
         lambda: store.mlflow_model(name),
         lambda: replay_folder(store, name),
-        lambda: export_folder(store, name),
+        lambda: store.exported(name),
         lambda: SignificanceCache(store).statistics(planted),
         lambda: SignificanceCache(store, lambda *_: pytest.fail("asked a server")).statistics(planted),
     ):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness.export.registry.mlflow_registry import FILE, FOLDER, MODEL, SHA256
+from harness.export.registry.mlflow_registry import FILE, FOLDER, MODEL, SHA256, Registry, Version
 from harness.tracking import locate
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
 from harness.utils.files import atomic_write_dir, sha256
 from harness.utils.store import Store
-
-if TYPE_CHECKING:
-    from harness.export.registry.mlflow_registry import Registry, Version
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -50,8 +46,6 @@ def fetch_model(uri: str, store: Store) -> Path:
             f"there is no model '{uri}': {location} has no tracked runs yet; pass the store that "
             "the model was exported from with --store DIR"
         )
-    from harness.export.registry.mlflow_registry import Registry
-
     registry = Registry(location, reading_only=True)
     version = _find_version(registry, match["name"], match["alias"], match["version"])
     folder = _version_folder(registry, version)

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.export.registry.champion import reason_not_champion
-from harness.export.registry.mlflow_registry import CARD, CHAMPION, EXAMPLE, FILE, FOLDER, LOADER, SHA256
+from harness.export.registry.mlflow_registry import (
+    CARD,
+    CHAMPION,
+    EXAMPLE,
+    FILE,
+    FOLDER,
+    LOADER,
+    SHA256,
+    ModelWriter,
+    Registry,
+    Version,
+)
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
 from harness.leaderboard.verification import RunVerifier
@@ -25,7 +36,6 @@ from harness.utils.files import sha256, write_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from harness.export.registry.mlflow_registry import ModelWriter, Registry, Version
     from harness.tracking.mlflow_api import LoggedModel
 
 
@@ -69,8 +79,6 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
     file = folder / FILE
     if not file.is_file():
         return [f"not logged to MLflow: the float32 ONNX file {file} does not exist; add --precision float32"]
-    from harness.export.registry.mlflow_registry import Registry
-
     location = locate(store)
     registry = Registry(location)
     run_id = registry.run_of(record.job_id)

@@ -17,10 +17,10 @@ from harness.inference.overlay.frame_faces import FaceOverlay, FacesByFrame
 from harness.inference.overlay.panel_placement import Area, PanelLayout
 from harness.inference.overlay.panels import GROUND, caption, face_color, paint_panel
 from harness.inference.result import PredictionResult
+from harness.video.frames import Frame, Source, TimeLimitedSource
 
 if TYPE_CHECKING:
     from harness.video.audio import AudioTrack
-    from harness.video.frames import Frame, Source
 
 
 MIN_SIDE, MAX_SIDE = 320, 1920
@@ -232,7 +232,6 @@ def annotate(
 def _open_audio(source: Source) -> AbstractContextManager[AudioTrack | None]:
     """Open the audio of a video file; None for other sources."""
     from harness.video.audio import AudioTrack
-    from harness.video.frames import TimeLimitedSource
     from harness.video.reader import VideoSource
 
     file = source.source if isinstance(source, TimeLimitedSource) else source

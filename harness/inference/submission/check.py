@@ -47,7 +47,7 @@ class SubmissionReport(ProblemReport):
         Folder of the submission.
     task : str
     shape : str
-        One of `harness.inference.submission.files.SHAPES`.
+        See `harness.inference.submission.files.shape_of`.
     expected : Expected
     files : int
         Number of files of the submission.

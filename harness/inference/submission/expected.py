@@ -57,7 +57,7 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
         A test list or a dataset.
     task : str
     shape : str
-        One of `harness.inference.submission.files.SHAPES`.
+        See `harness.inference.submission.files.shape_of`.
     split : str
         Split of the dataset.
 

@@ -24,12 +24,14 @@ from harness.metrics.tasks import Task
 from harness.utils.errors import FramelightError
 
 Decoded = Mapping[str, np.ndarray]
-SHAPES = ("videos", "frames", "mtl")
-"""One file per video; one file with a line per frame; one file with a line per listed image and three outputs."""
 
 
 def shape_of(task: str, form: str) -> str:
-    """Get the shape (see SHAPES) of the files of a task in the form `challenge` or `frames`."""
+    """Get the shape of the files of a task in the form `challenge` or `frames`.
+
+    `videos` is one file per video, `frames` one file with a line per frame, and `mtl` one file with a line per listed
+    image and three outputs.
+    """
     return "mtl" if task == "mtl" else "frames" if form == "frames" else "videos"
 
 

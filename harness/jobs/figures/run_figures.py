@@ -12,13 +12,13 @@ from harness.jobs.figures.scored_run import ScoredRun
 from harness.jobs.figures.smoothing_curve import draw_smoothing
 from harness.jobs.figures.traces import draw_traces
 from harness.jobs.job_folder import JobFolder
+from harness.metrics.unit_statistics import SufficientStatistics
+from harness.tracking.records import Record
 from harness.utils.plotting.style import plotting_context
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
     from harness.jobs.selection import PostprocessingChoice
-    from harness.metrics.unit_statistics import SufficientStatistics
-    from harness.tracking.records import Record
 
 
 def plot_run(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.metrics.tasks import ACTION_UNITS
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.smoothing.kernels import required_lookahead
+from harness.tracking.records import Record
 from harness.utils.plotting.style import truncate
 
 if TYPE_CHECKING:
     from harness.jobs.replay import Replay
     from harness.jobs.selection import PostprocessingChoice
-    from harness.metrics.unit_statistics import SufficientStatistics
-    from harness.tracking.records import Record
 
 OPTIMISM_WARNING = "optimistic: epoch, thresholds and filter were selected on the reported split"
 

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from harness.training.backbones.images import ImageSet
 from harness.training.fit import Shard
+from harness.training.losses import Targets
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.training.backbones.batch_transforms import ImageTransform
-    from harness.training.losses import Targets
 
 CHUNK = 8
 """Images that one thread decodes at a time."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +18,10 @@ from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Schedule
 from harness.training.fit import Batch, OptimizerConfig, Selection, Shard
 from harness.training.lightning_module import FrameModel
+from harness.training.losses import BlockLosses
 from harness.training.trainer import fit
 from harness.utils.progress import Progress
 from harness.utils.text import format_duration
-
-if TYPE_CHECKING:
-    from harness.training.losses import BlockLosses
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from backbones.card import read_card
+from backbones.references import resolve
 from harness.data.learned_images import CARD_KEY, IMAGE_HASHES, hash_learned_images, read_learned_images
 from harness.training.backbones.config import REVISION, Hardware, StillsConfig
 from harness.training.backbones.input_checks import (
@@ -179,9 +181,6 @@ def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Bac
 
 def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
     """Hash the training images, and add those of the backbone that the training started from."""
-    from backbones.card import read_card
-    from backbones.references import resolve
-
     source = resolve(session.config.backbone, checkpoints)
     parent = source.folder if source.kind == "checkpoint" else None
     unknown = "" if source.kind == "random" else weights

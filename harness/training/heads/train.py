@@ -19,11 +19,11 @@ from harness.training.heads import modules
 from harness.training.heads.config import HeadConfig, check_task_support
 from harness.training.heads.standardization import Matrix, feature_mean_std, iter_blocks
 from harness.training.heads.trained_head import TrainedHead, predict
+from harness.training.losses import Targets
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
     from harness.data.dataset import Labels
-    from harness.training.losses import Targets
 
 HISTORY_KEYS = ("epoch", "loss", "value", "criterion")
 

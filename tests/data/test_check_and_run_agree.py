@@ -1,0 +1,99 @@
+"""Errors of `data check` are refused by runs and trainings in the same words."""
+
+import shutil
+
+import pytest
+
+from harness.data.check import check_dataset
+from harness.data.protocol import Protocol
+from harness.data.registry import open_dataset
+from harness.data.validation_checks import check_splits
+from harness.runner.backbone_recipe import BackboneRecipe
+from harness.runner.backbone_training_data import open_training_data
+from harness.runner.loader import find_recipe
+from harness.utils.errors import InputError
+from harness.utils.store import Store
+from tests.helpers.data_folders import EXPR, crops, small_abaw3, table, write
+
+ROWS = [f"{i}.jpg,{('anger', 'fear')[i % 2]},s{i},{('train', 'validation')[i > 3]}" for i in range(8)]
+
+
+def without_image(root):
+    table(root, "image,expression,subject,split", *ROWS)
+    (root / "1.jpg").unlink()
+
+
+def subject_of_an_unlabeled_row_in_two_splits(root):
+    table(root, "image,expression,subject,split", *ROWS, "9.jpg,,s1,validation")
+
+
+def frame_zero(root):
+    crops(small_abaw3(root), "video2", [0])
+
+
+def other_crops_in_a_second_folder(root):
+    small_abaw3(root, folder="cropped_aligned")
+    crops(root, "video2", [1, 2], folder="cropped_aligned_new_50_vids")
+
+
+def name_of_no_file(root):
+    crops(small_abaw3(root), "a\\b", [1])
+
+
+def video_of_the_test_list_in_train(root):
+    small_abaw3(root)
+    write(root / "Expression_Classification_Challenge_test_set_release.txt", "video1_left")
+
+
+@pytest.mark.parametrize(
+    "make, kind",
+    [
+        (without_image, "missing image"),
+        (subject_of_an_unlabeled_row_in_two_splits, "leak"),
+        (frame_zero, "frame number"),
+        (other_crops_in_a_second_folder, "two folders"),
+        (name_of_no_file, "video name"),
+        (video_of_the_test_list_in_train, "leak"),
+    ],
+)
+def test_run_refuses_an_error_of_the_check(tmp_path, make, kind):
+    make(tmp_path)
+    (problem,) = check_dataset(tmp_path).errors
+    assert problem.kind == kind
+    with pytest.raises(InputError) as raised:
+        check_splits(Protocol("published"), open_dataset(tmp_path), "expr", pytest.fail)
+    assert str(raised.value) == str(problem.to_exception()).partition("; 'video2' is skipped in this report")[0]
+
+
+@pytest.mark.parametrize("task", ["expr", "va"])
+def test_run_names_the_error_that_hides_a_split(tmp_path, task):
+    table(tmp_path, "image,expression,subject,split", *(row.replace("train", "Training") for row in ROWS))
+    with pytest.raises(InputError) as raised:
+        check_splits(Protocol("published"), open_dataset(tmp_path), task, pytest.fail)
+    errors = [str(problem.to_exception()) for problem in check_dataset(tmp_path).errors]
+    assert str(raised.value).partition(" (and ")[0] in errors and "did you mean train?" in str(raised.value)
+
+
+def test_errors_of_the_labels_of_one_task_concern_that_task_alone(tmp_path):
+    small_abaw3(tmp_path)
+    shutil.copy(
+        *(
+            tmp_path / "Third ABAW Annotations" / EXPR / f"{split}_Set/{video}.txt"
+            for split, video in (("Train", "video1_left"), ("Validation", "video1_left"))
+        )
+    )
+    assert {problem.kind for problem in check_dataset(tmp_path).errors} == {"leak"}
+    check_splits(Protocol("published"), open_dataset(tmp_path), "va", pytest.fail)
+    with pytest.raises(InputError, match="video 'video1_left' in both train and validation"):
+        check_splits(Protocol("published"), open_dataset(tmp_path), "expr", pytest.fail)
+
+
+@pytest.mark.parametrize("make", [without_image, subject_of_an_unlabeled_row_in_two_splits])
+def test_training_refuses_an_error_of_the_check(tmp_path, make):
+    make(tmp_path / "data")
+    (problem,) = check_dataset(tmp_path / "data").errors
+    with pytest.raises(InputError) as raised:
+        open_training_data(
+            find_recipe("light_expressions", BackboneRecipe), tmp_path / "data", Store(tmp_path / "store")
+        )
+    assert str(raised.value) == str(problem.to_exception())
