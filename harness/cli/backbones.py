@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.cli.output import print_text
-from harness.leaderboard.table_layout import wrap_sentence
-from harness.utils.console import console_logging, terminal_size
+from harness.leaderboard.table_layout import Column, fit_to_width, table_lines, wrap_sentence
+from harness.utils.console import console_logging, table_width, terminal_size
 from harness.utils.escaping import escape_text
 from harness.utils.store import Store
-from harness.utils.text import align_columns, format_count
+from harness.utils.text import format_count
 
 logger = logging.getLogger(__name__)
 
-COLUMNS = ("name", "input", "parameters", "MACs", "width", "size", "weights", "licence")
-LEFT_ALIGNED = tuple(COLUMNS.index(name) for name in ("name", "weights", "licence"))
-"""Columns of text, aligned to the left."""
+DROPPED_COLUMNS = ("license", "width", "input", "MACs")
+"""Columns that a narrow table lacks, the first to go first."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -32,17 +31,20 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.name:
         print_text(_format_details(backbones.describe(arguments.name, folder, cache)))
         return
-    lines: list[tuple[str, ...]] = [COLUMNS]
+    listed: list[dict[str, Any]] = []
     faults: list[str] = []
     for name in [*backbones.names(), *sorted(backbones.entries(folder))]:
         try:
-            lines.append(_format_row(backbones.describe(name, folder, cache)))
+            listed.append(backbones.describe(name, folder, cache))
         except backbones.BackboneError as error:
             faults.append(f"{name}: {error}")
-    print_text("\n".join(align_columns(lines, LEFT_ALIGNED)))
+    columns = _columns()
+    cells = fit_to_width(listed, lambda wording: columns, DROPPED_COLUMNS, (), table_width())
+    print_text("\n".join(table_lines(cells)))
     print()
     for note in (
-        "MACs: of one face crop, unknown (-) for an ONNX file; size: of float32 weights or of the ONNX file",
+        *(["on a wider terminal there are more columns"] if len(cells) < len(columns) else []),
+        "MACs: of one face crop, unknown (-) for an ONNX file; MB: of float32 weights or of the ONNX file",
         "any timm model is a backbone too: timm:NAME",
         f"trained and imported backbones are in {escape_text(str(folder))}",
     ):
@@ -57,17 +59,17 @@ def backbones_dir(store: Store) -> Path:
     return store.backbones
 
 
-def _format_row(about: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        about["name"],
-        str(about["input_size"]),
-        format_count(about["parameters"]),
-        format_count(about["macs"]),
-        str(about["embedding_width"]),
-        f"{about['size_mb']:.1f} MB",
-        _weights_origin(about),
-        about["licence"],
-    )
+def _columns() -> list[Column]:
+    return [
+        Column("name", lambda about: about["name"], shrinks=True),
+        Column("input", lambda about: str(about["input_size"]), right=True),
+        Column("parameters", lambda about: format_count(about["parameters"]), right=True),
+        Column("MACs", lambda about: format_count(about["macs"]), right=True),
+        Column("width", lambda about: str(about["embedding_width"]), right=True),
+        Column("MB", lambda about: f"{about['size_mb']:.1f}", right=True),
+        Column("weights", _weights_origin, shrinks=True),
+        Column("license", lambda about: about["licence"].partition(" (")[0]),
+    ]
 
 
 def _weights_origin(about: dict[str, Any]) -> str:

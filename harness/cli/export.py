@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from harness.export.api import ExportResult
     from harness.tracking.export_records import ExportRecord
 
-HEADINGS = ("file", "MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory MiB", "largest difference", "agreement")
-
 
 def main(arguments: argparse.Namespace) -> None:
     """Export a run and print the cost of its files."""
@@ -41,20 +39,22 @@ def _summary_lines(result: ExportResult) -> list[str]:
     first, record = result.files[0], result.record
     macs = "MACs not counted" if first.macs is None else f"{format_count(first.macs)} MACs per crop"
     head = [
-        f"{result.folder}: run {record.job_id}, task {record.task}: {record.backbone}, {record.features}, "
-        f"{record.head}; {first.parameters:,} parameters, {macs}",
-        f"measured on {first.device}; differences and agreement on {first.crops:,} crops of the {record.split} "
-        f"split; {first.metric} of the run {first.run_value:z.6f}",
+        f"{result.folder}: run {record.job_id}, task {record.task}",
+        f"{record.backbone}, {record.features}, {record.head}; {first.parameters:,} parameters, {macs}",
+        f"measured on {first.device}",
+        f"differences and agreement on {first.crops:,} crops of the {record.split} split",
+        f"{first.metric} of the run {first.run_value:z.6f}",
         "",
     ]
-    rows = [(*HEADINGS, first.metric, "difference"), *map(_format_row, result.files)]
-    return head + align_columns(rows)
+    headings = ("MB", "ms, 1 thread (p95)", "ms, 2 threads (p95)", "memory, MiB", "largest difference", "agreement")
+    columns = [("", *headings, first.metric, "difference"), *map(_format_file, result.files)]
+    return head + align_columns(list(zip(*columns)))
 
 
-def _format_row(export: ExportRecord) -> tuple[str, ...]:
+def _format_file(export: ExportRecord) -> tuple[str, ...]:
     assert export.value is not None and export.run_value is not None
     return (
-        export.file,
+        export.precision,
         format_megabytes(export.size),
         _format_latency(export, "1"),
         _format_latency(export, "2"),

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.data.dataset import Dataset
 from harness.data.hamming import CHUNK, hamming_neighbors
 from harness.data.image_hashes import mirror_hashes
 from harness.data.leakage import COMPARED_SPLITS, load_or_compute_hashes
@@ -20,10 +20,7 @@ from harness.data.near_duplicates import CropIndex
 from harness.utils.escaping import escape_csv
 from harness.utils.files import write_text
 from harness.utils.hashing import content_hash
-
-if TYPE_CHECKING:
-    from harness.data.dataset import Dataset
-    from harness.utils.store import Store
+from harness.utils.store import Store
 
 logger = logging.getLogger(__name__)
 

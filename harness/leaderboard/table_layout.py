@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.leaderboard.row_types import BoardRow
 from harness.utils.streams import encodable
 from harness.utils.text import GAP, markdown_table, ruled_table
 
@@ -75,7 +74,7 @@ WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(
 
 
 def fit_to_width(
-    rows: Sequence[BoardRow],
+    rows: Sequence[Any],
     columns: Callable[[Wording], list[Column]],
     dropped: Sequence[str],
     dropped_last: Sequence[str],
@@ -91,7 +90,7 @@ def fit_to_width(
 
     Parameters
     ----------
-    rows : sequence of BoardRow
+    rows : sequence
         The rows of the table.
     columns : callable
         The columns for a `Wording`.
@@ -136,7 +135,7 @@ def table_lines(cells: Cells) -> list[str]:
     return ruled_table(list(zip(*cells.values())), left)
 
 
-def markdown_columns(rows: Sequence[BoardRow], columns: Sequence[Column]) -> str:
+def markdown_columns(rows: Sequence[Any], columns: Sequence[Column]) -> str:
     """Format a Markdown table with all columns, regardless of its width."""
     right = [i for i, column in enumerate(columns) if column.right]
     names = [column.name.strip() for column in columns]
@@ -164,12 +163,12 @@ def total_width(cells: Cells) -> int:
     return sum(max(map(len, texts)) for texts in cells.values()) + len(GAP) * (len(cells) - 1)
 
 
-def _make_cells(rows: Sequence[BoardRow], columns: list[Column]) -> Cells:
+def _make_cells(rows: Sequence[Any], columns: list[Column]) -> Cells:
     cells = {column: [column.name, *(encodable(column.text(row)) for row in rows)] for column in columns}
     return {column: texts for column, texts in cells.items() if any(text.strip() != "-" for text in texts[1:])}
 
 
-def _shorten_columns(cells: Cells, rows: Sequence[BoardRow], width: int, limits: dict[Column, int]) -> Cells:
+def _shorten_columns(cells: Cells, rows: Sequence[Any], width: int, limits: dict[Column, int]) -> Cells:
     full, cells, limits = cells, dict(cells), dict(limits)
     while total_width(cells) > width and (widest := _widest_column(cells, limits)) is not None:
         limit = max(map(len, cells[widest])) - 1

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING
 
 from harness.jobs.job import Configuration
 from harness.jobs.job_folder import JobFolder
+from harness.jobs.job_statistics import JobStatistics
 from harness.jobs.labels import load_reported_labels
 from harness.jobs.tables import labels_table, predictions_table
 from harness.leaderboard.dataset_folders import DatasetFolders
 from harness.leaderboard.finished_run import FinishedRun
 from harness.leaderboard.significance import SignificanceCache
 from harness.metrics.tasks import get_task
+from harness.metrics.unit_statistics import SufficientStatistics
 from harness.tracking import remote_job_files
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from harness.jobs.job_statistics import JobStatistics
-    from harness.metrics.unit_statistics import SufficientStatistics
 
 
 @dataclass(frozen=True, eq=False, repr=False)

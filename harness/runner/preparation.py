@@ -9,6 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.checkpoint_folders import entries_by_card
+from backbones.errors import unknown_name_error
+from backbones.references import resolve
 from harness.data import locations
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
@@ -111,8 +114,6 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
     """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
     import backbones
-    from backbones.checkpoint_folders import entries_by_card
-    from backbones.errors import unknown_name_error
 
     available = {
         *backbones.names(),
@@ -165,8 +166,6 @@ def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | 
 
 def _entry_folders(references: list[tuple[str, str]], store: Store) -> dict[str, Path]:
     """Return the folders of the trained and imported backbones, by label."""
-    from backbones.references import resolve
-
     sources = {label: resolve(reference, store.backbones) for label, reference in references}
     return {label: source.folder for label, source in sources.items() if source.kind == "checkpoint"}
 

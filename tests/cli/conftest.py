@@ -1,14 +1,16 @@
-"""Fixture: a backbone that the command has trained once for all tests."""
+"""Stores, videos and commands that several test files of commands share."""
 
 import shutil
 
 import pytest
 
 from harness.cli import main
-from tests.helpers.backbone_recipes import RECIPE
+from tests.helpers import small_run
+from tests.helpers.backbone_recipes import RECIPE as BACKBONE_RECIPE
 from tests.helpers.drawn_stills import draw
 from tests.helpers.shared_builds import build_once, copy_of_command, run_here
 from tests.helpers.short_measurement import short_measurement
+from tests.helpers.submission_recipes import FOLDED, PUBLISHED, RECIPE
 from tests.helpers.video_files import film
 
 
@@ -22,7 +24,7 @@ def table(tmp_path_factory):
 def drawn(tmp_path_factory):
     """The recipe's file."""
     path = tmp_path_factory.mktemp("recipe") / "drawn.py"
-    path.write_text(RECIPE)
+    path.write_text(BACKBONE_RECIPE)
     return path
 
 
@@ -72,3 +74,35 @@ def run(readers, tmp_path, capsys):
         return code, *capsys.readouterr()
 
     return predict
+
+
+@pytest.fixture(scope="session")
+def store(small_set, empty_store, tmp_path_factory):
+    """A store in which the four challenges have run; others under the published protocol, and by folds and filled."""
+
+    def build(folder):
+        shutil.copytree(empty_store, folder / "store")
+        for text in (RECIPE, PUBLISHED, FOLDED):
+            recipe = small_run.write_recipe(folder, text)
+            run_here("run", recipe, "--data", small_set, "--store", folder / "store", "--jobs", 1).check_returncode()
+
+    original = build_once(tmp_path_factory, "challenges", build)
+    return shutil.copytree(original / "store", tmp_path_factory.mktemp("challenges") / "store")
+
+
+@pytest.fixture
+def data(small_set, tmp_path):
+    """A copy of the data, to be changed; its crops are the same, so its features are in the store."""
+    return shutil.copytree(small_set, tmp_path / "data")
+
+
+@pytest.fixture
+def submit(store, small_set, tmp_path, capsys):
+    """Run the command and return exit code, stdout and stderr."""
+
+    def run(which, *arguments, data=small_set, out="out", store=store):
+        places = ["--data", data, "--store", store, "--out", tmp_path / out]
+        code = main(["submit", which, *map(str, [*places, *arguments])])
+        return code, *capsys.readouterr()
+
+    return run

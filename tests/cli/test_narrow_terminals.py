@@ -68,6 +68,7 @@ def test_what_is_known_of_runs_fits(finished, columns):
         "show": on_terminal(columns, "show", ids[0], "--store", store),
         "compare": on_terminal(columns, "compare", ids[0], ids[1], "--store", store),
         "recipes": on_terminal(columns, "recipes"),
+        "backbones": on_terminal(columns, "backbones", "--store", store),
     }
     for command, lines in pages.items():
         wide = [line for line in lines if len(line) > int(columns) and str(store) not in line]
