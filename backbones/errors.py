@@ -8,6 +8,8 @@ import textwrap
 from collections.abc import Iterable
 
 MAX_LISTED = 20
+MAX_LINE = 60
+"""Characters of a list of names that stands on the line of its message."""
 MAX_WIDTH = 100
 """Characters of the lines of a list in a message at most, however wide the terminal is."""
 
@@ -69,6 +71,8 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneEr
     if similar:
         return BackboneError(f"unknown {kind} '{name}'", f"did you mean {' or '.join(similar)}?")
     names.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
+    if len(", ".join(names)) <= MAX_LINE:
+        return BackboneError(f"unknown {kind} '{name}'", f"known: {', '.join(names)}")
     more = f" and {len(names) - MAX_LISTED} more" * (len(names) > MAX_LISTED)
     return BackboneError(f"unknown {kind} '{name}'", f"known:\n{_wrap(', '.join(names[:MAX_LISTED]) + more)}")
 

@@ -6,6 +6,7 @@ for _name in ("COLUMNS", "LINES"):  # readline, which pytest imports, sets them 
     os.unsetenv(_name)
 
 import signal  # noqa: E402
+import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hypothesis  # noqa: E402
@@ -14,7 +15,7 @@ import pytest  # noqa: E402
 from tests.helpers import small_run  # noqa: E402
 from tests.helpers.logs import captured_logs  # noqa: E402
 from tests.helpers.mlflow_server import server  # noqa: E402, F401 (a fixture)
-from tests.helpers.shared_builds import build_once, copy_of_command  # noqa: E402
+from tests.helpers.shared_builds import build_once, copy_of_command, run_here  # noqa: E402
 
 hypothesis.settings.register_profile(
     "any_load", deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -62,6 +63,21 @@ def interrupts():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def migrated(tmp_path_factory):
+    """MLflow's migrations of a new database run once for all test processes; later stores get its bytes."""
+    client = sys.modules.get("harness.tracking.client")
+    if client is None:  # these tests need no MLflow
+        yield
+        return
+    migrate = client.migrate
+    built = build_once(tmp_path_factory, "migrated", lambda folder: migrate(folder / "mlflow.db"))
+    content = (built / "mlflow.db").read_bytes()  # tests create databases as users who may not read the file
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "migrate", lambda database: database.write_bytes(content))
+        yield
+
+
 @pytest.fixture
 def logged():
     """What the project logs during a test, as commands print it."""
@@ -93,4 +109,5 @@ def recipe_file(tmp_path):
 def finished(small_set, tmp_path_factory):
     """A store in which the small recipe has run with two workers, and its output."""
     recipe = small_run.write_recipe(tmp_path_factory.mktemp("recipe"))
-    return copy_of_command(tmp_path_factory, "finished", "run", recipe, "--data", small_set, "--jobs", 2)
+    command = ("run", recipe, "--data", small_set, "--jobs", 2)
+    return copy_of_command(tmp_path_factory, "finished", *command, run=run_here)

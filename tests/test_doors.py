@@ -17,7 +17,8 @@ DOORS = {
 def importers(library):
     """Files that import it, anywhere in them."""
     for path in (file for part in PARTS for file in (HOME / part).rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)) if library in text else ():
             named = (
                 [node.module or ""]
                 if isinstance(node, ast.ImportFrom) and not node.level

@@ -62,7 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _print_batch(summary: BatchSummary) -> int:
-    """Print the table of all inputs, and at the end those that failed."""
+    """Print the table of all inputs; those that failed were logged with the reason when they were read."""
     done = [row for row in summary.inputs if row.status != "failed"]
     cells = [
         (row.input, f"{row.frames:,}", f"{row.faces:,}", format_percent(row.found / max(row.frames, 1)), row.status)
@@ -70,9 +70,8 @@ def _print_batch(summary: BatchSummary) -> int:
     ]
     if cells:
         print_lines(ruled_table([("input", "frames", "faces", "found", "status"), *cells]))
-    print_lines([f"{len(done)} of {plural(len(summary.inputs), 'input')} predicted", summary.files[0]])
-    for row in summary.failed:
-        logger.info(str(row))
+    failed = f", {len(summary.failed)} failed" if summary.failed else ""
+    print_lines([f"{len(done)} of {plural(len(summary.inputs), 'input')} predicted{failed}", summary.files[0]])
     return FAILED if summary.failed else 0
 
 

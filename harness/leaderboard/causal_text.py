@@ -112,7 +112,7 @@ def _columns(rows: Sequence[CausalRow], wording: Wording) -> list[Column]:
 
 
 def _format_filter(kernel: str | None, radius: float | None, short: bool) -> str:
-    text = format_smoothing(kernel, radius, short)
+    text = format_smoothing(kernel, radius)
     for name, words in (SHORT_KERNEL_NAMES if short else KERNEL_NAMES).items():
         text = text.replace(name, words)
     return text

@@ -72,17 +72,17 @@ def leaderboard_columns(
     def format_note(row: LeaderboardRow) -> str:
         return note_numbers.get(row.note or "", "-") if wording.numbered else row.note or "-"
 
-    unsmoothed = Column("raw" if wording.brief else "unsmoothed", lambda row: format_number(row.unsmoothed), right=True)
+    raw = Column("raw", lambda row: format_number(row.unsmoothed), right=True)
     note = Column("note", format_note)
     columns = [
         rank_column(rows),
         *name_columns(rows, wording),
-        Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius, wording.short)),
+        Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius)),
         Column(rows[0].metric, partial(_format_value, sign=sign_option(rows, "value"))),
         Column("corrected", lambda row: format_number(row.corrected), right=True, optional=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("p-value", lambda row: format_p_value(row.p_value)),
-        *([unsmoothed] if _has_smoothing_effect(rows) else []),
+        *([raw] if _has_smoothing_effect(rows) else []),
         Column("seeds", _format_seeds, right=True),
         Column("coverage", lambda row: format_percent(row.coverage), right=True),
         Column("params" if wording.brief else "parameters", lambda row: format_count(row.parameters), right=True),
@@ -166,11 +166,11 @@ def _distinction_formatter(
     return lambda row: texts[row_key(row)]
 
 
-def format_smoothing(kernel: str | None, radius: float | None, short: bool = False) -> str:
-    """Format kernel and radius, such as `mean r=7`."""
+def format_smoothing(kernel: str | None, radius: float | None) -> str:
+    """Format kernel and radius, such as `mean 7`."""
     if kernel is None:
         return "-"
-    return "none" if kernel == "none" or radius == 0 else f"{kernel} {'' if short else 'r='}{radius:g}"
+    return "none" if kernel == "none" or radius == 0 else f"{kernel} {radius:g}"
 
 
 def _has_smoothing_effect(rows: Sequence[LeaderboardRow]) -> bool:

@@ -19,8 +19,8 @@ from harness.utils.escaping import escape_text, map_text
 from harness.utils.hashing import flatten
 from harness.utils.text import align_columns, format_megabytes, format_three_digits, plural
 
-HIDDEN_SETTINGS = ("kind", "task", "data", "entry", "features")
-"""Settings that are shown elsewhere, or that identify data by a hash."""
+HIDDEN_SETTINGS = ("kind", "task", "data", "entry", "features", "revision", "head.kind")
+"""Settings that are shown elsewhere, that identify data by a hash, or that no user sets."""
 
 
 def format_run(summary: RunSummary, width: int = 100) -> str:
@@ -45,7 +45,7 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
             width,
         ),
         _format_fields(_iter_configuration(summary.records, summary.learned), width),
-        _format_seeds(summary),
+        _format_seeds(summary, width),
         *_format_thresholds(summary.records, width),
         _format_metrics(summary, width),
         _format_cost(summary.exports, first.group_id, width),
@@ -61,7 +61,11 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
 def _iter_configuration(records: Sequence[Record], learned: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     record = records[0]
     weights = "random" if record.backbone_random else record.backbone_weights
-    settings = [(name, _format_setting(value)) for name, value in flatten(record.config) if name not in HIDDEN_SETTINGS]
+    settings = [
+        (name, _format_setting(value))
+        for name, value in flatten(record.config)
+        if name not in HIDDEN_SETTINGS and value not in ([], ())
+    ]
     return [
         ("recipe", record.recipe or "-"),
         ("backbone", f"{record.backbone} ({weights})" if record.backbone_weights else record.backbone),
@@ -80,8 +84,14 @@ def _iter_configuration(records: Sequence[Record], learned: Mapping[str, Any] | 
 
 
 def _format_setting(value: Any) -> str:
+    if isinstance(value, Mapping):  # the settings of one network of a separate head
+        return " ".join(
+            f"{name}={_format_setting(part)}" for name, part in value.items() if part is not None and name != "type"
+        )
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "-"
+        return ", ".join(map(_format_setting, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -100,10 +110,10 @@ def _format_fields(fields: Sequence[tuple[str, str]], width: int) -> str:
     )
 
 
-def _format_seeds(summary: RunSummary) -> str:
+def _format_seeds(summary: RunSummary, width: int) -> str:
     first = summary.records[0]
     label = "seed" if first.training is None else "training, seed"
-    rows = [(label, first.metric, "unsmoothed", "smoothing", "epoch")]
+    rows = [(label, first.metric, "raw", "smoothing", "epoch")]
     for record in summary.records:
         raw = record.unsmoothed.get(record.metric)
         rows.append(
@@ -115,8 +125,13 @@ def _format_seeds(summary: RunSummary) -> str:
                 "-" if record.epoch is None else str(record.epoch),
             )
         )
-    lines = "selected on the selection split, for each seed\n" + _indent(align_columns(rows, {0, 3}))
-    return "\n".join([lines, *_format_spread(summary)])
+    title = [
+        "selected on the selection split, for each seed",
+        "raw: score without smoothing",
+        "smoothing: kernel and radius in frames",
+    ]
+    spread = [wrap_sentence(line, width) for line in _format_spread(summary)]
+    return "\n".join([join_phrases(title, width), _indent(align_columns(rows, {0, 3})), *spread])
 
 
 def _format_spread(summary: RunSummary) -> Iterator[str]:

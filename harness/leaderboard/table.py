@@ -244,7 +244,6 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         ("(random)", "backbone with random weights", any(row.random_weights for row in rows)),
         ("smoothing", "kernel and radius in frames", "smoothing" in names and smoothed),
         ("mixed", "seeds differ in kernel (median radius)", any(row.kernel == "mixed" for row in rows)),
-        ("unsmoothed", "score without smoothing", "unsmoothed" in names),
         ("raw", "score without smoothing", "raw" in names),
         ("corrected", "score corrected for the bias of few {units}", "corrected" in names),
         ("±", f"standard deviation over {_repeated(rows)}", any(row.std is not None for row in rows)),

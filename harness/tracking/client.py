@@ -223,4 +223,9 @@ def _create_database(database: Path) -> None:
     for stale in database.parent.glob(f"{escape(temp_prefix(database.name))}*{SUFFIX}*"):
         stale.unlink(missing_ok=True)
     with atomic_write(database) as tmp_path:
-        MlflowClient(sqlite_uri(tmp_path)).search_experiments(max_results=1)
+        migrate(tmp_path)
+
+
+def migrate(database: Path) -> None:
+    """Apply MLflow's migrations to a new sqlite file, which takes a second."""
+    MlflowClient(sqlite_uri(database)).search_experiments(max_results=1)

@@ -100,7 +100,7 @@ def _is_regular_file(stream: TextIO | None) -> bool:
 
 
 class ConsoleHandler(logging.Handler):
-    """Handler that prints messages, warnings with the prefix `warning: ` and the same one once.
+    """Handler that prints messages, warnings with the prefix `warning: `; the same warning or note is printed once.
 
     Control characters of names in messages are escaped. A reader that closes the pipe does not stop the command.
     """
@@ -108,7 +108,7 @@ class ConsoleHandler(logging.Handler):
     def __init__(self, stream: TextIO | None = None) -> None:
         super().__init__(logging.INFO)
         self.stream = stream
-        self._warnings: set[str] = set()
+        self._remarks: set[str] = set()
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a message, a warning with its prefix."""
@@ -120,10 +120,10 @@ class ConsoleHandler(logging.Handler):
         stream, text = self.stream or sys.stderr, self.format(record)
         if stream is None:  # closed by the caller
             return
-        if record.levelno >= logging.WARNING:
-            if text in self._warnings:
+        if text.startswith(("warning: ", "note: ")):
+            if text in self._remarks:
                 return
-            self._warnings.add(text)
+            self._remarks.add(text)
             text = wrap_message(text, stream)
         try:
             print(text, file=stream, flush=True)

@@ -11,9 +11,10 @@ from harness.cli import main
 
 def said(capsys, *arguments, code=2):
     assert main([str(a) for a in arguments]) == code
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("framelight: ")
-    return message
+    lines = capsys.readouterr().err.rstrip().splitlines()
+    first = max(number for number, line in enumerate(lines) if line.startswith("framelight: "))
+    assert all(line.startswith("  ") for line in lines[first + 1 :])
+    return "\n".join(lines[first:])
 
 
 def run(recipe, data, tmp_path, *more):

@@ -293,39 +293,6 @@ def test_modified_or_missing_file_is_rejected(exported, tmp_path):
         open_exported(folder)
 
 
-def refused(capsys, store, run, out, *more, code=2):
-    assert export(store, run, out, *more) == code
-    assert not out.exists()
-    return capsys.readouterr().err
-
-
-def test_unexportable_runs_raise(readers, small_set, tmp_path, capsys):
-    records = {record.backbone: record for record in tracked_records(Store(readers)) if record.kind == "baseline"}
-    constant = next(record for name, record in records.items() if record.features == "none")
-    out = tmp_path / "out"
-    assert "reads no images" in refused(capsys, readers, constant.group_id, out)
-    noise = next(record for record in records.values() if record.features == "noise")
-    assert "reads no images" in refused(capsys, readers, noise.group_id, out)
-    assert "unknown run 'zzzz'" in refused(capsys, readers, "zzzz", out)
-
-
-def test_missing_or_other_data_raises(readers, small_set, tmp_path, capsys):
-    store, out = Path(shutil.copytree(readers, tmp_path / "store")), tmp_path / "out"
-    altered = Path(shutil.copytree(small_set, tmp_path / "altered"))
-    next(altered.rglob("*.jpg")).unlink()
-    assert "is not the dataset" in refused(capsys, store, "best:expr", out, "--data", altered)
-    (store / "features" / "whereabouts.json").unlink()
-    assert "has no location in this store; pass it with --data DIR" in refused(capsys, store, "best:expr", out)
-    assert "not at" in refused(capsys, store, "best:expr", out, "--data", tmp_path / "nowhere")
-
-
-def test_modified_model_is_not_exported(readers, best, tmp_path, capsys):
-    store = Path(shutil.copytree(readers, tmp_path / "store"))
-    model = store / best.folder.relative_to(readers) / "head.safetensors"
-    model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\1")
-    assert "head.safetensors" in refused(capsys, store, best.record.group_id, tmp_path / "out", code=1)
-
-
 @pytest.mark.slow
 def test_example_runs_in_a_separate_environment(exported, best, small_set, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)

@@ -7,6 +7,7 @@ import pytest
 
 from experiments._durations import MINUTES
 from harness.cli import main
+from harness.leaderboard.run_summary_text import _format_setting
 from harness.metrics.tasks import EXPRESSIONS
 from harness.runner import BackboneRecipe, Recipe, recipe_names
 
@@ -43,6 +44,20 @@ def test_show_prints_classes_and_folders(finished, capsys):
     assert f"cost: not measured; framelight export {row['run_id']} --out DIR" in text
     assert str(store / "artifacts" / "jobs") in text
     assert max(len(line) for line in text.splitlines() if "/" not in line) <= 100
+
+
+def test_show_has_no_internal_fields(finished, capsys):
+    store, _ = finished
+    assert main(["show", "best:expr", "--store", str(store)]) == 0
+    text = capsys.readouterr().out
+    names = [line.split()[0] for line in text.split("\n\n")[1].splitlines()]
+    assert not {"revision", "entry", "kind", "head.kind", "head.parts"} & set(names) and "head.epochs" in names
+    assert " true\n" in text and "raw: score without smoothing" in text
+
+
+def test_settings_of_the_networks_of_a_head_are_words():
+    parts = [{"type": "Part", "output": "au", "features": None, "hidden": 128, "l2": 1e-05}]
+    assert _format_setting(parts) == "output=au hidden=128 l2=1e-05"
 
 
 def test_unknown_run_cannot_be_shown(finished, tmp_path, capsys):

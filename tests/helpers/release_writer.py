@@ -39,14 +39,14 @@ FILES = {
         "enet_b0_8.pt": ("timm", "tf_efficientnet_b0_ns", 8, 224, "sequential"),
         "mobilenet.pt": ("timm", "mobilenetv3_large_100", 5, 224, "linear"),
     },
-    "timm==0.6.13": {
+    "timm": {
+        "enet_b0_7_va.pt": ("timm", "tf_efficientnet_b0", 9, 224, "linear"),
         "small.legacy": ("timm", "mobilenetv2_100", 8, 224, "sequential"),
         "padded.pt": ("timm", "efficientnet_b0", 8, 224, "linear"),
         "softmax.pt": ("timm", "mobilenetv2_100", 8, 224, "softmax"),
         "small.pt": ("timm", "mobilenetv2_100", 8, 224, "linear"),
         "pooled.pt": ("timm", "mobilenetv2_100", 8, 224, "pool:max"),
     },
-    "timm": {"enet_b0_7_va.pt": ("timm", "tf_efficientnet_b0", 9, 224, "linear")},
     "emotiefflib==1.1.1": {
         "mbf_va_mtl.pt": ("mobilefacenet", "attribute"),
         "mbf_sequential.pt": ("mobilefacenet", "sequential"),
@@ -56,7 +56,10 @@ FILES = {
 is written in torch's older format."""
 SLOW_FILES = {
     "timm==0.4.12": {"enet_b0_8_va_mtl.pt": ("timm", "tf_efficientnet_b0_ns", 10, 224, "linear")},
-    "timm==0.6.13": {"enet_b2_7.pt": ("timm", "tf_efficientnet_b2_ns", 7, 260, "linear")},
+    "timm==0.6.13": {
+        "enet_b2_7.pt": ("timm", "tf_efficientnet_b2_ns", 7, 260, "linear"),
+        "padded.pt": ("timm", "efficientnet_b0", 8, 224, "linear"),
+    },
     "timm==0.9.16": {
         "enet_b2_8.pt": ("timm", "tf_efficientnet_b2_ns", 8, 260, "sequential"),
         "mobilevit_va_mtl.pt": ("timm", "mobilevitv2_150", 10, 224, "linear"),

@@ -255,7 +255,7 @@ def test_raw_is_shown_only_where_smoothing_changed_something(form):
         run("a", kernel="none", radius=0, unsmoothed={"P_EXPR": 0.5}, unit="subject"),
         run("b", DIRECT, value=0.4, kernel="none", radius=0, unsmoothed={}),
     ]
-    assert "unsmoothed" not in render(leaderboard_rows(stills), form, WIDE)
+    assert "raw" not in render(leaderboard_rows(stills), form, WIDE)
     videos = [*stills[:1], run("b", DIRECT, value=0.4, unsmoothed={"P_EXPR": 0.3})]
     text = render(leaderboard_rows(videos), form, WIDE)
-    assert "unsmoothed: score without smoothing" in text and "0.300" in text
+    assert "raw: score without smoothing" in text and "0.300" in text

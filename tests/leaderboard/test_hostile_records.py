@@ -251,7 +251,7 @@ def test_records_with_another_spelling_of_themselves_are_read(tmp_path):
     assert from_json(to_json(one)).metrics == from_json(to_json(one, indent=1)).metrics == {"P_EXPR": 1, "accuracy": 0}
 
 
-@pytest.mark.parametrize("count, seed", [(25, 15), pytest.param(200, 16, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count, seed", [(10, 15), pytest.param(200, 16, marks=pytest.mark.slow)])
 def test_every_mutation_ends_with_a_board_or_one_message(tmp_path, capsys, count, seed):
     store = tmp_path / "home" / "store"
     jobs = [*keep(store, "aaaa", 0.6), *keep(store, "bbbb", 0.5)]

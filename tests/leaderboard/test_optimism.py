@@ -129,7 +129,7 @@ def test_narrow_table_drops_p_value_after_filter(tmp_path):
     jobs = [*run(tmp_path, "held", 0.4, **long), *run(tmp_path, "open", 0.45, PUBLISHED, **long)]
     listed = optimism_rows(jobs, significance=SignificanceCache(Store(tmp_path)))
     text = render_optimism(listed)
-    assert "mean r=125" in render_optimism(listed, width=140) and "mean r=125" not in text
+    assert "mean 125" in render_optimism(listed, width=140) and "mean 125" not in text
     assert f"{listed[0].p_value:.3f}" in text or "<0.001" in text
     stills = optimism_rows(
         [

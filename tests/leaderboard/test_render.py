@@ -50,7 +50,7 @@ def test_table_has_all_notes(board):
         "0.440 ± 0.010",
         "0.400 to 0.500",
         "2 of 3",
-        "mean r=7",
+        "mean 7",
         "tiny_resnet (random)",
         "312k",
         "failed",
@@ -249,5 +249,5 @@ def test_seeds_of_the_runs_go_to_the_title_and_mixed_kernels_are_explained():
     ]
     records.append(record(group="ba5e1e000000", kind="baseline", kernel="none", radius=0))
     text = render(leaderboard_rows(records))
-    assert "2 seeds" in text and "mixed r=6" in text and "mixed: seeds differ in kernel" in text
+    assert "2 seeds" in text and "mixed 6" in text and "mixed: seeds differ in kernel" in text
     assert "seeds" not in next(line for line in text.splitlines() if line.startswith("rank"))

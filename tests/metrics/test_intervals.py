@@ -22,8 +22,8 @@ VIDEOS = 70
 
 @functools.cache
 def true_value(task, metric):
-    """The metric of 300,000 simulated videos, more than enough to know it within 0.001."""
-    return score(statistics(task, GENERATORS[task](np.random.default_rng(99), 300_000))[0]).metrics[metric]
+    """The metric of 60,000 simulated videos, whose error is a thirtieth of that of 70 videos."""
+    return score(statistics(task, GENERATORS[task](np.random.default_rng(99), 60_000))[0]).metrics[metric]
 
 
 def coverage(task, simulations, videos, units=lambda found: found):
@@ -39,8 +39,11 @@ def coverage(task, simulations, videos, units=lambda found: found):
 
 @pytest.mark.parametrize("task", GENERATORS)
 @pytest.mark.parametrize("videos", [12, VIDEOS])
-def test_coverage(task, videos):
-    assert 0.925 <= coverage(task, 500, videos) <= 0.99
+@pytest.mark.parametrize(
+    "simulations, least, most", [(120, 0.9, 1), pytest.param(500, 0.925, 0.99, marks=pytest.mark.slow)]
+)
+def test_coverage(task, videos, simulations, least, most):
+    assert least <= coverage(task, simulations, videos) <= most
 
 
 def episodes_as_units(confusion):
@@ -58,17 +61,23 @@ def test_intervals_over_frames_undercover():
 
 
 @pytest.mark.parametrize(
-    "seeds, spread",
-    [(3, 0.3), pytest.param(5, 0.3, marks=pytest.mark.slow), pytest.param(3, 0.0, marks=pytest.mark.slow)],
+    "seeds, spread, simulations",
+    [
+        (3, 0.3, 100),
+        pytest.param(3, 0.3, 300, marks=pytest.mark.slow),
+        pytest.param(5, 0.3, 300, marks=pytest.mark.slow),
+        pytest.param(3, 0.0, 300, marks=pytest.mark.slow),
+    ],
 )
-def test_coverage_for_mean_over_seeds(seeds, spread):
+def test_coverage_for_mean_over_seeds(seeds, spread, simulations):
     def made(rng, videos, systems):
         return statistics("expr", GENERATORS["expr"](rng, videos, systems, apart=0.3, seed_spread=spread))
 
-    many = [one for i in range(20) for one in made(np.random.default_rng(i), 4000, 10)]
+    many = [one for i in range(20) for one in made(np.random.default_rng(i), 1500, 10)]
     truth = np.mean([score(one).metrics["P_EXPR"] for one in many])
-    ends = [confidence_interval(made(np.random.default_rng(i), VIDEOS, seeds), "P_EXPR") for i in range(300)]
-    assert 0.91 <= np.mean([one.low <= truth <= one.high for one in ends]) <= 0.985
+    ends = [confidence_interval(made(np.random.default_rng(i), VIDEOS, seeds), "P_EXPR") for i in range(simulations)]
+    allowed = 0.01 if simulations < 300 else 0
+    assert 0.91 - allowed <= np.mean([one.low <= truth <= one.high for one in ends]) <= 0.985 + allowed
 
 
 def test_seed_variance_widens_the_interval():

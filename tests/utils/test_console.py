@@ -10,7 +10,7 @@ import pytest
 
 from backbones.engines.onnx_engine import suppress_exporter_output
 from backbones.quiet_loggers import quiet_loggers
-from harness.utils.console import console_logging, suppress_logging, table_width, terminal_size
+from harness.utils.console import console_logging, suppress_logging, table_width, terminal_size, wrap_message
 from tests.helpers.logs import captured_logs
 
 LOGGER = logging.getLogger("harness.some.module")
@@ -24,6 +24,32 @@ def test_messages_go_to_stderr_and_warnings_are_marked(capsys):
         logging.getLogger("backbones.module").info("imported")
     out, err = capsys.readouterr()
     assert out == "" and err == "100% done\nwarning: a crop is missing\nimported\n"
+
+
+def test_warnings_and_notes_are_printed_once(capsys):
+    with console_logging():
+        for message in ("note: a newer dataset", "10 jobs"):
+            LOGGER.info(message)
+            LOGGER.info(message)
+        LOGGER.warning("slow")
+        LOGGER.warning("slow")
+    assert capsys.readouterr().err == "note: a newer dataset\n10 jobs\n10 jobs\nwarning: slow\n"
+
+
+def test_messages_are_wrapped_for_terminals_only(monkeypatch, capsys):
+    path = "/a/path/that/is-longer-than-the-terminal/and-is-not-broken.jpg"
+    message = f"no such file: {path}; give the name of a file that exists\n  - an item of a list that is too long"
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert wrap_message(message, sys.stderr) == message
+    monkeypatch.setenv("COLUMNS", "40")
+    assert wrap_message(message, sys.stderr).splitlines() == [
+        "no such file:",
+        f"  {path};",
+        "  give the name of a file that exists",
+        "  - an item of a list that is too long",
+    ]
+    monkeypatch.setenv("COLUMNS", "30")
+    assert wrap_message(message, None).splitlines()[-2:] == ["  - an item of a list that is", "    too long"]
 
 
 def test_nested_contexts(capsys):
