@@ -15,6 +15,7 @@ from harness.utils.console import console_logging, wrap_message
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
+from harness.utils.interrupts import lasting_interrupts
 from harness.utils.process_environment import prepare_process
 from harness.utils.store import Store
 from harness.utils.streams import command_streams, discard_output, flush_output
@@ -24,7 +25,7 @@ INTERRUPTED = 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return 0 for success, 1 for failure, 2 for wrong usage or input, 130 if interrupted."""
-    with command_streams():
+    with command_streams(), lasting_interrupts():
         try:
             arguments = build_parser().parse_args(argv)
         except InputError as error:  # in a default or a path

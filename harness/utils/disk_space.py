@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,8 @@ def is_disk_full(error: BaseException | None) -> bool:
 def full_disk(path: Path | None = None) -> tuple[str, str]:
     """Say which disk is full, that of a path or that of temporary files, and what to do.
 
+    It is the one with less room, as what did not fit is removed before this is asked.
+
     Parameters
     ----------
     path : Path, optional
@@ -46,7 +49,7 @@ def full_disk(path: Path | None = None) -> tuple[str, str]:
     import tempfile  # here, as it takes time that --help has not
 
     folder, temporary = _existing(Path.cwd() if path is None else Path(path).absolute()), Path(tempfile.gettempdir())
-    if folder.stat().st_dev != temporary.stat().st_dev and _free_share(temporary) < _free_share(folder):
+    if folder.stat().st_dev != temporary.stat().st_dev and _free_bytes(temporary) < _free_bytes(folder):
         return (
             f"the disk of the folder of temporary files, {temporary}, is full",
             "free some space there, or set TMPDIR to a folder with room, and run the command again",
@@ -58,11 +61,11 @@ def _existing(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
 
 
-def _free_share(folder: Path) -> float:
-    """Return the share of a disk that this user may still fill, in bytes or in files, whichever is less."""
+def _free_bytes(folder: Path) -> float:
+    """Return how much this user may still write to a disk: its free bytes, or free files of a block each if fewer."""
     try:
         status = os.statvfs(folder)
     except (AttributeError, OSError):
-        return 1.0
-    shares = [(status.f_bavail, status.f_blocks), (status.f_favail, status.f_files)]
-    return min((free / total for free, total in shares if total), default=1.0)
+        return math.inf
+    files = status.f_favail * status.f_bsize if status.f_files else math.inf
+    return min(status.f_bavail * status.f_frsize, files) if status.f_blocks else math.inf

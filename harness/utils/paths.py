@@ -10,8 +10,9 @@ from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
-    """Return the value of an environment variable; None if it is not set or empty, as compose and CI files leave it."""
-    return os.environ.get(name) or None
+    """Return the value of an environment variable; None if it is not set or blank, as compose and CI files leave it."""
+    value = os.environ.get(name, "")
+    return value if value.strip() else None
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:

@@ -146,6 +146,8 @@ def _folder_hint(folder: Path, contents: FolderContents) -> str:
 
 
 def _missing_path_error(path: Path) -> InputError:
+    if path.is_symlink():
+        return InputError(f"{path}: a broken link to {path.readlink()}; restore that file, or remove the link")
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     similar = difflib.get_close_matches(path.name, names, n=3)
     return InputError(

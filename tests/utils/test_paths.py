@@ -73,10 +73,12 @@ def test_home_on_windows(monkeypatch, path):
             expand_home(path)
 
 
-@pytest.mark.parametrize("value, root", [("", "framelight-store"), ("~/s", "{home}/s"), ("s", "s")])
+@pytest.mark.parametrize(
+    "value, root", [("", "framelight-store"), (" \t", "framelight-store"), ("~/s", "{home}/s"), ("s", "s")]
+)
 def test_store_of_the_environment(home, monkeypatch, value, root):
     monkeypatch.setenv("FRAMELIGHT_STORE", value)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", value if value.isspace() else "")
     root = Path(root.format(home=home))
     assert Store.default().root == root and Store.default().tracking_uri is None
     assert build_parser().parse_args(["leaderboard"]).store == root

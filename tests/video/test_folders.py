@@ -64,6 +64,8 @@ def test_links_to_themselves_are_passed_over(tmp_path):
     assert contents == replace(contents, images=("1.png",), videos=("talk.mp4",), broken=("2.png", "loop"))
     frames, source = read(tmp_path)
     assert len(frames) == 1 and "2 broken links" in source.notes[0]
+    with pytest.raises(InputError, match=r"talk\.mp4: a broken link to talk\.mp4; restore"):
+        open_source(str(tmp_path / "talk.mp4"))
 
 
 def test_many_suffixes_are_counted(tmp_path):
