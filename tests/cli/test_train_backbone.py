@@ -166,7 +166,7 @@ def test_resumed_training_has_the_same_weights_and_one_run(trained, drawn, table
 def test_interrupted_training_is_tracked_and_resumed(trained, drawn, table, tmp_path):
     store = tmp_path / "store"
     said, code = killed_at(store, drawn, table, "expressions-all", signal.SIGINT)
-    assert code == 130 and "interrupted; finished work is kept" in said and "Traceback" not in said
+    assert code == 130 and "interrupted; finished work is saved" in said and "Traceback" not in said
     _, [run] = tracked(store)
     assert run.info.status == "FAILED" and run.data.tags["mlflow.note.content"] == "interrupted"
     done = small_run.framelight("train-backbone", drawn, "--data", table, "--store", store)
