@@ -58,7 +58,7 @@ def test_bad_video_does_not_end_the_others(run, videos, tmp_path):
     assert code == 1 and "2 of 6 inputs predicted" in printed
     table = {row["folder"]: row for row in summary(tmp_path / "out")}
     assert [name for name, row in table.items() if row["status"] == "failed"] == ["c", "d", "e", "f"]
-    assert "cannot be read as a video" in table["c"]["error"] and "no such file" in table["d"]["error"]
+    assert "cannot be read as a video" in table["c"]["error"] and "broken link to nowhere.mp4" in table["d"]["error"]
     listed = [line for line in said.splitlines() if " of 6: failed: " in line]
     assert len(listed) == 4 and "c.mp4" in listed[0] and "e.mp4" in listed[2]
     assert "2 of 6 inputs predicted, 4 failed" in printed and said.count("failed: ") == said.count("c.mp4") + 3 == 4

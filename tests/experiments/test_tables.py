@@ -139,5 +139,5 @@ def test_no_recipe_names_backbones_in_single_grids():
 def test_missing_weights_raise_with_import_command(tmp_path):
     from harness.runner.preparation import prepare_inputs
 
-    with pytest.raises(InputError, match="backbones import FILE --name mobilenet_7.*enet_b0_7.*enet_b2_8"):
+    with pytest.raises(InputError, match=r"(?s)enet_b0_7, .*enet_b2_8.*backbones import FILE --name mobilenet_7"):
         prepare_inputs(find_recipe("table_mtl"), tmp_path, Store(tmp_path / "store"))

@@ -64,6 +64,6 @@ def card_of_named(store, name):
 
 def said(capsys, *arguments, code=2):
     assert main([str(argument) for argument in arguments]) == code
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("framelight: ")
+    _, found, message = capsys.readouterr().err.strip().rpartition("framelight: ")
+    assert found
     return message

@@ -144,6 +144,6 @@ print(usual, kept, still, faults(), held - resident(), faults(700_000))
 def test_memory_is_released_after_the_last_reference():
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
     usual, kept, still, after, returned, small = map(int, done.stdout.split())
-    assert kept < usual / 10 and still < usual / 10 and after > usual / 2
+    assert 10 * max(kept, still) < min(usual, after), "fewer page faults; how many are usual depends on huge pages"
     assert returned > 50
     assert small < 3_000, "blocks of 5.6 MB, which are 1,400 pages, are not mapped anew each time"
