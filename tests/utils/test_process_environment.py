@@ -24,7 +24,9 @@ def waiting():
 
 def test_threads_wait_passively(unset):
     prepare_process()
-    assert waiting() == PASSIVE_WAITING == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "KMP_BLOCKTIME": "0"}
+    assert (
+        waiting() == PASSIVE_WAITING == {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,7 @@ def test_threads_wait_passively(unset):
     [
         ("OMP_WAIT_POLICY", "ACTIVE", {}),
         ("GOMP_SPINCOUNT", "5", {"KMP_BLOCKTIME": "0"}),
-        ("KMP_BLOCKTIME", "1", {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}),
+        ("KMP_BLOCKTIME", "1", {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}),
     ],
 )
 def test_choice_of_the_user_is_kept(unset, monkeypatch, name, value, others):
