@@ -10,7 +10,6 @@ import numpy as np
 
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
-from harness.export.network import ExportNetwork, torch_module
 from harness.export.quiet import conversion, suppress_output
 from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from torch.export import ExportedProgram
     from torch.fx import Node
 
+    from harness.export.network import ExportNetwork
 
 NAMES_METHOD, FORWARD_METHOD = "names", "forward"
 """Methods of a file: `names` returns the output names, separated by spaces, `forward` the outputs."""
@@ -96,6 +96,8 @@ class ExecuTorch:
 
 def _export_program(network: ExportNetwork, embedding: bool) -> ExportedProgram:
     import torch
+
+    from harness.export.network import torch_module
 
     crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
     return torch.export.export(torch_module(network, embedding), (crops,))

@@ -12,13 +12,14 @@ import numpy as np
 
 from backbones.errors import printable
 from harness.export.formats import Model, file_name
-from harness.export.network import ExportNetwork
 from harness.export.quiet import conversion, suppress_output
 from harness.export.single_crop import single_crop_model
 from harness.utils.errors import FramelightError
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
+
+    from harness.export.network import ExportNetwork
 
 
 CROPS = "crops"
@@ -91,7 +92,7 @@ def _convert(network: ExportNetwork, embedding: bool) -> bytes:
     import litert_torch
     import torch
 
-    from harness.export.single_crop import NamedOutputs
+    from harness.export.network import NamedOutputs
 
     crops = torch.zeros((1, network.size, network.size, 3), dtype=torch.uint8)
     converted = litert_torch.convert(NamedOutputs(network, embedding), sample_kwargs={CROPS: crops})

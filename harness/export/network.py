@@ -199,3 +199,17 @@ def torch_module(network: ExportNetwork, embedding: bool = False) -> ExportModul
             "export it with --format onnx or openvino"
         )
     return ExportModule(network, embedding).eval()
+
+
+class NamedOutputs(nn.Module):
+    """`ExportModule` whose outputs are a dictionary: uint8 crops [N, S, S, 3] to arrays by name."""
+
+    def __init__(self, network: ExportNetwork, embedding: bool) -> None:
+        super().__init__()
+        self.whole = torch_module(network, embedding)
+        self.names = network.outputs(embedding)
+        self.eval()
+
+    def forward(self, crops: Tensor) -> dict[str, Tensor]:
+        """Compute the outputs of one batch."""
+        return dict(zip(self.names, self.whole(crops)))

@@ -1,4 +1,4 @@
-"""Models that take one crop per call."""
+"""Models that take one crop per call. Does not import torch, which would count as memory of a file that needs none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
 
 from harness.export.formats import Model
-from harness.export.network import ExportNetwork, torch_module
 from harness.utils.errors import FramelightError
 
 
@@ -33,17 +31,3 @@ def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping
         return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
     return model
-
-
-class NamedOutputs(nn.Module):
-    """`ExportModule` whose outputs are a dictionary: uint8 crops [N, S, S, 3] to arrays by name."""
-
-    def __init__(self, network: ExportNetwork, embedding: bool) -> None:
-        super().__init__()
-        self.whole = torch_module(network, embedding)
-        self.names = network.outputs(embedding)
-        self.eval()
-
-    def forward(self, crops: Tensor) -> dict[str, Tensor]:
-        """Compute the outputs of one batch."""
-        return dict(zip(self.names, self.whole(crops)))
