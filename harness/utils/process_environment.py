@@ -12,9 +12,11 @@ from types import ModuleType
 from harness.utils.import_hooks import ROOT
 
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
-"""OpenMP threads that wait give up their processor soon. By default they repeat a check up to 300,000 times (GNU) or
-for 200 ms (LLVM, Intel), which takes the time of other threads where there are more of them than processors. Without any
-repetition, GNU's threads sleep so often that training on an idle machine is slower by a quarter to a third.
+"""OpenMP threads that wait give up their processor soon.
+
+By default they repeat a check up to 300,000 times (GNU) or for 200 ms (LLVM, Intel), which takes the time of other
+threads where there are more of them than processors. Without any check, GNU's threads sleep so often that training on an
+idle machine is slower by a quarter to a third.
 """
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
