@@ -15,8 +15,8 @@ PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "KMP_
 """OpenMP threads that wait give up their processor soon.
 
 By default they repeat a check up to 300,000 times (GNU) or for 200 ms (LLVM, Intel), which takes the time of other
-threads where there are more of them than processors. Without any check, GNU's threads sleep so often that training on an
-idle machine is slower by a quarter to a third.
+threads where there are more of them than processors. Without any check, GNU's threads sleep so often that training
+on an idle machine is slower by a quarter to a third.
 """
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
