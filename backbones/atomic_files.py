@@ -13,7 +13,7 @@ from backbones.errors import WriteError
 from backbones.temp_names import DISPLACED, SUFFIX, create_temp, restore_permissions, temp_prefix
 
 MAX_EXCHANGES = 100
-"""Attempts to exchange two folders while other processes put the old one back."""
+"""Largest number of attempts to exchange two folders; other processes may put the old one back meanwhile."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2), which Python's standard library does not wrap."""
 
@@ -59,7 +59,7 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
     path : Path
         The folder to write; its parent is created if needed.
     replace : bool
-        Whether to replace a folder that exists at `path` at the end. If False, the existing folder stays and the new
+        Whether to replace a folder that exists at `path` on success. If False, the existing folder stays and the new
         one is removed. Where the system can exchange two names atomically (Linux), `path` exists at every moment
         during the replacement. Elsewhere it is absent for a moment; if the process is killed in that moment, the next
         use of the folder puts it back, see `restore_displaced`.
@@ -134,12 +134,12 @@ def atomic_write(path: Path, text: str) -> None:
 
 
 def restore_displaced(folder: Path, name: str = "") -> None:
-    """Put folders back that killed processes have displaced while they replaced them.
+    """Put back folders that were displaced by processes killed while replacing them.
 
     Parameters
     ----------
     folder : Path
-        The folder that contains them; it need not exist.
+        The parent of the folders to put back; it need not exist.
     name : str, default=""
         Name of the folder to put back; by default all.
     """
@@ -161,7 +161,7 @@ def put_back(displaced: Path) -> bool:
     Returns
     -------
     bool
-        Whether the rest of the folder can be removed: it holds nothing whose name is not in use.
+        Whether the displaced folder can be removed: every name left in it is in use in its parent.
     """
     with suppress(OSError):
         for old in displaced.iterdir():
@@ -196,7 +196,7 @@ def _exchange(path: Path, tmp_path: Path) -> None:
 
 
 def _try_atomic_exchange(first: Path, second: Path) -> bool:
-    """Exchange two names in one step, if the C library and the file system can."""
+    """Exchange two names in one step; return False if the C library or the file system cannot."""
     import ctypes
 
     try:

@@ -69,7 +69,7 @@ class Backbone(nn.Module):
     label : str
         The name shown in results.
     score_labels : sequence of str
-        Names of the score columns; empty if they have none.
+        Names of the score columns; empty if the columns are unnamed.
     is_random : bool
         Whether the weights are untrained.
     checkpoints : Path, optional
@@ -138,12 +138,12 @@ class Backbone(nn.Module):
 
     @property
     def score_labels(self) -> tuple[str, ...]:
-        """Names of the score columns; empty if they have none."""
+        """Names of the score columns; empty if the columns are unnamed."""
         return self.spec.score_labels
 
     @property
     def trainable(self) -> bool:
-        """Whether the weights can be trained; if not, `train` and `set_classes` raise BackboneError."""
+        """Whether the weights can be trained; if not, `train(True)` and `set_classes` raise BackboneError."""
         return self.spec.trainable
 
     @property

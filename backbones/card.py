@@ -20,7 +20,7 @@ ONNX_ENGINE = "onnxruntime"
 
 FORMAT = 1
 MAX_TEXT = 4096
-"""Characters of a text at most."""
+"""Largest number of characters in a text field."""
 MAX_SIZE_MB = 1e9
 MAX_CARD_BYTES = 2**24
 """Largest size of a card."""
@@ -141,7 +141,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "source": (lambda value: value is None or _is_text(value), "text"),
     "image_hashes": (lambda value: value is None or _is_about_images(value), "an object with a number of images"),
 }
-"""Check of fields of a card, and what they must be."""
+"""For each checked field of a card: the check, and what the value must be, for the error message."""
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:

@@ -112,7 +112,7 @@ def constructor(name: str) -> str:
     Parameters
     ----------
     name : str
-        A catalogue name or `timm:<model>`, which is not checked.
+        A catalogue name or `timm:<model>`; whether timm has the model is not checked.
 
     Returns
     -------
@@ -122,7 +122,7 @@ def constructor(name: str) -> str:
     Raises
     ------
     BackboneError
-        If the name is neither of the two.
+        If the name is not in the catalogue and does not start with `timm:`.
     """
     if name in SPECS:
         return SPECS[name].constructor

@@ -165,7 +165,7 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     Raises
     ------
     BackboneError
-        If the file is missing or damaged, does not match the hash in the card, or the card does not name its outputs.
+        If the file is missing, damaged or does not match the hash in the card, or if the card lacks the output names.
     """
     from backbones.onnx_graph import read_graph
     from backbones.onnx_network import OnnxNetwork, Ports

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 MAX_LISTED = 20
 MAX_LINE = 60
-"""Characters of a list of names that stands on the line of its message."""
+"""Largest number of characters of a list of names that is put on the same line as its message."""
 MAX_WIDTH = 100
-"""Characters of the lines of a list in a message at most, however wide the terminal is."""
+"""Largest width of a list in a message, in characters, however wide the terminal is."""
 
 
 class BackboneError(ValueError):
@@ -22,7 +22,7 @@ class BackboneError(ValueError):
     message : str
         Description of the problem and its place.
     hint : str
-        Advice for the user; "" if the message is enough. `str()` joins the two.
+        Advice for the user; "" if the message is enough. `str()` of the error joins message and hint.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Load backbones from references of the form NAME[@WEIGHTS].
 
 WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or imported entry, or the path of a checkpoint
-folder (for `vggface` also of a PyTorch state dict). NAME alone is the entry with that name or, if there is none, the
-backbone of the catalogue: pretrained if its spec has a tag, otherwise random.
+folder (for `vggface`, also the path of a PyTorch state dict). NAME alone means the entry with that name or, if there is
+no such entry, the backbone of the catalogue: pretrained if its spec has a tag, otherwise random.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def build(name: str, classes: Sequence[str] | None = None, seed: int = SEED) -> 
     name : str
         A catalogue name or `timm:<model>`.
     classes : sequence of str, optional
-        Names of the score columns; those of the spec by default.
+        Names of the score columns; by default the names in the spec.
     seed : int
         Seed of the initialization.
 

@@ -156,7 +156,7 @@ def _environment_key() -> str:
 
 
 def _write_cache(cache: Path | None, kind: str, key: str, value: dict[str, Any]) -> None:
-    """Add a value to the cache; write errors and lost updates of concurrent processes only cost time later."""
+    """Add a value to the cache; a value lost to a write error or a concurrent process only costs time later."""
     if cache is None or kind not in ("random", "tag", "description"):
         return
     values = {k: v for k, v in read_facts(cache).items() if k.endswith(_environment_key())} | {key: value}

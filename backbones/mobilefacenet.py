@@ -1,6 +1,6 @@
 """MobileFaceNet (Chen et al. 2018, arXiv 1804.07573) in InsightFace's wider variant, for which emotion weights exist.
 
-Parameters are named as by InsightFace: `layers.0.layers.0.weight` to `features.layers.3.bias`, then the classifier
+Parameters are named as in InsightFace: `layers.0.layers.0.weight` to `features.layers.3.bias`, then the classifier
 `fc`. The network has 2.06 million parameters without the classifier.
 """
 
@@ -103,7 +103,7 @@ class MobileFaceNet(nn.Module):
         return self.fc
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Replace the classifier by a randomly initialized one; 0 classes remove it, as in timm."""
+        """Replace the classifier by a randomly initialized one, or remove it if `num_classes` is 0, as in timm."""
         self.fc = nn.Linear(EMBEDDING_WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -114,7 +114,7 @@ class MobileFaceNet(nn.Module):
 def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """Rename the tensors of a network that contains MobileFaceNet as a submodule next to its classifier.
 
-    The name and the arguments of this function are those of timm's model modules.
+    The function has the name and the arguments of its counterparts in timm's model modules.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dic
     Returns
     -------
     dict of str to Tensor
-        The tensors by the names used here, or `state` unchanged if it does not have this form.
+        The tensors with the names of `MobileFaceNet`; `state` unchanged if it is not of such a network.
     """
     last = "features.layers.3.weight"
     prefix = next((name.removesuffix(last) for name in state if name.endswith(f".{last}")), "")

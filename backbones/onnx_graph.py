@@ -56,7 +56,7 @@ class OnnxGraph:
             )
 
     def require_no_loops(self, path: Path) -> None:
-        """Raise BackboneError if the graph has a loop, which can run forever: its length may be any number."""
+        """Raise BackboneError if the graph has a loop, because its number of iterations is not limited."""
         if any(node.op_type == "Loop" for node in self.nodes):
             raise BackboneError(
                 f"{path} contains a Loop, whose number of iterations is not limited",
@@ -109,7 +109,7 @@ def read_graph(path: Path) -> OnnxGraph:
     Returns
     -------
     OnnxGraph
-        Its nodes and parameters.
+        The nodes, the number of parameters and the names of external files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Remove what exporters note about the machine from ONNX models."""
+"""Remove what exporters write into ONNX models about the machine."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 def strip_metadata(model: ModelProto) -> ModelProto:
     """Remove the metadata and comments of all graphs, nodes and tensors in place.
 
-    torch writes the stack trace of each operation there, with the paths of source files: they tell where the project is
-    installed, and make equal networks different files. Metadata of the model itself stays.
+    torch stores the stack trace of each operation in them. The paths of source files in these traces reveal where the
+    project is installed, and make the files of equal networks differ. The metadata of the model itself is kept.
 
     Parameters
     ----------

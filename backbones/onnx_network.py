@@ -29,7 +29,7 @@ class Ports:
     Attributes
     ----------
     input, embedding, scores : str
-        Name of the input and of the two outputs.
+        Names of the input and of the two outputs.
     batch : int or None
         Crops per run if the graph fixes their number, else None.
     """
@@ -40,7 +40,7 @@ class Ports:
     batch: int | None = None
 
     def validate(self) -> None:
-        """Raise ValueError if a field, as read from a file, is not of its type."""
+        """Raise ValueError if a field, which may come from a file, has an invalid type or value."""
         if not all(isinstance(name, str) for name in (self.input, self.embedding, self.scores)):
             raise ValueError("the names of its ports are not text")
         if self.batch is not None and (type(self.batch) is not int or not 0 < self.batch <= MAX_BATCH):
@@ -104,7 +104,7 @@ class OnnxNetwork(nn.Module):
         Raises
         ------
         BackboneError
-            If ONNX Runtime cannot run the model or its outputs have other shapes.
+            If ONNX Runtime cannot run the model or the outputs do not have these shapes.
         """
         session = self._get_session(threads)
         return run_in_batches(pixels, self.ports.batch or len(pixels), lambda batch: self._run_session(session, batch))

@@ -79,7 +79,7 @@ def run_session(
     Raises
     ------
     BackboneError
-        If ONNX Runtime cannot run the model, or not within the limit.
+        If ONNX Runtime cannot run the model or exceeds the time limit.
     """
     expired = threading.Event()
     try:
@@ -99,7 +99,7 @@ def run_session(
 
 @contextmanager
 def _time_limit(limit_s: float, expired: threading.Event) -> Iterator[RunOptions]:
-    """Yield options of a run that is stopped after a time; `expired` is then set."""
+    """Yield options that stop a run after `limit_s` seconds; `expired` is set at that time."""
     import onnxruntime
 
     options = onnxruntime.RunOptions()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 ROOT = Path("/")
-"""Folder of the system's files; tests replace it."""
+"""Root of the file system; tests replace it."""
 
 
 def available_processors() -> int:
@@ -26,7 +26,7 @@ def available_processors() -> int:
 
 
 def allowed_processors() -> int:
-    """Count the processors that this process may run on; of the whole machine where the system does not say."""
+    """Return the number of processors this process may run on, or the total of the machine if that is unknown."""
     count = getattr(os, "process_cpu_count", None)  # from Python 3.13 on
     try:
         return (count() if count else len(os.sched_getaffinity(0))) or 1
@@ -35,7 +35,7 @@ def allowed_processors() -> int:
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """Yield the processors' worth of time that each control group of this process grants; none without a limit."""
+    """Yield the limit, in processors, of each control group of this process that limits processor time."""
     for mount, root, controllers in _cgroup_mounts():
         group = _cgroup_path(controllers)
         if group is None:
@@ -49,7 +49,7 @@ def _cpu_quotas() -> Iterator[float]:
 
 
 def _cgroup_mounts() -> Iterator[tuple[Path, PurePosixPath, bool]]:
-    """Yield mount point, root and whether it is of version 1, of the control groups that limit processor time."""
+    """Yield (mount point, root, whether version 1) of each mounted control group hierarchy that can limit CPU time."""
     for line in _read_lines(ROOT / "proc/self/mountinfo"):
         fields, _, kind = (part.split() for part in line.partition(" - "))
         if len(fields) < 5 or len(kind) < 3:
@@ -59,7 +59,7 @@ def _cgroup_mounts() -> Iterator[tuple[Path, PurePosixPath, bool]]:
 
 
 def _cgroup_path(version_1: bool) -> PurePosixPath | None:
-    """Return the control group of this process, in the hierarchy of version 2 or that of `cpu`."""
+    """Return this process's control group in the version 1 hierarchy of `cpu` or in the version 2 hierarchy."""
     for line in _read_lines(ROOT / "proc/self/cgroup"):
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -69,12 +69,12 @@ def _cgroup_path(version_1: bool) -> PurePosixPath | None:
 
 
 def _read_quota(folder: Path) -> list[float]:
-    """Return quota and period of version 1; the quota is -1 without a limit."""
+    """Return quota and period of a version 1 control group; a quota of -1 means no limit."""
     return [number for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us") for number in _read_numbers(folder / name)]
 
 
 def _read_numbers(path: Path) -> list[float]:
-    """Return the numbers in a file; nothing if it is missing or has a word, such as `max`."""
+    """Return the numbers in a file, or [] if the file is missing or contains anything else, such as `max`."""
     try:
         return [float(word) for line in _read_lines(path) for word in line.split()]
     except ValueError:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 def proxy_of(uri: str) -> str:
     """Return the proxy that requests to a server go through, without user and password; "" for none."""
     server = urlsplit(uri)
-    if is_loopback(server.hostname or ""):  # `harness.utils.process_environment` sees to that
+    if is_loopback(server.hostname or ""):  # `harness.utils.process_environment` excludes it
         return ""
     proxies = urllib.request.getproxies()
     proxy = proxies.get(server.scheme) or proxies.get("all") or ""
@@ -29,7 +29,7 @@ def is_loopback(host: str) -> bool:
 
 
 def proxy_advice(uri: str) -> str:
-    """Name the proxy of a server that does not answer, for messages; "" without one."""
+    """Return advice on the proxy of a server that does not answer; "" if there is no proxy."""
     proxy = proxy_of(uri)
     if not proxy:
         return ""

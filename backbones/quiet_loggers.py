@@ -1,4 +1,4 @@
-"""Silence loggers for a while, without an effect on others."""
+"""Silence loggers temporarily without affecting other loggers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quiet_loggers(names: Sequence[str], level: int = logging.CRITICAL) -> Iterat
     Parameters
     ----------
     names : sequence of str
-        Names of loggers. Of `root` only its own messages are dropped, not those of other loggers.
+        Names of loggers. For `root`, only messages of the root logger itself are dropped.
     level : int, default=logging.CRITICAL
         Highest level that is dropped.
     """

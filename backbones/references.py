@@ -61,14 +61,14 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
     if not at:
         return _resolve_bare_name(reference, entry_folders)
     if name in entry_folders:
-        catalogue.constructor(name)  # weights can only be loaded into an architecture
+        catalogue.constructor(name)  # raises if only an entry has this name: weights need an architecture
     else:
         _check_backbone_name(name, entry_folders)
     if weights == "random":
         return WeightsSource(reference, "random", name)
     if weights == "pretrained":
         return WeightsSource(reference, "tag", name, _default_tag(name))
-    home_expanded = os.path.expanduser(weights)  # noqa: PTH111 - Path.expanduser fails for the name of no user
+    home_expanded = os.path.expanduser(weights)  # noqa: PTH111 - Path.expanduser raises for unknown users
     path = entry_folders.get(weights, Path(home_expanded))
     if is_checkpoint(path):
         return WeightsSource(reference, "checkpoint", name, folder=path)

@@ -1,4 +1,4 @@
-"""Open regular files only: opening a named pipe or a device could wait forever or never end."""
+"""Open regular files only: opening a named pipe can block forever, and reading a device may never end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     FLAGS |= getattr(os, _name, 0)
-"""Flags with which opening a named pipe does not wait; Windows lacks the first two and alone has the last one."""
+"""Flags that open a file without blocking on a named pipe; O_BINARY exists only on Windows, the others elsewhere."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
@@ -41,7 +41,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
 
 
 def require_regular(path: Path | str) -> None:
-    """Raise OSError unless a path is a regular file or a link to one, for libraries that open it by its name."""
+    """Raise OSError unless a path is a regular file or a link to one, before a library opens the file by its path."""
     _require_regular(Path(path).stat().st_mode, path)
 
 
@@ -59,7 +59,7 @@ def read_regular(path: Path | str, limit: int | None = None) -> bytes:
     OSError
         If the file cannot be read, is not a regular file, or is larger than `limit`.
     """
-    handle = os.open(path, FLAGS)  # without a file object, as this is called for each frame
+    handle = os.open(path, FLAGS)  # no file object, for speed: this is called for each frame
     try:
         status = os.fstat(handle)
         _require_regular(status.st_mode, path)
@@ -75,7 +75,10 @@ def read_regular(path: Path | str, limit: int | None = None) -> bytes:
 
 
 def read_regular_text(path: Path | str, encoding: str = "utf-8", limit: int | None = None) -> str:
-    """Read a regular text file with universal newlines; see `read_regular`, and UnicodeDecodeError for other bytes."""
+    """Read a regular text file with universal newlines.
+
+    Raises OSError like `read_regular`, and UnicodeDecodeError if the file is not in `encoding`.
+    """
     return read_regular(path, limit).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 

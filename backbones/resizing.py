@@ -20,7 +20,7 @@ from backbones.preprocessing import FILTER_SUPPORT, resize
 from backbones.spec import Preprocessing
 
 EXACT_BITS = 12
-"""Number of binary digits up to which both represent weights exactly."""
+"""Number of binary digits up to which both libraries represent weights exactly."""
 
 
 def resize_batch(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> np.ndarray:

@@ -20,7 +20,7 @@ ONNX_CONSTRUCTOR = "backbones.onnx_network:OnnxNetwork"
 """The constructor of networks that ONNX Runtime runs."""
 
 MAX_NUMBER = 1e30
-"""Bound of the numbers of a preprocessing."""
+"""Upper bound of the absolute values of mean, std and value range."""
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
 
 
@@ -73,7 +73,7 @@ class Preprocessing:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types; they are part of the key of cached features."""
+        """Return the fields as JSON types; the result is part of the key of cached features."""
         fields = dataclasses.asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
@@ -84,7 +84,7 @@ class Preprocessing:
         Parameters
         ----------
         fields : mapping
-            The fields; those with a default may be omitted.
+            The fields; fields with a default may be omitted.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class BackboneInfo:
     weights : str
         `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
     weights_hash : str
-        SHA-256 hex digest, see `hash_weights`; for an ONNX network, of its file.
+        SHA-256 hex digest, see `hash_weights`; for an ONNX network, the digest of its file.
     is_random : bool
         Whether the weights are untrained.
     embedding_width, score_width : int

@@ -19,7 +19,7 @@ def load_weights(network: Any, state: Mapping[str, Tensor], where: str, architec
 
 
 def require_readable_dtypes(state: Mapping[str, Tensor], path: Path) -> None:
-    """Raise BackboneError for tensors of floats of 8 bits or less, which need a scale."""
+    """Raise BackboneError for floating-point tensors of 8 bits or less, as their scales are not applied."""
     for name, tensor in state.items():
         if tensor.is_floating_point() and tensor.element_size() < 2:
             raise BackboneError(
@@ -67,7 +67,7 @@ def check_state_dict(
 
 
 def _describe_tensors(tensor: Tensor | None, expected: Tensor | None) -> tuple[str, str]:
-    """Describe two tensors by shape, and by dtype if quantized or complex values cannot be converted to real ones."""
+    """Describe both tensors by shape, and by dtype if `tensor` cannot be converted to the expected real values."""
     theirs, ours = _format_shape(tensor), _format_shape(expected)
     if tensor is None or expected is None or not expected.is_floating_point():
         return theirs, ours

@@ -1,4 +1,4 @@
-"""Keep libraries from reporting usage. This module imports nothing of its package: `harness` runs it alone."""
+"""Keep libraries from reporting usage. This module imports nothing from its package: `harness` runs it alone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ NO_TELEMETRY = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
 }
-"""Environment variables that libraries read when they are imported; the last one is for libraries that are yet to
-report. ONNX Runtime's packages from version 1.29 on otherwise keep an id of the device in the user's home folder and
-report to their vendor.
+"""Environment variables that libraries read when they are imported; the last one is for libraries that do not report
+usage yet. Without these variables, ONNX Runtime's packages from version 1.29 on store a device id in the user's home
+folder and report to their vendor.
 """
 
 
 def disable_telemetry() -> None:
-    """Set the variables unless the user has; also stop the reports of an ONNX Runtime that was imported before."""
+    """Set the variables that the user has not set; also stop the reports of ONNX Runtime if it is imported already."""
     for name, value in NO_TELEMETRY.items():
         if not os.environ.get(name):
             os.environ[name] = value

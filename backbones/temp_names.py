@@ -1,4 +1,4 @@
-"""Temporary files and folders next to the ones that they become: names, permissions and groups."""
+"""Names, permissions and groups of temporary files and folders next to their final paths."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 SUFFIX = ".aside"
 """Suffix of temporary files and folders, whose names begin with a dot."""
 DISPLACED = f".displaced{SUFFIX}"
-"""Suffix of folders that hold a folder while another one takes its name, where the system cannot exchange names."""
+"""Suffix of folders that hold a replaced folder while the new one takes its name, if names cannot be exchanged."""
 PREFIX_BYTES = 80
-"""Bytes of the name of a file in the name of its temporary file, which must stay below the 255 of file systems."""
+"""Largest number of bytes of a file name that its temporary name repeats; file systems limit names to 255 bytes."""
 ATTEMPTS = 100
-"""Attempts to find a temporary name that does not exist."""
+"""Largest number of attempts to find a temporary name that does not exist."""
 
 
 def cut_to_bytes(name: str, limit: int) -> str:
@@ -35,12 +35,12 @@ def cut_to_bytes(name: str, limit: int) -> str:
 
 
 def temp_prefix(name: str) -> str:
-    """Return how the names of temporary files of a file or folder begin."""
+    """Return the prefix of the temporary names of a file or folder."""
     return f".{cut_to_bytes(name, PREFIX_BYTES)}."
 
 
 def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
-    """Create something under a temporary name next to `path`; the tempfile module would hide it from the group."""
+    """Call `create` with a new name next to `path`; the tempfile module would make the file private to the user."""
     for _ in range(ATTEMPTS):
         new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
         with suppress(FileExistsError):
@@ -50,7 +50,7 @@ def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path
 
 
 def restore_permissions(path: Path, created: os.stat_result) -> None:
-    """Give a file the permissions and group that it was created with, if a library has replaced it by a private one."""
+    """Restore the permissions and group of a new file, in case a library has replaced the file by a private one."""
     written = path.stat()
     if written.st_mode != created.st_mode:
         path.chmod(stat.S_IMODE(created.st_mode))

@@ -1,4 +1,4 @@
-"""Specs and networks of timm models, with pretrained weights that fail fast when offline."""
+"""Specs and networks of timm models; loading pretrained weights fails fast when offline."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _is_cached(card: Any) -> bool:
 
 
 def _check_hub_reachable(weights: str) -> None:
-    """Check with a short request whether the hub is reachable; its client would retry for most of a minute."""
+    """Check with a short request whether the hub is reachable; the hub's client would retry for most of a minute."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "TRUE", "YES", "ON"):
         raise _download_error(weights, "HF_HUB_OFFLINE is set and the weights are not in the local cache")
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"

@@ -1,7 +1,7 @@
 """Two small networks for face crops of 64 x 64 pixels that train on a laptop CPU in minutes.
 
 Both have timm's interface (`forward_features`, `forward_head`, `get_classifier`, `reset_classifier`). Instead of
-average pooling, a depthwise convolution of the size of the last feature map is used: face crops are aligned, so
+average pooling, they use a depthwise convolution as large as the last feature map: face crops are aligned, so
 position matters (as in MobileFaceNet, Chen et al. 2018, arXiv 1804.07573).
 """
 
@@ -27,7 +27,8 @@ class LocalContrast(nn.Module):
 
     Subtracts the local mean and divides by the local standard deviation. This removes lighting, skin color and
     background and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.
-    A lower bound on the deviation, a fraction of the variance of the crop, avoids amplifying noise in flat regions.
+    To avoid amplifying noise in flat regions, `FLOOR` times the mean of the squared differences over the crop, plus
+    1e-4, is added to the local variance before the square root.
     """
 
     WINDOW, FLOOR = 9, 1e-3
@@ -135,7 +136,7 @@ class TinyNetwork(nn.Module):
         return nn.Sequential(self.dropout, self.classifier)
 
     def reset_classifier(self, num_classes: int) -> None:
-        """Replace the classifier by a randomly initialized one; 0 classes remove it, as in timm."""
+        """Replace the classifier by a randomly initialized one, or remove it if `num_classes` is 0, as in timm."""
         self.classifier = nn.Linear(EMBEDDING_WIDTH, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -144,7 +145,7 @@ class TinyNetwork(nn.Module):
 
 
 def tiny_resnet(classes: int) -> TinyNetwork:
-    """Create a residual network, the more accurate of the two."""
+    """Create the residual network, the more accurate of the two networks."""
     body = nn.Sequential(
         _conv(1, 16, 5, 2),
         Residual(16, 32, 2),
@@ -157,7 +158,7 @@ def tiny_resnet(classes: int) -> TinyNetwork:
 
 
 def tiny_mobilenet(classes: int) -> TinyNetwork:
-    """Create a network of depthwise separable convolutions, the faster of the two."""
+    """Create the network of depthwise separable convolutions, the faster of the two networks."""
     body = nn.Sequential(
         _conv(1, 24, 3, 2),
         Separable(24, 48, 2),

@@ -26,8 +26,9 @@ MINUTES: dict[str, float | None] = {
     "light_identities": None,
     "vggface2_identities": None,
 }
-"""Measured minutes of a first run in an empty store on two cores; None if it was not measured.
+"""Measured minutes of a first run in an empty store on two cores; None if not measured.
 
-On two idle cores of an Intel Xeon: those of videos on 40 rendered ones (10,676 crops), `real_faces` on 10,843 images.
-Of each of these, 7.2 minutes are the training of the two backbones, which the recipes share: measured once and added.
+Measured on two idle cores of an Intel Xeon: `abaw3_*` on 40 rendered videos (10,676 crops), `real_faces` on 10,843
+images. Each of these times includes 7.2 minutes for the training of the two backbones that these recipes share, which
+was measured once and added.
 """

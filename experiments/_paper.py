@@ -32,7 +32,7 @@ SEPARATE = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20), _AU))
 """A separately trained network for each output (the author's second network in the fourth ABAW challenge)."""
 
 SEPARATE_SCORES = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20, features="scores"), _AU))
-"""The same, but valence and arousal are predicted from the scores only."""
+"""Like `SEPARATE`, but valence and arousal are predicted from the scores only."""
 
 
 def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:

@@ -2,8 +2,8 @@
 
     framelight run abaw3_mtl --data DIR
 
-Compares two small backbones trained on synthetic still images, three combinations of features, and three output layers
-directly on the features with three on a shared hidden layer.
+Compares two small backbones trained on synthetic still images, three combinations of features and two heads: three
+output layers directly on the features, and three output layers on a shared hidden layer.
 """
 
 from experiments._stills import NAMES, TRAINED

@@ -5,8 +5,8 @@
 The separate heads are linear for EXPR on all features, linear for VA on the scores only, and with a hidden layer of 128
 units for AU. Variants use all features, only the embeddings or only the scores for every head. The backbone,
 enet_b0_8_va_mtl, also predicts valence and arousal, so its rows have the flag own_scores. Published scores on the data
-of the fourth challenge: separate 1.276, with VA on all features 1.237, with only embeddings or scores 1.250 and 1.157;
-joint 1.20 to 1.21, where valence and arousal were also inputs of the other heads.
+of the fourth challenge: separate heads 1.276; with VA on all features 1.237; with all heads on embeddings 1.250 or on
+scores 1.157; joint training 1.20 to 1.21, where valence and arousal were also inputs of the other heads.
 """
 
 from dataclasses import replace

@@ -4,8 +4,8 @@
 
 Generates 40 videos and 3,000 still images, trains two small backbones on the images (identities, then expressions) and
 compares them on the four tasks: three combinations of features and two heads for EXPR, one head each for VA, AU and
-MTL, and mean and median filters with radii from 0 to 50 frames. Takes about two and a half minutes on two cores, and
-seconds when it is repeated.
+MTL, and mean and median filters with radii from 0 to 50 frames. Takes about four minutes on two cores, and seconds
+when it is repeated.
 """
 
 from experiments._heads import LINEAR

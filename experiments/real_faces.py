@@ -3,9 +3,9 @@
     framelight run real_faces --data DIR
 
 DIR contains labels.csv with the columns image, expression and optionally subject and split, or folders of expressions
-such as train/happy and test/happy. Compares two small
-backbones trained on synthetic still images, three combinations of features and two heads. The models are not refit on
-all training images after the selection, which lowers the scores on such images (see README.md in this folder).
+such as train/happy and test/happy. Compares two small backbones trained on synthetic still images, three combinations
+of features and two heads. After the selection, the models are not refit on all training images, because a refit lowers
+the scores on still images (see README.md in this folder).
 """
 
 from experiments._heads import LINEAR

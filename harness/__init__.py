@@ -14,7 +14,7 @@ import os
 import sys
 from importlib import import_module
 
-if __name__ != "harness":  # as `framelight`, in a folder where the user has a module `harness`
+if __name__ != "harness":  # imported as `framelight`, perhaps where the user has a module `harness`
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
     try:
         import_module("harness.utils")
@@ -26,7 +26,7 @@ if __name__ != "harness":  # as `framelight`, in a folder where the user has a m
 
 from harness.utils import import_hooks, process_environment
 
-TYPE_CHECKING = False  # importing typing would take most of the time
+TYPE_CHECKING = False  # importing typing would take most of the import time
 if TYPE_CHECKING:
     from typing import Any
 
@@ -110,7 +110,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 _CALLABLE_PACKAGES = ("export", "leaderboard")
 
 _RENAMED = {"Part": "HeadOverride", "Smoothing": "SmoothingGrid", "Streaming": "StreamingFilter"}
-"""Classes of the previous version by their new names."""
+"""New names of renamed classes, by their names in the previous version."""
 
 _RECIPE_NAMES: dict[str, tuple[str, ...]] = {
     "harness.runner.recipe": (
@@ -155,7 +155,7 @@ import_hooks.refuse_same_name("backbones")
 process_environment.disable_telemetry()
 import_hooks.install(_MOVED)
 if __name__ != "harness":
-    __path__ = []  # as `framelight`: a second copy of a module would define every class twice
+    __path__ = []  # imported as `framelight`: loading submodules again would define every class twice
 
 
 def __getattr__(name: str) -> Any:

@@ -19,8 +19,9 @@ DEFAULT_OPTIONS = {
     M_TRIM_THRESHOLD: 64 * 2**20,
     M_TOP_PAD: 128 * 2**10,
 }
-"""Options of mallopt(3). glibc raises its thresholds to these values as blocks are freed, but stops adapting them once
-an option is set. With its initial values, every block of a megabyte would be mapped and cleared again."""
+"""Options of mallopt(3) that undo `RETAIN_OPTIONS`. glibc raises its thresholds to these values as blocks are freed,
+but stops adapting them once an option is set. With its initial thresholds, every block of a megabyte would be mapped
+and cleared again."""
 
 _lock = threading.RLock()
 _holders = 0
@@ -52,7 +53,7 @@ def _remove_holder() -> None:
 
 
 def _set_malloc_options(options: dict[int, int]) -> bool:
-    """Set options of mallopt(3); return False if the C library lacks it or rejects one."""
+    """Set options of mallopt(3); return False if the C library lacks mallopt or rejects an option."""
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):

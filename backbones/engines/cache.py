@@ -24,7 +24,7 @@ def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callabl
     about : mapping
         JSON types that identify the content, stored in `card.json` next to the file.
     make : callable
-        Writes the file to the path that it is called with.
+        Called with a path, to which it writes the file.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def write_fact(path: Path, key: str, fact: Any) -> None:
     key : str
         The key.
     fact : JSON types
-        The value, which must be possible to compute again.
+        The value; as it can get lost, it must be possible to compute it again.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class CudaEngine:
     precision : str
         `float32`, `bf16` or `fp16`.
     device : str
-        A torch device; on other devices than CUDA, the forward pass runs without a graph.
+        A torch device; on devices other than CUDA, the forward pass runs without a graph.
     """
 
     name, concurrent = "cuda", False

@@ -16,7 +16,7 @@ ENGINE_NAMES = ("cuda", "onnxruntime", "torch channels-last", "openvino", "torch
 
 
 def require_engine_name(name: str) -> None:
-    """Raise BackboneError if a name is that of no engine."""
+    """Raise BackboneError if no engine has this name."""
     if name not in ENGINE_NAMES:
         raise unknown_name_error("engine", name, ENGINE_NAMES)
 
@@ -31,8 +31,8 @@ class Engine(Protocol):
     precision : str
         One of `PRECISIONS`.
     concurrent : bool
-        Whether several threads may call it at once, each call using one core. Otherwise, calls run one at a time on a
-        device or on all cores.
+        Whether several threads may call the engine at once, each call using one core. Otherwise, calls run one at a
+        time, on a device or on all cores.
     """
 
     name: str

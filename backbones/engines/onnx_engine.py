@@ -63,7 +63,7 @@ def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
     Returns
     -------
     OnnxNetwork
-        The network of an ONNX backbone, or the export of a torch one.
+        The network of an ONNX backbone, or the export of a torch backbone.
 
     Raises
     ------

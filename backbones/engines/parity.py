@@ -21,7 +21,7 @@ CROPS, PATCH = 5, 8
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """Difference between the outputs of two engines; the worse of embeddings and scores.
+    """Difference between the outputs of two engines; each value is the worse of those for embeddings and for scores.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ def engine_difference(engine: Engine, backbone: Backbone) -> OutputDifference:
     engine : Engine
         The engine to check.
     backbone : Backbone
-        The backbone that it runs.
+        The backbone that the engine runs.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def output_difference(
     Returns
     -------
     OutputDifference
-        The worse of the two differences.
+        The differences; each value is the worse of those for embeddings and for scores.
     """
     parts = [_array_difference(output, expected) for output, expected in zip(outputs, reference) if expected.shape[1]]
     largest, of_range, cosine = np.array([(part.largest, part.of_range, part.cosine) for part in parts]).T

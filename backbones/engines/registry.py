@@ -31,7 +31,7 @@ class EngineSpec:
     absent : callable
         Returns how to make the engine available, or "" if it is available.
     foreign : bool
-        Whether it can run a network imported from an ONNX file.
+        Whether the engine can run a network imported from an ONNX file.
     """
 
     precisions: tuple[str, ...]
@@ -42,7 +42,7 @@ class EngineSpec:
 
 
 def native_engine(backbone: Backbone) -> str:
-    """Return the name of the engine that needs no preparation, against which others are checked."""
+    """Return the name of the engine that needs no preparation and is used without a check of its outputs."""
     return "onnxruntime" if isinstance(backbone.network, OnnxNetwork) else "torch channels-last"
 
 
@@ -160,4 +160,4 @@ ENGINES = {
     "torch": EngineSpec(("float32", "bf16"), None, _torch_opener(False), _no_hint),
 }
 PREFERENCE = tuple(ENGINES)
-"""Order of the engines. Of those with about the same throughput the first is selected, so that the choice is stable."""
+"""Order of preference: of engines with about equal throughput, the first is selected, so that the choice is stable."""

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 CHOICES, PARITY = "choices.json", "parity.json"
 TIE_RATIO, CONTENDER_RATIO = 0.97, 0.7
 MACS_PER_SECOND = 4e10
-"""Throughput of torch on one or two cores; a constant, so that whether engines are measured is reproducible."""
+"""Assumed throughput of torch on one or two cores, a constant to make the decision to measure engines reproducible."""
 MAX_MEASURING_SECONDS = 20.0
 """Time after which no further round of measurements starts."""
 MIN_SAVING_FACTOR = 5
@@ -75,8 +75,8 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
     Raises
     ------
     BackboneError
-        If the engine is unknown, not available, cannot run the backbone in this precision, or its outputs differ from
-        torch's.
+        If the engine is unknown, not available, cannot run the backbone in this precision, or if its outputs
+        differ from torch's.
     """
     require_engine(name, backbone, precision)
     engine = ENGINES[name].open(backbone, Path(cache), batch, precision)
@@ -101,8 +101,8 @@ def select_engine(  # noqa: PLR0913 - keyword settings of a measurement
 ) -> str:
     """Select the engine that processes a number of crops in the shortest time.
 
-    Engines are considered if the amount of work justifies their preparation. Of those within 3% of the fastest, the
-    first in a fixed order of preference is selected. Measurements are cached.
+    Engines are considered if the amount of work justifies their preparation. Of the engines within 3% of the fastest,
+    the first in a fixed order of preference is selected. Measurements are cached.
 
     Parameters
     ----------

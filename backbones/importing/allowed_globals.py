@@ -88,12 +88,12 @@ class GlobalName(NamedTuple):
 
     @property
     def is_class(self) -> bool:
-        """Whether a stub without methods may stand for its instances."""
+        """Whether instances of this class may be replaced by stubs without methods."""
         return str(self) in INERT_CLASSES or str(self) in ATTRIBUTE_DICTS or self.is_layer
 
     @property
     def is_allowed(self) -> bool:
-        """Whether a weights file may refer to it."""
+        """Whether a weights file may refer to this name."""
         return (
             any(str(self) in group for group in (CALL_CHECKS, DTYPES, TENSOR_TYPES)) or self.is_storage or self.is_class
         )

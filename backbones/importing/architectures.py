@@ -67,7 +67,7 @@ class ArchitectureSpec:
     network : nn.Module
         The network on the meta device.
     classifier : str
-        Path of its last linear layer.
+        Path of the last linear layer of its classifier.
     """
 
     name: str
@@ -189,7 +189,7 @@ def architecture_spec(name: str) -> ArchitectureSpec:
 
 
 def canonical_name(architecture: str) -> str:
-    """Return the name of an architecture that is stored in cards.
+    """Return the name of an architecture as stored in cards.
 
     Parameters
     ----------

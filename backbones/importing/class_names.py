@@ -37,7 +37,7 @@ def resolve_score_labels(width: int, classes: Sequence[str] | None, path: Path) 
     Raises
     ------
     BackboneError
-        If the number of given names differs from `width`, or they are empty, not printable or not distinct.
+        If the number of given names differs from `width`, or if names are empty, not printable or not distinct.
     """
     if classes is None:
         return PUBLISHED_ORDERS.get(width, ())

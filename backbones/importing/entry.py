@@ -44,7 +44,7 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     checkpoints : Path
         The folder of entries.
     card : mapping
-        Further metadata as JSON types; name and hash of the file are added.
+        Further metadata as JSON types; the name and the hash of the file are added.
 
     Returns
     -------
@@ -54,8 +54,8 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     Raises
     ------
     BackboneError
-        If another entry has this name, as the name of its folder or in its card. References to that entry would
-        otherwise become ambiguous.
+        If another entry has this name, as the name of its folder or in its card: references by this name would become
+        ambiguous.
     """
     existing = entries(checkpoints).get(name)
     if existing is not None:

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 PICKLE_FIRST_BYTES = tuple(b"\x80c(]}")
 MAX_NAME_LENGTH = 300
 FACE_SIZES = {"timm:mobilevitv2_150": 224}
-"""Input sizes of published emotion weights that differ from those of timm's weights (EmotiEffLib)."""
+"""Input sizes of published emotion weights (EmotiEffLib) where they differ from the sizes of timm's weights."""
 
 
 def import_file(
@@ -146,7 +146,7 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _get_metadata(weights: WeightsFile, key: str, kind: type | tuple[type, ...]) -> Any:
-    """Return the metadata in a checkpoint of this project; None if it is missing or of another type."""
+    """Return a metadata value of a checkpoint of this project; None if it is missing or of another type."""
     value = (weights.about or {}).get(key)
     return value if isinstance(value, kind) else None
 
@@ -173,10 +173,10 @@ def _build_backbone(
 
 
 def _infer_preprocessing(weights: WeightsFile, spec: BackboneSpec, columns: int) -> Preprocessing:
-    """Return the preprocessing given in the file or, without it, that of the spec.
+    """Return the preprocessing given in the file, or else the preprocessing of the spec.
 
-    timm models with the number of columns of published face weights, or without a classifier, get the preprocessing of
-    those weights instead: bilinear, ImageNet mean and std.
+    If the file gives none and a timm model has as many columns as published face weights, or no classifier, the
+    preprocessing of those weights is used instead: bilinear, ImageNet mean and std.
     """
     fields = _get_metadata(weights, "preprocessing", dict)
     if fields is not None:
@@ -229,7 +229,7 @@ def _log_summary(backbone: Backbone, file_format: str) -> None:
 
 
 def _warn_tf_padding(match: Match) -> None:
-    """Log that the padding was assumed: TensorFlow's, which published face weights use, leaves no trace in tensors."""
+    """Log which padding was assumed: the tensors do not show whether a network uses TensorFlow's padding."""
     module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
     if module == "timm" and architectures.is_timm_model(twin):

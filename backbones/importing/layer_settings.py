@@ -1,6 +1,6 @@
 """Compare the layer settings of a pickled network with the current implementation of the same architecture.
 
-Two networks with equal names and shapes of tensors may still compute different outputs.
+Two networks whose tensors have the same names and shapes may still compute different outputs.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
 
 
 def unexpected_classifier_layer(tree: ModuleTree, classifier: str) -> str | None:
-    """Find a layer of the classifier that is not linear, such as a softmax, so that its outputs are not logits.
+    """Find a layer, such as a softmax, because of which the classifier does not return the logits of a linear layer.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def _setting_pairs(settings: Mapping[str, Any], module: nn.Module) -> list[tuple
 
 
 def _collapse_equal(value: Any) -> Any:
-    """Return the number for a tuple of equal numbers, since layers accept both."""
+    """Return the number if a value is a tuple of equal numbers, since layers accept both forms."""
     value = tuple(value) if isinstance(value, (list, tuple)) else value
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 

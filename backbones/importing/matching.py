@@ -1,4 +1,4 @@
-"""Match the tensors of a file to an architecture and rename them to its current names."""
+"""Match the tensors of a file to an architecture and rename them to the current names of the architecture."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def match_architecture(weights: WeightsFile, architecture: str | None, path: Pat
 
 
 def _search_architectures(weights: WeightsFile, state: Mapping[str, Tensor]) -> Match:
-    """Return the first architecture that fits in everything, else the first with fitting tensors, else the closest."""
+    """Return the first match of tensors and layer settings, else the first match of all tensors, else the closest."""
     best = _best_match(architectures.likely_architectures(), weights, state)
     if best.mismatches and weights.tree is not None:
         related = architectures.related_architectures(layer.kind for layer in weights.tree.layers.values())
@@ -104,7 +104,7 @@ def _best_match(names: Sequence[str], weights: WeightsFile, state: Mapping[str, 
     matches = []
     for name in names:
         spec = architectures.architecture_spec(name)
-        # timm's conversions expect files of their architecture; those of this project accept any file
+        # timm's conversion functions expect files of their architecture; this project's accept any file
         match = _match_unconverted(spec, state) if spec.is_timm else _match_converted(spec, state)
         if not match.mismatches and (weights.tree is None or not find_differences(weights.tree, spec.network)):
             return match
@@ -118,7 +118,7 @@ def _match_unconverted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> M
 
 
 def _match_converted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    """Match after the conversion of the architecture if only that makes the tensors fit."""
+    """Match the tensors unchanged or, if only then they fit, converted by the function of the architecture."""
     match = _match_unconverted(spec, state)
     converted = _match_unconverted(spec, spec.convert_state(state)) if match.mismatches else match
     return match if converted.mismatches else converted
@@ -137,7 +137,7 @@ def strip_prefixes(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tupl
     state : dict of str to Tensor
         The tensors of the backbone.
     left_out : tuple of str
-        Names of other tensors, in checkpoints of this project.
+        Names of the tensors outside the backbone; only checkpoints of this project have any.
     """
     network_state = {
         name.removeprefix(NETWORK_PREFIX): tensor for name, tensor in state.items() if name.startswith(NETWORK_PREFIX)

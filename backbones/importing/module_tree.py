@@ -22,9 +22,9 @@ class Layer:
     Attributes
     ----------
     kind : GlobalName
-        Name of its class.
+        Name of the layer's class.
     settings : mapping
-        Its public attributes that are numbers, strings or tuples of them.
+        Public attributes of the layer that are numbers, strings, or tuples of numbers and strings.
     """
 
     kind: GlobalName
@@ -73,7 +73,7 @@ def build_module_tree(root: PickledObject) -> ModuleTree:
     Raises
     ------
     MalformedPickleError
-        If layers are nested too deeply or recursively, or contain something else than layers and tensors.
+        If layers are nested too deeply or recursively, or contain anything other than layers and tensors.
     """
     while str(root.cls) in WRAPPERS and is_pickled_module(root.state["_modules"].get("module")):
         root = root.state["_modules"]["module"]

@@ -30,10 +30,10 @@ logger = logging.getLogger(__name__)
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
 MAX_SCORE_WIDTH = 64
-"""A single output with at most this many columns is assumed to be scores, a wider one an embedding."""
+"""If a graph has one output only, it is assumed to be scores up to this number of columns, else an embedding."""
 MAX_PIXELS = 2**26
 TRIAL_SECONDS = 120.0
-"""Time limit of the first run of a graph, on at most two images or a batch of fixed size."""
+"""Time limit of the trial run of a graph on noise: at most two images, or one batch if the batch size is fixed."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     checkpoints : Path
         The folder of entries.
     classes : sequence of str or None
-        Names of the score columns; None for the published order for 7 to 10 columns, otherwise none.
+        Names of the score columns. If None, 7 to 10 columns get the published names, and other columns no names.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     Raises
     ------
     BackboneError
-        If the file is damaged, incomplete or not an ONNX model, has another input, lacks one of the outputs, or
-        another entry has this name.
+        If the file is damaged, incomplete or not an ONNX model, if its input or outputs are not as described above,
+        or if another entry has this name.
     """
     path = Path(path)
     validate_entry_name(name)
@@ -126,7 +126,7 @@ def select_outputs(
     path : Path
         The ONNX file, for the message of an error.
     graph : OnnxGraph
-        Its graph.
+        The graph in that file.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def select_outputs(
     Raises
     ------
     BackboneError
-        If one of the two is missing or ambiguous.
+        If the output for the embedding or the output for the scores is missing or ambiguous.
     """
     shown = ", ".join(map(str, vectors)) or "none"
     widths = {len(classes)} if classes else set(PUBLISHED_ORDERS)
@@ -175,7 +175,7 @@ def _select_one(
 
 
 def _export_hint(path: Path, tensor: str | None) -> str:
-    """Explain how to export both outputs or, if the input of the last linear layer is known, how to add it."""
+    """Explain how to export both outputs and, if `tensor` (the last linear layer's input) is known, how to add it."""
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
@@ -229,7 +229,7 @@ def _run_on_noise(
 ) -> tuple[int | None, dict[str, np.ndarray]]:
     """Run the graph on noise; return the batch size that works and all outputs that have one vector per image.
 
-    The batch size is None if any works. A graph that fails on two images although it declares a dynamic batch size is
+    The batch size is None if all work. A graph that fails on two images although it declares a dynamic batch size is
     run one image at a time.
     """
     names = tuple(output.name for output in session.get_outputs() if output.type == "tensor(float)")
@@ -258,7 +258,7 @@ def _is_vector(array: np.ndarray, count: int) -> bool:
 
 
 def _guess_preprocessing(path: Path, size: int) -> Preprocessing:
-    """Guess mean and std from the name of the file as HSEmotion does: ImageNet's, except for its MobileFaceNet."""
+    """Guess mean and std from the file name as HSEmotion does: ImageNet's, except for HSEmotion's MobileFaceNet."""
     if path.name.startswith("mbf_"):
         return Preprocessing(size, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     return Preprocessing(size)

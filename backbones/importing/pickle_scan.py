@@ -48,7 +48,7 @@ class ForbiddenGlobalsError(ValueError):
 
 
 class _NestedTuple(tuple):
-    """Tuple that counts its nested levels and values, which hashing or printing it would visit."""
+    """Tuple that counts its nested levels and values, because hashing or printing it visits all of them."""
 
     depth = 1
     n_values = 1
@@ -63,7 +63,7 @@ OPAQUE = object()
 
 
 class PickleScan:
-    """Scan of the next pickle of a stream, which is left at the end of that pickle.
+    """Scan of the next pickle of a stream; the stream is left at the end of that pickle.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from backbones.importing.torch_pickle import load_pickle
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 MAX_EXPANSION = 4
-"""Largest ratio of the size of the tensors to that of the file; tied weights share memory, but seldom more than two."""
+"""Largest ratio of tensor bytes to file bytes; tied weights share memory, but seldom more than two tensors do."""
 FRAMELIGHT_KEY = "framelight"
 """Key of this project's data in Lightning checkpoints: `fitted` with the state of the best epoch, and `backbone` with
 the metadata of the backbone."""
@@ -33,7 +33,7 @@ class WeightsFile:
     kind : str
         `module` (a pickled network), `state` (a state dict) or `lightning` (a checkpoint of a Lightning Trainer).
     state : mapping of str to Tensor
-        The tensors by name; for a checkpoint of this project, those of the best epoch so far.
+        The tensors by name; for a checkpoint of this project, the tensors of the best epoch so far.
     tree : ModuleTree or None
         The layers of a pickled network.
     about : mapping or None
@@ -57,7 +57,7 @@ def read_torch_file(path: Path) -> WeightsFile:
     Returns
     -------
     WeightsFile
-        Its content; the tensors are contiguous copies.
+        The content of the file; the tensors are contiguous copies.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_torch_file(path: Path) -> WeightsFile:
 
 
 def _require_similar_size(tensors: Mapping[str, Tensor], file_bytes: int) -> None:
-    """Check that copies of the tensors are not many times as large as the file, whose tensors may share memory."""
+    """Check that copies of the tensors are not many times as large as the file, in which tensors may share memory."""
     total = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if total > MAX_EXPANSION * file_bytes:
         raise MalformedPickleError(
@@ -126,7 +126,7 @@ def _find_network(value: Any) -> tuple[str, Any, Mapping[str, Any]]:
 
 
 def _best_state(project_data: Any, last_state: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """Return the state of the best epoch and the metadata, if this project wrote the checkpoint."""
+    """Return the state of the best epoch and the metadata if this project stored them, else `last_state` and {}."""
     parts = project_data if isinstance(project_data, dict) else {}
     fitted, about = parts.get("fitted"), parts.get("backbone")
     best_state = fitted.get("state") if isinstance(fitted, dict) else None
@@ -135,7 +135,7 @@ def _best_state(project_data: Any, last_state: Mapping[str, Any]) -> tuple[Mappi
 
 
 def _is_jsonable(value: Any, depth: int = 2) -> bool:
-    """Whether a value is a string, a number, or a collection of them that is at most `depth` levels deep."""
+    """Whether a value is None, a string, a number, or a collection of such values at most `depth` levels deep."""
     if isinstance(value, (dict, list, tuple)):
         return depth > 0 and all(
             _is_jsonable(part, depth - 1) for part in (value.values() if isinstance(value, dict) else value)

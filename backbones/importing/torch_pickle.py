@@ -34,9 +34,9 @@ class PickledObject:
     Attributes
     ----------
     cls : GlobalName
-        Name of its class.
+        Name of the object's class.
     state : object
-        Its attributes as they were pickled.
+        The object's attributes as pickled.
     """
 
     cls: GlobalName
@@ -65,7 +65,7 @@ def load_pickle(path: Path) -> Any:
     Returns
     -------
     object
-        The value, with `PickledObject` in place of everything but tensors and plain data.
+        The value; objects that are neither tensors nor plain data are replaced by `PickledObject` stubs.
 
     Raises
     ------

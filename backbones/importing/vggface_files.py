@@ -43,7 +43,7 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
     state : mapping of str to Tensor
         The state dict, whose tensors are used without copying if they are float32.
     path : Path
-        The file that it was read from.
+        The file that the state dict was read from.
     classes : sequence of str, optional
         Names of the score columns; by default they are unnamed identities.
 
@@ -55,7 +55,7 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
     Raises
     ------
     BackboneError
-        If tensors are missing, unexpected or of another shape, or the number of names does not fit.
+        If tensors are missing, unexpected or of another shape, or the number of class names does not match.
     """
     path = Path(path)
     layers = _layer_names(set(state))
@@ -73,7 +73,7 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
 
 
 def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
-    """Log the assumed preprocessing for torchvision's layout, which torchvision's ImageNet weights have as well."""
+    """Log the assumed preprocessing for torchvision's layout, because its ImageNet weights have the same layout."""
     if not _is_dag_layout(set(state)):
         preprocessing = VGGFACE.preprocessing
         logger.info(
@@ -103,7 +103,7 @@ def _layer_names(names: set[str]) -> dict[str, str]:
 
 
 def _expected_state(state: Mapping[str, Tensor], layers: Mapping[str, str]) -> dict[str, Tensor]:
-    """Return the tensors of `VGGFace` without values, with as many classes as the file has (2622 if unknown)."""
+    """Return the state dict of `VGGFace` without values, with as many classes as `state` has (2622 if unknown)."""
     bias = state.get(f"{layers['fc8']}.bias")
     count = len(bias) if bias is not None and bias.ndim == 1 and len(bias) else VGGFACE.classes
     with torch.device("meta"):

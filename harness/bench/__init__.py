@@ -13,10 +13,10 @@ from harness.utils.errors import unknown_name_error
 logger = logging.getLogger(__name__)
 
 SCALE = "scale"
-"""Benchmark that runs only by name, because it writes gigabytes."""
+"""Benchmark that runs only if it is named, because it writes gigabytes."""
 TABLES = ("mobile", "coverage", "errors")
-"""More of them: they take minutes and have their own tables. Each is a module with the functions `measure_rows` and
-`render`.
+"""Further benchmarks, which take minutes and have their own tables. Each is a module of this package with the functions
+`measure_rows` and `render`.
 """
 BENCHMARKS = {
     "startup": "commands.measure_startup",
@@ -42,7 +42,7 @@ NAMES = tuple(name for name in BENCHMARKS if name != SCALE)
 
 
 def run_benchmarks(name: str | None, **options: Any) -> Iterator[Measurement]:
-    """Run one benchmark or all of NAMES.
+    """Run one benchmark, or all of `NAMES` if no name is given.
 
     Parameters
     ----------

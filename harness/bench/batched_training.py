@@ -21,7 +21,7 @@ CLASSES = 8
 
 @dataclass(frozen=True)
 class _Case:
-    """Heads that are trained both ways.
+    """Heads that are trained jointly and one after another.
 
     Attributes
     ----------
@@ -30,13 +30,13 @@ class _Case:
     config : HeadConfig
     seeds : tuple of int
     rows, selection_rows : int
-        Number of rows to fit, and of rows that select the epoch.
+        Number of rows to fit, and number of rows on which the epoch is selected.
     timed_every : int
         Of the heads trained one after another, only every n-th is timed.
     flops_per_row : int
         Floating-point operations of one forward pass and one gradient, per column of the features.
     target : float
-        Required ratio on a CPU.
+        Required speedup of joint training on a CPU.
     note : str
     """
 
@@ -114,7 +114,7 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
 
     times = interleave_rounds({"together": train_jointly, "alone": train_separately})
     count = len(specs) * len(case.seeds)
-    forwards = (2 * case.rows + case.selection_rows) * config.epochs  # a gradient counts as another forward
+    forwards = (2 * case.rows + case.selection_rows) * config.epochs  # a gradient counts as another forward pass
     flops = count * width * case.flops_per_row / 2 * forwards
     read = len(case.seeds) * (config.epochs + 1) * case.rows * width * 2
     return Measurement(
@@ -133,7 +133,7 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
 
 
 def _open_features(folder: str, rows: int, selection_rows: int) -> tuple[Callable[[], tuple[Any, Any]], int]:
-    """Make a function that opens training and selection rows again, as each job does; return it with their width."""
+    """Return a function that opens training and selection rows anew, as each job does, and their number of columns."""
     import numpy as np
 
     from harness.bench.memory import make_random_features

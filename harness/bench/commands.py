@@ -26,7 +26,7 @@ RUNS, SEEDS, VIDEOS, FRAMES = 2000, 5, 70, 4000
 
 
 def measure_leaderboard() -> Iterator[Measurement]:
-    """Time `framelight leaderboard`, with cached intervals and tests and without."""
+    """Time `framelight leaderboard` with cached intervals and tests; the note has the time without the cache."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         logger.info(f"tracking {RUNS} records")
@@ -53,7 +53,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
 
 
 def _write_statistics(store: Store) -> None:
-    """Write the counts per video of jobs with different accuracies."""
+    """Write per-video statistics for each record, sampled with the accuracy of the record."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
     for record in _make_records():

@@ -1,4 +1,4 @@
-"""How often 95% intervals cover the population value, on simulated evaluation sets."""
+"""Measure how often 95% intervals cover the population value, on simulated evaluation sets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = ("classes", "seeds", "videos", *METRICS)
 
 @dataclass(frozen=True)
 class Coverage:
-    """Intervals of one metric on simulated sets of one kind.
+    """Coverage and width of the intervals of one metric on simulated sets of one kind.
 
     Attributes
     ----------
@@ -34,13 +34,13 @@ class Coverage:
     rare : bool
         Whether some classes are rare; see `harness.bench.simulated_sets.Population`.
     seeds, videos, sets : int
-        Trainings and videos of each set, and number of sets.
+        Number of trainings and of videos per set, and number of sets.
     coverage : float
         Share of the intervals that contain the population value.
     width : float
         Mean width of the intervals.
     bias, corrected_bias : float
-        Mean of the score, and of the corrected score, minus the population value.
+        Mean score minus the population value, and mean corrected score minus the population value.
     """
 
     metric: str
@@ -62,16 +62,16 @@ def measure_coverage(
     Parameters
     ----------
     videos, seeds : sequence of int, optional
-        Numbers of videos and of trainings.
+        Numbers of videos, and of trainings, per set; all combinations are simulated.
     sets : int, default=1000
         Number of sets of each kind.
     first : int, default=0
-        Number of the first set; other numbers give other sets.
+        Number of the first set; the random seed of each set is derived from its number.
 
     Yields
     ------
     Coverage
-        By rarity, seeds, videos and metric.
+        One result for each rarity, number of seeds, number of videos and metric.
     """
     for rare, trainings in product((False, True), seeds):
         population = Population(rare=rare)

@@ -14,7 +14,7 @@ VIDEOS, FRAMES = 4, 128
 
 
 class BenchmarkCrops(Dataset):
-    """Dataset of crops in sequences of FRAMES, without annotations.
+    """Dataset of crops in sequences of FRAMES images, without annotations.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ class BenchmarkCrops(Dataset):
         return [path for sequence in self.sequences.values() for path in sequence.images]
 
     def tasks(self) -> tuple[str, ...]:
-        """Return no task."""
+        """Return an empty tuple: there are no tasks."""
         return ()
 
     def splits(self, task: str) -> tuple[str, ...]:
-        """Return no split."""
+        """Return an empty tuple: there are no splits."""
         return ()
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return all sequences, for any task and split."""
+        """Return the names of all sequences, for any task and split."""
         return tuple(self.sequences)
 
     def labels(self, task: str, split: str) -> Labels:

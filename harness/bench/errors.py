@@ -1,4 +1,4 @@
-"""Errors and power of the test that boards apply, on simulated boards whose truth is known."""
+"""Error rate and power of the significance test of leaderboards, on simulated boards with known true scores."""
 
 from __future__ import annotations
 
@@ -22,50 +22,50 @@ POWER_ROWS = (2, 5, 12, 30)
 VIDEOS = (12, 70)
 SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 800, 100, 200
 TRIALS, TRIAL_SIMULATIONS = 2, 40
-"""Rounds in which the true difference is brought near the detectable one, and boards of each."""
+"""Number of rounds that move the true difference near the detectable one, and number of boards per round."""
 NEAR = (0.85, 1.15)
-"""Shares of that difference for which the power is measured; it is interpolated between them."""
+"""Multiples of the detectable difference at which the power is measured; between them, it is interpolated."""
 BEYOND = (-0.3, 1.3)
-"""How far it is extrapolated, in distances between them; there is no figure farther off."""
+"""Range of positions in which the power is reported: 0 is the first of these multiples, 1 the second."""
 MOVES = 3
-"""How often the two leads are moved to where the power is wanted."""
+"""Largest number of attempts to place the two leads around the detectable difference."""
 PARTS = 4
-"""Most boards that a simulated board is divided into; their errors are nearly independent."""
+"""Largest number of boards that a simulated board is divided into; their errors are nearly independent."""
 DRAWS = 499
-"""Few, since the error of a permutation test does not depend on their number (Dwass 1957)."""
+"""Number of random sign flips; few, since the error of a permutation test does not depend on it (Dwass 1957)."""
 LEADS = {
     "expr": (0.0, 0.2, 0.4, 0.8, 1.2, 1.6, 2.4, 3.4),
     "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
     "au": (0.0, 0.1, 0.2, 0.4, 0.8, 1.2, 1.8),
 }
-"""Leads between which the true difference is interpolated."""
+"""Simulated leads of the first row for each task; between them, the true difference is interpolated."""
 POPULATION_VIDEOS = 20_000
 
 
 @dataclass(frozen=True)
 class ErrorRow:
-    """Simulated boards of one kind.
+    """Results for simulated boards of one kind.
 
     Attributes
     ----------
     task : str
     videos, rows : int
-        Number of videos, and of rows of each board.
+        Number of videos and number of rows per board.
     families : bool
         Whether rows come in families with similar errors.
     false_positives, margin : float
         Share of boards of equally good rows on which some row was found worse than the best, and half the width of its
         95% confidence interval.
     luck, expected_luck : float
-        Mean lead of the best over the mean of all rows, and the mean of what the boards expected.
+        Mean lead of the best row over the mean of all rows, and the mean of the lead that boards expect by luck.
     detectable : float or None
-        Median over boards of the minimum detectable difference, on boards whose first row is truly ahead by just that,
-        in the mean over sets of as many videos; None if no lead is that large.
+        Median over boards of the minimum detectable difference. The true lead of the first row on these boards, as
+        the mean over sets of `videos` videos, equals this median; None if no such lead was found.
     power, power_margin : float or None
         Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
         confidence interval.
     population_power : float or None
-        The same if the first row is ahead by that difference in very many videos.
+        Like `power`, but on boards whose first row leads by `detectable` over very many videos.
     """
 
     task: str
@@ -85,7 +85,7 @@ class ErrorRow:
 def measure_rows(
     simulations: int = SIMULATIONS, power_simulations: int = POWER_SIMULATIONS, rows: Sequence[int] = ROWS
 ) -> Iterator[ErrorRow]:
-    """Simulate boards of every kind; smaller boards are parts of larger ones."""
+    """Yield results for simulated boards of every kind; smaller boards are parts of larger ones."""
     for task in LEADS:
         for videos in VIDEOS:
             for found in measure_false_positives(task, videos, rows, simulations):
@@ -120,10 +120,11 @@ def measure_false_positives(
 
 
 def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorRow:
-    """Measure the power on boards whose first row is truly ahead by what such boards call detectable.
+    """Measure the power on boards where the true lead of the first row equals the minimum detectable difference.
 
-    The detectable difference depends on the true one, since better rows have other errors. Both are equal somewhere
-    between two leads; the same videos are simulated for both, so that their power is comparable.
+    The detectable difference depends on the true one, since better rows have other errors. The power is interpolated
+    between two leads to the point where both differences are equal; the same videos are simulated for both leads, so
+    that their power is comparable. `row` is returned unchanged if there is no such point near two leads.
     """
     leads, differences = LEADS[row.task], _true_differences(row.task, row.videos)
     lead = leads[3]
@@ -153,12 +154,12 @@ def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorR
 
 
 def _position_of_zero(excess: np.ndarray) -> float:
-    """Compute where an excess is 0: 0 at the first of two leads, 1 at the second, infinity if it does not grow."""
+    """Return the position between two leads (0 to 1) where a value crosses 0; infinity if the value does not grow."""
     return float(-excess[0] / (excess[1] - excess[0])) if excess[1] > excess[0] else np.inf
 
 
 def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, np.ndarray]:
-    """Return the median detectable difference, and the share of the other rows that are found worse on each board."""
+    """Return the median detectable difference and, for each board, the share of other rows that are found worse."""
     metric, detectable, found = TASKS[row.task].metric, [], []
     for i in range(simulations):
         random = np.random.default_rng([2, row.rows, row.videos, i])
@@ -171,7 +172,7 @@ def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float,
 
 @functools.cache
 def _true_differences(task: str, videos: int) -> np.ndarray:
-    """Compute the mean difference over sets of so many videos for each of `LEADS`.
+    """Return the mean true difference of two rows over sets of `videos` videos, for each of the task's `LEADS`.
 
     The difference without a lead, which is due to luck alone, is subtracted.
     """

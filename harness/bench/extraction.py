@@ -150,7 +150,7 @@ def _run_forward_passes(engine: Engine, batches: list[np.ndarray], passes: int, 
 
 
 def _batches_per_round(engine: Engine, batches: list[np.ndarray], workers: int) -> int:
-    """Find a number of batches that take about PASS_SECONDS, equal for each worker."""
+    """Find a number of batches, a multiple of `workers`, whose forward passes take about PASS_SECONDS."""
     _run_forward_passes(engine, batches, workers, workers)
     began = time.perf_counter()
     _run_forward_passes(engine, batches, workers, workers)

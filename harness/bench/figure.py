@@ -37,7 +37,7 @@ class Measurement:
     limit : float or None
         Largest allowed value, for measurements without a baseline.
     floor : float or None
-        Lower bound of the value for the bytes and operations counted, from the measured limits of the hardware.
+        Lower bound of the value, from the bytes and operations of the workload and the measured hardware limits.
     note : str
     """
 
@@ -78,7 +78,7 @@ class Times:
         return statistics.median(self.rounds[name])
 
     def ratio(self, ours: str, rival: str) -> float:
-        """Compute the speed relative to the baseline: the median over rounds of its time divided by ours."""
+        """Compute the speed of `ours` relative to `rival`: the median over rounds of the ratio of their times."""
         return statistics.median(base / time for time, base in zip(self.rounds[ours], self.rounds[rival]))
 
 

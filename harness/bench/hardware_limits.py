@@ -27,7 +27,8 @@ class HardwareLimits:
         Bytes read plus bytes written per second when copying blocks larger than any cache, with one thread and with
         one thread per core.
     flops_per_s_one, flops_per_s : float
-        Multiplications plus additions per second of a product of two square float32 matrices, likewise.
+        Multiplications plus additions per second when multiplying two square float32 matrices, with one thread and
+        with one thread per core.
     """
 
     cores: int

@@ -1,4 +1,6 @@
-"""Benchmark of training a backbone while other programs compute, with OpenMP's default way of waiting as reference.
+"""Benchmark of training a backbone while other programs compute: OpenMP threads that wait passively or actively.
+
+Active waiting is OpenMP's default.
 
 Usage of the measured process: `python -m harness.bench.loaded_training FOLDER`.
 """
@@ -23,13 +25,13 @@ from harness.utils.process_environment import PASSIVE_WAITING
 
 IMAGES, IDENTITIES, EPOCHS, ROUNDS = 160, 8, 2, 3
 PROCESSES_PER_CORE = 3
-"""Other processes that compute while the machine is loaded."""
+"""Number of processes that keep each core busy when training is measured under load."""
 BUSY = "while True: pass"
 LEAST_RATIO = {"alone": 0.9, "under load": 2.0}
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare both ways of waiting, on the machine as it is and under load."""
+    """Compare passive with active waiting, without additional load and under load."""
     from harness.data.synthetic import make_stills
 
     cores = available_processors()
@@ -61,7 +63,7 @@ def _load_average() -> str:
 
 
 def _interleave(folder: Path) -> tuple[list[float], list[float]]:
-    """Measure both ways of waiting in turn; return milliseconds per image of each round."""
+    """Measure both ways of waiting in turn; return milliseconds per image of each round, passive waiting first."""
     default = {name: value for name, value in os.environ.items() if name not in PASSIVE_WAITING}
     environments = ({**default, **PASSIVE_WAITING}, default)
     times: tuple[list[float], list[float]] = ([], [])

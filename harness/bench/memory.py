@@ -1,4 +1,4 @@
-"""Benchmark of the memory of training a head on cached features, which must not grow with their number."""
+"""Benchmark of the memory for training a head on cached features, which must not grow with the number of rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(json.dumps(peak()))
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare the growth of memory between two sizes with reading all features into memory."""
+    """Compare the growth of memory between two numbers of rows with reading all features into memory."""
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (
             _measure_peak_growth(folder, rows, mode)
@@ -71,7 +71,7 @@ def watch_resident_memory() -> Callable[[], int]:
     Returns
     -------
     callable
-        Stops watching and returns the peak growth since this call, in bytes.
+        Function that stops watching and returns the peak growth since the start of watching, in bytes.
     """
     import threading
 
@@ -95,7 +95,7 @@ def watch_resident_memory() -> Callable[[], int]:
 def make_random_features(folder: Path, rows: int) -> tuple[FeatureEntry, Labels]:
     """Write a feature entry of random numbers, unless it exists, and make random labels for all of its rows.
 
-    Every video has the same rows in another order.
+    All videos have the same rows, each in a different order.
     """
     import numpy as np
 

@@ -45,7 +45,7 @@ CALIBRATION_IMAGES = 32
 
 @dataclass(frozen=True, kw_only=True)
 class MobileRow:
-    """One backbone with a linear head as one file.
+    """Cost of one backbone with a linear head, exported in one format and precision.
 
     Attributes
     ----------
@@ -184,7 +184,7 @@ NOTES = (
 
 
 def render(rows: Sequence[MobileRow], form: str = "table") -> str:
-    """Format rows without a final newline; `form` is one of TABLE_FORMATS, others raise InputError."""
+    """Format rows without a final newline; raise InputError if `form` is not one of TABLE_FORMATS."""
     if form not in TABLE_FORMATS:
         raise unknown_name_error("format", form, TABLE_FORMATS)
     device = rows[0].cost.device

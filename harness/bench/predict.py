@@ -32,7 +32,7 @@ ROUNDS = 3
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare the pipeline with decoding, detection and network alone."""
+    """Compare the whole pipeline with the slowest of its stages alone: decoding, detection or network."""
     from harness.inference.face_stage import DetectAndTrack
     from harness.inference.pipeline import PredictPipeline
     from harness.video.faces.boxes import Margin
@@ -99,7 +99,7 @@ def open_forward_pass() -> SharedBackbonePass:
 
 
 def render_video(folder: Path) -> Path:
-    """Render a video of a synthetic face that moves before a gray background."""
+    """Render a video of a synthetic face that moves in front of a gray background."""
     from PIL import Image
 
     from harness.data.image_decoding import decode_image

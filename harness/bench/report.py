@@ -20,7 +20,7 @@ WRAP_WIDTHS = {"part": 26, "workload": 34, "baseline": 34}
 
 
 def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: str, form: str = "table") -> str:
-    """Format measurements below the limits of the machine, without a final newline.
+    """Format the limits of the machine, followed by the measurements, without a final newline.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: s
     processor : str
         Name of the processor.
     form : str
-        One of FORMATS; others raise InputError.
+        One of FORMATS; any other value raises InputError.
     """
     if form not in FORMATS:
         raise unknown_name_error("format", form, FORMATS)
@@ -63,7 +63,7 @@ def format_limits(machine: HardwareLimits) -> str:
 
 
 def format_cells(figure: Measurement) -> tuple[str, ...]:
-    """Format the cell of each of COLUMNS."""
+    """Format a measurement as a table row, with one cell for each of COLUMNS."""
     if figure.limit is not None:
         required = f"<= {format_three_digits(figure.limit)} {figure.unit}"
     else:

@@ -1,4 +1,4 @@
-"""Benchmark of time and memory of a job from 10,000 frames to the 2.66 million frames of Aff-Wild2."""
+"""Benchmark of the time and memory of jobs with 10,000 to 2.66 million frames, as many as Aff-Wild2 has."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ def measure(
 
 
 def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement]:
-    """Measure the growth of time over all sizes and without the smallest, whose time is mostly constant; and memory."""
+    """Yield the growth exponent of time over all sizes and without the smallest, and the peak memory of the largest.
+
+    The time of the smallest job hardly depends on its number of frames.
+    """
     for label, results in (("all", measured), ("from the second", measured[1:])):
         if len(results) > 1:
             yield Measurement(
@@ -101,7 +104,7 @@ def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:
-    """Write deterministic entries with the given numbers of frames; smaller ones link to the largest."""
+    """Write a deterministic feature entry for each number of frames; smaller entries link to files of the largest."""
     store, largest = FeatureStore(root), max(frames)
     random = np.random.default_rng(0)
     values = random.standard_normal((SEQUENCE, WIDTH), np.float32).astype(np.float16)

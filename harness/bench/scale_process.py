@@ -40,12 +40,12 @@ TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1
 
 
 def entry_key(frames: int) -> str:
-    """Make the key of the feature entry with a number of frames."""
+    """Return the key of the feature entry that has `frames` frames."""
     return f"scale{frames}"
 
 
 def sequence_names(frames: int) -> list[str]:
-    """Make the names of the videos of an entry with a number of frames."""
+    """Return the names of the videos in the feature entry that has `frames` frames."""
     return [f"video{i:04}" for i in range(frames // SEQUENCE)]
 
 
@@ -92,7 +92,7 @@ def _record_time(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 
 def _make_labels(frames: int) -> Labels:
-    """Make labels of every frame whose classes last for 50 frames."""
+    """Make a label for every frame; the class changes every 50 frames."""
     names, random = tuple(sequence_names(frames)), np.random.default_rng(0)
     video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)

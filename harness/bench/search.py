@@ -46,7 +46,7 @@ RECIPE = Recipe(
         thresholds=("chosen", "half"),
     ),
 )
-"""Only the number of epochs needs another training; radius, kernel, gaps and thresholds are replayed."""
+"""Only another number of epochs needs another training; radius, kernel, gaps and thresholds are replayed."""
 
 
 def measure() -> Iterator[Measurement]:
@@ -95,7 +95,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def _train_trials(prepared: PreparedInputs) -> None:
-    """Train some of the trials, spread over the numbers of epochs."""
+    """Train TIMED_TRAININGS of the trials, with numbers of epochs spread over the range EPOCHS."""
     from harness.jobs.execute import run_job
     from harness.runner.executors import local_executor
 

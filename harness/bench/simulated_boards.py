@@ -1,8 +1,9 @@
 """Simulated boards: rows whose true scores are known, on the same videos.
 
-Videos differ in length (lognormal), in what they show and in how hard they are; within a video, episodes of a second
-are right or wrong together. What a row gets right in a video depends on the video, on luck that rows of one family
-(such as heads on one backbone) share, and on luck that it has alone. R is the number of rows, V of videos.
+Videos differ in length (lognormal), in what they show and in how hard they are; the frames of each episode of one
+second are right or wrong together. What a row gets right in a video depends on the video, on luck that all rows of one
+family (such as heads on one backbone) share, and on luck that only this row has. R is the number of rows, V the number
+of videos.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PRIOR = FRAMES / FRAMES.sum()
 PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 """Share of frames that show each action unit."""
 EPISODE = 25
-"""Frames that are labeled and predicted alike."""
+"""Number of consecutive frames with the same label and the same prediction."""
 LUCK = {"expr": 0.3, "va": 0.04, "au": 0.3}
 """Standard deviation of a row's luck with a video: in log odds, or in the slope of valence and arousal."""
 FAMILY_SIZE = 6
@@ -31,7 +32,7 @@ FAMILY_SHARE = 0.85
 
 @dataclass(frozen=True)
 class SimulatedRows:
-    """What rows have and do not have in common.
+    """Number of rows of a board, and how their scores and errors are related.
 
     Attributes
     ----------
@@ -74,7 +75,7 @@ def simulate_board(
     Returns
     -------
     list of list of SufficientStatistics
-        As `harness.metrics.best_comparisons.compare_with_best` takes them.
+        A list with one element for each row, as `harness.metrics.best_comparisons.compare_with_best` takes it.
     """
     lengths = np.clip(random.lognormal(7.6, 0.8, videos), 150, 20_000)
     episodes = np.maximum(lengths // EPISODE, 1).astype(int)
@@ -95,7 +96,7 @@ def _expressions(random: np.random.Generator, episodes: np.ndarray, rows: Simula
 
 
 def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate moments, [R, V, 2, 6]: videos have their own mean and range, and so have the predictions.
+    """Simulate moments, [R, V, 2, 6]: mean and range of the labels and of the predictions differ between videos.
 
     Without a lead P_VA is about 0.36, so that a better row can be far ahead.
     """
@@ -114,7 +115,7 @@ def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedR
 
 
 def _action_units(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate counts, [R, V, 12, 4]: an action unit is common in few videos, and some of them are harder."""
+    """Simulate counts, [R, V, 12, 4]: an action unit is common in few videos, and its difficulty differs by video."""
     shape = (len(episodes), len(ACTION_UNITS))
     n = np.broadcast_to(episodes[:, None], shape)
     positive = random.binomial(n, random.beta(PREVALENCE * 2, (1 - PREVALENCE) * 2, shape))

@@ -1,7 +1,7 @@
 """Simulated evaluation sets whose population value is known, to check confidence intervals and tests.
 
-Videos differ in length (lognormal), in what they show, in how hard they are, and in what a system takes them for;
-within a video, episodes of a second are right or wrong together. V is the number of videos, S of seeds, E of episodes.
+Videos differ in length (lognormal), in what they show, in how hard they are, and in what a system mistakes them for;
+the frames of each episode of one second are right or wrong together. V is the number of videos, S the number of seeds.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ PRIOR = FRAMES / FRAMES.sum()
 PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 """Share of frames that show each action unit."""
 EPISODE = 25
-"""Frames that are labeled and predicted alike."""
+"""Number of consecutive frames with the same label and the same prediction."""
 RARE_CLASSES, RARE_UNITS, RARE_SHARE = (1, 2, 3), 3, 2.5 / 70
-"""Classes and number of action units that are rare, and the share of videos that show one of them."""
+"""Rare expressions, number of rare action units, and the share of videos that show each of them."""
 POPULATION_VIDEOS, POPULATION_SETS, POPULATION_SEEDS = 15_000, 8, 10
 """Size of the sets from which population values are computed."""
 
@@ -34,8 +34,8 @@ class Population:
     Attributes
     ----------
     rare : bool
-        Whether three expressions and three action units live in 2 to 3 of 70 videos, and extreme valence and arousal in
-        as many.
+        Whether each of three expressions and three action units, and extreme valence and arousal, occur only in 2 to 3
+        of 70 videos.
     length_spread : float
         Standard deviation of the logarithm of the lengths.
     mixture : float
@@ -45,13 +45,13 @@ class Population:
     skill : float
         Log odds of recognizing an expression of average frequency.
     frequency_slope : float
-        Increase of these log odds with the logarithm of the frequency.
+        Increase of the log odds of recognizing an expression with the logarithm of its frequency.
     difficulty : float
         Standard deviation of the log odds between videos.
     affect_noise : float
         Standard deviation of a video's mean error in valence and arousal.
     video_luck, seed_luck : float
-        Standard deviation of the log odds between seeds, of one video and of all videos.
+        Standard deviation between seeds of the log odds in one video, and of the log odds in all videos together.
     """
 
     rare: bool = False
@@ -78,12 +78,12 @@ def simulate(
     videos : int
         V.
     seeds : int
-        S. A single seed has no luck with all videos, since its own value is what it estimates.
+        S. With a single seed, `seed_luck` is 0, since the value to estimate is that of this one training.
 
     Returns
     -------
     list of SufficientStatistics
-        One for each seed, of the same videos.
+        One element for each seed, all on the same videos.
     """
     if seeds == 1:
         population = replace(population, seed_luck=0.0)
@@ -98,12 +98,12 @@ def simulate(
 
 
 def population_values(population: Population, seeds: int) -> dict[str, float]:
-    """Compute each metric of very many videos, on average over many seeds if there are several.
+    """Compute each metric over very many videos and, if `seeds` is above 1, average it over many seeds.
 
     Returns
     -------
     dict of str to float
-        By metric.
+        Value by name of the metric.
     """
     seeds = POPULATION_SEEDS if seeds > 1 else 1
     generators = [np.random.default_rng([2**31, i]) for i in range(POPULATION_SETS)]
@@ -134,7 +134,7 @@ def _expressions(
 
 
 def _make_rare(random: np.random.Generator, shown: np.ndarray) -> np.ndarray:
-    """Move the rare classes into few videos, which they fill for a large part, with the same share of all frames."""
+    """Move the rare classes into few videos, where they fill many frames, so that their overall share is unchanged."""
     videos, rare = len(shown), list(RARE_CLASSES)
     share = PRIOR[rare] / RARE_SHARE
     has_class = random.random((videos, len(rare))) < RARE_SHARE
@@ -169,7 +169,7 @@ def _action_units(
 def _affects(
     population: Population, random: np.random.Generator, episodes: np.ndarray, hard: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """Simulate moments, [S, V, 2, 6]: outputs follow the labels within and between videos with errors of their own."""
+    """Simulate moments, [S, V, 2, 6]: outputs follow the labels, with different errors within and between videos."""
     shape = (len(episodes), 2)
     frames = np.broadcast_to(episodes[:, None] * EPISODE, (seeds, *shape))
     mean, deviation = random.normal(0.2, 0.28, shape), random.gamma(4, 0.045, shape)
@@ -193,7 +193,7 @@ def _affects(
 
 
 def _luck(population: Population, random: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Draw the differences between trainings in log odds: of each video, of each column, and of all columns."""
+    """Draw how trainings differ in log odds: a sum of parts for each video and column, each column, and all columns."""
     common = random.normal(0, population.seed_luck, (shape[0], 1, shape[2]))
     general = random.normal(0, population.seed_luck, (shape[0], 1, 1))
     return common + general + random.normal(0, population.video_luck, shape)

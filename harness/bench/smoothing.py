@@ -14,14 +14,14 @@ from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE_FRAMES, RADIUS_STEP = 200, 25
-"""Number of frames, and step between radii, for which the plain loop is timed; all of them would take much longer."""
+"""Number of frames and step between radii with which the plain loop is timed; timing it in full takes much longer."""
 PARTS = {"mean": (VIDEOS, 200), "median": (VIDEOS // 7, 50)}
 """By kernel: number of videos per round (the running median takes half a second for each), and required ratio."""
 TASK = TASKS["expr"]
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare smoothing with all radii at once with a plain loop."""
+    """Compare smoothing with all radii at once against a plain loop."""
     random = np.random.default_rng(0)
     videos = [random.random((FRAMES, TASK.width), np.float32) for _ in range(VIDEOS)]
     truth = random.integers(0, TASK.width, VIDEOS * FRAMES)

@@ -28,7 +28,7 @@ from harness.utils.store import Store
 
 MIN_RATIO = 1 / 1.05
 EPOCHS = 240
-"""A job takes four to five seconds with this number; a job on Aff-Wild2 takes minutes."""
+"""Number of epochs with which a job takes four to five seconds; a job on Aff-Wild2 takes minutes."""
 SEARCH = Search(trials=4, batch=4, pruner="none", hidden=(128, 256), epochs=(EPOCHS, EPOCHS))
 RECIPE = Recipe(
     name="bench",

@@ -19,7 +19,7 @@ from harness.utils.store import Store
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Format help without breaks at hyphens, and descriptions line by line."""
+    """Formatter of help that does not break lines at hyphens and keeps the line breaks of descriptions."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
@@ -40,7 +40,7 @@ Commands = argparse._SubParsersAction
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Parser with optional subcommands: `backbones import` next to `backbones NAME`."""
+    """Parser with optional subcommands, such as `backbones import` next to `backbones NAME`."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"formatter_class": HelpFormatter, **options})
@@ -49,7 +49,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse arguments, with the parser of a subcommand if the first word names one; an unknown one is an error."""
+        """Parse arguments, by the parser of a subcommand if the first word names one; exit if any is unrecognized."""
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
         self._check_options(sys.argv[1:] if args is None else args)
@@ -61,7 +61,7 @@ class CommandParser(argparse.ArgumentParser):
         return parsed, others
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Exit with the most similar option for an unknown one; those behind a command are of its parser."""
+        """Exit at an unknown option and suggest a similar one; the parser of a command checks the options after it."""
         has_commands = any(isinstance(action, Commands) for action in self._actions)
         options = [option for action in self._actions for option in action.option_strings]
         for word in takewhile(lambda word: word != "--", words):
@@ -75,7 +75,7 @@ class CommandParser(argparse.ArgumentParser):
                 self.error(f"unknown option {name}; {hint}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Check a choice; the error suggests the most similar one. Python 3.14 does so too, but not by default."""
+        """Check a choice; the error suggests similar choices. Python 3.14 does so too, but not by default."""
         if action.choices is not None and value not in action.choices:
             choices = list(map(str, action.choices))
             similar = difflib.get_close_matches(str(value), choices, n=2)
@@ -91,7 +91,7 @@ class CommandParser(argparse.ArgumentParser):
 def add_command(
     commands: Commands, name: str, help: str, parents: Sequence[argparse.ArgumentParser] = (), function: str = ""
 ) -> CommandParser:
-    """Add a command whose function is `main` of the module of `harness.cli` with its name, or `function`.
+    """Add a command that runs `function` or, by default, `main` of the module in `harness.cli` with the command's name.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def add_command(
     help : str
         What the command does, in plain text.
     parents : sequence of ArgumentParser, default=()
-        Parsers of arguments that it shares with other commands, see `shared_arguments`.
+        Parsers of arguments that the command shares with other commands, see `shared_arguments`.
     function : str, default=""
         `MODULE.FUNCTION` in `harness.cli`.
 
@@ -118,33 +118,33 @@ def add_command(
 
 
 def shared_arguments(title: str | None = None) -> tuple[argparse.ArgumentParser, argparse._ActionsContainer]:
-    """Make a parser for `parents` of commands.
+    """Make a parser that can be one of the `parents` of commands; see `add_command`.
 
     Parameters
     ----------
     title : str, optional
-        Heading of its arguments in the help of a command. Default: they stand among those of the command.
+        Heading of its arguments in the help of a command. Default: they are listed with the arguments of the command.
 
     Returns
     -------
     parser : ArgumentParser
         The parser.
     arguments : ArgumentParser or argument group
-        What the arguments are added to.
+        Object to add the arguments to.
     """
     parser = argparse.ArgumentParser(add_help=False)
     return parser, parser.add_argument_group(title) if title else parser
 
 
 def debug() -> argparse.ArgumentParser:
-    """Parse `--debug`, which all commands have."""
+    """Make a parent parser with `--debug`, which all commands have."""
     parser, arguments = shared_arguments()
     arguments.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def store(tracking: bool = False) -> argparse.ArgumentParser:
-    """Parse `--store` and, with `tracking`, `--tracking-uri`."""
+    """Make a parent parser with `--store` and, if `tracking`, with `--tracking-uri`."""
     parser, arguments = shared_arguments("store")
     arguments.add_argument(
         "--store",
@@ -164,7 +164,7 @@ def store(tracking: bool = False) -> argparse.ArgumentParser:
 
 
 def settings() -> argparse.ArgumentParser:
-    """Parse `--set`."""
+    """Make a parent parser with `--set`."""
     parser, arguments = shared_arguments()
     arguments.add_argument(
         "--set",
@@ -178,7 +178,7 @@ def settings() -> argparse.ArgumentParser:
 
 
 def jobs(what: str) -> argparse.ArgumentParser:
-    """Parse `--jobs`, the number of `what`."""
+    """Make a parent parser with `--jobs`, the number of `what`."""
     parser, arguments = shared_arguments()
     arguments.add_argument(
         "--jobs",
@@ -191,7 +191,7 @@ def jobs(what: str) -> argparse.ArgumentParser:
 
 
 def path(text: str) -> Path:
-    """Parse a path; a shell expands `~` after a space only, not in `--store=~/results`."""
+    """Parse a path and expand `~`, which a shell does not expand in `--store=~/results`."""
     if not text:
         raise argparse.ArgumentTypeError("expects a path; the text is empty")
     return expand_home(text)

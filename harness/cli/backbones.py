@@ -19,11 +19,11 @@ from harness.utils.text import format_count
 logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ("license", "width", "input", "MACs")
-"""Columns that a narrow table lacks, the first to go first."""
+"""Columns that are dropped from a narrow table, in this order."""
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """List the backbones, or print one of them."""
+    """List the backbones, or describe one of them."""
     import backbones
 
     folder = backbones_dir(arguments.store)
@@ -73,7 +73,7 @@ def _columns() -> list[Column]:
 
 
 def _weights_origin(about: dict[str, Any]) -> str:
-    """Where the weights are from: the file of an imported entry, else what results call them."""
+    """Return the origin of the weights: the file of an imported entry, else the name of the weights in results."""
     file = about.get("card", {}).get("imported_from")
     return f"imported {file}" if file else about["weights"]
 
@@ -94,7 +94,7 @@ def _format_details(about: dict[str, Any]) -> str:
 
 
 def _iter_fields(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Flatten nested fields to dotted names; empty values are left out."""
+    """Yield the name and the formatted value of each non-empty field, with dotted names for nested fields."""
     for key, value in fields.items():
         name = f"{prefix}{key.replace('_', ' ')}"
         if isinstance(value, dict):

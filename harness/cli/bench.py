@@ -33,7 +33,7 @@ def main(arguments: argparse.Namespace) -> int:
         for measurement in measurements:
             figures.append(measurement)
             logger.info("  ".join(text for text in format_cells(measurement) if text != "-"))
-    finally:  # after a failure or an interrupt, minutes of measurements would be lost
+    finally:  # do not lose minutes of measurements after a failure or an interrupt
         if figures:
             print(render(figures, machine, environment()["processor"], arguments.format))
     if arguments.save:
@@ -55,7 +55,7 @@ def _run_table(arguments: argparse.Namespace) -> int:
     try:
         for row in benchmark.measure_rows():
             rows.append(row)
-    finally:  # after a failure or an interrupt, minutes of measurements would be lost
+    finally:  # do not lose minutes of measurements after a failure or an interrupt
         if rows:
             print(benchmark.render(rows, arguments.format))
     return 0 if rows else 1

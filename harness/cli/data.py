@@ -10,7 +10,7 @@ from harness.cli.output import print_line, print_text
 from harness.utils.errors import InputError
 
 SHOWN_PROBLEMS = 5
-"""Problems of one kind that are printed without --all."""
+"""Maximum number of problems of one kind that are printed without --all."""
 
 
 def check(arguments: argparse.Namespace) -> int:

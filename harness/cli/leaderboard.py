@@ -16,9 +16,9 @@ from harness.utils.files import write_text
 logger = logging.getLogger(__name__)
 
 BOARD_KINDS = ("optimism", "causal", "cost")
-"""Options that show another board than the leaderboard."""
+"""Options that show a different board instead of the leaderboard."""
 BOARD_OPTIONS = {"data": "causal", "plot": "cost"}
-"""Options that need one of them."""
+"""Option of BOARD_KINDS that each of these options needs."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _format_of(out: Path | None) -> str:
-    """Return the format of a file by its suffix; a table if it does not say."""
+    """Return the format for an output file by its suffix; `table` for other suffixes or without a file."""
     suffix = "" if out is None else out.suffix.lower().removeprefix(".")
     return suffix if suffix in FORMATS else "table"
 

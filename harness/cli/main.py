@@ -1,4 +1,4 @@
-"""Parses the command, runs it, and turns errors into one message and an exit code."""
+"""Parse the command, run it, and turn errors into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     with command_streams(), lasting_interrupts():
         try:
             arguments = build_parser().parse_args(argv)
-        except InputError as error:  # in a default or a path
+        except InputError as error:  # raised by a default value or by the parser of a path
             return _print_error(str(error), error.exit_code)
         prepare_process()
         return _run(arguments)
@@ -76,7 +76,7 @@ def _exit_code(error: Exception) -> int:
 
 
 def _is_wrong_path(error: Exception) -> bool:
-    """Return whether a path of the user has a symlink loop or is too long; pathlib has a RuntimeError for a loop."""
+    """Return whether the error means that a path has a symlink loop (in pathlib a RuntimeError) or is too long."""
     if isinstance(error, OSError):
         return error.errno in (errno.ELOOP, errno.ENAMETOOLONG)
     return isinstance(error, RuntimeError) and str(error).startswith("Symlink loop")

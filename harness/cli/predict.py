@@ -24,7 +24,7 @@ FAILED = 1
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Predict on videos and print a summary; return 1 if some inputs of several failed."""
+    """Predict on videos and print a summary; return FAILED if there are several inputs and some failed, else 0."""
     from harness.inference.api import predict
     from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary
@@ -62,7 +62,10 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _print_batch(summary: BatchSummary) -> int:
-    """Print the table of all inputs; those that failed were logged with the reason when they were read."""
+    """Print a table of the predicted inputs and the number of failed inputs, and return the exit code.
+
+    The reasons of the failures were logged when the inputs were read.
+    """
     done = [row for row in summary.inputs if row.status != "failed"]
     cells = [
         (row.input, f"{row.frames:,}", f"{row.faces:,}", format_percent(row.found / max(row.frames, 1)), row.status)

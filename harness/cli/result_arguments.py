@@ -15,7 +15,7 @@ RUN_HELP = "a run id or its first characters, a job id, best:TASK or best:TASK@D
 
 
 def _shared(*names: str, **options: Any) -> argparse.ArgumentParser:
-    """Parse one argument that several commands have."""
+    """Make a parent parser with one argument that several commands have."""
     parser, arguments = shared_arguments()
     arguments.add_argument(*names, **options)
     return parser

@@ -62,7 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _is_comparable_to_published(records: Iterable[Record]) -> bool:
-    """Whether records have the data and the protocol of published results, which are then shown next to them."""
+    """Return whether any record has the data and the protocol of published results, so that these can be shown too."""
     from harness.leaderboard.published import ANNOTATED_ROWS
 
     return any(

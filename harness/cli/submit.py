@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.inference.submission.write import Submission
 
 MAX_NAMES = 3
-"""Maximum number of names in a line; the others are counted."""
+"""Maximum number of names in a line; the other names are only counted."""
 SOURCES = {
     "frames file": "the frames file",
     "list of frames": "the list of frames",

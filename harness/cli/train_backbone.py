@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 SELECTION_NOTES = {
     "validation": "the validation split, which is also the scored one: as published, so the scores are optimistic"
 }
-"""Descriptions of `selection` in a card that need a warning."""
+"""Texts to print for the values of `selection` in a card that need a warning."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -64,7 +64,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """Return the name in the card, or the name of the entry if several share it."""
+    """Return the name in the card, or the folder name of the entry if the name in the card is not unique."""
     import backbones
 
     try:

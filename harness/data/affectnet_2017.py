@@ -49,7 +49,7 @@ class CsvImageList:
     boxes : float32 array of shape (N, 4)
         Left, top, right, bottom in pixels; NaN for no box.
     paths : str array of shape (N,)
-        Image paths as on the disk.
+        Image paths as spelled on disk; as in the list if the file does not exist.
     exists : bool array of shape (N,)
         Whether the image file exists.
     valid : bool array of shape (N,)

@@ -41,9 +41,9 @@ class FolderImageList:
     names : tuple of str
         File names of the images.
     labels : float64 array of shape (N, 3)
-        Expression code, valence and arousal; NaN if the file is missing or malformed.
+        Expression code, valence and arousal; NaN where the file of a label is missing or malformed.
     unused : tuple of str
-        Names, without suffix, that have annotation files but no image.
+        Names, without suffix, of images that are annotated but missing.
     faults : tuple of Problem
     """
 
@@ -62,8 +62,8 @@ class FolderImageList:
 class AffectNet2021(ImageLayout):
     """AffectNet as released in 2021. Every image is its own subject.
 
-    Subjects are named with their folder, because both splits have a 0.jpg. The images are cropped faces; the landmarks
-    are not read.
+    Names of subjects contain the folder of the split, because both splits have a 0.jpg. The images are cropped faces;
+    the landmarks are not read.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class AffectNet2021(ImageLayout):
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
-        """Return the splits whose folders exist, and those that cannot be entered."""
+        """Return the splits whose folders exist or cannot be entered."""
         return tuple(split for split in FOLDERS if _has_split(self.root, split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
@@ -210,7 +210,7 @@ def _read_annotations(annotations: Path, stems: list[str]) -> tuple[np.ndarray, 
 
 
 def _read_labels(reader: NpyScalarReader, annotations: Path, stem: str, faults: list[Problem]) -> list[float]:
-    """Read code, valence and arousal of one image; NaN if the file is missing or malformed."""
+    """Read expression code, valence and arousal of one image; NaN where a label's file is missing or malformed."""
     labels: list[float] = []
     for suffix, (name, rule) in LABELS.items():
         value = np.nan

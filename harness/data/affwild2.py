@@ -86,12 +86,12 @@ class AffWild2(VideoLayout):
         return tuple(sorted(self.folders.crops.videos))
 
     def video_name(self, name: str) -> str:
-        """Return the name of a video in `sequences`: the first form of `name` on disk or, without one, in lists."""
+        """Return the name of a video as spelled in `sequences`; spellings can differ in their Unicode form."""
         return name if name.isascii() else self._names.get(canonical_name(name), name)
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Names of videos that are not ASCII, by canonical name: of crops, else of annotations, else as written."""
+        """Non-ASCII names of videos by canonical name, as spelled by crop folders, else annotations, else lists."""
         names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
         lists = list(self.folders.lists.values())
         for (task, _), files in self.folders.files.items():
@@ -130,7 +130,7 @@ class AffWild2(VideoLayout):
         return tuple(map(self.video_name, written))
 
     def test_sequence_names(self, task: str) -> tuple[str, ...]:
-        """Return the videos of the test list of a task; empty without a valid list."""
+        """Return the videos of the test list of a task; an empty tuple if there is no valid list."""
         with suppress(InputError):
             return self.sequence_names(task, "test")
         return ()
@@ -178,11 +178,11 @@ class AffWild2(VideoLayout):
         return select_errors(affwild2_checks.find_run_problems(self, task))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the folders of crops, annotations and test lists, and what else is there."""
+        """Return the locations of crops, annotations and test lists, and the entries that are not read."""
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose crops are not read, misnamed, or others in another folder."""
+        """Return sentences about videos whose crops are not read, are misnamed, or differ from a second folder."""
         crops = self.folders.crops
         notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
         conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]

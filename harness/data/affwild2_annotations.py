@@ -1,4 +1,4 @@
-"""Annotation files of Aff-Wild2, whose folders have other names in each edition and may be unpacked into their own."""
+"""Find the annotation files of Aff-Wild2; names of their folders differ between editions, and folders may be nested."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class AnnotationSearch:
     folders : tuple of Path
         Folders that contain the folders of the challenges, or multi-task files.
     files : mapping of (str, str) to tuple of Path
-        Files by task and split, sorted by name: one for each video, a single one for `mtl`.
+        Files by task and split, sorted by name: one file for each video, or a single file for `mtl`.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors of a task and split whose files contradict each other.
+        Errors by task and split, where several files contradict each other.
     problems : tuple of Problem
         Folders and files that are not read.
     list_folders : tuple of Path
@@ -78,7 +78,7 @@ class _Scan:
         self.list_folders: list[Path] = []
 
     def annotations(self, folder: Path, above: tuple[str, ...] = ()) -> None:
-        """Read a folder that contains folders of challenges, reached through those whose real paths are given."""
+        """Read a folder that contains folders of challenges; `above` has the real paths of its parent folders."""
         entered, unread = descend(folder, above), list[Path]()
         if entered is None:
             return
@@ -134,7 +134,8 @@ class _Scan:
     def _holds_challenges(self, folder: Path) -> bool:
         """Return whether a folder is named as annotations, or contains folders of challenges.
 
-        Beside folders of other names there must be crops: a folder of several datasets is none itself.
+        A folder in `root` that is not named as annotations counts only if `root` has crops: without crops, `root` may
+        be a folder of several datasets.
         """
         if names.is_annotation_folder(folder.name):
             return True
@@ -171,7 +172,7 @@ class _Scan:
 
 
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
-    """Return the warning about entries of a folder that are not understood."""
+    """Return the warning about entries of a folder that are not read."""
     examples = ", ".join(path.name + "/" * path.is_dir() for path in unread[:MAX_EXAMPLES])
     rest = f" and {len(unread) - MAX_EXAMPLES:,} more" if len(unread) > MAX_EXAMPLES else ""
     verb = "is" if len(unread) == 1 else "are"
@@ -180,7 +181,10 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
 
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
-    """Return one file for each video, or a single one for `mtl`, and errors or, of equal files, warnings on others."""
+    """Return one file for each video, or a single file for `mtl`, and problems about all further files.
+
+    The problem is a warning if the contents are equal, otherwise an error.
+    """
     ordered = sorted(paths, key=lambda path: (path.name, path))
     first: dict[str, Path] = {}
     copies: dict[tuple[Path, Path], list[tuple[Path, Path]]] = {}

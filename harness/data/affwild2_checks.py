@@ -58,7 +58,7 @@ class CheckableDataset(Protocol):
 
 
 def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield problems that no single label file shows.
+    """Yield problems other than malformed labels.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
 
 
 def find_run_problems(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
-    """Yield the problems that concern runs of a task: of the folders, of its splits and of the crops."""
+    """Yield the problems that concern runs of a task: in the folders, between the splits, and in the crops."""
     yield from dataset.folders.problems
     yield from _find_leaks(dataset, task)
     yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
 
 
 def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: str) -> tuple[Path, int | None]:
-    """Return the file, and in a list or MTL file the first line, that names a video."""
+    """Return the file that names a video and, for a test list or an MTL file, the first line that does."""
     test_list = dataset.folders.lists[task] if split == "test" else None
     if test_list is not None and not has_image_column(test_list):
         lines = [canonical_name(line.strip()) for line in read_text(test_list).split("\n")]
@@ -158,7 +158,7 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
 
 
 def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield videos with more lines than frames, once per number of extra lines, naming the tasks of all files."""
+    """Yield one problem for each video and number of lines after its last crop, naming all tasks with that number."""
     files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
@@ -189,7 +189,7 @@ def _far_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> It
 
 
 def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
-    """Return the last annotated frame over all files, by video."""
+    """Return the last annotated frame of each video over all its annotation files."""
     lengths: dict[str, int] = {}
     for (task, split), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():

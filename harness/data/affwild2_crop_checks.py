@@ -44,7 +44,7 @@ def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Pro
 
 
 def find_second_folders(search: CropSearch) -> Iterator[Problem]:
-    """Yield an error for each video with other crops in another folder, and a warning for each folder of copies."""
+    """Yield an error for each video with different crops in a second folder, a warning for each folder of copies."""
     copies: dict[tuple[Path, Path], int] = {}
     for name, (first, *others) in search.videos.items():
         for other in others:
@@ -70,7 +70,7 @@ def _sizes(folder: Path) -> dict[str, int] | None:
 
 
 def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[str]:
-    """Yield sentences about the named videos whose folder has files but no crop, or is named in another case."""
+    """Yield sentences about videos in `names` whose folder has files but no crop, or has a name in another case."""
     folders = (search.videos[name][0] for name in search.without_crops if name in names)
     files = [folder / file for folder in folders for file in islice(_other_files(folder), 1)]
     if files:
@@ -85,7 +85,7 @@ def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[
 
 
 def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str, str]:
-    """Return the named videos without a folder, and for each the unnamed folder that differs only by case."""
+    """Map videos in `names` that have no folder to the folders not in `names` that differ only by case."""
     unnamed = {folded_name(name): name for name in search.videos if name not in names}
     others = {name: unnamed.get(folded_name(name)) for name in sorted(names) if name not in search.videos}
     return {name: other for name, other in others.items() if other is not None}

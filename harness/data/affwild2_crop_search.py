@@ -15,13 +15,13 @@ from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 MAX_DEPTH = 5
-"""Folders in one another that are looked into, at most."""
+"""Maximum depth of nested folders that are searched."""
 ONLY_UNREAD = "videos not read"
-"""Kind of the problem of a folder with the only crops of a video, of another kind than those that are read."""
+"""Kind of the problem that a folder has the only crops of a video, but its kind of crops is not read."""
 RELEASED = ("cropped", "cropped_aligned")
-"""Names of the folders of crops of the third challenge, which come first."""
+"""Names of the folders of crops of the third challenge, which are preferred."""
 MAX_PROBED = 3
-"""Folders that are looked into to find out whether another folder holds crops."""
+"""Maximum number of subfolders that are searched to find out whether a folder holds crops."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class CropSearch:
 def find_crops(root: Path) -> CropSearch:
     """Find the folders of crops of all videos.
 
-    They may be in several folders whose names begin with `cropped`, also in one another, as the archives unpack. If
-    there are both cropped and aligned faces, one kind is read.
+    The folders of videos may be in several folders whose names begin with `cropped`; these may be nested, depending on
+    how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
     """
     found = {top: list(_video_folders(top, root)) for top in _crop_folders(root)}
     tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
@@ -97,7 +97,8 @@ def subfolders(folder: Path) -> list[Path]:
 def entries(folder: Path) -> list[tuple[Path, bool]]:
     """Return the entries of a folder and whether each is a folder, sorted.
 
-    What operating systems leave is left out. Links may lead to the folder itself or to one above it; see `descend`.
+    Hidden entries and files of operating systems are left out, see `is_litter`. Links may lead to the folder itself or
+    to a folder above it, see `descend`.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
 
 
 def descend(folder: Path, above: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-    """Return the real paths of the folders that are looked into, or None if `folder` is one of them or too deep.
+    """Return `above` with the real path of `folder` added, or None if `folder` is already in it or too deep.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def descend(folder: Path, above: tuple[str, ...] = ()) -> tuple[str, ...] | None
     above : tuple of str
         Real paths of the folders through which `folder` was reached.
     """
-    real = os.path.realpath(folder)  # Path.resolve raises for links in a ring
+    real = os.path.realpath(folder)  # Path.resolve raises for a loop of links
     return None if real in above or len(above) >= MAX_DEPTH else (*above, real)
 
 
@@ -127,7 +128,7 @@ def leads_up(path: Path) -> bool:
 
 
 def _crop_folders(root: Path) -> list[Path]:
-    """Return the folders named as crops in `root` and, where there is none of that name, in its folders."""
+    """Return the folders named as crops in `root` and in its other folders, except folders of annotations."""
     tops = []
     for folder in subfolders(root):
         if is_crop_folder(folder.name):
@@ -138,12 +139,15 @@ def _crop_folders(root: Path) -> list[Path]:
 
 
 def _names_crops(folder: Path) -> bool:
-    """Return whether a folder is named as crops; others, such as `batch1`, may hold crops or the videos themselves."""
+    """Return whether a folder's name begins with `crop`; others, such as `batch1`, may hold crops or video files."""
     return squash(folder.name).startswith("crop")
 
 
 def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Iterator[VideoFolder]:
-    """Yield the folders of videos in a folder; one without crops that contains such folders is looked into."""
+    """Yield the folders of videos in a folder.
+
+    A subfolder without crops that contains folders of videos with crops is replaced by them.
+    """
     entered = descend(folder, above)
     if entered is None:
         return
@@ -159,7 +163,7 @@ def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Ite
 
 
 def _probe(folder: Path) -> tuple[bool, bool]:
-    """Return whether a folder has a crop and, without one, whether it has folders."""
+    """Return whether a folder has a crop and, if it has none, whether it has subfolders."""
     nested = False
     try:
         with os.scandir(folder) as entries:
@@ -173,7 +177,11 @@ def _probe(folder: Path) -> tuple[bool, bool]:
 
 
 def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
-    """Return the kind that is read: that of `cropped`, else of `cropped_aligned`, else of other names, with crops."""
+    """Return the kind of crops to read, or None without videos.
+
+    Videos with crops are considered first. If `cropped`, else `cropped_aligned`, is in `root`, its kind is preferred;
+    after that the order is cropped, aligned, other.
+    """
     for usable in ([video for video in videos if video.has_crops], videos):
         tops = {video.path.relative_to(root).parts[0] for video in usable}
         kinds = [*(("cropped",) if "cropped" in tops else ("aligned",) if "cropped_aligned" in tops else ())]
@@ -185,7 +193,7 @@ def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
 
 
 def _folders_by_video(root: Path, videos: list[VideoFolder]) -> dict[str, tuple[Path, ...]]:
-    """Return the folders of each video: those in `cropped` or `cropped_aligned` first, then those with short paths."""
+    """Return the folders of each video: those in `cropped` or `cropped_aligned` first, then in order of depth."""
     by_name: dict[str, list[VideoFolder]] = {}
     paths = {video: video.path.relative_to(root).parts for video in videos}
     for video in sorted(videos, key=lambda video: (paths[video][0] not in RELEASED, len(paths[video]), video.path)):
@@ -195,7 +203,7 @@ def _folders_by_video(root: Path, videos: list[VideoFolder]) -> dict[str, tuple[
 
 
 def _distinct_folders(folders: list[VideoFolder]) -> tuple[Path, ...]:
-    """Return the folders with crops, or the first one without; links to one folder count once."""
+    """Return the folders with crops, or the first folder if none has crops; links to the same folder count once."""
     paths = [folder.path for folder in folders if folder.has_crops] or [folders[0].path]
     if len(paths) == 1:
         return (paths[0],)
@@ -206,7 +214,7 @@ def _distinct_folders(folders: list[VideoFolder]) -> tuple[Path, ...]:
 
 
 def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> Iterator[Problem]:
-    """Yield the folders of crops of another kind than the one that is read."""
+    """Yield a problem for each folder with crops of a kind that is not read."""
     read = {canonical_name(video.path.name) for video in videos if video.kind == kind and video.has_crops}
     used = sorted({video.path.parent for video in videos if video.kind == kind})
     unread = sorted((v for v in videos if v.kind != kind and v.has_crops), key=lambda video: video.path.parent)
@@ -224,7 +232,7 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
 
 
 def _loose_files(folder: Path) -> Iterator[Problem]:
-    """Yield the files beside the folders of videos, or that the folder cannot be read."""
+    """Yield a problem if there are files beside the folders of videos, or if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
@@ -237,7 +245,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
 
 
 def _unnamed_crops(root: Path, tops: list[Path]) -> Iterator[Problem]:
-    """Yield folders that hold crops by their files' names, but are not named as crops."""
+    """Yield a problem for each folder that is not named as crops, although its subfolders have files named as crops."""
     for folder in subfolders(root):
         if is_annotation_folder(folder.name) or any(top.is_relative_to(folder) for top in tops):
             continue

@@ -21,11 +21,11 @@ class ListSearch:
     Attributes
     ----------
     lists : mapping of str to Path
-        List by task; one of frames if there is none of videos.
+        List by task; a list of frames if there is no list of videos.
     frame_lists : mapping of str to Path
-        List of every frame by task, in the format of the fifth challenge and later.
+        List that names every frame, by task; in the format of the fifth challenge and later.
     conflicts : mapping of str to Problem
-        Error of a task with several lists that differ.
+        Error by task, for tasks with several lists that differ.
     problems : tuple of Problem
         Files that are not read.
     files : tuple of Path
@@ -67,7 +67,7 @@ def find_lists(root: Path, annotation_folders: tuple[Path, ...] = ()) -> ListSea
 
 
 def _with_nested(folder: Path, is_root: bool, above: tuple[str, ...] = ()) -> Iterator[Path]:
-    """Yield a folder and the folders of lists in it; those of the root are found by their names."""
+    """Yield a folder and, unless it is the root, the folders of lists in it."""
     entered = descend(folder, above)
     if entered is None:
         return
@@ -80,7 +80,7 @@ def _with_nested(folder: Path, is_root: bool, above: tuple[str, ...] = ()) -> It
 def _entries(folder: Path) -> list[tuple[Path, bool]]:
     try:
         return entries(folder)
-    except OSError:  # a folder of annotations is reported as such
+    except OSError:  # an unreadable folder of annotations is reported by `find_annotations`
         return []
 
 
@@ -89,7 +89,7 @@ def _is_table(path: Path, is_folder: bool) -> bool:
 
 
 def _preferred(paths: list[Path]) -> Path:
-    """Return the list without predictions, if there is also an example with predictions."""
+    """Return the sample, a list without predictions, if there is one; otherwise the first list."""
     return next((path for path in paths if "sample" in path.name.lower()), paths[0])
 
 
@@ -103,7 +103,7 @@ def _conflicts(candidates: Mapping[str, list[Path]]) -> Iterator[tuple[str, Prob
 
 
 def _content(path: Path) -> object:
-    """Return what a list names, for comparison."""
+    """Return the videos or images that a list names, for comparison."""
     try:
         if not has_image_column(path):
             return read_test_list(path)

@@ -1,7 +1,7 @@
 """Names of folders and files in the releases of Aff-Wild2, from the third to the tenth ABAW challenge.
 
-The names differ between editions and between the archives of one edition, and those who unpack them rename folders.
-They are compared without case, blanks and punctuation, and without what browsers append to a second download.
+The names differ between editions and between the archives of one edition, and users rename folders. Names are compared
+without case, blanks and punctuation, and without the suffix that browsers append to a second download.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SPLIT_ANNOTATIONS = {
     "validation": re.compile(r"val(?:id|idation)?setannotations?"),
 }
 _COPY = re.compile(r"( ?\(\d+\)| - Copy|-\d{8}T\d{6}Z-\d+(-\d+)?)+$", re.IGNORECASE)
-"""What browsers, Windows and Google Drive append to the names of copies and parts."""
+"""Suffixes that browsers, Windows and Google Drive append to the names of copies and parts."""
 _CROPPED = re.compile(r"cropped(?:faces|images?)?(?:\d*(?:new)?\d*vids?)?|batch\d+")
 _ALIGNED = re.compile(r"(?:crop(?:ped|s)?|faces?)*(?:and)?aligned(?:faces|images?|crops?)?(?:\d*(?:new)?\d*vids?)?")
 _LIST_FOLDER = re.compile(r"names?ofvideos|predictionfiles")
@@ -66,7 +66,7 @@ def squash(name: str) -> str:
 
 
 def challenge_task(name: str) -> str | None:
-    """Return the task of the folder of a challenge, or None.
+    """Return the task of a challenge from the name of its folder, or None.
 
     Examples
     --------
@@ -77,12 +77,12 @@ def challenge_task(name: str) -> str | None:
 
 
 def is_challenge(name: str) -> bool:
-    """Return whether a folder is that of some challenge, known or not."""
+    """Return whether a folder is named as a challenge, supported or not."""
     return squash(name).endswith("challenge")
 
 
 def split_of(name: str) -> str | None:
-    """Return the split of a folder of annotations or, without its suffix, of a multi-task file; or None.
+    """Return the split that a folder of annotations, or a multi-task file without its suffix, is named after, or None.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def split_of(name: str) -> str | None:
 
 
 def split_of_loose_file(name: str) -> str | None:
-    """Return the split of a multi-task file outside of the folder of its challenge, as since the fourth one."""
+    """Return the split of a multi-task file outside of a challenge's folder (since the fourth challenge), or None."""
     return _match(_SPLIT_ANNOTATIONS, _stem(name)) if is_text(name) else None
 
 
@@ -114,7 +114,7 @@ def list_task(name: str) -> str | None:
 
 
 def frame_list_task(name: str) -> str | None:
-    """Return the task of a list that names every frame of the test videos, as since the fifth challenge; or None.
+    """Return the task of a list that names every frame of the test videos (since the fifth challenge), or None.
 
     Examples
     --------
@@ -158,13 +158,13 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Parameters
     ----------
     parts : tuple of str
-        Names of the folders from that of the dataset to that of the video, both excluded.
+        Names of the folders between the dataset's folder and the video's folder, both excluded.
 
     Returns
     -------
     {"cropped", "aligned", "other"}
-        The organizers release the same faces cropped, and cropped and aligned. Folders of other names that begin with
-        `crop`, such as `cropped_aligned_masked`, have other crops.
+        The organizers release the same faces twice: cropped, and both cropped and aligned. Folders whose names begin
+        with `crop` but differ from theirs, such as `cropped_aligned_masked`, have other crops.
 
     Examples
     --------

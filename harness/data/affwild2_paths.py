@@ -1,4 +1,4 @@
-"""Locate the parts of an Aff-Wild2 folder: crops, annotations and test lists, in any edition's names."""
+"""Locate the parts of an Aff-Wild2 folder: crops, annotations and test lists, as named in any edition."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VIDEOS = "videos"
 """Folder of the video files, from which `framelight submit` counts frames."""
 
 MAX_UNREAD = 8
-"""Entries named in the summary, at most."""
+"""Maximum number of unread entries that the summary names."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class AffWild2Folders:
         Test list by task in the format of the fifth challenge and later, which names every frame. It is also in `lists`
         if there is no list of videos.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors of a task and split, `test` included, of which there are several files.
+        Errors by task and split, `test` included, where several files contradict each other.
     problems : tuple of Problem
         Folders and files that look like data and are not read.
     unread : tuple of Path
@@ -146,7 +146,7 @@ def _no_crops(root: Path, crops: CropSearch, available: str) -> InputError:
 
 
 def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
-    """Return the entries of the folder that contain nothing that is read or named otherwise."""
+    """Return the entries of `root` that neither are nor contain files that are read or reported as problems."""
     return tuple(
         path
         for path, _ in entries(root)

@@ -23,7 +23,7 @@ from harness.utils.names import is_file_name
 
 
 def frame_faults(path: Path, task: str, formats: Mapping[str, AnnotationFormat] = FORMATS) -> Iterator[Problem]:
-    """Yield the problems of the file of one video in line order; stop at a wrong header."""
+    """Yield the problems of the annotation file of one video in line order; stop at a wrong header."""
     layout = formats[task]
     yield from file_faults(path, (layout.header,), lambda cells: row_fault(cells, layout.names, layout.rule))
 

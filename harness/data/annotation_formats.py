@@ -25,11 +25,11 @@ MISSING_WORDS = (
     *("", "nan", "-nan", "na", "n/a", "<na>", "#n/a", "#n/a n/a", "#na", "none", "null", "-"),
     *("1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
 )
-"""Cells without a value, in lower case: those of `pandas.read_csv`, and a hyphen."""
+"""Cells that mean a missing value, in lower case: the defaults of `pandas.read_csv`, and a hyphen."""
 
 
 BOOLEAN_WORDS = {"true": "1", "false": "0"}
-"""What pandas writes for columns of booleans, in lower case."""
+"""Numbers for the words that pandas writes in columns of booleans, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Rule:
     number : {int, float}
         Type of the values. Integers may also be written as `1.0` or `1e0`.
     ok : callable
-        Returns whether numbers are valid, element-wise for arrays and for a single number.
+        Returns whether a number is valid; for an array, whether each element is.
     says : str
         Description of the valid values for messages.
     missing : float, optional
@@ -49,7 +49,7 @@ class Rule:
     strict : bool, default False
         Whether integers must be written as integers.
     boolean : bool, default False
-        Whether `True` and `False` are 1 and 0.
+        Whether `True` and `False` are valid and mean 1 and 0.
     """
 
     number: type

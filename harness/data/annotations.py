@@ -125,7 +125,7 @@ def parse_numbers(text: str, rule: Rule, width: int, columns: range | None) -> n
             return parsed
     cells = _load(lines, np.str_, columns)
     if cells is None or cells.shape != shape or (columns is None and width == 1 and (np.char.strip(cells) == "").any()):
-        return None  # the line of a frame without any cell is malformed
+        return None  # a blank line is malformed
     return rule.parse(cells)
 
 

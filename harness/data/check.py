@@ -44,7 +44,7 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     try:
         Path(root).stat()
     except (FileNotFoundError, NotADirectoryError):
-        pass  # `open_dataset` says so
+        pass  # `open_dataset` raises the error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{root} cannot be opened: {reason}; give the folder of a dataset") from error
@@ -106,7 +106,7 @@ def render(report: DatasetReport | StillsReport, limit: int | None = None) -> st
 
 
 def _scan_crops(dataset: VideoLayout, problems: list[Problem], images: bool) -> tuple[dict[str, np.ndarray], int, int]:
-    """Return the frames with a readable image by sequence, the number of image files and that of turned ones.
+    """Return the frames with a readable image by sequence, the number of image files and the number of turned images.
 
     A sequence that cannot be read has no frames.
     """

@@ -1,4 +1,4 @@
-"""Reader of long CSV lists that keeps only the requested columns of millions of rows in memory."""
+"""Reader of CSV lists with millions of rows, which keeps only the requested columns in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 8192
 MAX_HEADER = 1 << 20
-"""Characters of the first line at most."""
+"""Maximum number of characters of the first line."""
 
 
 def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ...] = ()) -> Table:
@@ -81,7 +81,10 @@ def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reade
 def _read_blocks(
     path: Path, reader: _csv.Reader, columns: tuple[str, ...], header: tuple[str, ...], faults: list[Problem]
 ) -> Iterator[tuple[list[int], tuple[tuple[str, ...], ...]]]:
-    """Yield the line numbers and columns of each block; append rows of another width than the first to `faults`."""
+    """Yield the line numbers and the requested columns of each block of rows.
+
+    A problem is appended to `faults` for each row that has more or fewer columns than the header.
+    """
     try:
         first = [cell.strip() for cell in next(reader, [])]
         known = {name.casefold() for name in header}
@@ -106,7 +109,7 @@ def _read_blocks(
 
 
 def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    """Return where the columns are; a name in other letters, lower or upper case, is used if there is no exact one."""
+    """Return the positions of the columns; a name that differs only by case is used if no name is equal."""
     positions = {name.casefold(): index for index, name in reversed([*enumerate(names)])}
     positions |= {name: index for index, name in reversed([*enumerate(names)])}
     if missing := [name for name in columns if name not in positions and name.casefold() not in positions]:

@@ -1,4 +1,4 @@
-"""Rows of a CSV file as text: its encoding, its separator, its header, and the lines that are no rows."""
+"""Read a CSV file as rows of text: detect its encoding, separator and header, and find malformed lines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.utils.text import plural
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\n')
-"""First line that spreadsheet programs read as a setting."""
+"""First line that tells spreadsheet programs the separator; it is not the header."""
 ENOUGH_COLUMNS = 2
 
 
@@ -33,12 +33,12 @@ class CsvRows:
     rows : list of list of str
         W cells each.
     lines : list of int
-        Line number of the end of each row.
+        Number of the last line of each row.
     faults : tuple of Problem
-        Lines that are no rows.
+        Errors of rows with a wrong number of cells.
     warnings : tuple of Problem
     form : tuple of str
-        Words for the separator and the encoding, unless they are commas and UTF-8.
+        Descriptions of the separator, unless it is a comma, and of the encoding, unless it is UTF-8.
     """
 
     header: list[str]
@@ -53,14 +53,15 @@ class CsvRows:
 def read_rows(path: Path, is_column: Callable[[str], object]) -> CsvRows:
     """Read a CSV file whose cells are separated by commas, semicolons, tabs or bars.
 
-    The header decides which: commas if they give two known columns, else the separator that gives most. Lines
-    without any text are skipped, and empty cells after the last column are ignored.
+    The header decides which: the first of them that gives two known columns, else the one that gives most known columns
+    and, among equals, most columns. Lines without any text are skipped, and empty cells after the last column are
+    ignored.
 
     Parameters
     ----------
     path : Path
     is_column : callable
-        Returns whether a name of the header is that of a known column.
+        Returns whether a cell of the header is the name of a known column.
 
     Returns
     -------
@@ -126,7 +127,7 @@ class _Parser:
         self.reader = csv.reader(io.StringIO(text), delimiter=separator)
 
     def header(self) -> tuple[list[str], int]:
-        """Return the first row with any text and its line."""
+        """Return the first row with any text and the number of its last line."""
         return next(((row, last) for row, _, last in self), ([], 1))
 
     def rows(self, header: Sequence[str]) -> tuple[list[list[str]], list[int], tuple[Problem, ...]]:

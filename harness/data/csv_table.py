@@ -24,7 +24,7 @@ EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)}
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 MAX_CELL = 4096
-"""Characters of a cell at most; a path has no more on Linux."""
+"""Maximum number of characters of a cell: the length of the longest path on Linux."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Table:
     faults : tuple of Problem
         Rows that were skipped.
     warnings : tuple of Problem
-        What was assumed about encoding and columns.
+        Assumptions about encoding and columns.
     form : str
-        Separator, encoding and decimal sign, unless they are commas, UTF-8 and points.
+        Separator, encoding and decimal sign, without those that are a comma, UTF-8 and a point.
     names : str
-        The columns that are read and those that are not, as the file spells them.
+        Text with the names of the columns that are read and that are not, as the file spells them.
     header_line : int
     """
 
@@ -70,12 +70,12 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read the CSV file of an image table.
 
-    Labels that are missing, see `MISSING_WORDS`, become empty cells, and decimal commas become points.
+    Missing labels (see `MISSING_WORDS`) become empty cells, and decimal commas become points.
 
     Raises
     ------
     InputError
-        If the file is empty or no text, has no column `image`, or has neither `expression` nor `subject`.
+        If the file is empty or not a text file, has no column `image`, or has neither `expression` nor `subject`.
     """
     source = read_rows(path, standard_name)
     names = find_columns(path, source.header_line, source.header)
@@ -98,7 +98,7 @@ def read_table(path: Path) -> Table:
 def _reject_long_cells(
     path: Path, source: CsvRows, names: ColumnNames
 ) -> tuple[list[list[str]], np.ndarray, tuple[Problem, ...]]:
-    """Return the rows whose cells can be names or labels, their lines, and the problems of all others."""
+    """Return the rows whose cells are not too long, their lines, and the problems of all other rows."""
     positions = names.positions.values()
     longest = [max(map(len, row)) for row in source.rows]
     for number, size in enumerate(longest):
@@ -115,7 +115,7 @@ def _reject_long_cells(
 
 
 def _clean_cell(cell: str, column: str) -> str:
-    """Return a cell without blanks around it; '' for a missing label, and a point for a decimal comma."""
+    """Return a stripped cell; in columns of labels a missing value becomes '' and a decimal comma a point."""
     cell = cell.strip()
     if column not in LABEL_COLUMNS:
         return cell
@@ -130,7 +130,7 @@ def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
     Returns
     -------
     splits : str array of shape (N,)
-        `val` is parsed as `validation`; unknown names are '' and reported.
+        `val` is parsed as `validation`; unknown names become '' and are reported in `faults`.
     faults : tuple of Problem
     """
     return _parse_codes(table, "split", np.arange(len(table)), SPLIT_NAMES, "", np.str_)
@@ -218,7 +218,7 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tu
     Returns
     -------
     values : array of shape (N,)
-        `rule.missing`, or NaN, where a cell is malformed, and everywhere if there is no such column.
+        Parsed numbers; `rule.missing`, or NaN if that is None, where a cell is malformed or the column does not exist.
     faults : tuple of Problem
     """
     missing = np.nan if rule.missing is None else rule.missing

@@ -134,11 +134,11 @@ class Dataset(ABC):
         return {name: self.sequences[name].frames for name in self.sequence_names(task, split)}
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about data that are not read, to be logged as warnings before the others are used."""
+        """Return sentences about data that are not read, to be logged as warnings before the other data are used."""
         return ()
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield the errors that runs of a task refuse, other than malformed labels."""
+        """Yield the errors, other than malformed labels, with which a task cannot be run."""
         return iter(())
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Folders that are named after expressions, as FER2013, RAF-DB and AffectNet are passed on."""
+"""Folders of images that are named after expressions, as in common copies of FER2013, RAF-DB and AffectNet."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from harness.data.problems import WARNING, Problem, first_error, unreadable_fold
 from harness.utils.errors import InputError
 
 MAPPING = "expressions.csv"
-"""File that says which expression each folder is, with the columns `folder` and `expression`."""
+"""File that maps folders to expressions, with the columns `folder` and `expression`."""
 RAF_DB = ("Surprise", "Fear", "Disgust", "Happiness", "Sadness", "Anger", "Neutral")
 """Expressions of RAF-DB by number, from 1 (Li et al. 2017, doi 10.1109/CVPR.2017.277)."""
 RAF_DB_NAME = re.compile(r"(train|test)_[0-9]{4,5}(_aligned)?\.(jpg|png)", re.IGNORECASE)
-"""Names of the images of RAF-DB in every copy."""
+"""Pattern of the names that the images of RAF-DB have in every copy."""
 MAX_NAMED = 8
 
 
@@ -45,8 +45,8 @@ class ExpressionFolder:
 class ExpressionFolders(ListedImages):
     """Images in folders that are named after expressions, optionally in folders of splits.
 
-    Names are English words in any case, see `harness.data.expression_words`; a file `expressions.csv` may say which
-    expression each folder is.
+    Names are English words in any case, see `harness.data.expression_words`; a file `expressions.csv` may map other
+    names to expressions.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class ExpressionFolders(ListedImages):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether folders of `root`, or of its folders of splits, are named after expressions or numbers."""
+        """Return whether folders in `root` or its folders of splits are named by expressions, numbers or MAPPING."""
         names = {folder.path.name for folder in find_folders(root)}
         return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
 
@@ -135,7 +135,7 @@ class ExpressionStills(TableStills):
 
 
 def find_folders(root: Path, faults: list[Problem] | None = None) -> list[ExpressionFolder]:
-    """List the folders in the folders of splits; without these, the folders in `root`.
+    """List the folders in the folders of splits or, if there are none, the folders in `root`.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def find_folders(root: Path, faults: list[Problem] | None = None) -> list[Expres
 
 
 def _folders_outside(root: Path, folders: list[ExpressionFolder]) -> Iterator[Path]:
-    """Yield folders in `root` that are or contain none of the folders."""
+    """Yield the folders in `root` that neither are nor contain one of `folders`."""
     for folder in image_files.list_subfolders(root):
         if not any(each.path == folder or each.path.parent == folder for each in folders):
             yield folder
@@ -171,7 +171,7 @@ def _find_loose_images(root: Path, parents: set[Path]) -> Iterator[Problem]:
 
 
 def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:
-    """Return the expression of each folder name; raise InputError if they are numbers without a meaning."""
+    """Return the expression of each folder name; raise InputError if the names are numbers of unknown meaning."""
     names = {folder.path.name for folder in folders}
     if (root / MAPPING).is_file():
         return _read_mapping(root / MAPPING, names)
@@ -204,7 +204,7 @@ def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
 
 
 def _is_raf_db(folders: list[ExpressionFolder]) -> bool:
-    """Return whether folders 1 to 7 have images with the names that RAF-DB gives them."""
+    """Return whether the folders are numbered from 1 to 7 and contain images that are named as in RAF-DB."""
     numbers = {parse_number(folder.path.name) for folder in folders}
     try:
         images = [image_files.list_image_names(folder.path) for folder in folders]

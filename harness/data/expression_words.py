@@ -1,4 +1,4 @@
-"""Names of folders as they are passed on with datasets of expressions: expressions, splits and numbers."""
+"""Parse the folder names of expression datasets: expressions, splits and class numbers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ WORDS = {
 }
 ADVERBS = ("happily", "sadly", "angrily", "fearfully", "disgustedly")
 FULL_WORDS = frozenset((*(word for word in WORDS if len(word) > 3), "sad", "joy"))
-"""Words of expressions other than their codes of two or three letters, which may be the names or codes of people."""
+"""Words of expressions without the codes of two or three letters, which may be names or initials of people."""
 MENTIONS = FULL_WORDS.union(ADVERBS)
-"""Words by which a folder has to do with expressions, also if it is not one, such as not_happy or happily_surprised."""
+"""Words that mark a folder name as being about expressions, also in not_happy or happily_surprised."""
 FILLERS = frozenset(("class", "label", "emotion", "expression", "face", "faces", "image", "images"))
 MIN_CODED = 4
-"""Fewest expressions that make folders named by codes, such as AN and SU, expressions."""
+"""Minimum number of expressions for which folders named by codes, such as AN and SU, count as expressions."""
 SPLITS = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev", "publictest"),
@@ -79,7 +79,7 @@ def _words(name: str) -> list[str]:
 
 
 def _expression_word(name: str) -> str:
-    """Return the only word of a name apart from fillers; '' if it has none or more."""
+    """Return the only word of a name that is not a filler; '' if there is none or more than one."""
     words = [word for word in _words(name) if word not in FILLERS]
     return words[0] if len(words) == 1 else ""
 
@@ -87,9 +87,9 @@ def _expression_word(name: str) -> str:
 def are_expressions(names: Collection[str]) -> bool:
     """Return whether folders are named after expressions.
 
-    They are if every name is that of an expression or mentions one, or if half of the names are full words for two or
-    more expressions. Codes such as AN and SU may be initials of people: where they are most of the names, there must be
-    at least `MIN_CODED` expressions and no other name.
+    They are if every name is that of an expression or mentions one, or if at least half of the names are full words for
+    two or more expressions. Codes such as AN and SU may be initials of people: if they are most of the names, there
+    must be at least `MIN_CODED` expressions.
 
     Examples
     --------

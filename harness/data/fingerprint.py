@@ -22,7 +22,7 @@ VERSION = 1
 
 
 def digest_cache(path: Path | None = None) -> JsonCache:
-    """Open the cache of sequence digests, which is keyed by the stat of the files; in memory without a path."""
+    """Open the cache of sequence digests, keyed by the stat of the image files; without a path, in memory only."""
     return JsonCache(path, VERSION, "digests")
 
 
@@ -40,10 +40,10 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     Returns
     -------
     str
-        64 hexadecimal digits over the frame numbers, file names and bytes, and over the orientations if they are
-        applied, so that features of images that were once decoded lying on their side are not used again. Instead of
-        the bytes of a file that cannot be read, which counts as a missing crop, it is over that fact; such a digest is
-        not cached, as another user may be able to read the file.
+        64 hexadecimal digits. The hash covers the frame numbers, file names and bytes, and also the orientations if
+        they are applied, so that features of images that were decoded lying on their side are not reused. A file that
+        cannot be read counts as a missing crop: the hash covers this fact instead of the bytes and is not cached, as
+        another user may be able to read the file.
 
     Raises
     ------

@@ -25,7 +25,7 @@ def hamming_neighbors(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     ----------
     first : uint64 array of shape (N,)
     second : uint64 array of shape (M,)
-        Both without duplicates.
+        Neither array may contain duplicates.
 
     Returns
     -------

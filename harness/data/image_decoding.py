@@ -25,7 +25,7 @@ RARE_FORMATS = (
     *("MSP", "PCD", "PCX", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", *RARE_FORMATS)
-"""Formats of Pillow that are read; EPS and WMF run programs, and those left have no decoder."""
+"""Pillow formats that are read. EPS and WMF are excluded as they run programs; the other formats have no decoder."""
 NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
@@ -35,12 +35,12 @@ HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
 DAMAGE = re.compile("premature end|bad huffman code|instead of rst|bad arithmetic", re.IGNORECASE)
 """Warnings of libjpeg after which pixels are wrong; data after the end of the image and stray bytes are harmless."""
 ORIENTATION_MARKS = (b"Exif", b"eXIf", b"EXIF", b"tiff:Orientation", b"Raw profile type", b"irot", b"imir")
-"""One of them is in every file whose metadata can say that its pixels are not upright, TIFF files aside."""
+"""Every file whose metadata may say that its pixels are not upright contains one of these, except TIFF files."""
 ORIENTATION_TAG = 0x0112
 SMALLEST = {"min_width": 1, "min_height": 1, "min_factor": 8, "fastdct": True, "fastupsample": True}
 """Options with which simplejpeg reads all data of a JPEG, but computes few pixels."""
 
-# Pillow warns about the same files for which an error is raised here, or of metadata that are not read.
+# Pillow warns about files for which an error is raised here anyway, and about metadata that are not read.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
@@ -63,14 +63,14 @@ class CorruptImageError(Exception):
 def decode_image(path: Path, upright: bool = False) -> np.ndarray:
     """Decode an image file.
 
-    Gray values are repeated over the channels, alpha is dropped, CMYK and 16-bit values are converted. Of animations
-    the first image is read.
+    Gray values are repeated over the channels, alpha is dropped, CMYK and 16-bit values are converted. Only the
+    first image of an animation is read.
 
     Parameters
     ----------
     path : Path
     upright : bool, default False
-        Whether the EXIF orientation is applied. It is for still images, but not for crops that are cut from video.
+        Whether to apply the EXIF orientation: True for still images, False for crops that are cut from video.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def decode_image(path: Path, upright: bool = False) -> np.ndarray:
 
 @contextmanager
 def open_image(path: Path, upright: bool) -> Iterator[Image.Image]:
-    """Open an image with Pillow, for readers of few of its pixels; see `decode_image` for `upright`."""
+    """Open an image with Pillow, for callers that need few of its pixels; see `decode_image` for `upright`."""
     with open_regular(path) as file:
         turned = upright and orientation_of(file.read(MAX_FILE_BYTES)) != 1
         file.seek(0)
@@ -122,9 +122,10 @@ def check_image(path: Path) -> tuple[str | None, int]:
 
 
 def orientation_of(data: bytes) -> int:
-    """Return the EXIF orientation of an image file, from 1 to 8, that is not applied by decoding.
+    """Return the EXIF orientation (1 to 8) that decoding an image file does not apply.
 
-    It is 1 if there is none, if it is damaged, and for TIFF files, which Pillow turns upright.
+    The result is 1 if there is no orientation, if the EXIF data are damaged, and for TIFF files, which Pillow turns
+    upright.
     """
     metadata = data[: _jpeg_header_size(data)] if data.startswith(JPEG) else data
     if not any(mark in metadata for mark in ORIENTATION_MARKS):
@@ -138,7 +139,7 @@ def orientation_of(data: bytes) -> int:
 
 
 def _jpeg_header_size(data: bytes) -> int:
-    """Return where the pixels of a JPEG begin, after its segments, which may contain a thumbnail; all if unclear."""
+    """Return the offset of the pixels of a JPEG, after segments that may hold a thumbnail; the file size if unclear."""
     start = 2
     while data[start : start + 1] == b"\xff":
         marker = data[start + 1 : start + 2]
@@ -170,9 +171,10 @@ def _read(path: Path) -> bytes:
 
 
 def _decode_jpeg(path: Path, data: bytes, options: dict) -> np.ndarray | None:
-    """Decode a JPEG in a common color space, twice as fast as Pillow and bit-identical; None if Pillow has to decide.
+    """Decode a JPEG in a common color space, twice as fast as Pillow and bit-identical; None if Pillow must decode it.
 
-    Pillow fills the rest of a damaged image with gray and says nothing, so all JPEG files are decoded here first.
+    Pillow fills the missing part of a damaged image with gray without an error, so all JPEG files are decoded here
+    first.
     """
     import simplejpeg
 
@@ -215,7 +217,7 @@ def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
 def _require_checksums(path: Path, data: bytes) -> None:
     """Raise CorruptImageError if the pixels of a PNG file are damaged, which Pillow ignores.
 
-    A wrong checksum of a chunk of pixels does no harm if their own checksum is right.
+    Wrong checksums of chunks are accepted if the checksum of the compressed pixels themselves is right.
     """
     start = len(PNG)
     pixels: list[bytes] = []
@@ -223,7 +225,7 @@ def _require_checksums(path: Path, data: bytes) -> None:
     while start + 12 <= len(data):
         end = start + 12 + int.from_bytes(data[start : start + 4])
         kind = data[start + 4 : start + 8]
-        if kind == b"IEND" or end > len(data):  # Pillow says so if the file is truncated
+        if kind == b"IEND" or end > len(data):  # Pillow raises an error if the file is truncated
             break
         if kind == b"IDAT":
             pixels.append(data[start + 8 : end - 4])
@@ -235,7 +237,7 @@ def _require_checksums(path: Path, data: bytes) -> None:
 
 
 def _is_complete(stream: bytes) -> bool:
-    """Return whether a zlib stream has its end and the right checksum, for as many bytes as the largest image has."""
+    """Return whether a zlib stream is complete and has the right checksum; at most the largest image is inflated."""
     decoder = zlib.decompressobj()
     try:
         for _ in range(8 * MAX_PIXELS // INFLATED_BLOCK + 2):

@@ -1,4 +1,4 @@
-"""Names of image files and of folders of images. What is in a file is read by `harness.data.image_decoding`."""
+"""Names of image files and of folders of images. The contents of files are read by `harness.data.image_decoding`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JPEG_SUFFIXES = ("jpg", "jpeg", "jpe", "jfif", "pjpeg", "mpo")
 OTHER_SUFFIXES = ("png", "apng", "bmp", "dib", "tif", "tiff", "webp", "gif", "jp2", "j2k", "avif", "heic", "heif")
 NETPBM_SUFFIXES = ("ppm", "pgm", "pbm", "pnm")
 SUFFIXES = frozenset((*JPEG_SUFFIXES, *OTHER_SUFFIXES, *NETPBM_SUFFIXES))
-"""Suffixes of images. Those that cannot be decoded, such as HEIC, are named when they are read."""
+"""Suffixes of image files. Files that cannot be decoded, such as HEIC, are reported when they are read."""
 
 
 def is_image_name(name: str) -> bool:

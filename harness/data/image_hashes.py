@@ -1,8 +1,8 @@
 """Difference hashes of images, which are equal or nearly equal for copies of an image.
 
 An image is hashed to twice 64 bits (Krawetz 2013): whether each pixel of a gray thumbnail of 9 x 8 pixels is darker
-than its right neighbor, and whether each pixel of one of 8 x 9 pixels is darker than the one below it. Copies have the
-same hashes; copies that were recompressed or rescaled differ in a few bits.
+than its right neighbor, and whether each pixel of a thumbnail of 8 x 9 pixels is darker than its lower neighbor.
+Copies have the same hashes; copies that were recompressed or rescaled differ in a few bits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ HASH_BITS = 64
 MIN_DECODED_SIZE = (54, 54)
 """Minimum size at which a JPEG is decoded, so that copies of other sizes have the same thumbnails."""
 MIN_CONTRAST = 4.0
-"""Minimum standard deviation of a thumbnail, in gray levels of 255; darker or flat images are skipped."""
+"""Minimum standard deviation of a thumbnail, in gray levels (0 to 255); dark or flat images with less are skipped."""
 BLOCK = 4096
-"""Images whose thumbnails are in memory at a time."""
+"""Number of images whose thumbnails are in memory at the same time."""
 
 Thumbnails = tuple[np.ndarray, np.ndarray]
 
@@ -89,7 +89,7 @@ def hash_images(
 
 
 def concatenate(parts: Sequence[ImageHashes]) -> ImageHashes:
-    """Concatenate hashes; without any, those of no images."""
+    """Concatenate hashes; without parts, the result has no images."""
     empty = ImageHashes(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, bool))
     parts = [empty, *parts]
     rows, columns, shows = ([getattr(part, name) for part in parts] for name in ("rows", "columns", "shows"))
@@ -99,8 +99,8 @@ def concatenate(parts: Sequence[ImageHashes]) -> ImageHashes:
 def mirror_hashes(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the mirrored images.
 
-    Those of columns are exact but for rounding. In those of rows, bits of equal neighbors are wrong, as a hash does not
-    tell equal from brighter ones.
+    The column hashes are exact except for rounding. In the row hashes, the bits of equal neighbors are wrong, because a
+    bit only tells whether a pixel is darker than its neighbor, not whether both are equal.
     """
     return ~_reverse_bytes(rows), _reverse_bytes(columns)
 
@@ -132,7 +132,7 @@ def _read_thumbnails(
             return rows, columns
     except MemoryError:
         raise
-    except Exception:  # Pillow raises many types of errors; corrupt images are reported by those who need them
+    except Exception:  # Pillow raises many types of errors; corrupt images are reported where they are decoded
         return None
 
 

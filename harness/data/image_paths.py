@@ -1,4 +1,4 @@
-"""Image files that a table or list names: names of Windows and macOS are found, other misspellings explained."""
+"""Find the image files named in a table or list: names from Windows and macOS work, other errors are explained."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Listing:
         Regular files; links and folders are not among them.
     others : list of str
     may_hide : bool
-        Whether there may be files that are not listed, in a folder that may be entered, but not read.
+        Whether the folder may have files that could not be listed, because it may be entered but not read.
     """
 
     def __init__(self, folder: Path):
@@ -53,7 +53,7 @@ class Listing:
 
     @cached_property
     def similar(self) -> dict[str, list[str]]:
-        """Names that differ in case and normalization alone."""
+        """Names in the folder by their `folded_name`, which ignores case and Unicode normalization."""
         similar: dict[str, list[str]] = {}
         for name in (*self.files, *self.others):
             similar.setdefault(folded_name(name), []).append(name)
@@ -61,7 +61,7 @@ class Listing:
 
 
 class ImagePaths:
-    """Files in a folder by the names of a table or list; each subfolder is listed only once.
+    """Find files in a folder by the names in a table or list; each subfolder is listed only once.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class ImagePaths:
         return None if name.isascii() else self._normalized(name)
 
     def explain(self, name: str) -> str:
-        """Return why there is no file of a name and which file may be meant, for a message; '' if nothing is."""
+        """Return, for a message, why there is no file of a name or which file may be meant; '' if neither is known."""
         if not name:
             return "the cell is empty"
         if _DRIVE.match(name):
@@ -112,14 +112,14 @@ class ImagePaths:
         return os.path.isfile(self.folder / name)  # noqa: PTH113 - see above
 
     def _is_listed(self, name: str) -> bool:
-        """Return `_is_file`, without a system call for each of the 290,000 files of a list."""
+        """Return the same as `_is_file`, without a system call for each of the 290,000 files of a list."""
         folder, _, file = name.rpartition("/")
         if name.startswith("/") or file in ("", ".", ".."):
             return self._is_file(name)
         listing = self._list(folder or ".")
         if file in listing.files:
             return True
-        # Links, and disks that ignore case
+        # The file may be a link, or the disk may ignore case
         return (listing.may_hide or folded_name(file) in listing.similar) and self._is_file(name)
 
     def _normalized(self, name: str) -> str | None:
@@ -175,14 +175,14 @@ class ImagePaths:
         return tuple(islice(folders, MAX_SUBFOLDERS))
 
     def _relative_advice(self, path: str) -> str:
-        """Return advice for an absolute path, with the longest end of it that exists in the folder."""
+        """Return advice for an absolute path, with the longest ending of the path that exists in the folder."""
         parts = PurePosixPath(path).parts
         ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
         relative = next((end for end in ends if self.find(end)), None)
         return "write paths relative to the folder of the table" + (f", here {relative}" if relative else "")
 
     def _fault(self, name: str) -> str:
-        """Return why a name is none of a readable file; '' if there is no such file."""
+        """Return why a name does not lead to a readable file; '' if nothing has this name."""
         path = self.folder / name
         try:
             return "this is a folder" if S_ISDIR(path.stat().st_mode) else "this is no file"

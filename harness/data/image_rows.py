@@ -1,4 +1,4 @@
-"""Rows that name images as `video/frame.jpg`, and the test lists that hold them."""
+"""Parse rows that name images as `video/frame.jpg`, and test lists of images or videos."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ImageRows:
     Attributes
     ----------
     videos : tuple of str
-        Names of the videos as written, sorted; of the Unicode forms of a name, the first.
+        Sorted names of the videos as written; of several Unicode forms of a name, only the first.
     index : int32 array of shape (N,)
         Index of each row's video in `videos`.
     frame : int32 array of shape (N,)
@@ -67,7 +67,7 @@ def _name_error(path: Path, number: int, name: str) -> InputError:
 
 
 def read_test_list(path: Path) -> tuple[str, ...]:
-    """Read the names of the test videos of a list without a header as written, in file order, without duplicates."""
+    """Read the video names of a test list without a header: as written, in file order, without duplicates."""
     lines = [line.strip() for line in read_text(path).split("\n")]
     first: dict[str, str] = {}
     for line in filter(None, lines):
@@ -82,7 +82,7 @@ def read_test_list(path: Path) -> tuple[str, ...]:
 
 
 def has_image_column(path: Path) -> bool:
-    """Return whether a test list has a header and names images: the MTL list, and lists since the fifth challenge."""
+    """Return whether a test list has a header and names images, as the MTL list and lists since the fifth challenge."""
     return split_cells(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
 
 
@@ -92,7 +92,7 @@ def read_test_videos(path: Path) -> tuple[str, ...]:
 
 
 def parse_image_rows(body: str) -> ImageRows:
-    """Parse the images at the starts of lines; lines that name none are left out."""
+    """Parse the images at the starts of lines; lines that do not start with an image are left out."""
     matches = IMAGE_PATTERN.findall(body)
     videos, frames = zip(*matches) if matches else ((), ())
     written, index = np.unique(np.array(videos, dtype=np.str_), return_inverse=True)

@@ -95,7 +95,7 @@ class ImageTable(VideoLayout):
 
     @property
     def image_exists(self) -> np.ndarray:
-        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
+        """Bool mask (N,) of the rows whose image file exists; raises InputError if no image file exists."""
         return self.images.exist
 
     @cached_property
@@ -216,7 +216,7 @@ class ImageTable(VideoLayout):
         yield from image_table_checks.find_problems(self)
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield missing images and subjects in two splits."""
+        """Yield missing images and subjects that are in two splits."""
         return select_errors(self.find_problems({}))
 
     def summary(self) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from harness.utils.names import folded_name
 from harness.utils.text import plural
 
 MAX_EXPLAINED = 200
-"""Missing images at most for which a similar name is searched."""
+"""Maximum number of missing images for which a similar name is searched."""
 
 
 MAX_NAME = 200
@@ -85,7 +85,7 @@ def _find_leaks(table: CheckableTable) -> Iterator[Problem]:
 
 
 def _find_unclear_subjects(table: CheckableTable) -> Iterator[Problem]:
-    """Yield words for missing values, which are names of subjects here, and names that differ in spelling alone."""
+    """Yield words for missing values that are read as names of subjects, and names that differ only in spelling."""
     if "subject" not in table.table.columns:
         return
     names, first, counts = np.unique(table.table.columns["subject"], return_index=True, return_counts=True)

@@ -14,7 +14,7 @@ from harness.utils.text import plural
 
 Entry = TypeVar("Entry", str, Path)
 MAX_NEARBY = 12
-"""Folders nearby that are looked into; each is listed about seven times, over a network perhaps."""
+"""Maximum number of nearby folders that are searched; each is listed about seven times, perhaps over a network."""
 PIXEL_LISTS = ("fer2013.csv", "icml_face_data.csv")
 """Lists of FER2013 with the pixels of the images in their cells."""
 
@@ -26,7 +26,7 @@ def hint_at_layout(root: Path, layouts: Sequence[type[DatasetLayout]]) -> str:
     ----------
     root : Path
     layouts : sequence of layouts
-        Those to look for in the folders nearby.
+        Layouts to look for in the folders nearby.
     """
     if not root.is_dir():
         return ""
@@ -65,7 +65,7 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
 
 
 def _unreadable_parts(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
-    """Yield what may not be read of the folder, if a layout needs it."""
+    """Yield a phrase for each part of the folder that a layout needs but that may not be read."""
     for look in (list_subfolders, *(layout.detect for layout in layouts)):
         try:
             look(root)
@@ -74,14 +74,14 @@ def _unreadable_parts(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Ite
 
 
 def _folders_below(folders: Sequence[Path]) -> Iterator[Path]:
-    """Yield the folders, then those in them."""
+    """Yield the folders, then their subfolders."""
     yield from folders
     for folder in folders:
         yield from _list(list_subfolders, folder)
 
 
 def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
-    """Return whether a folder may be a part of the dataset that is in its parent, and not one of many beside it."""
+    """Return whether a folder may be a part of a dataset in its parent, not one of many folders or datasets there."""
     siblings = [path for path in _list(list_subfolders, folder.parent) if path != folder]
     others = [path for path in siblings if not is_annotation_folder(path.name)]
     return len(others) <= MAX_NEARBY and not any(detect_layout(path, (layout,)) for path in others)

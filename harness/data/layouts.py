@@ -43,7 +43,7 @@ AnyLayout = TypeVar("AnyLayout", bound=DatasetLayout)
 
 
 def detect_layout(root: Path, layouts: Sequence[type[AnyLayout]]) -> type[AnyLayout] | None:
-    """Return the first of `layouts` that `root` has, or None; `root` has none whose folders may not be read."""
+    """Return the first of `layouts` that `root` has, or None; a layout whose folders may not be read is skipped."""
     return next((layout for layout in layouts if _is_detected(layout, root)), None)
 
 

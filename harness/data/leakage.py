@@ -116,7 +116,7 @@ def warn_scores_leak_targets(features: Iterable[tuple[str, str, str, Sequence[st
 
 
 def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]], root: Path, cache: Path) -> None:
-    """Log one warning for the backbones whose epoch was selected on the still images that are reported.
+    """Log one warning for all backbones whose epoch was selected on the reported split of the dataset's still images.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def _test_sequence_names(dataset: Dataset, tasks: Iterable[str]) -> dict[str, tu
 
 
 def load_or_compute_hashes(dataset: Dataset, images: str, store: Store) -> CropHashes:
-    """Return the hashes of all crops of a dataset, whose digest is `images`; cached in the store."""
+    """Return the hashes of all crops of a dataset, cached in the store under the digest `images` of the crops."""
     import numpy as np
 
     from harness.data.near_duplicates import CropHashes, hash_crops

@@ -1,4 +1,4 @@
-"""Crops of a run that a backbone learned from, found by the hashes that are kept with it (`learned_images`)."""
+"""Find crops of a run that a backbone learned from, by the hashes saved with the backbone (`learned_images`)."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from harness.utils.store import Store
 logger = logging.getLogger(__name__)
 
 MAX_ROW_DISTANCE = 2
-"""Maximum number of differing bits of the hashes of rows; those of columns may differ in `hamming.MAX_DISTANCE`."""
+"""Maximum number of differing bits of row hashes; for column hashes, `hamming.MAX_DISTANCE` applies."""
 CHANCE = 1e-8
-"""Upper bound of the share of pairs of different images whose hashes match, for the warning: all matches are reported.
+"""Upper bound of the share of pairs of different images whose hashes match, for the warning; matches are not filtered.
 
-Among 4.6e8 pairs of faces of different people, photographed and rendered, also mirrored, there was none, so the share
-is below 6.5e-9 with a confidence of 95% (rule of three).
+None of 4.6e8 pairs of faces of different people (photographed and rendered, also mirrored) matched, so the share is
+below 6.5e-9 with a confidence of 95% (rule of three).
 """
 MAX_EXAMPLES = 3
 
@@ -47,7 +47,7 @@ class LearnedCrops:
     total : int
         Number of crops of the split that were compared.
     chance : float
-        Number of matches with different images that chance explains at most, see `CHANCE`.
+        Upper bound of the expected number of chance matches with different images, see `CHANCE`.
     """
 
     backbone: str
@@ -78,9 +78,9 @@ def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> 
 
 
 def _match(images: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find the images with hashes near those of a training image; both arrays are distinct hashes, uint64 (N, 2).
+    """Return a mask of the images with hashes near a training image; both arrays hold distinct hashes, uint64 (N, 2).
 
-    Similar columns are searched by their distinct values; then the rows of all images with such columns are compared.
+    Similar column hashes are found first; then the row hashes of all images with such column hashes are compared.
     """
     columns, first, counts, order = _group(images[:, 0])
     learned_columns, learned_first, learned_counts, learned_order = _group(learned[:, 0])
@@ -100,7 +100,7 @@ def _match(images: np.ndarray, learned: np.ndarray) -> np.ndarray:
 
 
 def _group(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the distinct values, where each begins in the sorted order and how often it occurs, and that order."""
+    """Return the distinct values, the start and count of each in the sorted values, and the sorting order."""
     order = np.argsort(values, kind="stable")
     distinct, begin, counts = np.unique(values[order], return_index=True, return_counts=True)
     return distinct, begin, counts, order
@@ -118,14 +118,14 @@ def warn_learned_crops(
     images : str
         Digest of the crops of the dataset.
     folders : mapping of str to Path
-        Folders of the trained backbones by name; those without hashes are skipped.
+        Folders of the trained backbones by name; backbones without hashes are skipped.
     store : Store
         Caches the hashes of crops; all matching crops are listed in a CSV file in its folder of leaks.
 
     Returns
     -------
     list of LearnedCrops
-        One for each backbone, task and split with a match; `chance` says how many different images explain at most.
+        One for each backbone, task and split with a match.
     """
     learned = {name: hashes for name, folder in folders.items() if (hashes := read_learned_images(folder)) is not None}
     if not learned:

@@ -1,8 +1,8 @@
-"""Hashes of the images that a backbone learned from, kept with it.
+"""Hashes of the images that a backbone learned from, saved with the backbone.
 
-`image_hashes.npy` lies beside the card of a trained backbone: uint64 array of shape (N, 2), the distinct hashes of
-columns and of rows of the images (see `harness.data.image_hashes`), sorted; 16 bytes for each image. Of imported and
-pretrained weights nothing is known, and nothing is claimed.
+`image_hashes.npy`, beside the card of a trained backbone, is a uint64 array of shape (N, 2): the distinct pairs of
+column hash and row hash of the images (see `harness.data.image_hashes`), sorted; 16 bytes for each image. Imported and
+pretrained weights have no such file, because their training images are not known.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def read_learned_images(folder: Path) -> np.ndarray | None:
     Parameters
     ----------
     folder : Path
-        Folder of the backbone, which may be someone else's.
+        Folder of the backbone, which may come from an untrusted source.
 
     Returns
     -------
     uint64 array of shape (N, 2) or None
-        None if it has none, or if they are damaged, which is logged as a warning.
+        None if the backbone has no hashes, or if they cannot be read, which is logged as a warning.
     """
     path = folder / IMAGE_HASHES
     try:
@@ -89,7 +89,7 @@ def read_learned_images(folder: Path) -> np.ndarray | None:
 
 
 def _read_hashes(path: Path) -> np.ndarray:
-    """Read the hashes; OSError or ValueError if this is not possible. Memory is bounded by the size of the file."""
+    """Read the hashes; raise OSError or ValueError if this fails. Memory is bounded by the size of the file."""
     with open_regular(path) as file:
         try:
             if np.lib.format.read_magic(file) != (1, 0):

@@ -1,4 +1,4 @@
-"""Images with expressions that are not listed in a CSV file, as an image table."""
+"""Image table of images with expressions that are not listed in a CSV file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from harness.utils.hashing import content_hash
 class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
-    Without a split `validation`, the images of `test` are in it, because it is the split that is reported. Without
-    both, a fifth of the images of each expression, drawn with the seed, is the validation split.
+    Without a split `validation`, the images of `test` become the validation split, which is the reported one. Without
+    both splits, a fifth of the images of each expression, drawn with the seed, is the validation split.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class ListedImages(ImageTable):
         return content_hash([{name: column.tolist() for name, column in self.table.columns.items()}, seed])
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """Return the images of a split; `classes` are those of AffectNet if there is contempt, but no Other."""
+        """Return the images of a split, with the classes of AffectNet if the labels include contempt but not Other."""
         stills = super().stills(split, problems)
         words = self.table.columns["expression"]
         if CONTEMPT not in words or EXPRESSIONS[-1] in words:

@@ -17,7 +17,7 @@ LITTER = frozenset(
         "lost+found",
     )
 )
-"""Names in lower case: of macOS, Windows, network drives and Linux."""
+"""Names in lower case that macOS, Windows, network drives and Linux create."""
 
 
 def is_litter(name: str) -> bool:

@@ -1,7 +1,7 @@
-"""Search for crops of one split that duplicate a crop of another.
+"""Search for crops of one split that duplicate a crop of another split.
 
-Every crop is hashed, see `harness.data.image_hashes`. Some crops that are merely similar have nearly the same hashes as
-copies do, so crops whose hashes of rows differ in at most two bits are compared pixel by pixel.
+Every crop is hashed, see `harness.data.image_hashes`. Crops whose row hashes differ in at most two bits are compared
+pixel by pixel, because some crops that are merely similar also have nearly equal hashes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from harness.data.image_hashes import ImageHashes, concatenate, hash_images
 from harness.utils.errors import InputError
 
 COMPARISON_SIZE = 16
-"""Side in pixels of the images by which the most similar of several candidates is selected."""
+"""Side in pixels of the reduced images that are compared to select the most similar of several candidates."""
 
 MAX_DIFFERENCE = 4.0
-"""Maximum mean absolute difference of two duplicates, in gray levels of 255."""
+"""Maximum mean absolute difference of two duplicates, in gray levels (0 to 255)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class CropHashes:
     ends : int64 array
         Index after the last crop of each sequence.
     hashes, columns : uint64 array of shape (N,)
-        Hashes of rows, which duplicates are searched by, and of columns.
+        Row hashes, by which duplicates are searched, and column hashes.
     shows : bool array of shape (N,)
         Whether the crop could be decoded and has enough contrast.
     """
@@ -108,12 +108,12 @@ def find_near_duplicates(
     training : str
         Name of the training split.
     others : iterable of str
-        Names of the splits to search; those that a task lacks are skipped.
+        Names of the splits to search; splits that a task lacks are skipped.
 
     Returns
     -------
     list of NearDuplicate
-        Each crop with the most similar training crop, sorted.
+        Each duplicate with its most similar training crop, sorted.
     """
     crops = _CropMatcher(dataset, hashes)
     tasks_by_pair: dict[tuple[str, str, str], list[str]] = {}
@@ -166,13 +166,13 @@ class CropIndex:
         return self.hashes.names[int(np.searchsorted(self.hashes.ends, crop, side="right"))]
 
     def _sequence_frames(self, name: str) -> np.ndarray:
-        """Cache the frame numbers of a sequence, but not its many paths."""
+        """Return the frame numbers of a sequence; they are cached, but not its many paths."""
         if name not in self.frames:
             self.frames[name] = self.dataset.sequences[name].frames
         return self.frames[name]
 
     def _get_sequence(self, name: str) -> Sequence:
-        """Cache the few sequences whose crops are compared."""
+        """Return a sequence; the few sequences whose crops are compared are cached."""
         if name not in self.sequences:
             self.sequences[name] = self.dataset.sequences[name]
         return self.sequences[name]

@@ -1,4 +1,4 @@
-"""Fast reader of .npy files with a single number that never unpickles objects."""
+"""Fast reader of .npy files with a single number. It never unpickles objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NpyScalarReader:
         self._headers: dict[bytes, np.dtype] = {}
 
     def read(self, path: str | os.PathLike) -> float:
-        """Read the number in a file: an integer, a float or its text, in an array of any shape with one value.
+        """Read the number in a file: an integer, a float or the text of one, in an array of any shape with one value.
 
         Parameters
         ----------

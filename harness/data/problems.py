@@ -53,7 +53,7 @@ def unreadable_folder(folder: Path, error: OSError) -> Problem:
 
 
 def first_error(problems: Sequence[Problem]) -> InputError:
-    """Return an InputError for the first of some problems, with the number of the others."""
+    """Return an InputError for the first problem, with the number of further problems."""
     others = len(problems) - 1
     if not others:
         return problems[0].to_exception()
@@ -67,7 +67,7 @@ def select_errors(problems: Iterable[Problem]) -> Iterator[Problem]:
 
 
 class ProblemReport:
-    """Base class of reports, with their problems by severity.
+    """Base class of reports, which separates their problems by severity.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class TestSplit:
     sequences : int
         Number of listed sequences.
     cropped : int
-        Number of those that have at least one crop.
+        Number of listed sequences that have at least one crop.
     """
 
     __test__ = False

@@ -11,7 +11,7 @@ from harness.utils.validation import require
 
 PROTOCOLS = ("held-out", "published")
 _PUBLISHED = {"fraction": 0.25, "folds": 0, "seed": 0, "refit": False}
-"""Settings of the protocol `published`, which do not affect it; equal computations must have equal hashes."""
+"""Settings that do not affect the protocol `published`, fixed so that equal computations have equal hashes."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Protocol:
         If 2 or more, use cross-validation: every training video is held out once. If 0, hold out `fraction`.
     seed : int or "per-seed", default "per-seed"
         Seed of the assignment of videos. `per-seed`: the seed of the job, so that each seed of a recipe selects on
-        other videos and the spread over seeds includes that of the selection. An integer: all seeds select on the same
-        videos, whose luck no number of seeds shows or averages out.
+        different videos and the spread over seeds includes the effect of this choice. An integer: all seeds select on
+        the same videos, so that more seeds neither show nor average out the effect of this choice.
     refit : bool, default True
-        Whether to fit the model that predicts the reported split again, on all training videos, after the selection.
-        The number of epochs, the thresholds and the smoothing window are those selected on the held-out videos, and
-        each pass over all videos has more steps than one over the part. If False, the model that was fitted without the
-        held-out videos predicts. Always True with folds.
+        Whether to refit the model on all training videos after the selection, before it predicts the reported split.
+        The number of epochs, the thresholds and the smoothing window selected on the held-out videos are used; an epoch
+        of the refit has more steps, because it covers all training videos. If False, the model that was fitted without
+        the held-out videos predicts. Always True with folds.
 
     Raises
     ------

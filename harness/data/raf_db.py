@@ -16,13 +16,13 @@ LISTS = tuple(
     for folder in ("basic/EmoLabel/", "EmoLabel/", "basic/", "")
     for word in ("patition", "partition")
 )
-"""Places of the list; its name is misspelled in the release."""
+"""Possible paths of the list, whose name is misspelled in the release."""
 IMAGE_FOLDERS = ("Image/aligned", "aligned", "Image/original", "original")
 NUMBERS = tuple(str(number) for number in range(1, len(RAF_DB) + 1))
 
 
 class RafDB(ListedImages):
-    """RAF-DB, basic expressions. The aligned images are read; without them, the original ones, which are not cropped.
+    """RAF-DB, basic expressions. The aligned images are read; without them, the uncropped originals.
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for the ABAW challenges, an image table (`labels.csv`, or its folder), or folders of
-        expressions.
+        Aff-Wild2 as released for the ABAW challenges, an image table (`labels.csv`, or its folder), RAF-DB, or folders
+        of expressions.
     seed : int, default 0
         Seed of the splits, for images without a split.
 

@@ -87,7 +87,7 @@ def labels_fingerprint(dataset: Dataset, task: str) -> str:
 
 
 def _select_rows(labels: Labels, rows: np.ndarray) -> Labels:
-    """Select rows and drop the names of sequences without any."""
+    """Select rows and drop the names of sequences without a selected row."""
     subset = labels.take(np.flatnonzero(rows))
     used, sequence = np.unique(subset.sequence, return_inverse=True)
     return Labels(

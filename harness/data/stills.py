@@ -35,13 +35,13 @@ class Stills:
     expression : int64 array of shape (N,)
         Index into `classes`; -1 for no label.
     va : float32 array of shape (N, 2), optional
-        Valence and arousal in [-1, 1]; -5 for no label. None if no image has any.
+        Valence and arousal in [-1, 1]; -5 for no label. None if no image has a label.
     au : int8 array of shape (N, 12), optional
-        Action units; -1 for no label. None if no image has any.
+        Action units; -1 for no label. None if no image has a label.
     classes : tuple of str
         Names of the expressions.
     boxes : float32 array of shape (N, 4), optional
-        Face box as left, top, right, bottom in pixels; NaN for no box. None if no image has any.
+        Face box as left, top, right, bottom in pixels; NaN for no box. None if no image has a box.
     """
 
     images: tuple[Path, ...]

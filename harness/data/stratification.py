@@ -1,6 +1,7 @@
 """Stratified random division of groups of units into a held-out part, or into folds.
 
-The part of a group depends on a hash of (seed, name) and on the labels of its units, not on the order of the units.
+The part that a group is assigned to depends on a hash of (seed, name) and on the labels of its units, not on the order
+of the units.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from harness.utils.errors import InputError
 from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
-"""Traits that more groups than this have are not stratified; chance spreads them evenly."""
+"""Traits that are present in more groups than this are not stratified, because chance spreads them evenly."""
 
 
 def stratified_group_split(
@@ -29,8 +30,8 @@ def stratified_group_split(
     groups : sequence of str
         Group of each unit; a group is not divided.
     fraction : float
-        Share of the units to hold out, between 0 and 1, both excluded. The result is as close to it as the groups
-        allow, with at least one group on each side.
+        Share of the units to hold out, between 0 and 1, both excluded. The held-out share is as close to it as the
+        groups allow, with at least one group on each side.
     seed : int
     presence : int array of shape (V, K), optional
         How often a unit has each of K traits, such as the number of rows of a class. Each trait is divided in
@@ -100,7 +101,7 @@ def _index_groups(units: Sequence[str], groups: Sequence[str]) -> tuple[list[str
 def _assign_parts(
     names: list[str], group: np.ndarray, shares: np.ndarray, seed: int, presence: np.ndarray | None
 ) -> np.ndarray:
-    """Return the part of each group; the sizes of the parts match `shares` of the units."""
+    """Return the part of each group; each part has about its share of the units."""
     order = np.array(sorted(range(len(names)), key=lambda i: hashlib.sha256(name_bytes(f"{seed}:{names[i]}")).digest()))
     sizes = np.bincount(group, minlength=len(names))
     part = np.full(len(names), -1)
@@ -128,9 +129,9 @@ def _assign_remaining(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, sh
 class _IterativeStratifier:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) of G groups by the counts of K traits.
 
-    The trait that the fewest unassigned groups have is assigned first, groups with large counts before small ones, each
-    to the part that lacks most of the trait. Parts that would otherwise lack a trait entirely are preferred, and parts
-    that are full are avoided.
+    The trait that the fewest unassigned groups have is handled first. Its groups are assigned, large counts before
+    small ones, each to the part that lacks most of the trait. Parts that would otherwise lack a trait entirely are
+    preferred, and parts that are full are avoided.
     """
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Names of the columns of an image table: the spellings that are read, and what similar names may mean."""
+"""Column names of an image table: the spellings that are read, and suggestions for similar names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIMILAR_NAMES = {
     "valence": "val v",
     "arousal": "aro a",
 }
-"""Names of other tables by column; they are suggested, not read."""
+"""Names that other tables use for a column; they are not read, but lead to a suggestion in the message."""
 SIMILARITY = 0.8
 MAX_LENGTH = 200
 
@@ -56,7 +56,7 @@ class ColumnNames:
         return tuple(name for position, name in enumerate(self.header) if position not in read)
 
     def summary(self) -> str:
-        """Return the columns that are read and those that are not, for one line of a summary."""
+        """Return the columns that are read and the columns that are not read, for one line of a summary."""
         read = ", ".join(self.header[position] for position in self.positions.values())
         return f"read: {read}" + (f"; not read: {_enumerate(self.unread)}" if self.unread else "")
 
@@ -77,7 +77,7 @@ class ColumnNames:
 
 
 def standard_name(name: str) -> str | None:
-    """Return the column that a name of a header spells, or None.
+    """Return the column that a name in a header stands for, or None.
 
     Case and blanks around a name are ignored; an action unit may be padded with zeros and may have the suffix `_c` of
     OpenFace, whose columns `AU01_c` are 0 or 1.
@@ -106,7 +106,7 @@ def find_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNames:
     Raises
     ------
     InputError
-        If there is no column `image`, neither `expression` nor `subject`, or two columns of one meaning.
+        If there is no column `image`, no column `expression` or `subject`, or two columns have the same meaning.
     """
     header = tuple(name.strip(_BLANKS) for name in names)
     if not any(header):
@@ -129,7 +129,7 @@ def find_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNames:
 
 
 def _advice(header: Collection[str], positions: Collection[str]) -> str:
-    """Return the names of a header, and those that may mean a column without a position."""
+    """Return the names in a header, and which of them may stand for columns that were not found."""
     available = _shorten(", ".join(name or "(no name)" for name in header))
     similar = _similar(header, [column for column in COLUMNS if column not in positions])
     renamed = ", ".join(f"rename {name} to {column}" for name, column in similar)
@@ -137,7 +137,7 @@ def _advice(header: Collection[str], positions: Collection[str]) -> str:
 
 
 def _similar(names: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield (name, column) for the first name that is similar to each of `columns`."""
+    """Yield (name, column) for each of `columns` with a similar name, with the first such name."""
     words = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names if not standard_name(name)}
     for column in columns:
         if column in ACTION_UNITS:
@@ -150,7 +150,7 @@ def _similar(names: Collection[str], columns: Collection[str]) -> Iterator[tuple
 
 
 def _enumerate(names: Sequence[str]) -> str:
-    """List names; three or more of consecutive numbers, such as x_0, x_1, x_2, are written as `x_0 to x_2`."""
+    """List names; three or more names with consecutive numbers, such as x_0, x_1, x_2, become `x_0 to x_2`."""
     runs: list[list[str]] = []
     expected: tuple[str, int, str] | None = None
     for name in names:

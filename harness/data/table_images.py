@@ -1,4 +1,4 @@
-"""Images of an image table: the names of its rows and their files."""
+"""Images of an image table: the names in its rows, and their files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TableImages:
     names : list of str
         Image of each row, as the table spells it.
     may_lack_all : bool
-        Whether a table without any existing image is accepted, as by `framelight data check`, which checks its labels.
+        Whether a table is accepted if none of its images exists, as in `framelight data check`, which checks labels.
     """
 
     def __init__(self, table: Table, folder: Path):
@@ -41,7 +41,7 @@ class TableImages:
 
     @cached_property
     def distinct(self) -> np.ndarray:
-        """Image of each row, str of shape (N,), as the first of its rows spells it."""
+        """Image of each row, str of shape (N,), as the first row with this image spells it."""
         first: dict[str, str] = {}
         return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
 
@@ -52,7 +52,7 @@ class TableImages:
 
     @cached_property
     def exist(self) -> np.ndarray:
-        """Bool mask (N,) of the rows whose image file exists; raises InputError if there is none."""
+        """Bool mask (N,) of the rows whose image file exists; raises InputError if none does, unless `may_lack_all`."""
         exist = np.array([file is not None for file in self._files], dtype=bool)
         if not self.may_lack_all and (message := self.explain_lack()):
             raise InputError(f"{self._table.path}: {message}")
@@ -75,5 +75,5 @@ class TableImages:
 
 
 def _spelling(name: str) -> str:
-    """Return a path without differences that file systems and programs make in the spelling of one path."""
+    """Return a path without differences in Unicode form, separators and redundant parts."""
     return os.path.normpath(canonical_name(name).replace("\\", "/"))

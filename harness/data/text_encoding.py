@@ -9,7 +9,7 @@ from typing import NamedTuple
 from backbones.regular_files import read_regular
 from harness.utils.errors import InputError
 
-MARKS = (  # UTF-32 first: its mark begins with that of UTF-16
+MARKS = (  # UTF-32 first: its mark begins with the mark of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -32,7 +32,7 @@ class DecodedText(NamedTuple):
         With universal newlines, without a byte-order mark.
     encoding : str
     note : str
-        Which encoding was assumed, for a message; empty if the file shows it or is UTF-8.
+        Message about an assumed encoding; empty if the file has a byte-order mark or is UTF-8.
     """
 
     text: str
@@ -70,13 +70,13 @@ def read_decoded(path: Path, what: str) -> DecodedText:
 
 
 def encoding_of(head: bytes) -> str:
-    """Return the encoding that the first bytes of a file show; `utf-8-sig` by default."""
+    """Return the encoding that the first bytes of a file indicate; `utf-8-sig` by default."""
     marked = next((name for mark, name in MARKS if head.startswith(mark)), None)
     return marked or _unmarked_utf16(head[:HEAD_BYTES]) or "utf-8-sig"
 
 
 def _decode(data: bytes, what: str) -> DecodedText:
-    """Decode the bytes of a file; raise ValueError with a message for the user if they are no text."""
+    """Decode the bytes of a file; raise ValueError with a message for the user if they are not text."""
     if data.startswith(WORKBOOKS):
         raise ValueError(f"a workbook of a spreadsheet program, not a text file; replace it with {what}")
     encoding = encoding_of(data)
@@ -93,8 +93,8 @@ def _decode(data: bytes, what: str) -> DecodedText:
 
 
 def _decode_windows(data: bytes, position: int) -> DecodedText:
-    """Decode bytes that are not UTF-8 from `position` on."""
-    latin = data.decode("latin-1")  # for the lines of positions
+    """Decode bytes as Windows-1252; `position` is the first byte that is not valid UTF-8."""
+    latin = data.decode("latin-1")  # to find the line of a byte
     try:
         text = data.decode(WINDOWS)
     except UnicodeDecodeError as error:
@@ -110,7 +110,7 @@ def _line(text: str, position: int) -> int:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """Return the byte order of Latin text in UTF-16 without a mark, where every other byte is NUL; or None."""
+    """Return the encoding of Latin text in UTF-16 without a mark, in which every other byte is NUL, or None."""
     half = len(head) // 2
     low, high = head[1::2].count(0), head[::2].count(0)
     if half and min(low, high) == 0 and max(low, high) > 0.9 * half:

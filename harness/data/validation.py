@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds: Sequence[int] = (0,)) -> None:
     """Validate the splits of the tasks of a run.
 
-    Logs a warning for units of both splits that come from the same video, such as its `_left` and `_right`.
+    Logs a warning if units in the two splits come from the same video, such as `video1_left` and `video1_right`.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds
         Folder of the dataset.
     tasks : sequence of str
     seeds : sequence of int, default=(0,)
-        Seeds of the jobs; with the protocol's seed `per-seed` each has another selection split.
+        Seeds of the jobs; if the seed of the protocol is `per-seed`, each job has a different selection split.
 
     Raises
     ------

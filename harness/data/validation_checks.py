@@ -36,7 +36,7 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
     Raises
     ------
     InputError
-        If there is no row, no valid row of an output of the task, or only one expression.
+        If there is no row, an output of the task has no valid label, or all valid expression labels are the same.
     """
     if not len(labels):
         raise InputError(
@@ -70,7 +70,8 @@ def check_splits(
     dataset : Dataset
     task : str
     warn : callable
-        Called with a message if units of both splits come from the same video, such as its `_left` and `_right`.
+        Called with a message if units in the two splits come from the same video, such as `video1_left` and
+        `video1_right`.
     seeds : sequence of int, default=(0,)
         Seeds of the jobs.
 
@@ -78,7 +79,7 @@ def check_splits(
     ------
     InputError
         If a split is missing, without valid labels or crops, shares a unit with the other split, or cannot be divided
-        as the protocol requires, and for errors of `Dataset.find_errors`.
+        as the protocol requires, or if `Dataset.find_errors` yields an error.
     """
     if task not in dataset.tasks():
         _require_no_errors(dataset, task)
@@ -156,7 +157,7 @@ def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, s
 
 
 def _has_crop(dataset: Dataset, task: str, labels: Labels) -> bool:
-    """Return whether any valid row has a crop; stops listing folders at the first one."""
+    """Return whether any valid row has a crop; stops listing folders at the first crop."""
     labels = labels.take(np.logical_or.reduce(list(get_task(task).valid(labels.targets).values())))
     sequences = dataset.sequences
     return any(

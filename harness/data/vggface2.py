@@ -101,7 +101,7 @@ class VGGFace2(ImageLayout):
         return cls(root)
 
     def splits(self) -> tuple[str, ...]:
-        """Return the splits that have folders of identities, and those that cannot be listed."""
+        """Return the splits whose folder contains folders of identities or cannot be listed."""
         return tuple(split for split in SPLITS if _has_subfolder(self.root / split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
@@ -124,7 +124,7 @@ class VGGFace2(ImageLayout):
         return {"in the list of boxes without an image file": len(box_list.without)}
 
     def folders_and_boxes(self, split: str) -> tuple[IdentityFolders, BoxList | None]:
-        """Return the folders of a split and its list of boxes, or None without a list; scanned at the first call."""
+        """Return the folders of a split and its list of boxes (None if there is no list); read at the first call."""
         if self.validate_split(split) not in self._splits:
             identities, keys = _scan_identities(self.root / split)
             if not identities.images:
@@ -204,7 +204,7 @@ def _has_image(folder: Path) -> bool:
 
 
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """Scan the folders in `root`; also return `identity/image`, without suffix and composed, of each image."""
+    """Scan the folders in `root`; also return `identity/image` for each image: no suffix, canonical Unicode."""
     images: list[Path] = []
     keys: list[str] = []
     counts: list[int] = []
@@ -246,7 +246,7 @@ def _read_boxes(path: Path, keys: list[str]) -> BoxList:
 
 
 def _parse_boxes(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
-    """Return the boxes of the list, float32 (N, 4), and its problems, boxes without area included."""
+    """Return the boxes of the list, float32 (N, 4), and its problems, including boxes without area."""
     columns: list[np.ndarray] = []
     faults: list[Problem] = []
     for name in COLUMNS[1:]:

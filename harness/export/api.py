@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What `export` wrote.
+    """Result of `export`.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class ExportResult:
         Model files, `card.json` and `example.py`.
     record : Record
         The exported run.
-    files : tuple of Exported
+    files : tuple of ExportRecord
         Size, latency, memory, agreement with the run and score of each file.
     """
 
@@ -61,18 +61,18 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
 ) -> ExportResult:
     """Export a run to files that take face crops, as `framelight export` does.
 
-    Each file is checked against the run's predictions, scored and timed. If `out` contains this very export already,
-    as after an interruption, only what is missing is done.
+    Each file is checked against the run's predictions, scored and timed. If `out` already contains the same export,
+    the files are not written again.
 
     Parameters
     ----------
     run : str
         A run id or its first characters, a job id, or `best:TASK`.
     out : path
-        A new or empty folder, or one that contains this very export.
+        A new or empty folder, or one that already contains the same export.
     format : {"onnx", "openvino", "litert", "executorch"}
     precisions : str or sequence of {"float32", "float16", "int8"}
-        Default: all that the format has.
+        Default: all precisions of the format.
     embedding : bool
         Return the backbone's embedding too.
     calibration : int
@@ -82,11 +82,11 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Seed of the run. Default: its first.
+        Seed of the run. Default: the first seed of the run.
     force : bool
         Replace the content of `out`.
     log_model : bool
-        Log the float32 ONNX file as a model of MLflow.
+        Log the float32 ONNX file as an MLflow model.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -131,7 +131,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
 
 
 def log_to_mlflow(result: ExportResult, store: Store) -> None:
-    """Log the float32 file of an export to ONNX as a model of MLflow; files of other formats are left out."""
+    """Log the float32 file of an ONNX export as an MLflow model; exports to other formats are not logged."""
     if result.files[0].format == "onnx":
         from harness.export.registry.log_model import log_exported
 

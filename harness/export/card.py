@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INPUT = "crops"
 PACKAGES = ("framelight", "torch", "onnx", "onnxruntime", "openvino", "litert-torch", "ai-edge-litert", "executorch")
-"""Packages whose versions a card has."""
+"""Packages whose versions are recorded in a card."""
 
 
 def make_card(  # noqa: PLR0913 - each is a part of the card
@@ -118,7 +118,7 @@ def describe_run(run: FinishedRun) -> dict[str, Any]:
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
-    """Identify an exported file: SHA-256 of each file that it consists of (`parts`), and `size` in bytes."""
+    """Describe an exported file as JSON values, with the SHA-256 of each of its `parts` and its `size` in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     digest = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
     return {
@@ -131,7 +131,7 @@ def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
 
 
 def package_versions() -> dict[str, str]:
-    """Get the versions of those of PACKAGES that are installed."""
+    """Return the versions of the installed packages among `PACKAGES`."""
     versions = {}
     for name in PACKAGES:
         with suppress(PackageNotFoundError):

@@ -22,7 +22,7 @@ from harness.video.faces.boxes import Margin
 
 KIND, VERSION = "framelight export", 1
 MAX_MARGIN = 100
-"""Scale and offsets of a margin at most, in sides of a box."""
+"""Maximum scale and absolute offset of a margin, in sides of a box."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ExportCard:
     filter : SmoothingParams
         Smoothing and thresholds that the run selected.
     causal : SmoothingParams or None
-        The same for live use, if the run selected one.
+        Smoothing and thresholds for live use, if the run selected any.
     margin : Margin or None
         Margin of the training crops, if it could be estimated.
     files : mapping of str to ExportedFile
@@ -167,7 +167,7 @@ def _parse_thresholds(values: Any, task: Task) -> tuple[float, ...] | None:
 
 
 def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
-    """Raise ValueError for names that lead out of the folder and for files without hashes."""
+    """Parse the entry of a file; raise ValueError if a name leads out of the folder or a part has no hash."""
     faults = find_faults({name: entry[name] for name in FILE_FIELDS}, FILE_FIELDS)
     if faults:
         raise ValueError(faults[0])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
 
 NAMES_METHOD, FORWARD_METHOD = "names", "forward"
-"""Methods of a file: `names` returns the output names, separated by spaces, `forward` the outputs."""
+"""Methods of a file: `names` returns the output names, separated by spaces; `forward` returns the outputs."""
 BACKBONE, FLOAT_MODULE = "backbone", "LocalContrast"
 """The submodule that is quantized to int8, and the layer in it that stays float32: LocalContrast divides by a standard
 deviation that int8 would round to zero."""
@@ -30,8 +30,9 @@ deviation that int8 would round to zero."""
 class ExecuTorch:
     """ExecuTorch files (.pte).
 
-    int8 is static: the backbone's weights per channel, its activations per tensor; the heads stay float32. There is no
-    float16: on x86 XNNPACK stores such weights as float32, so the file would not be smaller.
+    int8 quantization is static: the backbone's weights are quantized per channel and its activations per tensor; the
+    heads stay float32. There is no float16: XNNPACK on x86 stores float16 weights as float32, so the file would not be
+    smaller.
     """
 
     name, suffix = "executorch", ".pte"
@@ -45,7 +46,7 @@ class ExecuTorch:
     )
 
     def missing(self) -> str:
-        """Return what to install so that the format can be written, or "" if it can."""
+        """Return what to install so that the format can be written, or "" if nothing is missing."""
         return "" if find_spec("executorch") else "pip install executorch (or 'framelight[deploy]')"
 
     def any_size(self, network: ExportNetwork) -> bool:

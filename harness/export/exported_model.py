@@ -47,7 +47,7 @@ class ExportedModel:
         Raises
         ------
         FramelightError
-            If the file returns no outputs of that width.
+            If the file does not return outputs with C columns, one for each column of the task.
         """
         width = self.card.task.width
         batches = [np.zeros((0, width), np.float32)]
@@ -63,7 +63,7 @@ class ExportedModel:
 
 
 def open_exported(folder: Path, threads: int = 1) -> ExportedModel:
-    """Open the first file of an exported model, which is the one of float32 if there is one, and verify its hashes.
+    """Open the first file of an exported model (float32 if it was exported) and verify its hashes.
 
     Parameters
     ----------

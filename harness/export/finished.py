@@ -33,7 +33,7 @@ def read_finished_export(run: FinishedRun, options: ExportOptions, out: Path) ->
     Raises
     ------
     InputError
-        If `out` has other content than this export.
+        If `out` contains anything but this export.
     """
     card = read_finished_note(out, CARD, export_request(run, options))
     if card is None:

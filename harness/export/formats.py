@@ -35,7 +35,7 @@ class Format(Protocol):
     suffix : str
         File extension, with the dot.
     packages : tuple of str
-        Packages that are needed to run a file, the format's own first.
+        Packages that are needed to run a file, the package of the format first.
     runtime : str
         Module that runs a file.
     example : tuple of str
@@ -50,10 +50,10 @@ class Format(Protocol):
     example: tuple[str, str]
 
     def missing(self) -> str:
-        """Return what to install so that the format can be written, or "" if it can."""
+        """Return what to install so that the format can be written, or "" if nothing is missing."""
 
     def any_size(self, network: ExportNetwork) -> bool:
-        """Return whether a file of that network takes crops of any size and resizes them as Pillow does."""
+        """Return whether an exported file of the network takes crops of any size and resizes them as Pillow does."""
 
     def write(
         self, network: ExportNetwork, folder: Path, precision: str, calibration: np.ndarray, embedding: bool = False

@@ -1,4 +1,4 @@
-"""Measure latency and memory of an exported file for one crop on this machine, each in a separate process."""
+"""Measure latency and memory of an exported file for one crop on this machine, in separate processes."""
 
 from __future__ import annotations
 

@@ -32,8 +32,9 @@ LocalContrast does too: it divides by a standard deviation that int8 would round
 class LiteRt:
     """LiteRT files (.tflite).
 
-    float16 stores float16 weights and computes in float32 on processors without float16 arithmetic. int8 is static:
-    the backbone's weights per channel, its activations per tensor; the heads stay float32.
+    float16 stores float16 weights and computes in float32 on processors without float16 arithmetic. int8
+    quantization is static: the backbone's weights are quantized per channel and its activations per tensor; the heads
+    stay float32.
     """
 
     name, suffix = "litert", ".tflite"
@@ -46,7 +47,7 @@ class LiteRt:
     )
 
     def missing(self) -> str:
-        """Return what to install so that the format can be written, or "" if it can."""
+        """Return what to install so that the format can be written, or "" if nothing is missing."""
         modules = {"litert_torch": "litert-torch", "ai_edge_litert": "ai-edge-litert"}
         missing = [package for module, package in modules.items() if not find_spec(module)]
         return f"pip install {' '.join(missing)} (or 'framelight[deploy]')" if missing else ""

@@ -151,7 +151,7 @@ def open_network(run: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
     Raises
     ------
     InputError
-        If the run reads no images, or its backbone has different weights now.
+        If the run reads no images, or the weights of its backbone have changed.
     """
     require_images(run)
     store = run.store
@@ -205,7 +205,7 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
 
 
 def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[CropFile], cache: Path) -> np.ndarray:
-    """Compute the outputs of a file for the crops; `cache` holds those of an interrupted check."""
+    """Compute the outputs of a file for the crops; `cache` holds the outputs of an interrupted check."""
     assert network.task is not None
     with Progress(path.name, unit="crop") as progress:
         return compute_outputs(

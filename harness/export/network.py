@@ -78,7 +78,7 @@ class Heads(nn.Module):
     after : nn.Module
         The activation.
     rounded : bool
-        Round features to float16, as the features were that the networks were trained on.
+        Round features to float16, like the features on which the networks were trained.
     """
 
     def __init__(self, parts: Sequence[tuple[str, nn.Module]], after: nn.Module, rounded: bool) -> None:
@@ -133,7 +133,7 @@ class ExportNetwork:
         return Cost(base.parameters + sum(v.numel() for v in weights), macs, base.size_mb)
 
     def outputs(self, embedding: bool) -> tuple[str, ...]:
-        """Name the arrays that its exported file returns, in order."""
+        """Return the names of the arrays that an exported file of this network returns, in order."""
         return (OUTPUTS,) * (self.heads is not None) + (EMBEDDING,) * (embedding or self.heads is None)
 
 
@@ -148,7 +148,7 @@ def require_images(run: FinishedRun) -> None:
 
 
 def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
-    """Build the network of a run that `require_images` accepts: `JobModel.predict_arrays` behind its backbone."""
+    """Build the network of a run that `require_images` accepts: its backbone, then `JobModel.predict_arrays`."""
     parts: list[tuple[str, nn.Module]]
     activation: nn.Module
     if isinstance(model, ZeroShotModel):
@@ -162,7 +162,7 @@ def make_network(model: JobModel, backbone: Backbone, engines: Path | None = Non
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
-    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained one."""
+    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)

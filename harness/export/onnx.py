@@ -1,4 +1,4 @@
-"""ONNX format, run by ONNX Runtime: any number of crops of any size."""
+"""ONNX format, run by ONNX Runtime. Files take any number of crops, of any size if `Onnx.any_size` returns True."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Onnx:
     example = ("onnxruntime", 'outputs = onnxruntime.InferenceSession(file).run(["outputs"], {"crops": crop})[0][0]')
 
     def missing(self) -> str:
-        """Return what to install so that the format can be written, or "" if it can."""
+        """Return the command that installs missing packages, or "" if the format can be written."""
         missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if not find_spec(name)]
         return f"pip install {' '.join(missing)}" if missing else ""
 

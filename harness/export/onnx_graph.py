@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 OPSET, IR = 20, 10
-"""ONNX opset and IR version to which older graphs are converted."""
+"""Minimum ONNX opset, to which older graphs are converted, and IR version of all graphs."""
 VIEWS = {"expr": "expression", "va": "valence_arousal", "au": "action_units"}
-"""Name in an exported file of each output block of a task."""
+"""Names that the output blocks of a task have in an exported file."""
 SCORES, BACKBONE = "scores", "backbone_"
 
 
 def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
     """Build the graph of backbone and heads.
 
-    It maps normalized float32 `pixels` [N, 3, S, S] to the arrays of `ExportNetwork.outputs` and one slice of the
-    outputs for each output block.
+    The graph maps normalized float32 `pixels` [N, 3, S, S] to the arrays of `ExportNetwork.outputs`, and to one slice
+    of the array `outputs` for each output block of the task.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
 
 
 def _heads_model(network: ExportNetwork) -> ModelProto:
-    """Convert the heads, with those of the inputs `embeddings` and `scores` that they read and the output `outputs`."""
+    """Convert the heads to a graph from the features that they read, `embeddings`, `scores` or both, to `outputs`."""
     backbone, heads = network.backbone, network.heads
     assert heads is not None
     widths = {"embeddings": backbone.embedding_width, SCORES: backbone.score_width}

@@ -1,9 +1,9 @@
 """Preprocessing as ONNX nodes: Pillow's resizing of uint8 crops of any size, bit for bit, and normalization.
 
-Pillow resamples in 22-bit fixed point, first along the rows and then along the columns, and rounds in between. Products
-of such weights with gray levels are too long for float32, so each weight is split into two numbers of 11 bits; then
-every sum is exact. ONNX's Resize differs from Pillow by up to two gray levels where sums end in one half, which is
-frequent.
+Pillow resamples in 22-bit fixed point, first along the rows and then along the columns, and rounds to gray levels in
+between. Products of such weights with gray levels are too long for float32, so each weight is split into two numbers of
+11 bits; then every sum is exact. ONNX's Resize differs from Pillow by up to two gray levels where a sum is halfway
+between two levels, which is frequent.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class NodeWriter:
 
 
 def can_resize(preprocessing: Preprocessing) -> bool:
-    """Return whether the graph can resize crops of any size; otherwise they must have the input size."""
+    """Return whether the graph can resize crops of any size; if not, crops must have the input size."""
     return preprocessing.interpolation in FILTER_SUPPORT
 
 
@@ -124,7 +124,7 @@ def _round_levels(write: NodeWriter, high: str, low: str) -> str:
 
 
 def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> tuple[str, str]:
-    """Split the weights into float32 `high` and `low` [length, S]: high * 2^11 + low in units of 2^-22."""
+    """Split each weight into float32 `high` and `low` [length, S]: it is high * 2^11 + low, in units of 2^-22."""
     whole = _weights(write, planes, axis, preprocessing)
     step = write.value(2.0**HALF_BITS)
     high = write("Floor", write("Div", whole, step))
@@ -133,7 +133,7 @@ def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Pre
 
 
 def _weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> str:
-    """Compute float64 [length, S] weights of each input pixel in each output pixel, in units of 2^-22."""
+    """Compute the weight of each input pixel in each output pixel: float64 [length, S], in units of 2^-22."""
     one, half, zero = write.value(1.0), write.value(0.5), write.value(0.0)
     length = write("Cast", write("Squeeze", write("Shape", planes, start=axis, end=axis + 1)), to=DOUBLE)
     scale = write("Div", length, write.value(float(preprocessing.input_size)))

@@ -1,4 +1,4 @@
-"""OpenVINO format, an .xml and a .bin file: any number of crops of the input size."""
+"""OpenVINO format: an .xml and a .bin file that take any number of crops of the input size."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 
 CHUNK = 1024
-"""Crops per cached file of outputs: an interruption loses at most these."""
+"""Crops per cached file of outputs; an interruption loses the outputs of at most one such file."""
 BATCH = 32
 
 
@@ -40,9 +40,9 @@ class ParityResult:
     crops : int
         Number of crops compared.
     largest : float
-        Largest absolute difference of any output from the run's.
+        Largest absolute difference between the outputs of the exported file and the saved outputs of the run.
     agreement : float
-        Share of equal labels; see `agreement`.
+        Share of equal labels; see the function `agreement`.
     value : float
         The task's metric with the run's smoothing and thresholds.
     units : tuple of str
@@ -73,21 +73,21 @@ def compute_outputs(
     width: int,
     progress: Callable[[int, int], None],
 ) -> np.ndarray:
-    """Compute the outputs of a file for all crops.
+    """Compute the outputs of a model file for all crops.
 
     Parameters
     ----------
     model : callable
-        The file, opened.
+        The opened model file.
     preprocessing : Preprocessing
         Preprocessing of the backbone.
     crops : list of CropFile
     cache : Path
-        Folder of this file's outputs; outputs that it contains are not computed again.
+        Folder that caches the outputs of this model file; cached outputs are not computed again.
     width : int
         Number of output columns.
     progress : callable
-        Called with the number of crops done and their total.
+        Called with the number of crops done and the total number of crops.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def crop_files(predictions: Predictions, dataset: Dataset) -> list[CropFile]:
 
 
 def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, outputs: np.ndarray) -> ParityResult:
-    """Compare the outputs of an exported file with the saved predictions of its run, and score them.
+    """Compare the outputs of an exported file with the saved predictions of its run, and score the outputs.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds
     ----------
     task : Task
     outputs, reference : ndarray of shape (n, C)
-        Not smoothed.
+        Outputs before smoothing.
     thresholds : float or ndarray
         Thresholds of action units.
 

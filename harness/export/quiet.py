@@ -49,13 +49,13 @@ def suppress_output() -> Iterator[None]:
 
 @contextmanager
 def conversion(network: ExportNetwork, kind: str, precision: str) -> Iterator[None]:
-    """Run a conversion without output and turn any error into a FramelightError.
+    """Run a conversion without output and turn any error, except a full disk, into a FramelightError.
 
     Parameters
     ----------
     network : ExportNetwork
     kind : str
-        The format, as in messages.
+        Name of the format in error messages.
     precision : str
     """
     try:

@@ -1,4 +1,7 @@
-"""Models that take one crop per call. Does not import torch, which would count as memory of a file that needs none."""
+"""Models that take one crop per call.
+
+This module does not import torch, which would count towards the memory of a file that runs without torch.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping
     Parameters
     ----------
     path : Path
-        Named in errors.
+        Model file, named in error messages.
     size : int
         Side of a crop in pixels; other sizes raise FramelightError.
     run : callable

@@ -18,11 +18,11 @@ from harness.video.faces.detector import Detector
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""Between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a rendered
-dataset in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
+"""Margin between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a
+rendered dataset in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
 
 MIN_FACES = 20
-"""Minimum number of detected faces; with fewer the margin is unknown."""
+"""Minimum number of crops with exactly one detected face; with fewer, the margin is unknown."""
 MAX_CROPS = 40
 """Maximum number of crops that the detector runs on."""
 
@@ -45,7 +45,7 @@ def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin |
     Returns
     -------
     Margin or None
-        None if the detector finds fewer than `MIN_FACES` faces.
+        None if fewer than `MIN_FACES` crops have exactly one detected face.
     """
     rows = []
     for pixels in crops[:: max(-(-len(crops) // MAX_CROPS), 1)]:
@@ -71,16 +71,16 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
     Parameters
     ----------
     images : str
-        Digest of the images; may be empty.
+        Digest of the images; "" if it is unknown.
     detector : Detector
         Face detector; results are cached for each detector.
     store : Store
-        Has the location of the dataset, and the cache.
+        Store with the location of the dataset and the cached margins.
 
     Returns
     -------
     Margin or None
-        None if the dataset was moved or changed, or if too few faces are detected.
+        None if the dataset is unknown, was moved or changed, or if too few faces are detected.
     """
     if not images:
         return None
@@ -97,7 +97,7 @@ def estimate_dataset_margin(images: str, detector: Detector, store: Store) -> Ma
 
 
 def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
-    """Decode up to `MAX_CROPS` crops, spread over the sequences; none if the dataset was moved or changed."""
+    """Decode up to `MAX_CROPS` crops, spread over the sequences; return [] if the dataset was moved or changed."""
     from harness.data.fingerprint import DatasetFingerprint
     from harness.data.image_decoding import CorruptImageError, decode_image
     from harness.data.registry import open_dataset

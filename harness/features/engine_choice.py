@@ -34,7 +34,7 @@ class EngineSelector:
     Attributes
     ----------
     cache : Path
-        Folder for the models that engines export and for their measured speeds.
+        Folder for the models that engines export and for the measured speeds of engines.
     name : str
         Name of an engine; "" selects the fastest one on this machine.
     compute : {"float32", "bf16", "fp16"}
@@ -47,7 +47,7 @@ class EngineSelector:
     compute: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.name:  # also where the features exist and no engine is opened
+        if self.name:  # checked even if all features exist and no engine is opened
             require_engine_name(self.name)
 
     def select_engine(self, entry: Path, backbone: Backbone, workers: int, crops: int) -> Engine:
@@ -95,7 +95,7 @@ class EngineSelector:
         return engine
 
     def log_reuse(self, entry: FeatureEntry) -> None:
-        """Log that the features of an entry are reused although they were computed by another engine than `name`."""
+        """Log that the features of an entry are reused if an engine other than `name` computed them."""
         if self.name not in ("", entry.engine):
             logger.info(
                 f"reusing cached features, computed by {entry.engine or 'an unknown engine'}; engine {self.name} is "
@@ -103,7 +103,7 @@ class EngineSelector:
             )
 
     def read_metadata(self, entry: Path) -> dict[str, Any]:
-        """Read the engine file of an entry; an empty dict if there is none for this precision."""
+        """Read the engine file of an entry; return {} if it is missing, unreadable or for another precision."""
         try:
             metadata = read_json(entry / ENGINE_FILE)
             return metadata if isinstance(metadata["name"], str) and metadata["precision"] == self.compute else {}
@@ -141,7 +141,7 @@ class EngineSelector:
         )
 
     def _measure_difference(self, engine: Engine, backbone: Backbone) -> dict[str, Any]:
-        """Measure and log the difference of a reduced precision to float32; empty for float32."""
+        """Measure and log the difference of a reduced precision to float32; return {} for float32."""
         if self.compute == "float32":
             return {}
         from backbones.engines.selection import engine_difference

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.features.pipeline import Batch
 
 CHUNK_FRAMES = 256
-"""Minimum number of crops of a chunk, except the last."""
+"""Minimum number of crops of a chunk; the last chunk may have fewer."""
 Progress = Callable[[int, int, float, float], None]
 """Called with frames done, total frames, frames per second and seconds left."""
 
@@ -126,7 +126,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Names of the sequences that are extracted together; the paths of a whole dataset would fill the memory."""
+    """Sequences that are extracted together, by name only: the paths of a whole dataset would fill the memory."""
 
     names: tuple[str, ...]
     crops: int
@@ -148,7 +148,7 @@ def _make_chunks(dataset: Dataset, names: list[str]) -> list[_Chunk]:
 
 @dataclass(frozen=True)
 class _FeatureWriter:
-    """Where the sequences of an entry are written."""
+    """Destination of the sequences of an entry."""
 
     store: FeatureStore
     key: str
@@ -226,7 +226,7 @@ class _Extraction:
         from harness.features.pipeline import ExtractionPipeline
 
         writer, folder = self.writer, self.writer.store.root / self.writer.key
-        crops = sum(chunk.crops for chunk in chunks)  # done or not, so that resuming selects the same engine
+        crops = sum(chunk.crops for chunk in chunks)  # with finished chunks, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
         pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(
@@ -269,7 +269,7 @@ class _ThroughputMeter:
         self._report(self.before + self.worked)
 
     def finish(self) -> None:
-        """Report the frames that other processes extracted as done."""
+        """Report all frames as done, including those that other processes extracted."""
         if self.before + self.worked < self.total:
             self._report(self.total)
 

@@ -114,9 +114,9 @@ class FeatureMatrix:
         Yields
         ------
         rows : int64 ndarray of shape (B,)
-            Rows of the labels.
+            Positions in `labels`.
         values : float32 ndarray of shape (B, D)
-            Their features.
+            Features of these rows.
         """
         return ((rows, to_float32([values])) for rows, values in self.stored_batches(size, seed, epoch))
 
@@ -137,7 +137,7 @@ class FeatureMatrix:
             yield _concatenate_batch(pieces)
 
     def _cached_rows(self) -> list[np.ndarray] | None:
-        """Return all rows if they fit into memory, else None."""
+        """Return the features of all rows if they fit into memory, else None."""
         if self._cache is None and len(self.rows) * self._source.row_bytes <= self.memory:
             self._cache = self._read_rows(self.rows)
         return self._cache
@@ -148,7 +148,7 @@ class FeatureMatrix:
         return arrays
 
     def _iter_buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
-        """Yield shuffled rows [B] and a function that returns the features [end - start, D] of a slice of them."""
+        """Yield shuffled rows [B] and a function of (start, end) that returns their features [end - start, D]."""
         cached = self._cached_rows()
         for buffer, order in self._shuffle_blocks(seed, epoch):
             shuffled = buffer[order]
@@ -161,7 +161,7 @@ class FeatureMatrix:
             yield self.rows[shuffled], partial(_slice_rows, arrays)
 
     def _shuffle_blocks(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield, for each buffer, the indices into `rows` that it contains, and their order."""
+        """Yield, for each buffer, its indices into `self.rows` and the permutation that shuffles them."""
         random = np.random.default_rng([seed, epoch, 0x5EED])
         blocks = random.permutation(-(-len(self.rows) // BLOCK_ROWS))
         for start in range(0, len(blocks), BUFFER_BLOCKS):
@@ -187,7 +187,7 @@ def iter_sequence(entry: FeatureEntry, features: str, sequence: str, size: int =
     Yields
     ------
     float32 ndarray of shape (B, D)
-        One block.
+        Features of one block of consecutive crops.
     """
     frames = entry.frames(sequence)
     parts = () if features in ("noise", "none") else entry.read(sequence, features)

@@ -1,8 +1,8 @@
-"""Pipeline from crops on disk to features: worker threads decode, resize and normalize, an engine computes.
+"""Pipeline from crops on disk to features: worker threads decode, resize and normalize crops for an engine.
 
-The workers call an engine that runs on one core themselves. This avoids the synchronization between cores at every
-layer of a network that is spread over them. An engine with a single caller (a GPU) has a separate thread, so that the
-workers prepare the next batches meanwhile. The features do not depend on the number of workers.
+Each worker calls an engine that runs on one core itself. A network that is spread over several cores would have to
+synchronize them at every layer. An engine with a single caller (a GPU) has a separate thread, so that the workers
+prepare the next batches meanwhile. The features do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 64 * 64 * 64
 DEVICE_ENGINE, DEVICE_BATCH_SIZE = "cuda", 256
-"""The engine with a single caller, and its batch size, which is also the size of a chunk."""
+"""The engine with a single caller, and its batch size, which is the minimum size of a chunk."""
 
 
 class HasPaths(Protocol):
@@ -51,7 +51,7 @@ class Batch:
     arrays : dict of str to float32 ndarray
         `embeddings` of shape (B, D) and `scores` of shape (B, K) of the crops that could be decoded.
     faults : dict of int to str
-        Why a crop could not be decoded, by row.
+        Reasons why crops could not be decoded, by row.
     """
 
     start: int
@@ -70,7 +70,7 @@ class _PreparedBatch:
 
 
 def batch_size(preprocessing: Preprocessing) -> int:
-    """Return the batch size. It depends on the input size alone, because it affects rounding."""
+    """Return the batch size. As it affects rounding, it depends on the input size alone."""
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 

@@ -58,7 +58,7 @@ MAX_GAP = 8
 """Rows whose positions differ by more than this are copied separately."""
 
 READAHEAD_FACTOR = 16
-"""Upper bound of the ratio of mapped pages to pages that are read, as the system reads ahead (measured)."""
+"""Measured upper bound of the number of pages that are mapped per page read, because the system reads ahead."""
 
 
 class RowReader:
@@ -72,7 +72,7 @@ class RowReader:
     entry : FeatureEntry
         The stored features.
     features : {"embeddings", "scores", "embeddings+scores"}
-        Arrays to read; each is one part.
+        Stored arrays to read; `embeddings+scores` are two.
     names : sequence of str
         Names of the sequences.
     sequence : int32 ndarray of shape (N,)
@@ -80,7 +80,7 @@ class RowReader:
     position : int64 ndarray of shape (N,)
         Position of each row in the arrays of its sequence.
     memory : int
-        Number of bytes to copy before mapped pages are released.
+        Maximum size of the mapped pages in bytes, estimated from the copied bytes; then the pages are released.
 
     Attributes
     ----------
@@ -119,7 +119,7 @@ class RowReader:
         arrays : sequence of ndarray
             Result of `empty`.
         rows : int array of shape (B,)
-            Rows to read, out of the N.
+            Rows to read, from 0 to N - 1.
         places : int array of shape (B,)
             Position of each row in the arrays.
         """
@@ -142,7 +142,7 @@ class RowReader:
         self._count_copied_bytes(len(rows) * self.row_bytes)
 
     def _open_array(self, index: int, part: str) -> StoredArray:
-        """Return the array of a sequence; at the limit the least recently used array is closed."""
+        """Return the array of a sequence; at the limit of open files, close the least recently used one."""
         array = self._arrays.pop((index, part), None)
         if array is None:
             array = self._entry.open(self._names[index], part)
@@ -178,7 +178,7 @@ class NoiseRows:
         self._names, self._sequence, self._frame = names, sequence, frame
 
     def empty(self, count: int) -> list[np.ndarray]:
-        """Allocate the array of `count` rows."""
+        """Allocate one array with `count` rows."""
         return [np.empty((count, self.width), np.float32)]
 
     def fill(self, arrays: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
@@ -200,7 +200,7 @@ def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _open_file_limit() -> int:
-    """Raise the soft limit of open files and return how many of them one matrix may map.
+    """Raise the soft limit of open files and return how many files one matrix may map.
 
     This is three eighths of the limit, as a training has two matrices: one to fit and one to select the epoch.
     """

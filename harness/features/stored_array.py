@@ -48,13 +48,13 @@ class StoredArray:
         self.rows = np.frombuffer(self._map, stored_dtype, count, start).reshape(shape)
 
     def release(self) -> None:
-        """Remove the pages that were read from the memory of this process; the system's page cache keeps them."""
+        """Unmap the pages that were read to free memory of this process; they stay in the system's page cache."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
-    """Write an .npy file like `numpy.save`, which would hide the cause of a full disk."""
+    """Write an .npy file; unlike `numpy.save`, this does not hide the cause of an error such as a full disk."""
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
         file.write(np.ascontiguousarray(array).data)

@@ -57,37 +57,37 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     ----------
     input : path, str or sequence of them
         A video, an image, a folder of images, a folder of face crops, or `camera:0`. Several inputs, or a folder of
-        videos without images, are predicted one after the other with models that are loaded once; one that fails does
-        not end the others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
+        videos without images, are predicted one after the other with models that are loaded once; an input that fails
+        does not end the others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
-        A folder to make: `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`. For several
-        inputs, it has such a folder for each, and `summary.csv`.
+        Folder to create, with `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`. For
+        several inputs, it contains such a folder for each input, and `summary.csv`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
-        Read a video as from a camera: paced by its clock and smoothed from the past alone. Always so for a camera.
+        Read a video as from a camera: in real time, and smoothed from past frames only. Cameras are always read so.
     seed : int, optional
-        Seed of each run. Default: its first.
+        Seed of each run. Default: the run's first seed.
     render : bool
-        Write the annotated video, too.
+        Also write the annotated video.
     force : bool
         Replace the content of `out`; for several inputs, only their own folders in it.
     crops : bool, optional
-        Whether every image is one face already. Default: decided by the images.
+        Whether every image is already the crop of one face. Default: determined from the images.
     detector : str
         `haar`, or the path of a YuNet model in ONNX.
     smallest : int, optional
         Side of the smallest face to detect, in pixels. Default: a twelfth of the frame's shorter side, at least 24.
     margin : float, optional
-        Side of a crop in sides of the detected box, 0.5 to 4. Default: as the run's training crops have it.
+        Side of a crop relative to the detected box, from 0.5 to 4. Default: estimated from the run's training crops.
     missing : {"filled", "empty"}
-        Outputs of frames without a face: interpolated or empty.
+        Outputs of frames in which a face is not found: filled from the frames around them, or empty.
     kernel, radius : str and int, optional
         Smoothing filter. Default: what the run selected.
     seconds : float, optional
-        Stop after so much of the input.
+        Stop after this many seconds of the input.
     engine : str
         Inference engine of the backbone. Default: the fastest.
     tracking_uri : str, optional
@@ -96,8 +96,8 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     Returns
     -------
     PredictSummary, LiveSummary or BatchSummary
-        Result with `files` and, as a DataFrame, `table`. That of several inputs has a row for each, with its error if
-        it `failed`.
+        Result with the written `files` and the DataFrame `table`. For several inputs, the table has one row per input,
+        with the error of an input that failed.
 
     Raises
     ------
@@ -179,19 +179,19 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     data : path
         A dataset in the layout of Aff-Wild2, with test lists.
     out : path
-        A folder to make.
+        Folder to create.
     split : {"test", "validation", "train"}
-        A labeled split is scored from the written files, too.
+        A labeled split is also scored, with the predictions read back from the written files.
     format : {"challenge", "frames"}
-        The files of the third challenge, or one file with a line for each frame, as from the fifth on.
+        Files as in the third challenge, or one file with a line for each frame, as in the fifth and later ones.
     frames : path, optional
-        Lines of `video,frames`: the number of frames of each video.
+        File with lines `video,frames`: the name of a video and its number of frames.
     videos : path, optional
         Folder of the video files. Default: `videos` in `data`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Seed of the run. Default: its first.
+        Seed of the run. Default: the run's first seed.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 

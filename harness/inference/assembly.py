@@ -29,7 +29,7 @@ class InputInfo:
     is_video : bool
         Frames are consecutive, so faces are tracked and outputs smoothed; otherwise every image is separate.
     dense : bool
-        Frames count from 1 to the last crop, as in a dataset, and gaps of any length belong to the face.
+        Frames are numbered from 1 to the last crop, as in a dataset, and the face has rows in gaps of any length.
     """
 
     source: str
@@ -40,7 +40,7 @@ class InputInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Detections:
-    """F frames and the N faces found in them, by frame; `face` is int32 [N], the number in the tables."""
+    """F frames and the N faces detected in them, by frame; `face` has the int32 face numbers of the tables."""
 
     frames: np.ndarray
     seconds: np.ndarray
@@ -66,7 +66,7 @@ def assemble(
     ----------
     info : InputInfo
     chunks : iterable of Chunk
-        All of them, in order.
+        All chunks of the input, in order.
     tracks : mapping of int to int
         `FaceStage.confirmed_tracks` after the last frame; rows of other ids are left out.
     runs : sequence of LoadedRun
@@ -74,7 +74,7 @@ def assemble(
     filters : sequence of SmoothingParams
         One for each run.
     missing : {"filled", "empty"}
-        Whether frames in which a face was not found get outputs from the frames around them. They have rows in
+        Whether frames in which a face was not found get outputs from the frames around them. Such frames have rows in
         either case.
     """
     detections = _detections(chunks, tracks, [run.task for run in runs])

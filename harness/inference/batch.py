@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 SUMMARY = "summary.csv"
 INPUTS = "inputs"
-"""Key of the note of a batch: the names of the output folders by the absolute paths of the inputs."""
+"""Key in the note of a batch, for a map from the absolute paths of inputs to the names of output folders."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class InputSummary:
     Attributes
     ----------
     input : str
-        As the user named it.
+        The input as the user named it.
     folder : str
         Name of its output folder.
     frames, faces : int
-        Number of frames, and of different faces (of images: of all faces).
+        Number of frames, and number of different faces (for images, number of all faces).
     found : int
         Number of frames in which a face was found.
     seconds : float or None
         Time of the last frame; None for images.
     status : {"predicted", "finished before", "failed"}
     error : str
-        Why it failed.
+        Error message; "" if the input did not fail.
     """
 
     input: str
@@ -84,7 +84,7 @@ class BatchSummary:
         Folder with an output folder for each input.
     inputs : tuple of InputSummary
     notes : tuple of str
-        Files that were not read.
+        Messages about files that were not read.
     """
 
     out: Path
@@ -98,7 +98,7 @@ class BatchSummary:
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows of `summary.csv` of the inputs of this call."""
+        """The rows of `summary.csv` for the inputs of this call."""
         import pandas as pd
 
         return pd.DataFrame([vars(row) for row in self.inputs])
@@ -117,11 +117,11 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     Parameters
     ----------
     options : PredictOptions
-        `out` is the folder of all inputs; `input` is ignored.
+        `out` is the parent of all output folders; `input` is ignored.
     inputs : sequence of str
         See `harness.inference.inputs.expand_inputs`.
     notes : sequence of str
-        Notes of the summary.
+        Messages for `BatchSummary.notes`.
 
     Raises
     ------
@@ -193,9 +193,9 @@ def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, s
 
 
 def _previous_names(options: PredictOptions) -> dict[str, str]:
-    """Read the names of earlier calls; InputError if the folder has the content of something else.
+    """Read the names that earlier calls chose; raise InputError if the folder has other content.
 
-    With `force`, other files and folders stay, but a note or table of something else would be written over.
+    With `force`, other content may stay, except a note or table of another command, which would be overwritten.
     """
     out = options.out
     content = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
@@ -217,7 +217,7 @@ def _previous_names(options: PredictOptions) -> dict[str, str]:
 
 
 def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
-    """Write the rows to the table of the folder; those of the inputs of other calls stay."""
+    """Write the rows to the table of the folder; rows that other calls wrote for other inputs stay."""
     columns = [field.name for field in fields(InputSummary)]
     cells = [["" if value is None else escape_csv(str(value)) for value in vars(row).values()] for row in rows]
     at = columns.index("folder")
@@ -231,7 +231,7 @@ def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
 
 
 def _read_lines(path: Path, columns: Sequence[str]) -> list[list[str]]:
-    """Read the cells of a table of earlier calls; columns that it lacks are empty."""
+    """Read the cells of the table of earlier calls; columns that the table lacks are empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             return [[line.get(column) or "" for column in columns] for line in csv.DictReader(file)]

@@ -1,4 +1,4 @@
-"""Predictions of a few hundred frames, and the folder that stores finished chunks until the input is complete."""
+"""Chunks of predictions for a few hundred frames, and the folder that stores them until the input is complete."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Chunk:
     outputs: tuple[np.ndarray, ...]
 
     def rows(self) -> Sequence[slice]:
-        """Get the rows of each frame."""
+        """Get, for each frame, the slice of its faces in the arrays of length N."""
         ends = np.searchsorted(self.at, np.arange(len(self.frames) + 1))
         return [slice(int(start), int(end)) for start, end in zip(ends, ends[1:])]
 

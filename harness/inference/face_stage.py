@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SIDE = 112
 """Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
-"""Turn of the detector for the first frame in real time: it searches the whole frame for upright faces."""
+"""Turn passed to the detector for the first frame in real time, which searches the whole frame for upright faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
 
@@ -74,7 +74,7 @@ class FaceStage(Protocol):
         """Restore the state after frames that an interrupted run has processed."""
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Get the number in the tables of each id that is confirmed as a face."""
+        """Map each id that is confirmed as a face to its face number in the tables."""
 
     def track_count(self) -> int:
         """Get the number of ids, confirmed or not."""
@@ -84,18 +84,18 @@ class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
 
     A frame that is shown for almost a second or longer, or follows such a pause, is searched as thoroughly as a still
-    image: faces move far between two such frames, and the next may not show them.
+    image: faces move far between two such frames, and the next frame may not show them.
 
     Parameters
     ----------
     detector : Detector
     margins : sequence of Margin
-        Crops are cut with each of them.
+        Margins of the crops; every face is cut once with each margin.
     rate : float or None
         Frames per second; None if each frame is a separate image.
     live : bool
-        Whether frames arrive in real time. The first one, too, is then searched in one pose alone: to search it
-        thoroughly takes as long as ten frames, which would be dropped.
+        Whether frames arrive in real time. If so, even the first frame is searched in one pose only: a thorough search
+        takes as long as ten frames, which would be dropped.
     """
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
@@ -139,7 +139,7 @@ class DetectAndTrack:
         )
 
     def _is_still(self, frame: Frame) -> bool:
-        """Return whether a frame, or the previous one unless frames were dropped, is shown as long as a still image."""
+        """Return whether a frame, or its predecessor if that was not dropped, is shown as long as a still image."""
         from harness.video.faces.tracker import STILL_SECONDS
 
         pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan
@@ -160,7 +160,7 @@ class DetectAndTrack:
             self._last, self._seconds = number, time.seconds
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Get the number in the tables of each confirmed id; of separate images every id is confirmed."""
+        """Map each confirmed id to its face number in the tables; in separate images, every id is confirmed."""
         if self.rate is None:
             return {number: number for number in range(1, self._most + 1)}
         return self.tracker.confirmed_tracks()
@@ -202,7 +202,7 @@ class PrecroppedFaces:
         """Do nothing: there is no state."""
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Get the only face."""
+        """Map the only id to face number 1."""
         return {1: 1}
 
     def track_count(self) -> int:

@@ -25,11 +25,11 @@ VALUE_COLUMNS = {
     "va": AFFECTS,
     "au": tuple(f"p_{name}" for name in ACTION_UNITS),
 }
-"""Columns of the numbers of each output."""
+"""Table columns with the values of each output."""
 
 
 def read_result(folder: Path, session: PredictSession) -> PredictionResult:
-    """Read the result that `harness.inference.tables.write_tables` has written, with the rounding of the tables.
+    """Read a result from the files of `harness.inference.tables.write_tables`; values are rounded as in the tables.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ class LoadedRun:
     causal : SmoothingParams or None
         Smoothing for real time, if the run selected one.
     images : str
-        Digest of the dataset that it was trained on, "" if that is not in the store.
+        Digest of the images that the run was trained on; "" for an exported model.
     margin : Margin or None
         Margin of the training crops, if it is stored with the run.
     synthetic : tuple of str
@@ -83,7 +83,7 @@ class StoredRun:
     ----------
     reader : LoadedRun
     model : JobModel
-        Its heads.
+        The heads of the run.
     """
 
     reader: LoadedRun

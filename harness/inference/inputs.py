@@ -16,15 +16,15 @@ from harness.video.folder_contents import list_folder, natural_key
 CAMERA = "camera:"
 WILDCARDS = frozenset("*?[")
 RESERVED = ("predict.json", "summary.csv")
-"""Files next to the output folders."""
+"""Files next to the output folders, whose names no output folder may have."""
 MAX_NAME_BYTES = 200
-"""Bytes of the name of an output folder at most; temporary folders have longer names."""
+"""Maximum length of the name of an output folder; names of temporary folders are longer."""
 
 
 def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     """Replace patterns by the files that they match, and folders of videos by their videos.
 
-    A folder with images is one input, also if it contains videos besides. Duplicates are left out.
+    A folder with images is one input, even if it also contains videos. Duplicates are left out.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
     -------
     inputs : list of str
     notes : list of str
-        What folders of videos contain besides.
+        Messages about other files in folders of videos.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def is_single(texts: Sequence[str], inputs: Sequence[str]) -> bool:
-    """Return whether the output folder is that of one input; a folder of videos always gets a folder for each."""
+    """Return whether the output folder is for one input only; a folder of videos gets one subfolder per video."""
     return len(inputs) == 1 and not (len(texts) == 1 and _is_dir(texts[0]) and inputs[0] != texts[0])
 
 
@@ -62,14 +62,14 @@ def output_names(
 ) -> dict[str, str]:
     """Choose the name of the output folder of each input.
 
-    It is the name of the file without its suffix; with it, or with the name of the parent folder, where several inputs
-    have the same name.
+    The default is the file name without its suffix. If several inputs have the same name, the suffix is added, and if
+    that does not suffice, the name of the parent folder.
 
     Parameters
     ----------
     inputs : iterable of str
     previous : mapping of str to str, optional
-        Names that an earlier call has chosen for the same inputs, which are used again.
+        Names that an earlier call chose; the same inputs get the same names again.
     taken : iterable of str
         Names of other folders.
 
@@ -87,7 +87,7 @@ def output_names(
 
 
 def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
-    """Return those names of output folders from a note that are different names of folders and not reserved.
+    """Select the names of output folders in a note that are valid as folder names, distinct and not reserved.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
 
 
 def _is_dir(path: Path | str) -> bool:
-    """Return whether a path is a folder; unlike `Path.is_dir`, False where it may not be looked at or is too long."""
+    """Return whether a path is a folder; unlike `Path.is_dir`, return False for an inaccessible or too long path."""
     return os.path.isdir(path)  # noqa: PTH112
 
 

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 WARM_UP_FRAMES = 3
 """Number of times that a frame is processed before the clock starts."""
 CAMERA_SIZE = (480, 640)
-"""Height and width of the blank frame for a camera."""
+"""Height and width of the blank frame with which a camera session is warmed up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class LiveSummary:
     delays : tuple of str
         Description of the lag of each run's filter.
     notes : tuple of str
-        Problems of the input.
+        Messages about problems of the input and of the result.
     """
 
     result: PredictionResult
@@ -131,7 +131,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
 def _warm_up(live: LiveSession) -> None:
     """Process a frame several times before the clock starts: first calls of networks and tables can take seconds.
 
-    It is the first frame of a video. A camera could not show it again, so that a blank frame stands for it.
+    For a video, this is the first frame. For a camera, which could not show its first frame again, it is a blank frame.
 
     Parameters
     ----------

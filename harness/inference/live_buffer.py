@@ -10,7 +10,7 @@ import numpy as np
 from harness.inference.live_smoothing import LiveRow
 
 BLOCK = 1000
-"""Rows up to which the last arrays are extended; then new arrays are started, so that no row is copied often."""
+"""Rows of a full block; further rows start a new block, so that no row is copied often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class RowArrays:
         return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
-        """Compute a mask [N] that is False after a face was last found."""
+        """Compute a mask [N] that is False for the rows of a face after it was last found."""
         if not len(self):
             return np.zeros(0, bool)
         last = np.full(self.id.max() + 1, -1)
@@ -87,7 +87,7 @@ def append_rows(blocks: Sequence[RowArrays], *more: RowArrays, all_in_one: bool 
     *more : RowArrays
         Rows to append.
     all_in_one : bool
-        Concatenate everything to one block. Otherwise only the last block is extended, until it has BLOCK rows.
+        Concatenate everything into one block. Otherwise only the last block is extended, until it has BLOCK rows.
 
     Returns
     -------

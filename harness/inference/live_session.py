@@ -1,4 +1,4 @@
-"""Live session: the rows of each frame, as they are written while it goes on and as they are at its end."""
+"""Live session: write the rows of each frame while frames arrive, and build the final result at the end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LiveSession:
                 self._print_status(source)
 
     def process(self, frame: Frame) -> float:
-        """Compute the rows of a frame; return when they were there, by `time.monotonic()`."""
+        """Compute the rows of a frame; return the value of `time.monotonic()` when they were complete."""
         seen = self.face_stage(frame)
         crops = [
             self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
@@ -90,7 +90,7 @@ class LiveSession:
         return now
 
     def append(self, last: bool = False) -> None:
-        """Write the rows that were added since the last call, complete lines only."""
+        """Write the rows that were added since the last call, as complete lines."""
         from harness.inference.tables import CSV
 
         if not self.processed:
@@ -121,7 +121,7 @@ class LiveSession:
         return as_csv(table(self._result(frames, rows)), header)
 
     def result(self) -> PredictionResult:
-        """Build the result of all frames, without rows after a face was last seen."""
+        """Build the result of all frames, without the rows of a face after it was last found."""
         rows = append_rows(self.saved, all_in_one=True)[0]
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 

@@ -29,7 +29,7 @@ class LiveRow:
     found : bool
         Whether the face was found in this frame.
     box : ndarray of shape (4,)
-        float32, where it was last found.
+        float32, where the face was last found.
     score : float
     raw : tuple of ndarray of shape (C,) or None
         Outputs of each run, None if the face was not found.
@@ -70,7 +70,7 @@ class LiveSmoother:
         self.faces: dict[int, _Face] = {}
 
     def __call__(self, seen: FrameFaces, outputs: Sequence[np.ndarray]) -> list[LiveRow]:
-        """Compute the rows of a frame, including faces that were found shortly before.
+        """Compute the rows of a frame, including rows of faces that were found shortly before.
 
         Dropped frames count in the filters as frames without the face, so that lags are constant in time.
 

@@ -40,7 +40,7 @@ class LoadOptions:
     ----------
     store : Store
     seed : int or None
-        Seed of the run; None for its first.
+        Seed of the run; None for the run's first seed.
     engine : str
         Name of an inference engine, "" to select the fastest.
     crops : int or None
@@ -48,7 +48,7 @@ class LoadOptions:
     batch : int
         Batch size, 0 for the default.
     same : bool
-        All runs read the same crops, regardless of their training data.
+        Whether all runs read the same crops, regardless of their training data.
     workers : int
         Number of threads.
     """
@@ -62,12 +62,12 @@ class LoadOptions:
     workers: int = field(default_factory=available_processors)
 
     def __post_init__(self) -> None:
-        if self.engine:  # exported files do not open one
+        if self.engine:  # checked here, because exported files open no engine
             require_engine_name(self.engine)
 
 
 def open_runs(texts: Sequence[str], options: LoadOptions) -> list[ForwardPass]:
-    """Load runs; those with the same backbone share a pass if they read the same crops.
+    """Load runs; runs with the same backbone share a forward pass if they read the same crops.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
 
 
 def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Margin]:
-    """Get the crop margin of each run: that of its training crops, or the default if it cannot be estimated.
+    """Get the crop margin of each run: the margin of its training crops, or the default if that is unknown.
 
     Parameters
     ----------

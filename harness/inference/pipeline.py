@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FRAMES = 256
 """Frames per chunk."""
 DECODED, DETECTED = 8, 16
-"""Maximum number of frames that are buffered between stages."""
+"""Maximum numbers of decoded frames, and of frames with detected faces, that wait for the next stage."""
 
 
 class PredictPipeline:
@@ -98,7 +98,7 @@ class _Batches:
         self.results: list[Future[list[np.ndarray]]] = []
 
     def add(self, crops: Sequence[np.ndarray]) -> list[Future]:
-        """Start the batches that are full."""
+        """Add crops and start the batches that are full."""
         self.waiting += crops
         started = []
         while len(self.waiting) >= self.forward.size:

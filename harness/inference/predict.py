@@ -51,7 +51,7 @@ class PredictSummary:
     frames_before : int
         Number of frames that an interrupted run had processed before.
     notes : tuple of str
-        Problems of the input.
+        Messages about problems of the input and of the result.
     """
 
     result: PredictionResult
@@ -157,7 +157,7 @@ def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str,
 
 
 def _file_version(path: Path) -> tuple[str, int, int]:
-    """Get name, size and time of change of a file; a broken link, or a file that may not be read, has neither."""
+    """Get name, size and modification time of a file; (name, -1, 0) for a broken link or an inaccessible file."""
     try:
         stat = path.stat()
     except OSError:
@@ -166,7 +166,7 @@ def _file_version(path: Path) -> tuple[str, int, int]:
 
 
 def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
-    """Process every frame that no stored chunk contains; return their number and that of the stored frames."""
+    """Process the frames that no stored chunk contains; return the numbers of processed and of stored frames."""
     from harness.utils.progress import VideoProgress
 
     finished, before, done = 0, 0, 0
@@ -178,7 +178,7 @@ def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkSt
         closing(_frames_after(session.source, before)) as frames,
     ):
         pipeline = PredictPipeline(face_stage, session.forwards, session.margin_indices, progress=progress)
-        with closing(pipeline.chunks(frames)) as computed:  # its threads must stop before the source is closed
+        with closing(pipeline.chunks(frames)) as computed:  # stops its threads before the source is closed
             for number, chunk in enumerate(computed, finished):
                 chunks.add(number, chunk)
                 done += len(chunk.frames)

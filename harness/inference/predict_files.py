@@ -36,9 +36,9 @@ def write_files(
     result : PredictionResult
     session : PredictSession
     folder : Path
-        Folder to write to; it is renamed to `options.out`.
+        Folder to write to: `options.out`, or a temporary folder that is renamed to it.
     request : str, optional
-        Hash of everything that the files depend on, written to predict.json; not for live input.
+        Hash of everything that the files depend on, written to predict.json. Default: none, as for live input.
 
     Returns
     -------

@@ -68,8 +68,8 @@ class Models:
     ----------
     options : PredictOptions
     frames : int, optional
-        Number of frames of the input, by which the engine is selected. Default: unknown, as for several inputs, so that
-        the engine of one does not depend on the others.
+        Number of frames of the input, by which the engine is selected. Default: unknown. It is left unknown for several
+        inputs, so that the engine for one input does not depend on the others.
     live : bool
     """
 
@@ -83,7 +83,7 @@ class Models:
         return open_detector(self.options.detector, self.options.smallest)
 
     def forwards(self, crops: bool) -> list[ForwardPass]:
-        """Open the forward passes for an input of face crops, or for one in which faces are detected."""
+        """Open the forward passes for an input of face crops, or else for an input in which faces are detected."""
         same = crops or self.options.margin is not None
         if same not in self._forwards:
             options = self.options
@@ -98,7 +98,7 @@ class Models:
         return [reader for forward in self.forwards(crops) for reader in forward.readers]
 
     def require(self, crops: bool) -> None:
-        """Raise the errors of runs, detector and smoothing that are the same for all inputs."""
+        """Open runs and detector and check the smoothing, to raise errors that would occur for every input."""
         for reader in self.readers(crops):
             smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
         if not crops:
@@ -106,7 +106,7 @@ class Models:
 
     @cached_property
     def margins(self) -> list[Margin]:
-        """The crop margin of each forward pass of an input in which faces are detected."""
+        """Crop margin for each forward pass, for inputs in which faces are detected."""
         readers = [forward.readers[0] for forward in self.forwards(crops=False)]
         return crop_margins(readers, self.detector, self.options.store, self.options.margin)
 

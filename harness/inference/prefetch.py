@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 POLL_SECONDS = 0.1
-"""Seconds between checks of a waiting thread whether it has to stop."""
+"""Seconds after which a waiting thread checks again whether it has to stop."""
 
 
 class Prefetcher(Generic[Item]):

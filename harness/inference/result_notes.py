@@ -13,9 +13,9 @@ from harness.utils.text import plural
 from harness.video.faces.detector import Detector
 
 MAX_CROP_SIDE = 256
-"""Largest side of frames that may be face crops."""
+"""Maximum side in pixels of a frame that may be a face crop."""
 LONG_SECONDS = 10.0
-"""Seconds of a smoothing window from which it may hide what happens in the video."""
+"""Length in seconds above which a smoothing window may hide what happens in the video."""
 
 
 def result_notes(session: PredictSession, face_stage: FaceStage, result: PredictionResult) -> list[str]:
@@ -25,7 +25,7 @@ def result_notes(session: PredictSession, face_stage: FaceStage, result: Predict
     ----------
     session : PredictSession
     face_stage : FaceStage
-        After the last frame.
+        The face stage after the last frame.
     result : PredictionResult
     """
     notes = [*synthetic_notes(session.readers), *_smoothing_notes(session, result)]
@@ -49,7 +49,7 @@ def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: Predi
 
 
 def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Iterator[str]:
-    """Warn of filters, selected for video at its usual rate, that average over a long time in a slow film."""
+    """Warn of filters that were selected at the usual frame rate and span a long time at a low frame rate."""
     if not (session.is_video and result.rate):
         return
     for outputs in result.outputs:
@@ -63,7 +63,7 @@ def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Itera
 
 
 def synthetic_notes(readers: Sequence[LoadedRun]) -> tuple[str, ...]:
-    """Describe the runs that learned from synthetic faces, in one note or none."""
+    """Return one note about the runs that learned from synthetic faces; empty if there are none."""
     learned = [reader for reader in readers if reader.synthetic]
     if not learned:
         return ()

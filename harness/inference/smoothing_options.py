@@ -46,7 +46,7 @@ def smoothing_of(
     Raises
     ------
     InputError
-        If only one of kernel and radius is passed and the run has no other, and for smoothing of separate images.
+        If only kernel or radius is passed and the run lacks the other, or if either is set for separate images.
     """
     base = reader.filter
     if not is_video:

@@ -1,4 +1,4 @@
-"""Summary figure of a result: the outputs of each face over time, and the frames in which it was found."""
+"""Summary figure of a result: the outputs of each face over time, and the frames in which the face was found."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600
 def write_summary(result: PredictionResult, folder: Path) -> Path:
     """Write summary.png atomically and return its path.
 
-    For each face, or for those found in most frames if there are many, it shows the frames in which the face was found,
-    the probabilities of the expressions, the predicted expression before and after smoothing, valence and arousal, and
-    action units.
+    The figure shows, for each face (if there are many, for the faces found in most frames), the frames in which the
+    face was found, the probabilities of the expressions, the predicted expression before and after smoothing, valence
+    and arousal, and action units.
     """
     faces, counts = np.unique(result.face[result.found], return_counts=True)
     names = [name for name in PANELS if len(faces) and first_with_output(result.outputs, name)]
@@ -69,7 +69,7 @@ def write_summary(result: PredictionResult, folder: Path) -> Path:
 
 
 def _heading(result: PredictionResult, names: list[str], faces: np.ndarray) -> tuple[str, ...]:
-    """Describe frames and faces, and the runs and their smoothing."""
+    """Return two lines: counts of faces and frames, and the runs with their smoothing."""
     seen = len(np.unique(result.frame[result.found]))
     counts = f"{plural(len(faces), 'face')}, in {seen:,} of {plural(len(result.frames), 'frame')}"
     runs = {run.name: run for name in names if (run := first_with_output(result.outputs, name))}

@@ -23,7 +23,7 @@ CSV, PARQUET = "predictions.csv", "predictions.parquet"
 METADATA = "framelight"
 """Key of the parquet metadata whose JSON describes input and runs."""
 SECONDS, PIXELS, OUTPUTS = 6, 2, 7
-"""Decimals of rounded values; further digits are noise of the arithmetic."""
+"""Decimals of rounded values; further digits are numerical noise."""
 
 
 def table(result: PredictionResult) -> pd.DataFrame:
@@ -96,7 +96,8 @@ def write_tables(result: PredictionResult, folder: Path) -> tuple[Path, Path]:
     with atomic_write(paths[0]) as tmp_path:
         tmp_path.write_text(as_csv(rows), encoding="utf-8")
     arrow = Table.from_pandas(rows, preserve_index=False)
-    with atomic_write(paths[1]) as tmp_path, tmp_path.open("wb") as file:  # pyarrow would encode the name in UTF-8
+    # the file is opened here because pyarrow would encode its name as UTF-8
+    with atomic_write(paths[1]) as tmp_path, tmp_path.open("wb") as file:
         parquet.write_table(
             arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), METADATA: json.dumps(metadata(result))}),
             file,
@@ -137,7 +138,7 @@ def _blocks(result: PredictionResult) -> Iterator[tuple[str, Outputs, np.ndarray
 
 
 def _columns(name: str, run: Outputs, values: np.ndarray, prefix: str, suffix: str) -> dict[str, object]:
-    """Build the columns of one output of one run from values [M, columns], with NaN in whole rows."""
+    """Build the columns of one output of one run from values [M, columns]; a missing row is NaN in all columns."""
     columns = output_columns(name, values, run.thresholds, OUTPUTS)
     if "expression" in columns:
         columns["expression"] = columns["expression"].astype("string")

@@ -64,7 +64,7 @@ class Timeline:
         return run
 
     def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get frames [M] and values [M, columns] of an output, without missing ones, before or after smoothing."""
+        """Get frames [M] and values [M, columns] of an output, raw or smoothed, without rows with missing values."""
         run = self.run(name)
         values = (run.raw if raw else run.smoothed)[self.rows, run.task.slices()[name]]
         valid = ~np.isnan(values).any(axis=1)
@@ -90,7 +90,7 @@ class Timeline:
 
 
 def presence(axes: Axes, face: Timeline) -> None:
-    """Draw the frames in which the face was found, those in between in which it was not, and white otherwise."""
+    """Draw a strip: one color where the face was found, another for its other rows, and white elsewhere."""
     colors = np.ones((1, len(face.result.frames), 3))
     at = np.searchsorted(face.result.frames, face.frames)
     colors[0, at] = np.where(face.result.found[face.rows][:, None], color_to_rgb(SEEN), color_to_rgb(UNSEEN))
@@ -99,7 +99,7 @@ def presence(axes: Axes, face: Timeline) -> None:
 
 
 def _stacked_probabilities(axes: Axes, face: Timeline) -> None:
-    """Draw the eight probabilities stacked, Neutral at the bottom; medians need not sum to 1, the rest is white."""
+    """Draw the eight probabilities stacked, Neutral at the bottom; if they sum to less than 1, the rest is white."""
     values, valid = face.dense("expr")
     nearest, near = nearest_frames(face.result.frames, face.first, face.last)
     cumulative = values.cumsum(axis=1)[nearest]
@@ -183,7 +183,7 @@ def panel_height(name: str) -> float:
 
 
 def legend_handles(name: str) -> list:
-    """Make the legend entries of an output, or of the presence of a face for an empty name."""
+    """Make the legend entries of an output; an empty name stands for the presence of a face."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

@@ -27,7 +27,7 @@ class JobModel(ABC):
         The features that `predict` reads.
     summary : dict
         JSON values: `epoch`, `epochs` (selected epoch of each network), `parameters` (number of trained parameters),
-        `history`, `pruned` and, for a trained head, its `value` on the selection rows.
+        `history`, `pruned` and, for a trained head, `value` (the metric on the selection rows).
     """
 
     task: Task
@@ -47,7 +47,7 @@ class JobModel(ABC):
         ----------
         features : mapping of str to ndarray of shape (N, D)
             The float32 columns of each name in `self.features`, rounded to the precision of the feature entry (see
-            `feature_columns`). `none` has no columns.
+            `feature_columns`). The feature `none` has no columns.
 
         Returns
         -------

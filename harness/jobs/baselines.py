@@ -16,7 +16,7 @@ from harness.utils.errors import InputError
 
 OTHER_INDEX = EXPRESSIONS.index("Other")
 EXPRESSION_INDEX = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER_INDEX}
-"""Index of the expression of a score column, by its name in lower case."""
+"""Index of the expression that a score column predicts, by the name of the column in lower case."""
 MIN_COLUMNS = 2
 """Minimum number of expression columns of a classifier."""
 
@@ -35,7 +35,7 @@ def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
     Returns
     -------
     float64 ndarray of shape (S, 8) or None
-        1 where a column is the score of an expression; None if fewer than two columns are.
+        1 where a column is the score of an expression; None if fewer than two columns are scores of expressions.
     """
     indices = np.array([EXPRESSION_INDEX.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
     columns = (indices[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
@@ -93,13 +93,13 @@ class ZeroShotModel(JobModel):
         return zero_shot_probabilities(features["scores"], self.columns).astype(np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write nothing, as the feature entry has everything."""
+        """Write nothing, as the feature entry has all that the model needs."""
 
 
 def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels, fallback: np.ndarray) -> Predictions:
     """Predict the latest valid label of an earlier frame of the same sequence, for each output of the task.
 
-    Expressions are one-hot. If a frame has several rows, the last one counts.
+    Expressions are one-hot. If a frame has several labels, the last one counts.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Causal replay of a finished job: its saved predictions are smoothed by causal filters, without training.
 
 The replay is a job with the same configuration, except for causal kernels and forward-filled gaps. Its filter is
-selected on the selection split and scored like that of any other job. Its files are in
+selected on the selection split, and it is scored like any other job. Its files are in
 `artifacts/causal/<job id of the run>/`.
 """
 
@@ -111,7 +111,7 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     Raises
     ------
     FramelightError
-        If the predictions of the job are missing or modified, or of another version of Framelight.
+        If the predictions of the job are missing or modified, or another version of Framelight wrote `record`.
     """
     from harness.jobs.execute import run_job
 
@@ -136,8 +136,8 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     Returns
     -------
     SmoothingGrid
-        Causal kernels with the same radii. If the run has a fixed radius r, radii from 0 to 2r, since a causal window
-        of radius 2r has as many frames as a centered window of radius r.
+        Causal kernels with the same radii. If the run has a fixed radius r, the radii are 0 to 2r, since a causal
+        window of radius 2r has as many frames as a centered window of radius r.
     """
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
@@ -162,7 +162,7 @@ def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
 
 
 def _count_backbone_parameters(store: Store, record: Record) -> int:
-    """Subtract the parameters of the head, which are in the summary of its training."""
+    """Return the parameters of the backbone, or of the whole model if the training summary cannot be read."""
     try:
         return record.parameters - JobFolder(store.job(record.job_id)).read_training()["parameters"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,7 +1,7 @@
-"""Run one job, from its features to its record. Runs in a worker, without a tracker.
+"""Run one job, from its features to its record. The job runs in a worker, without a tracker.
 
-Training and selection see the labels of the training split alone. The labels of the reported split are read only after
-the selection was written to disk.
+Training and selection see only the labels of the training split. The labels of the reported split are read only after
+the selection was written to disk, except with the protocol `published`, which selects on them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NO_TRAINING_SUMMARY = {"epoch": 0, "parameters": 0, "pruned": False}
 
 
 def run_job(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
-    """Train, unless the predictions exist, select the postprocessing on the selection split, score the reported split.
+    """Train unless the predictions exist, select postprocessing on the selection split and score the reported split.
 
     A trial of a search is scored on the selection split instead. The folder of the job is written atomically.
 

@@ -1,8 +1,8 @@
 """Hashes of the files of a job or training, written beside them when they are made, and compared before they are used.
 
 `hashes.json` lists SHA-256, size and modification time of each file. A file of the recorded size and time is taken as
-unaltered unless `full` is requested; any other is hashed. Hashes find files that were changed by mistake or planted
-alone. They do not protect against a program that rewrites all files, including the hashes, consistently.
+unaltered unless `full` is requested; any other file is hashed. Hashes reveal files that were changed by mistake, or
+replaced without changing the hashes. They do not protect against a program that rewrites files and hashes consistently.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FileState = list[Any]
 
 
 def write_hashes(folder: Path) -> None:
-    """Hash all files of a folder, without its subfolders.
+    """Hash all files of a folder, but not of its subfolders.
 
-    Hashes that the folder already has, because its files are links to those of a training, are kept for the files that
-    have not changed since.
+    If the folder already has hashes, because its files are links to those of a training, the hash of each unchanged
+    file is kept.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     folder : Path
         Folder of a job or of the predictions of a training.
     full : bool, default=False
-        Hash every file, also those of the recorded size and modification time.
+        Hash every file, even if its size and modification time are the recorded ones.
     known : mapping of str to str, optional
         SHA-256 of files that were hashed already, by name.
 
     Returns
     -------
     list of str or None
-        Names of the altered and missing files, `hashes.json` if it cannot be read. None if the folder has no hashes,
-        because an earlier version of Framelight wrote it.
+        Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder has
+        no hashes, because an earlier version of Framelight wrote it.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
             elif current != state:
                 touched[name] = current
     if touched and not altered:
-        with suppress(FramelightError):  # a read-only store is only slower
+        with suppress(FramelightError):  # in a read-only store the next comparison is only slower
             _write_states(folder, states | touched)
     return altered
 
@@ -114,7 +114,7 @@ def is_unreadable(path: Path) -> bool:
 
 
 def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileState:
-    """Return the state of a file; its hash is the recorded one if size and modification time are those recorded."""
+    """Return the state of a file, with the recorded hash if size and modification time are unchanged."""
     now = [0, 0]
     try:
         stat = file.stat()
@@ -125,7 +125,7 @@ def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileSt
 
 
 def _read_states(folder: Path) -> dict[str, FileState]:
-    """Read the states by file name; OSError or ValueError if this is not possible."""
+    """Read the states by file name; raise OSError or ValueError if this is not possible."""
     document = read_json(JobFolder(folder).hashes)
     states = document.get("files") if isinstance(document, dict) and document.get("version") == VERSION else None
     if not isinstance(states, dict) or not all(map(_is_state, states.values())):

@@ -1,6 +1,6 @@
 """Write the selected postprocessing of a job to disk, with hashes of its predictions and model, and verify it.
 
-After this nothing more is selected.
+Once it is written, nothing more is selected.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SelectionRecord:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The file that contains the selection."""
         return JobFolder(self.folder).choice
 
     def is_valid(self) -> bool:
@@ -91,7 +91,7 @@ def freeze_selection(
     choice : PostprocessingChoice
         Selected postprocessing.
     predictions : Path or None
-        File with the predictions of the reported split.
+        File with the predictions of the reported split; None for a baseline that predicts from labels.
     model : iterable of Path
         Files of the model.
 
@@ -127,7 +127,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     Returns
     -------
     bool
-        False if the job has no hashes, because an earlier version of Framelight ran it.
+        Whether the job has hashes; False if an earlier version of Framelight ran it.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
 def verify_predictions(folder: Path, job_id: str, hint: str) -> None:
     """Raise FramelightError if the predictions of the reported split are missing or modified.
 
-    Parameters are those of `verify_model_files`.
+    See `verify_model_files` for the parameters.
     """
     expected = _read_choice(folder, job_id, hint).get("predictions")
     if expected is not None and not isinstance(expected, str):

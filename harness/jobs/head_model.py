@@ -33,13 +33,13 @@ class NetworkSpec:
     Attributes
     ----------
     name : str
-        Name of its files, see `JobFolder.network_name`.
+        Name of the network's files, see `JobFolder.network_name`.
     task : Task
         Task of the network.
     features : str
         Features that it uses.
     head : HeadConfig
-        How it is built and trained.
+        How the network is built and trained.
     """
 
     name: str
@@ -187,7 +187,7 @@ class HeadModel(JobModel):
 def _make_matrix(
     network: NetworkSpec, entry: FeatureEntry, labels: Labels, memory: int
 ) -> tuple[FeatureMatrix, Labels]:
-    """Return the features of the rows with a valid label of the network's task, and their labels."""
+    """Return the features of the rows with a valid label of the network's task, and the labels of these rows."""
     annotated = _select_annotated(network.task, labels)
     return FeatureMatrix(entry, network.features, annotated, memory), annotated
 

@@ -38,7 +38,7 @@ class Configuration:
     data : str
         Digest of images and labels.
     entry : str
-        Key of the feature entry, which covers weights, preprocessing, images and precision; empty for a baseline that
+        Key of the feature entry; it depends on weights, preprocessing, images and precision. Empty for a baseline that
         does not look at the images.
     features : str
         Features of the head, or `none`, `noise` or `labels` for a baseline.
@@ -73,12 +73,12 @@ class Configuration:
         return content_hash(self)
 
     def group_id_of_trainings(self, training_group: str) -> str:
-        """Compute the hash that the jobs on several trainings of a backbone share.
+        """Compute the hash that is common to the jobs on several trainings of a backbone.
 
         Parameters
         ----------
         training_group : str
-            Hash of the feature entries of all trainings, which replaces that of one; empty for one training.
+            Hash of the feature entries of all trainings, which replaces `entry`; empty if there is only one training.
         """
         return dataclasses.replace(self, entry=training_group).group_id if training_group else self.group_id
 
@@ -129,7 +129,7 @@ class Job(DisplayLabels):
 
     @property
     def job_id(self) -> str:
-        """Identity of the job: hash of the configuration, seed of the backbone's training if it has several, seed."""
+        """Identity of the job: `group_id`, seed of the backbone's training if it has several, and `seed`."""
         training = "" if self.training is None else f"-t{self.training}"
         return f"{self.group_id}{training}-s{self.seed}"
 
@@ -172,7 +172,7 @@ CONFIGURATION_TYPES = {
 }
 
 INVALID = object()
-"""Part of a configuration that cannot be parsed; not None, which some fields may be."""
+"""Stands for a part of a configuration that cannot be parsed. It is not None, as some fields may be None."""
 
 
 def parse_configuration(record: Record) -> Configuration:
@@ -189,7 +189,7 @@ def parse_configuration(record: Record) -> Configuration:
     Raises
     ------
     FramelightError
-        If another version of Framelight wrote the record, or a setting has another type than its field.
+        If another version of Framelight wrote the record, or a setting does not have the type of its field.
     """
     configuration, group = _from_jsonable(record.config), record.training_group
     if not isinstance(configuration, Configuration) or configuration.group_id_of_trainings(group) != record.group_id:
@@ -201,7 +201,7 @@ def parse_configuration(record: Record) -> Configuration:
 
 
 def _from_jsonable(value: Any) -> Any:
-    """Invert `harness.utils.hashing.to_jsonable`; `INVALID` for unknown classes and for fields that are not theirs."""
+    """Invert `harness.utils.hashing.to_jsonable`; return `INVALID` for an unknown class or invalid fields."""
     if isinstance(value, dict):
         fields = {name: _from_jsonable(part) for name, part in value.items() if name != "type"}
         try:

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 STATISTICS = "statistics.npz"
 HEAD_NAME = "head"
-"""Name of a model's only network, and the first part of the names of several: ``head_<output>``."""
+"""Name of a model's only network; if there are several, their names are ``head_<output>``."""
 NETWORK_SUFFIXES = (".json", ".safetensors")
 """Suffixes of the files of a network, as `TrainedHead.save` writes them."""
 
 METRIC_NAMES = {"loss": "loss", "value": "selection"}
-"""Entries of an epoch of a training, and the names of their curves in MLflow."""
+"""Values that a training records for each epoch, with the names of their curves in MLflow."""
 
 
 @dataclass(frozen=True)
 class JobFolder:
     """The files of one job; the only place that defines their names.
 
-    The folder with the predictions of a training has the files `training`, `selection` and `reported` and those of the
-    networks. Jobs that share a training link to these files. `TrainedHead.save` writes the files of a network under
-    the name that it is given (`network_name`) with `NETWORK_SUFFIXES`.
+    The folder with the predictions of a training has the files `training`, `selection` and `reported` and the files
+    of the networks. Jobs that share a training link to these files. `TrainedHead.save` writes the files of a network;
+    their names are its `network_name` with each of `NETWORK_SUFFIXES`.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class JobFolder:
     statistics : Path
         Sufficient statistics of the score, by unit.
     pictures : Path
-        Folder of figures; one seed of a run has them.
+        Folder of figures, which are drawn for only one seed of a run.
     record : Path
         The record.
     hashes : Path
@@ -84,7 +84,7 @@ class JobFolder:
 
     @property
     def model(self) -> list[Path]:
-        """The existing files that predictions depend on: the networks, and the summary, which has constants."""
+        """The existing files that predictions depend on: the networks, and the summary with the baseline constant."""
         return sorted([*self.networks, *self.path.glob(self.training.name)])
 
     @property

@@ -18,14 +18,14 @@ RERUN_HINT = "run its recipe again"
 BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 """Shape of the statistics of one unit, by output; see `harness.metrics.unit_statistics`."""
 MAX_COUNT = 2**40
-"""Largest number of rows of a unit; sums over units must not overflow."""
+"""Largest number of rows of a unit, so that sums over units do not overflow."""
 MAX_BYTES = 512 * 2**20
-"""Size of all arrays at most; 400,000 units of a multi-task run have less."""
+"""Maximum size of all arrays together; those of a multi-task run with 400,000 units are smaller."""
 MAX_AFFECT = 2.0
 """Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which rounding in quantized
-exports may exceed. One run with larger ones would decide the tests of all rows of a board."""
+exports may exceed. One run with larger values would dominate the tests of all rows of a board."""
 ROUNDING = 1e-6
-"""Relative error of sums of squares and products."""
+"""Allowed relative error of sums of squares and products."""
 
 JobStatistics = tuple[tuple[str, ...], "SufficientStatistics"]
 """Names of a job's units, and their statistics."""
@@ -47,7 +47,7 @@ def load(path: Path, task: str | None = None) -> JobStatistics:
     path : Path
         The file.
     task : str, optional
-        Task of the job. Default: any that has these statistics.
+        Task of the job. Default: whichever task has these statistics.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _pop_units(arrays: dict[str, np.ndarray]) -> tuple[str, ...]:
 
 
 def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None) -> None:
-    """Raise ValueError unless there is one valid array of each output of the task."""
+    """Raise ValueError unless there is one valid array for each output of the task, and no other."""
     from harness.metrics.tasks import TASKS
 
     tasks = {name: {output.name for output in one.outputs} for name, one in TASKS.items()}
@@ -88,7 +88,7 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None
 
 
 def _is_valid(values: np.ndarray, block: str) -> bool:
-    """Whether statistics may be those of labels and outputs."""
+    """Whether the statistics can result from labels and outputs."""
     if block == "va":
         return values.dtype.kind == "f" and _are_moments(values)
     if values.dtype.kind not in "iu" or not ((values >= 0) & (values <= MAX_COUNT)).all():
@@ -98,7 +98,7 @@ def _is_valid(values: np.ndarray, block: str) -> bool:
 
 
 def _are_moments(values: np.ndarray) -> bool:
-    """Whether values [V, 2, 6] may be `harness.metrics.counts.MOMENTS` of values of at most `MAX_AFFECT`."""
+    """Whether values [V, 2, 6] can be `harness.metrics.counts.MOMENTS` of labels and outputs up to `MAX_AFFECT`."""
     import numpy as np
 
     if not np.isfinite(values).all():

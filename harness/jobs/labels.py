@@ -1,4 +1,4 @@
-"""Access to labels: those of the training split, and guarded access to those of the reported split."""
+"""Access to the labels of the training split, and guarded access to the labels of the reported split."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def load_training_labels(root: Path, task: str, labels: str) -> TrainingLabels:
     Raises
     ------
     FramelightError
-        If the annotations changed since then.
+        If the annotations changed since the recipe started.
     """
     dataset = open_dataset(root)
     training = dataset.labels(task, TRAINING)
@@ -116,7 +116,7 @@ class ReportedLabels:
         return self._read()
 
     def open_for_selection(self) -> Labels:
-        """Return the labels to select on them; raise FramelightError unless the protocol is `published`."""
+        """Return the labels for use in selection; raise FramelightError unless the protocol is `published`."""
         protocol = self._job.configuration.protocol.name
         if protocol != "published":
             raise FramelightError(

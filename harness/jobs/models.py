@@ -46,8 +46,8 @@ def fit_model(
         Called after each epoch with its number, from 1, and the metric on the selection rows. If it returns True, the
         training is pruned. A model of several networks does not call it.
     epochs : mapping of str to int, optional
-        Train each network for this number of epochs and use the last weights. The learning-rate schedule is that of
-        the configured number of epochs.
+        Train each network for this number of epochs and use the last weights. The learning-rate schedule still
+        spans the configured number of epochs.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def _make_untrained_model(
 
 
 def _load_constant(folder: Path) -> np.ndarray:
-    """Load the constant that predicts the reported split; with refitting, that of all training rows."""
+    """Load the constant that predicts the reported split; after a refit, it is computed from all training rows."""
     summary = _read_summary(folder)
     return np.array(summary.get("refit", summary)["constant"], dtype=np.float32)
 

@@ -63,7 +63,7 @@ class Predictions:
         return predictions
 
     def _is_consistent(self) -> bool:
-        """Whether types and shapes are those of the class, and the lengths add up."""
+        """Whether types and shapes are as documented, the lengths add up to the rows, and the outputs are finite."""
         lengths, frames, outputs = self.lengths, self.frames, self.outputs
         return (
             [array.dtype.kind for array in (lengths, frames, outputs)] == ["i", "i", "f"]
@@ -74,12 +74,12 @@ class Predictions:
         )
 
     def slices(self, sequences: np.ndarray) -> list[slice]:
-        """Return the rows of some sequences, which are given by index."""
+        """Return the rows of each given sequence as a slice; `sequences` contains indices into `self.sequences`."""
         ends = np.cumsum(self.lengths)
         return [slice(int(ends[i] - self.lengths[i]), int(ends[i])) for i in sequences]
 
     def index_of(self, labels: Labels) -> np.ndarray:
-        """Return int64 [N]: the row of each label in `outputs`, -1 if its frame has no crop."""
+        """Return the row of each label in `outputs`, int64 [N]; -1 if the frame of the label has no crop."""
         number = {name: i for i, name in enumerate(self.sequences)}
         sequence_of = np.array([number.get(name, -1) for name in labels.sequences], dtype=np.int64)
         stride = 1 + max(int(self.frames.max(initial=0)), int(labels.frame.max(initial=0)))
@@ -130,7 +130,7 @@ def collect_predictions(
 def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
     """Merge the predictions of cross-validation folds.
 
-    If several folds predict a sequence (still images), each contributes the rows of its labels.
+    If several folds predict the same sequence (still images), each contributes the rows of its selection labels.
 
     Parameters
     ----------

@@ -39,8 +39,8 @@ class Replay:
         How gaps are filled, see `harness.smoothing.gaps`.
     missing : {"dropped", "filled"}
         Whether labeled rows without a crop are left out, or scored with the outputs of the smoothed sequence. After the
-        last crop these are the outputs at the last crop, and in a sequence without crops the mean of all crops of the
-        split. Still images without a crop are always left out.
+        last crop, these are the outputs at the last crop; in a sequence without crops, they are the mean outputs of all
+        crops of the split. Still images without a crop are always left out.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class Replay:
 
     @property
     def _sequence_of_rows(self) -> np.ndarray:
-        """Index [N] of the predicted sequence of each scored row, -1 if it is not predicted."""
+        """Index [N] of the sequence of each scored row in the predictions; -1 if the sequence was not predicted."""
         number = {name: i for i, name in enumerate(self._predictions.sequences)}
         names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
         return names[self._labels.sequence]

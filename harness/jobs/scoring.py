@@ -18,7 +18,7 @@ from harness.tracking.records import Record
 from harness.utils.hashing import to_jsonable
 
 UNTRAINED_HEAD_LABELS = {"none": "constant", "scores": "zero-shot"}
-"""Head in the record of a job without a trained head, by its features."""
+"""Value of `head` in the record of a job without a trained head, by the features of the job."""
 
 
 def score_split(
@@ -113,7 +113,7 @@ def make_record(job: Job, task: Task, split: str, **results: Any) -> Record:
 
 
 def _head_label(configuration: Configuration) -> str:
-    """Return the kind of head, or its label if no head is trained."""
+    """Return the kind of head, or a label such as `constant` if no head is trained."""
     if configuration.head is not None:
         return configuration.head.kind
     return UNTRAINED_HEAD_LABELS.get(configuration.features, "none")

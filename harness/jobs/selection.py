@@ -22,7 +22,7 @@ class PostprocessingChoice:
     radius : int
         Radius in frames.
     thresholds : tuple of 12 float or None
-        Thresholds of the action units; None for 0.5, and for a task without action units.
+        Thresholds of the action units; None if all are 0.5, or the task has no action units.
     value : float or None
         Metric on the selection split; None if nothing was selected.
     curves : dict of str to list of float
@@ -37,7 +37,7 @@ class PostprocessingChoice:
 
 
 NO_POSTPROCESSING = PostprocessingChoice("none", 0, None, None, {})
-"""For baselines without postprocessing."""
+"""The choice of a baseline without postprocessing."""
 
 
 def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: str = "chosen") -> PostprocessingChoice:

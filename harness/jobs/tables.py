@@ -76,7 +76,7 @@ def predictions_table(task: Task, predictions: Predictions, smoothing: Smoothing
     Returns
     -------
     pandas.DataFrame
-        One row for each frame with a crop: `video`, `frame`, the smoothed outputs, then the raw ones.
+        One row for each frame with a crop: `video`, `frame`, the smoothed outputs, then the raw outputs.
     """
     import pandas as pd
 
@@ -106,7 +106,7 @@ def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each annotated row, in the same order: `video`, `frame`, `unit` (the video, or the subject of a
-        still image), then `expression`, `valence` and `arousal`, or the action units.
+        still image), then the labels of the task's outputs: `expression`, `valence` and `arousal`, action units.
     """
     import pandas as pd
 
@@ -137,7 +137,7 @@ def nullable_integers(values: np.ndarray, kind: type[np.integer], defined: np.nd
 
 
 def round_values(values: np.ndarray, decimals: int) -> np.ndarray:
-    """Round to float64; -0.0 becomes 0.0."""
+    """Round values and return them as float64; -0.0 becomes 0.0."""
     return np.asarray(values, dtype=np.float64).round(decimals) + 0.0
 
 

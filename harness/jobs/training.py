@@ -33,11 +33,12 @@ OnEpoch = Callable[[int, float], bool]
 def train_job(
     job: Job, task: Task, training: Labels, splits: Sequence[Split], reported: Sequence[str], on_epoch: OnEpoch | None
 ) -> dict[str, Any]:
-    """Train the models of a job, unless its predictions exist, and save the predictions unless it is pruned.
+    """Train the models of a job unless its predictions exist, and save the predictions unless the training is pruned.
 
-    One model is fitted for each split; the selection rows of the split select its epoch and get its predictions. The
-    first model also predicts the reported split. If the protocol refits, a model of all training rows predicts it
-    instead, trained for the median of the selected epochs with the same learning-rate schedule.
+    One model is fitted for each split; its epoch is selected on the selection rows of the split, and it predicts these
+    rows. The first model also predicts the reported split. If the protocol refits, another model predicts the reported
+    split instead: it is trained on all training rows, for the median of the selected epochs, with the same
+    learning-rate schedule.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def train_jobs(
     with ExitStack() as locks:
         for job in sorted(
             jobs, key=lambda job: job.predictions
-        ):  # in one order, as other processes may lock the same trainings
+        ):  # in a fixed order, to avoid a deadlock with processes that lock the same trainings
             locks.enter_context(entry_lock(job.predictions))
         # training code does not get the folder of the labels
         runs = [
@@ -128,7 +129,7 @@ def train_jobs(
 
 @dataclass
 class _TrainingProgress:
-    """State of the training of a job: the model of each split so far, None if it is not finite."""
+    """State of the training of a job: the models of the splits so far, None for a model whose loss is not finite."""
 
     job: Job
     on_epoch: OnEpoch | None
@@ -200,7 +201,7 @@ def _save_predictions(
         summaries = [{**summary, "refit": final and final.summary} for summary, final in zip(summaries, finals)]
     finite = [(i, final) for i, final in enumerate(finals) if final is not None]
     outputs = predict_many([final for _, final in finite], reported) if finite else []
-    with ExitStack() as temp_dirs:  # all are complete before the first is moved into place
+    with ExitStack() as temp_dirs:  # all folders are complete before the first one is moved into place
         for (i, final), predictions in zip(finite, outputs):
             temp_dir = temp_dirs.enter_context(atomic_write_dir(runs[i].job.predictions))
             final.save(temp_dir)

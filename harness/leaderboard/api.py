@@ -1,4 +1,4 @@
-"""Public functions of experiments and their results: run a recipe, rank runs, open one, compare two."""
+"""Public functions of experiments and their results: run a recipe, rank runs, open a run, compare two runs."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def leaderboard(
     -------
     pandas.DataFrame
         One row for each configuration, with the columns of `framelight leaderboard --format json` (`rank`, `run_id`,
-        `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), boards one after
-        another, best first. Empty if there are no runs.
+        `task`, `backbone`, `features`, `head`, `value`, `ci_low`, `ci_high`, `tied_with_best`, ...), grouped by
+        board, best first. Empty if there are no runs.
 
     Raises
     ------
@@ -146,9 +146,9 @@ def find_run(
     run : str
         A run id or its first characters, a job id (`<run id>-s<seed>`), or `best:TASK`.
     store : path, optional
-        The store that it ran in. Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
+        The store of the run. Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Default: its first.
+        Default: the first seed of the run.
     data : path, optional
         Current folder of the dataset, for `labels`. Default: the folder from which it was last opened.
     tracking_uri : str, optional
@@ -221,7 +221,7 @@ def compare(
     Raises
     ------
     InputError
-        If a run does not exist, both are the same, or they are not scored on the same labels.
+        If a run does not exist, both arguments name the same run, or the runs are not scored on the same labels.
 
     Examples
     --------

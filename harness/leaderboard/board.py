@@ -30,7 +30,7 @@ Row = TypeVar("Row", bound=BoardRow)
 FORMATS = ("table", "csv", "json", "md")
 TEXT_WIDTH = 100
 MARKDOWN_WIDTH = 10_000
-"""Characters of a line in Markdown, which is not wrapped."""
+"""Characters of a line in Markdown, so many that no sentence is wrapped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Board:
     rows : sequence of BoardRow
         At least one.
     columns : callable
-        The columns for a `Wording`.
+        Returns the columns for a `Wording`.
     heading : list of str
         Phrases of the first line.
     notes : list of str
@@ -56,7 +56,7 @@ class Board:
     more : str, default=""
         A sentence below a table from which columns were dropped.
     expected : tuple of str
-        Names of the columns that this sentence is about; all by default.
+        Names of columns; `more` is shown if one of them was dropped. Default: all columns that are not optional.
     closed : bool, default=True
         Whether the table ends with a rule even if no sentence follows.
     """
@@ -74,7 +74,7 @@ class Board:
     closed: bool = True
 
     def fit(self, width: int | None) -> Cells:
-        """Choose columns and cells that fit within `width` characters; all of them without a limit."""
+        """Choose columns and cells that fit within `width` characters; None means no limit."""
         return fit_to_width(self.rows, self.columns, self.dropped, self.dropped_last, width)
 
     def to_text(self, cells: Cells, width: int, bold: bool) -> str:
@@ -144,7 +144,7 @@ class Boards:
         form : {"table", "csv", "json", "md"}
             The format.
         width : int or None, default=100
-            Characters of a line, for `table` only; None for tables without a limit and sentences of 100 characters.
+            Characters of a line, for `table` only. If None, tables have any width and sentences are wrapped to 100.
         bold : bool, default=False
             Print the best row in bold, for a terminal.
 

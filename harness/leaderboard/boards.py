@@ -73,10 +73,10 @@ def board_rows(
     from_store : bool, default=False
         Read the records in the store instead of those of the tracking server, if the server is unreachable.
     published : bool, default=False
-        Add published figures, of the tasks of `boards` if given.
+        Add published figures; only for the tasks of `boards` if these are given.
     verify_all : bool, default=False
-        Hash every file of the runs, as a board that is published requires, not only those whose size or modification
-        time changed.
+        Hash every file of the runs, not only those whose size or modification time changed; required before a board
+        is published.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def format_leaderboard(
     format : {"table", "csv", "json", "md"}
         The format.
     plain : bool, default=False
-        Format for a file: tables as wide as they are, without bold.
+        Format for a file: tables of any width, and no bold text.
     with_costs : bool, default=False
         Append the cost of published networks, for `table` and `md`.
 
@@ -125,7 +125,7 @@ def format_leaderboard(
 
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
-    """Format each configuration under both protocols; without any, suggest the command that runs the other one."""
+    """Format the configurations run under both protocols; if there are none, suggest how to run the other protocol."""
     significance = _open_significance_cache(store)
     records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
     rows = optimism_rows(records, task, significance)
@@ -175,7 +175,7 @@ def format_causal(
 def format_cost(
     store: Store, plot: Path | None, task: str | None = None, format: str = "table", plain: bool = False
 ) -> str:
-    """Format accuracy and cost of exported files, and draw them to `plot`."""
+    """Format accuracy and cost of exported files, and draw them to `plot` unless it is None."""
     from harness.leaderboard import cost
 
     return cost.format_cost_boards(store, plot, task, format, table_width(plain))

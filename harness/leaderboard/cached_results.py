@@ -1,4 +1,4 @@
-"""Results of intervals and tests on disk, named by a hash of all that they depend on."""
+"""Cache of confidence intervals and test results; a file is named by a hash of all that its result depends on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from harness.utils.store import Store
 logger = logging.getLogger(__name__)
 
 Checks = Mapping[str, Predicate]
-"""Names of a result and the check of each; a cached result that fails one is recomputed."""
+"""Check of each value of a result, by name; a cached result that fails a check is computed again."""
 
 _IS_OPTIONAL_NUMBER = optional(is_number)
 INTERVAL: Checks = {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)}
@@ -28,7 +28,7 @@ DIFFERENCE: Checks = {
     "p": optional(is_share),
 }
 PATIENCE_S = 2.0
-"""Seconds of computation after which it is logged."""
+"""Seconds of computation after which a message is logged."""
 
 
 class CachedResults:
@@ -44,14 +44,15 @@ class CachedResults:
         self._folder, self._elapsed, self._reported = store.significance, 0.0, False
 
     def get_or_compute(self, key: list[Any], checks: Checks, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the result of a key, computed and saved if the cache has no valid one.
+        """Return the cached result of a key; compute and save it if the cache has no valid one.
 
         Parameters
         ----------
         key : list
             All that the result depends on, as JSON values.
         checks : mapping of str to callable
-            Checks of the result, such as `INTERVAL`. An empty one, of what cannot be computed, is valid too.
+            Checks of the result, such as `INTERVAL`. An empty result, which says that there was nothing to compute, is
+            always valid.
         compute : callable
             Computes the result.
         """
@@ -63,7 +64,7 @@ class CachedResults:
         began = time.perf_counter()
         result = compute()
         self._add_elapsed(time.perf_counter() - began)
-        with suppress(FramelightError):  # a read-only store gives boards too
+        with suppress(FramelightError):  # boards can also be built from a read-only store
             write_json(path, result)
         return result
 
@@ -75,7 +76,7 @@ class CachedResults:
 
 
 def board_checks(rows: int) -> Checks:
-    """Return the checks of the comparison of a number of rows with the best of them."""
+    """Return the checks of a result that compares `rows` rows of a board with the best row."""
     return {
         "p": lambda values: list_of(is_share)(values) and len(values) == rows,
         "detectable": lambda values: list_of(_IS_OPTIONAL_NUMBER)(values) and len(values) == rows,

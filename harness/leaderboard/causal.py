@@ -24,7 +24,7 @@ class CausalRow(BoardRow):
     Attributes
     ----------
     rank, kernel, radius, seeds, value, std, ci_low, ci_high, ci_method, tied_with_best, p_value, untested, undefined
-        See `LeaderboardRow`, of the causal replays.
+        See `LeaderboardRow`; computed from the causal replays.
     parameters : int
         Parameters of backbone and head.
     offline : float
@@ -32,13 +32,13 @@ class CausalRow(BoardRow):
     offline_kernel, offline_radius
         The filter of the run.
     look_ahead : float
-        Future frames that this filter needs.
+        Future frames that the filter of the run needs; the median over seeds.
     price : float
         `offline` minus `value`.
     price_low, price_high, price_p : float or None
         95% confidence interval and p-value of the paired test, not adjusted; None without statistics.
     delay : float
-        Mean lag of the causal filter in frames; the median of several seeds.
+        Mean lag of the causal filter in frames; the median over seeds.
     delay_ms : float
         The same in milliseconds at `rate`.
     rate : float
@@ -103,7 +103,7 @@ def causal_rows(
     records : iterable of Record
         Records of runs in any order.
     replayed : mapping of str to Record
-        Records of causal replays, by the job id of the run's job.
+        Records of causal replays, by the id of the replayed job.
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
@@ -112,7 +112,7 @@ def causal_rows(
     Returns
     -------
     list of CausalRow
-        Boards one after another, best causal score first. Value, interval and rank are of the replays alone.
+        Boards one after another, best causal score first. Value, interval and rank are computed from the replays alone.
     """
     records = list(records)
     offline_rows = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}

@@ -1,4 +1,4 @@
-"""Causal replays of a store's runs: saved ones are read, missing ones computed from the labels on disk."""
+"""Causal replays of a store's runs: saved replays are read, missing ones are computed with the labels on disk."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def get_causal_replays(
     store : Store
         The store of the runs.
     data : Path or None
-        Folder of a dataset that was moved. Others are read from the folders that the store last opened.
+        Folder of a dataset that was moved. Other datasets are read from the folders that the store last opened.
     progress : callable
         Called with the number of finished replays and their total.
     task : str, optional
@@ -46,7 +46,7 @@ def get_causal_replays(
     Returns
     -------
     dict of str to Record
-        Records of the replays, by the job id of the run's job.
+        Records of the replays, by the id of the replayed job.
 
     Raises
     ------
@@ -88,5 +88,5 @@ def get_causal_replays(
 
 
 def _is_replayable(record: Record) -> bool:
-    """Whether a causal replay makes sense: not for published figures, what uses labels, and still images."""
+    """Whether a causal replay makes sense: for runs and baselines on videos that do not use labels."""
     return record.kind in ("run", "baseline") and "uses_labels" not in record.flags and record.unit == "video"

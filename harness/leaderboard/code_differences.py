@@ -16,11 +16,11 @@ OTHER_CODE = "other_code"
 MIXED = "mixed"
 """Code of a row whose seeds were made by different code."""
 PARTS = ("harness", "backbones", "recipe")
-"""Parts of the key of code, see `code_key`."""
+"""Names of the parts that `code_key` returns."""
 
 
 def shared_code(jobs: Sequence[Record]) -> str | None:
-    """Return a hash of the code of a configuration's jobs, or `mixed`; None if it was not recorded for all of them."""
+    """Return a hash of the code of all jobs, `mixed` if the jobs differ, or None if a job has no recorded code."""
     keys = {code_key(job.code) for job in jobs}
     if not keys or None in keys:
         return None
@@ -28,10 +28,10 @@ def shared_code(jobs: Sequence[Record]) -> str | None:
 
 
 def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
-    """Flag the rows of one board whose code differs from that of most rows.
+    """Flag the rows of one board whose code differs from the code of most rows.
 
-    Rows without recorded code are not counted and not flagged. If two codes have equally many rows, the one of the best
-    row is the common one.
+    Rows without recorded code are not counted and not flagged. If several codes have equally many rows, the code of
+    the best row among these is the common one.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
 
 
 def differing_code(first: Sequence[Record], second: Sequence[Record]) -> dict[str, tuple[str, str]]:
-    """Return the parts of the code in which two runs differ, with the hashes of each run; empty if not recorded."""
+    """Return the parts of the code in which two runs differ, with both hashes; empty if a run has no recorded code."""
     sides = [[dict(zip(PARTS, key)) for job in jobs if (key := code_key(job.code))] for jobs in (first, second)]
     if not all(sides):
         return {}
@@ -64,5 +64,5 @@ def _join(keys: Sequence[Mapping[str, str]], name: str) -> str:
 
 
 def _order(row: LeaderboardRow) -> tuple[bool, float, str]:
-    """Order ranked rows by value, best first, before the others."""
+    """Return a sort key: ranked rows come first, and higher values before lower ones."""
     return not UNRANKED.isdisjoint(row.flags), -(row.value or 0.0), row.run_id

@@ -178,7 +178,7 @@ def _has_smoothing_effect(rows: Sequence[LeaderboardRow]) -> bool:
 
 
 def sign_option(rows: Sequence[BoardRow], name: str) -> str:
-    """Return the sign option of a number format: a space if some row is negative in the field, so that points align."""
+    """Return the sign option of a number format: a space if any row is negative, so that decimal points align."""
     return " " if any(round(getattr(row, name) or 0.0, 3) < 0 for row in rows) else "-"
 
 

@@ -26,7 +26,7 @@ from harness.utils.hashing import flatten
 MAX_UNITS_SHOWN = 5
 """Influential units shown for each run."""
 UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
-"""Score of a single unit; a mean over classes is not informative for a video that shows one class."""
+"""Name of the score of a single unit, by task. A mean over classes is not informative for a video of one class."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Comparison(ComparedRuns):
 
 
 def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
-    """Raise InputError that lists every criterion in which the labels of two runs differ."""
+    """Raise InputError if two runs are not scored on the same labels; the message lists the criteria that differ."""
     for first, second in pairs:
         mismatches = [
             f"  {criterion}: {first_value} and {second_value}"
@@ -53,7 +53,7 @@ def check_comparable(pairs: Sequence[tuple[Record, Record]]) -> None:
 
 
 def _comparability_criteria(first: Record, second: Record) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Yield the criteria that must agree; coverage only for the same task, data and split."""
+    """Yield each criterion that must agree, with both values; coverage only if task, data and split agree."""
     yield "task", (first.task, second.task)
     yield ("data", (f"{first.dataset} [{first.data_digest[:6]}]", f"{second.dataset} [{second.data_digest[:6]}]"))
     yield "split", (first.split, second.split)
@@ -76,7 +76,7 @@ def align_units(units: Sequence[str], job_statistics: JobStatistics, record: Rec
     job_statistics : JobStatistics
         Names of the units, and their statistics.
     record : Record
-        The job, for the error.
+        The job, named in the error message.
 
     Returns
     -------
@@ -123,12 +123,12 @@ def compare_records(
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both have are paired; a
-        single seed of each is compared even if the seeds differ.
+        The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both runs have are
+        paired. If each run has only one seed, the two are compared even if the seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
     problems : pair of sequences of str
-        Altered files of each run, see `harness.leaderboard.verification`.
+        Problems of each run, such as altered files; see `harness.leaderboard.verification`.
 
     Returns
     -------
@@ -206,14 +206,15 @@ def _influential_units(
 
 
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
-    """Return the score of each unit, float64 [V], mean over seeds; NaN if undefined and for a multi-task run."""
+    """Return the score of each unit, float64 [V], averaged over seeds; NaN if undefined or for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.has_rows.shape, np.nan)
     if pooled.task == "expr":
         values[pooled.has_rows] = pooled.metrics(pooled.rows)["accuracy"].mean(axis=0)
     elif pooled.task == "va":
         scores = [pooled.metrics(pooled.rows)[name] for name in ("CCC_V", "CCC_A")]
-        defined = np.all([values_of_metric != 0 for values_of_metric in scores], axis=(0, 1))  # 0 only if undefined
+        # an undefined CCC counts as 0; a defined one is practically never exactly 0
+        defined = np.all([values_of_metric != 0 for values_of_metric in scores], axis=(0, 1))
         values[pooled.has_rows] = np.where(defined, np.mean(scores, axis=(0, 1)), np.nan)
     elif pooled.task == "au":
         true_positives, labeled, predicted = (part.sum(axis=1) for part in np.split(pooled.rows, 3, axis=1))
@@ -224,7 +225,7 @@ def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
 
 
 def _differing_settings(first: Record, second: Record) -> dict[str, tuple[Any, Any]]:
-    """Return the settings that differ, by dotted name, without those that are mere identifiers."""
+    """Return the settings that differ, by dotted name; identifiers such as `entry` are left out."""
     sides = [
         {
             "backbone": record.backbone,

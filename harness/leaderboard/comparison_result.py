@@ -12,7 +12,7 @@ from harness.metrics.paired_tests import PairedTestResult
 
 @dataclass(frozen=True)
 class MetricComparison:
-    """A metric of both runs.
+    """Comparison of two runs in one metric.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class MetricComparison:
     paired : PairedTestResult
         Difference, 95% confidence interval and p-value.
     p_adjusted : float
-        The p-value after Holm's correction over the parts shown.
+        For a part, the p-value after Holm's correction over all parts; for the task's metric, the p-value itself.
     undefined : bool
         Whether the metric is undefined, and counts as 0, in some seed of either run.
     """
@@ -77,7 +77,7 @@ class ComparedRuns:
     for_first, for_second : tuple of InfluentialUnit
         The units with most influence in favor of each run.
     unit_score : str or None
-        The score of a single unit that `InfluentialUnit` holds; None for a multi-task run.
+        Name of the scores of single units in `InfluentialUnit`; None for a multi-task run.
     differing : mapping of str to (first, second)
         Settings that differ.
     notes : tuple of str
@@ -99,5 +99,5 @@ class ComparedRuns:
 
     @property
     def detectable(self) -> float | None:
-        """The minimum difference that the test detects with 80% power; None if there are too few units for any."""
+        """The minimum difference that the test detects with 80% power; None if the units are too few to detect any."""
         return self.metric.paired.detectable

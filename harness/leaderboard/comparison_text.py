@@ -16,7 +16,7 @@ from harness.utils.text import align_columns, plural
 WIDTH = 100
 
 MAX_SETTINGS_SHOWN = 6
-"""Differing settings shown as text; JSON has all."""
+"""Maximum number of differing settings shown in the text; the JSON contains all of them."""
 
 
 def format_comparison(comparison: ComparedRuns, width: int = WIDTH) -> str:
@@ -27,7 +27,7 @@ def format_comparison(comparison: ComparedRuns, width: int = WIDTH) -> str:
     comparison : ComparedRuns
         The comparison.
     width : int, default=100
-        Characters to which lines of text are wrapped; tables are not.
+        Characters to which lines of text are wrapped; tables are not wrapped.
 
     Returns
     -------
@@ -53,7 +53,11 @@ def _wrap_lines(lines: Sequence[str], width: int) -> str:
 
 
 def verdict(comparison: ComparedRuns) -> str:
-    """State which run is better, or that the difference is not significant, and how certain that is."""
+    """State whether one run is significantly better.
+
+    The text gives the difference with its interval and p-value or, if it is not significant, the minimum detectable
+    difference.
+    """
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:
         better, worse = ("A", "B") if test.difference > 0 else ("B", "A")

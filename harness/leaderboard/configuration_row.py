@@ -38,7 +38,7 @@ class SignificanceProvider(Protocol):
         ...
 
     def best_comparison(self, groups: Sequence[Sequence[Record]]) -> BoardComparison | None:
-        """Return the comparison of configurations with the best of them, or None if they cannot be tested."""
+        """Return the comparison of configurations with the best one, or None if they cannot be tested."""
         ...
 
     def find_statistics(self, job: Record) -> tuple[Path, str] | None:
@@ -108,7 +108,7 @@ def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[
 
 
 def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
-    """Return the expected seeds that are not finished, on some finished training of the backbone."""
+    """Return the expected seeds that are missing for at least one training of the backbone with finished jobs."""
     expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
     unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}
     return sorted(unfinished if trainings else expected)
@@ -142,7 +142,7 @@ def _interval_fields(finished: list[Record], significance: SignificanceProvider 
 
 
 def _is_optimistic(record: Record) -> bool:
-    """Whether the result was selected on the split it reports, which is impossible on a challenge's test split."""
+    """Whether the result was selected on the split it reports; a published result on a test split was not."""
     return record.protocol == PUBLISHED and not (record.kind == "published" and record.split == "test")
 
 

@@ -12,7 +12,7 @@ from harness.tracking.records import Record
 
 
 def group_by_configuration(records: Iterable[Record], task: str | None = None) -> list[list[Record]]:
-    """Group records by configuration, without trials of searches and pruned jobs.
+    """Group records by configuration, leaving out trials of searches and pruned jobs.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ def mean_metrics(finished: list[Record]) -> dict[str, float]:
 
 
 def mean_score(finished: Sequence[Record]) -> float | None:
-    """Return the mean of the task's metric over finished seeds, or None without any."""
+    """Return the mean of the task's metric over finished seeds, or None if there are none."""
     return _mean([record.metrics[record.metric] for record in finished]) if finished else None
 
 
 def mean_over_seeds(finished: list[Record], get_value: Callable[[Record], float | None]) -> float | None:
-    """Return the mean of a value over finished seeds, or None without any or if a seed does not have it."""
+    """Return the mean of a value over finished seeds, or None if there are none or one lacks the value."""
     values = [value for record in finished if (value := get_value(record)) is not None]
     return _mean(values) if values and len(values) == len(finished) else None
 
@@ -67,7 +67,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _deduplicate(records: Iterable[Record]) -> list[Record]:
-    """Keep one record for each job: a finished one if there is one, and the same one in any order of the records."""
+    """Keep one record for each job, a finished one if there is one; the order of the records does not matter."""
     jobs: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         jobs[record.job_id, record.data_digest].append(record)

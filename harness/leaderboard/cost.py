@@ -37,8 +37,8 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
     Returns
     -------
     list of bool
-        Whether a point is on the Pareto front: no other one has a value at least as high and a cost at least as low,
-        one of them strictly better. Equal points are on the front together.
+        Whether a point is on the Pareto front: no other point has a value at least as high and a cost at least as low,
+        with one of the two strictly better. Equal points are either all on the front or all off it.
     """
     best: float | None = None
     on_front = [False] * len(points)
@@ -184,9 +184,9 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
     store : Store
         The store of the runs.
     plot : Path or None
-        The PNG to draw.
+        The PNG to draw; None to draw nothing.
     task : str or None
-        None: all tasks.
+        The task to show; None for all tasks.
     format : {"table", "csv", "json", "md"}
         The format of the text.
     width : int

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT, LEGEND_WIDTH, PANEL_GAP = 9.2, 4.3, 2.35, 1.15
-"""In inches: the figure, a panel, the legend on its right, and the distance between panels."""
+"""Sizes in inches: width of the figure, height of a panel, width of the legend, and distance between panels."""
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.CLASS_COLORS[4], style.SKY, style.CLASS_COLORS[7])
-"""Colors of backbones; further ones are gray."""
+"""Colors of backbones; further backbones are gray."""
 MARKERS = {"float32": "o", "float16": "s", "int8": "^"}
 DEFAULT_MARKER = "D"
 MAX_AREA, MIN_AREA = 330.0, 22.0
@@ -68,8 +68,8 @@ def draw_cost(path: Path, rows: list[CostRow]) -> None:
     path : Path
         The PNG.
     rows : list of CostRow
-        Rows of `harness.leaderboard.cost.cost_rows`. Those that are scored and measured are drawn, a panel for each
-        board.
+        Rows of `harness.leaderboard.cost.cost_rows`. Rows with a score and a latency are drawn, in one panel for
+        each board.
     """
     points = [
         Point(row, row.latency_1, row.value, row.size or 0)
@@ -124,7 +124,7 @@ def _plot_board(axes: Axes, points: list[Point], colors: dict[str, str], heading
 
 
 def _connect_files(axes: Axes, points: list[Point], colors: dict[str, str]) -> None:
-    """Draw a thin line through the files of one run and format."""
+    """Draw a thin line through the files of the same run, seed, format and device."""
     groups: dict[tuple[object, ...], list[Point]] = defaultdict(list)
     for point in points:
         groups[point.row.run_id, point.row.seed, point.row.format, point.row.device].append(point)
@@ -208,9 +208,9 @@ def _backbone_colors(points: list[Point]) -> dict[str, str]:
 
 
 def _point_labels(points: list[Point]) -> list[str | None]:
-    """Label one file of each run, preferably on the Pareto front; None for the others.
+    """Label one file of each run and format, preferably on the Pareto front; None for the others.
 
-    A label names head, features and format if they differ on the board.
+    A label names those of head, features and format that differ on the board, and the first distinguishing setting.
     """
     rows = _rows(points)
     differing = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in rows}) > 1]

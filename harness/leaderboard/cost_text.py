@@ -21,12 +21,12 @@ class CostRow(BoardRow):
     Attributes
     ----------
     value, ci_low, ci_high : float or None
-        Score of the file and its 95% confidence interval, or those of a run without a file; None if the file was not
-        scored.
+        Score of the file and its 95% confidence interval; those of the run if it has no file. None if the file was
+        not scored.
     parameters : int
         Parameters of backbone and head.
     macs : int or None
-        Multiply-accumulate operations for one crop; without a file, those of the backbone alone.
+        Multiply-accumulate operations for one crop; of the backbone alone if the run has no file.
     seed : int or None
         The seed that was exported.
     format, precision, file : str or None
@@ -42,14 +42,14 @@ class CostRow(BoardRow):
     latency_1, latency_2 : float or None
         Median milliseconds for one crop on one and two threads.
     p95_1, p95_2 : float or None
-        95th percentiles of the same.
+        95th percentiles of these latencies.
     memory : float or None
         Peak memory in MiB of a process that loads and runs the file.
     device : str or None
         The processor that the file was measured on.
     pareto : bool
         Whether no file of the board that was measured on the same device has a score at least as high and a latency
-        on one thread at least as low, one of them better.
+        on one thread at least as low, with one of the two better.
     """
 
     value: float | None

@@ -1,4 +1,4 @@
-"""Folders of the datasets of runs: a given folder, or the one that the store last opened."""
+"""Folders of the datasets of runs: a given folder, or the folder from which the store last opened the dataset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DatasetFolders:
     store : Store
         The store of the runs.
     records : iterable of Record
-        Runs; some of them must name the features of each dataset.
+        Runs; for each dataset, at least one of them must name its feature entry.
     data : Path or None
         A folder to try first, for a dataset that was moved.
 

@@ -31,13 +31,13 @@ PROTOCOL_DEFAULTS = {
     "protocol.refit": True,
     "protocol.seed": "per-seed",
 }
-"""Values that are not shown beside rows with other ones."""
+"""Default values; if rows differ in such a setting, only values other than the default are shown."""
 EARLIER_PROTOCOL = {"protocol.refit": False, "protocol.seed": 0}
-"""What records mean that do not say it."""
+"""Protocol settings of records from earlier versions, which do not contain them."""
 Settings = dict[str, Any]
 _NO_DEFAULT = object()
 Key = tuple[object, ...]
-"""A display key."""
+"""A display key; see `harness.leaderboard.row_keys.display_key`."""
 
 
 def head_settings(record: Record) -> Settings:
@@ -119,7 +119,7 @@ def unique_prefix(names: Iterable[str]) -> int:
 
 
 def _flat_head_settings(record: Record) -> Settings:
-    """Return `head_settings` with the overrides of each output as `va:hidden`."""
+    """Return `head_settings` with the overrides of each output under names such as `va:hidden`."""
     settings = head_settings(record)
     parts = settings.pop("parts", {})
     return settings | {f"{output}:{name}": value for output, part in parts.items() for name, value in part.items()}
@@ -139,7 +139,7 @@ def _feature_entry(record: Record) -> Settings:
 
 
 def _smoothing_settings(record: Record) -> Settings:
-    """Return the smoothing candidates, and as `only` what the smoothing column shows if there is just one."""
+    """Return the smoothing candidates; `only` is (kernel, radius) if there is a single candidate, else None."""
     smoothing = record.config.get("smoothing")
     if not isinstance(smoothing, Mapping):
         return {}
@@ -163,7 +163,7 @@ def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Settings:
 
 
 def _without_type(settings: Mapping[str, Any], *others: str) -> Settings:
-    """Remove the class name, and other names, from the plain form of a configuration."""
+    """Return settings without the class name and without the names in `others`."""
     return {name: value for name, value in settings.items() if name not in ("type", *others)}
 
 
@@ -173,7 +173,7 @@ def _differing_names(group: list[Settings]) -> list[str]:
 
 
 def _format_values(group: list[Settings]) -> list[list[str]]:
-    """Format each setting that differs as `name=value`, but for defaults of the protocol."""
+    """Format each setting that differs as `name=value`, except defaults of the protocol."""
     distinctions: list[list[str]] = [[] for _ in group]
     for name in _differing_names(group):
         texts = _distinct_texts([settings.get(name) for settings in group])
@@ -184,7 +184,7 @@ def _format_values(group: list[Settings]) -> list[list[str]]:
 
 
 def _setting_label(name: str) -> str:
-    """Return a label such as `lr=`, for one output of a head `va:lr=`, and for the features of an output `va:`."""
+    """Return a label: `lr=` for a setting, `va:lr=` for a setting of one output, `va:` for the features of one."""
     part, colon, setting = name.rpartition(":")
     return (
         part
@@ -208,9 +208,9 @@ def _format_hashes(group: list[Settings]) -> list[list[str]]:
 
 
 def _format_candidates(group: list[Settings]) -> list[list[str]]:
-    """Format smoothing candidates: kernels if they differ, `r<=50` if radii do, and the filling of gaps if that does.
+    """Format what differs between smoothing candidates: kernels, radii such as `r<=50`, and the filling of gaps.
 
-    A single candidate is shown in the smoothing column, and repeated here only if two of them would look the same.
+    A single candidate is shown in the smoothing column, and repeated here only if two rows would look the same there.
     """
     differing = _differing_names(group)
     only = {(settings["only"], tuple(settings["kernels"])) for settings in group if settings and settings["only"]}
@@ -234,7 +234,7 @@ def _format_smoothing(smoothing: Settings, differing: list[str]) -> list[str]:
 
 
 def _distinct_texts(values: list[Any]) -> list[str]:
-    """Format values; numbers with as few digits as tell them apart, at least three."""
+    """Format values; numbers have at least three digits, and more only if needed to tell them apart."""
     distinct = len(set(map(repr, values)))
     candidates = ([_format_value(value, digits) for value in values] for digits in range(3, 18))
     return next(
@@ -260,4 +260,4 @@ ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], li
     (_smoothing_settings, _format_candidates),
     (_other_settings, _format_values),
 )
-"""Functions that select settings of a record and format those that differ, most informative first."""
+"""Pairs of functions, which select settings of a record and format those that differ; most informative first."""

@@ -33,9 +33,9 @@ class FinishedRun:
     record : Record
         The record of the job.
     configuration : Configuration
-        Its configuration.
+        The configuration of the job.
     store : Store
-        The store.
+        The store that holds the files.
     """
 
     record: Record
@@ -81,7 +81,7 @@ class FinishedRun:
 
 
 def find_finished_run(records: Sequence[Record], text: str, seed: int | None, store: Store) -> FinishedRun:
-    """Find one seed of a run that can predict, and verify the files of its model.
+    """Find one seed of a run that can predict, and verify its files.
 
     Parameters
     ----------
@@ -90,21 +90,22 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     text : str
         A run; see `find_records`.
     seed : int or None
-        None: the first.
+        None for the lowest seed.
     store : Store
         The store of the run.
 
     Returns
     -------
     FinishedRun
-        The job.
+        The finished job of the seed.
 
     Raises
     ------
     InputError
         If the run cannot predict, the seed is missing, or the model is not in this store.
     FramelightError
-        If a file of the model is missing, if a file of the job was altered, or if its statistics do not give its score.
+        If a file of the model is missing, if a file of the job was altered, or if the recorded score does not follow
+        from the job's statistics.
     """
     verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
     record = select_seed(find_records(records, text, verifier.verify), seed)

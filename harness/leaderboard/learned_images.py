@@ -1,4 +1,4 @@
-"""What is known of the images that the backbone of a run learned from."""
+"""Images that the backbone of a run was trained on, as far as they are known."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from harness.utils.store import Store
 from harness.utils.text import plural
 
 CARD_KEY = "image_hashes"
-"""Key of a card, see `harness.data.learned_images`."""
+"""Key of the image hashes in the card of a backbone; see `harness.data.learned_images`."""
 
 
 def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
-    """Return what is known of the images that the backbone of a run learned from.
+    """Return what is known about the images that the backbone of a run was trained on.
 
     Parameters
     ----------
@@ -27,8 +27,9 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        `images`: number of distinct images whose hashes are kept, None if they are not known; `unknown`: name of the
-        weights that the training started from, if their images are not known. None for a run without trained weights.
+        `images`: number of distinct images whose hashes are stored, None if the images are not known. `unknown`: name
+        of the weights that the training started from if the images behind them are not known, else empty. None for a
+        run without trained weights.
     """
     if not record.backbone_weights or record.backbone_random:
         return None

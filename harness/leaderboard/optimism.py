@@ -30,14 +30,14 @@ HELD_OUT, PUBLISHED = "held-out", "published"
 class OptimismRow(BoardRow):
     """A held-out configuration and its counterpart under the published protocol.
 
-    `run_id` is the held-out configuration.
+    `run_id` identifies the held-out configuration.
 
     Attributes
     ----------
     published_run_id : str
-        The configuration under the published protocol.
+        Group id of the configuration under the published protocol.
     seeds : list of int
-        Seeds that both have.
+        Seeds that are finished under both protocols.
     held_out, published : float
         Mean scores over these seeds.
     gap : float
@@ -69,7 +69,7 @@ def optimism_rows(
 ) -> list[OptimismRow]:
     """Build one row for each held-out configuration that was also run under the published protocol.
 
-    The two differ in nothing but the protocol.
+    The two configurations differ only in the protocol.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def optimism_rows(
     Returns
     -------
     list of OptimismRow
-        Boards one after another, best held-out row first.
+        Rows grouped by board; on each board the best held-out score first.
     """
     records = list(records)
     rows = {row.run_id: row for row in leaderboard_rows(records, task)}
@@ -141,7 +141,7 @@ def _optimism_row(
 
 
 def _depends_on_protocol(record: Record) -> bool:
-    """Whether the protocol can change the result: not for published figures, nor for what repeats labels."""
+    """Whether the protocol can change the result, as for all but published figures and results that use the labels."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
 

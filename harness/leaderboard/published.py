@@ -30,10 +30,10 @@ ANNOTATED_ROWS = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
 """Rows with a valid label in the validation split of the third ABAW challenge, by task, with or without a crop."""
 
 SCORED_ROWS = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
-"""Those of `ANNOTATED_ROWS` that have a crop; the paper scored on them."""
+"""Number of `ANNOTATED_ROWS` that have a crop, by task; the scores of the paper are computed on these rows."""
 
 METRIC_TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
-"""Terms of a metric, if the source gives only these: P_VA is their mean, P_MTL their sum."""
+"""Terms from which a metric is computed if the source gives only the terms: P_VA is their mean, P_MTL their sum."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def published_figures() -> tuple[Record, ...]:
     tuple of Record
         `dataset` is `Aff-Wild2`, followed by the edition in parentheses for releases other than the third challenge's.
         `config` has `head` (kind, hidden), `thresholds` (chosen or half), `source` and, for some, `note`. `annotated`
-        and `scored` are rows of the split, if it is the one that the paper scored on.
+        and `scored` are the numbers of rows of the split that the paper scored on; 0 for figures of other splits.
     """
     return tuple(_make_record(row, f"published-{number}") for number, row in enumerate(_read_csv("figures.csv"), 1))
 
@@ -160,8 +160,9 @@ def add_published_rows(
 ) -> list[Record]:
     """Add published results to runs, on the same board if they are comparable.
 
-    A board that has the split and protocol of a figure, and runs with as many labeled rows, gets the figure under the
-    board's dataset name and digest. Figures without such a board keep their own.
+    A figure for the validation split of `dataset` is added to every board of its task and protocol whose runs have the
+    number of labeled rows in `annotated`, under the board's dataset name and digest. Other figures keep their own
+    dataset name and digest.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def add_published_rows(
     figures : iterable of Record
         Published figures; see `published_figures`.
     annotated : mapping of str to int
-        Rows of the split of `dataset` with a valid label, by task.
+        Number of rows with a valid label in the validation split of `dataset`, by task.
     dataset : str
         Dataset of the comparable figures.
 

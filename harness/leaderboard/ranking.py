@@ -21,11 +21,11 @@ class BoardTests:
     Attributes
     ----------
     pair : callable
-        Computes the paired difference of two rows; None if they cannot be tested.
+        Computes the paired difference of two rows; returns None if they cannot be tested.
     board : callable
-        Compares rows with the best of them; None if they cannot be tested.
+        Compares rows with the best of them; returns None if they cannot be tested.
     has_statistics : callable
-        Whether the statistics of all jobs of a row are at hand.
+        Returns whether the statistics of all jobs of a row are available.
     """
 
     pair: Callable[[LeaderboardRow, LeaderboardRow], PairedDifference | None]
@@ -36,7 +36,7 @@ class BoardTests:
 def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> list[LeaderboardRow]:
     """Sort and rank the rows of a board.
 
-    Ranks are the order of values; equal values share a rank. Sets `rank`, `configurations` and, if there are `tests`,
+    Rows are ranked by value; equal values share a rank. Sets `rank`, `configurations` and, if there are `tests`,
     `tied_with_best`, `p_value`, `detectable`, `untested`, `has_statistics` and `expected_luck`.
 
     Parameters
@@ -44,12 +44,13 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
     board_rows : list of LeaderboardRow
         The rows of one board, changed in place.
     tests : BoardTests or None
-        None to make no tests.
+        None to skip the tests.
 
     Returns
     -------
     list of LeaderboardRow
-        Ranked rows by value, then rows that use labels or were altered, published figures and rows without a value.
+        All rows: ranked rows by value, then rows that use labels or were altered, published figures and rows without a
+        value.
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
@@ -71,11 +72,11 @@ def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
 
 
 def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> None:
-    """Test all rows together, and each also against the best alone.
+    """Test all rows jointly against the best row, and also each row alone against the best row.
 
-    The best is the first row with statistics: a row without them cannot be tested, and must not keep others from it.
-    The larger p-value and the larger detectable difference count, so that no row is found worse here that a comparison
-    of two runs does not find worse.
+    The best row is the first one with statistics: a row without statistics cannot be tested, and must not prevent the
+    tests of the others. Each row gets the larger p-value and the larger detectable difference of its two tests, so that
+    it is marked as worse only if the comparison of the two runs alone finds it worse too.
     """
     for row in ranked:
         row.has_statistics = tests.has_statistics(row)

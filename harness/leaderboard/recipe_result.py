@@ -52,7 +52,8 @@ class RecipeResult:
     failures : list of Record
         Jobs that failed, each with its `error`.
     lost : str or None
-        Why records could not be sent to the tracking server. They are in the store, and the next run sends them.
+        Why records could not be sent to the tracking server, or None. Such records are in the store, and the next run
+        sends them.
     run_result : RunResult
         The result of `harness.runner.run.run`.
     store : Store

@@ -60,7 +60,7 @@ def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int | Non
     form : {"table", "csv", "json", "md"}
         The format.
     width : int or None, default=100
-        Characters of a line, for `table` only; None for tables without a limit.
+        Maximum characters of a line, for `table` only; None for no limit.
     bold : bool, default=False
         Print the best row in bold, for a terminal.
 

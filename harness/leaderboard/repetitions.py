@@ -10,7 +10,7 @@ from harness.utils.errors import InputError
 
 
 def repetition_order(record: Record) -> tuple[int, int, str]:
-    """Return the sort key of the jobs of a configuration: by training of the backbone, then by seed."""
+    """Return the key that sorts the jobs of a configuration by training of the backbone, then by seed."""
     return -1 if record.training is None else record.training, record.seed, record.job_id
 
 
@@ -25,8 +25,8 @@ def group_by_training(records: Iterable[Record]) -> dict[int | None, list[Record
 def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[Record, Record]]:
     """Pair the jobs of two configurations, seed by seed and training by training.
 
-    If only one of them has several trainings of its backbone, each of its jobs is paired with the job of the other that
-    has the same seed.
+    If only one configuration has several trainings of its backbone, each of its jobs is paired with the other
+    configuration's job with the same seed.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[R
     Returns
     -------
     list of (Record, Record)
-        In the order of trainings and seeds; empty if nothing is in both.
+        Pairs in the order of trainings and seeds; empty if no job has a counterpart.
     """
     by_repetition = {record.repetition: record for record in second}
     by_seed = {record.seed: record for record in second if record.training is None}
@@ -52,7 +52,7 @@ def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[R
 
 
 def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
-    """Return a number for the training of the backbone of each pair, equal for pairs with the same trainings."""
+    """Return the number of the backbone training of each pair; pairs with the same trainings get the same number."""
     keys = [(first.training, second.training) for first, second in pairs]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
@@ -61,7 +61,7 @@ def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
 def training_groups(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
     """Return `training_indices` as the groups of an interval or test; None if all pairs have the same training.
 
-    The error over the groups of a single one would be 0. Its seeds are repetitions themselves.
+    With a single group, the standard error over groups would be 0; its seeds are then the repetitions.
     """
     indices = training_indices(pairs)
     return indices if len(set(indices)) > 1 else None
@@ -78,12 +78,12 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run. A single seed of each is paired even if the seeds differ.
+        The finished seeds of each run. If each run has only one, the two are paired even if the seeds differ.
 
     Returns
     -------
     list of (Record, Record)
-        The seeds that both runs have.
+        One pair for each seed, and training, that both runs have.
 
     Raises
     ------

@@ -14,7 +14,7 @@ def board_key(row: BoardRow) -> tuple[str, str, str, str]:
 
 
 def row_key(row: BoardRow) -> tuple[str, str]:
-    """Return the key of a row; a published figure can be on several boards."""
+    """Return the key of a row: run id and dataset digest, as a published figure can be on several boards."""
     return row.run_id, row.data_digest
 
 
@@ -27,7 +27,11 @@ def display_key(row: BoardRow) -> tuple[object, ...]:
 
 
 def board_sort_key(board_rows: list[LeaderboardRow]) -> tuple[int | str | bool, ...]:
-    """Order boards by task, boards with runs before published figures alone, held-out before published protocol."""
+    """Return the key that sorts boards.
+
+    Boards are sorted by task; within a task, boards with runs come first, then boards with only published figures, each
+    by dataset and split, with the published protocol last.
+    """
     task, data, split, protocol = board_key(board_rows[0])
     only_published = all(row.kind == "published" for row in board_rows)
     return (

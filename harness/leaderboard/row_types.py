@@ -22,7 +22,7 @@ CONFIGURATION_FIELDS = (
     "settings",
     "distinction",
 )
-"""Columns that csv and json of every board begin with, behind rank and ids."""
+"""Columns at the start of the CSV and JSON of a board, after rank and ids."""
 
 
 INTERVAL_METHOD = "jackknife"
@@ -56,7 +56,7 @@ class BoardRow:
     unit : str
         `video` or `subject`.
     distinction : list of str
-        Settings in which the row differs from rows of its board with the same backbone, features and head.
+        Settings in which the row differs from other rows of its board with the same backbone, features and head.
     """
 
     run_id: str
@@ -99,35 +99,37 @@ class LeaderboardRow(BoardRow):
     radius : float or None
         Smoothing radius in frames; the median if seeds differ.
     seeds, seeds_missing : list of int
-        Finished seeds, and those that are expected but not finished.
+        Finished seeds, and expected seeds that are not finished.
     value : float or None
-        The metric, mean over finished seeds; None without any.
+        Mean of the metric over the finished seeds; None if no seed is finished.
     trainings, trainings_missing : list of int
-        Seeds of the finished trainings of the backbone, and of those that are expected; empty for one training.
+        Seeds of the finished trainings of the backbone, and of expected trainings that are not finished; empty for one
+        training.
     std : float or None
         Standard deviation of one score over seeds and trainings of the backbone; None for one job.
     std_trainings : float or None
-        The part between trainings of the backbone; None for one training. See `harness.metrics.variance_components`.
+        Standard deviation between trainings of the backbone; None for one training. See
+        `harness.metrics.variance_components`.
     std_seeds : float or None
-        The part between seeds of the head; None for one seed.
+        Standard deviation between seeds of the head; None for one seed.
     refit : bool or None
         Whether the model was fitted again on all training videos after the selection; None if the protocol has no
         held-out videos.
     ci_low, ci_high : float or None
         95% confidence interval of the score that very many units would give.
     ci_method : {"jackknife", "records"} or None
-        Method of the interval; `records` if it is the mean of the seeds' intervals.
+        Method of the interval; `records` if the interval is the mean of the seeds' intervals.
     corrected : float or None
         `value` corrected for the bias of few units; None without statistics.
     few_units : dict of str to float
-        Effective number of units with labels of each class that rests on fewer than
-        `harness.metrics.effective_units.FEW_UNITS`, by metric.
+        Effective number of units with labels of a class, by metric of the class, for the classes where it is below
+        `harness.metrics.effective_units.FEW_UNITS`.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
         Means over seeds of all metrics that every seed has.
     undefined : list of str
-        Metrics that are undefined, and count as 0, in some seed.
+        Metrics that are undefined for some seed, where they count as 0.
     coverage : float or None
         Scored frames divided by annotated frames.
     parameters : int
@@ -141,24 +143,24 @@ class LeaderboardRow(BoardRow):
     p_value : float or None
         Test against the best row, adjusted for the choice of the best and for the number of rows.
     untested : bool
-        Whether no test is possible although other rows of the board were tested, or statistics are missing.
+        Whether the row has no test although other rows of the board were tested, or its statistics are missing.
     has_statistics : bool or None
-        Whether the statistics of all its jobs are at hand; without them its value cannot be verified. None if this was
-        not looked up.
+        Whether the statistics of all jobs of the row are available; without them `value` cannot be verified. None if
+        this was not checked.
     detectable : float or None
-        Minimum difference to the best that this test detects with 80% power.
+        Minimum difference to the best row that the test of `p_value` detects with 80% power.
     configurations : int or None
         Number of ranked runs of the board, without baselines; None for rows that are not ranked.
     expected_luck : float or None
-        Expected lead of the best run over the mean of these if all were equally good; None without a test or for a
-        single run.
+        Expected lead of the best ranked run over the mean of the ranked runs if all were equally good; None without a
+        test or for a single run.
     verified : bool or None
-        Whether the files of all seeds are those that their jobs wrote, and give the value; False if this is not known
-        or there are `problems`. None for published figures.
+        Whether the files of all seeds are unchanged since their jobs wrote them, and give `value`; False if this is not
+        known or there are `problems`. None for published figures.
     problems : list of str
-        Altered files and scores, with what to do; such a row has the flag `altered` and no rank.
+        Altered files and scores, with what to do; a row with problems has the flag `altered` and no rank.
     code : str or None
-        Hash of the code that made it, `mixed` if seeds differ, None if it was not recorded. Rows that differ from most
+        Hash of the code that ran the jobs, `mixed` if seeds differ, None if not recorded. Rows that differ from most
         rows of the board have the flag `other_code`.
     """
 

@@ -1,4 +1,4 @@
-"""Ranked leaderboard rows from records: a pure function of the records and their statistics, in any order."""
+"""Ranked leaderboard rows, which depend only on the records and their statistics, not on the order of the records."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def leaderboard_rows(
     """Build and rank one row for each configuration.
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
-    by value, equal values by run id. Rows that use labels of the reported split or whose files were altered, published
-    figures and rows without a finished seed follow, with rank None. Rows that do not differ significantly from the best
-    are marked by `tied_with_best`.
+    by value; rows of equal value are sorted by run id. Rows that use labels of the reported split or whose files were
+    altered, published figures and rows without a finished seed follow, with rank None. Rows that do not differ
+    significantly from the best are marked by `tied_with_best`.
 
     Parameters
     ----------
@@ -36,15 +36,15 @@ def leaderboard_rows(
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
-        Source of intervals and tests. Where it has no interval, the mean of the seeds' intervals is shown with the
-        method `records`, if every seed has one.
+        Source of intervals and tests. A row without an interval from this source gets the mean of its seeds' intervals,
+        with the method `records`, if every seed has an interval.
     verify : callable, optional
         Verifies the finished jobs of a configuration. Rows with a problem are flagged `altered` and not ranked.
 
     Returns
     -------
     list of LeaderboardRow
-        Boards one after another, best row first; `run_id` is the group id of the configuration.
+        Rows grouped by board, best row first; `run_id` is the group id of the configuration.
     """
     groups = group_by_configuration(records, task)
     boards: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)
@@ -65,7 +65,7 @@ def leaderboard_rows(
 
 
 def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, str], list[Record]]) -> BoardTests:
-    """Build the tests of rows from those of their finished jobs."""
+    """Build the tests of rows from the tests of their finished jobs."""
 
     def finished(row: LeaderboardRow) -> list[Record]:
         return finished_records(jobs[row_key(row)])

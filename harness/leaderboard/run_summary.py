@@ -35,9 +35,10 @@ class MetricSummary:
     interval : Interval
         95% CI over units and seeds.
     undefined : bool
-        Whether it is undefined, and counts as 0, for some seed.
+        Whether the metric is undefined for some seed, where it counts as 0.
     few_units : float or None
-        Effective number of units with labels of a class that rests on few; see `harness.metrics.effective_units`.
+        Effective number of units with labels of the class, None unless it is small; see
+        `harness.metrics.effective_units`.
     """
 
     name: str
@@ -54,19 +55,19 @@ class RunSummary:
     Attributes
     ----------
     records : tuple of Record
-        One for each finished seed, and for each training of the backbone if it has several.
+        One record for each finished seed, on each training of the backbone if there are several.
     metrics : tuple of MetricSummary
         The task's metric first, then its parts: scores of classes and outputs.
     exports : tuple of ExportRecord
-        Cost and score of the files that it was exported to.
+        Cost and score of the files that the run was exported to.
     folders : tuple of Path
         Files of each seed.
     mlflow_runs : mapping of str to str
         MLflow's run id by job id.
     verification : Verification
-        Whether the files are those that the jobs wrote, and give the scores.
+        Whether the files are unchanged since the jobs wrote them, and give the scores.
     learned : mapping or None
-        What is known of the images that the backbone learned from, see `learned_images`.
+        What is known about the images that the backbone was trained on; see `learned_images`.
     """
 
     records: tuple[Record, ...]
@@ -172,7 +173,7 @@ def summarize_run(store: Store, run: str) -> RunSummary:
 
 
 def distinct_code(records: Iterable[Record]) -> list[Mapping[str, Any]]:
-    """Return the recorded code of the seeds, each once; [{}] if none was recorded."""
+    """Return the distinct values of `code` in the records; [{}] if no code was recorded."""
     return list({json.dumps(dict(record.code), sort_keys=True): record.code for record in records}.values())
 
 

@@ -1,4 +1,4 @@
-"""The text of everything about one run, as `framelight show` prints it."""
+"""Text summary of one run, as `framelight show` prints it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def format_run(summary: RunSummary, width: int = 100) -> str:
     ----------
     summary : RunSummary
     width : int, default=100
-        Characters to which lines of text are wrapped; tables and names of files are not.
+        Characters to which lines of text are wrapped; tables and file names are not wrapped.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def _format_spread(summary: RunSummary) -> Iterator[str]:
 
 
 def _repetition(record: Record) -> str:
-    """Return the seed, preceded by that of the backbone's training if it has several."""
+    """Return the seed, preceded by the seed of the backbone's training if there are several trainings."""
     return str(record.seed) if record.training is None else f"{record.training}, {record.seed}"
 
 

@@ -1,4 +1,4 @@
-"""Lookup of runs by run id, job id, a unique prefix of one, or `best:TASK`."""
+"""Lookup of runs by run id, by job id, by a unique prefix of the run id, or by `best:TASK`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 BEST_PREFIX = "best:"
 
 MIN_DIGEST_LENGTH = 6
-"""Characters of the digest of a dataset that are shown, and at least needed to select one."""
+"""Number of characters of a dataset's digest that are shown, and the minimum that selects a dataset."""
 MAX_CANDIDATES_SHOWN = 8
 """Candidate runs listed in an error."""
 
@@ -38,24 +38,24 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
         Records in the order in which the jobs ended.
     text : str
         A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
-        backbone), either with a unique prefix of the run id, or `best:TASK`: the best run
-        on the board of the task, held-out before published, never a baseline or a result that uses labels. If
-        several datasets have such a board, it is that of the newest run, which is logged; `best:TASK@DATASET`
-        selects one by its name or the first characters of its digest.
+        backbone), either with a unique prefix in place of the run id, or `best:TASK`: the best run on the board of the
+        task, held-out before published, never a baseline or a result that uses labels. If several datasets have such a
+        board, the board of the newest run is used, and this is logged; `best:TASK@DATASET` selects a dataset by its
+        name or the first characters of its digest.
     verify : callable, optional
-        Verifies the jobs of a run; `best:TASK` is never a run with a problem, which is logged.
+        Verifies the jobs of a run; `best:TASK` skips runs with a problem, and logs the problem.
 
     Returns
     -------
     list of Record
-        All finished seeds of the run in order, or the one of a job id; a job id without the training selects the seed
-        of every training.
+        All finished seeds of the run in order, or only the seed in the job id; a job id without a training selects that
+        seed on every training.
 
     Raises
     ------
     InputError
-        If the run or the dataset is unknown, the prefix of a run ambiguous, the run has no finished seed, or the task
-        has no run.
+        If the run or the dataset is unknown, the prefix is ambiguous, the run has no finished seed, or the task has no
+        run.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
@@ -87,7 +87,8 @@ def find_pair(
     records : iterable of Record
         Records in the order in which the jobs ended.
     first, second : str
-        See `find_records`. If only one is `best:TASK`, the best run is searched on the data and split of the other.
+        See `find_records`. If only one of the two is `best:TASK`, it is the best run on the dataset and split of the
+        other run.
     verify : callable, optional
         See `find_records`.
 
@@ -162,7 +163,7 @@ def _records_on(records: Sequence[Record], dataset: str, task: str) -> list[Reco
 
 
 def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None) -> str:
-    """Return the run id with the highest mean score, without a problem; of equal scores, the smallest."""
+    """Return the id of the run with the highest mean score and no problem; the smallest id if scores are equal."""
     runs: list[tuple[float, list[Record]]] = []
     for group in group_by_configuration(records, task):
         finished = finished_records(group)
@@ -194,7 +195,7 @@ def _may_be_best(group: Sequence[Record]) -> bool:
 def _best_of_each_board(
     ordered_runs: Iterable[list[Record]], verify: VerifyJobs | None
 ) -> dict[tuple[str, str], Record]:
-    """Return the first run of each board without a problem; the problems of those before it are logged."""
+    """Return a record of the first run without a problem on each board; log the problems of the runs before it."""
     best: dict[tuple[str, str], Record] = {}
     for run in ordered_runs:
         if _board_key(run[0]) in best:
@@ -243,7 +244,7 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
     records : sequence of Record
         The finished seeds of a run.
     seed : int or None
-        None: the first.
+        None for the lowest seed.
 
     Returns
     -------
@@ -253,7 +254,7 @@ def select_seed(records: Sequence[Record], seed: int | None) -> Record:
     Raises
     ------
     InputError
-        If the seed is not among them.
+        If the run has no finished record of the seed.
     """
     by_seed = {record.seed: record for record in sorted(records, key=repetition_order, reverse=True)}
     if seed is not None and seed not in by_seed:

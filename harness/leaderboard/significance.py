@@ -87,7 +87,7 @@ class SignificanceCache:
         Returns
         -------
         PairedDifference or None
-            None if no seed is in both, nothing was scored, statistics are missing, or units or rows differ.
+            None if the two have no seed in common, nothing was scored, statistics are missing, or units or rows differ.
         """
         paired = pair_jobs(first, second)
         pairs, trainings = [job for pair in paired for job in pair], training_groups(paired)
@@ -124,7 +124,7 @@ class SignificanceCache:
         Parameters
         ----------
         groups : sequence of sequence of Record
-            The finished jobs of each configuration, of one metric, one for each seed.
+            The finished jobs of each configuration, one for each seed; all have the same metric.
 
         Returns
         -------
@@ -176,7 +176,7 @@ class SignificanceCache:
         return self._files.load(path)
 
     def _compute_or_warn(self, key: list[Any], checks: Checks, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the result; empty, with a warning, if statistics cannot be read."""
+        """Return the result; if statistics cannot be read, log a warning and return an empty result."""
         try:
             return self._results.get_or_compute([REVISION, *key], checks, compute)
         except FramelightError as error:

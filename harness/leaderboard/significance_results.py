@@ -1,4 +1,4 @@
-"""Confidence intervals, results of paired tests and of the comparison with the best row of a board."""
+"""Results: confidence intervals, paired differences, and comparisons with the best row of a board."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ScoreInterval:
     corrected : float
         The score corrected for bias.
     few_units : dict of str to float
-        Effective number of units of each class whose labels rest on few; see `harness.metrics.effective_units`.
+        Effective number of units with labels of each class that has few; see `harness.metrics.effective_units`.
     """
 
     low: float
@@ -34,13 +34,13 @@ class PairedDifference:
     value : float
         The difference of the mean scores.
     low, high : float or None
-        95% confidence interval; None if there is one unit.
+        95% confidence interval; None if there is only one unit.
     p : float or None
         Two-sided p-value, not adjusted.
     detectable : float or None
-        Minimum difference that the test detects with 80% power; None if there are too few units for any.
+        Minimum difference that the test detects with 80% power; None if there are too few units to detect any.
     seeds : tuple of int
-        The seeds that both have.
+        The seeds that both configurations have.
     """
 
     value: float
@@ -61,7 +61,7 @@ class BoardComparison:
         p-value of each row, adjusted for the choice of the best and for the number of rows.
     detectable : tuple of (float or None)
         Minimum difference to each row that is detected with 80% power; None for the best, or if there are too few units
-        for any.
+        to detect any.
     luck : float
         Expected lead of the best run over the mean of all runs, without baselines, if all were equally good; 0 for
         fewer than two runs.

@@ -1,6 +1,6 @@
-"""Files of sufficient statistics that the jobs of a store saved, downloaded where only the tracking server has them.
+"""Files of the sufficient statistics that jobs saved, downloaded if only the tracking server has them.
 
-A job saves its statistics per unit in its folder. Downloaded ones are in the cache, `Store.significance`.
+A job saves its statistics per unit in its folder. Downloaded statistics are in the cache, `Store.significance`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_CACHED_FILES = 32
-"""Files of statistics held in memory, for the best row and the one that it is compared with."""
+"""Number of statistics files held in memory, for the best row and the row that is compared with it."""
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
@@ -68,7 +68,7 @@ class StatisticsFiles:
         Raises
         ------
         InputError
-            If they are neither in the store nor on the tracking server.
+            If the statistics are neither in the store nor on the tracking server.
         """
         path = self._get_or_fetch(job.job_id)
         if path is None:
@@ -85,7 +85,7 @@ class StatisticsFiles:
         return self._loaded(path)
 
     def find(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
-        """Return the file of each job and its SHA-256; empty if one is missing."""
+        """Return the statistics file of each job with its SHA-256; an empty list if any file is missing."""
         files = []
         for job in jobs:
             if job.job_id not in self._paths:
@@ -96,7 +96,7 @@ class StatisticsFiles:
         return files if len(files) == len(jobs) else []
 
     def refetch(self, job: Record) -> tuple[Path, str] | None:
-        """Download the statistics of a tracked job again, because those at hand do not give its score.
+        """Download the statistics of a tracked job again, because the ones found do not give its score.
 
         Parameters
         ----------
@@ -106,8 +106,8 @@ class StatisticsFiles:
         Returns
         -------
         tuple of (Path, str) or None
-            The downloaded file and its SHA-256; None if the tracking server has none, and then an earlier download is
-            deleted.
+            The downloaded file and its SHA-256; None if this fails. If the tracking server has no such file, an earlier
+            download is deleted.
         """
         path, file = self._store.fetched_statistics(job.job_id), None
         with suppress(FramelightError, OSError):
@@ -142,7 +142,7 @@ class StatisticsFiles:
         return statistics
 
     def _find_job_statistics(self, job_id: str) -> tuple[Path, str] | None:
-        """Return the file of a job and its SHA-256; after a failed download, only local files are used."""
+        """Return the statistics file of a job and its SHA-256; after a failed download, only local files are used."""
         try:
             is_missing = self._is_unreachable and not self._local_path(job_id).is_file()
             path = None if is_missing else self._get_or_fetch(job_id)

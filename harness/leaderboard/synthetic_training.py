@@ -1,4 +1,4 @@
-"""Whether a run learned from synthetic faces, on which outputs for real faces cannot rely."""
+"""Detection of runs that learned from synthetic faces, whose outputs for real faces are not reliable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PARTS = ("backbone", "head")
 MAX_PARENTS = 10
-"""Number of backbones that are followed, each trained from the previous one."""
+"""Maximum number of backbones that are checked: the backbone of the run, its parent, the parent of that, and so on."""
 
 
 def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...]:
@@ -29,13 +29,14 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     images : str
         Digest of the images that its head was trained on.
     store : Store
-        Has the backbones and the locations of datasets.
+        Store with the backbones and the locations of datasets.
 
     Returns
     -------
     tuple of str
-        Of `PARTS`. A backbone also learned from the images of the backbones that its training started
-        from. A dataset is synthetic if this project rendered it; one that was moved is not recognized.
+        The parts, of `PARTS`, that learned from synthetic faces. A backbone also learned from the images of the
+        backbones that its training started from. A dataset is synthetic if this project rendered it; a moved dataset is
+        not recognized.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)

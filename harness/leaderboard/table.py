@@ -22,9 +22,9 @@ METRIC_DESCRIPTIONS = {
     "P_MTL": "P_VA + P_EXPR + P_AU",
 }
 DROPPED = ("params", "coverage", "p-value", "raw")
-"""Columns left out of a narrow table, in this order, before names are shortened; headings as in the last wording."""
+"""Headings of the columns left out of a narrow table, in this order, before names are shortened."""
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
-"""Columns left out, in this order, once names are shortened."""
+"""Headings of the columns left out, in this order, once names are shortened."""
 INTERVAL_METHODS = {
     "jackknife": "jackknife over {units} and seeds, from the score corrected for bias",
     "records": "mean of the seeds' intervals, for runs without statistics in this store",
@@ -111,7 +111,7 @@ def _subheading(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def format_refit(rows: Sequence[LeaderboardRow]) -> str:
-    """Say whether the runs of a board were fitted again on all training videos; nothing if that does not apply."""
+    """Format whether the runs of a board were refitted on all training videos; empty if that does not apply."""
     settings = {row.refit for row in rows if row.kind == "run"} or {row.refit for row in rows}
     units = f"{rows[0].unit}s"
     if len(settings) > 1:
@@ -135,7 +135,7 @@ def _shared_columns(rows: Sequence[LeaderboardRow]) -> set[str]:
 
 
 def _representative_rows(column: Column, rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Select the rows that the subheading describes: baselines and published figures always have one seed."""
+    """Select the rows that the subheading describes; for seeds only runs, as other rows always have one seed."""
     runs = [row for row in rows if row.kind == "run"]
     unpublished = [row for row in rows if row.kind != "published"]
     return (runs if column.name == "seeds" else unpublished) or unpublished or rows
@@ -175,7 +175,7 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Name the ranked rows whose scores nothing confirms."""
+    """Name the ranked rows whose scores cannot be verified because statistics are missing."""
     missing = [row.run_id for row in rows if row.has_statistics is False]
     if not missing:
         return []
@@ -198,7 +198,7 @@ def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Say how much scores vary between trainings of the backbone, or that there is only one."""
+    """Format how much scores vary between trainings of the backbone, or that there is only one."""
     runs = [row for row in rows if row.kind == "run" and row.value is not None and not row.random_weights]
     notes, single = [], sum(not row.trainings for row in runs)
     parts = [(row.std_trainings, row.std_seeds) for row in runs if row.std_trainings is not None]
@@ -234,7 +234,7 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
     Returns
     -------
     list of str
-        Paragraphs; at most one.
+        A single paragraph.
     """
     marks = {mark for row in rows for mark in format_marks(row)}
     methods = {row.ci_method for row in rows}

@@ -11,10 +11,10 @@ from harness.utils.streams import encodable
 from harness.utils.text import GAP, markdown_table, ruled_table
 
 MIN_NAME_WIDTH = 12
-"""Characters to which names are shortened."""
+"""Minimum width of a shortened name, in characters."""
 RUN_ID = "run id"
 MAX_END_WIDTH = 24
-"""Characters at the end of a cell, at most, that are kept for as long as possible."""
+"""Maximum number of characters at the end of a cell that are kept as long as possible."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Column:
     end : callable
         The most informative part of a cell, at its end, which is kept when the cell is shortened.
     optional : bool, default=False
-        Show the column only where it takes no room from the others.
+        Show the column only if the table also fits with it.
     """
 
     name: str
@@ -82,11 +82,11 @@ def fit_to_width(
 ) -> Cells:
     """Choose columns and cells that fit within a width.
 
-    The first of `WORDINGS` that fits is taken. If none does, columns of the last one are dropped in the order of
+    The first of `WORDINGS` that fits is used. If none fits, columns of the last wording are dropped in the order of
     `dropped`, names are shortened, and then columns are dropped in the order of `dropped_last`. Settings that tell
-    rows apart are cut last. Columns without any value are left out. Cells that differ still differ when they are
-    shortened, and no column is dropped without which rows have the same names; if the table does not fit for that, it
-    is wider than `width`.
+    rows apart are cut last. Columns without any value are left out. Cells that differ still differ after shortening,
+    and a column is kept if rows would have the same names without it; if the table cannot fit for these reasons, it is
+    wider than `width`.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def markdown_columns(rows: Sequence[Any], columns: Sequence[Column]) -> str:
 
 
 def join_phrases(phrases: Sequence[str], width: int) -> str:
-    """Join phrases by semicolons, with line breaks between phrases, and inside those that are wider than a line."""
+    """Join phrases with semicolons; break lines between phrases, and inside a phrase only if it exceeds a line."""
     lines: list[str] = []
     for phrase in phrases:
         if lines and len(lines[-1]) + len(phrase) + 3 <= width:
@@ -182,7 +182,7 @@ def _shorten_columns(cells: Cells, rows: Sequence[Any], width: int, limits: dict
 
 
 def _count_distinct(cells: Cells) -> int:
-    """Count the distinct rows of the names, which are the columns that may be shortened, but for the run id."""
+    """Count the distinct rows in the columns of names: all columns that may be shortened, except the run id."""
     names = [texts for column, texts in cells.items() if column.shrinks and column.name != RUN_ID]
     return len(set(zip(*names)))
 

@@ -48,7 +48,7 @@ class TrackedRun(FinishedRun):
     units : tuple of str
         Names of the units.
     figures : list of Path
-        PNG files; they are drawn for one seed of a run.
+        PNG files, which are drawn for only one seed of a run.
     folder : Path
         The folder of the job.
     folders : DatasetFolders

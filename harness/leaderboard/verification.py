@@ -26,7 +26,7 @@ from harness.utils.store import Store
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-9
-"""Maximum difference of a recorded score and the one computed from its statistics, absolute or relative."""
+"""Maximum difference between a recorded score and the score from its statistics, absolute or relative."""
 CACHE_VERSION = 2
 RELABELED = ("dataset", "expected_seeds", "expected_trainings", "backbone", "recipe")
 """Display labels that a later recipe with the same job may replace in the tracked record."""
@@ -35,8 +35,8 @@ RELABELED = ("dataset", "expected_seeds", "expected_trainings", "backbone", "rec
 class RunVerifier:
     """Verifies finished runs.
 
-    Statistics are always hashed, other files if their size or modification time changed, or with `full`. Scores that
-    were computed once are not computed again for the same statistics.
+    Statistics are always hashed; other files are hashed if their size or modification time changed, or if `full` is
+    True. Scores that were verified once are not computed again for the same statistics.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class RunVerifier:
     significance : SignificanceCache
         Finds and loads statistics.
     full : bool, default=False
-        Hash every file and compare the tracked record with the stored one, before a run is published or used.
+        Hash every file and compare the tracked record with the stored one, as for a run to be published or used.
     """
 
     def __init__(self, store: Store, significance: SignificanceCache, full: bool = False) -> None:
@@ -60,7 +60,7 @@ class RunVerifier:
         return Verification(all(state.verified for state in states) and bool(states), problems)
 
     def keep_unaltered(self, records: Iterable[Record], task: str | None = None) -> list[Record]:
-        """Return the records of configurations without a problem; each problem of the others is logged.
+        """Return the records of configurations without a problem, and log the problems of the others.
 
         Parameters
         ----------
@@ -79,8 +79,8 @@ class RunVerifier:
         return unaltered
 
     def save(self) -> None:
-        """Save which scores were computed."""
-        with suppress(FramelightError):  # a read-only store is only slower
+        """Save which scores were verified."""
+        with suppress(FramelightError):  # with a read-only store, scores are computed again each time
             self._scores.save()
 
     def _verify_job(self, job: Record) -> Verification:
@@ -105,14 +105,14 @@ class RunVerifier:
         return f"{_relative(path, self._store)} {'cannot be read (no permission)' if is_unreadable(path) else what}"
 
     def _has_code(self, job: Record) -> bool:
-        """Whether a version ran the job that records the code, and so writes hashes too."""
+        """Whether the job was run by a version that records the code, and that therefore also writes hashes."""
         folder = JobFolder(self._store.job(job.job_id))
         with suppress(FramelightError):
             return bool(job.code or (folder.has_record() and folder.read_record().code))
         return False
 
     def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
-        """Whether another store logged the tracked record of a job that this store has run too, with other scores."""
+        """Whether another store logged the tracked record: its scores differ from this store's own run of the job."""
         if self._is_own_database or not JobFolder(folder).has_record():
             return False
         with suppress(FramelightError):
@@ -120,7 +120,7 @@ class RunVerifier:
         return False
 
     def _find_differing_score(self, job: Record, path: Path, digest: str) -> str | None:
-        """Compare the recorded scores with those of statistics; say which one differs."""
+        """Compare the recorded scores with those from statistics; describe the first that differs, else return None."""
         metrics = json.dumps([job.metric, dict(job.metrics)], sort_keys=True)
         key = f"{digest[:32]} {hashlib.sha256(metrics.encode()).hexdigest()[:32]}"
         computed = None if key in self._scores else self._compute_scores(path)
@@ -143,9 +143,10 @@ class RunVerifier:
         return None
 
     def _is_score_of_tracked_run(self, job: Record) -> bool:
-        """Whether the server has statistics of the tracked run that give its scores, or none at all.
+        """Whether the tracked scores follow from the tracking server's statistics rather than from those found first.
 
-        Those at hand may be of another run of the job: this store's own, or downloaded before the job was run again.
+        The statistics found first may belong to another run of the job: this store's own run, or an earlier tracked run
+        whose statistics were downloaded. If the server has none, the result is True unless this store has its own.
         """
         if self._is_own_database:
             return False
@@ -165,7 +166,7 @@ class RunVerifier:
         if not JobFolder(folder).has_record():
             return
         labels = {name: getattr(job, name) for name in RELABELED}
-        with suppress(FramelightError):  # an unreadable one is altered, which its hash tells
+        with suppress(FramelightError):  # an unreadable record is reported as altered, because of its hash
             stored = dataclasses.replace(JobFolder(folder).read_record().light(), **labels)
             differing = [
                 part.name
@@ -178,10 +179,10 @@ class RunVerifier:
 
 
 def rerun_hint(job: Record) -> str:
-    """How to make a job anew, for messages."""
+    """Return a hint on how to run a job again, for messages."""
     return f"run its recipe again: framelight run {recipe_argument(job.recipe)} --data DIR --force"
 
 
 def _relative(path: Path, store: Store) -> str:
-    """Return the path in the store, so that boards do not depend on where the store is."""
+    """Return the path relative to the store, so that boards do not depend on where the store is."""
     return str(path.relative_to(store.root)) if path.is_relative_to(store.root) else str(path)

@@ -18,10 +18,10 @@ class Verification:
     Attributes
     ----------
     verified : bool
-        Whether all jobs have hashes, no file was altered and each score follows from its statistics. False also if this
-        cannot be verified: an earlier version ran a job, or its files are not in this store.
+        Whether all jobs have hashes, no file was altered and each score follows from its statistics. Also False if this
+        cannot be verified, because an earlier version ran a job or the job's files are not in this store.
     problems : tuple of str
-        What was altered, as a sentence for each job with the file and what to do.
+        One sentence for each altered job: what was altered, and what to do.
     """
 
     verified: bool

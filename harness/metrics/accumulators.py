@@ -1,4 +1,4 @@
-"""Accumulators that count one block of outputs per unit, many times for the same labels.
+"""Accumulators of statistics per unit, for many blocks of outputs with the same labels.
 
 N is the number of rows with a valid label, sorted by unit; V is the number of units. Everything that depends on the
 labels alone is computed once, so that a smoothing curve of 251 radii costs a few passes over the outputs per radius.
@@ -75,7 +75,7 @@ class GroupReducer:
     starts, sizes : ndarray of int, shape (P,)
         First row and number of rows of each of the P units that have rows.
     present : ndarray of int, shape (P,)
-        These units.
+        Indices of the units that have rows.
     """
 
     def __init__(self, unit: np.ndarray, units: int) -> None:
@@ -85,7 +85,7 @@ class GroupReducer:
         self.units = units
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sum values [..., N] over each unit with rows, giving [..., P]; counts of bools are int64."""
+        """Sum values [..., N] over each unit with rows, giving [..., P]; bools are counted as int64."""
         if values.dtype != bool:
             return np.add.reduceat(values, self.starts, axis=-1)
         return np.add.reduceat(values.view(np.int8), self.starts, axis=-1, dtype=np.int32).astype(np.int64)
@@ -123,7 +123,7 @@ class AffectAccumulator:
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; exactly 0 for constant columns."""
+        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; constant columns give exactly 0."""
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)

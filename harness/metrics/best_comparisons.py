@@ -1,7 +1,7 @@
 """Comparison of many rows with the best of them, which is chosen from the same data.
 
-The best of many equally good rows stands above the others by luck. So the distribution without differences is that of
-the whole procedure: in every draw the best row is chosen again, and the largest studentized difference to it counts.
+The best of many equally good rows stands above the others by luck. The null distribution therefore includes this
+choice: every draw chooses its best row again, and takes the largest studentized difference to it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from harness.utils.parallel import limit_blas_threads
 
 DRAWS = 10_000
 CELLS = 1 << 21
-"""Largest number of rows times draws, which limits memory; more than 200 rows have fewer draws."""
+"""Maximum of rows times draws, to limit memory; comparisons of more than about 200 rows use fewer draws."""
 POWER_CELLS = 120_000
-"""The same for the power, which needs fewer draws than a p-value."""
+"""Maximum of rows times draws for the power, which needs fewer draws than a p-value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class BestComparison:
         Adjusted p-value of each row; 1 for the best.
     detectable : ndarray of float64, shape (R,), or None
         Minimum difference to each row that the procedure finds with 80% power, NaN for the best; None if there are too
-        few units for any.
+        few units to find any.
     luck : float
         Expected lead of the best over the mean of the candidates if all are equally good; 0 for fewer than two.
     """
@@ -57,15 +57,15 @@ def compare_with_best(
 ) -> BestComparison:
     """Test which rows are worse than the best one.
 
-    A step-down test with sign flips (see `harness.metrics.sign_flips`) and the largest studentized difference to the
-    best as statistic: rows that are significantly worse leave, and the others are tested again among themselves. If all
+    The step-down test uses sign flips (see `harness.metrics.sign_flips`), and the largest studentized difference to the
+    best as statistic. Rows found significantly worse are removed, and the remaining rows are tested again. If all
     rows are equally good, some row is found worse in about 5% of cases, no matter how many rows there are and how
     their errors depend on each other; see `framelight bench errors`.
 
     Parameters
     ----------
     rows : sequence of sequence of SufficientStatistics
-        At least one row, each with the statistics of its seeds, of the same units. The numbers of seeds may differ.
+        At least one row, each with the statistics of its seeds. All have the same units; numbers of seeds may differ.
     metric : str
         Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
     draws : int, default=10000
@@ -115,7 +115,7 @@ def compare_with_best(
 
 
 def adjusted_p_values(scores: RowScores, metric: str, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """Compute the p-values of `compare_with_best` alone, [R], of at least two units."""
+    """Compute only the p-values of `compare_with_best`, [R]; this needs at least two units."""
     values = scores.scores(metric)
     with limit_blas_threads():
         flips = RowFlips(scores, metric, min(draws, CELLS // len(values)), seed)
@@ -130,7 +130,7 @@ def _step_down(flips: RowFlips, values: np.ndarray, best: int) -> np.ndarray:
     """Compute adjusted p-values, [R]."""
     statistics = _studentized_leads(flips, values, best)
     p, remaining = np.ones(len(values)), np.arange(len(values))
-    smallest = 2.0 ** (1 - flips.scores.units)  # no flip, or all of them, gives what was observed
+    smallest = 2.0 ** (1 - flips.scores.units)  # flipping no unit, or all units, gives the observed statistics
     while len(remaining) > 1:
         contributions = flips.scores.contributions(flips.metric, remaining)
         null = flips.largest(flips.sums(contributions), remaining)
@@ -153,9 +153,9 @@ def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.nda
 
 
 def expected_luck(flips: RowFlips, candidates: Sequence[int] | None = None) -> float:
-    """Compute the expected maximum minus the mean of equally good rows whose errors depend on each other as here.
+    """Compute the expected maximum minus the mean of equally good rows, with errors as dependent as those of the rows.
 
-    0 for fewer than two candidates; see `compare_with_best`.
+    The result is 0 for fewer than two candidates; see `compare_with_best`.
     """
     rows = np.arange(len(flips.seed_errors)) if candidates is None else np.asarray(candidates, dtype=np.int64)
     if len(rows) < 2:

@@ -1,8 +1,9 @@
 """Scores of rows, and what each unit contributes to the differences between them.
 
-A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V of units, K of
-columns. A metric is not linear in its columns, but close to the mean of some rows it is nearly so: its gradient there
-times the columns of a unit is what the unit contributes, and contributions add up to the difference of scores.
+A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V the number of units,
+K the number of columns. A metric is not linear in its columns, but nearly linear close to the mean of some rows. A
+unit's contribution is the gradient at that mean times the columns of the unit; contributions add up to the difference
+of scores.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class RowScores:
         R rows, each with the statistics of its seeds. Many units are combined into random groups; see
         `harness.metrics.resampling.random_groups`.
     groups : sequence of (sequence of int or None), optional
-        Group of each seed of each row, such as the training of the backbone; None: each seed is a group. The error over
-        seeds is that over groups.
+        Group of each seed of each row, such as the training of the backbone; None if each seed is a group. The error
+        over seeds is computed from the groups.
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class RowScores:
     seeds : list of int
         Number of seeds of each row.
     repetitions : list of int
-        Number of independent repetitions of each row: its groups, or seeds.
+        Number of independent repetitions of each row: groups, or seeds if the row has no groups.
     names : tuple of str
         Metrics of the task, the primary one first.
 
@@ -65,7 +66,7 @@ class RowScores:
 
     @property
     def units(self) -> int:
-        """Number of units with rows, or of groups of them."""
+        """Number of units with rows, or of groups of such units."""
         return self.pooled.shape[2]
 
     def require_metric(self, metric: str) -> None:
@@ -91,8 +92,8 @@ class RowScores:
     def shares(self, metric: str) -> np.ndarray:
         """Compute how much of the metric rests on each unit, [V], with sum 1.
 
-        A shift of all scores would be spread over the units in these shares: those of the labeled and predicted rows
-        of a class, or of the squares of valence or arousal, averaged over the classes of the metric.
+        A shift of all scores would be spread over the units in these shares. A unit's share is its part of the labeled
+        and predicted rows of a class, or of the squares of valence or arousal, averaged over the classes of the metric.
         """
         counts, blocks = self.counts.mean(axis=0), []
         for block, columns in self.pooled.columns.items():
@@ -111,7 +112,7 @@ class RowScores:
         Returns
         -------
         ndarray of float64, shape (r, V)
-            The same gradient serves all rows, so that rows may exchange their contributions.
+            Contributions, computed with the same gradient for all rows so that rows may exchange them.
         """
         counts = self.counts[rows]
         mean = counts.mean(axis=0)
@@ -125,13 +126,14 @@ class RowScores:
         ----------
         metric : str
         first : int
-            The row from which others are subtracted.
+            Position of the row from which the others are subtracted.
         rows : ndarray of int, shape (r,)
 
         Returns
         -------
         ndarray of float64, shape (r, V)
-            Contributions near the mean of both rows, whose sum is the difference up to terms of third order.
+            Contributions with the gradient at the mean of both rows; their sum is the difference up to terms of third
+            order.
         """
         middle = (self.counts[first] + self.counts[rows]).sum(axis=-1) / 2
         columns, gradients = self.pooled.gradients(metric, middle.T[None])

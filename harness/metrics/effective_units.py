@@ -1,6 +1,6 @@
 """Effective number of units (videos, subjects) that a score rests on.
 
-A class that two long videos and twenty short ones show rests on little more than two videos.
+For example, a class that occurs in two long videos and twenty short ones rests on little more than two videos.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from harness.metrics.pooled import CCC_NAMES, F1_BLOCKS, PooledStatistics
 from harness.metrics.unit_statistics import SufficientStatistics
 
 FEW_UNITS = 6
-"""Scores of classes that rest on fewer effective units than this are named under a board."""
+"""Classes with fewer effective units than this are named under a board."""
 
 
 def effective_number(counts: np.ndarray) -> np.ndarray:
-    """Compute the number of equal units that counts of unequal units are worth.
+    """Compute the number of equally large units that are worth as much as units with these counts.
 
     ``(sum of counts)^2 / (sum of squared counts)`` (Kish 1965, Survey Sampling, ch. 11.7).
 
@@ -42,7 +42,7 @@ def effective_number(counts: np.ndarray) -> np.ndarray:
 
 
 def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the frames that each score without parts depends on: F1 scores, accuracy and concordances.
+    """Return the frames by unit that each single score depends on: F1 of a class, accuracy and concordances.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.n
     Returns
     -------
     dict of str to (ndarray, ndarray), both of shape (V,)
-        By metric: labeled frames of the class, and labeled plus predicted ones, the denominator of F1, averaged over
-        seeds. Both are all frames for accuracy and concordances.
+        By metric: labeled frames of the class, and labeled plus predicted frames (the denominator of F1), averaged over
+        seeds. For accuracy and concordances, both count all frames.
     """
     rows = pooled.rows.mean(axis=0)
     frames: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -70,7 +70,7 @@ def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.n
 
 
 def effective_units(pooled: PooledStatistics, names: Sequence[str]) -> np.ndarray:
-    """Compute the effective number of units of scores without parts.
+    """Compute the effective number of units of single scores.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class Interval:
     low, high : float or None
         Lower and upper end; both None if fewer than two units have a row with a valid label.
     corrected : float or None
-        The score corrected for its bias, from which the interval extends; None without an interval.
+        The score corrected for bias, from which both ends are computed; None without an interval.
     """
 
     low: float | None
@@ -49,11 +49,11 @@ def confidence_interval(
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
 
-    It is an interval of the score that very many units would give. A mean F1 over few units is too low on average,
-    because a class is absent from some units, or found in few; the interval extends from the corrected score. Each F1
-    or concordance has limits from its jackknife over units (`harness.metrics.limits`); those of a mean or sum are
-    combined by MOVER with the correlation over units (`harness.metrics.mover`), and the error over seeds is added
-    likewise (`harness.metrics.mover.combine_errors`).
+    The interval is for the score that very many units would give. A mean F1 over few units is too low on average,
+    because a class is absent from some units, or found in few; the interval therefore extends from the corrected score.
+    Each F1 or concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of a mean or
+    sum are combined from the limits of its parts by MOVER with the correlation over units (`harness.metrics.mover`),
+    and the error over seeds is added in the same way (`harness.metrics.mover.combine_errors`).
 
     Parameters
     ----------
@@ -64,14 +64,14 @@ def confidence_interval(
     level : float, default=0.95
         Confidence level, between 0 and 1.
     groups : sequence of int, optional
-        Group of each seed, such as the training of the backbone. The error over seeds is then that over groups, each
-        with its mean score, since the seeds of one training are not independent. The score is the mean over seeds, also
-        of groups of unequal size. Default: each seed is a group.
+        Group of each seed, such as the training of the backbone. The error over seeds is then computed from the mean
+        scores of the groups, since the seeds of one training are not independent. The score is the mean over seeds,
+        even if groups differ in size. Default: each seed is a group.
 
     Returns
     -------
     Interval
-        Ends within the range of the metric; they always include the score.
+        Its ends are within the range of the metric, and the score is always between them.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def confidence_intervals(
 def _combine_parts(
     pooled: PooledStatistics, scores: dict[str, Jackknife], fixed: set[str], metric: str, level: float
 ) -> tuple[float, float, float]:
-    """Combine the limits of the parts of a metric, see `combine_limits`; `fixed` parts are 0 in any units."""
+    """Combine the limits of the parts of a metric, see `combine_limits`; parts in `fixed` are 0 for any units."""
     weights = _part_weights(metric)
     names, parts = list(weights), [scores[name].mean() for name in weights]
     stacked = Jackknife(np.array([part.values for part in parts]), np.stack([part.without for part in parts]))
@@ -129,7 +129,7 @@ def _combine_parts(
 def _add_seed_error(
     metric: str, ends: tuple[float, float, float], scores: Jackknife, level: float, groups: Sequence[int] | None
 ) -> Interval:
-    """Widen the ends over units, after the corrected score, by the error over seeds."""
+    """Widen `ends` over units (the corrected score, low, high) by the error over seeds."""
     repetitions = len(scores.values) if groups is None else len(set(groups))
     value = float(scores.values.mean())
     low, high = combine_errors(*ends, float(scores.seed_error(groups)), repetitions, level)
@@ -137,7 +137,7 @@ def _add_seed_error(
 
 
 def _never_predicted(seeds: Sequence[SufficientStatistics]) -> set[str]:
-    """Return the F1 scores that are 0 in any units: classes that a constant output is not.
+    """Return the F1 scores that are 0 for any units: those of classes that a constant output never predicts.
 
     The output of a block is constant if each of its classes is predicted in all frames or in none.
     """
@@ -158,7 +158,7 @@ def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
 
 
 def _part_weights(metric: str) -> dict[str, float]:
-    """Return the scores of which a metric is a weighted sum, and their weights; itself if it has no parts."""
+    """Return the weights of the scores whose weighted sum a metric is; the metric itself if it has no parts."""
     means = {primary: [f"F1/{name}" for name in names] for primary, names in F1_BLOCKS.values()}
     means["P_VA"] = list(CCC_NAMES)
     terms = list(means) if metric == "P_MTL" else [metric]

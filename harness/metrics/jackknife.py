@@ -1,7 +1,7 @@
 """Delete-one-unit jackknife of scores: bias, influence of each unit, and standard errors.
 
 Every metric is a function of sums over units (videos, subjects), so all scores without one unit are computed at once,
-from the sums minus a row. S is the number of seeds, V the number of units with rows.
+from the total minus each unit's part. S is the number of seeds, V the number of units with rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Jackknife:
 
     @property
     def units(self) -> int:
-        """V."""
+        """Number of units, V."""
         return self.without.shape[-1]
 
     def mean(self) -> Jackknife:
@@ -76,20 +76,20 @@ class Jackknife:
     def seed_error(self, groups: Sequence[int] | None = None) -> np.ndarray:
         """Estimate the standard error of the mean over seeds that is due to the seeds alone.
 
-        The seeds are the first axis. This is the error from differences between seeds on all units alike; it comes on
-        top of the error over units. Its variance is the variance between seeds less the part that independent
+        The seeds are the first axis. This error comes from differences between seeds that are equal on all units; it is
+        additional to the error over units. Its variance is the variance between seeds less the part that independent
         differences on each unit would explain, by a two-way analysis of variance of the influences.
 
         Parameters
         ----------
         groups : sequence of int, optional
-            Group of each seed. The error is then that over groups, each with its mean score and, in the mean over
-            seeds, with the weight of its number of seeds.
+            Group of each seed. The error is then computed from the mean scores of the groups, which are weighted by
+            their numbers of seeds in the mean over seeds.
 
         Returns
         -------
         ndarray of float64, shape (...) without the first axis
-            0 where the estimate of the variance is negative, and for a single seed, group or unit.
+            Standard errors; 0 where the variance estimate is negative, and for a single seed, group or unit.
         """
         if groups is not None:
             sizes = np.unique(groups, return_counts=True)[1]

@@ -14,8 +14,8 @@ from harness.metrics.jackknife import Jackknife
 LEAST_FREEDOM = 0.05
 """Smallest degrees of freedom of Student's t; its quantiles are practically infinite there."""
 LARGEST_DECREASE, LARGEST_INCREASE = 0.5, 0.99
-"""Largest correction of a share, as a part of its distance from 0 or 1: one bad video of few must not give a corrected
-score of 0. F1 of few units is too low on average, so that most corrections are increases."""
+"""Largest corrections of a share, as a part of its distance from 0 or 1, so that one bad video among few does not give
+a corrected score of 0. F1 over few units is too low on average, so most corrections are increases."""
 TINY = 1e-8
 """Standard errors below this are rounding errors, and concordances this close to 1 or -1 are perfect."""
 
@@ -29,7 +29,7 @@ class Limits:
     center : ndarray of float64, shape (k,)
         Scores corrected for bias.
     low, high : ndarray of float64, shape (k,)
-        Lower and upper limit of each.
+        Lower and upper limit of each score.
     """
 
     center: np.ndarray
@@ -40,12 +40,12 @@ class Limits:
 def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
     """Compute limits of scores that are ratios of frames: F1 and accuracy.
 
-    The corrected score is treated as a share among an effective number of independent observations, which has the
-    jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998). The limits are
-    those of Jeffreys' interval of that share (Brown, Cai and DasGupta 2001): Clopper-Pearson limits covered more than
-    98% in simulations. A score between 0 and 1 stays there when it is corrected; a score of 0 or 1 has the exact
-    one-sided limit for `effective` observations, ``1 - (1 - level)^(1 / effective)`` away. A class without labels may
-    have any score.
+    The corrected score is treated as a proportion of independent observations. Their effective number is the one that
+    gives the jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998). The
+    limits are those of Jeffreys' interval of the proportion (Brown, Cai and DasGupta 2001), as Clopper-Pearson limits
+    covered more than 98% in simulations. A score between 0 and 1 is still between them after the correction; a score of
+    0 or 1 has the exact one-sided limit for `effective` observations, at a distance of
+    ``1 - (1 - level)^(1 / effective)``. The limits of a class without labels are 0 and 1.
 
     Parameters
     ----------
@@ -92,11 +92,11 @@ def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limi
 def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
     """Compute limits of concordance correlation coefficients.
 
-    They are Student's t intervals of Fisher's z (Lin 1989) about the corrected z, with the error of the jackknife and
-    the degrees of freedom that the kurtosis of the influences leaves to that error. z is corrected by at most the
-    standard error of the score divided by ``1 - score^2``, the slope of z: where one unit alone keeps a score from 1, z
-    without it is so large that the correction would change the sign of the score. A perfect concordance has the exact
-    one-sided limit of a share of 1; a constant output is 0 in every set of units.
+    They are Student's t intervals of Fisher's z (Lin 1989) about the corrected z, with the jackknife's standard error,
+    whose degrees of freedom follow from the kurtosis of the influences. z is corrected by at most its standard error by
+    the delta method, the standard error of the score divided by ``1 - score^2``: if a single unit keeps a score from 1,
+    z without that unit is so large that the full correction would change the sign of the score. A perfect concordance
+    has the exact one-sided limit of a share of 1; the concordance of a constant output is 0 for any units.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -
 
 
 def t_quantile(freedom: np.ndarray, level: float) -> np.ndarray:
-    """Compute the two-sided quantile of Student's t; infinite degrees of freedom give that of the normal distribution.
+    """Compute the two-sided quantile of Student's t; infinite degrees of freedom give the normal quantile.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def t_quantile(freedom: np.ndarray, level: float) -> np.ndarray:
 
 
 def _corrected_shares(scores: Jackknife) -> np.ndarray:
-    """Correct shares for bias, [k]; those between 0 and 1 stay between."""
+    """Correct shares for bias, [k]; shares between 0 and 1 do not become 0 or 1."""
     values, corrected = scores.values, scores.corrected()
     low, high = (1 - LARGEST_DECREASE) * values, values + LARGEST_INCREASE * (1 - values)
     return np.where((values > 0) & (values < 1), np.clip(corrected, low, high), np.clip(corrected, 0, 1))

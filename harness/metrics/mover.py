@@ -1,4 +1,4 @@
-"""Limits of a weighted sum of scores from the limits of each: method of variance estimates recovery (MOVER)."""
+"""Limits of a weighted sum of scores from the limits of each score: method of variance estimates recovery (MOVER)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from harness.metrics.limits import TINY, Limits
 def combine_limits(limits: Limits, weights: np.ndarray, correlation: np.ndarray) -> tuple[float, float, float]:
     """Compute the limits of a weighted sum of scores.
 
-    The squared distance of an end from the corrected sum is the variance that the distances of the single limits would
-    give as standard errors, with the correlation of the scores.
+    The squared distance of a limit from the corrected sum is the variance of the weighted sum if the distances of the
+    single limits from their scores are taken as standard errors, with the given correlation.
 
     Parameters
     ----------
     limits : Limits
-        Of k scores.
+        Limits of k scores.
     weights : ndarray of float64, shape (k,)
         Positive weights.
     correlation : ndarray of float64, shape (k, k)
@@ -55,8 +55,8 @@ def influence_correlation(scores: Jackknife, effective: np.ndarray) -> np.ndarra
     Returns
     -------
     ndarray of float64, shape (k, k)
-        Correlation of the influences. It is 1 between classes without labels and between perfect scores: their errors
-        may have a common cause, of which the units tell nothing.
+        Correlation of the influences. It is 1 between classes without labels and between perfect scores, because their
+        errors may have a common cause that does not show in the units.
     """
     influence, error = scores.influence(), scores.standard_error()
     norm = np.linalg.norm(influence, axis=-1, keepdims=True)
@@ -73,8 +73,8 @@ def combine_errors(
 ) -> tuple[float, float]:
     """Widen an interval over units by the standard error over seeds.
 
-    The two errors are independent: the distances of the ends from the value are the root of the sum of squares of both
-    parts.
+    The two errors are independent, so the new distance of an end from the value is the root of the sum of squares of
+    its distance over units and the margin over seeds.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import numpy as np
 def holm_bonferroni(p: Sequence[float]) -> list[float]:
     """Adjust p-values for multiple comparisons by the Holm-Bonferroni method.
 
-    The i-th smallest of m p-values is multiplied by ``m - i + 1``; then made monotone and limited to 1.
+    The i-th smallest of m p-values is multiplied by ``m - i + 1``; the products are made monotone and limited to 1.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Studentized differences between two runs under sign flips; V is the number of units, B of draws."""
+"""Studentized differences between two runs under sign flips; V is the number of units, B the number of draws."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class PairFlips:
         differences : ndarray of float64, shape (B,)
             Difference for each flip.
         contributions : ndarray of float64, shape (V,)
-            What is flipped.
+            Contributions of the units, whose signs are flipped.
 
         Returns
         -------
         ndarray of float64, shape (B,)
         """
-        noise = self.seed_error * divide(self.seed_errors, self.seed_variances)  # Student's t, as it is an estimate
+        noise = self.seed_error * divide(self.seed_errors, self.seed_variances)  # Student's t: the error is estimated
         return np.abs(divide(differences + noise, self._variances(differences, contributions) + self.seed_error**2))
 
     def detectable(self, contributions: np.ndarray) -> float:

@@ -43,7 +43,7 @@ class PairedTestResult:
     error : float
         Standard error of the difference over units and seeds; 0 with fewer than two units.
     detectable : float or None
-        Minimum true difference that the test finds with 80% power; None if there are too few units for any.
+        Minimum true difference that the test finds with 80% power; None if there are too few units to find any.
     """
 
     difference: float
@@ -67,7 +67,7 @@ def paired_permutation_test(
     Parameters
     ----------
     first, second : sequence of SufficientStatistics
-        Statistics of each seed of the two runs, equally many, of the same units.
+        Statistics of each seed of the two runs, with equally many seeds and the same units.
     metric : str
         Name of a metric of the task; see `harness.metrics.pooled_scores.score`.
     permutations : int, default=10000
@@ -85,7 +85,7 @@ def paired_permutation_test(
     Raises
     ------
     InputError
-        If the metric is unknown, or for the reasons of `all_paired_tests`.
+        If the metric is unknown, or in the cases listed in `all_paired_tests`.
 
     Examples
     --------
@@ -115,16 +115,16 @@ def all_paired_tests(
     In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The statistic is
     the difference divided by its standard error, both computed anew for each permutation. The p-value is
     ``(1 + number of permuted statistics at least as large) / (1 + permutations)``; with one seed the test is exact if
-    the two runs are exchangeable within units. With several seeds, the part of the error that seeds have in
-    common over all units is added to each permuted difference as Student's t with S - 1 degrees of freedom; otherwise
-    two trainings of one recipe would be declared different. The interval has as ends the
-    differences that exceed the standard error as often as the test requires, so that it excludes 0 if and only if the
-    test is significant at 5%.
+    the two runs are exchangeable within units. With several seeds, the part of the seed error that is common to all
+    units is added to each permuted difference as Student's t with S - 1 degrees of freedom, where S is the number of
+    seeds; otherwise two trainings of one recipe would be declared different. The ends of the interval are the
+    difference minus and plus the critical value of the test times the standard error, so that the interval excludes 0
+    if and only if the test is significant at 5%.
 
     Parameters
     ----------
     first, second : sequence of SufficientStatistics
-        Statistics of each seed of the two runs, equally many, of the same units.
+        Statistics of each seed of the two runs, with equally many seeds and the same units.
     permutations : int, default=10000
         Number of permutations.
     seed : int, default=0
@@ -155,7 +155,7 @@ def jackknife_influence(
     Parameters
     ----------
     first, second : sequence of SufficientStatistics
-        Statistics of each seed of the two runs, equally many, of the same units.
+        Statistics of each seed of the two runs, with equally many seeds and the same units.
     metric : str
         Name of a metric of the task.
 
@@ -168,7 +168,7 @@ def jackknife_influence(
     Raises
     ------
     InputError
-        If the metric is unknown, or for the reasons of `all_paired_tests`.
+        If the metric is unknown, or in the cases listed in `all_paired_tests`.
     """
     pooled = PooledStatistics([*first, *second], many_in_groups=False)
     weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
@@ -217,7 +217,7 @@ class _PairedRuns:
     ) -> PairedTestResult:
         """Test one metric; `permuted` are the differences [B] after exchanges with the `signs` [B, V].
 
-        All is oriented towards the better run, so that the order of the runs does not matter.
+        Differences are oriented towards the better run, so that the order of the runs does not matter.
         """
         direction = 1 if difference >= 0 else -1
         seed_error = self._seed_error(name)

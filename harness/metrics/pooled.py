@@ -1,8 +1,8 @@
-"""Additive columns of unit statistics, metrics of any sum of them, and the gradients of these metrics.
+"""Additive columns of unit statistics, metrics of sums of these columns, and the gradients of the metrics.
 
 S is the number of sets of statistics (seeds, or seeds of two runs) of the same V units; K is the number of columns. The
-columns of a class or an action unit are true positives, labeled and predicted counts; those of valence and arousal
-are the count, sums, squares and product about one center for all sets.
+columns of a class or an action unit are true positives, labeled and predicted counts; the columns of valence and
+arousal are the count, sums, squares and product about one center for all sets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
 
 EXACT_BITS = 52
-"""Columns are rounded so that any sum of them is exact in float64. Its bits then do not depend on the order of
+"""Columns are rounded so that any sum of them is exact in float64. The sums then do not depend on the order of
 summation, which differs between machines and numbers of threads.
 """
 F1_BLOCKS = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
@@ -43,7 +43,7 @@ class PooledStatistics:
     Attributes
     ----------
     rows : ndarray of float64, shape (S, K, V)
-        Columns of the units with rows, or of groups of them.
+        Columns of the units with rows, or of groups of such units.
     has_rows : ndarray of bool
         Whether each unit of the statistics has rows with a valid label.
     units : int
@@ -89,7 +89,7 @@ class PooledStatistics:
         return self.total() - self.rows
 
     def metric(self, metric: str, sums: np.ndarray) -> np.ndarray:
-        """Compute one metric of sums of columns.
+        """Compute one metric from sums of columns.
 
         Parameters
         ----------
@@ -111,7 +111,7 @@ class PooledStatistics:
         return values[metric]
 
     def metrics(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Compute all metrics of the task of sums of columns.
+        """Compute all metrics of the task from sums of columns.
 
         Parameters
         ----------
@@ -246,7 +246,7 @@ def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def _pooled_means(n: np.ndarray, means: np.ndarray) -> np.ndarray:
     """Compute the pooled means [2, 2] of labels and predictions from n [S, V, 2] and means [S, V, 2, 2].
 
-    They are computed as an offset from the means of one unit, so that those of constant columns are exact.
+    They are computed as an offset from the means of one unit, so that the means of constant columns are exact.
     """
     n, means = n.reshape(-1, 2), means.reshape(-1, 2, 2)
     first = means[n[:, 0].argmax()] if len(n) else np.zeros((2, 2))

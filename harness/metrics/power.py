@@ -1,4 +1,4 @@
-"""What tests can detect with a given number of units: power of the rules that boards and comparisons apply."""
+"""Power of the tests of boards and comparisons: the differences that they detect with a given number of units."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POWER = 0.8
 """Probability of finding the minimum detectable difference."""
 BISECTIONS = 14
 LARGEST = 64.0
-"""Largest difference that is tried, in standard errors; it is halved `BISECTIONS` times."""
+"""Largest difference that is tried, in standard errors; the range below it is halved `BISECTIONS` times."""
 FIRST_LEAD = 4.0
 """Difference for which critical values are first computed, in standard errors."""
 ROUNDS = 2
@@ -42,7 +42,7 @@ def is_underpowered(units: int) -> bool:
 def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
     """Compute the minimum difference to each row that `compare_with_best` finds with the power POWER.
 
-    The best row is truly ahead of all others, by a difference that may vary from row to row with its standard error.
+    The best row is assumed to be truly better than each other row, by a difference that may vary from row to row.
     Errors are drawn by flipping the signs of residuals, and critical values are those of a board whose best row leads
     by the minimum detectable difference, so that the result does not grow with the differences that were observed.
 
@@ -55,7 +55,7 @@ def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (R,)
-        NaN for the best row.
+        Minimum differences; NaN for the best row.
     """
     rows = np.arange(len(flips.seed_errors))
     others = np.delete(rows, best)
@@ -105,7 +105,8 @@ def critical_values(flips: RowFlips, best: int, lead: float) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (R - 1,)
-        Of R, R - 1, ..., 2 rows, interpolated between some numbers of random rows, one of which is the best.
+        Critical values for R, R - 1, ..., 2 rows. They are computed for some of these numbers, from the best row and
+        random other rows, and interpolated for the rest.
     """
     rows = len(flips.seed_errors)
     others = np.delete(np.arange(rows), best)

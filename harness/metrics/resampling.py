@@ -1,7 +1,7 @@
 """Random groups of units, and reproducible random flips of units for permutation tests.
 
-V is the number of units. The draws depend on the arguments alone, so every process gets the same ones. Many units are
-first combined into random groups: 200,000 subjects then cost no more than a few hundred videos.
+V is the number of units. The draws depend on the arguments alone, so every process gets the same draws. Many units are
+first combined into random groups, so that 200,000 subjects cost no more than a few hundred videos.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 MAX_GROUPS = 512
-"""More units than this are combined into this many random groups, which are left out and permuted instead. Groups of
-independent units are independent and of equal size, so that the spread estimated from them is the same in expectation
-(random groups method: Wolter, Introduction to Variance Estimation, ch. 2); with 512 groups it is estimated to
-within 3%.
+"""More units than this are combined into this many random groups, which are left out and permuted in place of units.
+Groups of independent units are independent and of equal size, so that the spread estimated from them is the same in
+expectation (random groups method: Wolter, Introduction to Variance Estimation, ch. 2); with 512 groups the spread is
+estimated to within 3%.
 """
 CELLS = 1 << 22
 """Maximum number of flips drawn at once."""
@@ -34,7 +34,7 @@ def random_groups(rows: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (..., min(V, MAX_GROUPS))
-        The assignment to groups depends on V alone. `rows` itself if V is at most `MAX_GROUPS`.
+        Sums by group; `rows` itself if V is at most `MAX_GROUPS`. The assignment to groups depends on V alone.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[
     Yields
     ------
     ndarray of float64, shape (r, V)
-        1 for exchanged units, 0 for the others.
+        The next r draws: 1 for exchanged units, 0 for the others.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[
 
 @functools.lru_cache(maxsize=4)
 def _cached_flips(units: int, permutations: int, seed: int) -> list[np.ndarray]:
-    """Draw once for all runs of a board, as small integers, which take an eighth of the memory of floats."""
+    """Draw the flips once for all runs of a board, as int8, which takes an eighth of the memory of float64."""
     generator, step = np.random.default_rng(seed), max(1, CELLS // units)
     return [
         generator.integers(2, size=(min(step, permutations - start), units), dtype=np.int8)

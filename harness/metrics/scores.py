@@ -1,11 +1,12 @@
 """The metrics of the ABAW challenges as functions of arrays, pooled over all given frames.
 
-A score is undefined for a class or action unit that occurs neither in the labels nor in the predictions (F1), if either
-column is constant (CCC), and for no frames at all. Undefined scores count as 0 and are named: the functions here issue
-an `UndefinedMetricWarning`, `harness.metrics.pooled_scores.score` lists them in `Score.undefined`, records and boards
-in their field `undefined`. Resampled and permuted sets of videos follow the same rule. Denominators are fixed (8
-expressions, 12 action units), so that such a class contributes 0 to the mean. Moments are population moments (Lin
-1989). Rows with an invalid label, see `harness.metrics.tasks`, are ignored.
+The F1 score of a class or action unit is undefined if it occurs neither in the labels nor in the predictions, a CCC is
+undefined if either column is constant, and all scores are undefined without any frames. Undefined scores count as 0 and
+are reported: the functions here issue an `UndefinedMetricWarning`, `harness.metrics.pooled_scores.score` lists them in
+`Score.undefined`, and records and boards list them in their field `undefined`. Resampled and permuted sets of videos
+follow the same rule. Denominators are fixed (8 expressions, 12 action units), so that an undefined F1 score contributes
+0 to the mean. Moments are population moments (Lin 1989). Rows with an invalid label, see `harness.metrics.tasks`, are
+ignored.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """Compute the concordance correlation coefficient (CCC) between labels and predictions.
 
     ``CCC = 2 s_tp / (s_t^2 + s_p^2 + (m_t - m_p)^2)``, where m are the means, s^2 the variances and s_tp the covariance
-    of labels (t) and predictions (p), all divided by n. Unlike Pearson's correlation it is reduced by differences in
+    of labels (t) and predictions (p), with divisor n. Unlike Pearson's correlation it is reduced by differences in
     mean and scale. No row is ignored.
 
     Parameters
@@ -244,7 +245,7 @@ def p_mtl(y_true: Mapping[str, ArrayLike], y_pred: Mapping[str, ArrayLike]) -> f
     Raises
     ------
     InputError
-        If one of the three is missing, and as the three functions do.
+        If one of the three arrays is missing, or if `p_va`, `p_expr` or `p_au` raises it.
 
     References
     ----------

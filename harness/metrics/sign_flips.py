@@ -1,9 +1,10 @@
-"""Studentized differences under sign flips: what differences look like if rows do not differ.
+"""Studentized differences under sign flips: their distribution if rows are equally good.
 
-If two rows are equally good, each unit is as likely to favor the one as the other, so that the signs of all
-contributions of a unit can be flipped together. This keeps how strongly each unit weighs, and how rows depend on each
-other. A difference is divided by its standard error, which is estimated anew after every flip; otherwise a row that
-differs much from the others would be judged by their errors. R is the number of rows, V of units, B of draws.
+If two rows are equally good, each unit is as likely to favor one as the other, so that the signs of all contributions
+of a unit can be flipped together. Flips preserve the weight of each unit and the dependence between rows. A difference
+is divided by its standard error, which is estimated anew after every flip; otherwise a row that differs much from the
+others would be judged by the errors of the others. R is the number of rows, V the number of units, B the number of
+draws.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from harness.metrics.resampling import permutation_flips
 SIGNIFICANCE_LEVEL = 0.05
 """A difference is significant if its p-value is at most this."""
 TOLERANCE = 1e-9
-"""Statistics that differ by less, relatively, are considered equal, since they differ by rounding."""
+"""Statistics with a smaller relative difference are considered equal, since the difference is due to rounding."""
 FLOOR = 1e-12
 """Lower limit of a variance, as a share of the sum of squares that it was computed from."""
 
@@ -40,7 +41,7 @@ class SeedDraws:
 
 
 def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, seed: int) -> SeedDraws:
-    """Simulate the seeds of each row as normal, so that few seeds give the heavy tails of Student's t.
+    """Simulate the errors of each row's seeds as normal, so that few seeds give the heavy tails of Student's t.
 
     Parameters
     ----------
@@ -69,10 +70,10 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
 class Studentizer:
     """Standard errors of sums of contributions.
 
-    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
-    contribution, most of all for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
-    standard deviations are proportional to shares. Squares of residuals are divided by it; with equal shares this is
-    the usual ``V / (V - 1)``.
+    A unit's residual is its contribution minus its share of the sum. The residual has a smaller variance than the
+    contribution, especially for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
+    standard deviations are proportional to shares. Squares of residuals are divided by this factor; with equal shares
+    this multiplies them by the usual ``V / (V - 1)``.
 
     Parameters
     ----------
@@ -98,11 +99,11 @@ class Studentizer:
         return self.with_sum(contributions, 0) * np.sqrt(self.weights)
 
     def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Compute weighted inner products of contributions [..., V]; no flip changes those of a row with itself."""
+        """Compute weighted inner products of contributions [..., V]; flips do not change those of a row with itself."""
         return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
-        """Estimate the variance of differences, that is the weighted sum of the squares of their residuals.
+        """Estimate the variance of differences, which is the weighted sum of the squares of their residuals.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class Studentizer:
 
 
 def divide(differences: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Divide differences by their standard errors; 0 where both are 0."""
+    """Divide differences by their standard errors; 0 where the variance is 0."""
     differences, variances = np.broadcast_arrays(differences, variances)
     return np.divide(differences, np.sqrt(variances), out=np.zeros(differences.shape), where=variances > 0)
 
@@ -145,7 +146,7 @@ def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
     ----------
     statistics : ndarray of float64
     null : ndarray of float64, shape (B,)
-        Draws of the statistic without a difference.
+        Draws of the statistic if there is no difference.
 
     Returns
     -------
@@ -213,7 +214,7 @@ class RowFlips:
         Parameters
         ----------
         best : int or ndarray of int, shape (B,)
-            Positions in `rows`.
+            Position of the best row in `rows`, for all draws or for each.
         flipped : tuple of ndarray
             The result of `sums`.
         rows : ndarray of int, shape (r,)

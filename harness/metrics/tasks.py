@@ -191,7 +191,7 @@ class Task:
         -------
         dict of str to ndarray
             `expr`: int64 of shape (N,), the class with the largest output; `va`: shape (N, 2), unchanged; `au`: int8 of
-            shape (N, 12), 1 for present. Only the blocks of the task.
+            shape (N, 12), 1 for present. Contains only the blocks of the task.
 
         Examples
         --------

@@ -22,7 +22,7 @@ def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (12,)
-        Values of `harness.metrics.tasks.THRESHOLD_GRID`; the smallest of equally good ones, also if F1 is 0 for all.
+        Values of `harness.metrics.tasks.THRESHOLD_GRID`; the smallest of equally good values, even if all give F1 = 0.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Sufficient statistics per unit, from which scores, intervals and tests are computed without the frames.
 
-V is the number of units (videos, or subjects of still images), which are what is resampled; N is the number of labeled
-rows. There is one array for each output block of the task:
+V is the number of units (videos, or subjects of still images), over which scores are resampled; N is the number of
+labeled rows. There is one array for each output block of the task:
 
 - `expr`: int64, shape (V, 8, 8), counts by true and predicted class;
 - `va`: float64, shape (V, 2, 6), `harness.metrics.counts.MOMENTS` of valence and arousal, centered within the unit;
@@ -36,8 +36,8 @@ class SufficientStatistics:
     ----------
     task : {"expr", "va", "au", "mtl"}
     arrays : mapping of str to ndarray
-        Statistics by output block, as described in `harness.metrics.unit_statistics`. The names of the units are not
-        part of them.
+        Statistics by output block, as described in `harness.metrics.unit_statistics`. They do not contain the names of
+        the units.
     """
 
     task: str
@@ -177,7 +177,7 @@ def compute_statistics(
     Raises
     ------
     InputError
-        If the task is unknown, an array has a wrong shape or range, or a row with a valid label is not finite.
+        If the task is unknown, an array has a wrong shape or range, or an output with a valid label is not finite.
 
     Examples
     --------

@@ -20,7 +20,7 @@ def mean_by_group(values: np.ndarray, groups: Sequence[int] | None) -> np.ndarra
     values : ndarray of float, shape (S, ...)
         Scores of S seeds.
     groups : sequence of int or None
-        Group of each seed; None: each is a group.
+        Group of each seed; None if each seed is a group.
 
     Returns
     -------
@@ -48,11 +48,12 @@ class VarianceComponents:
     Attributes
     ----------
     trainings : float or None
-        Between trainings of the backbone. If no training has several seeds, that of the seeds is included.
+        Between trainings of the backbone; None for one training. If no training has several seeds, the value
+        includes the deviation between seeds.
     seeds : float or None
-        Between seeds of the head on one training; None if no training has several.
+        Between seeds of the head on one training; None if no training has several seeds.
     total : float or None
-        Of a single score with another training and another seed; None for a single score.
+        Over both trainings and seeds; None if there is only one score.
     """
 
     trainings: float | None
@@ -63,9 +64,9 @@ class VarianceComponents:
 def variance_components(groups: Sequence[Sequence[float]]) -> VarianceComponents:
     """Estimate the variance between and within groups by a one-way analysis of variance with random effects.
 
-    The variance within groups is the mean square within, MSW. The variance between groups is (MSB - MSW) / n0 with the
-    mean square between, MSB, and 0 if that is negative; n0 is the number of scores of a group, and its average over
-    unequal groups (N - sum of n_i^2 / N) / (I - 1).
+    The variance within groups is the mean square within groups, MSW. The variance between groups is (MSB - MSW) / n0,
+    or 0 if this is negative, where MSB is the mean square between groups. n0 is the number of scores of each group; for
+    unequal groups it is (N - sum of n_i^2 / N) / (I - 1), with N scores in I groups.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 
 def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
-    """Return what else the parent's outputs depend on: for random weights the seed, unless it is 0."""
+    """Return what the parent's outputs depend on besides its weights; for random weights, only the seed if not 0."""
     if parent.is_random:
         return {"initial_seed": seed} if seed else {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}

@@ -32,8 +32,8 @@ class TrainedBackbone:
     stills : SyntheticStills, default=SyntheticStills()
         Images that the backbone is trained on; by default 3,000 images of 120 people.
     seeds : tuple of int, default=()
-        Seeds of several trainings. Every head is trained on the features of each, and a board shows them as one row
-        with the variance between trainings. Empty: one training, with the seed of `training`.
+        Seeds of several trainings. Every head is trained on the features of each training, and a board shows all
+        trainings as one row with the variance between them. Empty: one training, with the seed of `training`.
 
     Raises
     ------

@@ -99,7 +99,7 @@ def has_report(store: Store, folder: Path) -> bool:
 
 
 def read_report(store: Store, folder: Path) -> BackboneReport:
-    """Read the report of a trained backbone; write one with the model card alone if it is missing.
+    """Read the report of a trained backbone; if it is missing, first write one that has only the model card.
 
     Parameters
     ----------

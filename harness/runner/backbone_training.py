@@ -52,7 +52,7 @@ class TrainingResult:
     trained : TrainedStills or None
         Result of the training; None if `cached`.
     lost : str or None
-        Why the training could not be tracked.
+        Why the training could not be tracked, or None.
     """
 
     folder: Path
@@ -179,7 +179,7 @@ def _train(  # noqa: PLR0913 - each is passed on to `train_stills`
 
 
 def _describe_data(training_data: TrainingData) -> dict[str, Any]:
-    """Describe the training images for the card; whether they are synthetic is given if the name does not say it."""
+    """Describe the training images for the card; `synthetic` is added only if the name does not imply it."""
     described: dict[str, Any] = {
         "name": training_data.name,
         "digest": training_data.digest,

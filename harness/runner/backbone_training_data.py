@@ -67,7 +67,7 @@ def open_training_data(recipe: BackboneRecipe, data: Path | None, store: Store) 
     Raises
     ------
     InputError
-        If there are no such images.
+        If the images are missing or unusable.
     """
     return _synthetic_training_data(recipe, store) if data is None else _training_data_from_folder(recipe, data, store)
 

@@ -18,7 +18,7 @@ from harness.utils.parallel import torch_threads
 from harness.utils.process_environment import prepare_process
 
 THREADS_PER_JOB = 1
-"""Threads of a job. Independent of the number of workers, so that results are too."""
+"""Threads of a job. This does not depend on the number of workers, so that results do not either."""
 
 
 class SerialExecutor(Executor):
@@ -59,7 +59,7 @@ class WorkerPool(ProcessPoolExecutor):
 
 
 def _start_context() -> BaseContext:
-    """Return how worker processes are started: copied from one that has imported what they need, or anew on Windows."""
+    """Return the start method of workers: fork server with preloaded modules, or spawn if there is none (Windows)."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

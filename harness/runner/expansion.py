@@ -49,19 +49,19 @@ class JobGrid:
         self.recipe, self.prepared, self.code = recipe, prepared, code
 
     def jobs(self) -> list[Job]:
-        """Return the baselines of each task, then the jobs of the grids, unless a search selects those."""
+        """Return the baselines of each task, then the jobs of the grids unless the recipe has a search."""
         jobs = list(self._baseline_jobs()) if self.recipe.baselines else []
         if self.recipe.search is None:
             jobs += self._grid_jobs()
         return list({job.job_id: job for job in jobs}.values())
 
     def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
-        """Return the backbones of a grid; by default those of the recipe. Their `repeats` are not listed."""
+        """Return the backbones of a grid, by default those of the recipe; several trainings of one are not listed."""
         prepared = dict(zip(self.recipe.all_backbones(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
     def smoothings(self, grid: Grid) -> tuple[SmoothingGrid, ...]:
-        """Return the smoothing grids of a grid; by default that of the recipe."""
+        """Return the smoothing grids of a grid; by default the smoothing grid of the recipe."""
         return grid.smoothings or (self.recipe.smoothing,)
 
     def job(  # noqa: PLR0913 - the axes of the grid
@@ -141,7 +141,7 @@ class JobGrid:
         return data_digest(self.prepared.images, self.prepared.labels[task])
 
     def _effective_smoothing(self, smoothing: SmoothingGrid) -> SmoothingGrid:
-        """Return radius 0 for still images, so that all smoothing settings have the same identity."""
+        """Return only radius 0 for still images, so that smoothing settings do not change the configuration."""
         if self.prepared.temporal:
             return smoothing
         return SmoothingGrid(kernels=smoothing.kernels[:1], smallest=0, largest=0)
@@ -158,7 +158,7 @@ class JobGrid:
                     yield self.job("baseline", grid.task, backbone, "scores", None, self.recipe.smoothing, 0)
 
     def _grid_jobs(self) -> Iterator[Job]:
-        """Yield the combinations, smoothings outermost: the first one trains, the others replay its predictions."""
+        """Yield all combinations, smoothing outermost: the first smoothing trains, the others reuse its predictions."""
         for grid in self.recipe.grids:
             for smoothing, backbone, features, head, seed in product(
                 self.smoothings(grid), self._all_trainings(grid), grid.features, grid.heads, self.recipe.seeds
@@ -192,5 +192,5 @@ def _leakage_flags(kind: str, task: str, features: str, backbone: PreparedBackbo
 
 
 def _score_column_names(backbone: PreparedBackbone) -> tuple[str, ...]:
-    """Return the names of the score columns; with random weights the columns have no meaning, so no names."""
+    """Return the names of the score columns; empty with random weights, where the columns have no meaning."""
     return () if backbone.is_random else backbone.score_labels

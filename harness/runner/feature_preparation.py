@@ -1,4 +1,4 @@
-"""Features of a dataset by one backbone, extracted if the store has none."""
+"""Features of a dataset by one backbone, extracted if the store does not have them."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ class ExtractionOptions:
 def get_or_extract_features(
     label: str, reference: str, dataset: Dataset, store: Store, options: ExtractionOptions, images: str | None = None
 ) -> tuple[FeatureEntry, BackboneInfo]:
-    """Return the features of a dataset by one backbone; extract them if the store has none.
+    """Return the features of a dataset by one backbone; extract them if the store does not have them.
 
     Parameters
     ----------
     label : str
         Name of the backbone in messages.
     reference : str
-        The backbone, see `backbones.load`.
+        Reference of the backbone; see `backbones.load`.
     dataset : Dataset
         The dataset.
     store : Store

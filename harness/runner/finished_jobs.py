@@ -1,4 +1,4 @@
-"""Whether jobs and trainings of earlier runs can be used; what was altered or damaged is deleted."""
+"""Check whether jobs and trainings of earlier runs can be reused; altered or damaged results are deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_finished(job: Job) -> bool:
-    """Return whether the folder of a job is complete; an altered or damaged one is deleted, so that the job runs again.
+    """Return whether the folder of a job is complete; an altered or damaged folder is deleted, and the job runs again.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def is_finished(job: Job) -> bool:
     if not files.has_record():
         return False
     altered = find_altered_files(job.folder)
-    if altered is None:  # only a version that did not record the code wrote no hashes
+    if altered is None:  # only versions that did not record the code wrote no hashes
         record = files.read_record()
         has_statistics = files.statistics.is_file() or record.status != "finished"
         altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])
@@ -44,7 +44,7 @@ def is_finished(job: Job) -> bool:
 
 
 def are_predictions_intact(job: Job) -> bool:
-    """Return whether a training has saved its predictions; altered ones are deleted, so that it runs again."""
+    """Return whether a training has intact predictions; altered predictions are deleted, so that it runs again."""
     if not job.predictions.is_dir():
         return False
     altered = find_altered_files(job.predictions, full=True)

@@ -24,9 +24,9 @@ from harness.utils.errors import InputError, unknown_name_error
 logger = logging.getLogger(__name__)
 
 EXPERIMENTS = PROJECT_ROOT / "experiments"
-"""Folder of the recipes. They are found by it and not by name, which folders of users have too."""
+"""Folder of the recipes. They are found by this path and not by the name, as a user may have a folder of that name."""
 _own_modules: dict[str, ModuleType] = {}
-"""Modules of `EXPERIMENTS` by name while a package of the user has the name."""
+"""Modules of `EXPERIMENTS` by name, kept while `experiments` refers to a user's package."""
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, BackboneRecipe)
 
@@ -38,7 +38,7 @@ class Kind:
     Attributes
     ----------
     command : str
-        Command that runs it.
+        Command that runs recipes of this type.
     does : str
         Description of the command.
     example : str
@@ -57,13 +57,13 @@ KINDS: dict[type, Kind] = {
 
 
 def recipe_names(kind: type | None = None) -> list[str]:
-    """Return the names of the recipes in `experiments`, of one type or of all."""
+    """Return the names of the recipes in `experiments`, of one type or of all types."""
     names = sorted(m.name for m in pkgutil.iter_modules([str(EXPERIMENTS)]) if not m.name.startswith("_"))
     return [name for name in names if kind is None or isinstance(_import_recipe(name), kind)]
 
 
 def recipe_minutes(name: str) -> float | None:
-    """Return about how many minutes a recipe of `experiments` takes, see `MINUTES` there; None if not measured."""
+    """Return roughly how many minutes a recipe of `experiments` takes; None if it was not measured."""
     return _import_own("_durations").MINUTES.get(name)
 
 
@@ -125,14 +125,14 @@ def _import_recipe(name: str) -> Recipe | BackboneRecipe:
 
 
 def _import_own(name: str) -> Any:
-    """Import a module of Framelight's `experiments`, also where a package of the user has that name."""
+    """Import a module of Framelight's `experiments`, even if a user's package has that name."""
     with _own_experiments():
         return import_module(f"experiments.{name}")
 
 
 @contextmanager
 def _own_experiments() -> Iterator[None]:
-    """Let `experiments` be Framelight's in a context; the user's modules of that name are put back afterwards."""
+    """Make `experiments` refer to Framelight's package in a context; restore the user's modules afterwards."""
     if _is_own_experiments():
         yield
         return
@@ -148,10 +148,10 @@ def _own_experiments() -> Iterator[None]:
 
 
 def _is_own_experiments() -> bool:
-    """Return whether an import of `experiments` gives Framelight's."""
+    """Return whether `import experiments` imports Framelight's package."""
     try:
         spec = importlib.util.find_spec("experiments")
-    except ValueError:  # a module that was made by hand
+    except ValueError:  # a module without a spec, such as one created by hand
         return False
     return spec is not None and spec.origin is not None and Path(spec.origin).parent.resolve() == EXPERIMENTS
 

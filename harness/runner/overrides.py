@@ -31,9 +31,9 @@ NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text
 
 
 KEYS_PAGES = {Recipe: "experiments/README.md", BackboneRecipe: "backbones/README.md"}
-"""Pages with all keys."""
+"""Pages that list all keys, by type of recipe."""
 MAX_EXTRA_PARTS = 1
-"""A key that ends several paths selects the shortest, if the others are longer by more than this number of parts."""
+"""A key that ends several paths selects the shortest path if all others have more additional parts than this."""
 
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
@@ -82,14 +82,14 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
 
 
 def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str, ...], str]) -> None:
-    """Warn of fields of a part that were set before the part itself; the name of the protocol keeps its fields."""
+    """Warn if setting a part replaces fields of it that were set before; the protocol's name keeps its fields."""
     replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
     for other in replaced:
         logger.warning(f"--set {changed.pop(other)} changes nothing: --set {setting} replaces it; give it after that")
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
-    """Raise InputError for a setting of the selection split under the protocol `published`, which has none."""
+    """Raise InputError for a setting of the selection split under the protocol `published`, which has no such split."""
     unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
     if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
@@ -99,7 +99,7 @@ def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], s
 
 
 def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> None:
-    """Raise InputError for a field of parts of which the recipe has none, such as trained backbones."""
+    """Raise InputError for a field of a part that the recipe lacks, such as a trained backbone."""
     parts: tuple[Any, ...] = (recipe,)
     for name in path[:-1]:
         values = [getattr(part, name) for part in parts if part is not None]
@@ -183,7 +183,7 @@ def _replace_field(value: Any, path: tuple[str, ...], text: str, setting: str) -
     else:
         new, current = _parse(hint, text, setting), getattr(value, name)
         if isinstance(new, Protocol) and isinstance(current, Protocol) and new.name == current.name:
-            new = current  # its name alone was set, so its other settings stay
+            new = current  # only the protocol's name was set, so its other settings stay
     return dataclasses.replace(value, **{name: new})
 
 
@@ -207,7 +207,7 @@ def _parse(hint: Any, text: str, setting: str) -> Any:
 
 
 def _parse_union(hints: tuple[Any, ...], text: str, setting: str) -> Any:
-    """Parse an optional value, or one that may also be a word such as `per-seed`."""
+    """Parse an optional value, or a value that may also be a word such as `per-seed`."""
     words = [word for hint in hints if typing.get_origin(hint) is typing.Literal for word in typing.get_args(hint)]
     if text in words:
         return text

@@ -58,7 +58,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     Raises
     ------
     InputError
-        If a backbone is unknown, a dataset is required, or the dataset or the recipe's features are unusable.
+        If a backbone is unknown, a required dataset is not given, or the dataset or the recipe's features are unusable.
     """
     from harness.data.registry import open_dataset
 
@@ -75,7 +75,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all have the same card
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all seeds have the same card
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -100,7 +100,7 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
 
 
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, dict[int, str]]]:
-    """Return the label of each backbone and its references by seed, after training those that the recipe trains.
+    """Train the backbones that the recipe trains; return the label and the references by seed of each backbone.
 
     A backbone that the recipe does not train has one reference, with seed 0.
     """
@@ -130,7 +130,7 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
         get_backbone_info(unknown[0], store)
     except backbones.BackboneError as error:
         others = f"Also missing: {', '.join(unknown[1:])}\n" if unknown[1:] else ""
-        if str(error).startswith("unknown backbone"):  # the recipe trains others, which are not in the store yet
+        if str(error).startswith("unknown backbone"):  # suggest the backbones that the recipe trains too
             error = unknown_name_error("backbone", unknown[0], available)
         raise InputError(
             f"{error}\n{others}Choose others with --set backbones=NAME,... or import weights under this name:\n"
@@ -139,7 +139,7 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
 
 
 def _check_architecture(backbone: TrainedBackbone, available: Collection[str]) -> None:
-    """Raise InputError for a backbone that is trained from one that does not exist."""
+    """Raise InputError if the backbone from which another is trained does not exist."""
     import backbones
 
     name = backbone.training.backbone
@@ -154,7 +154,7 @@ def _check_architecture(backbone: TrainedBackbone, available: Collection[str]) -
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:
-    """Train a backbone with each of its seeds; return the names of the entries."""
+    """Train a backbone with each of its seeds; return the names of the entries by seed."""
     names = {}
     for training in backbone.trainings():
         result = train_backbone(BackboneRecipe(backbone.name, training, stills=backbone.stills), None, store, tracker)

@@ -13,7 +13,7 @@ from harness.utils.store import Store
 
 @dataclass(frozen=True)
 class BackboneTraining:
-    """One of several trainings of a backbone, whose runs are one row of the leaderboard.
+    """One of several trainings of a backbone; the leaderboard shows the runs of all trainings in one row.
 
     Attributes
     ----------
@@ -49,13 +49,13 @@ class PreparedBackbone:
     entry : str
         Key of the feature entry.
     score_labels : tuple of str
-        Names of the score columns; empty if they have none or the weights are random.
+        Names of the score columns; empty if the columns have no names or the weights are random.
     seen_tasks : tuple of str
-        Tasks of whose reported split the backbone learned crops.
+        Tasks whose reported split has crops that the backbone was trained on.
     training : BackboneTraining or None
         Which training this is, if the recipe trains the backbone with several seeds.
     repeats : tuple of PreparedBackbone
-        The other trainings, for the first one.
+        The other trainings, if this is the first of several; else empty.
     """
 
     label: str
@@ -76,7 +76,7 @@ class PreparedBackbone:
 
 
 def group_trainings(backbones: Mapping[int, PreparedBackbone]) -> PreparedBackbone:
-    """Return the first of several trainings of a backbone, by seed, with the others as its repeats."""
+    """Return the first training of a backbone, given all trainings by seed, with the others as its repeats."""
     first, *others = backbones.values()
     if not others:
         return first
@@ -107,8 +107,8 @@ class PreparedInputs:
     labels : dict of str to str
         Digest of the annotations, by task.
     backbones : tuple of PreparedBackbone
-        Backbones in the order of `Recipe.all_backbones`; of several trainings the first, with the others as its
-        `repeats`.
+        Backbones in the order of `Recipe.all_backbones`. A backbone with several trainings is listed once, as its first
+        training, with the others as `repeats`.
     """
 
     root: Path

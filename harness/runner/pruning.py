@@ -62,7 +62,7 @@ class PruningClient:
 
 @contextmanager
 def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningClient]]:
-    """Answer the reports of workers in a thread, in a context.
+    """Context manager that answers the reports of workers in a thread.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningC
     Yields
     ------
     callable
-        Returns the `PruningClient` of a trial number.
+        Called with the number of a trial; returns its `PruningClient`.
     """
     key, ended = os.urandom(32), threading.Event()
     errors: list[Exception] = []
@@ -108,6 +108,6 @@ def _answer_report(answer: PruningCallback, message: tuple[int, int, float], err
 
 
 def _unblock_listener(address: str, key: bytes) -> None:
-    """End the wait for a connection; runs in its own thread because the handshake may block."""
+    """Connect once to end the listener's wait; runs in its own thread because the handshake may block."""
     with suppress(*_CONNECTION_ERRORS):
         Client(address, authkey=key).close()

@@ -39,8 +39,8 @@ class Grid:
     backbones : tuple of str, default=()
         Names of backbones, see `Recipe.backbones`. Empty: the backbones of the recipe.
     smoothings : tuple of SmoothingGrid, default=()
-        Smoothing filters to select from. Empty: the `smoothing` of the recipe. Several are scored from the predictions
-        of one training.
+        Smoothing filters to select from. Empty: the `smoothing` of the recipe. Several smoothing grids are scored from
+        the predictions of one training.
 
     Raises
     ------
@@ -115,8 +115,8 @@ class Search:
     epochs : (int, int), default=(2, 30)
         Range of the number of epochs.
     batch : int, default=8
-        Number of trials that are proposed at the same time; at least 1. They do not learn from each other, and similar
-        ones are trained together.
+        Number of trials that are proposed at the same time; at least 1. The sampler proposes them without each other's
+        results, and similar trials are trained together.
     gaps : tuple of {"linear", "nearest", "published", "held"}, default=()
         Values of `SmoothingGrid.gaps` to search. Empty: the setting of the smoothing.
     thresholds : tuple of {"chosen", "half"}, default=()
@@ -176,7 +176,7 @@ class Recipe:
     grids : tuple of Grid
         Combinations to compare; at least one.
     backbones : tuple of str
-        Names of backbones: of the catalogue, of the store, of `trained`, or `timm:NAME`. With the suffix `@random` the
+        Names of backbones in the catalogue, in the store or in `trained`, or `timm:NAME`. With the suffix `@random` the
         weights are random. At least one.
     trained : tuple of TrainedBackbone, default=()
         Backbones that the recipe trains first, unless the store has them.
@@ -194,15 +194,15 @@ class Recipe:
     compute : {"float32", "bf16", "fp16"}, default="float32"
         Precision of the forward passes of the backbones.
     memory : int, default=64
-        MiB of features that a job keeps in memory for training, and again for selection; at least 1. Larger features
-        are read from disk. Results do not depend on it.
+        MiB of features that a job keeps in memory for training, and the same amount again for selection; at least 1.
+        Larger features are read from disk. Results do not depend on it.
     baselines : bool, default=True
         Add baselines: a constant, random features, the previous label, and the backbone's own scores for expressions.
     thresholds : {"chosen", "half"}, default="chosen"
-        Decision thresholds of action units: selected from a grid for each action unit, or 0.5.
+        Decision thresholds of action units: `chosen` selects one from a grid for each action unit; `half` uses 0.5.
     missing : {"dropped", "filled"}, default="dropped"
-        Labeled frames without a crop: `dropped` does not score them, as in the paper; `filled` scores outputs that are
-        interpolated from neighboring frames, see `SmoothingGrid.gaps`.
+        Treatment of labeled frames without a crop: `dropped` does not score them, as in the paper; `filled` scores
+        outputs that are interpolated from neighboring frames, see `SmoothingGrid.gaps`.
     pictures : bool, default=True
         Draw figures of each run, for its first seed.
     search : Search or None, default=None
@@ -244,7 +244,7 @@ class Recipe:
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
     def all_backbones(self) -> tuple[str, ...]:
-        """Return the backbones that the grids use, each once: those of the recipe before those of single grids."""
+        """Return each backbone that the grids use once: backbones of the recipe before backbones of single grids."""
         shared = () if all(grid.backbones for grid in self.grids) else self.backbones
         return tuple(dict.fromkeys([*shared, *(name for grid in self.grids for name in grid.backbones)]))
 

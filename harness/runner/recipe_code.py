@@ -1,7 +1,7 @@
 """Code of a recipe: the files that it consists of, and whether they do more than describe an experiment.
 
-A recipe is Python code and can change anything that runs in its process. Most only assign settings, which are in the
-configuration of each run. A recipe that contains anything else is compared by its content, see `CodeIdentity`.
+A recipe is Python code and can change anything that runs in its process. Most recipes only assign settings, which are
+in the configuration of each run. A recipe that contains anything else is compared by its content, see `CodeIdentity`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness.tracking.environment import PROJECT_ROOT
 DESCRIPTIVE_MODULES = frozenset({"__future__", "collections.abc", "harness", "framelight", "math"})
 """Modules from which a recipe may import names and still only describe an experiment."""
 DESCRIPTIVE_NAMES = {"dataclasses": frozenset({"replace"}), "itertools": frozenset({"product"})}
-"""Names that it may import from other modules."""
+"""Names that such a recipe may import from other modules, by module."""
 DESCRIPTIVE_BUILTINS = frozenset(
     {
         *("dict", "frozenset", "list", "set", "tuple", "float", "int", "str"),
@@ -76,8 +76,8 @@ def identify_recipe_code(path: Path) -> CodeIdentity:
     Parameters
     ----------
     path : Path
-        File of the recipe. Modules of its folder and of `experiments` that it imports, directly or not, belong to it;
-        modules that it imports in other ways, by name at run time, do not.
+        File of the recipe. Modules of its folder and of `experiments` that it imports, directly or indirectly, are part
+        of the recipe; modules that it imports by name at run time are not.
     """
     path = Path(path).resolve()
     trees = _parse_files(path)
@@ -89,7 +89,7 @@ def identify_recipe_code(path: Path) -> CodeIdentity:
 
 
 def _parse_files(path: Path) -> dict[Path, ast.Module]:
-    """Parse a recipe and the modules of its folder that it imports, by path."""
+    """Parse a recipe and the local modules that it imports; return the syntax trees by path."""
     trees: dict[Path, ast.Module] = {}
     pending = [path]
     while pending:
@@ -152,7 +152,7 @@ def _imports_settings(node: ast.ImportFrom, folder: Path) -> bool:
 
 
 def _is_descriptive(node: ast.AST, callables: set[str]) -> bool:
-    """Whether a node is allowed in a description; `callables` are names of functions, and of modules with a dot."""
+    """Whether a node is allowed; `callables` has names of functions, and names of modules followed by a dot."""
     if not isinstance(node, DESCRIPTIVE_NODES):
         return False
     if isinstance(node, ast.Call):
@@ -170,7 +170,7 @@ def _is_descriptive(node: ast.AST, callables: set[str]) -> bool:
 
 
 def _called_name(function: ast.expr) -> str:
-    """Return the name of a called function, or of the module that it belongs to with a dot."""
+    """Return the name of a called function; for a function of a module, the module's name followed by a dot."""
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
         return f"{function.value.id}."
     return function.id if isinstance(function, ast.Name) else ""

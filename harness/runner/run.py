@@ -43,7 +43,7 @@ class RunResult:
     prepared : PreparedInputs
         Inputs of the jobs.
     boards : set of (str, str)
-        Task and data digest of the leaderboards with the results.
+        Task and data digest of each leaderboard that contains results of the run.
     computed : int
         Number of jobs that were run.
     cached : int
@@ -85,12 +85,13 @@ def run(
     force : bool
         Run finished jobs again, except the trials of a search.
     code : CodeIdentity, optional
-        Code of the recipe, see `harness.runner.recipe_code`. Default: not known.
+        Code that runs the jobs, see `harness.runner.recipe_code`. Default: code of this process, with an unknown
+        recipe.
 
     Returns
     -------
     RunResult
-        Numbers of jobs, and records of the failed ones.
+        Numbers of computed and cached jobs, and records of the failed jobs.
 
     Raises
     ------
@@ -237,7 +238,7 @@ class _RunSession:
                 self.retrained.add(job.training_id)
 
     def _is_forced(self, job: Job) -> bool:
-        """Whether to run a finished job again; not for trials, whose values are in the study already."""
+        """Whether to run a finished job again; never for trials, as the study already has their values."""
         return self.force and job.configuration.kind != "trial"
 
     def _get_executor(self) -> Executor:

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LINEAR_GROUP = 16
-"""Maximum trainings of a group with linear heads. Most of their time is reading features, which a group does once."""
+"""Maximum number of trainings in a group with linear heads. They mostly read features, which a group reads once."""
 MAX_HIDDEN_GROUP = 4
-"""Maximum trainings of a group with a hidden layer. Most of their time is arithmetic, which workers divide."""
+"""Maximum number of trainings in a group with hidden layers. They mostly do arithmetic, which workers can share."""
 
 
 def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
     """Group the jobs that can be trained together.
 
-    Jobs that differ in their postprocessing only share a training and are in the same group. Jobs in no group are
-    trained alone.
+    Jobs that differ only in their postprocessing share a training and are in the same group. Jobs that are in no group
+    are trained alone.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def _chunks(trainings: list[list[Job]], size: int) -> Iterator[list[list[Job]]]:
 
 
 def _group_key(job: Job, head: HeadConfig) -> Job:
-    """Return a job with the settings that all jobs of a group share, and no others."""
+    """Return a job reduced to the settings that all jobs of its group share, as the key of the group."""
     training = dataclasses.replace(job.training_configuration, head=without_per_head_settings(head))
     labels: dict[str, Any] = {"recipe": "", "flags": (), "expected_seeds": (), "expected_trainings": ()}
     labels |= {"training": None, "training_group": ""}
@@ -103,9 +103,9 @@ class JobScheduler:
     executor : Executor
         Runs the jobs.
     workers : int
-        Number of its workers.
+        Number of workers of the executor.
     jobs : mapping of Job to PruningClient or None
-        The jobs, and the address to which they report epochs.
+        The jobs, and the client through which each job reports its epochs.
     trained : callable
         Returns whether a job has its predictions already.
     begin : callable

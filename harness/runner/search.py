@@ -1,8 +1,8 @@
 """Search a recipe with Optuna: one study per task, stored in the store and resumable.
 
 Trials run in batches of the size that the recipe sets, so that similar trials are trained together and the result does
-not depend on the number of workers. The parameters of a trial, and whether it is pruned, depend on its number and on
-the trials of earlier batches alone, and a resumed search first completes its unfinished batch. An interrupted search
+not depend on the number of workers. The parameters of a trial, and whether it is pruned, depend only on its number and
+on the trials of earlier batches, and a resumed search first completes its unfinished batch. An interrupted search
 therefore has the same result as an uninterrupted one. The objective is the metric on the selection split.
 """
 
@@ -46,9 +46,9 @@ STARTUP_TRIALS = 10
 PRUNER_STARTUP_TRIALS = 5
 """Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
-"""Consecutive failures, and at least one batch, that end the search, as the cause is not a single trial."""
+"""The search ends after this many failures in a row, but at least one batch: the cause is not one trial."""
 MAX_TRIALS = 1_000_000
-"""Numbers of trials at most."""
+"""Largest trial number, and largest batch size, that are accepted from a study."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
@@ -58,7 +58,7 @@ class GridSearch:
     Parameters
     ----------
     expansion : JobGrid
-        The jobs of the recipe, whose `search` is not None.
+        Jobs of a recipe that has a `search`.
     grid : Grid
         The grid.
     store : Store
@@ -86,7 +86,7 @@ class GridSearch:
         Returns
         -------
         list of Job
-            The jobs of the best trial, for each training of the backbone and each seed of the recipe.
+            Jobs of the best trial: one for each training of its backbone and each seed of the recipe.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class GridSearch:
     def _open_study(self) -> optuna.Study:
         with entry_lock(self.database):
             if not self.database.exists():
-                self.database.touch()  # sqlite would ignore the umask
+                self.database.touch()  # a file that sqlite creates would ignore the umask
             storage = optuna.storages.RDBStorage(
                 sqlite_uri(self.database), engine_kwargs={"connect_args": connect_options(self.database)}
             )
@@ -173,7 +173,7 @@ class GridSearch:
         Raises
         ------
         FramelightError
-            If this is not a trial of Framelight.
+            If Framelight did not write the trial.
         """
         batch = trial.user_attrs.get("batch")
         if not isinstance(batch, list) or len(batch) != 2 or not all(map(is_count, batch)) or max(batch) > MAX_TRIALS:
@@ -232,8 +232,8 @@ class GridSearch:
     def _tell(self, trial: FrozenTrial, record: Record) -> None:
         """Store the result of a trial in the study.
 
-        A job that an earlier search computed did not report its epochs to this study, so they are read from its
-        training summary, if trials are pruned.
+        If the search prunes trials, the values of the epochs are read from the training summary, because a job that an
+        earlier search computed did not report them to this study.
         """
         value = record.selection[record.metric] if record.status == "finished" else None
         if value is not None and self.settings.pruner != "none":

@@ -1,4 +1,4 @@
-"""What a search prints: its progress, and the best trial in words."""
+"""Messages of a search: its progress, and a description of the best trial."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.utils.text import format_duration, plural
 logger = logging.getLogger(__name__)
 
 PARAMETER_NAMES = {"l2": "l2", "learning_rate": "learning rate", "shared": "hidden layer", "gaps": "gaps filled by"}
-"""Names of parameters that differ from those of the study."""
+"""Names of parameters in messages, where they differ from the names in the study."""
 
 
 class Trial(Protocol):
@@ -27,7 +27,7 @@ class Trial(Protocol):
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Its parameters."""
+        """Parameters of the trial."""
 
     @property
     def state(self) -> Any:
@@ -66,12 +66,12 @@ class SearchProgress:
         self._bar(done, self.total)
 
     def count_trial(self) -> None:
-        """Count a trial; a failed one is counted until the end of its batch."""
+        """Count a trial; a failed trial is counted until the next batch starts."""
         self.done = min(self.done + 1, self.total)
         self._bar(self.done, self.total)
 
     def end_batch(self, trials: Sequence[Trial]) -> None:
-        """Print trials done, the best value and the time left."""
+        """Log the trials done, the best value and the time left, unless a bar is shown or the search is complete."""
         if self._bar.is_shown or self.done >= self.total:
             return
         best = max((trial.value for trial in trials if trial.value is not None), default=None)

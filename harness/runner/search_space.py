@@ -15,7 +15,7 @@ from harness.utils.hashing import content_hash, to_jsonable
 
 
 class Trial(Protocol):
-    """Interface of an Optuna trial: a new one samples parameters, a stored one returns them."""
+    """Interface of an Optuna trial: a new trial samples parameters, a stored trial returns them."""
 
     def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
         """Return one of the choices."""
@@ -30,14 +30,14 @@ class Trial(Protocol):
 class SearchSpace:
     """Search space of one grid: backbone, features, head, hyperparameters, kernel, radius, gaps and thresholds.
 
-    Settings of a head that are not searched are those of the grid's first head of the same kind. Backbones are
-    identified by the keys of their feature entries. Kernels and radii are those of the grid's first smoothing. Gaps
-    and thresholds are parameters only if there is more than one choice.
+    Head settings that are not searched are taken from the grid's first head of the same kind. Backbones are identified
+    by the keys of their feature entries. Kernels and radii are taken from the grid's first smoothing. Gaps and
+    thresholds are parameters only if there is more than one choice.
 
     Parameters
     ----------
     expansion : JobGrid
-        The jobs of the recipe, whose `search` is not None.
+        Jobs of a recipe that has a `search`.
     grid : Grid
         The grid.
     """
@@ -77,7 +77,7 @@ class SearchSpace:
         return [self.job(trial, "run", seed, number) for number in range(trainings) for seed in seeds]
 
     def job(self, trial: Trial, kind: str, seed: int, training: int = 0) -> Job:
-        """Return the job of a trial; suggests all parameters.
+        """Suggest all parameters of a trial and return the job that they describe.
 
         Parameters
         ----------

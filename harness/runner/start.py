@@ -30,9 +30,9 @@ def start_recipe(
     Raises
     ------
     InputError
-        For a recipe, setting or dataset that cannot be used.
+        If the recipe, a setting or the dataset cannot be used.
     FramelightError
-        Where the store cannot be written, the tracking server does not answer, or a worker process dies.
+        If the store cannot be written, the tracking server does not answer, or a worker process dies.
     """
     from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
     from harness.runner.recipe_code import identify_recipe_code

@@ -11,7 +11,7 @@ from harness.utils.errors import unknown_name_error
 from harness.utils.validation import require
 
 DEFAULT_KERNELS = ("mean", "median")
-"""Kernels of a recipe that names none."""
+"""Kernels of a recipe that does not name any."""
 CANDIDATES = tuple(kernel for kernel in KERNELS if kernel != "none")
 """Kernels that a recipe may name."""
 
@@ -25,7 +25,7 @@ class SmoothingGrid:
     kernels : tuple of str, default=("mean", "median")
         `mean` and `median`, or the causal `trailing_mean`, `trailing_median` and `exponential`; see `smooth`.
     smallest, largest : int, default=0 and 50
-        Range of radii, in frames, within 0 and 250. Radius 0 is the unsmoothed output.
+        Range of radii, in frames, between 0 and 250. Radius 0 is the unsmoothed output.
     gaps : {"linear", "nearest", "published", "held"}, default="linear"
         How the outputs of frames without a crop are filled in before smoothing; see `fill_gaps`.
 

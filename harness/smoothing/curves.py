@@ -2,7 +2,8 @@
 
 Every radius is computed for a few videos at a time while they are in the processor's cache; a pass over all frames for
 each radius would read everything from memory hundreds of times. Integer counts add up to the same total in any
-grouping. Moments do not, to the last bit, so tasks with valence and arousal are computed in one piece.
+grouping. Sums of floating-point moments depend on the grouping in the last bits, so tasks with valence and arousal are
+computed over all videos at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from harness.metrics.unit_statistics import StatisticsAccumulator, SufficientSta
 from harness.smoothing.kernels import smooth_many_radii
 
 GROUP_FRAMES = 16_384
-"""Number of frames of the videos that are processed together; a longer video is a group by itself."""
+"""Consecutive videos are processed together until they have at least this number of frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,7 @@ def statistics_by_radius(
     Returns
     -------
     iterator of SufficientStatistics
-        One for each radius.
+        Statistics at each radius, in the order of `radii`.
 
     Raises
     ------

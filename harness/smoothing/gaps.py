@@ -22,8 +22,8 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     """Fill in the outputs of frames without a crop.
 
     With outputs ``o(a)`` and ``o(b)`` of the crops before and after frame t, `linear` gives
-    ``o(a) (b - t) / (b - a) + o(b) (t - a) / (b - a)``. Frames before the first crop or after the last get the outputs
-    of that crop.
+    ``o(a) (b - t) / (b - a) + o(b) (t - a) / (b - a)``. Frames before the first crop get the outputs of the first crop;
+    frames after the last crop get the outputs of the last crop.
 
     Parameters
     ----------
@@ -32,10 +32,11 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     outputs : array-like of float, shape (n, columns)
         Outputs of these frames.
     length : int
-        Number of frames of the video. Later frames take part in the interpolation and are cut off.
+        Number of frames of the video. Crops of later frames are used in the interpolation, but these frames are not
+        returned.
     method : {"linear", "nearest", "published", "held"}, default="linear"
-        `linear`: linear interpolation. `nearest`: outputs of the nearest crop, the earlier one of two equally near.
-        `held`: outputs of the last crop before (forward fill), which is all that is available in a live stream.
+        `linear`: linear interpolation. `nearest`: outputs of the nearest crop; of the earlier crop if two are equally
+        near. `held`: outputs of the last crop before (forward fill), which is all that is available in a live stream.
         `published`: linear interpolation with exchanged weights, as the published results of the third ABAW challenge
         (Savchenko 2022) were computed; use it only to reproduce them.
 
@@ -96,7 +97,7 @@ def _validate_frames(frames: ArrayLike) -> np.ndarray:
 
 
 def _later_weight(elapsed: np.ndarray, span: np.ndarray, method: str) -> np.ndarray:
-    """Return the weight of the later of two crops, `elapsed` frames after the earlier one; 0 if they are the same."""
+    """Return the weight of the later of two crops, `span` frames apart, at `elapsed` frames after the earlier crop."""
     if method == "held":
         return np.zeros(len(elapsed))
     if method == "nearest":

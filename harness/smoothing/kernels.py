@@ -5,8 +5,8 @@ t - r to t + r and is truncated at the ends of the video, without padding. Colum
 argmax or thresholds are applied (Savchenko 2022).
 
 The kernels in `CAUSAL` use no later frames: their window covers frames t - r to t, and `exponential` is an exponential
-moving average with smoothing factor 2 / (r + 2), normalized so that the first frames are not biased. All three have a
-mean lag of r / 2 frames, so that they smooth about equally at the same radius.
+moving average with smoothing factor 2 / (r + 2), normalized so that the first frames are not biased. The three kernels
+have a mean lag of r / 2 frames, so they smooth about equally at the same radius.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def smooth_many_radii(
     Raises
     ------
     InputError
-        Before any work, for an unknown kernel, radii that are out of range or do not ascend, no videos, videos of
-        different widths, and NaN or infinity.
+        If the kernel is unknown, radii are out of range or do not ascend, there are no videos, videos have different
+        widths, or values are NaN or infinite. It is raised before any work.
 
     Examples
     --------
@@ -130,7 +130,8 @@ def _no_smoothing(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.nda
 def _window_mean(videos: list[np.ndarray], radii: list[int], centered: bool) -> Iterator[np.ndarray]:
     """Compute means of centered or trailing windows.
 
-    Window sums are extended by one frame at each end from radius to radius. A row of ones sums to the window's size.
+    The window sums of one radius are extended to the sums of the next. An added row of ones sums to the size of each
+    window.
     """
     with_ones = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
     sums, summed_radius = [video.copy() for video in with_ones], 0
@@ -211,7 +212,7 @@ def mean_lag(kernel: str, radius: int) -> float:
 
 
 def required_lookahead(kernel: str, radius: int) -> int:
-    """Return the number of later frames that a filter needs, by which a live display would be delayed.
+    """Return the number of later frames that a filter needs; a live display would be delayed by as many frames.
 
     Examples
     --------
@@ -245,7 +246,7 @@ def validate_matrix(values: ArrayLike, what: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If an array has other dimensions or contains NaN or infinity. Messages call the values `what`.
+        If the values do not have two dimensions, or contain NaN or infinity. The message calls the values `what`.
     """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2:

@@ -61,7 +61,7 @@ class StreamingFilter:
         Parameters
         ----------
         outputs : array-like of float, shape (C,), or None
-            None for a frame without a crop, which repeats the outputs of the last crop.
+            None for a frame without a crop; the outputs of the last crop are then repeated.
 
         Returns
         -------

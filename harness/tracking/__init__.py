@@ -38,12 +38,12 @@ def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
     store : Store
         The store, with its tracking URI if it has one.
     experiment : str, optional
-        Name of an MLflow experiment. Default: the one of runs.
+        Name of an MLflow experiment. Default: the experiment of Framelight's runs.
 
     Returns
     -------
     Tracker
-        Writes to the location.
+        Tracker that writes to the location.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
     -------
     callable or None
         Called with a job id, a file name and the path to write to; returns False if there is no such file. The first
-        call imports MLflow and raises FramelightError if the server does not answer. None for the store's own
-        database, which has no more files than the folders of the store.
+        call imports MLflow and raises FramelightError if the server does not answer. None if the store's own database
+        is the tracking location, as all files of its jobs are in the store.
     """
     location = locate(store)
     if location.uri == locate(store.untracked).uri:
@@ -108,7 +108,7 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
 
 
 def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str], str]:
-    """Return MLflow's run id of each job that is tracked, and the tracking URI.
+    """Return MLflow's run id of each given job that is tracked, by job id, and the tracking location.
 
     Raises
     ------

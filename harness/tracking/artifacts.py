@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def local_path(location: str) -> Path | None:
-    """Return the path of an artifact location on this machine; None for other locations.
+    """Return the path of an artifact location that is a local folder; None for other locations.
 
-    MLflow unquotes a path as it does the URI of a file.
+    MLflow unquotes plain paths in the same way as `file:` URIs.
 
     Examples
     --------

@@ -19,13 +19,13 @@ from harness.utils.errors import FramelightError
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS, TRANSFER_SECONDS = 300.0, 3600.0
-"""Time limits of a call to a server, and of one that sends or receives files, in seconds. MLflow itself limits only the
-time between two bytes, so that a server that sends one byte at a time could hold a run forever."""
+"""Time limits, in seconds, of a call to a server and of a call that sends or receives files. MLflow itself limits only
+the time between two bytes, so a server that sends one byte at a time could block a run forever."""
 PING_SECONDS = 15.0
 """Time limit of the check whether a server answers."""
 TRANSFERS = frozenset(("download_artifacts", "log_artifact", "log_artifacts", "log_model_artifacts"))
 DATABASE_SECONDS = 600.0
-"""Time for which a locked sqlite file is waited for."""
+"""Maximum time to wait for a locked sqlite file, in seconds."""
 FIRST_MESSAGE_SECONDS, MESSAGE_SECONDS = 3.0, 30.0
 """Time after which a locked file is reported, and time between two messages about it."""
 RETRY_SECONDS = 1.0
@@ -80,7 +80,7 @@ class BoundedClient:
 
 
 def call_with_deadline(call: Callable[[], Result], limit_s: float, server: str) -> Result:
-    """Call a function in a thread that is abandoned after a time; it does not keep the process alive.
+    """Call a function in a daemon thread, which is abandoned after a time limit and does not keep the process alive.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def call_with_deadline(call: Callable[[], Result], limit_s: float, server: str) 
 
 
 class LockReporter:
-    """Logs that a sqlite file is locked, by whom, and not too often.
+    """Logs from time to time that a sqlite file is locked, and by which processes.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class LockReporter:
         return ", ".join(lock_holders(self.database)) or "another process"
 
     def report(self) -> float:
-        """Log that the file is locked, if that is due; return the seconds for which it has been waited for."""
+        """Log that the file is locked, if a message is due; return the seconds since the start of the wait."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + MESSAGE_SECONDS
@@ -137,7 +137,7 @@ class LockReporter:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Report in a thread while a call lasts, as sqlite waits for a lock without a word."""
+        """Report in a thread for the duration of a call, as sqlite waits for a lock silently."""
         done = threading.Event()
 
         def run() -> None:
@@ -153,7 +153,7 @@ class LockReporter:
 
 
 def call_when_unlocked(call: Callable[[], Result], database: Path, reporter: LockReporter | None = None) -> Result:
-    """Call a function again while it fails because another process has locked a sqlite file.
+    """Call a function, and repeat the call while it fails because another process has locked a sqlite file.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def call_when_unlocked(call: Callable[[], Result], database: Path, reporter: Loc
 
 
 def _is_locked(database: Path) -> bool:
-    """Return whether another process keeps this one from writing a file, and perhaps from reading it."""
+    """Return whether another process has locked a sqlite file, so that this process cannot write it."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=rw", uri=True, timeout=0)) as connection:
             connection.execute("BEGIN IMMEDIATE")

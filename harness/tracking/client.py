@@ -28,12 +28,12 @@ MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
 
 
 def paginate(search: Any) -> list[Any]:
-    """Collect all pages of an MLflow search, called with `max_results` and `page_token`.
+    """Collect the results of all pages of `search`, which is called with `max_results` and `page_token`.
 
     Raises
     ------
     FramelightError
-        If a page token is repeated, or the pages have no end within the bounds.
+        If a page token is repeated, or there are more than `MAX_PAGES` pages or `MAX_RESULTS` results.
     """
     results: list[Any] = []
     tokens: set[str] = set()
@@ -132,7 +132,7 @@ class Connection:
     reading_only : bool
         Do not create folders or an experiment.
     experiment : str, optional
-        Name of an MLflow experiment. Default: the one of Framelight's runs.
+        Name of an MLflow experiment. Default: the experiment of Framelight's runs.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class Connection:
 
     @contextmanager
     def guard(self, kind: type[FramelightError] = TrackingUnavailableError) -> Iterator[None]:
-        """Convert errors of MLflow, SQLAlchemy and the network to `kind`, in a context.
+        """Context manager that converts errors of MLflow, SQLAlchemy and the network to `kind`.
 
         Raises
         ------
@@ -212,7 +212,7 @@ class Connection:
 
 
 def _results_stay(kind: type[FramelightError]) -> str:
-    """Say that nothing is lost, for errors in sending a result."""
+    """Return a note that nothing is lost, for errors in sending a result; "" for other errors."""
     return "; results stay in the store and the next run sends them" if kind is TrackingUnavailableError else ""
 
 
@@ -227,5 +227,5 @@ def _create_database(database: Path) -> None:
 
 
 def migrate(database: Path) -> None:
-    """Apply MLflow's migrations to a new sqlite file, which takes a second."""
+    """Apply MLflow's migrations to a new sqlite file; this takes about a second."""
     MlflowClient(sqlite_uri(database)).search_experiments(max_results=1)

@@ -1,6 +1,7 @@
 """Identity of the code that made a result: hashes of the sources of Framelight and of the recipe.
 
-Ids of runs do not depend on it, so that a store survives an update of Framelight; boards mark runs of other code.
+Run ids do not depend on the code, so a store stays valid after an update of Framelight; leaderboards mark runs of other
+code.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class CodeIdentity:
         Hash of the recipe's file and of the modules that it imports from its folder; empty for a recipe that was
         passed as a Python object, whose code is not known.
     recipe_runs_code : bool
-        Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`, or is not known.
+        Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`; True if it is not
+        known.
     """
 
     version: str
@@ -49,7 +51,7 @@ class CodeIdentity:
 
 @functools.cache
 def package_digest(package: str) -> str:
-    """Hash the Python files of `harness` or `backbones`, once in a process; takes about 10 ms.
+    """Hash the Python files of `harness` or `backbones`, once per process; this takes about 10 ms.
 
     Files that change afterwards do not change the code that the process has loaded.
     """
@@ -87,7 +89,7 @@ def identify_code(recipe: str = "", recipe_runs_code: bool = True) -> CodeIdenti
 
 
 def code_key(code: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return what two results with the same code have in common; None if the code was not recorded.
+    """Return a key that is equal for results of the same code; None if the code was not recorded.
 
     Recipes that only describe experiments are not compared, as their settings are in the configuration of each run.
     """

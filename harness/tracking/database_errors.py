@@ -1,4 +1,4 @@
-"""Errors of databases in plain words: SQLAlchemy and MLflow wrap the reason, which a sqlite error states."""
+"""Explain database errors in plain words. SQLAlchemy and MLflow wrap the sqlite error that states the reason."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def explain(error: BaseException, database: Path | None, advice: str) -> tuple[s
     database : Path or None
         The sqlite file; None for another database or a server.
     advice : str
-        What to do if the reason is none that is known here.
+        What to do if this function does not recognize the reason.
 
     Returns
     -------
     reason : str
-        On one line, at most 200 characters unless it has a path.
+        Reason on one line, at most 200 characters unless it contains a path.
     advice : str
         What to do.
     """
@@ -89,12 +89,12 @@ def lock_holders(path: Path) -> list[str]:
 
 
 def is_written_by_this_process(path: Path) -> bool:
-    """Return whether this process has the lock with which a sqlite file is written, as far as Linux shows it."""
+    """Return whether this process holds the write lock of a sqlite file, as far as Linux shows it."""
     return (os.getpid(), "WRITE") in _locks(path)
 
 
 def _locks(path: Path) -> list[tuple[int, str]]:
-    """Return process and kind (`READ` or `WRITE`) of the locks of a file; requests for locks are left out."""
+    """Return the process id and kind (`READ` or `WRITE`) of each lock of a file; requests for locks are left out."""
     try:
         inode = path.stat().st_ino
         fields = [line.split() for line in Path("/proc/locks").read_text(encoding="ascii").splitlines()]

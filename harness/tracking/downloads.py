@@ -1,4 +1,4 @@
-"""Download the artifacts of tracked runs, up to a limit of their size."""
+"""Download the artifacts of tracked runs, up to a size limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_DOWNLOAD_BYTES = 64 * 2**20
-"""Size at most of a file that is downloaded; statistics of a job have some 100 kB."""
+"""Maximum size of a file that is downloaded; the statistics of a job take about 100 kB."""
 
 
 def download_file(client: MlflowClient, run_id: str, name: str, path: Path) -> bool:
@@ -36,7 +36,8 @@ def download_file(client: MlflowClient, run_id: str, name: str, path: Path) -> b
     Returns
     -------
     bool
-        False if it does not exist, or is too large, which is logged.
+        Whether the file was downloaded; False if the artifact does not exist or is too large. A file that is too large
+        is logged.
     """
     sizes = {file.path: file.file_size or 0 for file in client.list_artifacts(run_id)}
     if name not in sizes or not _is_small(sizes[name], run_id, name):

@@ -68,7 +68,7 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
 
 @functools.cache
 def _project_git_state() -> tuple[str | None, bool | None]:
-    """Return the git state of this code when the process asked first; changed files do not change loaded code."""
+    """Return the git state of this code at the first call; files that change later do not change the loaded code."""
     return _git_state(PROJECT_ROOT)
 
 
@@ -81,7 +81,7 @@ def _git_state(folder: Path) -> tuple[str | None, bool | None]:
 
 
 def _git_head(folder: Path) -> tuple[str | None, str | None]:
-    """Return the top folder and the commit of the repository around `folder`; None if there is none, or no commit."""
+    """Return the top folder and the commit of the repository that contains `folder`; (None, None) without a commit."""
     lines = (_run_git(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD") or "").splitlines()
     return (lines[0], lines[1]) if len(lines) == 2 else (None, None)
 

@@ -56,7 +56,7 @@ class ExportRecord:
     run_value : float or None
         The same metric in the record of the run.
     largest : float or None
-        Largest absolute difference of an output to the saved predictions of the run.
+        Largest absolute difference between an output of the file and the saved prediction of the run.
     agreement : float or None
         Share of crops with equal labels (expression, each action unit, quadrant of valence and arousal); None if the
         task has no labels.

@@ -27,7 +27,7 @@ SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databrick
 
 
 class TrackingUnavailableError(FramelightError):
-    """Error when a result cannot be sent; it stays in the store and the next run sends it."""
+    """Error when a result cannot be sent; the result stays in the store, and the next run sends it."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ class Location:
 
 
 def locate(store: Store) -> Location:
-    """Return the tracking location of a store: its tracking URI, or its own database.
+    """Return the tracking location of a store: the tracking URI if the store has one, else the store's database.
 
     Raises
     ------
     InputError
-        If the tracking URI is a folder, as MLflow does not support file stores any more, or has an unknown scheme, or
-        if the path of the store is not valid UTF-8.
+        If the tracking URI is a folder (MLflow no longer supports file stores), is a database in memory or has an
+        unknown scheme, or if the path of the store is not valid UTF-8.
     """
     store = store.resolve()
     _check_encoding(str(store))
@@ -116,7 +116,7 @@ def _check_encoding(path: str) -> None:
 
 
 def _usable_sqlite_uri(uri: str) -> str:
-    """Return a URI that names the same file to MLflow, SQLAlchemy and Framelight; options are left as they are."""
+    """Return a URI that means the same file to MLflow, SQLAlchemy and Framelight; a URI with options is unchanged."""
     path = sqlite_path(uri)
     if path is None:
         raise InputError(f"tracking URI '{uri}' is a database in memory, which is lost; use sqlite:///FILE")
@@ -126,7 +126,7 @@ def _usable_sqlite_uri(uri: str) -> str:
 LOCK_SECONDS = 900
 """Maximum time to wait for the lock of a location."""
 MESSAGE_AFTER_SECONDS = 5
-"""Time after which a waiting process says so."""
+"""Time after which a waiting process logs that it waits."""
 
 
 @contextmanager
@@ -160,12 +160,12 @@ def lock_location(location: Location) -> Iterator[None]:
 
 
 def writer_id(location: Location) -> str:
-    """Return the identity of the store on this machine; the owner of its lock may delete its incomplete runs."""
+    """Return the identity of the store on this machine; on a server, a store deletes only runs with its identity."""
     return f"{platform.node()}:{location.store}"
 
 
 def source_tags(location: Location) -> dict[str, str]:
-    """Return the tags that identify who logged a run; standard MLflow tags if they exist."""
+    """Return the tags that identify who logged a run: standard MLflow tags and the id of the writer."""
     return {
         "mlflow.source.name": "framelight",
         "mlflow.source.type": "LOCAL",

@@ -61,7 +61,7 @@ MAX_RESPONSE_BYTES = 2**28
 
 
 def _limit_response(response: Any, **options: Any) -> None:
-    """Read the body of a response up to the limit; a hook of requests."""
+    """Read the body of a response, up to the limit; a response hook of requests."""
     if options.get("stream"):
         return
     content = bytearray()
@@ -74,7 +74,7 @@ def _limit_response(response: Any, **options: Any) -> None:
 
 
 def _limit_responses() -> None:
-    """Add the hook to MLflow's HTTP sessions, for which MLflow has no public setting."""
+    """Add `_limit_response` to MLflow's HTTP sessions; MLflow has no public setting for this."""
     from mlflow.utils import request_utils
 
     make_session = getattr(request_utils, "_get_request_session", None)

@@ -1,4 +1,4 @@
-"""Read tracked records and job ids: by SQL from a sqlite file, which is fast, else through MLflow."""
+"""Read tracked records and job ids: from a sqlite file by SQL, which is fast, otherwise through MLflow."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from harness.utils.escaping import escape_text
 logger = logging.getLogger(__name__)
 
 MAX_FAULTS_SHOWN = 3
-"""Records that cannot be read and are named in a warning."""
+"""Maximum number of unreadable records that a warning names."""
 MAX_FAULT_LENGTH = 240
-"""Characters about each of them."""
+"""Maximum number of characters about each named record."""
 _REQUIRED_COLUMNS = {
     "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id", "end_time"},
     "tags": {"run_uuid", "key", "value"},
@@ -47,8 +47,8 @@ def query_tagged_runs(database: Path) -> RunTags | None:
     Returns
     -------
     list of (run id, MLflow status, dict of tags) or None
-        Tags that begin with `framelight.`, in the order in which the runs ended; None if the tables cannot be read or
-        have other columns.
+        Runs in the order in which they ended, with their tags that begin with `framelight.`; None if the tables cannot
+        be read or have other columns.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def warn_unreadable(faults: Sequence[str], what: str) -> None:
     Parameters
     ----------
     faults : sequence of str
-        Name of each record, and what is wrong with it; without any, nothing is logged.
+        Name of each record, and what is wrong with it. If there are none, nothing is logged.
     what : str
         Place of the records, with `{}` in place of the noun, such as ``tracked {} at URI``.
     """

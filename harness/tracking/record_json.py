@@ -15,11 +15,11 @@ from harness.utils.json_checks import find_faults, is_count, shorten_value
 from harness.utils.json_text import parse_json
 
 SCHEMA = 2
-"""Version of the fields. Increase it with each new field, so that earlier versions name the record as a newer one."""
+"""Version of the fields. Increase it with each new field, so that earlier versions recognize newer records."""
 OLDEST_SCHEMA = 1
 """Oldest version that is read; fields that it lacks have their default values."""
 MAX_FAULTS = 3
-"""Wrong fields named in a message."""
+"""Maximum number of wrong fields that a message names."""
 _NO_DEFAULT = object()
 _DEFAULTS = {
     f.name: f.default_factory() if f.default_factory is not dataclasses.MISSING else f.default
@@ -81,7 +81,7 @@ class NewerSchemaError(ValueError):
 
 
 def parse(text: str | bytes) -> Record:
-    """Parse a record that anyone may have written.
+    """Parse a record from an untrusted source.
 
     Parameters
     ----------
@@ -91,13 +91,13 @@ def parse(text: str | bytes) -> Record:
     Returns
     -------
     Record
-        A record whose fields have the types of `Record`, and whose ids are names of files, see `FIELDS`.
+        A record whose fields have the types of `Record`, and whose ids are valid file names, see `FIELDS`.
 
     Raises
     ------
     ValueError
-        If the text is not JSON, the schema is of another version, or fields are missing, unknown or wrong. The message
-        is a phrase.
+        If the text is not valid JSON, the schema version is not supported, or fields are missing, unknown or wrong. The
+        message does not name the origin of the text.
     """
     try:
         values = parse_json(text, finite=True)

@@ -24,11 +24,11 @@ from harness.utils.json_checks import (
 from harness.utils.names import ID_RULE, is_id
 
 MAX_ERROR = 100_000
-"""Characters of an error at most."""
+"""Maximum number of characters of an error."""
 MAX_SCORE = 1e6
-"""Absolute value of a score at most; sums over seeds and squares must not overflow."""
+"""Maximum absolute value of a score, so that squares and sums over seeds do not overflow."""
 MAX_FRAMES = 10_000
-"""Radius of a filter at most, in frames."""
+"""Maximum radius of a filter, in frames."""
 
 
 def _is_hash(value: Any) -> bool:
@@ -40,7 +40,7 @@ def _is_score(value: Any) -> bool:
 
 
 def _is_config(config: Any) -> bool:
-    """Whether settings are JSON, and those that boards read have the types of `Configuration`."""
+    """Whether settings are JSON, and the settings that leaderboards read have the types of `Configuration`."""
     return (
         isinstance(config, dict)
         and is_json(config)

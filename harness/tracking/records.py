@@ -15,7 +15,7 @@ from typing import Any
 from harness.utils.errors import FramelightError
 
 KINDS = ("run", "baseline", "published", "trial")
-"""Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and not on a leaderboard."""
+"""Kinds of jobs. A trial is a step of a search: it is scored on the selection split only and is on no leaderboard."""
 STATUSES = ("finished", "failed", "pruned")
 FLAGS = {
     "uses_labels": "uses the labels of the reported split",
@@ -40,7 +40,7 @@ class DisplayLabels:
     backbone : str
         Label of the backbone.
     backbone_weights : str
-        Name of its weights.
+        Name of the backbone's weights.
     backbone_random : bool
         Whether the weights are random.
     weights_hash : str
@@ -52,7 +52,7 @@ class DisplayLabels:
     training : int or None
         Seed of the backbone's training, if the recipe trains it with several seeds.
     expected_trainings : tuple of int
-        Seeds of all its trainings.
+        Seeds of all trainings of the backbone.
     training_group : str
         Hash of the feature entries of all trainings; replaces the entry of the configuration in `group_id`.
     """
@@ -115,7 +115,7 @@ class Record(DisplayLabels):
     selection : mapping of str to float
         Scores of the selected settings on the selection split.
     undefined : tuple of str
-        Names of metrics without a defined value, which count as 0.
+        Names of metrics without a defined value; such metrics count as 0.
     coverage : float, optional
         Ratio of scored to annotated frames.
     annotated, scored : int
@@ -125,7 +125,7 @@ class Record(DisplayLabels):
     unit : {"video", "subject"}
         Kind of unit.
     ci_low, ci_high : float, optional
-        95% CI of this seed, resampling units.
+        Bounds of the 95% CI of this seed's score, from resampling units.
     config : mapping
         All other settings of the job.
     curve : mapping

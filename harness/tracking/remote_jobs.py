@@ -38,7 +38,7 @@ class RemoteJobFiles:
 
 
 def _choose_runs(runs: RunTags) -> dict[str, str]:
-    """Return the run of each finished job; of several, the one whose record the leaderboard shows."""
+    """Return the run of each finished job; if a job has several runs, the run whose record the leaderboard shows."""
     chosen: dict[str, tuple[str, str]] = {}
     for run, status, tags in runs:
         record = record_of_job(tags) if status == "FINISHED" else None

@@ -36,7 +36,7 @@ class RunWriter:
         curves: Sequence[serialization.MetricPoint],
         source: Path | None,
     ) -> str:
-        """Create the complete run of a job; the arguments are those of `Tracker.log_record` and `dataset_input`."""
+        """Create the complete run of a job; for the arguments, see `Tracker.log_record` and `dataset_input`."""
         end = int(time.time() * 1000)
         tags = {**serialization.tags(record), **source_tags(self._location), "mlflow.parentRunId": parent}
         training = "" if record.training is None else f"t{record.training}"
@@ -62,7 +62,7 @@ class RunWriter:
         return run_id
 
     def resume_or_create(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
-        """Set a run to RUNNING, or create one; send params that an interrupted process did not. Return the run id."""
+        """Resume `run`, or create a run if it is None; log the params that it does not have yet, and return its id."""
         tags = {**tags, **source_tags(self._location)}
         if run is None:
             run = self._client.create_run(self._experiment, tags=tags, run_name=name)
@@ -91,7 +91,7 @@ class RunWriter:
 
 
 def dataset_input(data: tuple[str, str], context: str, profile: Mapping[str, int], source: Path | None) -> DatasetInput:
-    """Make the MLflow dataset of a name and a digest; without a known folder `source`, the digest is its source."""
+    """Return the MLflow dataset of a name and a digest; if `source` is None, the digest is its source."""
     name, digest = data
     uri = json.dumps({"uri": digest if source is None else str(source.absolute())})
     dataset = Dataset(name, digest[:36], "local", uri, profile=json.dumps(profile))

@@ -67,7 +67,7 @@ def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
     Parameters
     ----------
     run_tags : mapping of str to str
-        Tags of the run, by anyone.
+        Tags of the run, from an untrusted source.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
 
 
 def record_of_job(run_tags: Mapping[str, Any]) -> Record | None:
-    """Parse the light record of a run; None if it cannot be read, or is of another job than the run's tag says."""
+    """Parse the light record of a run; None if it cannot be read or its job id differs from the run's tag."""
     try:
         record = record_from_tags(run_tags)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tracking URIs of sqlite files. A path is part of a URI, in which `%` and `?` have a meaning, and must be quoted."""
+"""Tracking URIs of sqlite files. `%` and `?` have a meaning in URIs, so paths are quoted."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
     path : Path
         The file.
     existing : bool, default=False
-        Raise an error on connecting instead of creating a file that does not exist.
+        Whether connecting to a file that does not exist raises an error instead of creating the file.
 
     Returns
     -------
     str
-        ``sqlite:///PATH`` for most paths. Others become a URI of sqlite in a URI of SQLAlchemy; it names the driver,
-        since MLflow would take other URIs for a path and create the folder of that name.
+        ``sqlite:///PATH`` for most paths. Other paths become a sqlite URI inside a SQLAlchemy URI. The URI names the
+        driver, since MLflow would take a URI without a driver for a path and create a folder of that name.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
 def sqlite_path(uri: str) -> Path | None:
     """Return the path of the sqlite file that a URI names; None for other URIs, and for databases in memory.
 
-    If SQLAlchemy would unquote a path of which the quoted form exists, the quoted form is taken as written.
+    A quoted path is unquoted, unless the quoted path exists, or its folder exists and the unquoted folder does not.
 
     Examples
     --------

@@ -21,7 +21,7 @@ class Tracker:
     """Sends records to an MLflow location.
 
     Use it from the parent process only, not from workers; several parents may use one location at the same time. All
-    methods raise TrackingUnavailableError if the location does not answer any more.
+    methods raise TrackingUnavailableError if the location no longer answers.
 
     Parameters
     ----------
@@ -30,12 +30,12 @@ class Tracker:
     reading_only : bool
         Do not create folders or an experiment.
     experiment : str, optional
-        Name of an MLflow experiment. Default: the one of Framelight's runs.
+        Name of an MLflow experiment. Default: the experiment of Framelight's runs.
 
     Attributes
     ----------
     data_source : Path or None
-        Folder of the dataset of the runs that are logged, the source of their MLflow dataset.
+        Folder of the dataset, which is logged as the source of the MLflow dataset of each run.
     """
 
     def __init__(self, location: Location, reading_only: bool = False, experiment: str | None = None) -> None:
@@ -91,7 +91,7 @@ class Tracker:
         params, tags : mapping of str to str
             Params and tags of the run.
         again : bool
-            Start a run even if one with this key has finished.
+            Start a new run even if a run with this key has finished.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class Tracker:
         computed: bool = False,
         curves: Sequence[serialization.MetricPoint] = (),
     ) -> str:
-        """Log one job as a run; earlier runs of the job are deleted after the new one is complete.
+        """Log one job as a run; earlier runs of the job are deleted after the new run is complete.
 
         Parameters
         ----------
@@ -199,7 +199,8 @@ class Tracker:
         replace : bool
             Log the job even if a finished run of it exists.
         computed : bool
-            The job was run just now: replace finished runs too, unless another store logged one.
+            Whether the job was run just now. If so, its finished runs are replaced too, unless another store logged one
+            of them.
         curves : sequence of (name, value, step)
             Metrics of each epoch.
 
@@ -249,5 +250,5 @@ class Tracker:
             return [(run.info.run_id, run.info.status, run.data.tags) for run in runs]
 
     def _find_trainings(self, key: str) -> list[Any]:
-        """Return the runs of a training in all experiments, as a store that was moved has more than one."""
+        """Return the runs of a training in all experiments, as a store that was moved has several experiments."""
         return self._search(f"tags.`{serialization.TRAINING_TAG}` = '{key}'", everywhere=True)

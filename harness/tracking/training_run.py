@@ -23,7 +23,7 @@ class TrainingRun:
     Parameters
     ----------
     tracker : Tracker or None
-        Nothing is sent without one.
+        If None, nothing is sent.
     key : str
         Identity of the training.
     name : str
@@ -50,7 +50,7 @@ class TrainingRun:
         settings : mapping
             Params of the run; JSON types, may be nested.
         again : bool
-            Start a run even if one with this key has finished.
+            Start a new run even if a run with this key has finished.
         """
         tags = environment_tags(environment())
         self.run_id = self._call_tracker(

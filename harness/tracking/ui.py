@@ -19,7 +19,7 @@ from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
 END_SECONDS = 5
-"""Time in which the server has to end."""
+"""Time, in seconds, after which the server is ended by force."""
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Environment variables of the server. Without job execution it has two processes instead of nine."""
 
@@ -44,7 +44,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
     Raises
     ------
     InputError
-        If the location is a server, it has no runs, or the port is not free.
+        If the location is a server or has no runs, or if the port is out of range or in use.
     """
     if location.server:
         raise InputError(f"{location.uri} is a server with its own UI; open this address in a browser")
@@ -74,7 +74,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
 
 
 def serve(argv: Sequence[str]) -> int:
-    """Run the server until it ends, or until this process is interrupted or told to end, and return its exit status.
+    """Run the server until it ends, or until a signal ends this process, and return the exit status of the server.
 
     The server runs in a new session, so that Ctrl-C in a terminal reaches only this process, which then ends
     the server and its processes without the tracebacks that they print on Ctrl-C.
@@ -84,7 +84,7 @@ def serve(argv: Sequence[str]) -> int:
     KeyboardInterrupt
         After Ctrl-C, when the server has ended.
     SystemExit
-        After SIGTERM, or SIGHUP from a terminal that is closed.
+        After SIGTERM, or after SIGHUP when the terminal is closed.
     """
     with _exit_on_signals():
         process = subprocess.Popen(argv, env={**os.environ, **ENVIRONMENT}, start_new_session=True)
@@ -96,9 +96,9 @@ def serve(argv: Sequence[str]) -> int:
 
 @contextmanager
 def _exit_on_signals() -> Iterator[None]:
-    """Raise SystemExit in a context where a signal would end this process and leave the server running.
+    """Context manager that raises SystemExit on signals that would end this process and leave the server running.
 
-    A signal that is ignored, as SIGHUP is below nohup, stays ignored.
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:

@@ -10,11 +10,11 @@ from typing import Any, cast
 from harness.tracking.bounded_client import call_when_unlocked
 
 TIMEOUT_SECONDS = 2.0
-"""Time for which sqlite itself waits for a lock, without a word."""
+"""Time, in seconds, for which sqlite itself waits for a lock silently."""
 
 
 def connect_options(database: Path) -> dict[str, Any]:
-    """Return the options of `sqlite3.connect` with which statements and commits wait for the lock of a file.
+    """Return options of `sqlite3.connect` that make statements and commits wait for the lock of a file.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def connect_options(database: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keyword arguments. Errors are those of `harness.tracking.bounded_client.call_when_unlocked`.
+        Keyword arguments. The connection raises the errors of `harness.tracking.bounded_client.call_when_unlocked`.
     """
     return {"timeout": TIMEOUT_SECONDS, "factory": partial(WaitingConnection, waits_for=database)}
 

@@ -1,7 +1,7 @@
 """Losses of J heads at once: logits [B, C, J] to float32 [J].
 
 Entry j equals the loss in `harness.training.losses` of logits[:, :, j]. A loss without a batched version is computed
-for one head after another. Heads are in the last dimension, so that classes are reduced for all of them in one pass.
+for one head after another. Heads are in the last dimension, so that classes are reduced for all heads in one pass.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _compute_loss(loss: nn.Module, logits: Tensor, target: Tensor, valid: Tensor
 
 
 def _drop_invalid(valid: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
-    """Select the valid rows of each tensor; without indexing if all are valid."""
+    """Return the valid rows of each tensor; if all rows are valid, return the tensors themselves."""
     if valid.all():
         return rows
     index = valid.nonzero()[:, 0]
@@ -89,7 +89,7 @@ def _squared_error(loss: SquaredError, logits: Tensor, target: Tensor, valid: Te
 def _predictions_and_targets(
     logits: Tensor, target: Tensor, valid: Tensor, linear: bool, zeroed: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return predictions [b, c, J] and targets [b, c, 1] of the rows that count."""
+    """Return predictions [b, c, J] and targets [b, c, 1] of the rows that enter the loss."""
     if not zeroed:
         logits, target = _drop_invalid(valid, logits, target)
     prediction, target = logits if linear else torch.tanh(logits), target[:, :, None]

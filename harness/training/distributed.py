@@ -12,7 +12,7 @@ from harness.utils.errors import FramelightError
 
 
 def all_gather(tensor: Tensor, world_size: int) -> Tensor:
-    """Stack the tensors of all processes, which have the same shape, to [world_size, *shape]."""
+    """Stack the tensors of all processes, all of the same shape, to [world_size, *shape]."""
     gathered = [torch.empty_like(tensor) for _ in range(world_size)]
     distributed.all_gather(gathered, tensor.contiguous())
     return torch.stack(gathered)
@@ -69,13 +69,13 @@ def gather_in_order(rows: Tensor, world_size: int, device: torch.device) -> Tens
 
 
 def broadcast_from_rank_zero(tensors: Iterable[Tensor], world_size: int) -> None:
-    """Overwrite the tensors of every process by those of rank zero, in place."""
+    """Overwrite the tensors of every process in place with the tensors of rank zero."""
     for tensor in tensors if world_size > 1 else ():
         distributed.broadcast(tensor, 0)
 
 
 def broadcast_buffers(module: nn.Module, averages: Mapping[str, Tensor], world_size: int) -> None:
-    """Overwrite the module's buffers, and their averages by name, by those of rank zero.
+    """Overwrite the module's buffers, and the averages of the same names, with the values of rank zero.
 
     Each process updates the running statistics of batch norm from its own rows only.
     """

@@ -58,7 +58,7 @@ class ExponentialMovingAverage:
 
     @torch.no_grad()
     def restore(self, module: nn.Module) -> None:
-        """Load the module's state from before `apply`."""
+        """Restore the module's state from before `apply`."""
         for name, value in module.state_dict().items():
             value.copy_(self._saved[name])
         self._saved = {}
@@ -75,7 +75,7 @@ class ExponentialMovingAverage:
 
 
 def copy_averaged_state(module: nn.Module, average: ExponentialMovingAverage | None) -> dict[str, Tensor]:
-    """Copy a module's state to the CPU, with averages instead of the weights if there are any."""
+    """Copy a module's state to the CPU, with averaged instead of current weights if `average` is given."""
     averages = average.values if average is not None else {}
     return {
         name: averages.get(name, value).detach().to("cpu", value.dtype, copy=True)

@@ -1,7 +1,7 @@
 """Training steps of a small network without Lightning's overhead per step.
 
-Lightning spends a third of a millisecond on each step, as long as a step of a linear head takes. It is therefore given
-all batches of an epoch as one batch, and the steps are computed here.
+Lightning adds a third of a millisecond to each step, which is as long as a step of a linear head takes. Lightning
+therefore receives all batches of an epoch as one batch, and the steps are computed here.
 """
 
 from __future__ import annotations

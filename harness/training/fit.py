@@ -134,8 +134,8 @@ class FitResult:
     epoch : int
         The selected epoch, counted from 1.
     history : list of dict
-        For each epoch `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last step)
-        and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`.
+        One entry per epoch: `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last
+        step) and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`.
     stopped : bool
         Whether `on_epoch` ended the training.
     """
@@ -148,7 +148,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Selection:
-    """Rows that select the epoch, and how.
+    """Selection rows, and how the epoch is selected by them.
 
     Attributes
     ----------
@@ -159,10 +159,10 @@ class Selection:
     keep : {"best", "last"}
         Whether to return the weights of the best or of the last epoch.
     on_epoch : callable, optional
-        `on_epoch(epoch, value)`, with the epoch counted from 1, is called by rank zero after each epoch, when the
-        history has its entry. Returning True ends the training.
+        Rank zero calls `on_epoch(epoch, value)`, with the epoch counted from 1, when the epoch has been added to the
+        history. Returning True ends the training.
     criterion : callable, optional
-        Maps the logits [N, C] to the number that is largest for the best epoch. Default: the value.
+        Maps the logits [N, C] of all rows to a number; the best epoch has the largest. Default: `score`.
     """
 
     batches: Callable[[Shard], Iterable[Tensor]]

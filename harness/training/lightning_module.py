@@ -83,7 +83,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Create AdamW for the trainable parameters."""
-        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it could not clip with a fused one
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip gradients if fused
         config = self.optimizer_config
         return torch.optim.AdamW(config.parameter_groups(self), config.learning_rate, fused=fused)
 
@@ -140,7 +140,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             raise SIGTERMException
 
     def _prepare_inputs(self, inputs: Tensor, batch: int | None = None) -> Tensor:
-        """Convert a batch to network inputs; with `batch`, its index in the epoch, augmented."""
+        """Convert a batch to network inputs, with augmentation if `batch`, its index in the epoch, is given."""
         if self.inputs is None:
             return inputs
         seed = None if batch is None else self.optimizer_config.derive_seed(self.epoch, self.shard.index, batch)
@@ -187,7 +187,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             self._save_checkpoint(self.checkpoint)
 
     def _update_best(self, selection: Selection, epoch: int) -> bool:
-        """Evaluate the selection rows and report the epoch; whether its weights are to be stored."""
+        """Evaluate the selection rows and report the epoch; return whether its weights are to be stored."""
         logits = distributed.gather_in_order(torch.cat(self.logits), self.shard.of, self.device)
         if not logits.isfinite().all():
             raise FramelightError(
@@ -231,7 +231,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
 
 
 def make_trainer(options: Mapping[str, Any]) -> pl.Trainer:
-    """Create Lightning's Trainer; InputError if this machine lacks the accelerator, devices or precision."""
+    """Create Lightning's Trainer; raise InputError if this machine lacks the accelerator, devices or precision."""
     if rank.is_single_process(options) and "plugins" not in options:
         options = {**options, "plugins": [LightningEnvironment()]}
     try:
@@ -246,5 +246,5 @@ def make_trainer(options: Mapping[str, Any]) -> pl.Trainer:
 
 
 def spawns_processes(trainer: pl.Trainer) -> bool:
-    """Whether the Trainer spawns its processes, so that this one learns of their result from the checkpoint alone."""
+    """Whether the Trainer spawns its processes, so that this process gets their result only from the checkpoint."""
     return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)

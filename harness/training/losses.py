@@ -46,12 +46,12 @@ def zero_loss(logits: Tensor) -> Tensor:
 
 
 def select_valid(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Select the valid rows, contiguous; without indexing if all are valid, as in most batches."""
+    """Select the valid rows as contiguous tensors; without indexing if all are valid, as in most batches."""
     return (logits.contiguous(), target) if valid.all() else (logits[valid], target[valid])
 
 
 class CrossEntropy(nn.Module):
-    """Mean over the valid rows of weight[class] * cross entropy.
+    """Mean of weight[class] * cross entropy over the valid rows.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class CrossEntropy(nn.Module):
     smoothing : float
         Share of a row's target that is spread over all classes, each of which then counts with its own weight.
     zeroed : bool
-        Count an invalid row as one of the first class for which all classes are equally likely.
+        Count an invalid row as a row of the first class with equal predicted probabilities of all classes.
     """
 
     weights: Tensor
@@ -71,7 +71,7 @@ class CrossEntropy(nn.Module):
 
     @classmethod
     def from_labels(cls, labels: np.ndarray, config: LossConfig = DEFAULT_LOSS_CONFIG) -> CrossEntropy:
-        """Weight expressions by their frequency in the training labels.
+        """Create a loss that weights expressions by their frequency in the training labels.
 
         With `class_weights="inverse"` the weights have a mean of 1 over the valid rows.
         """
@@ -93,7 +93,7 @@ class CrossEntropy(nn.Module):
 
 
 class OneMinusCCC(nn.Module):
-    """1 - mean over the columns of the concordance (CCC) of tanh(logits) and targets over the valid rows of a batch.
+    """1 - mean CCC (concordance) of the columns of tanh(logits) and targets, over the valid rows of a batch.
 
     Moments are those of the population. The loss is 0 for a batch with fewer than two valid rows.
 
@@ -121,7 +121,7 @@ class OneMinusCCC(nn.Module):
 
 
 class SquaredError(nn.Module):
-    """Mean over the valid rows and the columns of (tanh(logits) - target)^2.
+    """Mean of (tanh(logits) - target)^2 over the valid rows and the columns.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def make_affect_loss(labels: np.ndarray, config: LossConfig) -> nn.Module:
 
 
 class BinaryCrossEntropy(nn.Module):
-    """Mean over the valid rows and the columns of weight[column, label] * binary cross entropy.
+    """Mean of weight[column, label] * binary cross entropy over the valid rows and the columns.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class BinaryCrossEntropy(nn.Module):
 
     @classmethod
     def from_labels(cls, labels: np.ndarray, config: LossConfig = DEFAULT_LOSS_CONFIG) -> BinaryCrossEntropy:
-        """Weight absent and present action units by their frequency in the training labels."""
+        """Create a loss that weights absent and present action units by their frequency in the training labels."""
         weights = tasks.action_unit_weights(labels)
         return cls(np.ones_like(weights) if config.class_weights == "none" else weights, config.invalid == "zeroed")
 
@@ -209,7 +209,7 @@ class BlockLosses(nn.Module):
     columns : mapping of str to slice
         Columns of each block in the logits.
     weights : mapping of str to float, optional
-        Weights of the blocks; 1 for blocks that are not in it.
+        Weights of the blocks; a block without an entry has weight 1.
     """
 
     def __init__(
@@ -263,6 +263,6 @@ def make_task_losses(
 
 
 def _balanced_weights(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Compute max valid rows / valid rows of each output (Savchenko 2022, fourth challenge)."""
+    """Divide the largest count of valid rows of an output by each output's count (Savchenko 2022, fourth challenge)."""
     counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
     return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

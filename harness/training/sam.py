@@ -76,7 +76,7 @@ class SAM:
 
 @contextmanager
 def _rewindable_rng(parameters: Sequence[Tensor]) -> Iterator[Callable[[], None]]:
-    """Yield a function that restores torch's random states."""
+    """Yield a function that restores torch's current random states."""
     device = parameters[0].device if parameters else torch.device("cpu")
     cpu_state = torch.get_rng_state()
     backend = None if device.type == "cpu" else torch.get_device_module(device)

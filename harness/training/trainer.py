@@ -75,7 +75,7 @@ def fit(
 
 
 def _epoch_batches(model: FrameModel, batches: Batches) -> Iterable[Batch] | list[Iterable[Batch]]:
-    """Return the batches of the current epoch, as one item for the fast loop."""
+    """Return the batches of the current epoch; for the fast loop, all of them as one item."""
     epoch_batches = batches(model.epoch, model.shard)
     return epoch_batches if model.automatic_optimization else [epoch_batches]
 

@@ -43,7 +43,7 @@ def suppress_lightning_output() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    switches: Any = torch.utils.deterministic  # its stub lacks the attribute
+    switches: Any = torch.utils.deterministic  # the type stub lacks the attribute
     fill = switches.fill_uninitialized_memory
     switches.fill_uninitialized_memory = False
     for logger in loggers:
@@ -63,7 +63,7 @@ def suppress_lightning_output() -> Iterator[None]:
 def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
     """Raise KeyboardInterrupt after Ctrl-C and exit with status 143 after SIGTERM.
 
-    Lightning would turn them into exits with status 1 and 0.
+    Without this, Lightning would exit with status 1 and 0, respectively.
 
     Parameters
     ----------

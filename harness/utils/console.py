@@ -17,9 +17,9 @@ from harness.utils.escaping import escape_message
 
 LOGGERS = ("harness", "backbones")
 MAX_WIDTH = 140
-"""Characters of a line of text at most, however wide the terminal is."""
+"""Maximum width of a line of text in characters, however wide the terminal is."""
 FILE_WIDTH = 100
-"""Characters of a line of text that is not printed on a terminal."""
+"""Width in characters of a line of text that is not printed on a terminal."""
 
 
 def has_cursor(stream: TextIO | None) -> bool:
@@ -33,13 +33,13 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
     Parameters
     ----------
     plain : bool, default=False
-        The text is written to a file, not to standard output.
+        Whether the text is written to a file, not to standard output.
 
     Returns
     -------
     width : int
-        In characters: that of the terminal, at most `MAX_WIDTH`; `FILE_WIDTH` without a terminal, unless the
-        environment variable COLUMNS is set.
+        Width of the terminal, or the environment variable COLUMNS, in characters, at most `MAX_WIDTH`. `FILE_WIDTH` if
+        `plain`, or if there is neither a terminal nor COLUMNS.
     is_bold : bool
         Whether the text is printed on a terminal that shows bold text, and NO_COLOR is not set.
     """
@@ -50,7 +50,9 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
 
 
 def table_width(plain: bool = False) -> int | None:
-    """Return the width of tables: `terminal_size`, or None, for no limit, in a file unless COLUMNS is set.
+    """Return the width of tables: the width of text from `terminal_size`, or None for no limit.
+
+    Tables in a file have no limit, unless the file is standard output and the environment variable COLUMNS is set.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def wrap_message(message: str, stream: TextIO | None) -> str:
     ----------
     message : str
     stream : file object or None
-        Where it is printed to. It is not wrapped for files and pipes, unless the environment variable COLUMNS is set.
+        Where the message is printed. It is not wrapped for files and pipes, unless COLUMNS is set in the environment.
 
     Returns
     -------

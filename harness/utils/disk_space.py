@@ -1,4 +1,4 @@
-"""Full disks: which errors say so, and which disk it is."""
+"""Recognize errors that report a full disk, and find which disk is full."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def error_chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and the errors that caused it, also those that SQLAlchemy wraps."""
+    """Yield an error and the errors that caused it, including errors that SQLAlchemy wraps."""
     seen: set[int] = set()
     queue = [error]
     while queue:
@@ -24,7 +24,7 @@ def error_chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether an error, or one that caused it, says that there is no room."""
+    """Return whether an error, or an error that caused it, reports a full disk."""
     return any(
         getattr(cause, "errno", None) in FULL
         or any(text in str(cause) for text in ("disk is full", "No space left on device"))
@@ -33,20 +33,20 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def full_disk(path: Path | None = None) -> tuple[str, str]:
-    """Say which disk is full, that of a path or that of temporary files, and what to do.
+    """Describe which disk is full, the disk of a path or the disk of temporary files, and what to do.
 
-    It is the one with less room, as what did not fit is removed before this is asked.
+    The disk with less free space is taken, as data that did not fit is removed before this function is called.
 
     Parameters
     ----------
     path : Path, optional
-        What was to be written.
+        Path that was to be written. Default: the current folder.
 
     Returns
     -------
     reason, advice : str
     """
-    import tempfile  # here, as it takes time that --help has not
+    import tempfile  # imported here to keep --help fast
 
     folder, temporary = _existing(Path.cwd() if path is None else Path(path).absolute()), Path(tempfile.gettempdir())
     if folder.stat().st_dev != temporary.stat().st_dev and _free_bytes(temporary) < _free_bytes(folder):
@@ -62,7 +62,7 @@ def _existing(path: Path) -> Path:
 
 
 def _free_bytes(folder: Path) -> float:
-    """Return how much this user may still write to a disk: its free bytes, or free files of a block each if fewer."""
+    """Return how many bytes this user may still write: the free bytes or, if less, one block per free file."""
     try:
         status = os.statvfs(folder)
     except (AttributeError, OSError):

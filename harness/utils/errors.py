@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from harness.utils.message_lists import wrap_names
 
 MAX_LINE = 60
-"""Characters of a list of names that stands on the line of its message."""
+"""Maximum length in characters of a list of names on the same line as its message."""
 
 
 class FramelightError(Exception):
@@ -48,7 +48,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     name : str
         The unknown name.
     known : iterable of str
-        All names. They are listed if none is similar, a long list with the most similar first.
+        All names. They are listed if there is no close match; a long list begins with the most similar names.
 
     Returns
     -------

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 BOLD, RESET = "\033[1m", "\033[0m"
 """The only terminal sequences that commands print, around whole lines."""
 _ADDRESS = r":(?=//)|(?<=www)\.|(?<=[\w.+\-])@(?=[\w\-]*\.)"
-"""Characters without which GitHub makes no link of a web or e-mail address."""
+"""Characters that GitHub needs to turn a web or e-mail address into a link."""
 _MARKDOWN = re.compile(rf"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])|{_ADDRESS}", re.IGNORECASE)
 _MARKDOWN_ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
-"""Escapes other than a backslash, after which GitHub still finds an e-mail address."""
+"""Escapes other than a backslash, which does not keep GitHub from recognizing an e-mail address."""
 _FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _ESCAPED_FORMULA = re.compile(r"'+[=+\-@\uff1d\uff0b\uff0d\uff20]")
 Value = TypeVar("Value")
@@ -29,8 +29,8 @@ def escape_text(text: str) -> str:
     Returns
     -------
     str
-        Control characters, line separators, characters that change the direction of writing and lone surrogates are
-        replaced by their escapes in Python.
+        Text in which control characters, line separators, characters that change the direction of writing and lone
+        surrogates are replaced by Python escapes.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def escape_message(text: str) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    r"""Escape text for Markdown, including cells of tables: no HTML, links, emphasis or columns.
+    r"""Escape text for Markdown and its table cells, so that it makes no HTML, links, emphasis or columns.
 
     References
     ----------
@@ -82,7 +82,7 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_csv(text: str) -> str:
-    """Escape the text of a CSV cell: spreadsheets do not evaluate it, numbers are unchanged.
+    """Escape the text of a CSV cell so that spreadsheets do not evaluate it; numbers are unchanged.
 
     Parameters
     ----------
@@ -91,8 +91,8 @@ def escape_csv(text: str) -> str:
     Returns
     -------
     str
-        Printable text. A text that a spreadsheet would take for a formula, also one with full-width signs, begins with
-        an apostrophe.
+        Printable text, with an apostrophe in front if a spreadsheet would take it for a formula, also a formula with
+        full-width signs.
 
     See Also
     --------

@@ -25,7 +25,7 @@ ABANDONED_SECONDS = 3600
 
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
-    """Replace an `OSError`, and what libraries raise on a full disk, by an error that says what to do."""
+    """Raise a FramelightError that says what to do for an `OSError`, and for any error caused by a full disk."""
     try:
         yield
     except FramelightError:
@@ -100,7 +100,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 hex digest of a file's content; `OSError` if it cannot be read."""
+    """Return the SHA-256 hex digest of a file's content; raise OSError if it cannot be read."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -108,15 +108,15 @@ def sha256(path: Path) -> str:
 def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:
     """Remove temporary files and folders that killed processes have left in a folder.
 
-    A folder that was displaced while it was replaced is put back if nothing else has its name.
+    A folder that was moved aside to be replaced is put back if nothing else has its name.
 
     Parameters
     ----------
     folder : Path
     older_than_s : float, default=3600
-        Younger files are kept, since another process may be writing them. In seconds.
+        Minimum age in seconds; younger files are kept, since another process may be writing them.
     of : str, default=""
-        Name of the file or folder whose temporary files are removed; by default those of all.
+        Name of the file or folder whose temporary files are removed. Default: all temporary files are removed.
     """
     start = temp_prefix(of) if of else "."
     try:

@@ -70,7 +70,7 @@ def read_finished_note(out: Path, name: str, request: str) -> dict[str, Any] | N
     Raises
     ------
     InputError
-        If `out` has other content: that of another request, or files that were changed, added or removed.
+        If `out` has the output of another request, or if its files were changed, added or removed.
     """
     if not out.is_dir() or not any(out.iterdir()):
         return None
@@ -91,7 +91,7 @@ def holds_request(folder: Path, name: str, request: str) -> bool:
 
 
 def _content_digest(folder: Path, note: str) -> str:
-    """Hash the relative paths and the content of all files in a folder except its note; ValueError for other things."""
+    """Hash the relative paths and contents of a folder's files except its note; raise ValueError for other entries."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and not path.is_symlink():

@@ -1,4 +1,4 @@
-"""Folder for the caches of libraries where the user has no home folder, or one that cannot be written."""
+"""Temporary folder for the caches of libraries, if the user has no home folder or cannot write to it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ PREFIX = "framelight-home-"
 
 
 def has_temporary_home() -> bool:
-    """Return whether HOME is a folder of `provide_home`, in which nothing of the user may be written."""
+    """Return whether HOME is a temporary folder from `provide_home`, to which no user's file may be written."""
     return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
 
 
 def provide_home() -> None:
-    """Set HOME and MPLCONFIGDIR to a temporary folder where libraries would fail or complain without them.
+    """Set HOME and MPLCONFIGDIR to a temporary folder if libraries would fail or warn without them.
 
-    A user id without an entry in the user database, as in containers, has no home folder, and MLflow cannot be imported
-    then. Matplotlib warns on each import where it cannot write its settings. The folder is removed with this process.
+    A user id without an entry in the user database, as in containers, has no home folder, so that MLflow cannot be
+    imported. Matplotlib warns on each import if it cannot write its settings. The temporary folder is removed when this
+    process ends.
     """
     with contextlib.suppress(OSError):  # no folder for temporary files can be written either
         try:

@@ -87,7 +87,7 @@ class ImportHooks:
         if name in self.moved:
             is_package = any(other.startswith(f"{name}.") for other in self.moved)
             return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]
-        if name == "backbones":  # not a folder of the user with that name, which is earlier on the path
+        if name == "backbones":  # skip a folder of the user with that name that is earlier on the path
             return PathFinder.find_spec(name, [ROOT])
         if name == "framelight.__main__":
             file = os.path.join(ROOT, "harness", "cli", "__main__.py")  # noqa: PTH118 - pathlib is slow to import
@@ -101,7 +101,7 @@ class ImportHooks:
         return None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """Create the module that looks its names up."""
+        """Create the deprecated module, which looks its names up in the new modules."""
         return DeprecatedModule(spec.name, self.moved[spec.name])
 
     def exec_module(self, module: ModuleType) -> None:
@@ -117,8 +117,8 @@ def install(moved: Moved) -> None:
 def refuse_same_name(name: str) -> None:
     """Refuse a package of the user that has the name of a package of Framelight.
 
-    Commands and workers import packages of Framelight alone and run beside it. A folder that is no package, such as one
-    of weights, is left alone.
+    Framelight's own commands and workers are not affected by a package of the user and do not refuse it. A folder that
+    is not a package, such as a folder of weights, is not refused either.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def refuse_same_name(name: str) -> None:
 
 
 def _find_on_path(name: str) -> ModuleSpec | None:
-    """Find a package or module, and no folder without code, unless this process runs no code of the user."""
+    """Find a package or module; None for a folder without code, and in a process that runs no code of the user."""
     spec = None if _is_own_process(sys.orig_argv[1:]) else PathFinder.find_spec(name)
     return spec if spec and spec.origin else None
 

@@ -1,4 +1,4 @@
-"""Ctrl-C that ends a command also where Python ignores exceptions."""
+"""Let Ctrl-C end a command even where Python ignores exceptions."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from contextlib import contextmanager
 
 @contextmanager
 def lasting_interrupts() -> Iterator[None]:
-    """Interrupt the main thread again after a KeyboardInterrupt that Python would ignore in a context.
+    """While the context lasts, interrupt the main thread again after a KeyboardInterrupt that Python ignores.
 
-    It prints exceptions in finalizers and in callbacks of weak references, of the garbage collector and of C code, and
-    goes on; libraries have many of these.
+    Python only prints exceptions raised in finalizers and in callbacks of weak references, of the garbage collector and
+    of C code, and continues; libraries have many of these.
     """
     before = sys.unraisablehook
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _thread.start_new_thread(_interrupt_later, ())  # unlike those of `threading`, it takes no lock
+            _thread.start_new_thread(_interrupt_later, ())  # unlike `threading.Thread`, this takes no lock
         else:
             before(unraisable)
 

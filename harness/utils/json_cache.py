@@ -35,7 +35,7 @@ class JsonCache:
         return key in self._values
 
     def get(self, key: str) -> Any:
-        """Return the value, or None."""
+        """Return the value of a key, or None if it is missing."""
         return self._values.get(key)
 
     def set(self, key: str, value: Any) -> None:

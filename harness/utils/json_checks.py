@@ -10,17 +10,17 @@ from harness.utils.escaping import escape_text
 
 Predicate = Callable[[Any], bool]
 Check = tuple[Predicate, str]
-"""Whether a JSON value is valid, and what it must be."""
+"""Predicate that tells whether a JSON value is valid, and a description of valid values."""
 
 MAX_TEXT = 4096
-"""Characters of a text at most."""
+"""Maximum length of a text, in characters."""
 MAX_LABEL = 200
-"""Characters of a name at most."""
+"""Maximum length of a name, in characters."""
 MAX_INTEGER = 2**63 - 1
 MAX_ITEMS = 10_000
-"""Items of a list at most."""
+"""Maximum number of items in a list."""
 MAX_SHOWN = 40
-"""Characters of a wrong value in a message."""
+"""Maximum length of an invalid value in a message, in characters."""
 
 
 def find_faults(values: Mapping[str, Any], checks: Mapping[str, Check]) -> list[str]:
@@ -29,7 +29,7 @@ def find_faults(values: Mapping[str, Any], checks: Mapping[str, Check]) -> list[
     Parameters
     ----------
     values : mapping of str to Any
-        JSON values by name; each has a check.
+        JSON values by name; each name must have a check.
     checks : mapping of str to (callable, str)
         Predicate of each field, and what the field must be.
 
@@ -52,7 +52,7 @@ def find_faults(values: Mapping[str, Any], checks: Mapping[str, Check]) -> list[
 
 
 def shorten_value(value: Any) -> str:
-    """Format a value for a message, on one line and of at most `MAX_SHOWN` characters."""
+    """Format a value for a message on one line, shortened to `MAX_SHOWN` characters."""
     is_huge = isinstance(value, int) and abs(value) > MAX_INTEGER
     text = "a huge number" if is_huge else escape_text(repr(value))
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
@@ -79,7 +79,7 @@ def is_count(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a finite number, or an integer of at most 64 bits."""
+    """Return whether a value is a finite float, or an integer of at most 64 bits."""
     return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) <= MAX_INTEGER)
 
 
@@ -98,20 +98,20 @@ def is_json(value: Any) -> bool:
 
 
 def optional(is_valid: Predicate) -> Predicate:
-    """Accept None too."""
+    """Return a predicate that also accepts None."""
     return lambda value: value is None or is_valid(value)
 
 
 def list_of(is_valid: Predicate) -> Predicate:
-    """Require a list of at most `MAX_ITEMS` valid items."""
+    """Return a predicate for lists of at most `MAX_ITEMS` valid items."""
     return lambda value: isinstance(value, list) and len(value) <= MAX_ITEMS and all(map(is_valid, value))
 
 
 def mapping_of(is_valid: Predicate) -> Predicate:
-    """Require an object whose values are valid."""
+    """Return a predicate for objects whose values are valid and whose keys are labels (`is_label`)."""
     return lambda value: isinstance(value, dict) and all(map(is_label, value)) and all(map(is_valid, value.values()))
 
 
 def has_valid(values: Mapping[str, Any], name: str, is_valid: Predicate) -> bool:
-    """Return whether the value of a name is valid or missing."""
+    """Return whether the value with a name is valid or missing."""
     return name not in values or is_valid(values[name])

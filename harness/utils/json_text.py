@@ -9,7 +9,7 @@ from typing import Any
 from backbones.regular_files import read_regular_text
 
 MAX_DEPTH = 32
-"""Levels of nesting of a JSON document at most."""
+"""Maximum nesting depth of a JSON document."""
 
 
 def parse_json(text: str | bytes, finite: bool = False) -> Any:
@@ -53,7 +53,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _count_brackets(text: str | bytes) -> int:
-    """Count opening brackets, of which there are at least as many as levels."""
+    """Count opening brackets; their number is an upper bound of the nesting depth."""
     return text.count("[") + text.count("{") if isinstance(text, str) else text.count(b"[") + text.count(b"{")
 
 

@@ -22,25 +22,25 @@ from harness.utils.names import bounded_name
 logger = logging.getLogger(__name__)
 
 ATTEMPTS = 100
-"""Maximum number of times a folder is created again that was removed before its lock was acquired."""
+"""Maximum number of attempts to lock a file whose folder is removed before the lock is acquired."""
 NO_LOCKS = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
 """Errors of flock(2) on file systems without locks, such as some network and parallel file systems."""
 MARKER = ".held"
 """Suffix of the file that stands for a lock on such file systems."""
 MIN_FAILURES, MAX_FAILURES, FAILURE_SECONDS = 5, 50, 0.06
-"""How often a lock has to fail before the file system counts as one without locks, or the error is raised, and the
-pause between two attempts.
+"""Number of failed attempts from which a file system may be considered to have no locks, number after which the error
+is raised, and pause in seconds between two attempts.
 """
 _devices_without_locks: set[int] = set()
 """Devices of the file systems that have no locks."""
 
 
 class ProcessLock:
-    """Lock of a file that one process holds at a time; it ends with the process, also if that is killed.
+    """Lock of a file that one process holds at a time; it is released when the process ends or is killed.
 
-    On a file system without locks, a second file with the suffix `MARKER` is the lock: it names process and machine of
-    its holder, and other processes of that machine (and container) remove it once the holder has ended. A process that
-    gets a lock of the file system also waits for such a file, as another machine may have no locks there.
+    On a file system without locks, a second file with the suffix `MARKER` is the lock: it names the process and machine
+    of its holder, and other processes of that machine (and container) remove it once the holder has ended. A process
+    that gets a lock of the file system also waits for such a file, as another machine may have no locks there.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class ProcessLock:
         Raises
         ------
         filelock.Timeout
-            If another process has the lock for longer; an `OSError`.
+            If another process holds the lock for longer; a subclass of `OSError`.
         OSError
             If the file cannot be written.
         """
@@ -93,7 +93,7 @@ class ProcessLock:
 
     @property
     def marker_note(self) -> str:
-        """A remark on the marker, if that is the lock, for the message of a process that waits for it."""
+        """Remark for the message of a process that waits for a marker; "" if the lock is not a marker."""
         if self._marker is None:
             return ""
         return (
@@ -102,7 +102,7 @@ class ProcessLock:
         )
 
     def _acquire_lock(self, timeout: float) -> bool:
-        """Acquire the lock of the file system; return False if that has none."""
+        """Acquire a lock from the file system; return False if the file system has no locks."""
         for attempt in itertools.count(1):
             try:
                 self._lock.acquire(timeout)
@@ -112,18 +112,18 @@ class ProcessLock:
                     raise
                 if self._lacks_locks(error, attempt):
                     return False
-            time.sleep(FAILURE_SECONDS)  # a lock server may be busy: others can have a lock at the same time
+            time.sleep(FAILURE_SECONDS)  # a lock server may be busy, although it gives locks to other processes
         return False
 
     def _lacks_locks(self, error: OSError, attempt: int) -> bool:
-        """Return whether a failed lock means that the file system has none, and warn of that once."""
+        """Return whether a failed attempt means that the file system has no locks; warn once if so."""
         device = self.path.parent.stat().st_dev
         if device in _devices_without_locks:
             return True
         if attempt < MIN_FAILURES or _probe(self.path.parent) != error.errno:
             return False
         _devices_without_locks.add(device)
-        if multiprocessing.parent_process() is None:  # a worker would repeat what the parent has said
+        if multiprocessing.parent_process() is None:  # a worker would repeat the parent's warning
             logger.warning(
                 f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files "
                 f"named *.lock{MARKER} are used instead; if a command waits for one after its process was killed on "
@@ -133,7 +133,7 @@ class ProcessLock:
 
 
 def _probe(folder: Path) -> int | None:
-    """Lock a new file in a folder; return the number of the error, None without one."""
+    """Try to lock a new file in a folder; return the error number, or None on success."""
     from filelock import FileLock
 
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".lock") as file:
@@ -153,7 +153,7 @@ def entry_lock(path: Path, what: str = "") -> Iterator[None]:
     Parameters
     ----------
     path : Path
-        Entry to be created. Its folder is created, again if it is removed while waiting for the lock.
+        Entry to be created. Its folder is created, and created again if it is removed while waiting for the lock.
     what : str, default=""
         Name of the entry in the message of a waiting process; by default the name of `path`.
 

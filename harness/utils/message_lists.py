@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable
 
 MAX_WIDTH = 100
-"""Characters of a line at most, however wide the terminal is."""
+"""Maximum width of a line in characters, however wide the terminal is."""
 
 
 def bullet_list(items: Iterable[str]) -> str:

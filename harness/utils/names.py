@@ -19,7 +19,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
 """How Python represents the bytes of a name that are not UTF-8."""
 MAX_NAME_BYTES = 255
-"""Bytes of a file name that file systems allow."""
+"""Maximum length of a file name on common file systems, in bytes."""
 
 
 def is_id(value: Any) -> bool:
@@ -73,8 +73,8 @@ def canonical_name(name: str) -> str:
     Returns
     -------
     str
-        Composed characters (NFC), as macOS and some archives decompose them; a name that can be part of a path in any
-        locale.
+        Name with composed characters (NFC), since macOS and some archives decompose them. It can be part of a path in
+        any locale.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def canonical_name(name: str) -> str:
 
 
 def folded_name(name: str) -> str:
-    r"""Return what is equal for names that some file systems, or readers, do not tell apart.
+    r"""Return a key that is equal for names that some file systems, or human readers, do not distinguish.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def folded_name(name: str) -> str:
 
 
 def path_name(name: str) -> str:
-    r"""Return a name from a list as Python returns that of a file, in any locale.
+    r"""Return a name from a list in the form in which Python returns file names, in any locale.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def storable_name(name: str) -> str:
 
 
 def name_bytes(name: str) -> bytes:
-    """Encode a name for a hash: in UTF-8, whatever the locale; bytes that are not UTF-8 are those of the file."""
+    """Encode a name in UTF-8 for a hash, whatever the locale; bytes of a file name that are not UTF-8 are kept."""
     return _decode(name).encode("utf-8", "surrogateescape")
 
 
@@ -129,7 +129,7 @@ def _decode(name: str) -> str:
     """Decode the name of a file as UTF-8 in any locale; bytes that are not UTF-8 become lone surrogates."""
     try:
         return os.fsencode(name).decode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # from a list, in a locale that is not UTF-8
+    except UnicodeEncodeError:  # a name from a list, in a locale that is not UTF-8
         return name
 
 
@@ -146,7 +146,7 @@ def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
     Returns
     -------
     str
-        At most `MAX_NAME_BYTES` bytes. Instead of what was cut off, it has a hash of the name.
+        Name of at most `MAX_NAME_BYTES` bytes, in which a hash of the full name replaces the part that was cut off.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def path_in(folder: Path, name: str, what: str = "entry") -> Path:
     name : str
         Id of the entry, see `is_id`.
     what : str, default="entry"
-        What is named, for the message.
+        Kind of entry, for the message.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def path_in(folder: Path, name: str, what: str = "entry") -> Path:
     Raises
     ------
     InputError
-        If the name is no id, and could therefore lead out of the folder.
+        If the name is not an id, and could therefore lead out of the folder.
     """
     if not is_id(name):
         raise InputError(f"'{escape_text(str(name))[:80]}' is not the name of {what} in {folder}: use {ID_RULE}")

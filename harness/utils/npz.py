@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 MAX_BYTES = 4 * 2**30
-"""Default of the largest size of all arrays of a file, in bytes."""
+"""Default maximum of the total size of the arrays in a file, in bytes."""
 
 
 def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
@@ -21,7 +21,7 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
     ----------
     path : Path
     max_bytes : int, optional
-        Size of all arrays at most; default 4 GiB.
+        Maximum total size of the arrays; default 4 GiB.
 
     Returns
     -------
@@ -30,9 +30,9 @@ def read_arrays(path: Path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]
     Raises
     ------
     OSError
-        If the file cannot be read, or is no regular file.
+        If the file cannot be read, or is not a regular file.
     ValueError
-        If it is not an .npz file, is damaged or too large, or has objects instead of numbers and text.
+        If the file is not an .npz file, is damaged or too large, or contains objects other than numbers and text.
     """
     import numpy as np
 

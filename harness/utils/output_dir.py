@@ -13,14 +13,14 @@ from harness.utils.files import atomic_write_dir, remove_stale_temp_files
 
 
 def not_empty_error(out: Path) -> InputError:
-    """Create the error for an output folder with other content."""
+    """Create the error for an output folder that already has content."""
     return InputError(f"--out {out} is not empty; choose another folder, or replace its content with --force")
 
 
 def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared: bool = False) -> None:
     """Check that a folder can be written without losing anything.
 
-    Content that a killed process has displaced while it replaced the folder is put back first.
+    Content that a killed process moved aside to replace the folder is put back first.
 
     Parameters
     ----------
@@ -31,10 +31,10 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared
     *read : Path
         Files and folders that the command reads.
     note : str, optional
-        Name of the note that the command writes. A folder with it may be the output of an interrupted call, so that it
-        is left to `harness.utils.finished_output.read_finished_note`.
+        Name of the note that the command writes. A folder with this note passes, as it may be the output of an
+        interrupted call; `harness.utils.finished_output.read_finished_note` checks it.
     shared : bool, default=False
-        Whether other processes may write to `out` at the same time, so that the caller checks its content.
+        Whether other processes may write to `out` at the same time; its content is then checked by the caller.
 
     Raises
     ------

@@ -58,12 +58,12 @@ def run_module_in_subprocess(
     *arguments : object
         Converted to strings.
     environment : mapping of str to str, optional
-        Environment variables. Default: those of this process, see `prepare_process`.
+        Environment variables. Default: the variables of this process after `prepare_process`.
 
     Returns
     -------
     subprocess.CompletedProcess of str
-        Of any exit status. The working directory is not on the module search path.
+        Result with any exit status. The working directory is not on the module search path of the subprocess.
     """
     if environment is None:
         prepare_process()

@@ -10,13 +10,13 @@ from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
-    """Return the value of an environment variable; None if it is not set or blank, as compose and CI files leave it."""
+    """Return the value of an environment variable; None if it is not set, or blank as compose and CI files leave it."""
     value = os.environ.get(name, "")
     return value if value.strip() else None
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:
-    """Replace `~` and `~USER` at the start of a path, as a shell does: the name of an unknown user stays.
+    """Replace `~` and `~USER` at the start of a path, as a shell does; `~USER` stays if the user is unknown.
 
     Raises
     ------

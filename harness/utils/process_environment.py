@@ -12,10 +12,10 @@ from types import ModuleType
 from harness.utils.import_hooks import ROOT
 
 PASSIVE_WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "0"}
-"""OpenMP threads that wait give up their processor soon.
+"""Variables that make waiting OpenMP threads give up their processor soon.
 
-By default they repeat a check up to 300,000 times (GNU) or for 200 ms (LLVM, Intel), which takes the time of other
-threads where there are more of them than processors. Without any check, GNU's threads sleep so often that training
+By default waiting threads spin up to 300,000 times (GNU) or for 200 ms (LLVM, Intel), which takes time from other
+threads if there are more threads than processors. Without any spinning, GNU's threads sleep so often that training
 on an idle machine is slower by a quarter to a third.
 """
 
@@ -40,7 +40,7 @@ def prepare_process() -> None:
     from harness.utils.home_folder import provide_home
 
     for name in (*PASSIVE_WAITING, "OMP_NUM_THREADS"):
-        if os.environ.get(name) == "":  # OpenMP complains about it
+        if os.environ.get(name) == "":  # OpenMP warns about an empty value
             del os.environ[name]
     if "OMP_WAIT_POLICY" not in os.environ:
         _wait_passively()
@@ -50,14 +50,14 @@ def prepare_process() -> None:
 
 
 def _wait_passively() -> None:
-    """Set the variables of each OpenMP library for which the user has not chosen how long threads repeat a check."""
+    """Set the variables of each OpenMP library for which the user has not chosen how long waiting threads spin."""
     names = [] if "GOMP_SPINCOUNT" in os.environ else ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT"]  # GNU
     names += [] if "KMP_BLOCKTIME" in os.environ else ["KMP_BLOCKTIME"]  # LLVM and Intel, whatever the policy
     os.environ.update({name: PASSIVE_WAITING[name] for name in names})
 
 
 def _limit_threads() -> None:
-    """Start no more threads than processors are granted; OpenMP and BLAS do not see limits of control groups."""
+    """Limit threads to the granted processors; OpenMP and BLAS do not see the limits of control groups."""
     from backbones.processors import allowed_processors, available_processors
 
     if (granted := available_processors()) < allowed_processors():
@@ -65,7 +65,7 @@ def _limit_threads() -> None:
 
 
 def _bypass_proxies() -> None:
-    """Reach servers on this machine directly where the user has set a proxy."""
+    """Reach servers on this machine directly even if the user has set a proxy."""
     if any(os.environ.get(form(name)) for name in PROXIES for form in (str.lower, str.upper)):
         given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
         hosts = [host.strip() for host in given.split(",") if host.strip()]

@@ -15,12 +15,12 @@ def resident_bytes(peak: bool = False) -> int:
     ----------
     peak : bool, default=False
         Return the largest value since the process was started instead of the current one. macOS and BSD report only the
-        largest one.
+        largest value.
 
     Raises
     ------
     RuntimeError
-        If the system does not report it: on Windows without the package psutil.
+        If the system does not report its memory, as on Windows without the package psutil.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def resident_bytes(peak: bool = False) -> int:
 
 
 def _read_status(name: str) -> int | None:
-    """Return a value of Linux; None on other systems, and in sandboxes that leave it out."""
+    """Return a value of Linux's process status in bytes; None on other systems, and in sandboxes that leave it out."""
     try:
         lines = STATUS.read_text().splitlines()
     except OSError:

@@ -12,7 +12,7 @@ from typing import Any, Self
 class Progress:
     """Progress bar, shown from its first update on.
 
-    A context and a callable for arguments named `progress`.
+    It is a context manager, and a callable for parameters named `progress`.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Progress:
         Parameters
         ----------
         done, total : int
-            Number of units done, and of all.
+            Number of finished units, and of all units.
         *_ : float
             Ignored: the bar computes rate and remaining time itself.
         """

@@ -14,9 +14,10 @@ Result = TypeVar("Result")
 
 
 def framelight_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Prepare the process, and raise errors of `backbones` as FramelightError, or InputError if the input is wrong.
+    """Decorate a function: first `prepare_process`, and raise errors of `backbones` as FramelightError.
 
-    `backbones` does not know `harness`, so its errors have a separate base class. See `prepare_process`.
+    `backbones` does not import `harness`, so its errors have a separate base class. Errors about wrong input are raised
+    as InputError.
     """
 
     @functools.wraps(function)
@@ -39,5 +40,5 @@ def require_choice(parameter: str, value: str, choices: Iterable[str]) -> None:
 
 
 def as_tuple(values: Iterable[str] | str) -> tuple[str, ...]:
-    """Return the values, one string as the only one."""
+    """Return the values as a tuple; a string is a single value."""
     return (values,) if isinstance(values, str) else tuple(values)

@@ -17,7 +17,7 @@ DIGESTS = "digests.json"
 
 
 class RelativePath:
-    """Descriptor of a path-like class: path of a file or folder in it; on the class itself, the relative path."""
+    """Descriptor that gives the path of a file or folder in a path-like object; on the class, the relative path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class Store:
     all_predictions = RelativePath(f"{ARTIFACTS}/predictions")
     """Predictions and models of trainings, shared by jobs that differ in postprocessing only."""
     causal = RelativePath(f"{ARTIFACTS}/causal")
-    """Causal replays of jobs, a folder each."""
+    """Causal replays of jobs, one folder per job."""
     significance = RelativePath(f"{ARTIFACTS}/evidence")
     """Cache of intervals and paired tests."""
     backbones = RelativePath(f"{ARTIFACTS}/backbones")
@@ -67,7 +67,7 @@ class Store:
     trainings = RelativePath(f"{ARTIFACTS}/trainings")
     """Reports of trained backbones."""
     engines = RelativePath(f"{ARTIFACTS}/engines")
-    """Compiled engines, and which is the fastest for a backbone."""
+    """Compiled engines, and the fastest engine for each backbone."""
     studies = RelativePath(f"{ARTIFACTS}/studies")
     """Locks of Optuna studies."""
     exports = RelativePath(f"{ARTIFACTS}/exports")
@@ -93,7 +93,7 @@ class Store:
         place : Store or path, optional
             Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
         tracking_uri : str, optional
-            Default: that of `place`, else `$MLFLOW_TRACKING_URI`.
+            Default: the tracking URI of `place`, else `$MLFLOW_TRACKING_URI`.
         """
         if isinstance(place, cls):
             return place if tracking_uri is None else dataclasses.replace(place, tracking_uri=tracking_uri)
@@ -118,7 +118,7 @@ class Store:
 
     @property
     def has_runs(self) -> bool:
-        """Whether runs can have been tracked, in the store's own database or elsewhere."""
+        """Whether runs may have been tracked, in the store's own database or elsewhere."""
         return bool(self.tracking_uri) or self.mlflow_database.is_file()
 
     def require_folder(self) -> None:
@@ -153,5 +153,5 @@ class Store:
 
     @property
     def atomic_folders(self) -> tuple[Path, ...]:
-        """Folders whose entries appear whole or not at all; a killed process may leave temporary ones there."""
+        """Folders whose entries are complete or absent; a killed process may leave temporary entries there."""
         return (self.jobs, self.all_predictions, self.synthetic, self.backbones, self.trainings, self.leaks)

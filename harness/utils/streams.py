@@ -1,4 +1,4 @@
-"""Standard streams of commands: closed ones, and terminals and pipes whose encoding lacks characters."""
+"""Standard streams of commands: handle closed streams, and encodings that lack characters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from harness.utils.errors import FramelightError
 
 REPLACE = "framelight.replace"
-"""Name of the error handler of encoders."""
+"""Name of the error handler that encoders use."""
 REPLACEMENTS = {"\u2026": "...", "\u00b1": "+-", "\u2212": "-", "\u2013": "-", "\u2192": "->", "\u2265": ">="}
-"""ASCII for the characters that messages and tables use; others become escapes."""
+"""ASCII text for the characters that messages and tables use; other characters become escapes."""
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
@@ -47,8 +47,8 @@ def encodable(text: str) -> str:
 def command_streams() -> Iterator[None]:
     """Make the standard streams usable in a context, whatever the caller has closed and the terminal can show.
 
-    Streams that are closed lead to the null device, also in subprocesses: without them, the next file that is opened
-    would become standard output. Characters that an encoding lacks are replaced.
+    Closed streams are opened on the null device, also for subprocesses: otherwise the next file that is opened would
+    become standard output. Characters that an encoding lacks are replaced.
     """
     open_closed_streams()
     streams: list[Any] = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
@@ -64,7 +64,7 @@ def command_streams() -> Iterator[None]:
 
 
 def open_closed_streams() -> None:
-    """Open standard streams that are closed on the null device, for this process and its subprocesses."""
+    """Open closed standard streams on the null device, for this process and its subprocesses."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         mode = "r" if number == 0 else "w"
         try:
@@ -80,14 +80,14 @@ def open_closed_streams() -> None:
 
 
 def flush_output() -> None:
-    """Write the rest of standard output.
+    """Write the buffered rest of standard output.
 
     Raises
     ------
     BrokenPipeError
         If the reader has gone.
     FramelightError
-        If it cannot be written, for instance to a file on a full disk.
+        If the output cannot be written, for instance to a file on a full disk.
     """
     try:
         sys.stdout.flush()
@@ -99,7 +99,7 @@ def flush_output() -> None:
 
 
 def discard_output() -> None:
-    """Send what is left of standard output to the null device, so that Python does not fail at its end."""
+    """Redirect standard output to the null device, so that Python does not fail to flush the rest at exit."""
     with suppress(OSError, ValueError):
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, sys.stdout.fileno())

@@ -72,7 +72,7 @@ def format_percent(share: float | None) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """Format seconds in the unit that suits them.
+    """Format a duration in seconds, minutes or hours, depending on its length.
 
     Examples
     --------
@@ -94,7 +94,7 @@ def align_columns(rows: Sequence[Sequence[str]], left: int | Collection[int] = 1
     rows : sequence of sequences of str
         Rows of equally many cells.
     left : int or collection of int, default=1
-        How many leading columns, or which ones, are aligned to the left; the others are aligned to the right.
+        Number of leading columns, or indices of the columns, to align to the left; the others are aligned right.
 
     Returns
     -------

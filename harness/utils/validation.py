@@ -24,7 +24,7 @@ class ValidatedSettings:
         raise InputError(f"{self._what}: {name} must be {expected}, not {getattr(self, name)!r}")
 
     def _validate_number(self, name: str, least: float, most: float = math.inf, above: bool = False) -> None:
-        """Require a finite number of at least `least` (with `above`, larger than it) and at most `most`."""
+        """Require a finite number of at least `least` (with `above`, more than `least`) and at most `most`."""
         value = getattr(self, name)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value) or value < least or value > most or (above and value == least):

@@ -1,4 +1,4 @@
-"""Animated WebP, PNG and AVIF images as videos; FFmpeg reads animated GIF files, but not all of these."""
+"""Animated WebP, PNG and AVIF images as videos; FFmpeg reads animated GIF files, but not all files of these formats."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class AnimationSource:
 
 
 def animated_format(path: Path) -> str:
-    """Return the format of an animated image, "" for a file that is none or cannot be read."""
+    """Return the format of an animated image; "" if the file is not animated or cannot be read."""
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             return str(image.format) if frame_count(image) > 1 else ""

@@ -1,4 +1,4 @@
-"""Audio of a video file, written next to rendered frames: copied where MP4 takes it, otherwise encoded as AAC."""
+"""Audio of a video file, written next to rendered frames: copied if MP4 supports it, otherwise encoded as AAC."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from av.filter import Graph
 
 COPIED = frozenset(("aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"))
-"""Codecs that players expect in MP4; those of old discs and uncompressed audio are encoded."""
+"""Codecs that players expect in MP4; audio in other codecs, and uncompressed audio, is encoded again."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 """Sampling rates of AAC, per second; others are converted to the highest one."""
 SAMPLES = 1024
-"""Samples of a packet of AAC."""
+"""Number of samples in a packet of AAC."""
 GAP_SECONDS = 0.1
-"""Missing audio from which silence is inserted; smaller differences of time stamps are left as they are."""
+"""Duration of a gap from which silence is inserted; smaller differences of time stamps are left as they are."""
 
 
 class AudioTrack:
@@ -37,13 +37,13 @@ class AudioTrack:
     ----------
     path : Path
     end : float
-        Time in seconds at which it ends, if not before.
+        Time in seconds at which the audio is cut off, if it is longer.
 
     Attributes
     ----------
     end : float
     note : str
-        Why audio is missing from the output, "" if it is not, or if the file has none.
+        Why the audio is missing from the output; "" if it is not missing, or if the file has no audio.
     """
 
     def __init__(self, path: Path, end: float = math.inf) -> None:
@@ -65,7 +65,7 @@ class AudioTrack:
         self._container.close()
 
     def add_to(self, output: OutputContainer) -> None:
-        """Add the stream to a file of which nothing is written yet; without audio nothing is added."""
+        """Add the stream to a file before anything is written to it; do nothing if there is no audio."""
         import av
 
         if self._source is None:
@@ -127,7 +127,7 @@ class AudioTrack:
             yield seconds, packet
 
     def _encoded(self) -> Iterator[tuple[float, Packet]]:
-        """Yield packets of AAC with times from the start of the file; gaps are silence, so that it stays in sync."""
+        """Yield packets of AAC with times from the start of the file; gaps are filled with silence to stay in sync."""
         assert self._source is not None and self._stream is not None
         graph = _conversion(self._source, self._stream)
         for frame in self._decoded():
@@ -171,7 +171,7 @@ def _pull(graph: Graph) -> Iterator[AudioFrame]:
 
 
 def _conversion(source: AudioStream, target: AudioStream) -> Graph:
-    """Build the filters that convert decoded audio to the format of AAC, silence before its start and in its gaps."""
+    """Build the filters that convert decoded audio to the format of AAC, with silence before its start and in gaps."""
     from av.filter import Graph
 
     graph = Graph()
@@ -188,7 +188,7 @@ def _conversion(source: AudioStream, target: AudioStream) -> Graph:
 
 
 def _can_be_copied(stream: AudioStream) -> bool:
-    """Return whether players and the writer of MP4 files take the codec, by writing the start of such a file."""
+    """Return whether players and the MP4 writer support the codec; the start of an MP4 file is written to test it."""
     import av
 
     if stream.codec_context is None or stream.codec_context.codec.canonical_name not in COPIED:

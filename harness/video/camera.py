@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 DEVICES = Path("/dev")
 """Folder in which Linux lists cameras."""
 BUFFERED = 4
-"""Number of frames that OpenCV buffers for a camera. While models are loaded they get seconds old."""
+"""Number of frames that OpenCV buffers for a camera. They become seconds old while models are loaded."""
 MAX_MISSED = 10
 """Number of consecutive reads without a frame after which a camera is considered disconnected."""
 PAUSE_SECONDS = 0.05
@@ -41,7 +41,7 @@ class Camera:
     rate : float or None
         Frames per second; None if unknown.
     stale : int
-        Number of frames that may be buffered since the camera was opened, and are passed over.
+        Number of frames that may have been buffered since the camera was opened; they are skipped.
     """
 
     def __init__(self, capture: VideoCapture, name: str, rate: float | None, stale: int = 0) -> None:

@@ -25,7 +25,7 @@ TEXT_FORMAT = "tty"
 
 
 def open_av(path: Path) -> InputContainer:
-    """Open a regular file with FFmpeg, without network access; metadata in other encodings than UTF-8 is no error."""
+    """Open a regular file with FFmpeg, without network access; metadata that is not UTF-8 raises no error."""
     import av
 
     require_regular(path)
@@ -44,7 +44,7 @@ def open_container(path: Path, name: str) -> InputContainer:
     Raises
     ------
     InputError
-        If the file cannot be opened or is not a format that FFmpeg reads, and for text files.
+        If the file cannot be opened, is not in a format that FFmpeg reads, or is a text file.
     """
     import av
 
@@ -68,7 +68,7 @@ def _unreadable_error(name: str, reason: str) -> InputError:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Return the video stream that players show and enable threads to decode it; album covers do not count.
+    """Return the video stream that players show, with threads for decoding enabled; album covers are ignored.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def ends_with(path: Path, end: bytes) -> bool:
 
 
 def frame_rate(stream: VideoStream) -> float | None:
-    """Return the average frame rate, per second; None if the file gives no plausible one."""
+    """Return the average frame rate, per second; None if the file gives no plausible rate."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate and 0 < rate <= MAX_RATE:
             return float(rate)
@@ -114,7 +114,7 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
-    """Return the end of the file by its header, in the seconds of its packets; 0 if the header gives none.
+    """Return the end time of the file by its header, in seconds on the time axis of its packets; 0 if unknown.
 
     For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
     The count in an MP4 file includes frames hidden by an edit list, so it is not used.
@@ -133,6 +133,6 @@ def expected_frames(container: InputContainer, stream: VideoStream, rate: float 
 
 
 def pixel_aspect(stream: VideoStream) -> float:
-    """Return the ratio of a pixel's width to its height; not 1 in anamorphic videos, where faces would be squeezed."""
+    """Return the ratio of a pixel's width to its height; not 1 in anamorphic videos, whose faces look squeezed."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if PIXEL_ASPECT_RANGE[0] < aspect < PIXEL_ASPECT_RANGE[1] else 1.0

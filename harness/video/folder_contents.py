@@ -21,7 +21,7 @@ MAX_SUFFIXES = 6
 
 @dataclass(frozen=True)
 class FolderContents:
-    """Names of the entries of a folder, in natural order; hidden ones are left out.
+    """Names of the entries of a folder, in natural order; hidden entries are left out.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class FolderContents:
     broken: tuple[str, ...]
 
     def notes(self) -> Iterator[str]:
-        """Describe in one sentence what is not read, by suffix."""
+        """Yield one sentence about the entries that are not read, if there are any, with counts by suffix."""
         unread = (*self.broken, *self.others, *self.folders)
         if not unread:
             return
@@ -57,7 +57,7 @@ class FolderContents:
 
 
 def list_folder(folder: Path) -> FolderContents:
-    """List a folder by the names of its files, without opening them.
+    """List a folder and classify its entries by name, without opening files.
 
     Raises
     ------

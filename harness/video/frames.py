@@ -47,7 +47,7 @@ class Frame:
 
 
 def with_durations(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Add the duration of each frame, which is known once the next one is read; that of the last frame stays NaN."""
+    """Add the duration of each frame, which is known once the next one is read; the last frame is unchanged."""
     waiting: Frame | None = None
     for frame in frames:
         if waiting is not None:

@@ -17,7 +17,7 @@ from harness.video.frames import Frame
 
 ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
 MAX_NAMED = 5
-"""Number of images that cannot be read and are named in a note."""
+"""Maximum number of unreadable images that a note names."""
 
 
 class ImageSource:

@@ -108,7 +108,7 @@ class VideoSource:
     def _read(self) -> Iterator[Frame]:
         from av.video.reformatter import VideoReformatter
 
-        reformat = VideoReformatter().reformat  # one for all frames is three times as fast as one for each
+        reformat = VideoReformatter().reformat  # three times as fast as a reformatter for each frame
         orient, aspect = UPRIGHT, pixel_aspect(self._stream)
         for number, decoded in enumerate(self._decoded(), 1):
             if decoded.key_frame or number == 1:
@@ -134,7 +134,7 @@ class VideoSource:
                 self._damaged.append(self._last)
 
     def _packets(self) -> Iterator[Packet]:
-        """Yield the packets of the video stream; those of other streams only show how far the file extends."""
+        """Yield the packets of the video stream; packets of other streams only show how far the file extends."""
         import av
 
         try:
@@ -152,7 +152,7 @@ class VideoSource:
             self._broken = error.strerror or str(error)
 
     def _seconds(self, decoded: VideoFrame) -> float:
-        """Return the time since the start of the file, estimated from the rate if the stamp is missing or descends."""
+        """Return the time since the start of the file, estimated from the rate if no ascending time stamp is given."""
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base
         stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)

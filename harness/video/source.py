@@ -25,7 +25,7 @@ CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
 """Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
-"""Largest frame number, eleven hours of video; larger numbers in file names, such as dates, do not count frames."""
+"""Largest frame number, eleven hours of video; larger numbers in file names, such as dates, are no frame numbers."""
 GIF = ".gif"
 NAMED_VIDEOS = 3
 """Number of videos that a note names."""
@@ -39,7 +39,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Parameters
     ----------
     text : str
-        Path, or `camera:N`. Of a folder with images, videos are not read, and `notes` of the source names them.
+        Path, or `camera:N`. In a folder with images, videos are not read; `notes` of the source names them.
     crops : bool, optional
         Whether every image is already the crop of a face. By default, a folder of small square images named by their
         frame numbers (`00001.jpg`) is taken for crops, and `notes` of the source says so.
@@ -54,7 +54,7 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Raises
     ------
     InputError
-        If the input does not exist or cannot be read, and for `seconds` of an input without time.
+        If the input does not exist or cannot be read, or if `seconds` is given for an input without time.
     """
     source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:

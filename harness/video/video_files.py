@@ -23,7 +23,7 @@ OTHER_SUFFIXES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogm", ".vob", ".mxf", ".qt"),
     *(".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".m2v", ".divx", ".dv", ".y4m", ".rm", ".rmvb"),
 )
-"""Further endings of the videos in a folder that a user names."""
+"""Further endings of videos in a folder that a user gives as input."""
 
 
 def find_videos(folder: Path) -> dict[str, Path]:
@@ -68,7 +68,7 @@ def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
 def frame_count(path: Path) -> int:
     """Count the frames of a video as OpenCV's CAP_PROP_FRAME_COUNT does.
 
-    The count is taken from the container, else computed from duration and rate, else by reading all packets.
+    The count is taken from the container, else computed from duration and rate, else determined by reading all packets.
 
     Raises
     ------

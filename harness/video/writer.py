@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.video.audio import AudioTrack
 
 TICKS_PER_SECOND = 90_000
-"""Unit of the time stamps."""
+"""Number of units of a time stamp per second."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 BT709 = 1
 """Color coding, stored in the file; players otherwise guess it from the frame size."""
@@ -29,8 +29,8 @@ BT709 = 1
 class VideoWriter:
     """Context that writes frames to a video file, and optionally audio.
 
-    The file appears at `path` once it is complete. If the context is left by an error, or if no frame was written
-    (`FramelightError`), nothing is written and an existing file is kept.
+    The file appears at `path` once it is complete. If the context is left by an error, nothing is written and an
+    existing file is kept. If no frame was written, leaving the context raises a FramelightError.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class VideoWriter:
     size : (int, int)
         Width and height. Frames of another size are scaled to fit and padded with black.
     audio : AudioTrack, optional
-        Audio, whose times are those of the frames.
+        Audio with times from the same start as the times of the frames.
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int], audio: AudioTrack | None = None) -> None:
@@ -102,7 +102,7 @@ class VideoWriter:
             self.audio.write(self._container, stamp / TICKS_PER_SECOND)
 
     def _fit(self, pixels: np.ndarray) -> np.ndarray:
-        """Resize to the writer's size and repeat the last row or column if it is odd, as H.264 requires."""
+        """Resize to the writer's size and repeat the last row or column to make odd sides even, as H.264 requires."""
         width, height = self.size
         if pixels.shape[:2] != (height, width):
             pixels = _fit_into(pixels, width, height)

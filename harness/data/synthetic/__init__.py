@@ -23,7 +23,7 @@ __all__ = ["VERSION", "make", "make_stills"]
 
 
 def is_synthetic(root: Path) -> bool:
-    """Return whether the dataset in a folder was rendered by this project; its stills are in a subfolder."""
+    """Return whether a folder is a dataset rendered by this project, or a subfolder of one, such as its stills."""
     return any((folder / NOTE).is_file() for folder in (root, root.absolute().parent))
 
 

@@ -1,7 +1,7 @@
 """Simulated facial behavior: episodes of expressions with onset, apex and offset, speech, blinks, valence and arousal.
 
-Videos have T frames at 30 frames per second. The prototypes of the expressions follow EMFACS (Ekman and Friesen), their
-valence and arousal the circumplex model (Russell).
+Videos have T frames at 30 frames per second. The prototypes of the expressions follow EMFACS (Ekman and Friesen), and
+their valence and arousal follow the circumplex model (Russell).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def stills_fingerprint(settings: SyntheticStills) -> str:
 
 
 def _get_or_render(root: Path, description: str, render: Callable[..., object]) -> Path:
-    """Return `root`; render it on all cores unless it exists or another process is rendering it."""
+    """Return `root`; render it on all cores unless it exists, or wait for a process that is rendering it."""
     with entry_lock(root):
         if not root.is_dir():
             from harness.utils.progress import Progress

@@ -1,7 +1,7 @@
 """Identity of a rendered person: shape, colors and accessories that are the same in all frames.
 
 Face units: the line of the eyes is v = 0 (v points down), the midline u = 0, the chin near v = 1.35. One unit is about
-46 pixels of a crop of 112 pixels.
+46 pixels in a crop of 112 x 112 pixels.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _sample_hair(rng: np.random.Generator) -> tuple[str, float, float]:
 
 
 def sample_identity(rng: np.random.Generator) -> Identity:
-    """Sample the appearance of a person; equal generators give equal persons."""
+    """Sample the appearance of a person; generators in the same state give the same person."""
     level, skin = _sample_skin(rng)
     style, hairline, volume = _sample_hair(rng)
     hair = np.array(HAIR_COLORS[rng.integers(2 if level < 1.5 else len(HAIR_COLORS))]) * rng.uniform(0.8, 1.15)

@@ -39,7 +39,7 @@ def skin_albedo(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 def draw_brows(
     canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls, pixel: np.ndarray
 ) -> None:
-    """Draw the brows; see the module for the parameters."""
+    """Draw the brows; see the docstring of the module for the parameters."""
     across = np.abs(u)
     inner = 0.15 - 0.05 * c.frown
     x = (across - inner) / (identity.eye_distance + identity.eye_width + 0.06 - inner)
@@ -107,7 +107,7 @@ def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates, and the parts to draw
 
 
 def draw_nostrils(canvas: np.ndarray, identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> None:
-    """Draw nostrils, wings and the shadow of the nose; see the module for the parameters."""
+    """Draw nostrils, wings and the shadow of the nose; see the docstring of the module for the parameters."""
     across, lift = np.abs(u), 0.035 * c.fold
     base = identity.nose_length + 0.055
     hole = gaussian((across - 0.5 * identity.nose_width) / 0.045, (v - base + 0.4 * lift) / 0.024)

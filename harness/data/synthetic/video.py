@@ -55,7 +55,7 @@ def split_letter(index: int) -> str:
 
 
 def video_name(index: int) -> str:
-    """Return the name of video `index` in the style of Aff-Wild2; 4 and 5 of every 20 are two people of one video."""
+    """Return the name of video `index` in the style of Aff-Wild2; indices 4 and 5 of 20 are two people of one video."""
     place = index % len(SPLIT_LETTERS)
     if place in (4, 5):
         return f"{index - place + 5}-30-640x480_{'left' if place == 4 else 'right'}"

@@ -24,7 +24,7 @@ ProgressCallback = Callable[[int, int], None]
 
 
 def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
-    """Return whether a folder is this very dataset; raise InputError if it has other content."""
+    """Return whether a folder already contains the same dataset; raise InputError if it has other content."""
     if (root.is_symlink() or root.exists()) and not root.is_dir():
         raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic dataset")
     if not root.is_dir() or not any(root.iterdir()):
@@ -112,7 +112,7 @@ def make_stills(
     Parameters
     ----------
     root : Path
-        New or empty folder, or one that contains this very dataset.
+        New or empty folder, or one that already contains the same dataset.
     images : int, default 3000
         Number of images.
     identities : int, default 120
@@ -156,7 +156,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     root : Path
-        New or empty folder, or one that contains this very dataset.
+        New or empty folder, or one that already contains the same dataset.
     videos : int, default 40
         Number of videos, at least 4.
     frames : int, default 150

@@ -20,12 +20,12 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     record : Record
         Record of the run.
     rows : sequence of LeaderboardRow
-        Rows of its task, with the results of paired tests.
+        Leaderboard rows of the run's task, with the results of paired tests.
 
     Returns
     -------
     str
-        "" if the run is the best of its held-out board and no other run is tied with it.
+        The reason; "" if the run is the best of its held-out board and no other run is tied with it.
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"

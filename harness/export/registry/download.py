@@ -103,5 +103,5 @@ def _version_folder(registry: Registry, version: Version) -> Path:
 
 
 def _is_intact(version: Version, folder: Path) -> bool:
-    """Return whether the model's file exists and is the registered one."""
+    """Return whether the model's file exists and has the registered hash."""
     return (folder / FILE).is_file() and sha256(folder / FILE) == version.tags[SHA256]

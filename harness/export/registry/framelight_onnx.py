@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before ONNX Runtime is imported, which reports to its vendor otherwise
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before importing ONNX Runtime, which otherwise reports to its vendor
 import onnxruntime
 
-getattr(onnxruntime, "disable_telemetry_events", lambda: None)()  # one that was imported before
+getattr(onnxruntime, "disable_telemetry_events", lambda: None)()  # if ONNX Runtime was imported before
 FILE = "model-float32.onnx"
 ROOT = Path("/")
-"""Folder of the system's files; tests replace it."""
+"""Root of the file system; tests replace it."""
 
 
 class OnnxModel:
@@ -49,13 +49,13 @@ class OnnxModel:
 
 
 def _allowed_processors() -> int:
-    """Return how many processors this process may use; ONNX Runtime would start a thread for each of the machine."""
+    """Return how many processors this process may use; by default ONNX Runtime starts one thread for each core."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([allowed, *map(math.ceil, _cpu_quotas())]))
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """Yield the processors' worth of time that each control group of this process grants, see `docker run --cpus`."""
+    """Yield the CPU limit, in processors, of each control group of this process; see `docker run --cpus`."""
     for line in _read(ROOT / "proc/self/cgroup").splitlines():
         controllers, _, group = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):

@@ -65,7 +65,7 @@ def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     Raises
     ------
     FramelightError
-        If MLflow cannot be written; the export itself is complete.
+        If the model cannot be logged to MLflow; the export itself is complete.
     """
     try:
         return _log_model(store, record, folder)
@@ -100,7 +100,7 @@ def model_name(record: Record) -> str:
 
 
 def _update_champion(registry: Registry, version: Version, record: Record, reason: str) -> str:
-    """Set the alias if there is no reason against it, and describe the result."""
+    """Set the `champion` alias if `reason` is "", and return a message."""
     previous = registry.aliases(version.name).get(CHAMPION)
     champion = f"models:/{version.name}@{CHAMPION}"
     if reason:
@@ -163,7 +163,7 @@ def _model_writer(record: Record, folder: Path, tags: Mapping[str, str]) -> Mode
 
 
 def _copy_export(folder: Path, data: Path) -> None:
-    """Copy the float32 file, the example script, and the card without its other files."""
+    """Copy the float32 file, the example script, and the card without its entries for other files."""
     data.mkdir()
     card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
     card["files"] = [entry for entry in card.get("files", ()) if entry["file"] == FILE]

@@ -21,7 +21,7 @@ from harness.utils.files import sha256
 FILE, CARD, EXAMPLE = "model-float32.onnx", "card.json", "example.py"
 """Files of an export that a logged model contains."""
 FOLDER = "data/export"
-"""Their folder inside the logged model."""
+"""Folder of these files inside the logged model."""
 LOADER = Path(__file__).with_name("framelight_onnx.py")
 """Module with which MLflow loads a model; it imports onnxruntime."""
 SHA256, MODEL = "framelight.sha256", "framelight.model_id"
@@ -71,7 +71,7 @@ class Registry:
     ----------
     location : Location
     reading_only : bool
-        Never write.
+        Whether to open the location without writing to it.
     """
 
     def __init__(self, location: Location, reading_only: bool = False) -> None:
@@ -106,7 +106,7 @@ class Registry:
             return {alias: str(number) for model in models for alias, number in model.aliases.items()}
 
     def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> tuple[Version, bool]:
-        """Register the model file of a job, and log it to its MLflow run unless that was done before.
+        """Register the model file of a job, and log it to the job's MLflow run unless it was logged before.
 
         Parameters
         ----------
@@ -160,10 +160,10 @@ class Registry:
                 path.rename(folder / path.name)
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
-        """Find the logged model of a file, or log it.
+        """Return the logged model of a file; log the file if there is no intact one.
 
-        Models that this store left unfinished, or whose file is missing or has changed, are deleted. Models that other
-        stores logged are never deleted.
+        Models of this store that are unfinished, or whose file is missing or has changed, are deleted. Models that
+        other stores logged are never deleted.
         """
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):

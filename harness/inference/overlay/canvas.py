@@ -63,7 +63,7 @@ class Patch(NamedTuple):
     added : ndarray
         Added to the pixels.
     background : ndarray
-        Weight of the pixels.
+        Weight of the pixels that the image is drawn on.
     """
 
     added: np.ndarray
@@ -87,7 +87,7 @@ def _composite(pixels: np.ndarray, patch: Patch, left: int, top: int) -> None:
 
 
 def _mix(part: np.ndarray, added: np.ndarray, weight: np.ndarray | np.uint16) -> None:
-    """Blend in place in units of 1/256, which fits 16 bits."""
+    """Blend in place with weights in units of 1/256, so that products fit into 16 bits."""
     mixed = part * weight
     mixed += added
     mixed >>= 8

@@ -50,8 +50,8 @@ class FaceOverlay:
 class FacesByFrame:
     """The faces of a result by frame number.
 
-    If several runs provide the same output, the first one is displayed. Separate images that were not smoothed have
-    no trail.
+    If several runs provide the same output, the first one is displayed. In separate images that were not
+    smoothed, the trail has only the current point.
 
     Parameters
     ----------

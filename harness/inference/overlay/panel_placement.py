@@ -25,7 +25,7 @@ MIN_MOVE, MOVE_SHARE = 0.45, 0.3
 """A panel does not move by less than MIN_MOVE, relative to the font size; otherwise it moves by MOVE_SHARE of the
 distance in each frame."""
 UPGRADE_FRAMES = 25
-"""Number of frames in which more detail must be possible before it is displayed."""
+"""Number of consecutive frames in which more detail must fit before it is displayed."""
 
 
 class Area(NamedTuple):
@@ -79,7 +79,7 @@ class PanelLayout:
     size : int
         Font size.
     beside : int
-        Left edge of a strip that is reserved for panels, 0 for none.
+        Left edge of a strip that is reserved for panels; 0 if there is no strip.
     """
 
     def __init__(self, width: int, height: int, size: int, beside: int = 0) -> None:
@@ -90,8 +90,8 @@ class PanelLayout:
     def place_panels(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Placement]:
         """Place the panels of one frame.
 
-        All panels have the highest level of detail that fits for all; small faces have a lower one. The level falls
-        immediately and rises again after UPGRADE_FRAMES frames.
+        All panels have the highest level of detail that fits for all; panels of small faces have a lower level. Detail
+        is reduced immediately and increased again after UPGRADE_FRAMES frames.
 
         Parameters
         ----------
@@ -125,7 +125,7 @@ class PanelLayout:
     def _place_at_level(
         self, level: int, eligible: Sequence[int], faces: Sequence[FaceOverlay], boxes: Sequence[Area]
     ) -> dict[int, Placement] | None:
-        """Place each face at a level, or a lower one if it is small; return None if they do not all fit."""
+        """Place the panel of each face at a level, or lower if the face is small; return None if not all panels fit."""
         taken, placements = list(boxes), {}
         for i in eligible:
             face_level = next(
@@ -150,7 +150,7 @@ class PanelLayout:
         return placements if len(placements) < 2 or covered <= MAX_AREA_SHARE * self.width * self.height else None
 
     def _candidates(self, shown: FaceOverlay, box: Area, level: int, before: Placement | None) -> list[Placement]:
-        """List the placements of a level, that of the previous frame first."""
+        """List the possible placements at a level, starting with the placement of the previous frame."""
         placements = [
             Placement(level, 10 * i + j, area, columns)
             for i, columns in enumerate(known_columns(arrangement, shown) for arrangement in LEVELS[level])
@@ -165,7 +165,7 @@ class PanelLayout:
         )
 
     def _areas(self, box: Area, width: int, height: int) -> list[Area | None]:
-        """List the areas right, left, below and above of a box, shifted into the frame; None if there is no room."""
+        """List areas right of, left of, below and above a box, moved into the frame; None where there is no room."""
         distance, edge = round(DISTANCE * self.size), round(0.4 * self.size)
         x_inside = min(max(box.left, edge), self.width - edge - width)
         y_inside = min(max(box.top, edge), self.height - edge - height)
@@ -183,7 +183,7 @@ class PanelLayout:
         ]
 
     def _damped_area(self, placement: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
-        """Move only part of the way from the area of the previous frame, unless that is occupied."""
+        """Return an area part of the way from the previous frame to the new area; the new area if that is occupied."""
         if before is None or (placement.level, placement.choice) != (before.level, before.choice):
             return placement.area
         target, old = placement.area, before.area

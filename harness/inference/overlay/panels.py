@@ -75,10 +75,10 @@ class PanelBlock:
     Attributes
     ----------
     needs : str
-        Output without which it is omitted, "" for none.
+        Output without which the block is omitted; "" if it is always drawn.
     height : float
     paint : callable
-        Draws it.
+        Draws the block.
     """
 
     needs: str
@@ -162,7 +162,7 @@ def _bars(canvas: Canvas, shown: FaceOverlay) -> None:
 
 
 def _affect(across: float) -> Callable[[Canvas, FaceOverlay], None]:
-    """Draw valence (to the right) and arousal (upwards) as a dot with a trail in a circle, and as numbers."""
+    """Return a function that draws valence (rightwards) and arousal (upwards): a dot with a trail, and numbers."""
 
     def paint(canvas: Canvas, shown: FaceOverlay) -> None:
         assert shown.trail is not None
@@ -226,7 +226,7 @@ def _all_units(canvas: Canvas, shown: FaceOverlay) -> None:
 
 
 def _active_row(canvas: Canvas, shown: FaceOverlay) -> None:
-    """Draw the active units in one row; the last chip counts those that do not fit."""
+    """Draw the active units in one row; the last chip counts the units that do not fit."""
     names = active_units(shown)
     if not names:
         draw_text(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)
@@ -264,8 +264,8 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),
     (((TITLE, TOP_BAR, ACTIVE),),),
 )
-"""Levels of detail in descending order, each with its arrangements, the narrowest first. Below the last one, a face
-has only a label."""
+"""Levels of detail in descending order, each with its arrangements, the narrowest first. Below the last level, a
+face has only a label."""
 
 
 def known_columns(columns: Columns, shown: FaceOverlay) -> Columns:

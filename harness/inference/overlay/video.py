@@ -27,7 +27,7 @@ MIN_SIDE, MAX_SIDE = 320, 1920
 """Frames are enlarged by an integer factor until the shorter side has MIN_SIDE pixels, so that text is readable, as
 long as the longer side does not exceed MAX_SIDE."""
 FONT_SIZE, FONT_SIDE, FONT_GROWTH = 12, 360, 0.85
-"""Font size for a shorter side of FONT_SIDE pixels; it grows with this power of the side."""
+"""Font size for a shorter side of FONT_SIDE pixels; it grows with the side to the power of FONT_GROWTH."""
 STRIP_WIDTH = 14
 """Width relative to the font size of the strip that is added if the face leaves no room for its panel."""
 
@@ -134,11 +134,11 @@ def render_video(
     Parameters
     ----------
     frames : iterable of Frame
-        Frames in ascending order. Those that the result lacks are left out; the audio ends at the first one after the
-        last frame of the result.
+        Frames in ascending order. Frames that the result lacks are left out; the audio ends where the first frame after
+        the last frame of the result starts.
     result : PredictionResult
     path : Path
-        Written only if every frame is.
+        Path of the video, which is written only if all frames can be written.
     rate : float or None
         Frames per second for frames without time stamps; None for 25.
     audio : AudioTrack, optional
@@ -160,7 +160,7 @@ def render_video(
 
 
 def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -> Area:
-    """Clip a box to an image of that size."""
+    """Clip a box to an image of the given size."""
     x, y, across, down = box
     return Area(max(0, round(x)), max(0, round(y)), min(width, round(x + across)), min(height, round(y + down)))
 
@@ -168,7 +168,7 @@ def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -
 def _draw_label(
     image: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
 ) -> Area:
-    """Draw the number of a face at its box, with `words` also its caption if there is room; return the area."""
+    """Draw the number of a face at its box, with `words` also its caption if it fits; return the label area."""
     color = face_color(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)
@@ -198,14 +198,14 @@ VIDEO, PICTURE, PICTURES = "annotated.mp4", "annotated.png", "annotated"
 def annotate(
     open_again: Callable[[], Source], result: PredictionResult, is_video: bool, folder: Path
 ) -> tuple[str, ...]:
-    """Write annotated.mp4 of a video, annotated.png of one image, or a folder `annotated` of several images.
+    """Write annotated.mp4 for a video, annotated.png for one image, or a folder `annotated` for several images.
 
     Parameters
     ----------
     open_again : callable
         Opens the source a second time, since frames are not cached.
     result : PredictionResult
-        Frames that it lacks are left out.
+        Frames that the result lacks are left out.
     is_video : bool
     folder : Path
         Folder to write to.
@@ -213,7 +213,7 @@ def annotate(
     Returns
     -------
     tuple of str
-        Notes: why the audio of the video could not be kept.
+        Messages about audio that could not be written to the video.
     """
     with open_again() as source, _open_audio(source) as audio:
         if is_video:

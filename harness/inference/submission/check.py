@@ -180,7 +180,7 @@ def _check_video_files(
 
 
 def _line_count_error(video: str, lines: int, expected: Expected) -> str | None:
-    """Describe what is wrong with a file's number of lines after its header."""
+    """Return a message if the number of lines after the header of a file is wrong, else None."""
     exact, least = expected.lines.get(video), expected.min_lines.get(video, 0)
     if exact is not None and lines != exact:
         return f"{lines:,} lines of predictions, but video '{video}' needs {exact:,}"
@@ -205,7 +205,7 @@ def _check_image_file(path: Path, task: str, shape: str, expected: Expected, pro
     except InputError:
         return 0  # the line at fault is among the faults
     problems += _row_errors(rows, expected, path)
-    if expected.rows is None and shape == "frames":  # _row_errors compares with a list of images; MTL skips frames
+    if expected.rows is None and shape == "frames":  # with a list, _row_errors does this; MTL files may skip frames
         problems += _coverage_errors(rows, path)
     return max(len(rows) - len({fault.line for fault in faults}), 0)
 
@@ -236,7 +236,7 @@ def _row_errors(rows: Rows, expected: Expected, path: Path) -> Iterator[Problem]
 
 
 def _coverage_errors(rows: Rows, path: Path) -> Iterator[Problem]:
-    """Find frames of a video that are duplicate or, up to its last frame, missing."""
+    """Find duplicate frames of each video, and missing frames before its last one."""
     for number, video in enumerate(rows.videos):
         frames = rows.frame[rows.index == number]
         counts = np.bincount(frames)[1:]
@@ -251,7 +251,7 @@ def _coverage_errors(rows: Rows, path: Path) -> Iterator[Problem]:
 
 
 def _faults(read: Callable[[], object], slow: Iterator[Problem]) -> list[Problem]:
-    """Return no faults if the fast parser succeeds, else those that the slow one finds."""
+    """Return [] if the fast parser succeeds, else the faults that the slow parser finds."""
     try:
         read()
     except InputError:

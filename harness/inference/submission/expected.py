@@ -33,11 +33,11 @@ class Expected:
     description : str
         Description of the list or split, for the report.
     rows : Rows or None
-        Images of a list, if there is one.
+        Images that need predictions; None if only videos and numbers of lines are compared.
     lines : mapping of str to int
-        Exact number of lines of a video, if known.
+        Exact numbers of lines, for the videos for which they are known.
     min_lines : mapping of str to int
-        Frame number of the last crop of a video.
+        Frame number of the last crop of each video.
     """
 
     videos: tuple[str, ...]

@@ -29,8 +29,8 @@ Decoded = Mapping[str, np.ndarray]
 def shape_of(task: str, form: str) -> str:
     """Get the shape of the files of a task in the form `challenge` or `frames`.
 
-    `videos` is one file per video, `frames` one file with a line per frame, and `mtl` one file with a line per listed
-    image and three outputs.
+    `videos` is one file per video, `frames` one file with a line per frame, and `mtl` one file with the three outputs
+    of each listed image in a line.
     """
     return "mtl" if task == "mtl" else "frames" if form == "frames" else "videos"
 
@@ -76,9 +76,9 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
     Returns
     -------
     images : ndarray of shape (N,)
-        Names, as objects.
+        Names of the images, as an object array.
     values : ndarray
-        Predictions; see `read_frames`.
+        Predictions, in the format of `read_frames`.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
 
 
 def image_faults(path: Path, task: str, header: str) -> Iterator[Problem]:
-    """Find every fault of a file with a line for each frame, in line order; a wrong header is the last one."""
+    """Find every fault of a file with a line for each frame, in line order; stop at a wrong header."""
     layout = PREDICTED[task]
     yield from file_faults(path, (split_cells(header),), lambda cells: _image_row_fault(cells, layout))
 

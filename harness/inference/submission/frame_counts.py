@@ -1,8 +1,8 @@
 """Number of lines of the file of each video.
 
-The organizers of the challenge count one frame more than the video file (CAP_PROP_FRAME_COUNT + 1). A few videos of
-Aff-Wild2 have a crop one frame beyond that: it takes part in smoothing but has no line. A crop further beyond means
-that count and crops belong to different videos, which is an error.
+The organizers of the challenge count one frame more than the video file has (CAP_PROP_FRAME_COUNT + 1). A few videos
+of Aff-Wild2 have a crop one frame beyond that number: it takes part in smoothing but has no line. A crop even further
+beyond means that count and crops belong to different videos, which is an error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LineSources:
     videos : mapping of str to Path
         Video files.
     annotated : mapping of str to int
-        Lines of the annotations of a labeled split.
+        Numbers of lines of the annotations of a labeled split.
     listed : mapping of str to int
         Numbers of lines in the organizers' list of all frames.
     """
@@ -83,13 +83,13 @@ def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSour
     ----------
     names : sequence of str
     last : mapping of str to int
-        Frame number of a video's last crop, 0 without crops.
+        Frame number of the last crop of each video; 0 for a video without crops.
     sources : LineSources
 
     Raises
     ------
     InputError
-        If there is no source for a video, or a count is too small for its crops.
+        If there is no source for a video, or a count is too small for the crops of its video.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 
@@ -108,7 +108,7 @@ def read_line_counts(path: Path) -> dict[str, int]:
     Raises
     ------
     InputError
-        If a line is malformed; the message names it.
+        If a line is malformed or contradicts an earlier one, or if there is no video.
     """
     counts: dict[str, int] = {}
     for number, video, lines in _parse_line_counts(path):

@@ -1,4 +1,4 @@
-"""Sources in a dataset of the rows of a submission: lists of images, and numbers of lines of each video."""
+"""Find in a dataset what the rows of a submission are: lists of images, and the number of lines of each video."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def line_sources(dataset: AffWild2, task: str, split: str, count_sources: FrameC
 
 
 def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:
-    """Get the frame number of each video's last crop, 0 without crops."""
+    """Get the frame number of the last crop of each video; 0 for a video without crops."""
     return {name: int(frames[-1]) if len(frames := dataset.sequences[name].frames) else 0 for name in names}
 
 
 def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
-    """Find the list whose images are the rows of files of this shape; None if there is none."""
+    """Find the list of the images that are the rows of a file of this shape; None if there is no such list."""
     folders = dataset.folders
     if shape == "mtl":
         return folders.lists[task] if split == "test" else dataset.annotation_files(task, split)[0]
@@ -56,7 +56,7 @@ def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | N
 
 
 def read_dataset_list(dataset: AffWild2, path: Path) -> Rows:
-    """Read a list of images with the names of the videos in the dataset, which may have another Unicode form."""
+    """Read a list of images and replace its video names by those in the dataset, whose Unicode form may differ."""
     rows = read_image_list(path)
     return replace(rows, videos=tuple(map(dataset.video_name, rows.videos)))
 

@@ -1,4 +1,4 @@
-"""Predictions for the rows of a submission, with gaps filled and smoothed as for the run's score."""
+"""Predictions for the rows of a submission, with gaps filled and outputs smoothed as for the run's score."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.utils.errors import InputError
 def outputs_at(rows: Rows, predictions: Predictions, params: SmoothingParams) -> np.ndarray:
     """Compute the outputs of the rows.
 
-    The gaps of each video are filled from frame 1 to its last crop and the outputs smoothed; later frames repeat the
+    In each video, gaps are filled from frame 1 to the last crop, and the outputs are smoothed; later frames repeat the
     last smoothed output. A video without crops gets the mean output of all crops.
 
     Parameters
@@ -62,7 +62,7 @@ def decode_predictions(task: Task, outputs: np.ndarray, params: SmoothingParams)
 
 
 def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: SmoothingParams) -> np.ndarray:
-    """Smooth outputs [T, C] up to the last crop, but not beyond the window of frame `last`."""
+    """Fill and smooth the outputs of a video, [T, C]; T is at most the last crop and at most `last + MAX_RADIUS`."""
     frames = predictions.frames[crops]
     length = min(int(frames[-1]), last + MAX_RADIUS)  # a stray crop must not allocate millions of frames
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, params.gaps), params.kernel, params.radius)
@@ -81,7 +81,8 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
     Raises
     ------
     InputError
-        If the backbone's weights have changed, or the store has no features for a baseline without a backbone.
+        If the backbone's weights have changed, or the run is a baseline without a backbone and the store has no
+        features of the dataset.
     """
     features = FeatureStore(run.store.features)
     if not run.configuration.entry:

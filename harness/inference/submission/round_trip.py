@@ -1,4 +1,4 @@
-"""Round trip on a labeled split: the files are scored, and the score must equal that in memory and in the record."""
+"""Round trip on a labeled split: the score from the files must equal the scores from memory and in the record."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6
-"""Allowed difference from the metric of the record: valence and arousal are written as float32."""
+"""Allowed difference from the score in the record, as valence and arousal are written as float32."""
 
 ROUNDING = 1e-3
 """Allowed difference from the outputs saved by the run: other processors round differently, which changes decisions
-between nearly equal classes. Another model differs by far more."""
+between nearly equal classes. Outputs of another model differ by far more."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class RoundTrip:
     metric : str
         Metric of the task.
     files, memory : float
-        Its value from the files and from memory.
+        Value of the metric from the files and from memory.
     record : float or None
-        Its value in the run's record, None if the run was scored on other data or another split.
+        Value of the metric in the run's record; None if the run was scored on other data or another split.
     frames : int
         Number of scored rows.
     moved : float
-        Largest difference of an output from those saved by the run.
+        Largest absolute difference between an output and the output that the run saved.
     """
 
     metric: str
@@ -107,9 +107,10 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     Raises
     ------
     InputError
-        If a labeled frame has no line.
+        If no row can be scored, or a labeled frame has no row in the submission.
     FramelightError
-        If scores differ.
+        If the scores from the files and from memory differ, or both the score and the outputs differ from those of the
+        run by more than is allowed.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
     scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))
@@ -147,7 +148,7 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
 
 
 def _max_difference(predictions: Predictions, saved: Predictions) -> float:
-    """Compute the largest difference of an output; infinite if the crops differ."""
+    """Compute the largest absolute difference between outputs; infinite if the crops differ."""
     slices = dict(zip(saved.sequences, saved.slices(np.arange(len(saved.sequences)))))
     rows = [np.arange(len(saved.frames))[slices.get(name, slice(0))] for name in predictions.sequences]
     at = np.concatenate([np.zeros(0, np.int64), *rows])

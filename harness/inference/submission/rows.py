@@ -32,9 +32,9 @@ class Rows:
     frame : ndarray of shape (N,)
         int32 frame number, from 1.
     images : ndarray of shape (N,) or None
-        Names in a list of images, if there is one.
+        Names from the list of images; None if there is no list.
     header : str
-        Header of a file of all videos.
+        Header of the file, if one file contains all videos.
     """
 
     videos: tuple[str, ...]
@@ -54,14 +54,14 @@ class Rows:
         return last
 
     def names(self) -> np.ndarray:
-        """Get the name of each image as an object array [N], with five digits if there is no list of images."""
+        """Get the image of each row, object [N]: as listed or, without a list, `<video>/<five-digit frame>.jpg`."""
         if self.images is not None:
             return self.images
         frames = np.char.mod("/%05d.jpg", self.frame).astype(object)
         return np.array(self.videos, dtype=object)[self.index] + frames
 
     def position(self, videos: Sequence[str], index: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """Find the row of each (videos[index], frame): int64 [M], -1 if there is none."""
+        """Return the row of each (videos[index], frame), int64 [M]; -1 for a frame without a row."""
         numbers = {name: i for i, name in enumerate(self.videos)}
         number = np.array([numbers.get(name, -1) for name in videos], dtype=np.int64)[index]
         keys, first = np.unique(_key(self.index, self.frame), return_index=True)
@@ -71,7 +71,7 @@ class Rows:
 
 
 def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
-    """Make rows for the frames 1 to `lines` of each video, in the order of the mapping."""
+    """Make rows for the frames 1 to `lines[video]` of each video, in the order of the mapping."""
     counts = np.array(list(lines.values()), dtype=np.int64)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
     frame = np.arange(counts.sum()) - starts + 1
@@ -80,7 +80,7 @@ def all_frames(task: str, lines: Mapping[str, int]) -> Rows:
 
 
 def read_image_list(path: Path) -> Rows:
-    """Read a list of images in its order, with duplicates; raise InputError for a line without an image."""
+    """Read a list of images, keeping order and duplicates; raise InputError if its first line or a row is invalid."""
     if not has_image_column(path):
         raise InputError(
             f"{path}:1: not a list of images; the first line of a list must start with image or image_location"

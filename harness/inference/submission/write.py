@@ -49,7 +49,7 @@ class Submission:
     note : dict
         Content of `submission.json`.
     round_trip : RoundTrip or None
-        None on a test split.
+        Result of scoring the files; None on a test split, which has no labels.
     """
 
     folder: Path
@@ -70,9 +70,9 @@ def submit(
     form : {"challenge", "frames"}
         Format of the files.
     count_sources : FrameCountSources
-        Sources of frame counts that the user names.
+        Sources of frame counts that the user gave.
     out : Path
-        A new or empty folder, or one that contains this very submission.
+        A new or empty folder, or one that already contains this submission.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def submit(
 
 
 def check_submission_dir(out: Path, data: Path) -> None:
-    """Raise InputError for a file, a folder with something other than a submission, or a folder inside the dataset."""
+    """Raise InputError if `out` is a file, a folder with anything but a submission, or inside the dataset."""
     if out.resolve().is_relative_to(data.resolve()):
         raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the dataset")
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / NOTE).is_file():

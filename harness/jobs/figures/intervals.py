@@ -1,4 +1,4 @@
-"""Confidence intervals in figures: the method of the leaderboards."""
+"""Confidence intervals for figures, computed by the same method as on the leaderboards."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def change_interval(after: SufficientStatistics, before: SufficientStatistics, m
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
     """Compute confidence intervals of the ratios sum(part) / sum(whole) over units.
 
-    Limits of shares from the jackknife, see `harness.metrics.limits.share_limits`.
+    The limits are those of `harness.metrics.limits.share_limits`, which uses the jackknife.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     Returns
     -------
     ndarray of shape (2, B)
-        Low and high end; NaN with fewer than two units in a sum.
+        Low and high end; NaN for a ratio to which fewer than two units contribute.
     """
     bounds = np.full((2, whole.shape[1]), np.nan)
     several = (whole > 0).sum(axis=0) > 1

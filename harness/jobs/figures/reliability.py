@@ -1,4 +1,4 @@
-"""Reliability diagrams: predicted confidence and accuracy, predicted and true values."""
+"""Reliability diagrams: accuracy by predicted confidence, and true values by predicted values."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class CalibrationBins:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: mean absolute difference of the bins, weighted by count (Naeini 2015)."""
+        """Expected calibration error: mean of |true - predicted| over bins, weighted by count (Naeini 2015)."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 

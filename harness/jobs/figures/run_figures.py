@@ -42,7 +42,7 @@ def plot_run(
     Returns
     -------
     tuple of Path
-        The files; which ones depends on the task.
+        Paths of the figures; some are only drawn for certain tasks or for videos.
     """
     run = ScoredRun(record, replay, choice, statistics)
     blocks = run.blocks

@@ -33,7 +33,7 @@ class OutputRows:
     raw, smoothed : float ndarray of shape (M, C)
         Outputs before and after smoothing.
     unit : int ndarray of shape (M,)
-        Unit of each row.
+        Index of the unit of each row.
     frame : int ndarray of shape (M,)
         Frame numbers, from 1.
     """
@@ -131,6 +131,6 @@ class ScoredRun:
 
 
 def _format_window(kernel: str, radius: int) -> str:
-    """Describe the length of the window; empty for `exponential`, which has none."""
+    """Describe the length of the window; return an empty string for `exponential`, which has no window."""
     frames = radius + 1 + required_lookahead(kernel, radius)
     return "" if kernel == "exponential" else f" of {frames} frames"

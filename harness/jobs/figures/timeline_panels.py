@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STRIP_HEIGHT, LINE_HEIGHT, UNIT_HEIGHT = 0.2, 0.95, 0.165
 """Heights, in inches, of a class strip, of a panel of lines and of one action unit."""
 DrawPanel = Callable[["Axes", int, int], None]
-"""Draws on axes, from a first to a last frame."""
+"""Function that draws a panel on axes, from a first to a last frame."""
 Panels = list[tuple[DrawPanel, float]]
 """Functions that draw panels, with the heights of the panels in inches."""
 
@@ -33,7 +33,7 @@ def total_height(name: str, several: bool) -> float:
     name : {"va", "expr", "au"}
         The output.
     several : bool
-        Whether the figure has several outputs; then expressions have no panel with the probability.
+        Whether the figure has several outputs; if so, the probability of the labeled expression has no panel.
     """
     return {
         "va": 2 * LINE_HEIGHT,
@@ -98,7 +98,10 @@ def draw_legends(figure: Figure, names: tuple[str, ...], run: ScoredRun, top: fl
 
 
 def _value_range(run: ScoredRun) -> tuple[float, float]:
-    """Return the range of all videos, rounded to quarters, so that all have the same axis; excludes raw outliers."""
+    """Return the range of values over all videos, rounded to multiples of 0.25, so that all videos have the same axis.
+
+    Raw outputs below the 1st or above the 99th percentile are ignored.
+    """
     block = run.blocks["va"]
     low, high = np.percentile(block.raw, [1, 99])
     low = min(low, block.smoothed.min(), block.target.min(), -0.1)

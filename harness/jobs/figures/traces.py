@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIN_FRAMES = 10
-"""Minimum number of scored frames of a video, if any video has as many."""
+"""Minimum number of scored frames of a selected video; ignored if no video has that many."""
 LEFT, WIDTH = 0.95, 9.0
 LABEL_HEIGHT, SPACING, LEGEND_HEIGHT = 0.34, 0.55, 0.26
 
@@ -43,7 +43,7 @@ class SelectedVideo:
 
 
 def draw_traces(path: Path, run: ScoredRun) -> None:
-    """Draw the timelines of a run on videos."""
+    """Draw timelines of the best, the median and the worst video of a run."""
     values, measure = score_videos(run)
     videos = select_videos(
         values, np.bincount(np.concatenate([block.unit for block in run.blocks.values()]), minlength=run.units)

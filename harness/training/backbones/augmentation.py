@@ -13,11 +13,11 @@ MAX_ASPECT_RATIO = 4 / 3
 """Largest aspect ratio of a random crop, or of its inverse (Szegedy et al. 2015, arXiv 1409.4842)."""
 
 MAX_STRIDE = 1.5
-"""Largest distance, in pixels of the image, of neighboring pixels of a crop that is sampled without averaging."""
+"""Largest distance, in image pixels, between neighboring pixels of a crop that is sampled without averaging."""
 
 
 def resample(pixels: Tensor, theta: Tensor, size: int) -> Tensor:
-    """Resample images by affine transforms; outside of the image its border repeats.
+    """Resample images by affine transforms; the border of an image is repeated outside of it.
 
     An image that is much larger than its crop is sampled on a finer grid, which is then averaged.
 
@@ -171,7 +171,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
     flip : bool
         Mirror about half of the crops.
     crop : float
-        Smallest share of the area that a random crop has; 1 for no crops.
+        Smallest share of the image's area that a random crop covers; 1 for no random crops.
     size : int, optional
         Size of the result. Default: P.
     geometry : float, optional
@@ -196,7 +196,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
 def _random_geometry(
     pixels: Tensor, random: torch.Generator, most: Strengths | None, flip: bool, crop: float, size: int
 ) -> Tensor:
-    """Crop, flip, shift, scale, stretch and rotate with one resampling; without resampling for a flip alone."""
+    """Crop, flip, shift, scale, stretch and rotate with one resampling; a flip alone is not resampled."""
     if most is None and crop == 1 and size == pixels.shape[-1]:
         mirror = random_flip_signs(len(pixels), random)[:, None, None, None] < 0 if flip else None
         return pixels if mirror is None else torch.where(mirror, pixels.flip(3), pixels)

@@ -30,7 +30,7 @@ class ImageTransform:
         self.scaling: dict[torch.device, tuple[Tensor, Tensor]] = {}
 
     def train_transform(self, images: Tensor, random: torch.Generator) -> Tensor:
-        """Convert and augment; a pure function of the images and `random`, which is on their device."""
+        """Convert and augment; a pure function of `images` and `random`, which are on the same device."""
         settings = self.augmentation
         return self._normalize(
             augment(

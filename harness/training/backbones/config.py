@@ -30,7 +30,7 @@ class Augmentation(ValidatedSettings):
     flip : bool
         Mirror half of the images.
     crop : float from above 0 to 1
-        Smallest share of the area that a random crop has; 1 for no crops.
+        Smallest share of the image's area that a random crop covers; 1 for no random crops.
     enlarge : float from 1 to 4
         Size of images before they are cropped, relative to the backbone's input size (256 / 224 as published for
         VGGFace2).
@@ -72,14 +72,14 @@ class StillsConfig(ValidatedSettings):
     Parameters
     ----------
     backbone : str
-        Initial weights, a name that `backbones.load` takes (such as `tiny_resnet@random`).
+        Name of the initial weights that `backbones.load` accepts (such as `tiny_resnet@random`).
     identities : Identities, optional
         None skips this stage.
     expressions : Expressions, optional
         None skips this stage.
     augmentation : Augmentation
     margin : (float, float)
-        Shares of a face box's width and height that are added on each side of it.
+        Shares of a face box's width and height that are added on each side of the box.
     batch_size : int
         Images of one step, over all devices and accumulated batches together.
     weight_decay : float
@@ -92,7 +92,8 @@ class StillsConfig(ValidatedSettings):
         Decay of the moving average of the weights; 0 for none.
     precision : {"32-true", "16-mixed", "bf16-mixed"}
     threads : int
-        Threads of torch during the training. The trained weights depend on it, because the order of summation does.
+        Threads of torch during the training. The trained weights depend on it, because it changes the order of
+        summation.
     seed : int
         Seed of all random numbers of the training, also of random initial weights.
 
@@ -156,7 +157,8 @@ class Hardware(ValidatedSettings):
     workers : int
         Threads that decode images; 0 for one on each available core.
     memory_gb : float
-        Memory for decoded images, in 10^9 bytes per process. If they need more, they are decoded again in each epoch.
+        Memory for decoded images, in 10^9 bytes per process. If the images need more, they are decoded again in each
+        epoch.
 
     Raises
     ------
@@ -190,7 +192,7 @@ class Hardware(ValidatedSettings):
         self._validate_number("memory_gb", 0)
 
     def batch(self, size: int) -> int:
-        """Compute the size of the accumulated batches of a step.
+        """Compute the number of images in each accumulated batch of a step.
 
         Parameters
         ----------

@@ -39,7 +39,7 @@ class ExpressionTargets:
 
     @classmethod
     def from_stills(cls, config: Expressions, stills: Stills) -> ExpressionTargets:
-        """Use eight classes or the seven basic ones; InputError if the labels' classes do not have them."""
+        """Select the eight or seven classes of `config`; raise InputError if the images do not have these classes."""
         names = stills.classes
         classes = tuple(name for name in names if config.classes == 8 or name in BASIC_EXPRESSIONS)
         if len(classes) != config.classes:
@@ -69,11 +69,11 @@ class ExpressionTargets:
         return slices
 
     def labels(self, stills: Stills) -> np.ndarray:
-        """Map the labels of images to int64 [N] class numbers, -1 for none."""
+        """Map the labels of images to int64 [N] class numbers; -1 for images without a trained class."""
         return np.where(stills.expression >= 0, self.number[stills.expression], -1)
 
     def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return the target and the bool mask of valid rows of each block."""
+        """Return the targets and the bool mask of valid rows for each block."""
         valid = self.valid(stills)
         return {"expr": (self.labels(stills), valid["expr"])} | {
             block: (getattr(stills, block), valid[block]) for block in self.also

@@ -101,7 +101,7 @@ def train_expressions(session: Session, config: Expressions) -> tuple[Expression
 
 
 def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
-    """Hold out all images of about a share of the subjects; those with an expression select the epoch."""
+    """Return a mask of all images of about `share` of the subjects, whose labeled images select the epoch."""
     labeled = np.flatnonzero(label_map.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
@@ -161,12 +161,12 @@ def _make_losses(
 
 
 def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
-    """Compute class weights max count / count, with a mean of 1 over the labeled rows.
+    """Compute class weights that are inversely proportional to the counts, with a mean of 1 over the labeled rows.
 
     Parameters
     ----------
     labels : ndarray of int, shape (N,)
-        Class numbers, -1 for none.
+        Class numbers; -1 for rows without a label.
     classes : int
         Number of classes.
     limit : float
@@ -210,7 +210,7 @@ def _evaluate(
 
 
 def _score_additional_outputs(label_map: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
-    """Compute the CCC of valence and arousal and the mean F1 of action units (present above 0).
+    """Compute the CCC of valence and arousal and the mean F1 of action units (present if the logit is at least 0).
 
     All images with these labels count, with or without an expression.
     """

@@ -18,7 +18,7 @@ from harness.utils.errors import InputError
 
 NAME = "identities"
 MAX_VERIFICATION_IMAGES = 4000
-"""Images whose pairs are used in face verification: eight million pairs."""
+"""Maximum number of images in face verification; they form about eight million pairs."""
 
 
 def train_identities(session: Session, config: Identities) -> tuple[dict[str, float], StageResult]:
@@ -27,8 +27,8 @@ def train_identities(session: Session, config: Identities) -> tuple[dict[str, fl
     Returns
     -------
     metrics : dict of str to float
-        `identity_accuracy` on held-out images of these subjects, `identities`, their number, and the metrics of face
-        verification on subjects that were not trained on, if there are pairs.
+        `identity_accuracy` on held-out images of the trained subjects, `identities` (number of these subjects) and, if
+        there are pairs, the metrics of face verification on subjects that were not trained on.
     result : StageResult
     """
     stage, unseen = _make_stage(session, config)
@@ -111,7 +111,7 @@ def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share:
 
 
 def _verify(session: Session, unseen: np.ndarray) -> dict[str, float]:
-    """Verify faces of the reserved subjects, otherwise of subjects in the validation images only; {} without pairs."""
+    """Verify faces of reserved subjects, else of subjects that only validation images show; {} without pairs."""
     image_set, subjects = session.train_resized, unseen
     if not unseen.any():
         if session.validation is None:

@@ -32,7 +32,7 @@ class ImageSet:
     stills : Stills
     preprocessing : Preprocessing
     margin : (float, float)
-        Shares of a face box's width and height that are added on each side of it.
+        Shares of a face box's width and height that are added on each side of the box.
     images : ndarray of uint8, shape (N, P, P, 3), or None
         None if images are decoded on demand.
     """
@@ -58,7 +58,7 @@ class ImageSet:
         return images
 
     def fill(self, images: np.ndarray, rows: np.ndarray) -> None:
-        """Write the images of the rows to `images`; FramelightError if one can no longer be read."""
+        """Write the images of the rows to `images`; raise FramelightError if an image can no longer be read."""
         if self.images is not None:
             images[:] = self.images[rows]
             return
@@ -69,7 +69,7 @@ class ImageSet:
                 raise FramelightError(f"{error}; the image was readable when the training began; restore it") from error
 
     def load_image(self, row: int) -> np.ndarray:
-        """Decode an image, crop it to its box and resize it; ValueError with its path if it cannot be read."""
+        """Decode an image, crop it to its box and resize it; raise ValueError with its path if it cannot be read."""
         from backbones import resize
         from harness.data.boxes import crop_to_box
         from harness.data.image_decoding import CorruptImageError, decode_image
@@ -106,8 +106,8 @@ def load_images(
     workers : int
         Number of threads.
     recall : callable, optional
-        If `keep` is False, called with a function that finds the unreadable images. It returns the result of that
-        function, JSON types, which may be cached from an earlier call.
+        If `keep` is False, called with a function that finds the unreadable images. It returns the result of this
+        function, in JSON types, or the cached result of an earlier call.
 
     Returns
     -------
@@ -135,7 +135,7 @@ def load_images(
 
 
 def _decode_all(image_set: ImageSet, images: np.ndarray | None, workers: int) -> dict[int, str]:
-    """Decode all images, to `images` if given; return the errors of unreadable images by row."""
+    """Decode all images, into `images` if it is not None; return the errors of unreadable images by row."""
 
     def decode_chunk(start: int) -> dict[int, str]:
         errors = {}

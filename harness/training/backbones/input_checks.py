@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_same_classes(train: Stills, validation: Stills | None) -> None:
-    """Check that there are training images, and that both splits have the same classes; otherwise InputError."""
+    """Raise InputError if there are no training images, or if the two splits have different classes."""
     if not len(train):
         raise InputError("there are no training images; check the training split of the data")
     if validation is not None and validation.classes != train.classes:
@@ -32,9 +32,9 @@ def check_same_classes(train: Stills, validation: Stills | None) -> None:
 
 
 def check_device(config: StillsConfig, hardware: Hardware) -> None:
-    """Check that this machine has the device; otherwise InputError.
+    """Raise InputError if this machine does not have the device or cannot train in the precision.
 
-    Lightning would reject or replace some of these settings only after the images have been decoded.
+    Lightning would reject or replace some of the hardware settings only after the images have been decoded.
     """
     device = select_device(hardware).type
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
@@ -52,7 +52,7 @@ def check_device(config: StillsConfig, hardware: Hardware) -> None:
 
 
 def check_labels(config: StillsConfig, train: Stills) -> None:
-    """Check that a training image has an expression if expressions are trained; otherwise InputError."""
+    """Raise InputError if expressions are trained, but no training image has an expression."""
     if config.expressions is not None and not (train.expression >= 0).any():
         hint = ", or train on identities only: --set expressions=none" if config.identities else ""
         raise InputError(
@@ -74,7 +74,7 @@ def log_shared_subjects(train: Stills, validation: Stills | None) -> None:
 
 
 def select_device(hardware: Hardware) -> torch.device:
-    """Select the device of evaluation passes: the one that Lightning will use for training in this process."""
+    """Select the device of evaluation passes: the device that Lightning will use for training in this process."""
     accelerator = hardware.accelerator
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or "0"))

@@ -25,7 +25,7 @@ CHUNK = 8
 """Images that one thread decodes at a time."""
 
 EVAL_PIXELS = 1 << 22
-"""Pixels per forward pass in evaluation: 256 crops of 64 x 64 (the largest number), or 83 of 224 x 224."""
+"""Pixels per forward pass in evaluation, such as 83 crops of 224 x 224. A pass has 16 to 256 crops."""
 
 Order = Callable[[int], np.ndarray]
 
@@ -53,13 +53,13 @@ class ShuffledOrder:
 class BalancedOrder:
     """N rows in random order, with each class equally often.
 
-    Rows of a rare class occur several times in an epoch, rows of a frequent class in some epochs only, and rows without
-    a label once.
+    Rows of a rare class occur several times in an epoch, rows of a frequent class occur in some epochs only, and rows
+    without a label occur once in each epoch.
 
     Attributes
     ----------
     labels : ndarray of int64, shape (N,)
-        Classes, -1 for none.
+        Classes; -1 for rows without a label.
     seed : int
     """
 
@@ -204,7 +204,7 @@ def measure_loading_rate(loader: ImageLoader, inputs: ImageTransform, device: to
     inputs : ImageTransform
     device : torch.device
     seconds : float
-        Duration of the measurement, which ends earlier if an epoch does.
+        Duration of the measurement. It ends earlier if the epoch is over.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the stages of one backbone training share."""
+"""State that the stages of one backbone training share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from backbones import Backbone
 
 StageCallback = Callable[[str, int, dict[str, float]], None]
-"""Called after each epoch with the part of a stage, the epoch (from 1) and its metrics."""
+"""Called after each epoch with the part of the stage (`identities-head`), the epoch (from 1) and its metrics."""
 
 
 @dataclass(frozen=True, eq=False)

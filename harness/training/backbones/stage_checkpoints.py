@@ -20,13 +20,13 @@ IDENTITY_FILE = "training.json"
 class StageCheckpoints:
     """A folder with the finished stages and the checkpoint of the current stage.
 
-    A finished stage has `<stage>.safetensors` and `<stage>.json`, written in this order; the current one has
+    A finished stage has `<stage>.safetensors` and `<stage>.json`, written in this order; the current stage has
     `<stage>.ckpt`.
 
     Parameters
     ----------
     folder : Path
-        Files of a training with a different identity are removed from it.
+        Working folder. Files of a training with a different identity are removed.
     identity : str
         Hash of the training.
     writes : bool
@@ -35,7 +35,7 @@ class StageCheckpoints:
     Raises
     ------
     InputError
-        If the folder has other files.
+        If the folder has files that do not belong to a training.
     """
 
     def __init__(self, folder: Path, identity: str, writes: bool = True) -> None:
@@ -78,7 +78,7 @@ class StageCheckpoints:
         self.checkpoint_path(stage).unlink(missing_ok=True)
 
     def get_or_compute(self, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the stored result of `compute`; call it and store the result if there is none."""
+        """Return the stored result of `compute`; if there is none, call `compute` and store its result."""
         result = self._read_json(f"{name}.json")
         if result is None:
             result = compute()

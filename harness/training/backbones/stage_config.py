@@ -31,7 +31,7 @@ class Schedule(ValidatedSettings):
     shape : {"cosine", "constant"}
         Both learning rates fall to 0 along a half cosine, or are constant.
     warmup : float from 0 to below 1
-        Share of each part in which the rate rises from 0.
+        Share of each part (classifier, all layers) in which the learning rate rises from 0.
 
     Raises
     ------
@@ -79,8 +79,8 @@ class Identities(ValidatedSettings):
     label_smoothing : float from 0 to below 1
         Share of the target that is spread over all classes.
     unseen : float from 0 to below 1
-        Share of the people that is not trained on, for face verification. With 0, faces of people who are in the
-        validation images only are verified.
+        Share of the people who are reserved for face verification and not trained on. With 0, verification uses people
+        who appear only in the validation images.
 
     Raises
     ------
@@ -121,7 +121,8 @@ class Expressions(ValidatedSettings):
     also : tuple of {"va", "au"}
         Additional outputs: valence and arousal, action units.
     sampling : {"natural", "balanced"}
-        Each image once in an epoch, with a loss weighted by inverse frequency, or each expression equally often.
+        `natural`: each image once in an epoch, with a loss weighted by inverse frequency. `balanced`: each expression
+        equally often.
     weight_limit : float, at least 1
         Largest weight of an expression relative to the most frequent one; inf for no limit.
     label_smoothing : float from 0 to below 1
@@ -129,8 +130,8 @@ class Expressions(ValidatedSettings):
     keep : {"macro_f1", "accuracy"}
         Metric that selects the epoch.
     held_out : float from 0 to 0.5
-        Share of the training images, of whole people, on which the epoch is selected. With 0 it is selected on the
-        validation images, as published.
+        Share of the training images on which the epoch is selected, with either all or no images of a person. With 0 it
+        is selected on the validation images, as published.
 
     Raises
     ------

@@ -39,9 +39,9 @@ class Stage:
     losses : BlockLosses
     schedule : Schedule
     image_set : ImageSet
-        Images that select the epoch.
+        Image set of the images that select the epoch.
     rows : ndarray of int, shape (n,)
-        Their rows.
+        Rows of `image_set` that select the epoch.
     score : callable
         Maps the outputs [n, columns] of these rows to the value of an epoch.
     metric : str
@@ -70,11 +70,11 @@ class StageResult:
     value : float
         Value of the selected epoch.
     images : int
-        Number of images trained on, counted in every epoch.
+        Number of images trained on; each image counts once per epoch.
     seconds : float
         Training time, without evaluation.
     history : list of dict
-        Epochs of the classifier and of all layers.
+        Metrics of each epoch: first the epochs of the classifier, then the epochs of all layers.
     """
 
     value: float = 0.0
@@ -211,7 +211,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
 
 
 def _format_remaining(timed_loader: TimedLoader, epochs: int) -> str:
-    """Format the time that the remaining epochs of a part take at the speed of the last one; nothing at the end."""
+    """Format the time that the remaining epochs of a part take at the speed of the last epoch; "" at the end."""
     seconds = epochs * timed_loader.loader.rows_per_epoch / timed_loader.rate
     return f", about {format_duration(seconds)} left" if epochs else ""
 

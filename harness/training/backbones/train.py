@@ -71,7 +71,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     train : Stills
         Training images.
     validation : Stills or None
-        Validation images, with the same classes.
+        Validation images, with the same classes as the training images.
     folder : Path
         Folder of the checkpoint, written atomically.
     name : str, optional
@@ -80,11 +80,11 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         Folder of trained backbones, which `config.backbone` may name.
     hardware : Hardware
     work : Path, optional
-        Working folder. The same call resumes an interrupted training from its last epoch there. It is removed when
-        `folder` is complete. Default: a hidden folder next to `folder`.
+        Working folder, from which the same call resumes an interrupted training after its last epoch. It is removed
+        when `folder` is complete. Default: a hidden folder next to `folder`.
     data : mapping, optional
-        Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of that of
-        the images.
+        Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of a digest
+        of the images.
     licence : str
         License of the weights in the card.
     on_epoch : callable, optional
@@ -92,15 +92,15 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
         `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
     on_complete : callable, optional
-        Called with the result when `folder` is complete, before `work` is removed: if it is interrupted, the same call
-        resumes from the finished stages and calls it again.
+        Called with the result when `folder` is complete and before `work` is removed. If the callback is interrupted,
+        the same call of `train_stills` resumes from the finished stages and calls it again.
 
     Returns
     -------
     TrainedStills
-        `identity_accuracy` is measured on held-out images of the training subjects; it and face verification use the
-        weights from before the stage of expressions. `expression_macro_f1` is measured on the validation images, over
-        the expressions that occur there.
+        `identity_accuracy` is measured on held-out images of the training subjects. Like face verification, it uses the
+        weights from before the expression stage. `expression_macro_f1` is measured on the validation images, over the
+        expressions that occur there.
 
     Raises
     ------
@@ -180,7 +180,7 @@ def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Bac
 
 
 def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
-    """Hash the training images, and add those of the backbone that the training started from."""
+    """Hash the training images, and add the hashes of the images that the initial backbone was trained on."""
     source = resolve(session.config.backbone, checkpoints)
     parent = source.folder if source.kind == "checkpoint" else None
     unknown = "" if source.kind == "random" else weights

@@ -19,7 +19,7 @@ class TrainedStills:
     Attributes
     ----------
     folder : Path
-        The checkpoint.
+        Folder of the checkpoint.
     metrics : dict of str to float
         Metrics in the checkpoint's card.
     seconds : float
@@ -29,8 +29,8 @@ class TrainedStills:
     loading_images_per_second : float
         Speed of decoding and augmentation alone.
     confusion : ndarray of int64, shape (C, C), or None
-        Counts over `classes`, with true classes in rows; None without expressions. Like `errors` it is of the
-        validation images, or of the selection rows if no validation image has an expression.
+        Counts over `classes`, with true classes in rows; None without expressions. `confusion` and `errors` are
+        computed on the validation images, or on the selection rows if no validation image has an expression.
     classes : tuple of str
     errors : tuple of Misclassification
         The most confident first.

@@ -32,7 +32,7 @@ def read_images(
     train: Stills,
     validation: Stills | None,
 ) -> tuple[ImageSet, ImageSet, ImageSet | None]:
-    """Read the training images, enlarged and in input size, and the validation images, in memory if they fit."""
+    """Return the training images enlarged and in input size, and the validation images; in memory if they fit."""
     from harness.training.backbones.images import ImageSet, load_images
 
     larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))

@@ -38,8 +38,7 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
     ----------
     embeddings : ndarray of shape (N, D)
     subject : ndarray of shape (N,)
-        The person in each image. Images of persons with a single image only form pairs of two persons, and are left
-        out of `nearest`.
+        The person in each image. The only image of a person is used in pairs of two persons, and left out of `nearest`.
 
     Returns
     -------
@@ -64,7 +63,7 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
 
 
 def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
-    """Compute the area under the ROC curve: the probability that a positive scores higher; ties count half.
+    """Compute the ROC AUC: the probability that a positive scores higher than a negative; ties count half.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
 def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
     """Compute the true accept rate at a false accept rate.
 
-    It is the largest share of positives at or above a threshold that at most a share `far` of the negatives reaches.
+    It is the share of positives that reach the lowest threshold reached by at most a share `far` of the negatives.
 
     Parameters
     ----------
@@ -98,7 +97,7 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
 
 
 def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Sample rows for verification, whose pairs grow with the square of the rows.
+    """Sample rows for verification, as the number of pairs grows with the square of the number of rows.
 
     A pure function of its arguments.
 
@@ -113,7 +112,7 @@ def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
     -------
     ndarray of int64
         Ascending rows of subjects with two rows or more, distributed as evenly over the subjects as possible. If there
-        are more than `most // 2` such subjects, that many are drawn.
+        are more than `most // 2` such subjects, `most // 2` of them are drawn.
     """
     random = np.random.default_rng(seed)
     paired = np.bincount(subject, minlength=1) >= 2

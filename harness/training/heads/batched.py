@@ -1,8 +1,8 @@
 """Heads of the same shape that are trained on the same batches, each by Adam with a separate rate and l2.
 
 `BatchedHeads` multiplies the features with the weights of all its heads in one product. Their gradients do not mix, so
-that each head is trained as if alone, up to rounding. `SingleHead` is one head that equals a head trained alone bit for
-bit.
+that each head is trained as if alone, up to rounding. `SingleHead` holds one head, which equals a head trained alone
+bit for bit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.training.heads.modules import Head, ParallelLinear
 from harness.training.losses import BlockLosses, Targets, l2_penalty
 
 MAX_COLUMNS = 128
-"""Output columns of a batched product on a CPU; more are not faster, as their weights exceed the CPU cache."""
+"""Maximum number of output columns of a batched product on a CPU; with more, the weights exceed the CPU cache."""
 
 
 class HeadEnsemble(Protocol):
@@ -31,10 +31,10 @@ class HeadEnsemble(Protocol):
         """Map standardized inputs [B, D] to logits [B, C, J]."""
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        """Make one step of every head at its rate; return the losses [J] before it, without the l2 term."""
+        """Make one step of every head at its rate; return the losses [J] before the step, without the l2 term."""
 
     def keep(self, heads: Sequence[int]) -> None:
-        """Remove all other heads; `heads` names at least one."""
+        """Keep only the heads with these indices, at least one."""
 
     def state(self, head: int) -> dict[str, Tensor]:
         """Copy one head's tensors to the CPU, with the names of a head that was trained alone."""
@@ -43,9 +43,9 @@ class HeadEnsemble(Protocol):
 def max_ensemble_size(head: Head, device: torch.device) -> int:
     """Compute how many heads of this shape are best trained together.
 
-    On a GPU, which one head does not keep busy: all. On a CPU: as many as fill `MAX_COLUMNS`, but only one with a
-    hidden layer. Its product alone is large enough, and where rounding decides on which side of 0 a ReLU unit is, a
-    batched head would not stay within 1e-5 of the head trained alone.
+    On a GPU, which one head does not keep busy, this is all heads. On a CPU, it is as many as fill `MAX_COLUMNS`, but
+    only one if the heads have a hidden layer: the product of one such head is large enough, and where rounding decides
+    on which side of 0 a ReLU unit is, a batched head would not stay within 1e-5 of the head trained alone.
     """
     if device.type != "cpu":
         return sys.maxsize
@@ -79,7 +79,7 @@ class SingleHead:
         return self.head.layers(inputs)[:, :, None]
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        """Make one step; return the loss [1] before it, without the l2 term."""
+        """Make one step; return the loss [1] before the step, without the l2 term."""
         loss = self.losses(self.head.layers(inputs), targets)
         (loss + l2_penalty(self.head, self.l2)).backward()
         (self._adam.param_groups[0]["lr"],) = rates
@@ -156,7 +156,7 @@ class BatchedHeads:
         return torch.baddbmm(bias[:, None], by_head, weight.transpose(1, 2)).permute(1, 2, 0).contiguous()
 
     def step(self, inputs: Tensor, targets: Targets, rates: Sequence[float]) -> Tensor:
-        """Make one step of every head at its rate; return the losses [J] before it, without the l2 term."""
+        """Make one step of every head at its rate; return the losses [J] before the step, without the l2 term."""
         losses = compute_batched_losses(self.losses, self.logits(inputs), targets)
         losses.sum().backward()
         rate = torch.tensor(rates, dtype=torch.float32, device=self.device)
@@ -174,7 +174,7 @@ class BatchedHeads:
         return losses.detach()
 
     def keep(self, heads: Sequence[int]) -> None:
-        """Remove all other heads; `heads` names at least one."""
+        """Keep only the heads with these indices, at least one."""
         index = torch.tensor(heads, dtype=torch.int64, device=self.device)
         states = {
             name: {key: value if key == "step" else value[index] for key, value in self._adam.state[step].items()}

@@ -33,7 +33,7 @@ class HeadOverride:
     ----------
     output : {"va", "expr", "au"}
     features : str, optional
-        The part of the features of the grid that the network reads, such as `scores` of `embeddings+scores`.
+        The part of the job's features that the network reads, such as `scores` of `embeddings+scores`.
     hidden, l2, epochs, batch_size, keep : optional
         See `HeadConfig`.
 
@@ -87,8 +87,8 @@ class HeadConfig:
         The epoch whose weights are used: the one with the best metric, the best accuracy (EXPR, as in the paper) or the
         smallest loss (VA, AU and MTL, as in the paper) on the selection rows, or the last one.
     class_weights : {"inverse", "published", "none"}
-        Weights of classes and action units in the loss: by inverse frequency, with a mean of 1 over the training rows
-        or, as published, with 1 for the most frequent expression; or none.
+        Weights of classes and action units in the loss. `inverse`: by inverse frequency, with a mean of 1 over the
+        training rows. `published`: by inverse frequency, with 1 for the most frequent expression. `none`: all 1.
     label_smoothing : float from 0 to below 1
         Share of an expression's target that is spread over all classes.
     va_loss : {"ccc", "mse"}
@@ -97,8 +97,8 @@ class HeadConfig:
         Weights of the outputs of a multi-task run. Balanced: the largest number of valid rows of any output, divided by
         the number of valid rows of this output.
     invalid : {"dropped", "zeroed"}
-        Rows without a valid label are dropped from the loss of that output, or have output and target 0, as in the
-        paper.
+        Rows without a valid label for an output are dropped from its loss, or remain in it with output and target 0, as
+        in the paper.
     parts : tuple of HeadOverride
         Settings of single networks of a `separate` head.
 
@@ -178,7 +178,7 @@ class HeadConfig:
         Returns
         -------
         HeadConfig
-            Head of kind `mlp` with a hidden layer, else `logistic_regression`.
+            Its kind is `mlp` if the network has a hidden layer, else `logistic_regression`.
         """
         settings = {
             name: value for name, value in self._overrides(output).items() if name not in ("output", "features")
@@ -193,7 +193,7 @@ class HeadConfig:
         ----------
         output : {"va", "expr", "au"}
         features : str
-            Features of the job, used unless the output has others.
+            Features of the job, returned unless the output's `HeadOverride` sets others.
 
         Returns
         -------
@@ -235,7 +235,7 @@ PER_HEAD_SETTINGS = ("learning_rate", "l2", "epochs", "schedule", "keep")
 
 
 def without_per_head_settings(config: HeadConfig) -> HeadConfig:
-    """Reset the settings in which heads that are trained together may differ to their defaults."""
+    """Return a configuration with `PER_HEAD_SETTINGS` reset to their defaults."""
     defaults: dict[str, Any] = {
         f.name: f.default for f in dataclasses.fields(HeadConfig) if f.name in PER_HEAD_SETTINGS
     }

@@ -113,7 +113,7 @@ class Head(nn.Module):
 
 
 def build_head(config: HeadConfig, width: int, task: Task) -> Head:
-    """Build a head with initial weights from torch's global generator; InputError for an unknown kind."""
+    """Build a head with initial weights from torch's global generator; raise InputError for an unknown kind."""
     if config.kind not in HEAD_LAYERS:
         raise unknown_name_error("head", config.kind, HEAD_LAYERS)
     return Head(width, HEAD_LAYERS[config.kind](config, width, task))

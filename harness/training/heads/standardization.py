@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Matrix(Protocol):
-    """Feature rows of labels; see `harness.features.matrix.FeatureMatrix`.
+    """Features of label rows; see `harness.features.matrix.FeatureMatrix`.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     ----------
     matrix : Matrix
     labels : Labels
-        Labels that the rows of the matrix index, to name a row in an error.
+        Labels that `matrix.rows` indexes; they name a row in an error.
 
     Returns
     -------

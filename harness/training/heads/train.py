@@ -85,7 +85,7 @@ def train_head(
     task : Task
     spec : HeadTrainingSpec
     training : tuple of (Matrix, Labels)
-        Features and the labels that the rows of the matrix index.
+        Features, and the labels that the matrix's `rows` indexes.
     selection : tuple of (Matrix, Labels) or None
         Rows that select the epoch. Without them the weights of the last epoch are returned.
     seed : int
@@ -96,7 +96,7 @@ def train_head(
     Returns
     -------
     TrainedHead
-        The same bits for the same arguments and number of threads.
+        Identical to the bit for the same arguments and number of threads.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def train_head(
 def initialize_head(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels, seed: int) -> modules.Head:
     """Create a head with its initial weights and standardization.
 
-    Seeds torch's global generator, which then continues from the draws of the weights.
+    Seeds torch's global generator and leaves it in the state after the weights were drawn.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def make_selection(
         See `HeadConfig`.
     matrix : Matrix
     labels : Labels
-        Labels that the rows of the matrix index.
+        Labels that `matrix.rows` indexes.
     loss : BlockLosses
         Losses weighted by the training rows; a copy that training does not move or convert.
     on_epoch : callable, optional

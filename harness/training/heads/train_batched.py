@@ -1,7 +1,7 @@
-"""Train heads that differ only in learning rate, l2, epochs, schedule and `keep` together, reading the data once.
+"""Train heads together, reading the data once; they differ only in learning rate, l2, epochs, schedule and `keep`.
 
-Each head has a separate end and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
-used, as its fit has a single optimizer step, loss and end.
+Each head has its own last and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
+used, as its fit has one optimizer step, one loss and one end for all heads.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ def train_heads(
     Returns
     -------
     list of TrainedHead or None
-        None for a head whose loss or outputs stopped being finite. The training time is divided equally.
+        One per spec; None if its loss or outputs stopped being finite. Each has an equal share of the training time.
 
     Raises
     ------
     InputError
-        If the configurations differ in other settings, and as `train_head` does.
+        If the configurations differ in other settings, or where `train_head` raises it.
     FramelightError
         If features are not finite.
     """

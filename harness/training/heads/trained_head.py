@@ -1,4 +1,4 @@
-"""Trained heads: prediction, and their two files, `.safetensors` (tensors) and `.json` (the rest)."""
+"""Trained heads: prediction, and the two files of a head, `.safetensors` (tensors) and `.json` (the rest)."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class TrainedHead:
     epoch : int
         Epoch of the weights, counted from 1.
     history : list of dict
-        For each epoch `epoch`, `loss` and, with selection rows, `value` (the task's metric on them, unsmoothed) and, if
-        another criterion selected the epoch, `criterion` (the largest is best).
+        One entry per epoch: `epoch`, `loss` and, with selection rows, `value` (the task's metric on them, unsmoothed)
+        and, if another criterion selected the epoch, `criterion` (the largest is best).
     seconds : float
         Training time.
     pruned : bool
@@ -152,7 +152,7 @@ DAMAGES = (
     MemoryError,
     InputError,
 )
-"""Errors of a file that is damaged, or whose tensors do not fit its card."""
+"""Errors raised if a file is damaged or the tensors do not fit the card."""
 
 
 def _head_paths(folder: Path, name: str) -> tuple[Path, Path]:

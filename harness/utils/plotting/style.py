@@ -24,12 +24,12 @@ TEXT: dict[str, Any] = {"family": "DejaVu Sans", "parse_math": False}
 """Font that comes with matplotlib, so that figures are the same on every machine; a `$` in a name is not math."""
 INK, GRAY, PALE, GRID, ALARM = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb", "#b3261e"
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"
-"""Colors that color-blind readers can distinguish (Okabe and Ito 2008), as are `CLASS_COLORS`."""
+"""Colors that color-blind readers can distinguish (Okabe and Ito 2008), as they can `CLASS_COLORS`."""
 CLASS_COLORS = ("#c3c9d0", ORANGE, GREEN, PURPLE, "#e69f00", BLUE, SKY, "#3a3f45")
 """Colors of the eight expressions, in their order."""
 FACE_COLORS = (SKY, "#e69f00", "#f0e442", PURPLE, GREEN, ORANGE, "#f4f6f8", BLUE)
-"""Colors of the faces in a video by id, those with the best contrast on dark backgrounds first; they repeat from the
-ninth face on.
+"""Colors of the faces in a video by id, beginning with the best contrast on dark backgrounds; the colors repeat from
+the ninth face on.
 """
 COMPRESSION_LEVEL = 3
 """Compression level of zlib: files are a tenth larger than at the default of 6, but written in half the time."""
@@ -82,7 +82,7 @@ def make_titled_figure(
     Parameters
     ----------
     width, height : float
-        Width, and height of the panels without the title, in inches.
+        Width of the figure, and height of the panels without the title, in inches.
     title : str
     lines : tuple of str, default=()
         Up to two lines of text below the title.
@@ -130,7 +130,7 @@ def set_labels(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
 
 
 def label_rows(axes: Axes, rows: Iterable[float], names: Iterable[str], away: float, size: float = 8.5) -> None:
-    """Write names to the left of a panel; many times faster to draw than tick labels.
+    """Write names to the left of a panel; they are many times faster to draw than tick labels.
 
     Parameters
     ----------

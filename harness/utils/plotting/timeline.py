@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 1600
 """Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is drawn where two frames are farther apart than `MIN_GAP` and `GAP_FACTOR` times the median distance."""
+"""A gap is drawn between frames that are more than `MIN_GAP`, and `GAP_FACTOR` times the median distance, apart."""
 LONG_VIDEO_FRAMES = 1200
 """Number of frames from which a video is considered long."""
 
@@ -45,7 +45,7 @@ def nearest_frames(frames: np.ndarray, first: int, last: int) -> tuple[np.ndarra
 
 
 def show_image(axes: Axes, colors: np.ndarray, first: int, last: int) -> None:
-    """Show an image [rows, columns, 3] between two frames without a border; its rows are numbered from 0 at the top."""
+    """Show an image [rows, columns, 3] from one frame to another, without a border; row 0 is at the top."""
     axes.imshow(
         colors, aspect="auto", interpolation="nearest", extent=(first - 0.5, last + 0.5, len(colors) - 0.5, -0.5)
     )
@@ -83,7 +83,7 @@ def draw_line(axes: Axes, frames: np.ndarray, values: np.ndarray, color: str, wi
 
 
 def neighbor_distance(frames: np.ndarray) -> float:
-    """Return the largest distance of two frames that are drawn without a gap."""
+    """Return the largest distance between two frames that are drawn without a gap."""
     return max(MIN_GAP, GAP_FACTOR * float(np.median(np.diff(frames)))) if len(frames) > 1 else MIN_GAP
 
 

@@ -23,7 +23,7 @@ class Detector(Protocol):
     identity : str
         Everything that the result depends on, for cache keys.
     least : int
-        Side in pixels of the smallest face that it can be asked to detect.
+        Side in pixels of the smallest face that the detector can be asked for.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Detector(Protocol):
         near : ndarray of float32, shape (K, 5), optional
             Boxes in which faces are expected, each with the hint of its last detection; see
             `harness.video.faces.tracker.FaceTracker.expected_boxes`. The detector searches there in every frame, and
-            searches the whole frame from time to time, in one pose each. By default it searches the whole frame in all
-            poses, which suits unrelated images but is slow for video.
+            searches the whole frame from time to time, each time in one pose. By default it searches the whole frame in
+            all poses, which suits unrelated images but is slow for video.
         turn : int, optional
             Number of frames so far, which determines the pose of the search.
 

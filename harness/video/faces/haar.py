@@ -1,9 +1,9 @@
 """Face detection with the Haar cascades of OpenCV: no model file, milliseconds on one core.
 
-A cascade detects upright faces, within some 15 degrees. Rotated faces are detected by rotating the image. Profile faces
-need another cascade, which covers one side of the face; the other side needs the mirrored image. All of that takes a
-quarter of a second, so the detector searches a small patch around each tracked face in every frame, and the whole frame
-in one pose at a time.
+A cascade detects faces that are upright to within about 15 degrees. Rotated faces are detected by rotating the image.
+Profile faces need another cascade, which covers one side of the face; the other side needs the mirrored image. All of
+that takes a quarter of a second, so the detector searches a small patch around each tracked face in every frame, and
+the whole frame in one pose at a time.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ FRAME_POSES = (
     UPRIGHT,
     MIRRORED_SIDE,
 )
-"""Poses in which whole frames are searched, one after the other."""
+"""Poses in which whole frames are searched in turn, one pose per search."""
 
 CONFIDENT_SCORE = 2.0
 """Score from which a face is not searched in other poses.
@@ -86,7 +86,7 @@ NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
 MIN_NEIGHBORS = 3
 """Number of overlapping detections that confirm a face."""
 MIN_FACE_PX = 24
-"""Frames are reduced until the smallest face has this side."""
+"""Frames are scaled down so that the side of the smallest face has this many pixels."""
 FACE, PATCH = 56, 104
 """Sides in pixels of a tracked face and of the patch that is searched for it, after resizing.
 
@@ -99,15 +99,15 @@ MIN_SCALE, MAX_SCALE = 0.72, 1.5
 MAX_SHIFT = 0.6
 """Largest distance of a tracked face from its expected position, relative to its size."""
 POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
-"""Weights of the detected position and size; the rest is the expected one, which keeps crops from jittering. The
-weight of the position grows with the distance from the expected one, up to 1."""
+"""Weights of the detected position and size; the expected position and size have the rest, which keeps crops from
+jittering. The weight of the detected position grows with its distance from the expected position, up to 1."""
 
 
 class HaarDetector:
     """Face detector with the Haar cascades of OpenCV.
 
-    The score of a face is by how much it exceeds the threshold of the cascade's last stage: from just above 0 to about
-    4. See `harness.video.faces.detector.Detector`.
+    The score of a face is its excess over the threshold of the cascade's last stage, from just above 0 to about 4.
+    See `harness.video.faces.detector.Detector`.
 
     Parameters
     ----------
@@ -157,9 +157,9 @@ class HaarDetector:
         return rows
 
     def _search_near(self, gray: np.ndarray, box: np.ndarray, hint: int, min_score: float) -> np.ndarray:
-        """Search a tracked face around `box` and return it, [1, 6], or nothing, [0, 6].
+        """Search for a tracked face around `box`; return [1, 6], or [0, 6] if it is not detected.
 
-        The pose of the hint is searched first, and the only one if the face scores at least `min_score` in it.
+        The pose of the hint is searched first; if the face scores at least `min_score` in it, no other is searched.
         """
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(gray, box, margin, PATCH), margin.square(box)

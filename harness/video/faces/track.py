@@ -22,7 +22,7 @@ class FrameTime(NamedTuple):
     seconds : float
         Time since the start of the video; NaN to compute it from the frame number and the rate.
     duration : float
-        Seconds until the next frame of the video; NaN if it is not known, for one frame interval.
+        Seconds until the next frame of the video; NaN if unknown, which counts as one frame interval.
     """
 
     seconds: float = math.nan
@@ -33,8 +33,8 @@ class FrameTime(NamedTuple):
 class Track:
     """Track of one face.
 
-    `frame`, `seconds` and `end` are the frame of the last detection, its time and the time at which it was replaced;
-    `shown` is for how many seconds frames with the face were shown.
+    `frame`, `seconds` and `end` are the number of the frame with the last detection, the time from which it was shown
+    and the time at which the next frame replaced it; `shown` is the total time of the frames with the face, in seconds.
     """
 
     number: int
@@ -49,7 +49,7 @@ class Track:
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def expected(self, frame: int, elapsed: float = 0.0) -> np.ndarray:
-        """Extrapolate the box to a frame, with decreasing speed; after more than a second it says nothing."""
+        """Extrapolate the box to a frame with decreasing speed; after `MAX_EXTRAPOLATED_SECONDS`, do not move it."""
         steps = frame - self.frame
         moved = self.box.copy()
         if elapsed > MAX_EXTRAPOLATED_SECONDS:

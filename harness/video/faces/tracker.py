@@ -15,16 +15,16 @@ REVISION = 2
 """Version of the tracker, raised whenever its results change."""
 PATIENCE_SECONDS = 1.0
 PATIENCE_FRAMES = 3
-"""A face that was not detected for longer than both, the seconds and as many usual intervals between frames, gets a new
-id when it reappears. In films of less than a frame a second the frames count."""
+"""A face that was not detected for longer than `PATIENCE_SECONDS` or, if longer, `PATIENCE_FRAMES` usual intervals
+between frames, gets a new id when it reappears."""
 
 SEARCH_SECONDS = 0.5
-"""An undetected face is searched at its expected position for this long."""
+"""An undetected face is searched for at its expected position for this long."""
 
 HITS = 3
 STILL_SECONDS = 0.75
-"""A track with fewer detections is considered a false detection, unless its frames were shown for `STILL_SECONDS`.
-Frames that are shown that long are like still images, in which one detection is a face."""
+"""A track with fewer than `HITS` detections is considered a false detection, unless its frames were shown for
+`STILL_SECONDS`. Frames that are shown that long are like still images, in which a single detection counts as a face."""
 
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
@@ -36,8 +36,8 @@ MAX_LOG_RESIZE = 0.7
 
 APPEARANCE_WEIGHT = 0.6
 APPEARANCE_RANGE = 3.0
-"""A change in appearance adds to the cost of a match from the usual change between frames on, and adds the full weight
-at a change that is `APPEARANCE_RANGE` times the usual one larger."""
+"""A change in appearance adds to the cost of a match if it exceeds the usual change between frames; it adds the full
+weight if the excess is `APPEARANCE_RANGE` times the usual change."""
 
 DEFAULT_RATE = 25.0
 """Frames per second that are assumed if the rate is unknown."""
@@ -46,7 +46,7 @@ FORBIDDEN_COST = 1e6
 ROUNDING = 1e-3
 """Tolerance of comparisons of times, in seconds."""
 INTERVALS = 15
-"""Number of recent intervals between frames whose median is the usual one."""
+"""Number of recent intervals between frames whose median is the usual interval."""
 
 
 class FaceTracker:
