@@ -77,9 +77,9 @@ def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
     if not _is_dag_layout(set(state)):
         preprocessing = VGGFACE.preprocessing
         logger.info(
-            f"assumed to be VGGFace because of torchvision's VGG-16 layout: values 0 to {preprocessing.value_range:g} "
-            f"minus {preprocessing.mean}; torchvision's ImageNet weights need another preprocessing, use the backbone "
-            "timm:vgg16@tv_in1k for them"
+            "weights in torchvision's VGG-16 layout are assumed to be those of a VGGFace network; preprocessing: pixel "
+            f"values 0 to {preprocessing.value_range:g} minus {preprocessing.mean}. For torchvision's ImageNet "
+            "weights, use the backbone timm:vgg16@tv_in1k instead"
         )
 
 

@@ -47,8 +47,8 @@ def measure_leaderboard() -> Iterator[Measurement]:
             statistics.median(again),
             "s",
             limit=3.0,
-            note=f"with cached intervals and paired tests. The first call, which computes those of all "
-            f"{RUNS // SEEDS} rows, takes {first:.1f} s; `framelight run` computes those of its runs when it ends",
+            note=f"with cached intervals and paired tests. The first call, which has to compute them for "
+            f"all {RUNS // SEEDS} rows, takes {first:.1f} s; `framelight run` computes them for its runs when it ends",
         )
 
 

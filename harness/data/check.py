@@ -9,12 +9,13 @@ import numpy as np
 
 from harness.data.check_report import render_report, render_stills
 from harness.data.check_stills import StillsReport, check_stills
+from harness.data.dataset_report import DatasetReport, TestSplit
 from harness.data.image_checks import check_images
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.label_counts import LabelCounts, count_labels
 from harness.data.layouts import SPLITS, VideoLayout
-from harness.data.problems import ERROR, WARNING, DatasetReport, Problem, TestSplit
+from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.registry import detect_stills_layout, is_dataset, open_dataset, open_stills
 from harness.metrics.tasks import TASKS
 from harness.utils.errors import InputError

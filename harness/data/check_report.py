@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from harness.data.check_stills import StillsCounts, StillsReport
+from harness.data.dataset_report import DatasetReport
 from harness.data.label_counts import LabelCounts
-from harness.data.problems import DatasetReport, Problem, ProblemReport
+from harness.data.problems import Problem, ProblemReport
 from harness.metrics.tasks import AFFECTS
 from harness.utils.escaping import escape_text
 from harness.utils.text import plural, ruled_table

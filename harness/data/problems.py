@@ -1,4 +1,4 @@
-"""Problems of a data folder, with file, line and severity, and the report that collects them."""
+"""Problems of a data folder, with file, line and severity, and the base class of reports that collect them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.data.label_counts import LabelCounts
 from harness.utils.errors import InputError
 
 ERROR, WARNING = "error", "warning"
@@ -87,68 +86,3 @@ class ProblemReport:
     def warnings(self) -> tuple[Problem, ...]:
         """Problems that a run can continue with."""
         return tuple(problem for problem in self.problems if problem.severity == WARNING)
-
-
-@dataclass(frozen=True)
-class TestSplit:
-    """Size of the test list of a task.
-
-    Attributes
-    ----------
-    task : str
-    sequences : int
-        Number of listed sequences.
-    cropped : int
-        Number of listed sequences that have at least one crop.
-    """
-
-    __test__ = False
-
-    task: str
-    sequences: int
-    cropped: int
-
-
-@dataclass(frozen=True)
-class DatasetReport(ProblemReport):
-    """Result of `check_dataset` for a dataset with labeled sequences.
-
-    Attributes
-    ----------
-    root : Path
-    name : str
-    layout : str
-        Description of the layout.
-    noun : str
-        Name of a unit, `video` or `subject`.
-    temporal : bool
-        Whether consecutive frames are consecutive in time.
-    summary : tuple of (str, str)
-        Label and text of each line of the summary.
-    sequences : int
-        Number of sequences.
-    images : int
-        Number of image files.
-    crops : int
-        Number of image files without a problem.
-    counts : tuple of LabelCounts
-    tests : tuple of TestSplit
-    problems : tuple of Problem
-        Errors first.
-    turned : int, default 0
-        Number of image files that are turned upright by their EXIF orientation.
-    """
-
-    root: Path
-    name: str
-    layout: str
-    noun: str
-    temporal: bool
-    summary: tuple[tuple[str, str], ...]
-    sequences: int
-    images: int
-    crops: int
-    counts: tuple[LabelCounts, ...]
-    tests: tuple[TestSplit, ...]
-    problems: tuple[Problem, ...]
-    turned: int = 0

@@ -92,8 +92,8 @@ def align_units(units: Sequence[str], job_statistics: JobStatistics, record: Rec
     if sorted(names) != sorted(units):
         mismatches = sorted(set(names) ^ set(units))
         raise InputError(
-            f"job {record.job_id} is scored on other {record.unit}s than the job it is compared with: "
-            f"{', '.join(mismatches[:3])}{' and others' if len(mismatches) > 3 else ''} in one of them only"
+            f"job {record.job_id} and the job it is compared with are scored on different {record.unit}s; only one of "
+            f"the two has {', '.join(mismatches[:3])}{' and others' if len(mismatches) > 3 else ''}"
         )
     return reorder(names, statistics, units)
 
@@ -254,8 +254,8 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
         unpaired = sorted({record.seed for record in side if record.repetition not in paired})
         if unpaired:
             yield (
-                f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks; the leaderboard "
-                "compares the means of all seeds"
+                f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks; only seeds "
+                "that both have are compared here, whereas the leaderboard averages all seeds"
             )
     code = differing_code(first, second)
     if code:

@@ -130,7 +130,8 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
     third = put(store, "aaaa", 7, simulated("expr", 1, seed=5)[0])
     found = compared([*first, third], second, store)
     assert found.seeds == ((0, 0), (1, 1)) and found.notes == (
-        "A also has seed 7, which B lacks; the leaderboard compares the means of all seeds",
+        "A also has seed 7, which B lacks; only seeds that both have are compared here, "
+        "whereas the leaderboard averages all seeds",
     )
     with pytest.raises(InputError, match="no seed is in both: aaaa has seed 7, bbbb has seeds 0, 1"):
         compared([third], second, store)
@@ -166,7 +167,9 @@ def test_other_videos_or_rows_raise_even_where_the_totals_agree(runs):
     path = store / "artifacts/jobs" / second[0].job_id / "statistics.npz"
     names, found = SignificanceCache(Store(store)).statistics(second[0])
     np.savez(path, units=np.array([*names[:-1], "another"]), expr=found.arrays["expr"])
-    with pytest.raises(InputError, match="bbbb-s0 is scored on other videos than .* compared with: another, video39"):
+    with pytest.raises(
+        InputError, match="bbbb-s0 and .* are scored on different videos; only one .* has another, video39"
+    ):
         compared(first, second, store)
     moved = found.arrays["expr"].copy()
     moved[[0, 1]] = moved[[1, 0]]
