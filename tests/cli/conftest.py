@@ -5,6 +5,9 @@ import shutil
 import pytest
 
 from harness.cli import main
+from harness.leaderboard.finished_run import find_finished_run
+from harness.tracking import tracked_records
+from harness.utils.store import Store
 from tests.helpers import small_run
 from tests.helpers.backbone_recipes import RECIPE as BACKBONE_RECIPE
 from tests.helpers.drawn_stills import draw
@@ -52,6 +55,25 @@ def copied(trained, tmp_path):
 def readers(finished, tmp_path_factory):
     """A copy of the store in which the small recipe has run: runs of two tasks on one backbone."""
     return shutil.copytree(finished[0], tmp_path_factory.mktemp("readers") / "store")
+
+
+@pytest.fixture(scope="session")
+def exported(finished, tmp_path_factory):
+    """The export of the best run of expressions, float32 alone, with the embedding; its store is beside it."""
+
+    def build(folder):
+        store = shutil.copytree(finished[0], folder / "store")
+        command = ("export", "best:expr", "--store", store, "--out", folder / "out", "--no-model")
+        run_here(*command, "--precision", "float32", "--embedding").check_returncode()
+
+    return build_once(tmp_path_factory, "exported", build) / "out"
+
+
+@pytest.fixture(scope="session")
+def best(exported):
+    """The run that was exported."""
+    store = Store(exported.parent / "store")
+    return find_finished_run(tracked_records(store), "best:expr", None, store)
 
 
 @pytest.fixture

@@ -1,22 +1,16 @@
-"""`framelight export` on runs of a small store."""
+"""`framelight export` on runs of a small store; test_export_example.py tests the script beside the files."""
 
 import json
-import runpy
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.data.registry import open_dataset
-from harness.export.example import example_script
 from harness.export.exported_model import open_exported
-from harness.export.formats import format_named
 from harness.export.model_files import open_network
 from harness.export.onnx import FORMAT
 from harness.export.parity import check_parity, compute_outputs, crop_files
@@ -31,11 +25,6 @@ from harness.utils.files import write_json
 from harness.utils.store import Store
 from harness.video.faces.detector import open_detector
 from tests.helpers import small_run
-
-BLOCKED = """import sys
-for name in ("harness", "backbones", "torch", "experiments"):
-    sys.modules[name] = None
-"""
 
 OTHERS = """
 from harness import Grid, HeadConfig, Recipe, SmoothingGrid
@@ -52,19 +41,6 @@ recipe = Recipe(name="others", backbones=("tiny_mobilenet@random",), baselines=F
 
 def export(store, run, out, *more):
     return main([str(word) for word in ("export", run, "--store", store, "--out", out, "--no-model", *more)])
-
-
-@pytest.fixture(scope="module")
-def exported(readers, tmp_path_factory):
-    """The folder of the best run of expressions, float32 alone, with the embedding."""
-    folder = tmp_path_factory.mktemp("exported") / "out"
-    assert export(readers, "best:expr", folder, "--precision", "float32", "--embedding") == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def best(readers):
-    return find_finished_run(tracked_records(Store(readers)), "best:expr", None, Store(readers))
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +66,9 @@ def ambiguous(task, outputs, difference, thresholds=0.5):
     return np.mean([share.mean() for share in shares]) + 1e-9
 
 
-def test_file_scores_like_the_run_and_costs_are_stored(exported, readers, best, small_set):
-    (known,) = export_records.read_exports(Store(readers))
+def test_file_scores_like_the_run_and_costs_are_stored(exported, best, small_set):
+    store = Store(exported.parent / "store")
+    (known,) = export_records.read_exports(store)
     record, kept = best.record, best.load_predictions()
     assert (known.job_id, known.format, known.precision) == (record.job_id, "onnx", "float32")
     assert 0 < known.largest <= 1e-4 and known.crops == len(kept.frames)
@@ -100,7 +77,7 @@ def test_file_scores_like_the_run_and_costs_are_stored(exported, readers, best, 
     assert (own.value, own.agreement) == (pytest.approx(record.metrics[record.metric], abs=1e-6), 1)
     assert known.size == (exported / known.file).stat().st_size and known.memory > 10
     assert set(known.latency) == {"1", "2"} and known.latency["1"]["median"] <= known.latency["1"]["p95"]
-    with np.load(Store(readers).exported(known.job_id) / "onnx-float32.npz") as counts:
+    with np.load(store.exported(known.job_id) / "onnx-float32.npz") as counts:
         assert len(counts["units"]) == record.units
         counted = SufficientStatistics("expr", {"expr": counts["expr"]})
         assert score(counted).metrics["P_EXPR"] == pytest.approx(known.value)
@@ -135,104 +112,6 @@ def test_export_folder_opens_as_model(exported, best, small_set):
     np.testing.assert_allclose(found, kept.outputs[:70], atol=1e-4)
     assert (model.card.filter, model.card.task.name) == (best.filter, "expr")
     assert model([]).shape == (0, 8)
-
-
-def test_example_turns_photos_upright(exported, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")  # which the script sets
-    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
-    upright, exif = Image.fromarray(pixels).resize((80, 120)), Image.Exif()
-    exif[0x0112] = 6
-    upright.save(tmp_path / "upright.png")
-    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "photo.png", exif=exif)
-    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "sideways.png")
-    outputs = []
-    for name in ("upright", "photo", "sideways"):
-        monkeypatch.setattr(sys, "argv", ["example.py", str(tmp_path / f"{name}.png")])
-        runpy.run_path(str(exported / "example.py"))
-        outputs.append(capsys.readouterr().out)
-    assert outputs[0] == outputs[1] != outputs[2] and outputs[0].startswith("expression ")
-
-
-def spoil(folder, mistake):
-    """Make one mistake in a copy of an export; return the arguments of its example.py and what the message says."""
-    face = folder / "face.png"
-    Image.new("RGB", (70, 70)).save(face)
-    if mistake == "no argument":
-        return [], "the following arguments are required: FACE.jpg"
-    if mistake == "no file":
-        return [folder / "none.jpg"], f"cannot read {folder / 'none.jpg'}: No such file or directory"
-    if mistake == "a folder":
-        return [folder / "empty"], f"cannot read {folder / 'empty'}: "
-    if mistake == "no image":
-        face.write_text("a text")
-        return [face], f"cannot read {face}: not an image that Pillow can read"
-    if mistake == "cut image":
-        face.write_bytes(face.read_bytes()[:50])
-        return [face], f"cannot read {face}: not an image that Pillow can read"
-    if mistake == "huge image":
-        Image.new("RGB", (200, 200)).save(face)
-        return [face], f"cannot read {face}: not an image that Pillow can read"
-    if mistake == "no such export":
-        return [face, "model-int8.onnx"], "no exported file model-int8.onnx; use one of: model-float32.onnx"
-    if mistake == "no model":
-        (folder / "model-float32.onnx").write_text("a text")
-        return [face], f"cannot run {folder / 'model-float32.onnx'}: "
-    if mistake == "no card":
-        (folder / "card.json").unlink()
-        return [face], "needs card.json beside this script, and: pip install onnxruntime numpy pillow"
-    (folder / "card.json").write_text("{")
-    return [face], "needs card.json beside this script"
-
-
-@pytest.mark.parametrize(
-    "mistake",
-    ("no argument", "no file", "a folder", "no image", "cut image", "huge image", "no such export", "no model")
-    + ("no card", "damaged card"),
-)
-def test_example_says_what_is_wrong(mistake, exported, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
-    folder = tmp_path / "out"
-    shutil.copytree(exported, folder)
-    (folder / "empty").mkdir()
-    arguments, message = spoil(folder, mistake)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
-    monkeypatch.setattr(sys, "argv", ["example.py", *map(str, arguments)])
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(folder / "example.py"))
-    usage, *error = capsys.readouterr().err.splitlines()
-    assert stop.value.code == 2 and usage.startswith("usage: example.py ")
-    assert error[0].startswith("example.py: error: ") and message in " ".join(error)
-
-
-@pytest.mark.parametrize("name", ("onnx", "openvino", "litert", "executorch"))
-def test_example_names_a_missing_package(name, tmp_path, monkeypatch, capsys):
-    form = format_named(name)
-    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
-    monkeypatch.setitem(sys.modules, form.runtime.split(".")[0], None)
-    monkeypatch.setattr(sys, "argv", ["example.py", "face.png"])
-    (tmp_path / "example.py").write_text(example_script(form, "bilinear"))
-    with pytest.raises(SystemExit) as stop:
-        runpy.run_path(str(tmp_path / "example.py"))
-    assert stop.value.code == 2 and f"pip install {form.packages[0]}" in capsys.readouterr().err
-
-
-def test_example_runs_without_framelight(exported, best, small_set, tmp_path):
-    text = (exported / "example.py").read_text()
-    assert len([line for line in text.splitlines() if not line.startswith("#")]) <= 34
-    crop = crop_files(best.load_predictions(), open_dataset(small_set))[0].path
-    (tmp_path / "blocked.py").write_text(
-        BLOCKED + f"sys.argv = ['example.py', {str(crop)!r}]\n"
-        f"__file__ = {str(exported / 'example.py')!r}\nexec(open(__file__).read())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-I", tmp_path / "blocked.py"], capture_output=True, text=True, cwd=tmp_path, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    said, row = done.stdout, best.load_predictions().outputs[0]
-    label, numbers = said.removeprefix("expression ").split(" ", 1)
-    values = json.loads(numbers.replace("'", '"'))
-    np.testing.assert_allclose(list(values.values()), row, atol=2e-4)
-    assert label == list(values)[row.argmax()]
 
 
 @pytest.mark.parametrize("task", ("va", "au", "mtl"))
@@ -271,9 +150,9 @@ def test_every_task_predicts_like_the_run(task, others, small_set, tmp_path):
     assert own.value == pytest.approx(chosen.record.metrics[chosen.record.metric], abs=1e-6)
 
 
-def test_folder_is_kept_without_force(exported, readers, capsys):
+def test_folder_is_kept_without_force(exported, capsys):
     before = (exported / "card.json").read_bytes()
-    assert export(readers, "best:expr", exported) == 2
+    assert export(exported.parent / "store", "best:expr", exported) == 2
     assert "not empty" in capsys.readouterr().err and (exported / "card.json").read_bytes() == before
 
 
@@ -291,16 +170,6 @@ def test_modified_or_missing_file_is_rejected(exported, tmp_path):
     (folder / "card.json").unlink()
     with pytest.raises(InputError, match="no card.json"):
         open_exported(folder)
-
-
-@pytest.mark.slow
-def test_example_runs_in_a_separate_environment(exported, best, small_set, tmp_path):
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "onnxruntime", "numpy", "pillow"], check=True)
-    crop = crop_files(best.load_predictions(), open_dataset(small_set))[0].path
-    done = subprocess.run([python, "-I", exported / "example.py", crop], capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0 and done.stdout.startswith("expression "), done.stderr
 
 
 @pytest.mark.slow
