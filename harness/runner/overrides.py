@@ -74,7 +74,7 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
         recipe = _replace_field(recipe, path, value.strip(), setting)
         _warn_replaced(path, setting, changed)
         changed[path] = setting
-    _check_protocol_settings(recipe, changed)
+        _check_protocol_settings(recipe, changed)
     if isinstance(recipe, Recipe):
         for path, reason in ineffective_settings(recipe, changed):
             logger.warning(f"--set {changed[path]} changes nothing in recipe '{recipe.name}': {reason}")
@@ -94,7 +94,7 @@ def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], s
     if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
             f"--set {unused[0]}: the protocol published selects on the reported split and has no held-out videos; "
-            "omit this setting, or use the protocol held-out"
+            "omit this setting, or set protocol=held-out before it"
         )
 
 
