@@ -70,6 +70,7 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
             example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
             raise InputError(f"--set {setting}: use the form KEY=VALUE, for example --set {example}")
         path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
+        path = ("protocol",) if path == ("protocol", "name") else path
         _check_reachable(recipe, path, setting)
         recipe = _replace_field(recipe, path, value.strip(), setting)
         _warn_replaced(path, setting, changed)
@@ -90,7 +91,7 @@ def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str,
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
     """Raise InputError for a setting of the selection split under the protocol `published`, which has no such split."""
-    unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
+    unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:]]
     if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
             f"--set {unused[0]}: the protocol published selects on the reported split and has no held-out videos; "

@@ -130,7 +130,9 @@ def test_naming_the_protocol_of_a_recipe_keeps_its_settings():
     recipe = find_recipe("real_faces")
     assert not recipe.protocol.refit and apply_settings(recipe, ["protocol=held-out"]).protocol == recipe.protocol
     published = apply_settings(recipe, ["protocol=published"])
-    assert apply_settings(published, ["protocol=held-out"]).protocol == Protocol()
+    for setting in ("protocol=held-out", "protocol.name=held-out"):
+        assert apply_settings(published, [setting]).protocol == Protocol()
+        assert apply_settings(recipe, [setting]).protocol == recipe.protocol
 
 
 @pytest.mark.parametrize(
