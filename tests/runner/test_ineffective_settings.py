@@ -11,6 +11,7 @@ from tests.helpers.logs import captured_logs
 LINEAR = Recipe("linear", (Grid("expr", heads=(HeadConfig("logistic_regression"),)),), ("tiny_resnet@random",))
 OWN = dataclasses.replace(LINEAR, grids=(Grid("va", backbones=("tiny_mobilenet@random",)),))
 STILLS = dataclasses.replace(OWN, smoothing=SmoothingGrid(largest=0))
+TWO = dataclasses.replace(STILLS, grids=(Grid("va"), Grid("expr", smoothings=(SmoothingGrid(largest=50),))))
 MTL = dataclasses.replace(LINEAR, grids=(Grid("mtl", heads=(HeadConfig("multitask"),)),))
 SEPARATE = dataclasses.replace(LINEAR, grids=(Grid("mtl", heads=(HeadConfig("separate"),)),))
 
@@ -33,6 +34,7 @@ def warnings(recipe, *settings):
         (OWN, "heads.label_smoothing=0.1", "it is used for expr only"),
         (OWN, "backbones=tiny_resnet@random", "every grid lists its own backbones; set grids.backbones"),
         (STILLS, "kernels=median", "no radius is larger than 0, so nothing is smoothed; set largest"),
+        (TWO, "smoothing.kernels=median", "no radius is larger than 0, so nothing is smoothed; set largest"),
     ],
 )
 def test_setting_without_effect_is_named(recipe, setting, reason):
