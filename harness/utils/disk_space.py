@@ -58,7 +58,8 @@ def full_disk(path: Path | None = None) -> tuple[str, str]:
 
 
 def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    # unlike Path.exists, os.path.exists is False, not an error, for a folder that may not be read
+    return next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110
 
 
 def _free_bytes(folder: Path) -> float:
