@@ -21,6 +21,7 @@ from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.utils.hashing import content_hash
+from harness.utils.paths import environment_variable
 
 PAGE_SIZE = 1000
 MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
@@ -93,7 +94,7 @@ def get_or_create_experiment(client: MlflowClient, location: Location, name: str
     FramelightError
         If the experiment was deleted in MLflow.
     """
-    base_name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    base_name = name or environment_variable("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
     for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts and str(location.store.mlflow), 6)}"):
         experiment = client.get_experiment_by_name(candidate)
         if experiment is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.utils.paths import environment_variable
 from harness.utils.process_environment import prepare_process
 
 prepare_process()
@@ -21,7 +22,7 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }.items():
-    os.environ[_name] = os.environ.get(_name) or _value
+    os.environ[_name] = environment_variable(_name) or _value
 
 from mlflow.entities import (  # noqa: E402
     Dataset,
