@@ -66,9 +66,9 @@ def format_limits(machine: HardwareLimits) -> str:
 def format_cells(figure: Measurement) -> tuple[str, ...]:
     """Format a measurement as a table row, with one cell for each of COLUMNS."""
     if figure.limit is not None:
-        required = f"<= {format_three_digits(figure.limit)} {figure.unit}"
+        required = f"<= {figure.limit:.3g} {figure.unit}"
     else:
-        required = _format_ratio(figure.least)
+        required = "-" if figure.least is None else f"{figure.least:.3g}x"
     has_requirement = figure.limit is not None or figure.least is not None
     return (
         figure.part,

@@ -11,7 +11,7 @@ from harness.leaderboard.columns import format_interval, format_number, name_col
 from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
-from harness.utils.text import format_count, format_megabytes, format_percent, plural
+from harness.utils.text import format_count, format_megabytes, format_percent, format_three_digits, plural
 
 
 @dataclass(kw_only=True)
@@ -172,16 +172,7 @@ def _format_latency(row: CostRow, threads: int, short: bool) -> str:
     median, p95 = getattr(row, f"latency_{threads}"), getattr(row, f"p95_{threads}")
     if median is None:
         return "-"
-    return (
-        _format_three_digits(median)
-        if short or p95 is None
-        else f"{_format_three_digits(median)} ({_format_three_digits(p95)})"
-    )
-
-
-def _format_three_digits(value: float) -> str:
-    """Format a number with three significant digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return format_three_digits(median) + ("" if short or p95 is None else f" ({format_three_digits(p95)})")
 
 
 def _format_difference(row: CostRow) -> str:

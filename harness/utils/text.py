@@ -54,10 +54,10 @@ def format_three_digits(value: float) -> str:
 
     Examples
     --------
-    >>> format_three_digits(0.12345), format_three_digits(123_456.0)
-    ('0.123', '123,456')
+    >>> format_three_digits(0.12345), format_three_digits(10), format_three_digits(123_456.0)
+    ('0.123', '10.0', '123,456')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
 
 
 def format_percent(share: float | None) -> str:
