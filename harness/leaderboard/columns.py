@@ -188,9 +188,9 @@ def _format_value(row: LeaderboardRow, sign: str) -> str:
     return f"{row.value:{sign}z.3f}" + (f" ± {row.std:.3f}" if row.std is not None else "")
 
 
-def format_interval(low: float | None, high: float | None, sign: str) -> str:
+def format_interval(low: float | None, high: float | None, sign: str = "-", digits: int = 3) -> str:
     """Format an interval as `0.100 to 0.200`, or `-` if it is missing."""
-    return "-" if low is None or high is None else f"{low:{sign}z.3f} to {high:z.3f}"
+    return "-" if low is None or high is None else f"{low:{sign}z.{digits}f} to {high:z.{digits}f}"
 
 
 def _format_seeds(row: LeaderboardRow) -> str:

@@ -154,7 +154,7 @@ def _columns(rows: Sequence[CostRow], wording: Wording) -> list[Column]:
         Column(rows[0].metric, lambda row: format_number(row.value), right=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("difference" if not short else "diff", _format_difference, right=True),
-        Column("95% CI of difference", _format_difference_interval),
+        Column("95% CI of difference", lambda row: format_interval(row.difference_low, row.difference_high, "+", 4)),
         Column("agreement", lambda row: format_percent(row.agreement), right=True),
         Column("ms, 1 thread" if not short else "ms", one_thread, right=True),
         Column("ms, 2 threads", partial(_format_latency, threads=2, short=short), right=True),
@@ -177,11 +177,6 @@ def _format_latency(row: CostRow, threads: int, short: bool) -> str:
 
 def _format_difference(row: CostRow) -> str:
     return "-" if row.difference is None else f"{row.difference:+z.4f}"
-
-
-def _format_difference_interval(row: CostRow) -> str:
-    low, high = row.difference_low, row.difference_high
-    return "-" if low is None or high is None else f"{low:+z.4f} to {high:z.4f}"
 
 
 def _notes(rows: Sequence[CostRow]) -> list[str]:
