@@ -212,7 +212,7 @@ def _csv_cell(value: Any) -> str:
         return escape_csv(" ".join(f"{name}={_format_setting(item)}" for name, item in value.items()))
     if isinstance(value, list):
         return escape_csv(" ".join(map(str, value)))
-    return f"{_round_floats(value):.6f}" if isinstance(value, float) else escape_csv(str(value))
+    return f"{value:z.6f}" if isinstance(value, float) else escape_csv(str(value))
 
 
 def _format_setting(setting: Any) -> str:

@@ -129,7 +129,7 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
         "framelight.data_digest": record.data_digest,
         "framelight.split": record.split,
         "framelight.metric": record.metric,
-        "framelight.value": f"{record.metrics[record.metric]:.6f}",
+        "framelight.value": f"{record.metrics[record.metric]:z.6f}",
         "framelight.protocol": record.protocol,
         "framelight.backbone": record.backbone or "",
         SHA256: sha256(file),
