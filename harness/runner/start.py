@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.processors import available_processors
+from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
 from harness.runner.loader import recipe_path
-from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple
 from harness.utils.store import Store
@@ -34,7 +34,6 @@ def start_recipe(
     FramelightError
         If the store cannot be written, the tracking server does not answer, or a worker process dies.
     """
-    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
     from harness.runner.recipe_code import identify_recipe_code
     from harness.runner.run import run
 
