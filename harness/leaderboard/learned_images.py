@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backbones.card import read_card
 from backbones.checkpoint_folders import entries_by_card
 from harness.tracking.records import Record
 from harness.utils.store import Store
@@ -33,11 +34,9 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     """
     if not record.backbone_weights or record.backbone_random:
         return None
-    import backbones
-
     name = record.backbone_weights.removeprefix("checkpoint ")
     for folder in entries_by_card(store.backbones).get(name, []):
-        card = backbones.read_card(folder)
+        card = read_card(folder)
         if card.get("weights_hash") == record.weights_hash and isinstance(card.get(CARD_KEY), dict):
             return {"images": card[CARD_KEY].get("images"), "unknown": card[CARD_KEY].get("unknown", "")}
     return {"images": None, "unknown": record.backbone_weights}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backbones.card import read_card
 from backbones.checkpoint_folders import entries_by_card
 from harness.data import locations
 from harness.data.synthetic import STILLS_NAME, VIDEOS_NAME, is_synthetic
@@ -55,13 +56,11 @@ def synthetic_parts_of_run(run: FinishedRun) -> tuple[str, ...]:
 
 
 def _is_backbone_synthetic(record: Record, store: Store) -> bool:
-    import backbones
-
     entries = entries_by_card(store.backbones)
     weights: Any = record.backbone_weights
     weights_hash: Any = record.weights_hash
     for _ in range(MAX_PARENTS):
-        cards = map(backbones.read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
+        cards = map(read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
         card = next((card for card in cards if card["weights_hash"] == weights_hash), None)
         if card is None:
             return False
