@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import backbones
 from backbones.engines.engine import require_engine_name
 from backbones.processors import available_processors
 from harness.features.crop_margins import DEFAULT_MARGIN, estimate_dataset_margin
@@ -144,7 +145,6 @@ def _model_digest(folder: Path) -> str:
 
 
 def _shared_pass(runs: Sequence[StoredRun], options: LoadOptions) -> SharedBackbonePass:
-    import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.features.pipeline import batch_size, engine_batch_size
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import backbones
+from backbones import BackboneInfo
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.loader import recipe_names
 from harness.utils.errors import InputError
 from harness.utils.store import Store
-
-if TYPE_CHECKING:
-    from backbones import BackboneInfo
 
 
 def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
@@ -26,8 +25,6 @@ def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
-    import backbones
-
     parent = recipe.training.backbone
     try:
         return backbones.get_info(parent, store.backbones, store.backbone_info)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import backbones
 from harness.data.synthetic.settings import SyntheticStills
 from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
@@ -101,8 +102,6 @@ class BackboneRecipe:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        import backbones
-
         if not NAME.fullmatch(self.name):
             raise InputError(
                 f"'{self.name}' is not a valid name of a backbone; use letters, digits and . _ -, and begin with a "

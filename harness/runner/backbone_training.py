@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import backbones
+from backbones import BackboneInfo
 from harness.data.synthetic import STILLS_NAME
 from harness.runner.backbone_parent import get_trainable_parent, parent_settings
 from harness.runner.backbone_recipe import BackboneRecipe
@@ -31,7 +33,6 @@ from harness.utils.locks import entry_lock
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from backbones import BackboneInfo
     from harness.runner.backbone_training_data import Splits
     from harness.tracking.tracker import Tracker
     from harness.training.backbones.trained_stills import TrainedStills
@@ -92,8 +93,6 @@ def train_backbone(
     InputError
         If the parent or the images are not available, or if an imported backbone has the name of the recipe.
     """
-    import backbones
-
     first = rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
     if first:
         for folder in (store.backbones, store.trainings):
@@ -145,8 +144,6 @@ def _work_folder(folder: Path) -> Path:
 
 def _is_complete(store: Store, folder: Path) -> bool:
     """Return whether an entry is in the store and its training was not interrupted before its report was written."""
-    import backbones
-
     if folder.name not in backbones.entries(folder.parent):
         return False
     return has_report(store, folder) or not _work_folder(folder).is_dir()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+import backbones
 from backbones.card import read_card
 from backbones.references import resolve
 from harness.data.learned_images import CARD_KEY, IMAGE_HASHES, hash_learned_images, read_learned_images
@@ -112,7 +113,6 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     The scores of the checkpoint are logits of the images' classes, then valence and arousal and action units if they
     were trained. Without expressions they are logits of the training subjects.
     """
-    import backbones
     from harness.training.backbones.batch_transforms import ImageTransform
     from harness.training.backbones.session import Session
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
@@ -171,8 +171,6 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
 
 def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Backbone:
     """Load the backbone that the training starts from; random weights depend on the seed of the training."""
-    import backbones
-
     backbone = backbones.load(config.backbone, checkpoints)
     if not backbone.is_random or not config.seed:
         return backbone
