@@ -68,7 +68,10 @@ class Preprocessing:
             raise BackboneError(f"mean {self.mean!r} and std {self.std!r} are not three numbers each")
         numbers = (self.value_range, *self.mean, *self.std)
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
-            raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")
+            raise BackboneError(
+                f"value range {self.value_range!r} is not a number, or mean {self.mean} and std {self.std} are not "
+                "three numbers each"
+            )
         if min(self.value_range, *self.std) <= 0:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 

@@ -84,7 +84,8 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
         difference = _cached_difference(engine, backbone, Path(cache), batch)
         if not difference.is_within_tolerance:
             raise BackboneError(
-                f"{name} does not reproduce the features of {backbone.label} ({difference} to torch)",
+                f"{name} does not reproduce the features of {backbone.label} "
+                f"({difference} to {native_engine(backbone)})",
                 f"use another engine: {native_engine(backbone)}",
             )
     return engine

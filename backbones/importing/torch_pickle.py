@@ -111,7 +111,9 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
             sizes = _check_entries(archive)
             pickles = [name for name in sizes if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickles) != 1:
-                raise MalformedPickleError("its archive contains no data.pkl, so it was not written by torch.save")
+                raise MalformedPickleError(
+                    "its archive does not hold one data.pkl, so it was not written by torch.save"
+                )
             scan = PickleScan(io.BytesIO(archive.read(pickles[0])))
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
@@ -139,7 +141,7 @@ def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
     archive.fp.seek(0, io.SEEK_END)
     names = {entry.filename.lower() for entry in entries}  # torch's reader ignores case
     if len(names) != len(entries) or sum(entry.file_size for entry in entries) > archive.fp.tell():
-        raise MalformedPickleError("entries of its archive overlap")
+        raise MalformedPickleError("entries of its archive have the same name, or overlap")
     return {entry.filename: entry.file_size for entry in entries}
 
 

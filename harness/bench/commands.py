@@ -43,7 +43,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
         first, again = time_leaderboard(), [time_leaderboard() for _ in range(ROUNDS)]
         yield Measurement(
             "leaderboard",
-            f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
+            f"framelight leaderboard: {RUNS // SEEDS} rows of {SEEDS} seeds ({RUNS:,} records)",
             statistics.median(again),
             "s",
             limit=3.0,

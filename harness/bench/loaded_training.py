@@ -49,7 +49,7 @@ def measure() -> Iterator[Measurement]:
                 f"tiny_resnet on {IMAGES} images, two threads, {others}: {1e3 / time:.0f} images per second",
                 time,
                 "ms per image",
-                "OpenMP threads that wait actively, its default",
+                "OpenMP's default: threads that wait actively",
                 statistics.median(reference),
                 statistics.median(base / own for own, base in zip(ours, reference)),
                 LEAST_RATIO[name],

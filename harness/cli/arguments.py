@@ -185,7 +185,7 @@ def jobs(what: str) -> argparse.ArgumentParser:
         type=positive_int,
         default=available_processors(),
         metavar="N",
-        help=f"number of {what} (default: the cores that it may use)",
+        help=f"number of {what} (default: the number of available cores)",
     )
     return parser
 

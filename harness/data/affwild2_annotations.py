@@ -213,9 +213,8 @@ def _copies(root: Path, pairs: list[tuple[Path, Path]]) -> Problem:
 
 
 def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
-    (kept, other), what = pairs[0], "two files"
-    if key[0] != "mtl":
-        what = f"two annotation files of video '{video_of(other)}'"
-    more = f" and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
-    message = f"{what}{more} in the {key[1]} split of task {key[0]}; the other is {kept.relative_to(root)}, keep one"
+    (kept, other), where = pairs[0], f"in the {key[1]} split of task {key[0]}"
+    more = f" (as {plural(len(pairs) - 1, 'other video')})" if len(pairs) > 1 else ""
+    what = "there are two files" if key[0] == "mtl" else f"video '{video_of(other)}'{more} has two annotation files"
+    message = f"{what} {where}; the other is {kept.relative_to(root)}, keep one"
     return Problem(ERROR, "two annotations", message, other)

@@ -48,7 +48,7 @@ def find_second_folders(search: CropSearch) -> Iterator[Problem]:
     copies: dict[tuple[Path, Path], int] = {}
     for name, (first, *others) in search.videos.items():
         for other in others:
-            if _sizes(first) == _sizes(other):
+            if (sizes := _sizes(first)) is not None and sizes == _sizes(other):
                 key = first.parent, other.parent
                 copies[key] = copies.get(key, 0) + 1
                 continue

@@ -133,8 +133,8 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
     names = [name for name, card in selected.items() if digest and card.get("data_digest") == digest]
     if names:
         logger.warning(
-            f"the epoch of {', '.join(names)} was selected on the {REPORTED} split of {root}, so its "
-            "scores there are optimistic under any protocol; retrain it with --set expressions.held_out=0.1"
+            f"the epoch of {', '.join(names)} was selected on the {REPORTED} split of {root}, so scores there are "
+            "optimistic under any protocol; train again with --set expressions.held_out=0.1"
         )
 
 

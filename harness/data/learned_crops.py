@@ -128,7 +128,7 @@ def warn_learned_crops(
         One for each backbone, task and split with a match.
     """
     learned = {name: hashes for name, folder in folders.items() if (hashes := read_learned_images(folder)) is not None}
-    if not learned:
+    if not learned or not tasks:
         return []
     index = CropIndex(dataset, load_or_compute_hashes(dataset, images, store))
     crops = {(task, split): index.crop_indices(task, split) for task in tasks for split in COMPARED_SPLITS}

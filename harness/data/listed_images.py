@@ -96,7 +96,7 @@ class ListedImages(ImageTable):
 
     def _describe_splits(self) -> str:
         if "split" not in self.table.columns:
-            return f"by image, with seed {self.seed}; people are not known, so one may be in both"
+            return f"by image, with seed {self.seed}; people are not known, so the same person may be in both"
         if "validation" not in self.delivered and "test" in self.delivered:
-            return f"{', '.join(self.delivered)}; test is reported as the validation split, as there is none"
+            return f"{', '.join(self.delivered)}; the test images are the validation split, because there is no other"
         return ", ".join(self.delivered)

@@ -86,5 +86,5 @@ def _read_list(path: Path) -> list[tuple[str, str]]:
             raise InputError(f"{path}:{line}: '{text}' is not an image and a number, such as 'train_00001.jpg 5'")
         rows.append((stem, RAF_DB[int(cells[1]) - 1]))
     if not rows:
-        raise InputError(f"{path}: the list is empty; replace it with that of RAF-DB")
+        raise InputError(f"{path}: the list is empty; replace it with the list of the RAF-DB release")
     return rows

@@ -70,8 +70,8 @@ class ColumnNames:
         notes = [f"columns not read: {', '.join(similar)}; rename them if so"] if similar else []
         if intensities:
             notes.append(
-                f"columns not read: {_enumerate(intensities)}; they hold intensities, and task au needs whether each "
-                "action unit is present (0 or 1), as in AU01_c"
+                f"columns not read: {_enumerate(intensities)}; they hold intensities, but task au needs the "
+                "presence of each action unit (0 or 1), as in AU01_c"
             )
         return tuple(notes)
 

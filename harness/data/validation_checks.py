@@ -46,7 +46,7 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
         valid = output.valid(labels.targets[output.name])
         if not valid.any():
             raise InputError(
-                f"{where}: the split is empty: none of its {len(labels):,} rows has a valid "
+                f"{where}: none of the {len(labels):,} rows of the split has a valid "
                 f"{output.name} label; check it with `framelight data check`"
             )
         if output.name == "expr" and len(classes := np.unique(labels.targets["expr"][valid])) == 1:

@@ -119,7 +119,7 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     verify_predictions(store.job(record.job_id), record.job_id, RERUN_HINT)
     if not job.predictions.is_dir():
         raise FramelightError(
-            f"{job.predictions} is missing, the folder with the predictions of run {record.job_id}; {RERUN_HINT}"
+            f"{job.predictions}, with the predictions of run {record.job_id}, is missing; {RERUN_HINT}"
         )
     shutil.rmtree(job.folder, ignore_errors=True)
     return run_job(job)
@@ -172,7 +172,8 @@ def _count_backbone_parameters(store: Store, record: Record) -> int:
 def _is_current(store: Store, job_id: str) -> bool:
     """Whether a replay used the current predictions of the job, and was not altered since."""
     replay = replay_folder(store, job_id)
-    is_same = _predictions_hash(replay) == _predictions_hash(JobFolder(store.job(job_id)))
+    used = _predictions_hash(replay)
+    is_same = used is not None and used == _predictions_hash(JobFolder(store.job(job_id)))
     return is_same and not find_altered_files(replay.path)
 
 

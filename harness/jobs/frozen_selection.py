@@ -159,7 +159,7 @@ def _read_choice(folder: Path, job_id: str, hint: str) -> dict[str, Any]:
     try:
         choice = JobFolder(folder).read_choice()
     except FileNotFoundError as error:
-        raise FramelightError(f"{path} is missing, which has the settings that this run selected; {hint}") from error
+        raise FramelightError(f"{path}, with the settings that this run selected, is missing; {hint}") from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); {hint}") from error
     if choice.get("job") != job_id:

@@ -106,7 +106,7 @@ class Job(DisplayLabels):
     pictures : bool
         Whether figures are drawn.
     memory : int
-        Bytes of features in memory during training; results do not depend on it.
+        Maximum bytes of features in memory for each of the fit and selection rows; results do not depend on it.
     code : CodeIdentity, optional
         Code that runs the job; not part of its identity.
     """

@@ -81,7 +81,7 @@ def get_causal_replays(
             failures[str(error)] += 1
         progress(done, len(pending))
     if pending and data is not None and not folders.used:
-        logger.warning(f"--data {data}: no run in this store was made on these images and annotations")
+        logger.warning(f"--data {data}: no run that had to be replayed was made on these images and annotations")
     for message, count in failures.items():
         logger.warning(f"{plural(count, 'job', 'd')} left out: {message}")
     return replays

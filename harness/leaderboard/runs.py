@@ -182,8 +182,8 @@ def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None
     if len(best) > 1:
         others = [best[key] for key in sorted(best, key=lambda key: (best[key].dataset, *key)) if key != newest]
         logger.info(
-            f"note: {BEST_PREFIX}{task} is that of the newest dataset, {format_dataset(best[newest])}; the best of "
-            f"others (or give {BEST_PREFIX}{task}@DATASET):\n{_format_candidates(others)}"
+            f"note: {BEST_PREFIX}{task} is the best run on the newest dataset, {format_dataset(best[newest])}; for the "
+            f"best on others, give {BEST_PREFIX}{task}@DATASET:\n{_format_candidates(others)}"
         )
     return best[newest].group_id
 

@@ -12,7 +12,7 @@ from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
 from harness.utils.validation import require
 
-MEANT = ("random", "pretrained", "import")
+RESERVED = ("random", "pretrained", "import")
 """Reserved words that references and commands use in place of a backbone's name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -108,7 +108,7 @@ class BackboneRecipe:
                 f"'{self.name}' is not a valid name of a backbone; use letters, digits and . _ -, and begin with a "
                 "letter or digit"
             )
-        if self.name in (*backbones.names(), *MEANT):
+        if self.name in (*backbones.names(), *RESERVED):
             raise InputError(
                 f"the backbone name '{self.name}' is reserved; choose another for the trained backbone: "
                 f"--set name=my_{self.name}"

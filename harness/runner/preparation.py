@@ -192,8 +192,8 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
     ]
     if without:
         raise InputError(
-            f"{', '.join(without)}: the recipe's features include scores, but the backbone has no classifier; "
-            "add --set features=embeddings"
+            f"the recipe's features include scores, which backbones without a classifier do not have: "
+            f"{', '.join(without)}; add --set features=embeddings"
         )
 
 

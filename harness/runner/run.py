@@ -26,6 +26,7 @@ from harness.tracking.code_identity import CodeIdentity, identify_code
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.runner.pruning import PruningClient
@@ -126,7 +127,7 @@ def run(
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
             raise
-        session.end(f"{len(result.failures)} jobs failed" if result.failures else None)
+        session.end(f"{plural(len(result.failures), 'job', 'd')} failed" if result.failures else None)
     return result
 
 

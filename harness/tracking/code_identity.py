@@ -102,7 +102,7 @@ def code_key(code: Mapping[str, Any]) -> tuple[str, ...] | None:
 def describe_code(code: Mapping[str, Any]) -> str:
     """Describe recorded code in one line, for `framelight show`."""
     if not code:
-        return "not recorded (made by an earlier version)"
+        return "not recorded (made by an earlier version of Framelight)"
     commit = str(code.get("commit") or "")[:DIGEST_LENGTH]
     recipe = code.get("recipe") or "passed as a Python object"
     runs_code = code.get("recipe") and code.get("recipe_runs_code", True)
@@ -110,6 +110,6 @@ def describe_code(code: Mapping[str, Any]) -> str:
         f"framelight {code.get('version') or '(not installed)'}",
         *([f"commit {commit}{' with changes' if code.get('dirty') else ''}"] if commit else []),
         *(f"{package} {code.get(package)}" for package in ("harness", "backbones")),
-        f"recipe {recipe}{' (defines functions or runs code)' if runs_code else ''}",
+        f"recipe {recipe}{' (does more than describe an experiment)' if runs_code else ''}",
     ]
     return ", ".join(parts)

@@ -50,7 +50,7 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
         raise InputError(f"{location.uri} is a server with its own UI; open this address in a browser")
     if location.database is not None and not location.database.exists():
         raise InputError(
-            f"the store {location.store} has no tracked runs; create some with: framelight run quickstart "
+            f"there are no tracked runs at {location}; create some with: framelight run quickstart "
             f"--store {location.store}"
         )
     port = _find_free_port() if port is None else _check_port(port)

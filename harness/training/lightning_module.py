@@ -192,7 +192,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
         if not logits.isfinite().all():
             raise FramelightError(
                 f"the outputs on the selection rows are not finite after epoch {epoch}; "
-                "check that their features are finite, or lower the learning rate"
+                "check that their inputs are finite, or lower the learning rate"
             )
         criterion = selection.evaluate(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or selection.keep == "last"

@@ -190,7 +190,7 @@ def _acquire(lock: ProcessLock, what: str) -> None:
         except Timeout:
             if sys.stderr is not None:
                 text = escape_text(what + lock.marker_note)
-                sys.stderr.write(f"waiting for another process that is creating {text}\n")
+                sys.stderr.write(f"waiting for another process that is writing {text}\n")
             timeout = -1
         except FileNotFoundError:  # the process that held the lock has removed the folder
             attempts_left -= 1

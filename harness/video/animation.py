@@ -44,7 +44,10 @@ class AnimationSource:
     def __init__(self, path: Path, name: str, crops: bool = False) -> None:
         self.name, self.kind, self.live = name, "crops" if crops else "video", False
         self.notes: list[str] = []
-        self._file = open_regular(path)
+        try:
+            self._file = open_regular(path)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be opened: {error.strerror or error}") from error
         try:
             self._image = Image.open(self._file, formats=FORMATS)
             require_size(path, *self._image.size)

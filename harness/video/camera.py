@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +112,7 @@ def open_camera(number: int) -> Camera:
 
 def _list_cameras() -> str:
     """Describe the cameras that Linux lists; empty on other systems."""
-    if not DEVICES.is_dir():
+    if not sys.platform.startswith("linux"):
         return ""
     numbers = sorted(int(path.name[5:]) for path in DEVICES.glob("video[0-9]*") if path.name[5:].isdigit())
     if not numbers:

@@ -55,8 +55,9 @@ def open_container(path: Path, name: str) -> InputContainer:
     except av.FFmpegError as error:
         raise _unreadable_error(name, error.strerror or str(error)) from error
     if not container.streams or container.format.name == TEXT_FORMAT:
+        reason = "it is a text file" if container.format.name == TEXT_FORMAT else "it has no streams"
         container.close()
-        raise _unreadable_error(name, "it has no streams")
+        raise _unreadable_error(name, reason)
     return container
 
 

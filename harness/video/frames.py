@@ -109,7 +109,7 @@ class TimeLimitedSource:
 
     def __init__(self, source: Source, seconds: float) -> None:
         if not (seconds > 0 and math.isfinite(seconds)):
-            raise InputError(f"--seconds {seconds:g}: give a number of seconds above 0")
+            raise InputError(f"--seconds {seconds:g}: give a finite number of seconds above 0")
         if source.kind in ("image", "images", "crops") and source.rate is None:
             raise InputError(f"{source.name}: images have no time, so --seconds cannot be used; leave it out")
         self.source, self.seconds = source, seconds

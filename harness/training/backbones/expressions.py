@@ -23,6 +23,7 @@ from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Expressions
 from harness.training.backbones.stages import Stage, StageResult, train_stage
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 logger = logging.getLogger(__name__)
 
@@ -106,8 +107,8 @@ def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, 
     names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
         raise InputError(
-            f"the training images with an expression are of {len(set(names))} subjects, and holding some out "
-            "to select the epoch needs two: set expressions.held_out=0 to select it on the validation images"
+            f"the training images with an expression are of {plural(len(set(names)), 'subject')}, and holding some "
+            "out to select the epoch needs two: set expressions.held_out=0 to select it on the validation images"
         )
     held_out = np.zeros(len(stills), bool)
     held_out[labeled[stratified_group_split(names, names, share, seed)]] = True
@@ -134,7 +135,7 @@ def _labeled_rows(image_set: ImageSet | None, label_map: ExpressionTargets) -> n
 def _check_two_classes(labels: np.ndarray) -> None:
     count = len(np.unique(labels[labels >= 0]))
     if count < 2:
-        raise InputError(f"the training images have {count} expressions, and training needs two: add images")
+        raise InputError(f"the training images have {plural(count, 'expression')}, and training needs two: add images")
 
 
 def _to_tensors(

@@ -39,7 +39,7 @@ def check_device(config: StillsConfig, hardware: Hardware) -> None:
     device = select_device(hardware).type
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
         raise InputError(
-            f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; set it to auto or cpu"
+            f"hardware.accelerator={hardware.accelerator}, but torch finds no such device; set it to auto or cpu"
         )
     cores = available_processors()
     if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:

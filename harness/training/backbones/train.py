@@ -163,10 +163,11 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     if writes:
         file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
         backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
+        trained = replace(trained, seconds=time.perf_counter() - started)
         if on_complete is not None:
             on_complete(trained)
         stage_checkpoints.remove()
-    return replace(trained, seconds=time.perf_counter() - started)
+    return trained
 
 
 def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Backbone:

@@ -106,6 +106,6 @@ def _raise_not_finite(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
     finite = np.isfinite(matrix.gather(rows)).all(axis=1)
     row = rows[int(np.argmin(finite))]
     raise FramelightError(
-        f"features are not finite in {int((~finite).sum())} rows, first in "
+        f"features are not finite in at least {int((~finite).sum())} rows, first in "
         f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again"
     )
