@@ -165,7 +165,8 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     Raises
     ------
     BackboneError
-        If the file is missing, damaged or does not match the hash in the card, or if the card lacks the output names.
+        If the file is missing, damaged or does not match the hash in the card, if the model needs further files or
+        contains loops, or if the card lacks the output names.
     """
     from backbones.onnx_graph import read_graph
     from backbones.onnx_network import OnnxNetwork, Ports

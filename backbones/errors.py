@@ -50,7 +50,7 @@ def printable(text: str, most: int = 200) -> str:
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> BackboneError:
-    """Return an error for an unknown name that suggests similar names.
+    """Return an error for an unknown name that suggests similar names or, if there are none, lists valid ones.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from pathlib import Path
 FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     FLAGS |= getattr(os, _name, 0)
-"""Flags that open a file without blocking on a named pipe; O_BINARY exists only on Windows, the others elsewhere."""
+"""Flags that open a file without blocking on a named pipe; Windows has only O_BINARY, other systems the rest."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:

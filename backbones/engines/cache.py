@@ -60,7 +60,7 @@ def _verified_hash(path: Path, about: Mapping[str, Any]) -> str | None:
 
 
 def read_fact(path: Path, key: str) -> Any:
-    """Return the value that `write_fact` stored under a key; None if there is none or the file is damaged."""
+    """Return the value that `write_fact` stored under a key; None if the key is missing or the file is damaged."""
     return read_facts(path).get(key)
 
 

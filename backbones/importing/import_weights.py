@@ -40,7 +40,7 @@ def import_file(
 
     Supported files are safetensors, files written by torch.save (networks, state dicts and Lightning checkpoints; no
     code in them is executed), VGG-16 face networks and ONNX models. A file without a classifier becomes a backbone
-    with scores of shape [N, 0].
+    with scores of shape [N, 0], but VGG-16 face networks and ONNX models must have scores.
 
     Parameters
     ----------
@@ -51,9 +51,11 @@ def import_file(
     checkpoints : Path
         The folder of entries.
     architecture : str, optional
-        A catalogue name or a timm model; by default it is inferred from the tensors.
+        A catalogue name or a timm model; by default it is read from the file or inferred from the tensors. Not for
+        ONNX models.
     classes : sequence of str, optional
-        Names of the score columns; by default the published order for 7 to 10 columns, otherwise none.
+        Names of the score columns; by default the names in a checkpoint of this project, or else the published order
+        for 7 to 10 columns, otherwise none.
 
     Returns
     -------

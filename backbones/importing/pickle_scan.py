@@ -145,7 +145,7 @@ class PickleScan:
         self.stack += [result] * len(opcode.stack_after)
 
     def _pop_operands(self, before: list[pickletools.StackObject]) -> list[Any]:
-        """Remove the operands of an opcode from the stack."""
+        """Remove the operands of an opcode from the stack and return them."""
         if pickletools.markobject in before:
             start = self.marks.pop() - before.index(pickletools.markobject)
         else:

@@ -62,7 +62,8 @@ def read_torch_file(path: Path) -> WeightsFile:
     Raises
     ------
     BackboneError
-        If the file contains more than weights, is truncated or damaged, or contains no network.
+        If the file cannot be read, contains more than weights, is damaged or of an unsupported format, or contains
+        neither a network nor a state dict.
     """
     path = Path(path)
     try:

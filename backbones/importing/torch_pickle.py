@@ -72,7 +72,7 @@ def load_pickle(path: Path) -> Any:
     ForbiddenGlobalsError
         If the file contains more than weights.
     MalformedPickleError
-        If the file is damaged, or is a whole module in the format used before torch 1.6.
+        If the file is damaged or of an unsupported format, such as a whole module in the format used before torch 1.6.
     OSError
         If the file cannot be read.
     """
@@ -128,7 +128,7 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
 
 
 def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
-    """Check that entries are uncompressed, unique and not larger than the file; return their sizes by name."""
+    """Check that entries are uncompressed, unique and together not larger than the file; return their sizes by name."""
     entries = archive.infolist()
     if any(entry.filename.endswith("/constants.pkl") for entry in entries):
         raise MalformedPickleError(

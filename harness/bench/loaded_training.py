@@ -1,6 +1,6 @@
-"""Benchmark of training a backbone while other programs compute: OpenMP threads that wait passively or actively.
+"""Benchmark of training a backbone, alone and under load, with OpenMP threads that wait passively or actively.
 
-Active waiting is OpenMP's default.
+Actively waiting threads, the default of OpenMP, keep their processor busy; passively waiting threads soon give it up.
 
 Usage of the measured process: `python -m harness.bench.loaded_training FOLDER`.
 """

@@ -25,7 +25,7 @@ SOURCES = {
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write submission files and print their scores."""
+    """Write submission files and print a summary."""
     from harness.inference.api import submit
 
     submission = submit(

@@ -64,7 +64,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """Return the name in the card, or the folder name of the entry if the name in the card is not unique."""
+    """Return the name in the card, or the folder name of the entry if the name does not identify the entry."""
     import backbones
 
     try:

@@ -1,4 +1,4 @@
-"""Aff-Wild2 as released for the ABAW challenges: folders of crops, one label file per video and task."""
+"""Aff-Wild2 as released for the ABAW challenges: folders of crops, a label file per video and task (MTL: per split)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ EMPTY_TARGETS = {
 
 
 class AffWild2(VideoLayout):
-    """Aff-Wild2 in the layout of the third to tenth ABAW challenge.
+    """Aff-Wild2 in the layout of the third to tenth ABAW challenges.
 
     Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
     annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
@@ -145,7 +145,7 @@ class AffWild2(VideoLayout):
         return self.folders.files[task, split]
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
-        """Return the annotated rows of a split."""
+        """Return the rows of the annotation files of a split."""
         files = self.annotation_files(task, split)
         if problems is None:
             self._require_no_conflict(task, split)
@@ -182,7 +182,7 @@ class AffWild2(VideoLayout):
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose crops are not read, are misnamed, or differ from a second folder."""
+        """Return sentences about videos whose crops are not read, misnamed, or different in a second folder."""
         crops = self.folders.crops
         notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
         conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]

@@ -32,7 +32,7 @@ class AnnotationSearch:
     conflicts : mapping of (str, str) to tuple of Problem
         Errors by task and split, where several files contradict each other.
     problems : tuple of Problem
-        Folders and files that are not read.
+        Problems of folders and files, such as those that are not read.
     list_folders : tuple of Path
         Folders that may hold test lists.
     """
@@ -78,7 +78,7 @@ class _Scan:
         self.list_folders: list[Path] = []
 
     def annotations(self, folder: Path, above: tuple[str, ...] = ()) -> None:
-        """Read a folder that contains folders of challenges; `above` has the real paths of its parent folders."""
+        """Scan a folder for folders of challenges and MTL files; `above` has the real paths of its parent folders."""
         entered, unread = descend(folder, above), list[Path]()
         if entered is None:
             return
@@ -181,9 +181,9 @@ def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
 
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
-    """Return one file for each video, or a single file for `mtl`, and problems about all further files.
+    """Return one file for each video, or a single file for `mtl`, and problems about further files.
 
-    The problem is a warning if the contents are equal, otherwise an error.
+    A problem is a warning if the contents are equal, otherwise an error. Links to the same file are no problem.
     """
     ordered = sorted(paths, key=lambda path: (path.name, path))
     first: dict[str, Path] = {}
@@ -199,7 +199,7 @@ def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path
 
 
 def _content(path: Path) -> str:
-    """Return the text of a file, for comparison."""
+    """Return the text of a file, or the error of reading it, for comparison."""
     try:
         return read_text(path).rstrip()
     except InputError as error:

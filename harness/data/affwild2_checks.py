@@ -1,4 +1,4 @@
-"""Problems of an Aff-Wild2 folder beyond malformed labels: leaks, missing crops, extra lines, duplicates."""
+"""Problems of an Aff-Wild2 folder beyond malformed labels, such as leaks, missing crops, extra lines and duplicates."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from harness.utils.text import plural
 MAX_DEPTH = 5
 """Maximum depth of nested folders that are searched."""
 ONLY_UNREAD = "videos not read"
-"""Kind of the problem that a folder has the only crops of a video, but its kind of crops is not read."""
+"""`Problem.kind` if a folder that is not read has the only crops of a video."""
 RELEASED = ("cropped", "cropped_aligned")
 """Names of the folders of crops of the third challenge, which are preferred."""
 MAX_PROBED = 3
@@ -53,7 +53,7 @@ class CropSearch:
     videos : mapping of str to tuple of Path
         Folders of each video: one, or several with crops, of which the first is read.
     problems : tuple of Problem
-        Folders that look like crops and are not read.
+        Problems of folders of crops, such as folders and files that are not read.
     without_crops : tuple of str
         Names of the videos whose folder has no crop.
     """
@@ -68,8 +68,8 @@ class CropSearch:
 def find_crops(root: Path) -> CropSearch:
     """Find the folders of crops of all videos.
 
-    The folders of videos may be in several folders whose names begin with `cropped`; these may be nested, depending on
-    how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
+    The folders of videos may be in several folders named as crops, such as `cropped` and `batch1`; these may be nested,
+    depending on how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
     """
     found = {top: list(_video_folders(top, root)) for top in _crop_folders(root)}
     tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
@@ -139,7 +139,7 @@ def _crop_folders(root: Path) -> list[Path]:
 
 
 def _names_crops(folder: Path) -> bool:
-    """Return whether a folder's name begins with `crop`; others, such as `batch1`, may hold crops or video files."""
+    """Return whether a folder's name begins with `crop`; folders such as `batch1` may hold crops or video files."""
     return squash(folder.name).startswith("crop")
 
 

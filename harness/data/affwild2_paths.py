@@ -31,7 +31,7 @@ class AffWild2Folders:
     ----------
     root : Path
     annotations : tuple of Path
-        Folders with the folders of the challenges; empty without annotations.
+        Folders with the folders of the challenges or multi-task files; empty without annotations.
     crops : CropSearch
         Folders of crops by video.
     files : mapping of (str, str) to tuple of Path
@@ -44,7 +44,7 @@ class AffWild2Folders:
     conflicts : mapping of (str, str) to tuple of Problem
         Errors by task and split, `test` included, where several files contradict each other.
     problems : tuple of Problem
-        Folders and files that look like data and are not read.
+        Problems of folders and files, such as those that look like data and are not read.
     unread : tuple of Path
         Other entries of `root` that are not read.
     """
@@ -96,9 +96,10 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or both crops and test lists, and is not a folder of several datasets.
+    """Return whether `root` has annotations, or both crops and test lists.
 
-    Test lists or a folder of crops must be in `root` itself, not in a subfolder.
+    Without annotations, a test list or a folder of crops must be in `root` itself, as `root` may be a folder of several
+    datasets.
     """
     if find_annotations(root).folders:
         return True

@@ -139,7 +139,7 @@ def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
 
 
 def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, ...]) -> Iterator[Problem]:
-    """Yield problems of whole splits: no valid label, no crop, or a class that never occurs."""
+    """Yield problems of a whole split: no valid label, no crop, or a class that never or always occurs."""
     for counts in split_counts:
         where = f"{counts.split} split of task {counts.task}"
         if not counts.valid:

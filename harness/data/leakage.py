@@ -42,7 +42,7 @@ def stills_digest(root: Path, cache: Path) -> str | None:
     Returns
     -------
     str or None
-        None if `root` has no still images that can be read.
+        None if it cannot be computed, for example if `root` has no still images.
     """
     return run_module_in_subprocess("harness.data.leakage", root, cache).stdout.strip() or None
 

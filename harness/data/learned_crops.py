@@ -59,7 +59,7 @@ class LearnedCrops:
 
 
 def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find images that are copies of training images, also mirrored ones.
+    """Find images that are, by their hashes, copies of training images, mirrored or not.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def warn_learned_crops(
     folders : mapping of str to Path
         Folders of the trained backbones by name; backbones without hashes are skipped.
     store : Store
-        Caches the hashes of crops; all matching crops are listed in a CSV file in its folder of leaks.
+        Caches the hashes of crops; matching crops are listed in its folder of leaks, in a CSV file for each backbone.
 
     Returns
     -------

@@ -35,7 +35,7 @@ class Problem:
     line: int | None = None
 
     def location(self, root: Path | None = None) -> str:
-        """Return `file:line`, relative to `root` if the file is inside it."""
+        """Return `file:line`, or the file if there is no line; relative to `root` if the file is inside it."""
         name = str(self.file)
         if root is not None and self.file != root and self.file.is_relative_to(root):
             name = str(self.file.relative_to(root))

@@ -1,4 +1,4 @@
-"""Checks of a dataset before a run: both splits exist, are disjoint, and have valid labels and crops.
+"""Checks of a dataset before a run: its training and reported splits are disjoint and have valid labels and crops.
 
 `harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and prints only
 messages.
@@ -78,8 +78,9 @@ def check_splits(
     Raises
     ------
     InputError
-        If a split is missing, without valid labels or crops, shares a unit with the other split, or cannot be divided
-        as the protocol requires, or if `Dataset.find_errors` yields an error.
+        If a split is missing, lacks crops or valid labels, has expression labels of one class only, or shares a unit
+        with the other split, if the training split cannot be divided as the protocol requires, or if
+        `Dataset.find_errors` yields an error.
     """
     if task not in dataset.tasks():
         _require_no_errors(dataset, task)

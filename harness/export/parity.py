@@ -44,7 +44,7 @@ class ParityResult:
     agreement : float
         Share of equal labels; see the function `agreement`.
     value : float
-        The task's metric with the run's smoothing and thresholds.
+        The task's metric for the exported file, with the run's smoothing and thresholds.
     units : tuple of str
     statistics : SufficientStatistics
         Statistics of the metric for each unit.

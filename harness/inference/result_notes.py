@@ -49,7 +49,7 @@ def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: Predi
 
 
 def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Iterator[str]:
-    """Warn of filters that were selected at the usual frame rate and span a long time at a low frame rate."""
+    """Warn of filters that span a long time, as those selected at a usual frame rate do at a very low one."""
     if not (session.is_video and result.rate):
         return
     for outputs in result.outputs:

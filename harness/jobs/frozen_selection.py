@@ -1,6 +1,6 @@
-"""Write the selected postprocessing of a job to disk, with hashes of its predictions and model, and verify it.
+"""Write the selected postprocessing of a job to disk with hashes of its predictions and model, and verify those files.
 
-Once it is written, nothing more is selected.
+After the selected postprocessing is written, nothing more is selected.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     Returns
     -------
     bool
-        Whether the job has hashes; False if an earlier version of Framelight ran it.
+        Whether the model files have hashes; False if an earlier version of Framelight ran it.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
 
 
 def verify_predictions(folder: Path, job_id: str, hint: str) -> None:
-    """Raise FramelightError if the predictions of the reported split are missing or modified.
+    """Raise FramelightError if the selection is unreadable, or the reported predictions are missing or modified.
 
     See `verify_model_files` for the parameters.
     """

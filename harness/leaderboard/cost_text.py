@@ -34,7 +34,7 @@ class CostRow(BoardRow):
     difference : float or None
         Score of the file minus score of the seed.
     difference_low, difference_high : float or None
-        Paired 95% confidence interval; None without statistics.
+        Paired 95% confidence interval of `difference`; None without statistics.
     largest, agreement : float or None
         See `harness.tracking.export_records.ExportRecord`.
     size : int or None
@@ -180,7 +180,7 @@ def _format_latency(row: CostRow, threads: int, short: bool) -> str:
 
 
 def _format_three_digits(value: float) -> str:
-    """Format a number with three significant digits."""
+    """Format a number with two decimals below 10, one below 100, and none above."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 

@@ -31,7 +31,7 @@ INTERVAL_METHODS = {
 }
 """Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
 MAX_PROBLEMS = 5
-"""Jobs with altered files that are named under a board."""
+"""Maximum number of jobs with altered files, and of runs without statistics, that are named under a board."""
 SHAREABLE_COLUMNS = ("seeds", "smoothing", "coverage")
 """Columns that move into the subheading when all rows of a board agree."""
 
@@ -68,9 +68,9 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
 
 
 def board_title(board_rows: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
-    """List the phrases of a board's title: task and dataset, split, metric.
+    """List the phrases of a board's title: task and dataset, split, metric, and a mark of optimistic scores.
 
-    The dataset is followed by its digest if several of `rows` share its name.
+    The dataset is followed by its digest if the `rows` of the task are on several datasets of this name.
     """
     first = board_rows[0]
     dataset = min(row.dataset for row in board_rows)

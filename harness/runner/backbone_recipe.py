@@ -13,7 +13,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import require
 
 RESERVED = ("random", "pretrained", "import")
-"""Reserved words that references and commands use in place of a backbone's name."""
+"""Words of references, such as `NAME@random`, and of commands; no backbone may have them as its name."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Valid names of backbones."""
@@ -33,7 +33,8 @@ class TrainedBackbone:
         Images that the backbone is trained on; by default 3,000 images of 120 people.
     seeds : tuple of int, default=()
         Seeds of several trainings. Every head is trained on the features of each training, and a board shows all
-        trainings as one row with the variance between them. Empty: one training, with the seed of `training`.
+        trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
+        `training`.
 
     Raises
     ------

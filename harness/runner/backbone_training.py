@@ -48,7 +48,7 @@ class TrainingResult:
     folder : Path
         Folder of the trained backbone in the store.
     cached : bool
-        Whether the backbone was in the store already.
+        Whether the backbone of an earlier training was used.
     trained : TrainedStills or None
         Result of the training; None if `cached`.
     lost : str or None
@@ -66,8 +66,8 @@ def train_backbone(
 ) -> TrainingResult:
     """Train the backbone of a recipe, unless the store has it already.
 
-    The entry is called `<name>-<key>`. The key is a hash of everything that the weights depend on: settings, images,
-    parent weights and revision of the code.
+    Its folder in the store is called `<name>-<key>`. The key is a hash of everything that the weights depend on:
+    settings, images, parent weights and revision of the code.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def train_backbone(
     Raises
     ------
     InputError
-        If the parent or the images are not available, or if an imported backbone has the name of the recipe.
+        If the parent or the images are missing or unusable, or if an imported backbone has the name of the recipe.
     """
     import backbones
 

@@ -33,7 +33,7 @@ class TrainingData:
     name : str
         Name of the dataset.
     digest : str
-        Digest of images and labels.
+        Digest of images and labels; for the synthetic images of a recipe, of the settings that they are rendered with.
     read : callable
         Returns the training split, and the validation split or None.
     licence : str
@@ -111,9 +111,10 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
 
 
 def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
-    """Return the training split, and the validation split if there is one.
+    """Return the training split, and the split to validate on if there is one.
 
-    Without a validation split, identities are verified on the test split, whose people are not in the training split.
+    A recipe that does not train expressions is validated on the test split, whose people are not in the training split,
+    if there is no validation split.
     """
     candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
     validation = next((split for split in candidates if split in source.splits()), None)

@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
-    """Render or check the dataset, train the backbones of the recipe and extract missing features.
+    """Open and check the dataset, train the backbones of the recipe and extract missing features.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all seeds have the same card
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # one seed stands for all
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -112,7 +112,7 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 
 
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
-    """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
+    """Raise InputError, before any work, if the first backbone in neither the store nor the catalogue is unknown."""
     import backbones
 
     available = {

@@ -30,8 +30,8 @@ class CodeIdentity:
     harness, backbones : str
         Hashes of the Python files of the packages.
     recipe : str
-        Hash of the recipe's file and of the modules that it imports from its folder; empty for a recipe that was
-        passed as a Python object, whose code is not known.
+        Hash of the recipe's file and of the modules that it imports from its folder or from `experiments`; empty for a
+        recipe that was passed as a Python object, whose code is not known.
     recipe_runs_code : bool
         Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`; True if it is not
         known.
@@ -44,7 +44,7 @@ class CodeIdentity:
     recipe_runs_code: bool
 
     def to_dict(self, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields, and the git commit of an `environment`, as JSON types."""
+        """Return the fields, the git commit of an `environment`, and whether its code was changed, as JSON types."""
         commit = {"commit": environment.get("git_commit"), "dirty": environment.get("git_dirty")}
         return {**dataclasses.asdict(self), **commit}
 

@@ -71,8 +71,8 @@ def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     ----------
     path : Path
     replace : bool, default=False
-        Whether to replace a folder that another process has created at `path` in the meantime. By default that folder
-        is left as it is, since entries of the store are content-addressed.
+        Whether to replace a folder that exists at `path` on success. By default that folder stays and the new one is
+        removed, since entries of the store are content-addressed.
 
     Yields
     ------

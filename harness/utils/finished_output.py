@@ -65,12 +65,12 @@ def read_finished_note(out: Path, name: str, request: str) -> dict[str, Any] | N
     Returns
     -------
     dict or None
-        The note; None if `out` does not exist or is empty.
+        The note; None if `out` is not a folder or is empty.
 
     Raises
     ------
     InputError
-        If `out` has the output of another request, or if its files were changed, added or removed.
+        If `out` has files and is not the unchanged output of this request.
     """
     if not out.is_dir() or not any(out.iterdir()):
         return None

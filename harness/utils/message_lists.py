@@ -11,7 +11,7 @@ MAX_WIDTH = 100
 
 
 def bullet_list(items: Iterable[str]) -> str:
-    r"""Format a list for a message, one item a line, wrapped to the terminal or to 80 columns.
+    r"""Format a list for a message, with a line per item, wrapped to the width of the terminal or `MAX_WIDTH`.
 
     Examples
     --------
@@ -24,7 +24,7 @@ def bullet_list(items: Iterable[str]) -> str:
 
 
 def wrap_names(names: Iterable[str]) -> str:
-    r"""Format names for a message as indented lines, wrapped to the terminal or to 80 columns.
+    r"""Format names for a message as indented lines, wrapped to the width of the terminal or `MAX_WIDTH`.
 
     Examples
     --------

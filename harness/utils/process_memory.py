@@ -20,7 +20,7 @@ def resident_bytes(peak: bool = False) -> int:
     Raises
     ------
     RuntimeError
-        If the system does not report its memory, as on Windows without the package psutil.
+        If the memory is not reported, as on Windows without the package psutil.
 
     Examples
     --------

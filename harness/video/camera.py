@@ -25,7 +25,7 @@ BUFFERED = 4
 MAX_MISSED = 10
 """Number of consecutive reads without a frame after which a camera is considered disconnected."""
 PAUSE_SECONDS = 0.05
-"""Seconds between such reads."""
+"""Pause after a read without a frame, in seconds."""
 
 
 class Camera:
@@ -92,7 +92,7 @@ def open_camera(number: int) -> Camera:
     Raises
     ------
     InputError
-        If the camera cannot be opened; the message names the available ones.
+        If the camera cannot be opened or delivers no frame; on Linux the message names the available ones.
     """
     import cv2
 

@@ -25,7 +25,8 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     Returns
     -------
     str
-        The reason; "" if the run is the best of its held-out board and no other run is tied with it.
+        The reason; "" if the run is the champion: its score is verified and not optimistic, and it is significantly
+        better than every other ranked run of its leaderboard.
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"

@@ -30,7 +30,7 @@ def fetch_model(uri: str, store: Store) -> Path:
     Raises
     ------
     InputError
-        If the model, alias or version is unknown, or Framelight did not register the model.
+        If `uri` is malformed, the model, alias or version is unknown, or Framelight did not register the model.
     FramelightError
         If the server does not answer, or the model's file is missing or has changed.
     """

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLE_SIDE = 64
-"""Side in pixels of the input example; small, because MLflow stores it as JSON with about 20 characters per pixel."""
+"""Side in pixels of the input example for a file that takes crops of any size; small, because MLflow stores the example
+as JSON with about 20 characters per pixel."""
 PACKAGES = ("onnxruntime", "numpy")
 
 

@@ -100,7 +100,7 @@ class Registry:
             ]
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Get the version number of each alias."""
+        """Get the version number of each alias of a model; empty for an unknown name."""
         with self._connection.guard(FramelightError):
             models = paginate(partial(self._client.search_registered_models, f"name = '{name}'"))
             return {alias: str(number) for model in models for alias, number in model.aliases.items()}
@@ -160,10 +160,10 @@ class Registry:
                 path.rename(folder / path.name)
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
-        """Return the logged model of a file; log the file if there is no intact one.
+        """Return the logged model of a file; log the file if there is no intact model.
 
-        Models of this store that are unfinished, or whose file is missing or has changed, are deleted. Models that
-        other stores logged are never deleted.
+        Earlier models of the file that this store logged are deleted if they are unfinished, or if their file is
+        missing or has changed. Models that other stores logged are never deleted.
         """
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):

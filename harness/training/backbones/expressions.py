@@ -34,7 +34,7 @@ OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 @dataclass(frozen=True)
 class ExpressionEvaluation:
-    """Evaluation on the validation images, or on the selection rows if no validation image has an expression.
+    """Evaluation on the validation images, or on those that select the epoch if no validation image has an expression.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class ExpressionEvaluation:
 
 
 def train_expressions(session: Session, config: Expressions) -> tuple[ExpressionEvaluation, StageResult]:
-    """Train the backbone with a weighted cross entropy of its scores and the losses of the additional outputs."""
+    """Train the backbone with the cross entropy of the expressions and the losses of the additional outputs."""
     seed, stills = session.config.seed, session.train.stills
     label_map = ExpressionTargets.from_stills(config, stills)
     for block in sorted(set(config.also) - set(label_map.also)):
@@ -102,7 +102,7 @@ def train_expressions(session: Session, config: Expressions) -> tuple[Expression
 
 
 def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
-    """Return a mask of all images of about `share` of the subjects, whose labeled images select the epoch."""
+    """Return a mask of all images of held-out subjects, who have about `share` of the labeled images."""
     labeled = np.flatnonzero(label_map.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
@@ -116,7 +116,7 @@ def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, 
 
 
 def _validation_rows(session: Session, label_map: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
-    """Return the validation images and their rows that have an expression."""
+    """Return the validation images, and the rows of those that have an expression."""
     rows = _labeled_rows(session.validation, label_map)
     if session.validation is None or not len(rows):
         raise InputError(

@@ -79,7 +79,9 @@ def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     subject : ndarray of int, shape (N,)
+        Subject of each image; each subject has two images or more.
     share : float
+        At most 0.5.
     seed : int
 
     Returns

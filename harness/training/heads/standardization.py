@@ -50,7 +50,7 @@ READ_ROWS, SUM_ROWS = 512, 64
 
 
 def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean and the population standard deviation of each column in one pass.
+    """Compute the mean and the population standard deviation of each column, block by block.
 
     The order of summation (the rows of a block, then the blocks) must not change: the last bits of every trained head
     depend on it.
