@@ -69,13 +69,32 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str], most: int | N
         The error, to be raised by the caller.
     """
     names = sorted(set(known))
-    similar = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(names)}"
-    if not similar and len(hint) > MAX_LINE:
+    if similar := did_you_mean(name, names, cutoff=0.5):
+        return BackboneError(f"unknown {kind} '{name}'", similar)
+    hint = f"known: {', '.join(names)}"
+    if len(hint) > MAX_LINE:
         names.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
         more = f" and {len(names) - most} more" if most is not None and len(names) > most else ""
         hint = f"known:\n{wrap_item(', '.join(names[:most]) + more)}"
     return BackboneError(f"unknown {kind} '{name}'", hint)
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6, prefix: str = "") -> str:
+    """Return a question that suggests the known names most similar to a name; "" if none is similar.
+
+    Parameters
+    ----------
+    name : str
+    known : iterable of str
+    most : int, default=3
+        Largest number of names.
+    cutoff : float, default=0.6
+        Smallest similarity, between 0 and 1; see `difflib.get_close_matches`.
+    prefix : str, default=""
+        Text before each suggested name.
+    """
+    similar = [prefix + other for other in difflib.get_close_matches(name, list(known), most, cutoff)]
+    return f"did you mean {' or '.join(similar)}?" if similar else ""
 
 
 def wrap_item(text: str, mark: str = "  ") -> str:
