@@ -50,9 +50,10 @@ class CommandParser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse arguments, by the parser of a subcommand if the first word names one; exit if any is unrecognized."""
+        args = sys.argv[1:] if args is None else args
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
-        self._check_options(sys.argv[1:] if args is None else args)
+        self._check_options(args)
         parsed, others = super().parse_known_args(args, namespace)
         if others:
             hint = did_you_mean(args[0] if args else "", self.subcommands, most=1, prefix=f"{self.prog} ")
