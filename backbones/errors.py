@@ -74,8 +74,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str], most: int | N
     hint = f"known: {', '.join(names)}"
     if len(hint) > MAX_LINE:
         names.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
-        more = f" and {len(names) - most} more" if most is not None and len(names) > most else ""
-        hint = f"known:\n{wrap_item(', '.join(names[:most]) + more)}"
+        hint = f"known:\n{wrap_item(join_first(names, most))}"
     return BackboneError(f"unknown {kind} '{name}'", hint)
 
 
@@ -95,6 +94,19 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 3, cutoff: float =
     """
     similar = [prefix + other for other in difflib.get_close_matches(name, list(known), most, cutoff)]
     return f"did you mean {' or '.join(similar)}?" if similar else ""
+
+
+def join_first(names: Iterable[str], most: int | None) -> str:
+    """Join names by commas, and count those after the first `most`; None joins all.
+
+    Examples
+    --------
+    >>> join_first(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
+    names = list(names)
+    more = f" and {len(names) - most:,} more" if most is not None and len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def wrap_item(text: str, mark: str = "  ") -> str:

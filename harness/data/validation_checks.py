@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from backbones.errors import join_first
 from harness.data.dataset import Dataset, Labels
 from harness.data.problems import first_error
 from harness.data.protocol import Protocol
@@ -120,18 +121,17 @@ def _require_disjoint(
     noun = "video" if dataset.temporal else "subject"
     shared = sorted(set(training.units) & set(reported.units))
     if shared:
-        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        names = join_first((f"'{name}'" for name in shared), 1)
         raise InputError(
-            f"{dataset.root}: {noun} '{shared[0]}'{others} in both {TRAINING} and {REPORTED} of task "
+            f"{dataset.root}: {noun} {names} in both {TRAINING} and {REPORTED} of task "
             f"'{task}', so scored data would be trained on; remove it from one of them "
             "(`framelight data check` shows where it is named)"
         )
     groups = sorted(set(training.groups) & set(reported.groups))
     if groups:
-        rest = f" and {len(groups) - MAX_EXAMPLES} more" if len(groups) > MAX_EXAMPLES else ""
         warn(
             f"{dataset.root}: parts of the same {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
-            f"{', '.join(groups[:MAX_EXAMPLES])}{rest}"
+            f"{join_first(groups, MAX_EXAMPLES)}"
         )
 
 
