@@ -16,7 +16,7 @@ import numpy as np
 
 from backbones.errors import join_first
 from harness.data.dataset import Dataset, Labels
-from harness.data.problems import first_error
+from harness.data.problems import require_no_errors
 from harness.data.protocol import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, make_splits
@@ -83,13 +83,13 @@ def check_splits(
         as the protocol requires, or if `Dataset.find_errors` yields an error.
     """
     if task not in dataset.tasks():
-        _require_no_errors(dataset, task)
+        require_no_errors(dataset.find_errors(task))
         available = ", ".join(dataset.tasks()) or "none"
         raise InputError(f"{dataset.root}: no annotations for task '{task}'; available: {available}")
     labels = {}
     for split in (TRAINING, REPORTED):
         if split not in dataset.splits(task):
-            _require_no_errors(dataset, task)
+            require_no_errors(dataset.find_errors(task))
             raise InputError(
                 f"{dataset.root}: no {split} split for task '{task}'; check the folder with `framelight data check`"
             )
@@ -101,18 +101,13 @@ def check_splits(
                 "crop; add the crops, or check their names with `framelight data check`"
             )
     _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)
-    _require_no_errors(dataset, task)
+    require_no_errors(dataset.find_errors(task))
     if protocol.name == "published":
         return
     for resolved in dict.fromkeys(map(protocol.for_seed, seeds)):
         for division in make_splits(resolved, get_task(task), labels[TRAINING]):
             check_labels_nonempty(division.fit, task, f"{TRAINING} split of {dataset.root} without the held-out videos")
             _require_usable_selection(resolved, dataset, task, division.selection)
-
-
-def _require_no_errors(dataset: Dataset, task: str) -> None:
-    if errors := list(dataset.find_errors(task)):
-        raise first_error(errors)
 
 
 def _require_disjoint(
