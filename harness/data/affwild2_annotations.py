@@ -10,7 +10,7 @@ from backbones.errors import join_first
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
 from harness.data.annotation_formats import read_text
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -129,7 +129,7 @@ class _Scan:
         try:
             return entries(folder)
         except OSError as error:
-            self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
+            self.problems.append(unreadable_folder(folder, error))
             return []
 
     def _holds_challenges(self, folder: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
 from harness.data.litter import is_directory, is_litter
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import WARNING, Problem, unreadable_folder
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
@@ -237,7 +237,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
     except OSError as error:
-        yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+        yield unreadable_folder(folder, error)
         return
     if names:
         message = f"{plural(len(names), 'file')} outside of the folders of videos, such as {names[0]}; not read"
