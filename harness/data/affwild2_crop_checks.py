@@ -8,10 +8,10 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from harness.data.affwild2_crop_search import CropSearch
+from harness.data.affwild2_crop_search import CropSearch, entries
 from harness.data.affwild2_crops import FRAME_ZERO, video_folder
 from harness.data.affwild2_names import CROP_PATTERN
-from harness.data.litter import is_directory, is_litter
+from harness.data.litter import is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
 from harness.utils.names import MAX_NAME_BYTES, folded_name, is_file_name
@@ -72,7 +72,7 @@ def _sizes(folder: Path) -> dict[str, int] | None:
 def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[str]:
     """Yield sentences about videos in `names` whose folder has files but no crop, or has a name in another case."""
     folders = (search.videos[name][0] for name in search.without_crops if name in names)
-    files = [folder / file for folder in folders for file in islice(_other_files(folder), 1)]
+    files = [file for folder in folders for file in islice(_other_files(folder), 1)]
     if files:
         yield (
             f"{files[0]}: {plural(len(files), 'video')} without crops, although the folder has files; name the crops "
@@ -91,9 +91,9 @@ def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str,
     return {name: other for name, other in others.items() if other is not None}
 
 
-def _other_files(folder: Path) -> Iterator[str]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        yield from sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+def _other_files(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (path for path, is_folder in entries(folder) if not is_folder)
 
 
 def has_crop_error(search: CropSearch, name: str) -> bool:

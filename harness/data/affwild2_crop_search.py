@@ -234,8 +234,7 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
 def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield a problem if there are files beside the folders of videos, or if the folder cannot be read."""
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+        names = [path.name for path, is_folder in entries(folder) if not is_folder]
     except OSError as error:
         yield unreadable_folder(folder, error)
         return
