@@ -102,27 +102,29 @@ def has_crop_error(search: CropSearch, name: str) -> bool:
         _, files = video_folder(search, name)
     except InputError:
         return True
-    return bool(_frame_zero_crops(files))
+    return 0 in _crop_frames(files).values()
 
 
 def _folder_problems(search: CropSearch, name: str) -> Iterator[Problem]:
     try:
-        folder, entries = video_folder(search, name)
+        folder, names = video_folder(search, name)
     except InputError as error:
         path = search.videos[name][0]
         yield Problem(ERROR, "unreadable", str(error).removeprefix(f"{path}: "), path)
         return
-    files = sorted(file for file in entries if not is_litter(file))
-    unmatched = [file for file in files if not CROP_PATTERN.fullmatch(file)]
+    files = sorted(file for file in names if not is_litter(file))
+    frames = _crop_frames(files)
+    unmatched = [file for file in files if file not in frames]
     if unmatched:
         message = f"{plural(len(unmatched), 'file')} not named by a frame number, such as 00001.jpg; skipped"
         yield Problem(WARNING, "file name", message, folder / unmatched[0])
-    for zero in _frame_zero_crops(files)[:1]:
+    zero = next((file for file, frame in frames.items() if frame == 0), None)
+    if zero is not None:
         yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is skipped in this report", folder / zero)
-    if len(files) - len(unmatched) > len({int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}):
+    if len(frames) > len(set(frames.values())):
         yield Problem(WARNING, "file name", "two files of one frame; the first by name is used", folder)
 
 
-def _frame_zero_crops(files: Iterable[str]) -> list[str]:
-    """Return the file names of crops of frame 0, which make the video unreadable."""
-    return sorted(file for file in files if (match := CROP_PATTERN.fullmatch(file)) and int(match[1]) == 0)
+def _crop_frames(files: Iterable[str]) -> dict[str, int]:
+    """Return the frame numbers of the files that are named as crops; frame 0 makes the video unreadable."""
+    return {file: int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}
