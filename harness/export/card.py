@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 from harness.export.card_reader import KIND, VERSION
 from harness.export.formats import Format
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
