@@ -61,7 +61,7 @@ class Backbone(nn.Module):
     network : nn.Module
         A module with timm's interface: `forward_features`, `forward_head`, `get_classifier`, `reset_classifier`.
     spec : BackboneSpec
-        The architecture and the preprocessing of its weights.
+        The architecture, and the preprocessing that the weights expect.
     weights : str
         Source of the weights: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
     reference : str
@@ -73,7 +73,7 @@ class Backbone(nn.Module):
     is_random : bool
         Whether the weights are untrained.
     checkpoints : Path, optional
-        The folder of checkpoint entries that `reference` refers to.
+        The folder of trained and imported backbones in which `load` looks up `reference`.
 
     Attributes
     ----------
@@ -200,7 +200,7 @@ class Backbone(nn.Module):
         self._infer_output_widths()
 
     def about(self) -> dict[str, Any]:
-        """Return the metadata that training checkpoints store, from which an import rebuilds the backbone.
+        """Return metadata to store in a training checkpoint, from which `framelight backbones import` rebuilds it.
 
         Returns
         -------
@@ -257,7 +257,8 @@ class Backbone(nn.Module):
             ) from error
         if embeddings.ndim != 2 or scores.ndim != 2:
             raise BackboneError(
-                f"{self.spec.name} returns embeddings of shape {tuple(embeddings.shape)}, not [N, D]",
+                f"{self.spec.name} returns embeddings of shape {tuple(embeddings.shape)} and scores of shape "
+                f"{tuple(scores.shape)}; both must have two dimensions",
                 "choose another backbone",
             )
         has_classifier = not isinstance(self.network.get_classifier(), nn.Identity)

@@ -1,12 +1,12 @@
-"""MTL table of the paper: valence/arousal, expression and action units together with three kinds of networks.
+"""MTL table of the paper: three kinds of networks for valence/arousal, expression and action units together.
 
     framelight run table_mtl --data AFFWILD2
     framelight leaderboard --task mtl --published
 
 Compares `multitask` heads directly on the features (hidden=0) and on a shared hidden layer (hidden=128), as in the
-paper, and `separate` networks. For data and backbones, see table_expr. As in the paper, rows without a valid label stay
-in the batch as zeros and thresholds are 0.5. The paper reports 1.147 for enet_b2_8, embeddings+scores, hidden=0. The
-frames of this task are sparse, so there is no smoothing.
+paper, and `separate` networks. For data and backbones, see table_expr. As in the paper, thresholds are 0.5, and rows
+without a valid label stay in the loss of `multitask` heads, with output and target set to 0. The paper reports 1.147
+for enet_b2_8, embeddings+scores, hidden=0. The frames of this task are sparse, so there is no smoothing.
 """
 
 from experiments._paper import BACKBONES, DENSE, DIRECT, FRAME_LEVEL, PUBLISHED, SEPARATE, SEPARATE_SCORES

@@ -62,7 +62,7 @@ def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
     Returns
     -------
     list of str
-        One description per difference; empty if the networks are equivalent.
+        One description per difference; empty if no compared setting differs.
     """
     differences = []
     for path, module in network.named_modules():

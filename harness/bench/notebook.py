@@ -1,4 +1,4 @@
-"""Benchmark of extraction with efficientnet_b0, against the loop of the notebook published with the method."""
+"""Benchmark of extraction with efficientnet_b0, against the loop in the notebook published by Savchenko (2022)."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ from harness.utils.text import format_three_digits, ruled_table
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "workload", "result", "lower bound", "baseline", "its result", "speedup", "required", "")
 WRAP_WIDTHS = {"part": 26, "workload": 34, "baseline": 34}
-"""Width in characters of columns that are wrapped in a table."""
+"""Characters at which the cells of these columns are wrapped in a table; the default is DEFAULT_WRAP_WIDTH."""
+DEFAULT_WRAP_WIDTH = 40
 
 
 def render(figures: Sequence[Measurement], machine: HardwareLimits, processor: str, form: str = "table") -> str:
@@ -93,7 +94,7 @@ def _format_ratio(value: float | None) -> str:
 def _format_table(lines: Sequence[tuple[str, ...]]) -> list[str]:
     wrapped = [
         [
-            textwrap.wrap(text, WRAP_WIDTHS.get(name, 40), break_on_hyphens=False) or [""]
+            textwrap.wrap(text, WRAP_WIDTHS.get(name, DEFAULT_WRAP_WIDTH), break_on_hyphens=False) or [""]
             for name, text in zip(COLUMNS, line)
         ]
         for line in lines

@@ -1,7 +1,8 @@
 """Simulated evaluation sets whose population value is known, to check confidence intervals and tests.
 
-Videos differ in length (lognormal), in what they show, in how hard they are, and in what a system mistakes them for;
-the frames of each episode of one second are right or wrong together. V is the number of videos, S the number of seeds.
+Videos differ in length (lognormal), in what they show, in how hard they are, and in which expression a wrong system
+predicts; the frames of each episode of one second are right or wrong together. V is the number of videos, S the number
+of seeds.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class Population:
     affect_noise : float
         Standard deviation of a video's mean error in valence and arousal.
     video_luck, seed_luck : float
-        Standard deviation between seeds of the log odds in one video, and of the log odds in all videos together.
+        How much log odds vary from seed to seed, as standard deviations: `video_luck` for each column in each video;
+        `seed_luck` in all videos together, once for each column and once for all columns.
     """
 
     rare: bool = False
@@ -193,7 +195,10 @@ def _affects(
 
 
 def _luck(population: Population, random: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
-    """Draw how trainings differ in log odds: a sum of parts for each video and column, each column, and all columns."""
+    """Draw how trainings differ in log odds: float64 of `shape` (trainings, videos, columns).
+
+    Each value is the sum of three parts: one per video and column, one per column, and one for all columns.
+    """
     common = random.normal(0, population.seed_luck, (shape[0], 1, shape[2]))
     general = random.normal(0, population.seed_luck, (shape[0], 1, 1))
     return common + general + random.normal(0, population.video_luck, shape)

@@ -44,7 +44,8 @@ def crop_to_box(image: np.ndarray, box: np.ndarray, margin: tuple[float, float] 
     Raises
     ------
     ValueError
-        If the box is not finite, empty or outside the image; the message is a phrase for the user.
+        If the box is empty, covers no pixel of the image, or has values that are infinite or NaN (unless all are NaN).
+        The message starts with `its face box`, to be put after the name of the image.
     """
     columns, rows = box_slices((image.shape[1], image.shape[0]), box, margin)
     return image[rows, columns]
@@ -76,7 +77,7 @@ def box_slices(size: tuple[int, int], box: np.ndarray, margin: tuple[float, floa
     columns = _clipped_slice(left, right, margin[0], width)
     rows = _clipped_slice(top, bottom, margin[1], height)
     if columns.start >= columns.stop or rows.start >= rows.stop:
-        raise ValueError(f"its face box {_format_box(box)} is outside its {width} x {height} pixels")
+        raise ValueError(f"its face box {_format_box(box)} covers none of its {width} x {height} pixels")
     return columns, rows
 
 

@@ -1,7 +1,8 @@
 """Search for crops of one split that duplicate a crop of another split.
 
-Every crop is hashed, see `harness.data.image_hashes`. Crops whose row hashes differ in at most two bits are compared
-pixel by pixel, because some crops that are merely similar also have nearly equal hashes.
+Every crop is hashed, see `harness.data.image_hashes`. Training crops whose row hash differs from that of a crop in at
+most two bits are candidates. The most similar candidate is compared with the crop pixel by pixel, because crops that
+are merely similar can also have nearly equal hashes.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class NearDuplicate:
     image, training_image : str
         Image files, relative to the folder of the dataset.
     tasks : tuple of str
-        Tasks in which the two crops are in these splits.
+        Tasks for which `image` is in `split` and `training_image` is in the training split.
     """
 
     split: str
@@ -127,7 +128,7 @@ def find_near_duplicates(
 
 
 class CropIndex:
-    """Indices of the crops of a dataset in its hashes.
+    """Positions of the crops of a dataset in the arrays of its hashes, and their image files.
 
     Parameters
     ----------
@@ -166,7 +167,7 @@ class CropIndex:
         return self.hashes.names[int(np.searchsorted(self.hashes.ends, crop, side="right"))]
 
     def _sequence_frames(self, name: str) -> np.ndarray:
-        """Return the frame numbers of a sequence; they are cached, but not its many paths."""
+        """Return the frame numbers of a sequence; only they are cached, as its image paths would take much memory."""
         if name not in self.frames:
             self.frames[name] = self.dataset.sequences[name].frames
         return self.frames[name]
@@ -235,6 +236,6 @@ class _HashIndex:
         self.values, self.begin = np.unique(hashes[order], return_index=True)
 
     def crops_with_hash(self, value: int) -> np.ndarray:
-        """Return the indices of the crops whose hash is values[value]."""
+        """Return the indices of the crops whose hash is `self.values[value]`."""
         end = self.begin[value + 1] if value + 1 < len(self.begin) else None
         return self.crops[self.begin[value] : end]

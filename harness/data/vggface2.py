@@ -117,17 +117,19 @@ class VGGFace2(ImageLayout):
         return Stills(folders.images, folders.subject, folders.names, expression, boxes=boxes)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images are excluded, by reason."""
+        """Return how many names in the list of boxes have no image file, by reason."""
         _, box_list = self.folders_and_boxes(split)
         if box_list is None or not box_list.without:
             return {}
-        return {"in the list of boxes without an image file": len(box_list.without)}
+        return {"in the list of boxes, but without an image file": len(box_list.without)}
 
     def folders_and_boxes(self, split: str) -> tuple[IdentityFolders, BoxList | None]:
         """Return the folders of a split and its list of boxes (None if there is no list); read at the first call."""
         if self.validate_split(split) not in self._splits:
             identities, keys = _scan_identities(self.root / split)
             if not identities.images:
+                if identities.unreadable:
+                    raise first_error(identities.unreadable)
                 raise InputError(
                     f"{self.root / split}: no image in any of its {len(identities.empty):,} folders; "
                     "put the .jpg files of each identity into its folder"
@@ -137,7 +139,7 @@ class VGGFace2(ImageLayout):
         return self._splits[split]
 
     def find_problems(self) -> Iterator[Problem]:
-        """Yield empty identities, files that are not images, images without a box, and identities in both splits."""
+        """Yield problems of folders and of lists of boxes, and identities that are in both splits."""
         for folder in image_files.list_subfolders(self.root):
             if folder.name not in FOLDERS:
                 message = "this folder is not read; only train, test and the lists of boxes are"
@@ -204,7 +206,10 @@ def _has_image(folder: Path) -> bool:
 
 
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """Scan the folders in `root`; also return `identity/image` for each image: no suffix, canonical Unicode."""
+    """Scan the folders in `root`, and return for each image its name in a list of boxes.
+
+    The name is `identity/image` without the suffix, in canonical Unicode.
+    """
     images: list[Path] = []
     keys: list[str] = []
     counts: list[int] = []

@@ -35,7 +35,7 @@ class ExportResult:
     record : Record
         The exported run.
     files : tuple of ExportRecord
-        Size, latency, memory, agreement with the run and score of each file.
+        Size, latency, memory, score and agreement with the run, for each file.
     """
 
     folder: Path
@@ -97,8 +97,8 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     Raises
     ------
     InputError
-        If the run does not exist or reads no images, the format or a precision is unknown, the format cannot be
-        written here, or `out` has other content.
+        If the run does not exist or is a baseline that reads no images, the format or a precision is unknown, the
+        format cannot be written here, or `out` has other content.
     FramelightError
         If a file cannot be written or run, or does not reproduce the outputs of the run.
 

@@ -1,4 +1,4 @@
-"""Training crops that calibrate int8 quantization, spread evenly over and within the training videos."""
+"""Training crops that calibrate int8 quantization, from as many videos as possible, evenly spaced within each."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
 
 
 def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
-    """Select at most `count` images: equally many per sequence while images remain, evenly spaced within each."""
+    """Select at most `count` images, evenly spaced within each sequence.
+
+    Each sequence gives equally many images, or all that it has; what remains is taken from the first sequences.
+    """
     sizes = np.array([len(images) for images in sequences], np.int64)
     shares = np.zeros_like(sizes)
     while (remaining := min(count, int(sizes.sum())) - int(shares.sum())) > 0:

@@ -1,9 +1,9 @@
 """Preprocessing as ONNX nodes: Pillow's resizing of uint8 crops of any size, bit for bit, and normalization.
 
 Pillow resamples in 22-bit fixed point, first along the rows and then along the columns, and rounds to gray levels in
-between. Products of such weights with gray levels are too long for float32, so each weight is split into two numbers of
-11 bits; then every sum is exact. ONNX's Resize differs from Pillow by up to two gray levels where a sum is halfway
-between two levels, which is frequent.
+between. The product of a weight and a gray level needs up to 30 bits, and float32 holds 24, so each weight is split
+into a high and a low part of 11 bits. Sums of their products are exact below 2^24. ONNX's Resize rounds differently
+where a sum is halfway between two gray levels, which is frequent; its result differs from Pillow's by up to two levels.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _branch(nodes: list[NodeProto], output: str) -> GraphProto:
 
 
 def _round_levels(write: NodeWriter, high: str, low: str) -> str:
-    """Round (high * 2^11 + low) / 2^22 to the nearest gray level, ties up; every step is exact in float32."""
+    """Round (high * 2^11 + low) / 2^22 to the nearest gray level, ties up; exact in float32 if both are below 2^24."""
     step, half = write.value(2.0**HALF_BITS, np.float32), write.value(2.0 ** (BITS - 1), np.float32)
     carried = write("Floor", write("Div", write("Add", low, half), step))
     levels = write("Floor", write("Div", write("Add", high, carried), step))

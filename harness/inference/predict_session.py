@@ -20,7 +20,7 @@ from harness.video.frames import DEFAULT_RATE, Source
 
 @dataclass(frozen=True, eq=False)
 class PredictSession:
-    """Everything that is opened for one source.
+    """Everything that is needed to predict one source; runs, detector and margins are shared between sources.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Models:
         return open_detector(self.options.detector, self.options.smallest)
 
     def forwards(self, crops: bool) -> list[ForwardPass]:
-        """Open the forward passes for an input of face crops, or else for an input in which faces are detected."""
+        """Get the forward passes for inputs that are crops or, without `crops`, inputs in which faces are detected."""
         same = crops or self.options.margin is not None
         if same not in self._forwards:
             options = self.options

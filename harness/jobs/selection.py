@@ -22,7 +22,7 @@ class PostprocessingChoice:
     radius : int
         Radius in frames.
     thresholds : tuple of 12 float or None
-        Thresholds of the action units; None if all are 0.5, or the task has no action units.
+        Selected thresholds of the action units; None if none were selected, so that all are 0.5.
     value : float or None
         Metric on the selection split; None if nothing was selected.
     curves : dict of str to list of float

@@ -12,7 +12,7 @@ from harness.jobs.job_statistics import JobStatistics, reorder
 from harness.leaderboard.code_differences import differing_code
 from harness.leaderboard.comparison_result import ComparedRuns, InfluentialUnit, MetricComparison
 from harness.leaderboard.comparison_text import format_comparison
-from harness.leaderboard.repetitions import format_seeds, pair_seeds, training_groups, training_indices
+from harness.leaderboard.repetitions import format_repetitions, pair_seeds, training_groups, training_indices
 from harness.leaderboard.rows import leaderboard_rows
 from harness.metrics.multiple_tests import holm_bonferroni
 from harness.metrics.paired_tests import all_paired_tests, jackknife_influence
@@ -123,8 +123,9 @@ def compare_records(
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run; see `harness.leaderboard.runs.find_records`. Seeds that both runs have are
-        paired. If each run has only one seed, the two are compared even if the seeds differ.
+        Finished jobs of each run; see `harness.leaderboard.runs.find_records`. Jobs with the same seed are paired,
+        and with the same training of the backbone if both runs have several. If each run has only one job, the two
+        are compared even if their seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
     problems : pair of sequences of str
@@ -138,8 +139,8 @@ def compare_records(
     Raises
     ------
     InputError
-        If both runs are the same, have no seed in common, or differ in task, data, split, coverage or treatment of
-        missing crops.
+        If both runs are the same, if no jobs can be paired, or if the runs differ in task, data, split, coverage,
+        treatment of missing crops, units or rows of a unit.
     """
     pairs = pair_seeds(first, second)
     check_comparable(pairs)
@@ -251,15 +252,15 @@ def _notes(first: Sequence[Record], second: Sequence[Record], pairs: Sequence[tu
             yield f"{name} was selected on the reported split: its score is optimistic"
         yield from (f"{name}: {FLAGS[flag]}" for flag in side[0].flags if flag in FLAGS)
         paired = {pair[0 if name == "A" else 1].repetition for pair in pairs}
-        unpaired = sorted({record.seed for record in side if record.repetition not in paired})
+        unpaired = [record for record in side if record.repetition not in paired]
         if unpaired:
             yield (
-                f"{name} also has {format_seeds(unpaired)}, which {'B' if name == 'A' else 'A'} lacks; only seeds "
-                "that both have are compared here, whereas the leaderboard averages all seeds"
+                f"{name} also has {format_repetitions(unpaired)}, which {'B' if name == 'A' else 'A'} lacks; only "
+                "seeds that both have are compared here, whereas the leaderboard averages all seeds"
             )
     code = differing_code(first, second)
     if code:
         parts = ", ".join(f"{name} {ours} / {theirs}" for name, (ours, theirs) in code.items())
         yield f"A and B were made by different code ({parts}), so a difference need not come from their settings"
     if len(pairs) == 1:
-        yield "one seed of each run: the p-value compares these two trainings, not the configurations"
+        yield "one seed of each run: the p-value is about these two jobs, not about their configurations"

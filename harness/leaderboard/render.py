@@ -60,7 +60,7 @@ def render(rows: Sequence[LeaderboardRow], form: str = "table", width: int | Non
     form : {"table", "csv", "json", "md"}
         The format.
     width : int or None, default=100
-        Maximum characters of a line, for `table` only; None for no limit.
+        Maximum characters of a line, for `table` only. If None, rows have any length and notes are wrapped at 100.
     bold : bool, default=False
         Print the best row in bold, for a terminal.
 

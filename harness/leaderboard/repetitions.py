@@ -78,7 +78,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Parameters
     ----------
     first, second : sequence of Record
-        The finished seeds of each run. If each run has only one, the two are paired even if the seeds differ.
+        Finished jobs of each run. If each run has only one, the two are paired even if their seeds differ.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
         return [(first[0], second[0])]
     pairs = pair_jobs(first, second)
     if not pairs:
-        seeds = [f"{run[0].group_id} has {format_seeds([record.seed for record in run])}" for run in (first, second)]
+        seeds = [f"{run[0].group_id} has {format_repetitions(run)}" for run in (first, second)]
         raise InputError(
             f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
             "run one of them with the other's --set seeds=..."
@@ -107,6 +107,11 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     return pairs
 
 
-def format_seeds(seeds: Sequence[int]) -> str:
-    """Format seeds as `seed 0` or `seeds 0, 1`."""
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+def format_repetitions(records: Iterable[Record]) -> str:
+    """Format what differs between jobs: `seeds 0, 1`, or `seeds 0, 1 of training 2` for each training of a backbone."""
+    parts = []
+    for training, group in group_by_training(records).items():
+        seeds = ", ".join(str(record.seed) for record in group)
+        which = "" if training is None else f" of training {training}"
+        parts.append(f"seed{'s' if len(group) > 1 else ''} {seeds}{which}")
+    return " and ".join(parts)

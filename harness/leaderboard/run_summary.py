@@ -37,8 +37,8 @@ class MetricSummary:
     undefined : bool
         Whether the metric is undefined for some seed, where it counts as 0.
     few_units : float or None
-        Effective number of units with labels of the class, None unless it is small; see
-        `harness.metrics.effective_units`.
+        For the F1 of a class or action unit that rests on few units: the effective number of units with its labels.
+        See `harness.metrics.effective_units`.
     """
 
     name: str
@@ -55,7 +55,7 @@ class RunSummary:
     Attributes
     ----------
     records : tuple of Record
-        One record for each finished seed, on each training of the backbone if there are several.
+        One record for each finished job: for each seed, and for each training of the backbone if there are several.
     metrics : tuple of MetricSummary
         The task's metric first, then its parts: scores of classes and outputs.
     exports : tuple of ExportRecord
@@ -65,7 +65,7 @@ class RunSummary:
     mlflow_runs : mapping of str to str
         MLflow's run id by job id.
     verification : Verification
-        Whether the files are unchanged since the jobs wrote them, and give the scores.
+        Whether the files are unchanged since the jobs wrote them, and whether they yield the recorded scores.
     learned : mapping or None
         What is known about the images that the backbone was trained on; see `learned_images`.
     """

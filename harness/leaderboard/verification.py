@@ -45,7 +45,8 @@ class RunVerifier:
     significance : SignificanceCache
         Finds and loads statistics.
     full : bool, default=False
-        Hash every file and compare the tracked record with the stored one, as for a run to be published or used.
+        Hash every file and compare the records of the store's own database with its files, as for a run to be
+        published or used.
     """
 
     def __init__(self, store: Store, significance: SignificanceCache, full: bool = False) -> None:
@@ -105,14 +106,14 @@ class RunVerifier:
         return f"{_relative(path, self._store)} {'cannot be read (no permission)' if is_unreadable(path) else what}"
 
     def _has_code(self, job: Record) -> bool:
-        """Whether the job was run by a version that records the code, and that therefore also writes hashes."""
+        """Whether the job was run by a version of Framelight that records its code; such versions also write hashes."""
         folder = JobFolder(self._store.job(job.job_id))
         with suppress(FramelightError):
             return bool(job.code or (folder.has_record() and folder.read_record().code))
         return False
 
     def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
-        """Whether another store logged the tracked record: its scores differ from this store's own run of the job."""
+        """Whether another store logged the tracked scores: they differ from those of the store's own run of the job."""
         if self._is_own_database or not JobFolder(folder).has_record():
             return False
         with suppress(FramelightError):
@@ -129,9 +130,9 @@ class RunVerifier:
         for name, value in {job.metric: job.metrics[job.metric], **job.metrics}.items():
             actual = computed.get(name)
             if name == job.metric and actual is None:
-                return f"{_relative(path, self._store)} is not about {name}"
+                return f"{_relative(path, self._store)} does not give {name}"
             if actual is not None and not math.isclose(value, actual, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
-                return f"the recorded {name} is {value:z.3f}, but {_relative(path, self._store)} gives {actual:z.3f}"
+                return f"the recorded {name} is {value:z.10g}, but {_relative(path, self._store)} gives {actual:z.10g}"
         self._scores.set(key, True)
         return None
 
@@ -143,10 +144,11 @@ class RunVerifier:
         return None
 
     def _is_score_of_tracked_run(self, job: Record) -> bool:
-        """Whether the tracked scores follow from the tracking server's statistics rather than from those found first.
+        """Whether the tracked scores match statistics from the tracking server, though not those in the store.
 
-        The statistics found first may belong to another run of the job: this store's own run, or an earlier tracked run
-        whose statistics were downloaded. If the server has none, the result is True unless this store has its own.
+        The statistics in the store may belong to another run of the job: this store's own run, or an earlier tracked
+        run whose statistics were downloaded. If none can be downloaded, the result is True unless this store has
+        statistics of its own run.
         """
         if self._is_own_database:
             return False

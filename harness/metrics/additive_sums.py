@@ -8,7 +8,8 @@ import numpy as np
 def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert statistics [...] to a form that adds up over units, and return the center [2, 2] of the moments.
 
-    The center is the pooled mean, computed as an offset from the mean of one unit, so that a constant gives exactly 0.
+    The center is the pooled mean. It is computed as the mean of one unit plus an offset, so that the deviations of a
+    constant from it are exactly 0.
     """
     if block != "va":
         return values, np.zeros((2, 2))
@@ -22,7 +23,10 @@ def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def from_additive_sums(block: str, sums: np.ndarray, center: np.ndarray) -> np.ndarray:
-    """Convert sums [..., 2, 6] about `center` to moments about their own means; other blocks are unchanged."""
+    """Convert the result of `to_additive_sums`, added up over units, back to statistics.
+
+    For block `va`, these are counts, means, and sums of squares and products of deviations from the means.
+    """
     if block != "va":
         return sums
     n, first, squares = sums[..., :1], sums[..., 1:3], sums[..., 3:]

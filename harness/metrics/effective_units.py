@@ -42,7 +42,7 @@ def effective_number(counts: np.ndarray) -> np.ndarray:
 
 
 def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the frames by unit that each single score depends on: F1 of a class, accuracy and concordances.
+    """Count the frames of each unit on which each score depends, except for scores that are means of others.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def effective_units(pooled: PooledStatistics, names: Sequence[str]) -> np.ndarra
     Returns
     -------
     ndarray of float64, shape (k,)
-        Geometric mean of the effective numbers of labeled frames and of the denominator; 0 for a class without labels.
+        Geometric mean of two effective numbers of units, from the labeled frames of each unit and from the frames in
+        the denominator of the score; 0 for a class without labels.
     """
     frames = frames_by_unit(pooled)
     return np.array([np.sqrt(np.prod(effective_number(np.stack(frames[name])))) for name in names])

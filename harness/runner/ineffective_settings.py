@@ -9,7 +9,7 @@ from harness.runner.recipe import Recipe
 
 Path = tuple[str, ...]
 OUTPUTS_OF_LOSS = {"label_smoothing": ("expr",), "va_loss": ("va",), "class_weights": ("expr", "au")}
-"""Outputs whose loss uses a setting of heads, by setting."""
+"""For each of these settings of heads, the outputs whose loss uses it."""
 SEARCHED = ("hidden", "learning_rate", "l2", "epochs")
 """Settings of heads that a search samples."""
 

@@ -31,7 +31,7 @@ def local_path(location: str) -> Path | None:
 def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
     """Log all files of a folder as artifacts of a run; existing artifacts are replaced.
 
-    If the artifact store is a local folder, the files are hard-linked, so that nothing is stored twice.
+    If the artifact store is a local folder, files are hard-linked if possible, so that nothing is stored twice.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def log_artifacts(client: MlflowClient, run: Run, folder: Path) -> None:
     run : Run
         The run.
     folder : Path
-        The folder; temporary files in it are left out.
+        The folder. Its temporary files (`*.aside`) are left out if the artifact store is local.
     """
     target = local_path(run.info.artifact_uri)
     if target is None:

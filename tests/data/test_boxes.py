@@ -45,8 +45,8 @@ def test_no_box_is_the_whole_image():
 @pytest.mark.parametrize(
     ("box", "words"),
     [
-        ((40, 2, 50, 12), r"\(40, 2, 50, 12\) is outside its 30 x 20 pixels"),
-        ((4, -12, 10, -2), "is outside"),
+        ((40, 2, 50, 12), r"\(40, 2, 50, 12\) covers none of its 30 x 20 pixels"),
+        ((4, -12, 10, -2), "covers none of"),
         ((4, 2, 4, 12), r"\(4, 2, 4, 12\) is empty"),
         ((4, 12, 10, 2), "is empty"),
         ((4, np.nan, 10, 12), "is not finite"),

@@ -82,7 +82,7 @@ def test_other_files_are_skipped(tmp_path):
     (tmp_path / "train/n000002/0002_01.jpg").unlink()
     source = open_stills(tmp_path)
     assert source.stills("train").subjects == ("n000002", "n000009", "n000010")
-    assert source.excluded_counts("train") == {"in the list of boxes without an image file": 1}
+    assert source.excluded_counts("train") == {"in the list of boxes, but without an image file": 1}
     said = {problem.kind: problem.message for problem in source.find_problems() if "test" not in problem.file.name}
     assert said["empty identity"] == "1 identities have no image (first: n000003); they are skipped"
     assert said["one image"] == "1 identities have only one image (first: n000010)"

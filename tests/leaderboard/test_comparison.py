@@ -137,6 +137,20 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
         compared([third], second, store)
 
 
+def test_jobs_without_counterpart_are_named_by_training(tmp_path):
+    made = iter(simulated("expr", 5))
+
+    def jobs(group, trainings, **changes):
+        options = {"expected_trainings": (0, 1), "training_group": group, **changes}
+        return [put(tmp_path, group, 0, next(made), job_id=f"{group}-t{i}", training=i, **options) for i in trainings]
+
+    first, second = jobs("aaaa", (0, 1)), jobs("bbbb", (0,), backbone="good")
+    (told,) = [note for note in compared(first, second, tmp_path).notes if "lacks" in note]
+    assert told.startswith("A also has seed 0 of training 1, which B lacks")
+    with pytest.raises(InputError, match="aaaa has seed 0 of training 1, .*bbbb|bbbb has seed 0 of training 0"):
+        compared([*first[1:], *jobs("aaaa", (2,))], second, tmp_path)
+
+
 def test_two_seeds_of_one_run_can_be_compared_but_a_run_not_with_itself(runs):
     first, _, store = runs
     found = compared(first[:1], first[1:], store)

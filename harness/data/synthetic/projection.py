@@ -30,9 +30,9 @@ class FaceView:
     u, v : float32 array of shape (B, 112, 112)
         Point of the face that is visible in each pixel, in face units.
     rho2 : float32 array of shape (B, 112, 112)
-        Squared radius relative to the outline of the head: 1 on the outline.
+        Distance from the center of the head, see `outline_distance`: 1 on the outline.
     flat_u, flat_v : float32 array of shape (B, 112, 112)
-        Coordinates of the pixels in a plane through the ears, for neck, ears and shoulders.
+        Coordinates of the pixels in a plane parallel to the image, in which neck, ears and shoulders are drawn.
     pixel : float32 array of shape (B, 1, 1)
         Face units per pixel.
     trig : tuple of array
@@ -53,8 +53,8 @@ class FaceView:
         return cos_pitch * (cos_yaw * height - sin_yaw * self.u) - sin_pitch * (self.v - VERTICAL_CENTER)
 
 
-def squared_outline_radius(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
-    """Return the squared radius of (u, v) relative to the outline of the head: below 1 inside, 1 on the outline."""
+def outline_distance(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+    """Return the superelliptic distance of (u, v) from the center of the head: below 1 inside, 1 on the outline."""
     down = (v - CHEEKBONE_HEIGHT) / (identity.chin + jaw - CHEEKBONE_HEIGHT)
     low = np.maximum(down, 0)
     up = (v - CHEEKBONE_HEIGHT) / (identity.top - CHEEKBONE_HEIGHT)
@@ -96,10 +96,10 @@ def project_face(identity: Identity, scene: Scene, controls: FaceControls) -> Fa
     a, b = cos_roll * x + sin_roll * y, cos_roll * y - sin_roll * x
     u, v = a / cos_yaw, b / cos_pitch + VERTICAL_CENTER
     for _ in range(9):
-        height = _coarse_height(identity, u, v, squared_outline_radius(identity, u, v, controls.jaw))
+        height = _coarse_height(identity, u, v, outline_distance(identity, u, v, controls.jaw))
         u = 0.35 * u + 0.65 * (a - sin_yaw * height) / cos_yaw
         v = 0.35 * v + 0.65 * ((b - sin_pitch * (cos_yaw * height - sin_yaw * u)) / cos_pitch + VERTICAL_CENTER)
     spline = spline_matrix(GRID_SIZE, IMAGE_SIZE)
-    coarse = (u, v, squared_outline_radius(identity, u, v, controls.jaw), a, b + VERTICAL_CENTER)
+    coarse = (u, v, outline_distance(identity, u, v, controls.jaw), a, b + VERTICAL_CENTER)
     u, v, rho2, flat_u, flat_v = (spline @ field @ spline.T for field in coarse)
     return FaceView(u, v, rho2, flat_u, flat_v, 1 / scale, (sin_yaw, cos_yaw, sin_pitch, cos_pitch))

@@ -33,7 +33,7 @@ PREDICTED = {task: dataclasses.replace(layout, rule=_RULES[task]) for task, layo
 
 
 def video_file(video: str) -> str:
-    """Return the file name of a video in the Unicode form of lists; a name too long for file systems is cut."""
+    """Return the file name of a video in composed Unicode (NFC); the end of a very long name becomes a hash."""
     return bounded_name(canonical_name(video), suffix=".txt")
 
 
