@@ -9,7 +9,7 @@ from typing import Any
 
 from backbones.atomic_files import atomic_write, atomic_write_dir
 from backbones.card import CARD
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 
 
 def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backbones import catalogue
 from backbones.backbone import Backbone
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, join_first
 from backbones.importing import architectures, vggface_files
 from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
 from backbones.importing.entry import save_entry, validate_entry_name
@@ -164,8 +164,7 @@ def _build_backbone(
         network = construct(spec, match.columns)
     network.load_state_dict(match.state)
     if match.left_out:
-        more = f" and {len(match.left_out) - 3} more" if len(match.left_out) > 3 else ""
-        logger.info(f"ignored tensors outside the backbone: {', '.join(match.left_out[:3])}{more}")
+        logger.info(f"ignored tensors outside the backbone: {join_first(match.left_out, 3)}")
     spec = replace(
         spec, preprocessing=_infer_preprocessing(weights, spec, match.columns), score_width=match.columns, tag=None
     )

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.backbone import Backbone
-from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError, printable
 from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
 from backbones.importing.entry import save_entry, validate_entry_name
 from backbones.onnx_graph import OnnxGraph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports
 from backbones.onnx_session import open_session, run_session
+from backbones.regular_files import hash_file
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:

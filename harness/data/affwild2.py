@@ -14,7 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
+from harness.data.affwild2_crop_checks import find_crop_problems, find_misnamed_crops, find_second_folders
 from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
@@ -174,8 +174,13 @@ class AffWild2(VideoLayout):
         return affwild2_checks.find_problems(self, crops)
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield errors of the folders, the crops and the splits of a task."""
-        return select_errors(affwild2_checks.find_run_problems(self, task))
+        """Yield errors of the folders, the splits of a task and the crops."""
+        yield from select_errors((*self.folders.problems, *affwild2_checks.find_leaks(self, task)))
+        yield from self._crop_errors
+
+    @cached_property
+    def _crop_errors(self) -> tuple[Problem, ...]:
+        return tuple(select_errors(find_crop_problems(self.folders.crops, self.sequences)))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the locations of crops, annotations and test lists, and the entries that are not read."""

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backbones.errors import join_first
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
 from harness.data.annotation_formats import read_text
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -128,7 +129,7 @@ class _Scan:
         try:
             return entries(folder)
         except OSError as error:
-            self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
+            self.problems.append(unreadable_folder(folder, error))
             return []
 
     def _holds_challenges(self, folder: Path) -> bool:
@@ -173,10 +174,9 @@ class _Scan:
 
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
     """Return the warning about entries of a folder that are not read."""
-    examples = ", ".join(path.name + "/" * path.is_dir() for path in unread[:MAX_EXAMPLES])
-    rest = f" and {len(unread) - MAX_EXAMPLES:,} more" if len(unread) > MAX_EXAMPLES else ""
+    examples = join_first((path.name + "/" * path.is_dir() for path in unread), MAX_EXAMPLES)
     verb = "is" if len(unread) == 1 else "are"
-    message = f"{examples}{rest} {verb} not read: not named as {what} are"
+    message = f"{examples} {verb} not read: not named as {what} are"
     return Problem(WARNING, "not read", message, folder)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
 from harness.data.litter import is_directory, is_litter
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import WARNING, Problem, unreadable_folder
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
@@ -234,10 +234,9 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
 def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield a problem if there are files beside the folders of videos, or if the folder cannot be read."""
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+        names = [path.name for path, is_folder in entries(folder) if not is_folder]
     except OSError as error:
-        yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+        yield unreadable_folder(folder, error)
         return
     if names:
         message = f"{plural(len(names), 'file')} outside of the folders of videos, such as {names[0]}; not read"

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data.affwild2_crop_search import CropSearch
 from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.dataset import Sequence
-from harness.data.problems import ERROR, Problem
+from harness.data.problems import ERROR, Problem, unreadable_folder
 
 FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or number the crops from 1"
 
@@ -72,4 +72,4 @@ def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return folders[0], []
     except OSError as error:
-        raise Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folders[0]).to_exception() from error
+        raise unreadable_folder(folders[0], error).to_exception() from error

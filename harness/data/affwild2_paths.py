@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backbones.errors import join_first
 from harness.data.affwild2_annotations import Key, find_annotations
 from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
@@ -123,13 +124,12 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
         lists.setdefault(path.parent, []).append(task)
     none = "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
-    rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
         *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
-        *((("not read", ", ".join(unread[:MAX_UNREAD]) + rest),) if unread else ()),
+        *((("not read", join_first(unread, MAX_UNREAD)),) if unread else ()),
     )
 
 

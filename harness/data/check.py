@@ -55,8 +55,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     assert isinstance(dataset, VideoLayout)
     if isinstance(dataset, ImageTable):
         dataset.images.may_lack_all = True
-    if isinstance(dataset, ImageTable) and not dataset.has_labels:
-        return check_stills(TableStills(dataset), images)
+        if not dataset.has_labels:
+            return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
     crops, files, turned = _scan_crops(dataset, problems, images)
     counts: list[LabelCounts] = []

@@ -217,7 +217,11 @@ class ImageTable(VideoLayout):
 
     def find_errors(self, task: str) -> Iterator[Problem]:
         """Yield malformed rows and splits, missing images, and subjects that are in two splits."""
-        return select_errors(self.find_problems({}))
+        return iter(self._errors)
+
+    @cached_property
+    def _errors(self) -> tuple[Problem, ...]:
+        return tuple(select_errors(self.find_problems({})))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the form of the table, its columns and the origin of the splits."""

@@ -9,11 +9,11 @@ from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
+from backbones.errors import wrap_item
 from harness.data.dataset import Dataset, Labels
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 from harness.utils.errors import unknown_name_error
-from harness.utils.message_lists import bullet_list
 from harness.utils.names import storable_name
 
 
@@ -55,8 +55,8 @@ def _is_detected(layout: type[DatasetLayout], root: Path) -> bool:
 
 
 def list_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
-    """List the supported layouts for an error message, see `bullet_list`."""
-    return bullet_list(dict.fromkeys(layout.layout for layout in layouts))
+    """List the supported layouts for an error message, one a line."""
+    return "\n".join(wrap_item(name, "  - ") for name in dict.fromkeys(layout.layout for layout in layouts))
 
 
 SPLITS = ("train", "validation")

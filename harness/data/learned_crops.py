@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.errors import join_first
 from harness.data.dataset import Dataset
 from harness.data.hamming import CHUNK, hamming_neighbors
 from harness.data.image_hashes import mirror_hashes
@@ -151,8 +152,7 @@ def warn_learned_crops(
 
 def _format_warning(dataset: Dataset, leaks: list[LearnedCrops], path: Path) -> str:
     crops = {crop: None for leak in leaks for crop in leak.crops}
-    rest = f" and {len(crops) - MAX_EXAMPLES:,} more" if len(crops) > MAX_EXAMPLES else ""
-    examples = f"{', '.join(list(crops)[:MAX_EXAMPLES])}{rest}"
+    examples = join_first(crops, MAX_EXAMPLES)
     where = "; ".join(
         f"{len(leak.crops):,} of {leak.total:,} in {leak.split} (task {leak.task}), "
         f"where chance explains {_format_chance(leak.chance)}"

@@ -65,6 +65,12 @@ def select_errors(problems: Iterable[Problem]) -> Iterator[Problem]:
     return (problem for problem in problems if problem.severity == ERROR)
 
 
+def require_no_errors(problems: Iterable[Problem]) -> None:
+    """Raise the InputError of `first_error` if there is an error among the problems."""
+    if errors := list(select_errors(problems)):
+        raise first_error(errors)
+
+
 class ProblemReport:
     """Base class of reports, which separates their problems by severity.
 

@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import hash_file
 from harness.jobs.job_folder import JobFolder
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
+from harness.utils.files import write_json
 from harness.utils.json_text import read_json
 
 HASHES = JobFolder.hashes.name
@@ -119,7 +120,7 @@ def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileSt
     try:
         stat = file.stat()
         now = [stat.st_size, stat.st_mtime_ns]
-        return recorded if recorded is not None and recorded[1:] == now else [sha256(Path(file.path)), *now]
+        return recorded if recorded is not None and recorded[1:] == now else [hash_file(Path(file.path)), *now]
     except OSError:
         return ["unreadable", *now]
 

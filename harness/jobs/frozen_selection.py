@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import hash_file
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.selection import PostprocessingChoice
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256
 from harness.utils.names import is_file_name, is_id
 
 
@@ -105,8 +105,8 @@ def freeze_selection(
         job_id,
         epoch,
         choice,
-        "" if predictions is None else sha256(predictions),
-        {path.name: sha256(path) for path in model},
+        "" if predictions is None else hash_file(predictions),
+        {path.name: hash_file(path) for path in model},
     )
     JobFolder(folder).write_choice(selection.to_dict())
     return selection
@@ -173,7 +173,7 @@ def _is_hashes(values: Any) -> bool:
 
 def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:
     try:
-        actual = sha256(path)
+        actual = hash_file(path)
     except FileNotFoundError as error:
         raise FramelightError(f"{path} is missing; it is part of {what}: {hint}") from error
     except OSError as error:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from backbones.errors import join_first
 from harness.leaderboard.board import Board
 from harness.leaderboard.columns import MARKS, format_marks, leaderboard_columns, published_notes
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
@@ -179,10 +180,9 @@ def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
     missing = [row.run_id for row in rows if row.has_statistics is False]
     if not missing:
         return []
-    more = f" and {len(missing) - MAX_PROBLEMS} more" if len(missing) > MAX_PROBLEMS else ""
     scores, their = ("score", "its") if len(missing) == 1 else ("scores", "their")
     return [
-        f"the {scores} of {', '.join(missing[:MAX_PROBLEMS])}{more} could not be verified: {their} statistics are "
+        f"the {scores} of {join_first(missing, MAX_PROBLEMS)} could not be verified: {their} statistics are "
         "missing (mark n)"
     ]
 

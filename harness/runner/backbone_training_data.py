@@ -89,14 +89,13 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
 
 
 def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
-    from harness.data.problems import first_error, select_errors
+    from harness.data.problems import require_no_errors
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
     source = open_stills(data)
     splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
-    if errors := list(select_errors(source.find_problems())):
-        raise first_error(errors)
+    require_no_errors(source.find_problems())
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
     logger.info(
         f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} images"

@@ -9,13 +9,13 @@ part to `none` removes it.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 import types
 import typing
 from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
+from backbones.errors import did_you_mean
 from harness.data.protocol import Protocol
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.ineffective_settings import ineffective_settings
@@ -106,10 +106,10 @@ def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> 
         parts = tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
         if not parts and values:
             fields = [f.name for f in dataclasses.fields(recipe) if f.name != path[0]]
-            others = difflib.get_close_matches(path[-1], fields, n=1, cutoff=0.7)
             is_full = setting.startswith(".".join(path))
             full = "" if is_full else f"this is {'.'.join(path)}, but "
-            hint = f"did you mean {others[0]}?" if others and not is_full else "omit this setting"
+            hint = "" if is_full else did_you_mean(path[-1], fields, most=1, cutoff=0.7)
+            hint = hint or "omit this setting"
             raise InputError(f"--set {setting}: {full}the recipe '{recipe.name}' has no {name}; {hint}")
 
 
@@ -151,9 +151,8 @@ def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe:
 def _unknown_key_error(key: str, paths: Collection[tuple[str, ...]], recipe: Any) -> InputError:
     """Create an error that names the keys most similar to an unknown one, and the page that lists all."""
     names = {".".join(path) for path in paths} | {path[-1] for path in paths}
-    similar = difflib.get_close_matches(key, sorted(names), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(similar)}? " if similar else ""
-    return InputError(f"unknown key in --set '{key}'; {hint}{KEYS_PAGES[type(recipe)]} lists the keys")
+    hint = f"{did_you_mean(key, sorted(names), cutoff=0.5)} {KEYS_PAGES[type(recipe)]} lists the keys"
+    return InputError(f"unknown key in --set '{key}'; {hint.lstrip()}")
 
 
 def _accepts_value(hint: Any, text: str) -> bool:

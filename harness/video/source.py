@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from backbones.errors import did_you_mean
 from harness.data.affwild2_crops import read_crops
 from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.image_decoding import open_image
@@ -149,7 +149,5 @@ def _missing_path_error(path: Path) -> InputError:
     if path.is_symlink():
         return InputError(f"{path}: a broken link to {path.readlink()}; restore that file, or remove the link")
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    similar = difflib.get_close_matches(path.name, names, n=3)
-    return InputError(
-        f"no such file or folder: {path}" + (f"; did you mean {' or '.join(similar)}?" if similar else "")
-    )
+    hint = did_you_mean(path.name, names)
+    return InputError(f"no such file or folder: {path}" + (f"; {hint}" if hint else ""))

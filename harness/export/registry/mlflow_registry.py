@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from backbones.regular_files import hash_file
 from harness.tracking.artifacts import local_path
 from harness.tracking.bounded_client import TRANSFER_SECONDS, call_with_deadline
 from harness.tracking.client import Connection, paginate
@@ -16,7 +17,6 @@ from harness.tracking.location import Location, lock_location, source_tags, writ
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
 from harness.tracking.serialization import JOB_TAG, WRITER_TAG
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256
 
 FILE, CARD, EXAMPLE = "model-float32.onnx", "card.json", "example.py"
 """Files of an export that a logged model contains."""
@@ -192,7 +192,7 @@ class Registry:
         if path is None:
             return True
         file = path / FOLDER / FILE
-        return file.is_file() and sha256(file) == model.tags[SHA256]
+        return file.is_file() and hash_file(file) == model.tags[SHA256]
 
     def _link(self, run_id: str, model: LoggedModel) -> None:
         outputs = self._client.get_run(run_id).outputs
