@@ -22,7 +22,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 def temp_file(path: Path) -> Iterator[Path]:
     """Yield an empty temporary file next to `path`; on success it is renamed to `path`, on failure it is removed.
 
-    Its permissions and its group are those of any new file in the folder, see umask(2) and the setgid bit.
+    The file has the permissions and the group of any new file in the folder, see umask(2) and the setgid bit.
 
     Parameters
     ----------
@@ -134,14 +134,14 @@ def atomic_write(path: Path, text: str) -> None:
 
 
 def restore_displaced(folder: Path, name: str = "") -> None:
-    """Put back folders that were displaced by processes killed while replacing them.
+    """Put back folders that were displaced by a replacement that did not finish, such as in a killed process.
 
     Parameters
     ----------
     folder : Path
         The parent of the folders to put back; it need not exist.
     name : str, default=""
-        Name of the folder to put back; by default all.
+        Name of the folder to put back; by default, all are put back.
     """
     start = temp_prefix(name) if name else "."
     with suppress(OSError), os.scandir(folder) as entries:
@@ -151,7 +151,7 @@ def restore_displaced(folder: Path, name: str = "") -> None:
 
 
 def put_back(displaced: Path) -> bool:
-    """Move the content of a folder with the suffix `DISPLACED` back, unless its name is in use again.
+    """Move the content of a folder with the suffix `DISPLACED` to its parent, except names that are in use there.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     Raises
     ------
     BackboneError
-        If the card is missing, damaged, incomplete or of a newer format, or its preprocessing is invalid.
+        If the card is missing, damaged, incomplete or of a newer format, or if one of its values is invalid.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | 
     reference : str
         The reference of the backbone.
     checkpoints : Path or None
-        The folder that `reference` refers to.
+        The folder of entries that `reference` refers to.
 
     Returns
     -------

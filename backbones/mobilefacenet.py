@@ -112,7 +112,7 @@ class MobileFaceNet(nn.Module):
 
 
 def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Rename the tensors of a network that contains MobileFaceNet as a submodule next to its classifier.
+    """Rename the tensors of a network that contains MobileFaceNet as a submodule next to the classifier.
 
     The function has the name and the arguments of its counterparts in timm's model modules.
 

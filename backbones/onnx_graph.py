@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WEIGHT_TYPES = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 """Element types of tensors that are counted as parameters: floating point, and integers of 8 bits or less."""
 MODEL_FIELDS = bytes([0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42])
-"""Keys of the fields that exporters write after the version: producer, domain, documentation, graph, operators."""
+"""Keys of the fields after the version: producer, its version, domain, model version, documentation, graph, opsets."""
 MAX_NESTING = 8
 MAX_FILE_BYTES = 2**31
 """Size limit of a protocol buffer."""
@@ -74,7 +74,7 @@ class OnnxGraph:
         Returns
         -------
         str or None
-            Name of the tensor; None if there is no such layer.
+            Name of the tensor; None if there is no such layer among the last nodes.
         """
         producers = {name: node for node in self.nodes for name in node.output}
         node = producers.get(scores)
@@ -142,7 +142,7 @@ def read_graph(path: Path) -> OnnxGraph:
 
 
 def _iter_messages(message: Message, depth: int) -> Iterator[Message]:
-    """Yield all messages nested in a message, up to `depth` levels of graphs (bodies of If and Loop)."""
+    """Yield all messages nested in a message; raise DecodeError for `depth` nested graphs (bodies of If or Loop)."""
     from google.protobuf.message import DecodeError, Message
     from onnx import GraphProto, TensorProto
 

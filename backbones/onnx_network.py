@@ -31,7 +31,7 @@ class Ports:
     input, embedding, scores : str
         Names of the input and of the two outputs.
     batch : int or None
-        Crops per run if the graph fixes their number, else None.
+        Crops per run if the graph accepts only one number, else None.
     """
 
     input: str
@@ -52,9 +52,9 @@ class Ports:
 
 
 class OnnxNetwork(nn.Module):
-    """ONNX model with the interface of a timm network.
+    """ONNX model with the forward methods of a timm network.
 
-    One session is opened for each number of threads, at the first forward pass that uses it, and shared by all
+    One session is opened for each number of threads, at the first forward pass with that number, and shared by all
     callers. `forward` uses as many threads as torch does in the calling thread.
 
     Parameters

@@ -15,7 +15,7 @@ FILTERS = {
 }
 
 FILTER_SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
-"""Support radius of the filters in pixels, without downscaling."""
+"""Support radius, in pixels without downscaling, of the filters that `backbones.resizing` may compute with torch."""
 
 
 def resize(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -40,7 +40,7 @@ def temp_prefix(name: str) -> str:
 
 
 def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
-    """Call `create` with a new name next to `path`; the tempfile module would make the file private to the user."""
+    """Create a file or folder with a new name next to `path`; the tempfile module would make it private to the user."""
     for _ in range(ATTEMPTS):
         new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
         with suppress(FileExistsError):

@@ -118,7 +118,7 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
 
 def _calls_per_turn(pool: BenchmarkThreadPool, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
     """Return the number of batches per worker in one turn."""
-    crops = len(pixels) * pool.workers
+    crops = len(pixels) * (pool.workers if engine.concurrent else 1)
     seconds_per_call = crops / pool.throughput(engine, pixels, 1)
     if seconds_per_call > seconds:
         return 1

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from backbones.card import read_card
 from backbones.catalogue import SPECS
-from backbones.checkpoint import hash_file, save_checkpoint
+from backbones.checkpoint import save_checkpoint
 from backbones.checkpoint_folders import entries, entries_by_card
 from backbones.errors import BackboneError
+from backbones.regular_files import hash_file
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backbones import catalogue
 from backbones.backbone import Backbone
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, join_first
 from backbones.importing import architectures, vggface_files
 from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
 from backbones.importing.entry import save_entry, validate_entry_name
@@ -40,7 +40,7 @@ def import_file(
 
     Supported files are safetensors, files written by torch.save (networks, state dicts and Lightning checkpoints; no
     code in them is executed), VGG-16 face networks and ONNX models. A file without a classifier becomes a backbone
-    with scores of shape [N, 0].
+    with scores of shape [N, 0], but VGG-16 face networks and ONNX models must have scores.
 
     Parameters
     ----------
@@ -51,9 +51,11 @@ def import_file(
     checkpoints : Path
         The folder of entries.
     architecture : str, optional
-        A catalogue name or a timm model; by default it is inferred from the tensors.
+        A catalogue name or a timm model; by default it is read from the file or inferred from the tensors. Not for
+        ONNX models.
     classes : sequence of str, optional
-        Names of the score columns; by default the published order for 7 to 10 columns, otherwise none.
+        Names of the score columns; by default the names in a checkpoint of this project, or else the published order
+        for 7 to 10 columns, otherwise none.
 
     Returns
     -------
@@ -162,8 +164,7 @@ def _build_backbone(
         network = construct(spec, match.columns)
     network.load_state_dict(match.state)
     if match.left_out:
-        more = f" and {len(match.left_out) - 3} more" if len(match.left_out) > 3 else ""
-        logger.info(f"ignored tensors outside the backbone: {', '.join(match.left_out[:3])}{more}")
+        logger.info(f"ignored tensors outside the backbone: {join_first(match.left_out, 3)}")
     spec = replace(
         spec, preprocessing=_infer_preprocessing(weights, spec, match.columns), score_width=match.columns, tag=None
     )

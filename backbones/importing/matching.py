@@ -72,7 +72,8 @@ def match_architecture(weights: WeightsFile, architecture: str | None, path: Pat
     Raises
     ------
     BackboneError
-        If the architecture is unknown or does not fit; the message lists the first tensors or settings that differ.
+        If the architecture is unknown or does not fit the tensors and layers; the message gives the first
+        differences.
     """
     state, left_out = strip_prefixes(weights.state)
     if architecture is not None:

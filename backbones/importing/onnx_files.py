@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.backbone import Backbone
-from backbones.checkpoint import hash_file
 from backbones.errors import BackboneError, printable
 from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
 from backbones.importing.entry import save_entry, validate_entry_name
 from backbones.onnx_graph import OnnxGraph, read_graph
 from backbones.onnx_network import OnnxNetwork, Ports
 from backbones.onnx_session import open_session, run_session
+from backbones.regular_files import hash_file
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneSpec, Preprocessing
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
 MAX_SCORE_WIDTH = 64
-"""If a graph has one output only, it is assumed to be scores up to this number of columns, else an embedding."""
+"""A graph's only output is assumed to be scores if it has at most this number of columns, otherwise an embedding."""
 MAX_PIXELS = 2**26
 TRIAL_SECONDS = 120.0
 """Time limit of the trial run of a graph on noise: at most two images, or one batch if the batch size is fixed."""
@@ -74,7 +74,8 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     checkpoints : Path
         The folder of entries.
     classes : sequence of str or None
-        Names of the score columns. If None, 7 to 10 columns get the published names, and other columns no names.
+        Names of the score columns. If None, 7 to 10 columns get the published names, and any other number of columns
+        gets none.
 
     Returns
     -------
@@ -85,7 +86,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, classes: Sequence[str]
     ------
     BackboneError
         If the file is damaged, incomplete or not an ONNX model, if its input or outputs are not as described above,
-        or if another entry has this name.
+        if a name is invalid, or if another entry has this name.
     """
     path = Path(path)
     validate_entry_name(name)
@@ -175,7 +176,7 @@ def _select_one(
 
 
 def _export_hint(path: Path, tensor: str | None) -> str:
-    """Explain how to export both outputs and, if `tensor` (the last linear layer's input) is known, how to add it."""
+    """Explain how to export both outputs, or to add `tensor`, the input of the last linear layer, as an output."""
     export = "export it so that forward() returns both, with output_names=['embedding', 'scores']"
     if tensor is None:
         return export
@@ -229,8 +230,8 @@ def _run_on_noise(
 ) -> tuple[int | None, dict[str, np.ndarray]]:
     """Run the graph on noise; return the batch size that works and all outputs that have one vector per image.
 
-    The batch size is None if all work. A graph that fails on two images although it declares a dynamic batch size is
-    run one image at a time.
+    The batch size is None if any size works. A graph that fails on two images although it declares a dynamic batch
+    size is run one image at a time.
     """
     names = tuple(output.name for output in session.get_outputs() if output.type == "tensor(float)")
     attempts: tuple[tuple[int, int | None], ...] = ((batch, batch),) if batch else ((2, None), (1, 1))

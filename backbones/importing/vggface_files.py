@@ -55,7 +55,8 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
     Raises
     ------
     BackboneError
-        If tensors are missing, unexpected or of another shape, or the number of class names does not match.
+        If tensors are missing, unexpected or of another shape, or if the class names are invalid or do not match the
+        number of columns.
     """
     path = Path(path)
     layers = _layer_names(set(state))
@@ -73,7 +74,7 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
 
 
 def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
-    """Log the assumed preprocessing for torchvision's layout, because its ImageNet weights have the same layout."""
+    """Log the assumed preprocessing for torchvision's layout, which torchvision's ImageNet weights have too."""
     if not _is_dag_layout(set(state)):
         preprocessing = VGGFACE.preprocessing
         logger.info(

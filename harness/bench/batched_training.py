@@ -26,11 +26,11 @@ class _Case:
     Attributes
     ----------
     part : str
-        Name of the row.
+        Name of the measurement.
     config : HeadConfig
     seeds : tuple of int
     rows, selection_rows : int
-        Number of rows to fit, and number of rows on which the epoch is selected.
+        Number of rows (crops) to fit, and number of rows on which the epoch is selected.
     timed_every : int
         Of the heads trained one after another, only every n-th is timed.
     flops_per_row : int

@@ -40,7 +40,7 @@ class Coverage:
     width : float
         Mean width of the intervals.
     bias, corrected_bias : float
-        Mean score minus the population value, and mean corrected score minus the population value.
+        Mean score minus the population value, and mean of the score corrected for bias minus the population value.
     """
 
     metric: str

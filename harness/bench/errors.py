@@ -24,15 +24,15 @@ SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 800, 100, 200
 TRIALS, TRIAL_SIMULATIONS = 2, 40
 """Number of rounds that move the true difference near the detectable one, and number of boards per round."""
 NEAR = (0.85, 1.15)
-"""Multiples of the detectable difference at which the power is measured; between them, it is interpolated."""
+"""Multiples of the detectable difference at which the power is measured; between them, the power is interpolated."""
 BEYOND = (-0.3, 1.3)
-"""Range of positions in which the power is reported: 0 is the first of these multiples, 1 the second."""
+"""Range of positions in which the power is reported: 0 is the first multiple in `NEAR`, 1 the second."""
 MOVES = 3
 """Largest number of attempts to place the two leads around the detectable difference."""
 PARTS = 4
 """Largest number of boards that a simulated board is divided into; their errors are nearly independent."""
 DRAWS = 499
-"""Number of random sign flips; few, since the error of a permutation test does not depend on it (Dwass 1957)."""
+"""Number of random sign flips; few, since a permutation test's error does not depend on their number (Dwass 1957)."""
 LEADS = {
     "expr": (0.0, 0.2, 0.4, 0.8, 1.2, 1.6, 2.4, 3.4),
     "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
@@ -65,7 +65,7 @@ class ErrorRow:
         Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
         confidence interval.
     population_power : float or None
-        Like `power`, but on boards whose first row leads by `detectable` over very many videos.
+        Like `power`, but on boards whose first row leads by the detectable difference over very many videos.
     """
 
     task: str
@@ -97,7 +97,7 @@ def measure_rows(
 def measure_false_positives(
     task: str, videos: int, rows: Sequence[int], simulations: int, families: bool = False
 ) -> list[ErrorRow]:
-    """Simulate boards of equally good rows; each is divided into several smaller boards."""
+    """Measure false positives on simulated boards of equally good rows; smaller boards are parts of the largest."""
     metric, worse = TASKS[task].metric, np.zeros((len(rows), simulations))
     lucks, expected = np.zeros(worse.shape), np.full(worse.shape, np.nan)
     for i in range(simulations):
@@ -154,12 +154,12 @@ def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorR
 
 
 def _position_of_zero(excess: np.ndarray) -> float:
-    """Return the position between two leads (0 to 1) where a value crosses 0; infinity if the value does not grow."""
+    """Return the position, from two leads at 0 and 1, where a value crosses 0; infinity if the value does not grow."""
     return float(-excess[0] / (excess[1] - excess[0])) if excess[1] > excess[0] else np.inf
 
 
 def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, np.ndarray]:
-    """Return the median detectable difference and, for each board, the share of other rows that are found worse."""
+    """Return the median detectable difference and, for each board, the share of rows found worse than the first one."""
     metric, detectable, found = TASKS[row.task].metric, [], []
     for i in range(simulations):
         random = np.random.default_rng([2, row.rows, row.videos, i])

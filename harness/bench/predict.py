@@ -1,4 +1,4 @@
-"""Benchmark of `framelight predict` on a video of 640x360 pixels with one face, against each of its stages alone."""
+"""Benchmark of `framelight predict` on a video of 640x360 pixels with one face, against its slowest stage alone."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def open_forward_pass() -> SharedBackbonePass:
-    """Open the backbone with random weights and without heads, whose cost is negligible."""
+    """Open the backbone with random weights; heads are left out, as their cost is negligible."""
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.bench.forward import engine_cache_dir

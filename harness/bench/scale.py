@@ -27,7 +27,7 @@ ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}
 MAX_EXPONENT = 1.1
 SPARE_BYTES = 1 << 30
 BYTES_PER_FRAME = 2 * WIDTH
-"""Size of a frame's features."""
+"""Bytes of the embedding of one frame, in float16."""
 PASSES = 3
 """Number of passes over all features: mean and standard deviation, one epoch, predictions."""
 
@@ -44,12 +44,12 @@ def measure(
     plot : Path, optional
         PNG file to write.
     frames : sequence of int
-        Ascending multiples of SEQUENCE.
+        Numbers of frames, ascending multiples of SEQUENCE.
 
     Raises
     ------
     FramelightError
-        If there is not enough disk space, before anything is written.
+        If the folder cannot be written or has too little space, before anything is written, or if a job fails.
     """
     _check_disk_space(folder, max(frames) * BYTES_PER_FRAME)
     with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as temp_dir:

@@ -92,7 +92,7 @@ def _record_time(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 
 def _make_labels(frames: int) -> Labels:
-    """Make a label for every frame; the class changes every 50 frames."""
+    """Make a label for every frame, with one random class for each 50 consecutive frames."""
     names, random = tuple(sequence_names(frames)), np.random.default_rng(0)
     video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)

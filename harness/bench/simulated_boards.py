@@ -1,9 +1,9 @@
 """Simulated boards: rows whose true scores are known, on the same videos.
 
-Videos differ in length (lognormal), in what they show and in how hard they are; the frames of each episode of one
-second are right or wrong together. What a row gets right in a video depends on the video, on luck that all rows of one
-family (such as heads on one backbone) share, and on luck that only this row has. R is the number of rows, V the number
-of videos.
+Videos differ in length (lognormal), in what they show and in how hard they are; for expressions and action units, the
+frames of each episode of one second are right or wrong together. What a row gets right in a video depends on the video,
+on luck that only this row has and, on boards with families, on luck that all rows of one family (such as heads on one
+backbone) share. R is the number of rows, V the number of videos.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ PRIOR = FRAMES / FRAMES.sum()
 PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 """Share of frames that show each action unit."""
 EPISODE = 25
-"""Number of consecutive frames with the same label and the same prediction."""
+"""Number of consecutive frames with the same label and the same prediction, for expressions and action units."""
 LUCK = {"expr": 0.3, "va": 0.04, "au": 0.3}
-"""Standard deviation of a row's luck with a video: in log odds, or in the slope of valence and arousal."""
+"""Standard deviation of a row's luck with a video: in log odds; for "va", in the slope of predictions over labels."""
 FAMILY_SIZE = 6
 FAMILY_SHARE = 0.85
 """Share of the variance of the luck that rows of a family have in common."""
@@ -37,9 +37,10 @@ class SimulatedRows:
     Attributes
     ----------
     rows : int
-        R.
+        Number of rows, R.
     lead : float, default=0
-        How much better the first row truly is than the others, in log odds, or in the slope of valence and arousal.
+        How much better the first row truly is than the others: in log odds; for "va", in the slope of predictions over
+        labels.
     families : bool, default=False
         Whether rows come in families with similar errors; otherwise all are equally similar.
     """
@@ -62,14 +63,14 @@ class SimulatedRows:
 def simulate_board(
     task: str, random: np.random.Generator, videos: int, rows: SimulatedRows
 ) -> list[list[SufficientStatistics]]:
-    """Simulate the statistics of each row of a board, with one seed.
+    """Simulate the statistics of one training seed for each row of a board.
 
     Parameters
     ----------
     task : {"expr", "va", "au"}
     random : Generator
     videos : int
-        V.
+        Number of videos, V.
     rows : SimulatedRows
 
     Returns
@@ -96,7 +97,7 @@ def _expressions(random: np.random.Generator, episodes: np.ndarray, rows: Simula
 
 
 def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate moments, [R, V, 2, 6]: mean and range of the labels and of the predictions differ between videos.
+    """Simulate moments, [R, V, 2, 6]: mean and deviation of the labels and of the predictions differ by video.
 
     Without a lead P_VA is about 0.36, so that a better row can be far ahead.
     """
@@ -115,7 +116,7 @@ def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedR
 
 
 def _action_units(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate counts, [R, V, 12, 4]: an action unit is common in few videos, and its difficulty differs by video."""
+    """Simulate counts, [R, V, 12, 4]: how common and how difficult an action unit is differs by video."""
     shape = (len(episodes), len(ACTION_UNITS))
     n = np.broadcast_to(episodes[:, None], shape)
     positive = random.binomial(n, random.beta(PREVALENCE * 2, (1 - PREVALENCE) * 2, shape))

@@ -54,7 +54,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
         "entry": str(folder),
         "trained on": f"{card['data']['name']}, {card['stills']:,} images",
         "scores": ", ".join(classes) if len(classes) <= 24 else f"{len(classes):,} identities",
-        "chosen on": SELECTION_NOTES.get(card["selection"], card["selection"]),
+        "selected on": SELECTION_NOTES.get(card["selection"], card["selection"]),
         **{figure.replace("_", " "): _format_number(value) for figure, value in card["metrics"].items()},
         "weights": f"{card['weights_hash'][:12]}, {card['size_mb']} MB, {card['licence']}",
         "use it": f"framelight run RECIPE --data DIR --set backbones={name}",
@@ -64,7 +64,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """Return the name in the card, or the folder name of the entry if the name in the card is not unique."""
+    """Return the name in the card, or the folder name of the entry if the name does not identify the entry."""
     import backbones
 
     try:

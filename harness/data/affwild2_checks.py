@@ -1,4 +1,4 @@
-"""Problems of an Aff-Wild2 folder beyond malformed labels: leaks, missing crops, extra lines, duplicates."""
+"""Problems of an Aff-Wild2 folder beyond malformed labels, such as leaks, missing crops, extra lines and duplicates."""
 
 from __future__ import annotations
 
@@ -72,20 +72,13 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
     """
     yield from dataset.folders.problems
     for task in dataset.tasks():
-        yield from _find_leaks(dataset, task)
+        yield from find_leaks(dataset, task)
     yield from _unreadable_lists(dataset)
     yield from _videos_without_crops(dataset, crops)
     yield from _extra_lines(dataset, crops)
     yield from _far_crops(dataset, crops)
     for split in dataset.splits("mtl"):
         yield from _duplicate_rows(dataset.annotation_files("mtl", split)[0])
-    yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
-
-
-def find_run_problems(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
-    """Yield the problems that concern runs of a task: in the folders, between the splits, and in the crops."""
-    yield from dataset.folders.problems
-    yield from _find_leaks(dataset, task)
     yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
 
 
@@ -123,7 +116,8 @@ def _unreadable_lists(dataset: CheckableDataset) -> Iterator[Problem]:
             yield Problem(ERROR, "test list", str(error).removeprefix(f"{path}: "), path)
 
 
-def _find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
+def find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
+    """Yield an error for each video in two splits of a task, a warning for each cut from a video of another split."""
     splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
     members = {split: _readable_sequence_names(dataset, task, split) for split in splits}
     for first, second in combinations(splits, 2):

@@ -103,7 +103,7 @@ def _conflicts(candidates: Mapping[str, list[Path]]) -> Iterator[tuple[str, Prob
 
 
 def _content(path: Path) -> object:
-    """Return the videos or images that a list names, for comparison."""
+    """Return the videos or images that a list names, or the error of reading it, for comparison."""
     try:
         if not has_image_column(path):
             return read_test_list(path)

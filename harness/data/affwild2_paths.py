@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backbones.errors import join_first
 from harness.data.affwild2_annotations import Key, find_annotations
 from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
@@ -31,7 +32,7 @@ class AffWild2Folders:
     ----------
     root : Path
     annotations : tuple of Path
-        Folders with the folders of the challenges; empty without annotations.
+        Folders with the folders of the challenges or multi-task files; empty without annotations.
     crops : CropSearch
         Folders of crops by video.
     files : mapping of (str, str) to tuple of Path
@@ -44,7 +45,7 @@ class AffWild2Folders:
     conflicts : mapping of (str, str) to tuple of Problem
         Errors by task and split, `test` included, where several files contradict each other.
     problems : tuple of Problem
-        Folders and files that look like data and are not read.
+        Problems of folders and files, such as those that look like data and are not read.
     unread : tuple of Path
         Other entries of `root` that are not read.
     """
@@ -96,9 +97,10 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or both crops and test lists, and is not a folder of several datasets.
+    """Return whether `root` has annotations, or both crops and test lists.
 
-    Test lists or a folder of crops must be in `root` itself, not in a subfolder.
+    Without annotations, a test list or a folder of crops must be in `root` itself, as `root` may be a folder of several
+    datasets.
     """
     if find_annotations(root).folders:
         return True
@@ -122,13 +124,12 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
         lists.setdefault(path.parent, []).append(task)
     none = "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
-    rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
         *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
-        *((("not read", ", ".join(unread[:MAX_UNREAD]) + rest),) if unread else ()),
+        *((("not read", join_first(unread, MAX_UNREAD)),) if unread else ()),
     )
 
 

@@ -70,7 +70,7 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
 
 
 def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reader:
-    """Return a reader for the separator of the first line."""
+    """Return a reader for the separator of the first line, or for commas if that line names none of the columns."""
     first = file.readline(MAX_HEADER)
     known = {name.casefold() for name in columns}
     separator = find_separator(first, lambda name: name.strip().casefold() in known)

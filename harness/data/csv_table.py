@@ -39,13 +39,13 @@ class Table:
     lines : int64 array of shape (N,)
         Line number of each row.
     faults : tuple of Problem
-        Rows that were skipped.
+        Errors of rows that were skipped.
     warnings : tuple of Problem
-        Assumptions about encoding and columns.
+        Warnings about the assumed encoding and about columns that are not read.
     form : str
-        Separator, encoding and decimal sign, without those that are a comma, UTF-8 and a point.
+        Separator, encoding and decimal sign, each only if it is not the default: comma, UTF-8, point.
     names : str
-        Text with the names of the columns that are read and that are not, as the file spells them.
+        Text that lists the columns that are read and those that are not, as the file spells them.
     header_line : int
     """
 
@@ -75,7 +75,7 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        If the file is empty or not a text file, has no column `image`, or has neither `expression` nor `subject`.
+        If the file cannot be read or has no rows, or if its header is invalid; see `find_columns`.
     """
     source = read_rows(path, standard_name)
     names = find_columns(path, source.header_line, source.header)

@@ -49,8 +49,8 @@ class Labels:
     unit : int32 array of shape (N,)
         Index of each row's unit in `units`.
     groups : tuple of str
-        Group of each unit. Units of one group, such as `_left` and `_right` of one video, stay on the same side of
-        a split.
+        Group of each unit. Units of one group, such as `_left` and `_right` of one video, are not separated by a
+        split.
     targets : mapping of str to array
         The outputs of the task: `expr` int64 (N,), `va` float32 (N, 2), `au` int8 (N, 12). Invalid labels are -1,
         for `va` -5. The task `mtl` has all three.

@@ -52,7 +52,7 @@ class ExpressionFolders(ListedImages):
     ----------
     root : Path
     seed : int, default 0
-        Seed of the validation split, if there are no folders of splits.
+        Seed of the validation split, if there are no images of a validation or test split.
     """
 
     layout = (
@@ -101,13 +101,13 @@ class ExpressionFolders(ListedImages):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether folders in `root` or its folders of splits are named by expressions, numbers or MAPPING."""
+        """Return whether folders in `root` or its splits are named by expressions or numbers, or MAPPING exists."""
         names = {folder.path.name for folder in find_folders(root)}
         return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is used if there are no folders of splits."""
+        """Open `root`; `seed` is used if there are no images of a validation or test split."""
         return cls(root, seed)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
@@ -171,7 +171,7 @@ def _find_loose_images(root: Path, parents: set[Path]) -> Iterator[Problem]:
 
 
 def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:
-    """Return the expression of each folder name; raise InputError if the names are numbers of unknown meaning."""
+    """Return the expression of each folder name that has one; raise InputError for numbers of unknown meaning."""
     names = {folder.path.name for folder in folders}
     if (root / MAPPING).is_file():
         return _read_mapping(root / MAPPING, names)
@@ -204,7 +204,7 @@ def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
 
 
 def _is_raf_db(folders: list[ExpressionFolder]) -> bool:
-    """Return whether the folders are numbered from 1 to 7 and contain images that are named as in RAF-DB."""
+    """Return whether the folders are numbered from 1 to 7 and the first image of each is named as in RAF-DB."""
     numbers = {parse_number(folder.path.name) for folder in folders}
     try:
         images = [image_files.list_image_names(folder.path) for folder in folders]

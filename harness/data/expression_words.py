@@ -40,7 +40,7 @@ NUMBER = re.compile(r"(?:class|label|emotion|expression)?[ _-]?((?=[0-9]{1,3}$)0
 
 
 def parse_expression(name: str) -> str | None:
-    """Return the expression that a folder is named after, None if there is none or more than one.
+    """Return the expression that a folder is named after; None unless it is the only word besides FILLERS.
 
     Examples
     --------

@@ -48,7 +48,7 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     Raises
     ------
     InputError
-        If a file is gone.
+        If a file is gone, or its folder cannot be entered.
     """
     cache = digest_cache() if cache is None else cache
     try:
@@ -120,7 +120,7 @@ class DatasetFingerprint:
         return dataset_digest(self.dataset, self._cache)
 
     def labels(self, task: str) -> str:
-        """Return the digest of the annotations of a task; raise InputError if there are none."""
+        """Return the digest of the annotations of a task; see `labels_fingerprint`."""
         if task not in self._labels:
             self._labels[task] = labels_fingerprint(self.dataset, task)
         return self._labels[task]

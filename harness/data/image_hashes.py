@@ -116,7 +116,7 @@ def _reverse_bytes(hashes: np.ndarray) -> np.ndarray:
 def _read_thumbnails(
     path: Path, box: np.ndarray | None, margin: tuple[float, float], upright: bool
 ) -> Thumbnails | None:
-    """Decode both thumbnails, no larger than needed; None if the image is corrupt or its box is invalid."""
+    """Compute both thumbnails, decoding few pixels of a JPEG; None if the image is corrupt or its box is invalid."""
     try:
         with open_image(path, upright) as image:
             width, height = image.size
@@ -137,7 +137,7 @@ def _read_thumbnails(
 
 
 def _difference_hashes(thumbnails: Sequence[Thumbnails | None]) -> ImageHashes:
-    """Hash at least one pair of thumbnails."""
+    """Hash one or more pairs of thumbnails; None is hashed as black thumbnails."""
     blank = tuple(np.zeros(size[::-1], np.uint8) for size in (ROW_THUMBNAIL, COLUMN_THUMBNAIL))
     rows, columns = (np.array(arrays, np.int16) for arrays in zip(*(pair or blank for pair in thumbnails)))
     return ImageHashes(

@@ -1,4 +1,4 @@
-"""Find the image files named in a table or list: names from Windows and macOS work, other errors are explained."""
+"""Find image files named in a table or list, as Windows and macOS spell them too; explain why others are missing."""
 
 from __future__ import annotations
 

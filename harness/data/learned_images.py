@@ -36,20 +36,20 @@ def hash_learned_images(
     stills : Stills
         The images.
     margin : (float, float)
-        Margin of their face boxes.
+        Margin around the face boxes.
     workers : int
         Number of threads.
     parent : Path or None
         Folder of the trained backbone that the training started from, whose hashes are added.
     unknown : str
-        Name of weights that the training started from and whose images are not known; "" if there are none.
+        Name of weights that the training started from and whose images are not known; "" if there are no such weights.
 
     Returns
     -------
     file : bytes
         Content of `image_hashes.npy`.
     about : dict
-        For the card: the number of distinct `images`, and `unknown`.
+        Entry of the card: `images`, the number of distinct pairs of hashes, and `unknown`.
     """
     hashes = hash_images(stills.images, stills.boxes, margin, workers, upright=True)
     pairs = np.stack([hashes.columns, hashes.rows], axis=1)[hashes.shows]

@@ -1,4 +1,4 @@
-"""Image table of images with expressions that are not listed in a CSV file."""
+"""Image table of images whose expressions come from another list or from folder names, not from a CSV file."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from harness.utils.hashing import content_hash
 class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
-    Without a split `validation`, the images of `test` become the validation split, which is the reported one. Without
-    both splits, a fifth of the images of each expression, drawn with the seed, is the validation split.
+    Without a split `validation`, the images of `test` become the validation split, which is the reported one. With
+    neither split, about a fifth of the images of each expression, drawn with the seed, is the validation split.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class ListedImages(ImageTable):
     seed : int, default 0
         Seed of the validation split.
     faults : tuple of Problem
-        Parts that cannot be read.
+        Problems of folders that cannot be read.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class ListedImages(ImageTable):
         return np.where(rank < held_out[code], "validation", "train"), ()
 
     def labels_digest(self, task: str, split: str) -> str:
-        """Return a hash of the names, expressions and splits of the images, and of the seed if it matters."""
+        """Return a hash of the names, expressions and splits of the images, and of the seed if it sets the splits."""
         get_task(task)
         seed = None if "split" in self.table.columns else self.seed
         return content_hash([{name: column.tolist() for name, column in self.table.columns.items()}, seed])
@@ -79,7 +79,7 @@ class ListedImages(ImageTable):
         return replace(stills, expression=expression, classes=AFFECTNET)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield parts that cannot be read, missing images, and contempt, which task expr has no class for."""
+        """Yield folders that cannot be read, missing images, and contempt, which task expr has no class for."""
         yield from self.table.faults
         missing = np.flatnonzero(~self.image_exists)
         if len(missing):
@@ -91,12 +91,12 @@ class ListedImages(ImageTable):
             yield Problem(WARNING, "contempt", message, self.root)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the origin of labels and splits."""
+        """Return the origin of the splits."""
         return (("splits", self._describe_splits()),)
 
     def _describe_splits(self) -> str:
         if "split" not in self.table.columns:
-            return f"by image, with seed {self.seed}; people are not known, so one may be in both"
+            return f"by image, with seed {self.seed}; people are not known, so the same person may be in both"
         if "validation" not in self.delivered and "test" in self.delivered:
-            return f"{', '.join(self.delivered)}; test is reported as the validation split, as there is none"
+            return f"{', '.join(self.delivered)}; the test images are the validation split, because there is no other"
         return ", ".join(self.delivered)

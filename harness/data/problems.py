@@ -35,7 +35,7 @@ class Problem:
     line: int | None = None
 
     def location(self, root: Path | None = None) -> str:
-        """Return `file:line`, relative to `root` if the file is inside it."""
+        """Return `file:line`, or the file if there is no line; relative to `root` if the file is inside it."""
         name = str(self.file)
         if root is not None and self.file != root and self.file.is_relative_to(root):
             name = str(self.file.relative_to(root))
@@ -63,6 +63,12 @@ def first_error(problems: Sequence[Problem]) -> InputError:
 def select_errors(problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield the problems that are errors."""
     return (problem for problem in problems if problem.severity == ERROR)
+
+
+def require_no_errors(problems: Iterable[Problem]) -> None:
+    """Raise the InputError of `first_error` if there is an error among the problems."""
+    if errors := list(select_errors(problems)):
+        raise first_error(errors)
 
 
 class ProblemReport:

@@ -1,4 +1,4 @@
-"""Protocol that says which rows epochs, thresholds, windows and hyperparameters are selected on."""
+"""Protocol: which data is used to select epochs, thresholds, smoothing windows and hyperparameters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ _PUBLISHED = {"fraction": 0.25, "folds": 0, "seed": 0, "refit": False}
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rows that epochs, thresholds, smoothing windows and hyperparameters are selected on.
+    """Choice of the data that epochs, thresholds, smoothing windows and hyperparameters are selected on.
 
     Parameters
     ----------
     name : {"held-out", "published"}
         `held-out` selects on training videos that the model was not fitted on. `published` selects on the reported
-        split itself, as the paper did, and trains on all training videos; its scores are optimistic and marked as such.
+        split itself, as Savchenko (2022) did, and trains on all training videos; its scores are optimistic and marked
+        as such.
     fraction : float, default 0.25
         Share of the training videos that is held out, between 0 and 1, both excluded. The videos are determined by
         `seed`, their names and their labels.

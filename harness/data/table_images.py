@@ -53,21 +53,19 @@ class TableImages:
     @cached_property
     def exist(self) -> np.ndarray:
         """Bool mask (N,) of the rows whose image file exists; raises InputError if none does, unless `may_lack_all`."""
-        exist = np.array([file is not None for file in self._files], dtype=bool)
         if not self.may_lack_all and (message := self.explain_lack()):
             raise InputError(f"{self._table.path}: {message}")
-        return exist
+        return np.array([file is not None for file in self._files], dtype=bool)
 
     def explain_lack(self) -> str:
         """Return why no image file exists, or "" if one exists."""
-        exist = [file is not None for file in self._files]
-        if exist and not any(exist):
-            first = shorten(str(self.paths[0]), MAX_PATH)
-            reason = ImagePaths(self.folder).explain(self.names[0])
-            reason = reason or "paths in the table must be relative to its folder"
-            encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
-            return f"none of its {len(exist):,} image files exists (first: {first}); {reason}{''.join(encoding)}"
-        return ""
+        if not self._files or any(self._files):
+            return ""
+        first = shorten(str(self.paths[0]), MAX_PATH)
+        reason = ImagePaths(self.folder).explain(self.names[0])
+        reason = reason or "paths in the table must be relative to its folder"
+        encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
+        return f"none of its {len(self._files):,} image files exists (first: {first}); {reason}{''.join(encoding)}"
 
     @cached_property
     def _files(self) -> tuple[Path | None, ...]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 from harness.export.card_reader import KIND, VERSION
 from harness.export.formats import Format
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
@@ -16,6 +14,7 @@ from harness.export.onnx_graph import VIEWS
 from harness.leaderboard.synthetic_training import synthetic_parts_of_run
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
+from harness.tracking.environment import package_version
 from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
@@ -132,11 +131,7 @@ def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages among `PACKAGES`."""
-    versions = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    return versions
+    return {name: version for name in PACKAGES if (version := package_version(name))}
 
 
 def _blocks(task: Task) -> list[dict[str, Any]]:

@@ -173,7 +173,7 @@ def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
         raise ValueError(faults[0])
     file = ExportedFile(entry["precision"], entry["file"], dict(entry["parts"]))
     if not all(map(is_file_name, file.parts)) or not all(map(is_id, file.parts.values())):
-        raise ValueError(f"parts of {file.name} are not hashes by names of files")
+        raise ValueError(f"the parts of {file.name} do not map file names to hashes")
     if {part.name for part in form.parts(Path(file.name))} != set(file.parts):
         raise ValueError(f"parts of {file.name} are missing or have no hash")
     return file
@@ -190,5 +190,5 @@ RUN_FIELDS: Mapping[str, Check] = {
 FILE_FIELDS: Mapping[str, Check] = {
     "precision": (is_id, "the name of a precision"),
     "file": (is_file_name, "the name of a file"),
-    "parts": (lambda value: isinstance(value, dict), "hashes by names of files"),
+    "parts": (lambda value: isinstance(value, dict), "a mapping of file names to hashes"),
 }

@@ -69,12 +69,14 @@ class Format(Protocol):
         calibration : ndarray of shape (M, S, S, 3)
             uint8 training crops of the input size that calibrate int8; M may be 0 for other precisions.
         embedding : bool
-            Return the backbone's embedding too.
+            Whether the file returns the backbone's embedding too.
 
         Raises
         ------
         InputError, BackboneError
             If the format cannot represent the network.
+        FramelightError
+            If the conversion fails.
         """
 
     def open(self, path: Path, threads: int = 1) -> Model:

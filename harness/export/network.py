@@ -30,7 +30,7 @@ OUTPUTS, EMBEDDING = "outputs", "embedding"
 
 
 class ZeroShot(nn.Module):
-    """Probabilities [N, 8] of the expressions, from backbone scores [N, K] whose columns are named after them.
+    """Probabilities [N, 8] of the expressions, from those backbone scores [N, K] that are named after expressions.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def require_images(run: FinishedRun) -> None:
 
 
 def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
-    """Build the network of a run that `require_images` accepts: its backbone, then `JobModel.predict_arrays`."""
+    """Build the network of a run that `require_images` accepts: its backbone, then its heads."""
     parts: list[tuple[str, nn.Module]]
     activation: nn.Module
     if isinstance(model, ZeroShotModel):
@@ -162,7 +162,7 @@ def make_network(model: JobModel, backbone: Backbone, engines: Path | None = Non
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
-    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained head."""
+    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)

@@ -33,7 +33,7 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
     Raises
     ------
     BackboneError
-        If the backbone cannot be converted to ONNX.
+        If the backbone or the heads cannot be converted to ONNX.
     InputError
         If the backbone is an ONNX file with a fixed batch size, or with an opset that cannot be converted.
     """

@@ -44,7 +44,7 @@ class ParityResult:
     agreement : float
         Share of equal labels; see the function `agreement`.
     value : float
-        The task's metric with the run's smoothing and thresholds.
+        The task's metric for the exported file, with the run's smoothing and thresholds.
     units : tuple of str
     statistics : SufficientStatistics
         Statistics of the metric for each unit.
@@ -159,8 +159,8 @@ def crop_files(predictions: Predictions, dataset: Dataset) -> list[CropFile]:
         at = np.searchsorted(sequence.frames, frames) if sequence is not None else np.zeros(len(frames), np.int64)
         if sequence is None or (at >= len(sequence.frames)).any() or (sequence.frames[at] != frames).any():
             raise FramelightError(
-                f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the data "
-                "set of the run with --data DIR"
+                f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the "
+                "dataset of the run with --data DIR"
             )
         crops += [CropFile(sequence.images[i], dataset.upright) for i in at.tolist()]
     return crops

@@ -30,8 +30,8 @@ FLOAT16_MAX = float(np.finfo(np.float16).max)
 def to_float16(model: ModelProto) -> ModelProto:
     """Store weights of two or more axes as float16 and cast them to float32 where they are used.
 
-    This halves the size of the file and also works on processors without float16 arithmetic. Weights beyond the float16
-    range stay float32.
+    This about halves the size of the file, and also works on processors without float16 arithmetic. Weights beyond the
+    float16 range stay float32.
     """
     import onnx
     from onnx import helper, numpy_helper

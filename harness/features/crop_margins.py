@@ -31,7 +31,7 @@ PADDED_SCALE, PADDED_SIZE = 1.5, 168
 
 
 def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
-    """Estimate the margin of face crops as the median over the crops with exactly one detected face.
+    """Estimate the margin of crops around the detector's boxes: the median over crops with exactly one detected face.
 
     The crops are padded first, because detectors expect faces inside an image, not faces that fill it.
 
@@ -122,5 +122,5 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
 
 
 def _evenly_spaced(paths: Sequence[Path], max_count: int) -> list[Path]:
-    """Return at most `max_count` paths at even distances, including the first and the last."""
+    """Return at most `max_count` paths at about even distances, from the first to the last; if it is 1, the first."""
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(max_count, len(paths))).astype(int)]

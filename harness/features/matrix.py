@@ -102,7 +102,8 @@ class FeatureMatrix:
         """Iterate over all rows once, in shuffled batches; the last batch may be smaller.
 
         Blocks of `BLOCK_ROWS` consecutive rows are shuffled, then the rows inside each buffer of `BUFFER_BLOCKS`
-        blocks. Reads are therefore nearly sequential and memory is bounded. The order depends on seed and epoch only.
+        blocks. Reads are therefore nearly sequential and memory is bounded. The order depends only on the number of
+        rows, the seed and the epoch.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Pipeline from crops on disk to features: worker threads decode, resize and normalize crops for an engine.
 
-Each worker calls an engine that runs on one core itself. A network that is spread over several cores would have to
+Each worker itself calls an engine, which runs on one core. A network that is spread over several cores would have to
 synchronize them at every layer. An engine with a single caller (a GPU) has a separate thread, so that the workers
 prepare the next batches meanwhile. The features do not depend on the number of workers.
 """
@@ -47,11 +47,11 @@ class Batch:
     Attributes
     ----------
     start, stop : int
-        First row, and one past the last.
+        Indices, in the unit of work, of the first crop and of the crop after the last.
     arrays : dict of str to float32 ndarray
         `embeddings` of shape (B, D) and `scores` of shape (B, K) of the crops that could be decoded.
     faults : dict of int to str
-        Reasons why crops could not be decoded, by row.
+        Reasons why crops could not be decoded, by index of the crop in the unit of work.
     """
 
     start: int

@@ -51,8 +51,7 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 MAX_OPEN_FILES = 16384
-"""Maximum number of open files, above the number of sequences of any dataset; the usual limit of 1,024 is too low for
-Aff-Wild2."""
+"""Maximum number of open files, one for each sequence and part; the usual limit of 1,024 is too low for Aff-Wild2."""
 
 MAX_GAP = 8
 """Rows whose positions differ by more than this are copied separately."""
@@ -80,7 +79,8 @@ class RowReader:
     position : int64 ndarray of shape (N,)
         Position of each row in the arrays of its sequence.
     memory : int
-        Maximum size of the mapped pages in bytes, estimated from the copied bytes; then the pages are released.
+        Maximum size of the mapped pages in bytes. It is estimated from the copied bytes; above it, all pages are
+        released.
 
     Attributes
     ----------

@@ -67,7 +67,8 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
-        Read a video as from a camera: in real time, and smoothed from past frames only. Cameras are always read so.
+        Read a video like a camera: in real time, with smoothing that uses past frames only. Cameras are always read
+        like this.
     seed : int, optional
         Seed of each run. Default: the run's first seed.
     render : bool

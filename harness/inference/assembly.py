@@ -27,9 +27,11 @@ class InputInfo:
     rate : float or None
         Frames per second, None for images.
     is_video : bool
-        Frames are consecutive, so faces are tracked and outputs smoothed; otherwise every image is separate.
+        Whether frames are consecutive, so that faces are tracked and outputs smoothed. If False, every image is
+        separate.
     dense : bool
-        Frames are numbered from 1 to the last crop, as in a dataset, and the face has rows in gaps of any length.
+        Whether the result has all frames from 1 to the last crop, as in a dataset, with a row of the face even in
+        frames without a crop.
     """
 
     source: str
@@ -68,7 +70,8 @@ def assemble(
     chunks : iterable of Chunk
         All chunks of the input, in order.
     tracks : mapping of int to int
-        `FaceStage.confirmed_tracks` after the last frame; rows of other ids are left out.
+        Face number by track id: `FaceStage.confirmed_tracks` after the last frame. Faces with other ids are left out,
+        unless the input has too few frames to confirm any track.
     runs : sequence of LoadedRun
         The runs whose outputs the chunks contain.
     filters : sequence of SmoothingParams

@@ -210,8 +210,8 @@ def _previous_names(options: PredictOptions) -> dict[str, str]:
         raise not_empty_error(out)
     if other := content.intersection(RESERVED):
         raise InputError(
-            f"--out {out} contains {' and '.join(sorted(other))}, but not of several inputs, so that --force does not "
-            "replace it; choose another folder"
+            f"--out {out} contains {' and '.join(sorted(other))}, but not from a prediction of several inputs, so "
+            "--force does not replace it; choose another folder"
         )
     return {}
 

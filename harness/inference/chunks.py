@@ -45,9 +45,9 @@ class Chunk:
     scores : ndarray of shape (N,)
         float32.
     hints : ndarray of shape (N,)
-        int64, from the detector.
+        int64, see `harness.video.faces.boxes.Faces`.
     ids : ndarray of shape (N,)
-        int64, from the tracker.
+        int64 track ids.
     appearance : ndarray of shape (N, L)
         float16 descriptor that distinguishes people; L may be 0.
     outputs : tuple of ndarray of shape (N, C)

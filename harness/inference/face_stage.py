@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SIDE = 112
 """Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
-"""Turn passed to the detector for the first frame in real time, which searches the whole frame for upright faces."""
+"""Value of `turn` for the first frame in real time, with which the detector searches the whole frame for upright
+faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
 
@@ -37,7 +38,7 @@ class FrameFaces:
     boxes : ndarray of shape (K, 4)
     scores : ndarray of shape (K,)
     hints : ndarray of shape (K,)
-        int64, from the detector.
+        int64, information for the detector when it searches for the same faces in the next frame.
     ids : ndarray of shape (K,)
         int64, one for each person.
     appearance : ndarray of shape (K, L)
@@ -65,7 +66,7 @@ class FrameFaces:
 
 
 class FaceStage(Protocol):
-    """Interface of a stage that finds the faces of consecutive frames and assigns them ids."""
+    """Interface of a stage that finds faces in consecutive frames and assigns ids to the faces."""
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame."""
@@ -83,8 +84,8 @@ class FaceStage(Protocol):
 class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
 
-    A frame that is shown for almost a second or longer, or follows such a pause, is searched as thoroughly as a still
-    image: faces move far between two such frames, and the next frame may not show them.
+    A frame that is shown for almost a second or longer, or that follows such a frame, is searched as thoroughly as a
+    still image: faces may move far until the next frame, or not be in it.
 
     Parameters
     ----------

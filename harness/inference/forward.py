@@ -33,7 +33,7 @@ class LoadedRun:
     filter : SmoothingParams
         Smoothing that the run selected.
     identity : str
-        Hash of everything that the outputs depend on.
+        Text that identifies the model, with hashes of its files.
     causal : SmoothingParams or None
         Smoothing for real time, if the run selected one.
     images : str
@@ -41,7 +41,8 @@ class LoadedRun:
     margin : Margin or None
         Margin of the training crops, if it is stored with the run.
     synthetic : tuple of str
-        Parts that learned from synthetic faces, see `harness.leaderboard.synthetic_training`.
+        Parts of the run (`backbone`, `head`) that learned from synthetic faces, see
+        `harness.leaderboard.synthetic_training`.
     """
 
     name: str
@@ -77,7 +78,7 @@ class ForwardPass(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run of the store whose backbone is not loaded yet.
+    """A run of the store, without its backbone.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The inputs that a user names: files, folders of images or videos, and patterns, each with an output folder."""
+"""The inputs that a user names (files, folders, patterns or a camera), and the names of their output folders."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ WILDCARDS = frozenset("*?[")
 RESERVED = ("predict.json", "summary.csv")
 """Files next to the output folders, whose names no output folder may have."""
 MAX_NAME_BYTES = 200
-"""Maximum length of the name of an output folder; names of temporary folders are longer."""
+"""Maximum length in bytes of the name of an output folder, before a number is appended. It leaves room for the longer
+names of temporary folders."""
 
 
 def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Replace patterns by the files that they match, and folders of videos by their videos.
+    """Replace patterns by the paths that they match, and folders of videos by their videos.
 
     A folder with images is one input, even if it also contains videos. Duplicates are left out.
 
@@ -62,8 +63,8 @@ def output_names(
 ) -> dict[str, str]:
     """Choose the name of the output folder of each input.
 
-    The default is the file name without its suffix. If several inputs have the same name, the suffix is added, and if
-    that does not suffice, the name of the parent folder.
+    The default is the file name without its suffix. If several inputs have the same name, or the name is reserved, the
+    suffix is added; if that does not suffice, the name of the parent folder, and then a number.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def output_names(
 
 
 def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
-    """Select the names of output folders in a note that are valid as folder names, distinct and not reserved.
+    """Select the names of output folders that are valid as folder names, distinct and not reserved; keys are inputs.
 
     Examples
     --------

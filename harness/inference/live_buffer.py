@@ -10,12 +10,12 @@ import numpy as np
 from harness.inference.live_smoothing import LiveRow
 
 BLOCK = 1000
-"""Rows of a full block; further rows start a new block, so that no row is copied often."""
+"""Number of rows from which a block is full; further rows start a new block, so that no row is copied often."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowArrays:
-    """N rows in order of arrival.
+    """N rows in order of arrival, one for each face of each frame.
 
     Attributes
     ----------
@@ -87,7 +87,8 @@ def append_rows(blocks: Sequence[RowArrays], *more: RowArrays, all_in_one: bool 
     *more : RowArrays
         Rows to append.
     all_in_one : bool
-        Concatenate everything into one block. Otherwise only the last block is extended, until it has BLOCK rows.
+        Concatenate everything into one block. Otherwise only the last block is extended, unless it has BLOCK rows or
+        more.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
 RESET = 2
-"""Multiple of the tracker's patience after which the filters of a face that was not found are reset."""
+"""The filters of a face are reset if more frames are dropped at once than this multiple of the tracker's patience."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16
-"""Batch size of an exported file."""
+"""Default batch size of an exported file."""
 LIVE_CROPS = 5000
 """Number of crops assumed for selecting an engine if the input has no known length: a few minutes of one face."""
 
@@ -41,7 +41,7 @@ class LoadOptions:
     ----------
     store : Store
     seed : int or None
-        Seed of the run; None for the run's first seed.
+        Seed of the run; None for the run's lowest seed.
     engine : str
         Name of an inference engine, "" to select the fastest.
     crops : int or None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMES = "images.csv"
 
 NOTE_FORMAT = 1
-"""Version of predict.json."""
+"""Version of the format of predict.json."""
 
 
 def write_files(

@@ -1,4 +1,4 @@
-"""Select the smoothing of a run's outputs: its own, the causal one for real time, or one that the user names."""
+"""Select the smoothing of a run's outputs: the run's own, a causal one for real time, or one that the user names."""
 
 from __future__ import annotations
 

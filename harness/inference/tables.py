@@ -29,8 +29,8 @@ SECONDS, PIXELS, OUTPUTS = 6, 2, 7
 def table(result: PredictionResult) -> pd.DataFrame:
     """Convert a result to a table, ordered by frame, then by face.
 
-    Frames without a face have one row. Missing values are empty, never 0. Values are rounded to 7 decimals (boxes: 2)
-    so that CSV and parquet files are identical.
+    Frames without a face have one row. Missing values are empty, never 0. Values are rounded to 7 decimals (times:
+    6, boxes: 2) so that CSV and parquet files have the same values.
 
     Parameters
     ----------

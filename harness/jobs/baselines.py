@@ -24,7 +24,7 @@ MIN_COLUMNS = 2
 def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
     """Map score columns to expressions by their names.
 
-    Contempt is mapped to Other, so that AffectNet's eight classes in alphabetical order map to 5, 0, 2, 3, 4, 6, 7, 1.
+    Contempt is mapped to Other, so that AffectNet's eight classes in alphabetical order map to 1, 7, 2, 3, 4, 0, 5, 6.
     Without Contempt (seven classes), Other has no column. Other columns (valence, action units) have no expression.
 
     Parameters
@@ -72,7 +72,7 @@ class ZeroShotModel(JobModel):
     Raises
     ------
     InputError
-        If the score columns of the backbone are not named after emotions.
+        If fewer than two score columns of the backbone are named after expressions.
     """
 
     task, features = TASKS["expr"], ("scores",)

@@ -1,4 +1,4 @@
-"""Hashes of the files of a job or training, written beside them when they are made, and compared before they are used.
+"""Hashes of the files of a job or training: written beside the files, and compared before the files are used.
 
 `hashes.json` lists SHA-256, size and modification time of each file. A file of the recorded size and time is taken as
 unaltered unless `full` is requested; any other file is hashed. Hashes reveal files that were changed by mistake, or
@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import hash_file
 from harness.jobs.job_folder import JobFolder
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
+from harness.utils.files import write_json
 from harness.utils.json_text import read_json
 
 HASHES = JobFolder.hashes.name
@@ -58,8 +59,8 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     Returns
     -------
     list of str or None
-        Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder has
-        no hashes, because an earlier version of Framelight wrote it.
+        Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder does
+        not exist or has no hashes, as an earlier version of Framelight wrote none.
 
     Examples
     --------
@@ -102,7 +103,7 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
 
 
 def describe_alteration(path: Path, event: str) -> str:
-    """Say that an altered file is missing or not readable, or was modified since an event such as `the training`."""
+    """Describe an altered file: missing, not readable, or modified since an event such as `the training`."""
     if is_unreadable(path):
         return f"{path} cannot be read (no permission)"
     return f"{path} was modified since {event}" if path.exists() else f"{path} is missing"
@@ -119,7 +120,7 @@ def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileSt
     try:
         stat = file.stat()
         now = [stat.st_size, stat.st_mtime_ns]
-        return recorded if recorded is not None and recorded[1:] == now else [sha256(Path(file.path)), *now]
+        return recorded if recorded is not None and recorded[1:] == now else [hash_file(Path(file.path)), *now]
     except OSError:
         return ["unreadable", *now]
 

@@ -124,9 +124,9 @@ class Replay:
     def _dense_sequences(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Gap-free sequences, and the row of each scored label in their concatenation.
 
-        A sequence ends at its last crop, or after the last window with a scored row, as a single crop with a high frame
-        number would otherwise create millions of frames. If `missing` is filled, one frame with the mean output of all
-        crops is appended for the rows of sequences without crops.
+        A sequence ends at its last crop or, if that is earlier, MAX_RADIUS frames after its last scored row, as a
+        single crop with a high frame number would otherwise create millions of frames. If `missing` is filled, one
+        frame with the mean output of all crops is appended for the rows of sequences without crops.
         """
         predictions = self._predictions
         if not self.temporal:

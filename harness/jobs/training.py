@@ -1,6 +1,7 @@
-"""Train the models of jobs and save their predictions, without access to the labels of the reported split.
+"""Train the models of jobs and save their predictions.
 
-Predictions, summary and model files are written atomically, see `JobFolder`.
+The labels of the reported split are used only with the protocol `published`, as selection rows. Predictions, summary
+and model files are written atomically, see `JobFolder`.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def train_job(
     Raises
     ------
     FramelightError
-        If the predictions exist and a file was modified since they were saved.
+        If a file of existing predictions is missing or was modified, or if a model cannot be trained, such as because
+        its loss is not finite.
     """
     if job.predictions.is_dir():
         _verify_predictions(job)
@@ -75,7 +77,7 @@ def train_job(
 
 
 def _verify_predictions(job: Job) -> None:
-    """Raise FramelightError if a file of the saved predictions was modified."""
+    """Raise FramelightError if a file of the saved predictions is missing or was modified."""
     for name in find_altered_files(job.predictions, full=True) or ():
         raise FramelightError(
             f"{describe_alteration(job.predictions / name, 'it was saved')}, so job {job.job_id} cannot use it; run "
@@ -93,8 +95,8 @@ def train_jobs(
 ) -> dict[str, dict[str, Any]]:
     """Train the models of a group of jobs (see `harness.runner.scheduler`), like `train_job`.
 
-    Predictions are saved at the end, except those of jobs whose loss or outputs are not finite. Such a job raises an
-    error when it is trained alone.
+    Predictions are saved at the end, except those of pruned jobs, and of jobs whose loss or outputs are not finite. A
+    job of the latter kind raises an error when it is trained alone.
 
     Parameters
     ----------
@@ -129,7 +131,7 @@ def train_jobs(
 
 @dataclass
 class _TrainingProgress:
-    """State of the training of a job: the models of the splits so far, None for a model whose loss is not finite."""
+    """State of the training of a job: the models so far, None for a model whose loss or outputs are not finite."""
 
     job: Job
     on_epoch: OnEpoch | None
@@ -155,7 +157,7 @@ class _TrainingProgress:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Summary of the first model, with the median epochs of all models."""
+        """Summary of the first model; with several models, with their median epochs and all of their summaries."""
         summaries = [model.summary for model in self.fitted]
         if len(summaries) == 1:
             return summaries[0]

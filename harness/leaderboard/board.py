@@ -123,7 +123,7 @@ class Boards:
     fields : tuple of str
         Fields of a row that are columns of the CSV. A column `metrics.NAME` follows for each metric of any row.
     board : callable
-        Builds the `Board` of some of the rows.
+        Builds the `Board` of the rows of one board.
     legend : callable
         Builds the paragraphs after the boards from the names of all columns and the width.
     empty : str, default=""
@@ -184,7 +184,7 @@ def escape_rows(rows: Sequence[Row], form: str) -> Sequence[Row]:
 
 
 def as_json(rows: Sequence[BoardRow]) -> str:
-    """Format rows as a JSON list of objects; floats have six decimals, except in settings of heads."""
+    """Format rows as a JSON list of objects; floats are rounded to six decimals, except in settings of heads."""
     objects = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
     return json.dumps(objects, indent=1, sort_keys=True) + "\n"
 

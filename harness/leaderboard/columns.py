@@ -178,7 +178,7 @@ def _has_smoothing_effect(rows: Sequence[LeaderboardRow]) -> bool:
 
 
 def sign_option(rows: Sequence[BoardRow], name: str) -> str:
-    """Return the sign option of a number format: a space if any row is negative, so that decimal points align."""
+    """Return the sign option of a number format: a space if a value is negative, so that decimal points align."""
     return " " if any(round(getattr(row, name) or 0.0, 3) < 0 for row in rows) else "-"
 
 
@@ -209,5 +209,5 @@ def format_number(value: float | None) -> str:
 
 
 def format_p_value(p: float | None) -> str:
-    """Format a p-value with three decimals, `<0.001` below that, or `-` if it is missing."""
+    """Format a p-value with three decimals, as `<0.001` if it is smaller, or as `-` if it is missing."""
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"

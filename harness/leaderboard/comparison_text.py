@@ -56,8 +56,8 @@ def _wrap_lines(lines: Sequence[str], width: int) -> str:
 def verdict(comparison: ComparedRuns) -> str:
     """State whether one run is significantly better.
 
-    The text gives the difference with its interval and p-value or, if it is not significant, the minimum detectable
-    difference.
+    If one is, the text gives the difference with its interval and p-value; if not, the p-value and the minimum
+    detectable difference.
     """
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:

@@ -53,7 +53,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
 
 
 def export_key(exported: ExportRecord) -> str:
-    """Return the job id under which `SignificanceCache` looks up an exported file."""
+    """Return the job id under which `SignificanceCache` looks up the statistics of an exported file."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
@@ -72,7 +72,7 @@ def cost_rows(
         Records in any order.
     exported : iterable of ExportRecord
         Records of exported files.
-    macs : mapping of str to int
+    macs : mapping of str to (int or None)
         Multiply-accumulate operations of the backbone for one crop, by run id, for runs without a file.
     task : str, optional
         Default: all tasks.
@@ -189,8 +189,8 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
         The task to show; None for all tasks.
     format : {"table", "csv", "json", "md"}
         The format of the text.
-    width : int
-        Characters of a line.
+    width : int or None
+        Characters of a line, for `table` only; None for no limit.
 
     Returns
     -------

@@ -33,7 +33,7 @@ PROTOCOL_DEFAULTS = {
 }
 """Default values; if rows differ in such a setting, only values other than the default are shown."""
 EARLIER_PROTOCOL = {"protocol.refit": False, "protocol.seed": 0}
-"""Protocol settings of records from earlier versions, which do not contain them."""
+"""Protocol settings that records of earlier versions do not contain, with the values that applied to them."""
 Settings = dict[str, Any]
 _NO_DEFAULT = object()
 Key = tuple[object, ...]
@@ -92,7 +92,7 @@ def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Recor
 
 
 def shortest_distinguishing(display_keys: Sequence[Key], full: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Select as few of the `distinguishing_settings` as are needed to tell the same rows apart."""
+    """Leave out those of the `distinguishing_settings` that are not needed to tell the same rows apart."""
     distinctions: list[list[str]] = [[] for _ in full]
     for i_word in range(max(map(len, full), default=0)):
         for group in _indistinguishable_groups(display_keys, distinctions):
@@ -112,7 +112,7 @@ def _indistinguishable_groups(display_keys: Sequence[Key], distinctions: Sequenc
 
 
 def unique_prefix(names: Iterable[str]) -> int:
-    """Return the number of leading characters that tell the names apart, at least 6."""
+    """Return the number of leading characters that tell the names apart: at least 6, or the length of shorter names."""
     distinct = set(names)
     longest = max(map(len, distinct), default=0)
     return next((n for n in range(6, longest) if len({name[:n] for name in distinct}) == len(distinct)), longest)
@@ -184,7 +184,7 @@ def _format_values(group: list[Settings]) -> list[list[str]]:
 
 
 def _setting_label(name: str) -> str:
-    """Return a label: `lr=` for a setting, `va:lr=` for a setting of one output, `va:` for the features of one."""
+    """Return a label: `lr=` for a setting, `va:lr=` for a setting of the output `va`, `va:` for its features."""
     part, colon, setting = name.rpartition(":")
     return (
         part
@@ -234,7 +234,7 @@ def _format_smoothing(smoothing: Settings, differing: list[str]) -> list[str]:
 
 
 def _distinct_texts(values: list[Any]) -> list[str]:
-    """Format values; numbers have at least three digits, and more only if needed to tell them apart."""
+    """Format values; floats are rounded to three significant digits, or to more if needed to tell them apart."""
     distinct = len(set(map(repr, values)))
     candidates = ([_format_value(value, digits) for value in values] for digits in range(3, 18))
     return next(

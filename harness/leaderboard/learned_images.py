@@ -23,14 +23,14 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     record : Record
         A job of the run.
     store : Store
-        The store with the backbone's entry.
+        The store with the checkpoint of the backbone.
 
     Returns
     -------
     dict or None
         `images`: number of distinct images whose hashes are stored, None if the images are not known. `unknown`: name
-        of the weights that the training started from if the images behind them are not known, else empty. None for a
-        run without trained weights.
+        of the weights whose images are not known, either those of the backbone or those that its training started
+        from; empty if there are none. None for a run without trained weights.
     """
     if not record.backbone_weights or record.backbone_random:
         return None

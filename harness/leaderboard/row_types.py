@@ -22,7 +22,7 @@ CONFIGURATION_FIELDS = (
     "settings",
     "distinction",
 )
-"""Columns at the start of the CSV and JSON of a board, after rank and ids."""
+"""Fields that describe the board and the configuration of a row, in the order of the columns of the CSV."""
 
 
 INTERVAL_METHOD = "jackknife"
@@ -36,7 +36,7 @@ class BoardRow:
     Attributes
     ----------
     run_id : str
-        The group id of the configuration.
+        The `group_id` of the configuration's records.
     task, dataset, data_digest, split, protocol, metric : str
         The board that the row is on; `data_digest` identifies the dataset.
     optimistic : bool
@@ -99,12 +99,12 @@ class LeaderboardRow(BoardRow):
     radius : float or None
         Smoothing radius in frames; the median if seeds differ.
     seeds, seeds_missing : list of int
-        Finished seeds, and expected seeds that are not finished.
+        Seeds with a finished job, and expected seeds that are not finished on every training of the backbone.
     value : float or None
         Mean of the metric over the finished seeds; None if no seed is finished.
     trainings, trainings_missing : list of int
-        Seeds of the finished trainings of the backbone, and of expected trainings that are not finished; empty for one
-        training.
+        Seeds of the trainings of the backbone with a finished job, and of the expected trainings without one; empty for
+        one training.
     std : float or None
         Standard deviation of one score over seeds and trainings of the backbone; None for one job.
     std_trainings : float or None
@@ -156,7 +156,7 @@ class LeaderboardRow(BoardRow):
         test or for a single run.
     verified : bool or None
         Whether the files of all seeds are unchanged since their jobs wrote them, and give `value`; False if this is not
-        known or there are `problems`. None for published figures.
+        known or there are `problems`. None if nothing was verified, as for published figures.
     problems : list of str
         Altered files and scores, with what to do; a row with problems has the flag `altered` and no rank.
     code : str or None

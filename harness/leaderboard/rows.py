@@ -44,7 +44,7 @@ def leaderboard_rows(
     Returns
     -------
     list of LeaderboardRow
-        Rows grouped by board, best row first; `run_id` is the group id of the configuration.
+        Rows grouped by board, best row first; `run_id` is the `group_id` of the configuration's records.
     """
     groups = group_by_configuration(records, task)
     boards: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)

@@ -24,7 +24,7 @@ BEST_PREFIX = "best:"
 MIN_DIGEST_LENGTH = 6
 """Number of characters of a dataset's digest that are shown, and the minimum that selects a dataset."""
 MAX_CANDIDATES_SHOWN = 8
-"""Candidate runs listed in an error."""
+"""Maximum number of candidate runs listed in a message."""
 
 _JOB_ID = re.compile(r"(?P<run>.+?)(?:-t(?P<training>\d+))?-s(?P<seed>\d+)")
 
@@ -54,8 +54,8 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     Raises
     ------
     InputError
-        If the run or the dataset is unknown, the prefix is ambiguous, the run has no finished seed, or the task has no
-        run.
+        If the run, the task or the dataset is unknown, the prefix is ambiguous, the run has no finished job of the
+        given seed and training, or the task has no finished run without a problem.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
@@ -163,7 +163,7 @@ def _records_on(records: Sequence[Record], dataset: str, task: str) -> list[Reco
 
 
 def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None) -> str:
-    """Return the id of the run with the highest mean score and no problem; the smallest id if scores are equal."""
+    """Return the id of the run that `best:TASK` names, see `find_records`; the smallest id if scores are equal."""
     runs: list[tuple[float, list[Record]]] = []
     for group in group_by_configuration(records, task):
         finished = finished_records(group)
@@ -182,8 +182,8 @@ def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None
     if len(best) > 1:
         others = [best[key] for key in sorted(best, key=lambda key: (best[key].dataset, *key)) if key != newest]
         logger.info(
-            f"note: {BEST_PREFIX}{task} is that of the newest dataset, {format_dataset(best[newest])}; the best of "
-            f"others (or give {BEST_PREFIX}{task}@DATASET):\n{_format_candidates(others)}"
+            f"note: {BEST_PREFIX}{task} is the best run on the newest dataset, {format_dataset(best[newest])}; for the "
+            f"best on others, give {BEST_PREFIX}{task}@DATASET:\n{_format_candidates(others)}"
         )
     return best[newest].group_id
 

@@ -1,4 +1,4 @@
-"""Results: confidence intervals, paired differences, and comparisons with the best row of a board."""
+"""Confidence intervals, paired differences, and comparisons with the best row of a board, as dataclasses."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class BoardComparison:
     p : tuple of float
         p-value of each row, adjusted for the choice of the best and for the number of rows.
     detectable : tuple of (float or None)
-        Minimum difference to each row that is detected with 80% power; None for the best, or if there are too few units
-        to detect any.
+        Minimum difference between the best and each row that the test detects with 80% power; None for the best, or if
+        there are too few units to detect any.
     luck : float
         Expected lead of the best run over the mean of all runs, without baselines, if all were equally good; 0 for
         fewer than two runs.

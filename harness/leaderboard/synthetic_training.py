@@ -1,4 +1,4 @@
-"""Detection of runs that learned from synthetic faces, whose outputs for real faces are not reliable."""
+"""Detection of runs that learned from synthetic faces; their outputs for real faces are not reliable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     record : Record
         A job of the run.
     images : str
-        Digest of the images that its head was trained on.
+        Digest of the images that the head of the run was trained on.
     store : Store
         Store with the backbones and the locations of datasets.
 

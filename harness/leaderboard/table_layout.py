@@ -70,7 +70,7 @@ class Wording:
 
 FULL_WORDING = Wording()
 WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
-"""From verbose to terse."""
+"""Wordings that are tried in this order, from verbose to terse."""
 
 
 def fit_to_width(

@@ -42,7 +42,7 @@ class TrackedRun(FinishedRun):
         same before smoothing (`expression_raw`, ...).
     labels : pandas.DataFrame
         One row for each annotated frame of the reported split: `video`, `frame`, `unit` (what scores are resampled
-        over), and `expression`, `valence`, `arousal` or the action units; invalid labels are empty.
+        over), and `expression`, `valence`, `arousal` or the action units, with missing values for invalid labels.
     statistics : SufficientStatistics
         Sufficient statistics of the scores, by unit.
     units : tuple of str

@@ -123,7 +123,7 @@ class AffectAccumulator:
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; constant columns give exactly 0."""
+        """Return means [2, P], centered columns [2, N] and sums of squares [2, P], exactly 0 for equal values."""
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)

@@ -2,8 +2,8 @@
 
 A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V the number of units,
 K the number of columns. A metric is not linear in its columns, but nearly linear close to the mean of some rows. A
-unit's contribution is the gradient at that mean times the columns of the unit; contributions add up to the difference
-of scores.
+unit's contribution to a difference of scores is the gradient at that mean times the difference of the unit's columns;
+the contributions of all units add up to nearly the difference of scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.utils.errors import InputError, unknown_name_error
 
 
 class RowScores:
-    """Scores of rows that count the same units.
+    """Scores of rows with the same units.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class RowScores:
     Raises
     ------
     InputError
-        If a row has no seed, units or tasks differ, or no row has a valid label.
+        If a row has no seed, the numbers of units or the tasks differ, or no frame has a valid label.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RowScores:
 
     @property
     def units(self) -> int:
-        """Number of units with rows, or of groups of such units."""
+        """Number of units that have a valid label, or of groups of such units."""
         return self.pooled.shape[2]
 
     def require_metric(self, metric: str) -> None:
@@ -93,7 +93,8 @@ class RowScores:
         """Compute how much of the metric rests on each unit, [V], with sum 1.
 
         A shift of all scores would be spread over the units in these shares. A unit's share is its part of the labeled
-        and predicted rows of a class, or of the squares of valence or arousal, averaged over the classes of the metric.
+        and predicted frames of a class, of the squares of valence or arousal, or, for accuracy, of the labeled frames,
+        averaged over the parts of the metric.
         """
         counts, blocks = self.counts.mean(axis=0), []
         for block, columns in self.pooled.columns.items():

@@ -51,9 +51,9 @@ def confidence_interval(
 
     The interval is for the score that very many units would give. A mean F1 over few units is too low on average,
     because a class is absent from some units, or found in few; the interval therefore extends from the corrected score.
-    Each F1 or concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of a mean or
-    sum are combined from the limits of its parts by MOVER with the correlation over units (`harness.metrics.mover`),
-    and the error over seeds is added in the same way (`harness.metrics.mover.combine_errors`).
+    Each F1, accuracy or concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of
+    a mean or sum are combined from the limits of its parts by MOVER with the correlation over units, and the error over
+    seeds is added in the same way (`combine_limits` and `combine_errors` in `harness.metrics.mover`).
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def confidence_interval(
     Raises
     ------
     InputError
-        If the metric is unknown, or the statistics are of different units or tasks.
+        If the metric is unknown, or the statistics differ in task or number of units.
 
     Examples
     --------
@@ -129,7 +129,7 @@ def _combine_parts(
 def _add_seed_error(
     metric: str, ends: tuple[float, float, float], scores: Jackknife, level: float, groups: Sequence[int] | None
 ) -> Interval:
-    """Widen `ends` over units (the corrected score, low, high) by the error over seeds."""
+    """Widen the interval over units, `ends` (the corrected score, low, high), by the error over seeds."""
     repetitions = len(scores.values) if groups is None else len(set(groups))
     value = float(scores.values.mean())
     low, high = combine_errors(*ends, float(scores.seed_error(groups)), repetitions, level)
@@ -158,7 +158,7 @@ def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
 
 
 def _part_weights(metric: str) -> dict[str, float]:
-    """Return the weights of the scores whose weighted sum a metric is; the metric itself if it has no parts."""
+    """Return the weight of each part of a metric, which is their weighted sum; weight 1 if it has no parts."""
     means = {primary: [f"F1/{name}" for name in names] for primary, names in F1_BLOCKS.values()}
     means["P_VA"] = list(CCC_NAMES)
     terms = list(means) if metric == "P_MTL" else [metric]

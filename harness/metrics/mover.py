@@ -85,7 +85,8 @@ def combine_errors(
     error : float
         Standard error over seeds; see `harness.metrics.jackknife.Jackknife.seed_error`.
     seeds : int
-        Number of seeds; the margin over seeds is Student's t with ``seeds - 1`` degrees of freedom.
+        Number of seeds, or of groups of seeds; the margin over seeds is `error` times the quantile of Student's t with
+        ``seeds - 1`` degrees of freedom.
     level : float
         Confidence level, between 0 and 1.
 

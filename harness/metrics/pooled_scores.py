@@ -54,7 +54,7 @@ def score(statistics: SufficientStatistics) -> Score:
 
 
 def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Compute each metric, [...], and whether it is defined, from pooled arrays [..., *]."""
+    """Compute each metric, [...], and, except for means and sums, whether it is defined, from pooled arrays."""
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
     for block, total in totals.items():

@@ -60,7 +60,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        If the columns have different lengths or contain NaN or infinity.
+        If the columns are not one-dimensional, have different lengths, or contain NaN or infinity.
 
     References
     ----------

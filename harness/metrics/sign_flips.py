@@ -26,7 +26,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class SeedDraws:
-    """Simulated errors over seeds of rows.
+    """Simulated errors of rows over their seeds.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
     standard_errors : ndarray of float64, shape (R,)
         See `RowScores.seed_errors`.
     seeds : list of int
-        Number of seeds of each row.
+        Number of seeds, or of groups of seeds, of each row.
     draws : int
         B.
     seed : int
@@ -121,7 +121,7 @@ class Studentizer:
         return np.maximum(variances, FLOOR * (squares + differences**2))
 
     def variance_of(self, contributions: np.ndarray, differences: np.ndarray | None = None) -> np.ndarray:
-        """Estimate the variance of the sum of contributions [..., V]."""
+        """Estimate the variance of the sums of contributions [..., V], or of `differences` in place of the sums."""
         sums = contributions.sum(axis=-1) if differences is None else differences
         squares = self.inner_products(contributions, contributions)
         return self.variance(sums, squares, self.inner_products(contributions, self.shares))
@@ -159,7 +159,7 @@ def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
 
 
 def critical_value(null: np.ndarray) -> float:
-    """Return the value that a statistic must exceed for a p-value of at most 5%; infinity if none can.
+    """Return the value that a statistic must exceed for a p-value of at most 5%; infinity if there are too few draws.
 
     Examples
     --------

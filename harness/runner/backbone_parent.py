@@ -13,7 +13,7 @@ from harness.utils.store import Store
 
 
 def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Return the backbone that the training starts from; raise InputError if it cannot be trained."""
+    """Return the backbone that the training starts from; raise an error if it is missing or cannot be trained."""
     parent = _get_parent_info(recipe, store)
     if not parent.spec.trainable:
         raise InputError(
@@ -45,7 +45,7 @@ def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 
 def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
-    """Return what the parent's outputs depend on besides its weights; for random weights, only the seed if not 0."""
+    """Return what the parent's outputs depend on besides its weights; for random weights, only a seed other than 0."""
     if parent.is_random:
         return {"initial_seed": seed} if seed else {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}

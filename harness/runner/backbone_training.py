@@ -49,7 +49,7 @@ class TrainingResult:
     folder : Path
         Folder of the trained backbone in the store.
     cached : bool
-        Whether the backbone was in the store already.
+        Whether the backbone of an earlier training was used.
     trained : TrainedStills or None
         Result of the training; None if `cached`.
     lost : str or None
@@ -67,8 +67,8 @@ def train_backbone(
 ) -> TrainingResult:
     """Train the backbone of a recipe, unless the store has it already.
 
-    The entry is called `<name>-<key>`. The key is a hash of everything that the weights depend on: settings, images,
-    parent weights and revision of the code.
+    Its folder in the store is called `<name>-<key>`. The key is a hash of everything that the weights depend on:
+    settings, images, parent weights and revision of the code.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def train_backbone(
     Raises
     ------
     InputError
-        If the parent or the images are not available, or if an imported backbone has the name of the recipe.
+        If the parent or the images are missing or unusable, or if an imported backbone has the name of the recipe.
     """
     first = rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
     if first:

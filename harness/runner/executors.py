@@ -38,7 +38,7 @@ class SerialExecutor(Executor):
 class WorkerPool(ProcessPoolExecutor):
     """Process pool whose workers exit when this process ends, even if it is killed.
 
-    Each worker waits for the end of a pipe to this process.
+    A thread in each worker waits until its pipe to this process closes, and then ends the worker.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class WorkerPool(ProcessPoolExecutor):
 
 
 def _start_context() -> BaseContext:
-    """Return the start method of workers: fork server with preloaded modules, or spawn if there is none (Windows)."""
+    """Return the context that starts workers: a fork server with preloaded modules, or spawn without one (Windows)."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")

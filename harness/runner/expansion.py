@@ -49,14 +49,14 @@ class JobGrid:
         self.recipe, self.prepared, self.code = recipe, prepared, code
 
     def jobs(self) -> list[Job]:
-        """Return the baselines of each task, then the jobs of the grids unless the recipe has a search."""
+        """Return the baselines, if the recipe has them, then the jobs of the grids unless the recipe has a search."""
         jobs = list(self._baseline_jobs()) if self.recipe.baselines else []
         if self.recipe.search is None:
             jobs += self._grid_jobs()
         return list({job.job_id: job for job in jobs}.values())
 
     def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
-        """Return the backbones of a grid, by default those of the recipe; several trainings of one are not listed."""
+        """Return the backbones of a grid, by default those of the recipe; each once, even with several trainings."""
         prepared = dict(zip(self.recipe.all_backbones(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
@@ -137,11 +137,11 @@ class JobGrid:
         )
 
     def task_data_digest(self, task: str) -> str:
-        """Return the digest of the images and of the task's labels in both splits."""
+        """Return the digest of the images and of the task's labels in the training and the reported split."""
         return data_digest(self.prepared.images, self.prepared.labels[task])
 
     def _effective_smoothing(self, smoothing: SmoothingGrid) -> SmoothingGrid:
-        """Return only radius 0 for still images, so that smoothing settings do not change the configuration."""
+        """Return the smoothing grid; for still images, which are not smoothed, a grid with radius 0 alone."""
         if self.prepared.temporal:
             return smoothing
         return SmoothingGrid(kernels=smoothing.kernels[:1], smallest=0, largest=0)

@@ -21,7 +21,7 @@ MAX_CORRUPT_SHOWN = 10
 
 
 def get_backbone_info(reference: str, store: Store) -> BackboneInfo:
-    """Return the metadata of a backbone of the catalogue or the store."""
+    """Return the metadata of a backbone of the catalogue, the store or timm."""
     return backbones.get_info(reference, store.backbones, store.backbone_info)
 
 
@@ -70,7 +70,7 @@ def get_or_extract_features(
     Returns
     -------
     entry : FeatureEntry
-        The complete entry.
+        The complete feature entry.
     info : BackboneInfo
         The backbone.
     """

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
-    """Render or check the dataset, train the backbones of the recipe and extract missing features.
+    """Open and check the dataset, train the backbones of the recipe and extract missing features.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all seeds have the same card
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # one seed stands for all
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -185,8 +185,8 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
     ]
     if without:
         raise InputError(
-            f"{', '.join(without)}: the recipe's features include scores, but the backbone has no classifier; "
-            "add --set features=embeddings"
+            f"the recipe's features include scores, which backbones without a classifier do not have: "
+            f"{', '.join(without)}; add --set features=embeddings"
         )
 
 

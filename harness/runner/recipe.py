@@ -92,7 +92,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Search:
-    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per task.
+    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per grid.
 
     The objective is the task's metric on the selection split. Ranges are inclusive and positive, smallest value first,
     and are searched on a logarithmic scale.
@@ -100,7 +100,7 @@ class Search:
     Parameters
     ----------
     trials : int, default=30
-        Number of trials of each task that complete or are pruned; at least 1. Failed trials do not count.
+        Number of trials of each grid that complete or are pruned; at least 1. Failed trials do not count.
     seed : int, default=0
         Seed of the sampler.
     pruner : {"median", "none"}, default="median"
@@ -201,8 +201,8 @@ class Recipe:
     thresholds : {"chosen", "half"}, default="chosen"
         Decision thresholds of action units: `chosen` selects one from a grid for each action unit; `half` uses 0.5.
     missing : {"dropped", "filled"}, default="dropped"
-        Treatment of labeled frames without a crop: `dropped` does not score them, as in the paper; `filled` scores
-        outputs that are interpolated from neighboring frames, see `SmoothingGrid.gaps`.
+        Treatment of labeled frames without a crop: `dropped` does not score them, as in Savchenko (2022);
+        `filled` scores outputs that are filled in from neighboring frames, see `SmoothingGrid.gaps`.
     pictures : bool, default=True
         Draw figures of each run, for its first seed.
     search : Search or None, default=None

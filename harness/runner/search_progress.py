@@ -14,8 +14,8 @@ from harness.utils.text import format_duration, plural
 
 logger = logging.getLogger(__name__)
 
-PARAMETER_NAMES = {"l2": "l2", "learning_rate": "learning rate", "shared": "hidden layer", "gaps": "gaps filled by"}
-"""Names of parameters in messages, where they differ from the names in the study."""
+PARAMETER_NAMES = {"learning_rate": "learning rate", "shared": "hidden layer", "gaps": "gaps filled by"}
+"""Names of parameters in messages; other parameters have the same name as in the study."""
 
 
 class Trial(Protocol):

@@ -1,4 +1,4 @@
-"""Start a recipe by name, path or object, with settings and defaults as users give them."""
+"""Start a recipe that is given by its name, by a path or as an object, with settings."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def start_recipe(
     Raises
     ------
     InputError
-        If the recipe, a setting or the dataset cannot be used.
+        If the recipe, a setting, the number of jobs or the dataset cannot be used.
     FramelightError
-        If the store cannot be written, the tracking server does not answer, or a worker process dies.
+        If the store cannot be written, the tracking server does not answer, a worker process dies, or a search fails.
     """
     from harness.runner.recipe_code import identify_recipe_code
     from harness.runner.run import run

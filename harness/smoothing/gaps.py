@@ -36,7 +36,7 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
         returned.
     method : {"linear", "nearest", "published", "held"}, default="linear"
         `linear`: linear interpolation. `nearest`: outputs of the nearest crop; of the earlier crop if two are equally
-        near. `held`: outputs of the last crop before (forward fill), which is all that is available in a live stream.
+        near. `held`: outputs of the last crop so far (forward fill), which is all that is available in a live stream.
         `published`: linear interpolation with exchanged weights, as the published results of the third ABAW challenge
         (Savchenko 2022) were computed; use it only to reproduce them.
 
@@ -47,8 +47,8 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     Raises
     ------
     InputError
-        If the method is unknown, there are no crops, frame numbers do not ascend from 1 or later, or values are not
-        finite.
+        If the method is unknown, there are no crops, frame numbers do not ascend from 1 or later or are not as many as
+        the rows of outputs, values are not finite, or the length is negative.
 
     References
     ----------

@@ -4,9 +4,9 @@ T is the number of frames of a video; C is the number of output columns. The win
 t - r to t + r and is truncated at the ends of the video, without padding. Columns are smoothed independently, before
 argmax or thresholds are applied (Savchenko 2022).
 
-The kernels in `CAUSAL` use no later frames: their window covers frames t - r to t, and `exponential` is an exponential
-moving average with smoothing factor 2 / (r + 2), normalized so that the first frames are not biased. The three kernels
-have a mean lag of r / 2 frames, so they smooth about equally at the same radius.
+The kernels in `CAUSAL` use no later frames. The windows of `trailing_mean` and `trailing_median` cover frames t - r to
+t. `exponential` is an exponential moving average with smoothing factor 2 / (r + 2), normalized so that the first frames
+are not biased. These kernels have a mean lag of r / 2 frames, so they smooth about equally at the same radius.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If the kernel is unknown, the radius is out of range, or values are not finite.
+        If the kernel is unknown, the radius is out of range, or the outputs are not two-dimensional or not finite.
 
     References
     ----------
@@ -79,12 +79,12 @@ def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
 def smooth_many_radii(
     videos: Iterable[ArrayLike], kernel: str, radii: Iterable[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Smooth the outputs of several videos at ascending radii, much faster than one radius at a time.
+    """Smooth the outputs of several videos at ascending radii; for means, much faster than one radius at a time.
 
     Parameters
     ----------
     videos : iterable of array-like of float, shape (T, C)
-        Outputs without gaps, accumulated in float64. All videos have the same C.
+        Outputs without gaps, converted to float64. All videos have the same C.
     kernel : str
         See `smooth`.
     radii : iterable of int

@@ -77,8 +77,8 @@ DEFAULT_EXPERIMENT = "framelight"
 def get_or_create_experiment(client: MlflowClient, location: Location, name: str | None = None) -> str:
     """Return the id of an MLflow experiment; create the experiment if there is none.
 
-    MLflow cannot change the artifact folder of an experiment. A store that was moved therefore uses a separate
-    experiment, with a hash of the new folder in its name.
+    If the experiment was deleted in MLflow, or if the store was moved, a second experiment is used, with a hash of the
+    artifact folder in its name: MLflow cannot change the artifact folder of an experiment.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def get_or_create_experiment(client: MlflowClient, location: Location, name: str
     Raises
     ------
     FramelightError
-        If the experiment was deleted in MLflow.
+        If both experiments were deleted in MLflow.
     """
     base_name = name or environment_variable("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
     for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts and str(location.store.mlflow), 6)}"):

@@ -33,7 +33,7 @@ MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
 def tags(record: Record) -> dict[str, str]:
-    """Return the tags of a run, including the light record, divided over as many tags as its length requires."""
+    """Return the tags of a run; its record (see `Record.light`) takes as many tags as its length requires."""
     text = to_json(record.light())
     pieces = [text[i : i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
     run_tags = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}

@@ -24,8 +24,9 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
     Returns
     -------
     str
-        ``sqlite:///PATH`` for most paths. Other paths become a sqlite URI inside a SQLAlchemy URI. The URI names the
-        driver, since MLflow would take a URI without a driver for a path and create a folder of that name.
+        ``sqlite:///PATH`` for most paths. With `existing`, and for paths with `%` or `?`, a sqlite URI inside a
+        SQLAlchemy URI. It names the driver, since MLflow would take it for a path otherwise and create a folder of that
+        name.
 
     Examples
     --------

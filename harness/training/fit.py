@@ -36,7 +36,7 @@ class Shard:
 
 
 Batches = Callable[[int, Shard], Iterable[Batch]]
-"""Batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be resumed."""
+"""Pure function of an epoch, counted from 0, and a shard that returns their batches (inputs, targets)."""
 
 
 class InputTransform(Protocol):
@@ -72,9 +72,9 @@ class OptimizerConfig:
     schedule : {"cosine", "constant"}
         After the warmup the rate falls to 0 along a half cosine, or is constant.
     warmup : float
-        Share of the training in which the rate rises from 0.
+        Share of the training in which the rate rises, from 1% of `learning_rate`.
     weight_decay : float
-        Applied to matrices only.
+        Applied only to parameters with two or more dimensions, so not to biases.
     l2 : float
         Weight of the sum of the head's squared weights in the loss; see `harness.training.losses.l2_penalty`.
     clip : float
@@ -109,7 +109,7 @@ class OptimizerConfig:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """Group a module's trainable parameters for an optimizer; only matrices get weight decay."""
+        """Group a module's trainable parameters for an optimizer, with and without weight decay."""
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
@@ -135,7 +135,8 @@ class FitResult:
         The selected epoch, counted from 1.
     history : list of dict
         One entry per epoch: `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last
-        step) and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`.
+        step) and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`; see
+        `Selection`.
     stopped : bool
         Whether `on_epoch` ended the training.
     """
@@ -172,7 +173,7 @@ class Selection:
     criterion: Callable[[np.ndarray], float] | None = None
 
     def evaluate(self, logits: np.ndarray, entry: dict[str, float]) -> float:
-        """Compute the criterion of an epoch, and add it and the value to the epoch's entry of the history."""
+        """Add the value of an epoch, and a separate criterion, to its entry of the history; return the criterion."""
         entry["value"] = self.score(logits)
         if self.criterion is None:
             return entry["value"]

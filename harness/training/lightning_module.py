@@ -43,7 +43,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
     inputs : InputTransform, optional
         Converts batches to network inputs on the model's device. None if batches hold network inputs already.
     frozen : bool
-        Train only the classifier of the backbone; its batch statistics stay as they are.
+        Train only the head and the classifier of the backbone; the running statistics of its batch norm stay the same.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the module
@@ -174,7 +174,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
-        """Extend the history, store the weights if they are the best so far, and write the checkpoint."""
+        """Extend the history, store the weights if the epoch is the selected one so far, and write the checkpoint."""
         loss, epoch = distributed.mean_loss(self.total, self.rows, self.shard.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
@@ -192,7 +192,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
         if not logits.isfinite().all():
             raise FramelightError(
                 f"the outputs on the selection rows are not finite after epoch {epoch}; "
-                "check that their features are finite, or lower the learning rate"
+                "check that their inputs are finite, or lower the learning rate"
             )
         criterion = selection.evaluate(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or selection.keep == "last"

@@ -23,7 +23,7 @@ def fit(
     Parameters
     ----------
     model : FrameModel
-        Trained in place.
+        Trained in place, unless the Trainer spawns processes.
     batches : callable
         `batches(epoch, shard)` yields the batches of an epoch, counted from 0, for one process.
     trainer : mapping, optional

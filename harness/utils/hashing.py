@@ -21,7 +21,7 @@ def to_jsonable(value: Any) -> Any:
     -------
     Any
         A dataclass becomes an object with its `hash_tag` as `type`, so that classes do not collide and can be renamed
-        without changing hashes.
+        without changing hashes. If the class inherits the tag, `type` is the name of the class.
 
     Raises
     ------

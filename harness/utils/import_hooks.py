@@ -22,7 +22,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.par
 """Folder of the packages of Framelight."""
 
 Moved = dict[str, dict[str, tuple[str, ...]]]
-"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
+"""For each module of the previous version, its names by new module, each as `name` or `name=new_name`."""
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
@@ -67,7 +67,7 @@ class DeprecatedModule(ModuleType):
 
 
 class ImportHooks:
-    """Finder and loader of moved modules, of `framelight.__main__` and of `backbones`.
+    """Finder of moved modules, which it also loads, of `framelight.__main__` and of `backbones`.
 
     Other modules below `framelight` are refused with a message that names the module of `harness`.
 
@@ -83,7 +83,7 @@ class ImportHooks:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module of the previous version; None leaves the name to the other finders."""
+        """Find a module; return None to leave the name to the other finders."""
         if name in self.moved:
             is_package = any(other.startswith(f"{name}.") for other in self.moved)
             return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]

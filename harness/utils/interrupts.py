@@ -34,7 +34,7 @@ def lasting_interrupts() -> Iterator[None]:
 
 
 def _interrupt_later() -> None:
-    """Interrupt the main thread when it has left the function that ignores exceptions."""
+    """Interrupt the main thread after a pause in which it can leave the function that ignores exceptions."""
     time.sleep(0.01)
     main_thread = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main_thread is not None:  # also ends a wait of the main thread

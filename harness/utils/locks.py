@@ -26,7 +26,7 @@ ATTEMPTS = 100
 NO_LOCKS = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
 """Errors of flock(2) on file systems without locks, such as some network and parallel file systems."""
 MARKER = ".held"
-"""Suffix of the file that stands for a lock on such file systems."""
+"""Suffix of the file that stands for a lock on a file system without locks."""
 MIN_FAILURES, MAX_FAILURES, FAILURE_SECONDS = 5, 50, 0.06
 """Number of failed attempts from which a file system may be considered to have no locks, number after which the error
 is raised, and pause in seconds between two attempts.
@@ -36,7 +36,7 @@ _devices_without_locks: set[int] = set()
 
 
 class ProcessLock:
-    """Lock of a file that one process holds at a time; it is released when the process ends or is killed.
+    """Lock of a file that one process holds at a time; the system releases it when the process ends or is killed.
 
     On a file system without locks, a second file with the suffix `MARKER` is the lock: it names the process and machine
     of its holder, and other processes of that machine (and container) remove it once the holder has ended. A process
@@ -69,7 +69,7 @@ class ProcessLock:
         filelock.Timeout
             If another process holds the lock for longer; a subclass of `OSError`.
         OSError
-            If the file cannot be written.
+            If the file cannot be created or locked.
         """
         self._marker = None
         start = time.monotonic()
@@ -190,7 +190,7 @@ def _acquire(lock: ProcessLock, what: str) -> None:
         except Timeout:
             if sys.stderr is not None:
                 text = escape_text(what + lock.marker_note)
-                sys.stderr.write(f"waiting for another process that is creating {text}\n")
+                sys.stderr.write(f"waiting for another process that is writing {text}\n")
             timeout = -1
         except FileNotFoundError:  # the process that held the lock has removed the folder
             attempts_left -= 1

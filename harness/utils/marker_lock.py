@@ -1,4 +1,4 @@
-"""Files that stand for locks on file systems without locks."""
+"""Lock files for file systems that do not support file locks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MarkerLock(SoftFileLock):
             if holder is not None and holder[1] == machine_name() and owner_is_stale(holder[0], host_name(), holder[2]):
                 break_lock_file(self.lock_file, mtime, inode)
                 return
-        super()._try_break_stale_lock()  # a lock file that is damaged, or of an earlier version
+        super()._try_break_stale_lock()  # removes a lock file that is damaged or of an earlier version
 
     @staticmethod
     def _write_lock_info(fd: int) -> None:

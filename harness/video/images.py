@@ -33,7 +33,7 @@ class ImageSource:
     kind : {"image", "images", "crops"}
     name : str
         Name of the source, as the user gave it.
-    upright : bool, default True
+    upright : bool, default=True
         Whether images are turned upright by their EXIF orientation.
 
     Attributes

@@ -1,4 +1,4 @@
-"""Read video files of any encoding as upright RGB frames with time stamps."""
+"""Decode video files with FFmpeg into upright RGB frames with time stamps."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class VideoSource:
     Raises
     ------
     InputError
-        If the file is not a video, or if no frame can be decoded.
+        If the file is not a video, its frames are too large, or no frame can be decoded.
     """
 
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
@@ -152,7 +152,10 @@ class VideoSource:
             self._broken = error.strerror or str(error)
 
     def _seconds(self, decoded: VideoFrame) -> float:
-        """Return the time since the start of the file, estimated from the rate if no ascending time stamp is given."""
+        """Return the time since the start of the file.
+
+        Without a time stamp, or if it does not ascend, the time is estimated from the rate; NaN if the rate is unknown.
+        """
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base
         stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)

@@ -41,7 +41,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        If there is no such folder, or if two files have the same name.
+        If there is no such folder, or if two files have the same name without extension.
     """
     if not folder.is_dir():
         raise InputError(f"no such folder of video files: {folder}")

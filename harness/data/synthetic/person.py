@@ -1,7 +1,7 @@
 """Identity of a rendered person: shape, colors and accessories that are the same in all frames.
 
 Face units: the line of the eyes is v = 0 (v points down), the midline u = 0, the chin near v = 1.35. One unit is about
-46 pixels in a crop of 112 x 112 pixels.
+47 pixels in a crop of 112 x 112 pixels.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.regular_files import hash_file
 from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.mlflow_registry import (
     CARD,
@@ -32,7 +33,7 @@ from harness.tracking.records import Record
 from harness.tracking.serialization import JOB_TAG
 from harness.utils.console import suppress_logging
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
+from harness.utils.files import write_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLE_SIDE = 64
-"""Side in pixels of the input example; small, because MLflow stores it as JSON with about 20 characters per pixel."""
+"""Side in pixels of the input example for a file that takes crops of any size; small, because MLflow stores the example
+as JSON with about 20 characters per pixel."""
 PACKAGES = ("onnxruntime", "numpy")
 
 
@@ -132,7 +134,7 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
         "framelight.value": f"{record.metrics[record.metric]:z.6f}",
         "framelight.protocol": record.protocol,
         "framelight.backbone": record.backbone or "",
-        SHA256: sha256(file),
+        SHA256: hash_file(file),
     }
     return {name: value for name, value in values.items() if value}
 

@@ -37,7 +37,7 @@ class Expected:
     lines : mapping of str to int
         Exact numbers of lines, for the videos for which they are known.
     min_lines : mapping of str to int
-        Frame number of the last crop of each video.
+        Frame number of the last crop, or of the last image in a list, of each video.
     """
 
     videos: tuple[str, ...]
@@ -64,7 +64,8 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     Raises
     ------
     InputError
-        If the list or dataset cannot be read, or the dataset has no such list.
+        If the list or dataset cannot be read, the dataset is not in the Aff-Wild2 layout or has no such split or list,
+        or the number of lines of a video is too small for its crops.
     """
     if not against.exists():
         raise InputError(f"{against} does not exist; pass a test list or the folder of a dataset")

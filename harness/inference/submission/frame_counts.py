@@ -89,7 +89,8 @@ def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSour
     Raises
     ------
     InputError
-        If there is no source for a video, or a count is too small for the crops of its video.
+        If there is no source for a video, its video file cannot be read, or a count is too small for the crops of its
+        video.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 

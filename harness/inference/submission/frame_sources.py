@@ -1,4 +1,4 @@
-"""Find in a dataset what the rows of a submission are: lists of images, and the number of lines of each video."""
+"""Find in a dataset what determines the rows of a submission: lists of images, and numbers of lines of videos."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_dataset_list(dataset: AffWild2, path: Path) -> Rows:
 
 
 def _listed_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]:
-    """Count the lines of each video in a list of every frame of the test split."""
+    """Count the lines of each video in the list of all frames of the test split; empty without such a list."""
     path = dataset.folders.frame_lists.get(task) if split == "test" else None
     if path is None:
         return {}

@@ -1,4 +1,4 @@
-"""Round trip on a labeled split: the score from the files must equal the scores from memory and in the record."""
+"""Round trip on a labeled split: compare the score from the files with the scores from memory and in the record."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class RoundTrip:
     frames : int
         Number of scored rows.
     moved : float
-        Largest absolute difference between an output and the output that the run saved.
+        Largest absolute difference between an output and the output that the run saved; 0 if it saved none for this
+        split and data, infinite if the crops differ.
     """
 
     metric: str
@@ -66,7 +67,7 @@ class RoundTrip:
 
 
 def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
-    """Raise FramelightError if predictions read from the files are not bitwise equal to those in memory."""
+    """Raise FramelightError if predictions read from the files differ from those in memory in value or type."""
     for output in task.outputs:
         from_files, in_memory = read_back[output.name], decoded[output.name]
         if from_files.dtype != in_memory.dtype or not np.array_equal(from_files, in_memory):

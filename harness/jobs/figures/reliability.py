@@ -70,7 +70,7 @@ class CalibrationBins:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: mean of |true - predicted| over bins, weighted by count (Naeini 2015)."""
+        """Expected calibration error: |mean true - mean predicted value|, averaged over bins by count (Naeini 2015)."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 

@@ -30,9 +30,9 @@ class SelectedVideo:
     Attributes
     ----------
     unit : int
-        Index of the video in `units`.
+        Index of the video in the units of the run.
     place : str
-        Description of its rank.
+        Description of its rank, such as `best of 12`.
     value : float
         Its score; NaN if undefined.
     """

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 MAX_ASPECT_RATIO = 4 / 3
-"""Largest aspect ratio of a random crop, or of its inverse (Szegedy et al. 2015, arXiv 1409.4842)."""
+"""Largest ratio of the longer to the shorter side of a random crop (Szegedy et al. 2015, arXiv 1409.4842)."""
 
 MAX_STRIDE = 1.5
 """Largest distance, in image pixels, between neighboring pixels of a crop that is sampled without averaging."""
@@ -19,7 +19,7 @@ MAX_STRIDE = 1.5
 def resample(pixels: Tensor, theta: Tensor, size: int) -> Tensor:
     """Resample images by affine transforms; the border of an image is repeated outside of it.
 
-    An image that is much larger than its crop is sampled on a finer grid, which is then averaged.
+    If the images are much larger than the result, they are sampled on a finer grid, which is then averaged.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
     size: int | None = None,
     geometry: float | None = None,
 ) -> Tensor:
-    """Augment a batch of crops; a pure function of its arguments and `random`.
+    """Augment a batch of crops; the result depends only on the arguments and on the state of `random`.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
     random : torch.Generator
         On the device of `pixels`.
     strength : float
-        Factor of all changes.
+        Factor of all changes in `Strengths`; for those of the geometry, see `geometry`.
     flip : bool
         Mirror about half of the crops.
     crop : float
@@ -219,7 +219,7 @@ def _bernoulli(pixels: Tensor, random: torch.Generator, share: float) -> Tensor:
 
 
 def _random_blur(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
-    """Blend with a 3 x 3 mean, to simulate enlarged small crops."""
+    """Blend some crops with their 3 x 3 means, to simulate enlarged small crops."""
     share = _bernoulli(pixels, random, most.blur) * _uniform(pixels, random, 0, 1)
     sums = functional.pad(pixels, (1, 1, 1, 1), mode="replicate")
     sums = sums[..., :-2] + sums[..., 1:-1] + sums[..., 2:]  # ten times faster than avg_pool2d

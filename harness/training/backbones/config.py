@@ -25,10 +25,10 @@ class Augmentation(ValidatedSettings):
     Parameters
     ----------
     strength : float from 0 to 1
-        Strength of shift, scale, brightness, color, grayscale, blur, noise and cutout. Stronger changes need more
-        epochs.
+        Strength of shift, scale, stretch, rotation, brightness, contrast, color, grayscale, blur, noise and cutout.
+        Stronger changes need more epochs.
     flip : bool
-        Mirror half of the images.
+        Mirror about half of the images.
     crop : float from above 0 to 1
         Smallest share of the image's area that a random crop covers; 1 for no random crops.
     enlarge : float from 1 to 4
@@ -100,7 +100,7 @@ class StillsConfig(ValidatedSettings):
     Raises
     ------
     InputError
-        If a number is out of range, or both stages are skipped.
+        If a number is out of range, the precision is unknown, or both stages are skipped.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class StillsConfig(ValidatedSettings):
 
 @dataclass(frozen=True)
 class Hardware(ValidatedSettings):
-    """Hardware of a backbone training; the hash of the trained backbone does not depend on it.
+    """Hardware of a backbone training; the key of the trained backbone in the store does not depend on it.
 
     Parameters
     ----------

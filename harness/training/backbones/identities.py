@@ -46,8 +46,8 @@ def _make_stage(session: Session, config: Identities) -> tuple[Stage, np.ndarray
     if len(subjects) < 2:
         nameless = "" if counts.max(initial=0) > 1 else "; no two of these images name the same person"
         raise InputError(
-            f"{len(subjects)} subjects have {config.images} images or more, and identities need two{nameless}: skip "
-            "them (identities=none) or lower identities.images"
+            f"identities need two subjects with {config.images} images or more, and there are {len(subjects)}"
+            f"{nameless}: skip them (identities=none) or lower identities.images"
         )
     label = np.full(len(counts), -1)
     label[subjects] = np.arange(len(subjects))
@@ -79,7 +79,9 @@ def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     subject : ndarray of int, shape (N,)
+        Subject of each image; each subject has two images or more.
     share : float
+        At most 0.5.
     seed : int
 
     Returns

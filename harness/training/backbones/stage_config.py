@@ -119,7 +119,7 @@ class Expressions(ValidatedSettings):
     classes : {8, 7}
         7 leaves out the class that is not a basic expression (AffectNet's Contempt, Aff-Wild2's Other).
     also : tuple of {"va", "au"}
-        Additional outputs: valence and arousal, action units.
+        Additional outputs: `va` for valence and arousal, `au` for action units.
     sampling : {"natural", "balanced"}
         `natural`: each image once in an epoch, with a loss weighted by inverse frequency. `balanced`: each expression
         equally often.

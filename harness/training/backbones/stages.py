@@ -70,9 +70,9 @@ class StageResult:
     value : float
         Value of the selected epoch.
     images : int
-        Number of images trained on; each image counts once per epoch.
+        Number of images in all epochs; for a part that was resumed, in the epochs since then.
     seconds : float
-        Training time, without evaluation.
+        Training time of these epochs, without evaluation.
     history : list of dict
         Metrics of each epoch: first the epochs of the classifier, then the epochs of all layers.
     """
@@ -110,7 +110,7 @@ class TimedLoader:
     started: float = 0.0
 
     def batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
-        """Yield the batches of an epoch, show progress and start its clock."""
+        """Start the clock of an epoch, yield its batches and show the progress."""
         self.started = time.perf_counter()
         batches, done = self.loader(epoch, shard), 0
         if shard.index > 0:

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
-"""Duration of the measurement of loading and augmentation, by whether images are in memory."""
+"""Maximum duration in seconds of the measurement of loading and augmentation, by whether images are in memory."""
 
 
 def train_stills(  # noqa: PLR0913 - public, one keyword for each option
@@ -64,7 +64,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     """Train a backbone on still images and write its checkpoint.
 
     The training is deterministic: torch uses `config.threads` threads, independent of the caller and the environment.
-    In distributed training only rank zero logs, calls `on_epoch` and writes.
+    In distributed training only rank zero logs, writes and calls `on_epoch` and `on_complete`.
 
     Parameters
     ----------
@@ -99,14 +99,19 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     Returns
     -------
     TrainedStills
-        `identity_accuracy` is measured on held-out images of the training subjects. Like face verification, it uses the
-        weights from before the expression stage. `expression_macro_f1` is measured on the validation images, over the
+        In its `metrics`, `identity_accuracy` is measured on held-out images of the training subjects. Like face
+        verification, it uses the weights from before the expression stage. `expression_macro_f1` is measured on the
+        validation images or, if none of them has an expression, on the images that select the epoch, over the
         expressions that occur there.
 
     Raises
     ------
     InputError
-        If the images lack labels that the configuration needs, or this machine lacks the hardware.
+        If there are too few readable images or labels for the configuration, if the training and validation images
+        have different classes, if `work` has files that do not belong to a training, if the batch size does not fit
+        the hardware settings, or if this machine lacks the hardware.
+    FramelightError
+        If the loss or the outputs stop being finite, or if an image can no longer be read.
 
     Notes
     -----
@@ -163,10 +168,11 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     if writes:
         file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
         backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
+        trained = replace(trained, seconds=time.perf_counter() - started)
         if on_complete is not None:
             on_complete(trained)
         stage_checkpoints.remove()
-    return replace(trained, seconds=time.perf_counter() - started)
+    return trained
 
 
 def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Backbone:
@@ -178,7 +184,7 @@ def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Bac
 
 
 def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
-    """Hash the training images, and add the hashes of the images that the initial backbone was trained on."""
+    """Hash the training images, and add the hashes that are stored with the initial backbone, if there are any."""
     source = resolve(session.config.backbone, checkpoints)
     parent = source.folder if source.kind == "checkpoint" else None
     unknown = "" if source.kind == "random" else weights

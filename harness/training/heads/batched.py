@@ -66,7 +66,7 @@ class SingleHead:
         Copied.
     l2 : float
     losses : BlockLosses
-        On `device`.
+        Must be on `device`.
     device : torch.device
     """
 
@@ -101,11 +101,11 @@ class BatchedHeads:
     Parameters
     ----------
     head : Head
-        Initial weights.
+        Its weights are the initial weights of every head.
     l2 : sequence of float
         The l2 of each head.
     losses : BlockLosses
-        On `device`.
+        Must be on `device`.
     device : torch.device
 
     Attributes

@@ -88,7 +88,8 @@ class HeadConfig:
         smallest loss (VA, AU and MTL, as in the paper) on the selection rows, or the last one.
     class_weights : {"inverse", "published", "none"}
         Weights of classes and action units in the loss. `inverse`: by inverse frequency, with a mean of 1 over the
-        training rows. `published`: by inverse frequency, with 1 for the most frequent expression. `none`: all 1.
+        training rows. `published`: by inverse frequency, with 1 for the most frequent expression; action units have
+        the weights of `inverse`. `none`: all 1.
     label_smoothing : float from 0 to below 1
         Share of an expression's target that is spread over all classes.
     va_loss : {"ccc", "mse"}
@@ -105,7 +106,8 @@ class HeadConfig:
     Raises
     ------
     InputError
-        If a name is unknown or a number is out of range.
+        If a name is unknown, if a number is out of range, or if `parts` name an output twice or are set for a kind
+        other than `separate`.
 
     Examples
     --------
@@ -223,7 +225,7 @@ class HeadConfig:
         Raises
         ------
         TypeError, KeyError
-            If the fields are not those of a `HeadConfig`.
+            If a field is unknown, or `parts` is missing.
         """
         return cls(
             **{**_drop_type(fields), "parts": tuple(HeadOverride(**_drop_type(part)) for part in fields["parts"])}

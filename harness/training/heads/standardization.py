@@ -50,7 +50,7 @@ READ_ROWS, SUM_ROWS = 512, 64
 
 
 def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean and the population standard deviation of each column in one pass.
+    """Compute the mean and the population standard deviation of each column, block by block.
 
     The order of summation (the rows of a block, then the blocks) must not change: the last bits of every trained head
     depend on it.
@@ -106,6 +106,6 @@ def _raise_not_finite(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
     finite = np.isfinite(matrix.gather(rows)).all(axis=1)
     row = rows[int(np.argmin(finite))]
     raise FramelightError(
-        f"features are not finite in {int((~finite).sum())} rows, first in "
+        f"features are not finite in at least {int((~finite).sum())} rows, first in "
         f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again"
     )

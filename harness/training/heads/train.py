@@ -48,8 +48,8 @@ class HeadTrainingSpec:
     ----------
     config : HeadConfig
     on_epoch : callable or None
-        `on_epoch(epoch, value)` is called after each epoch with the epoch, counted from 1, and the task's metric on the
-        selection rows. Returning True ends the training (see `TrainedHead.pruned`).
+        If there are selection rows, `on_epoch(epoch, value)` is called after each epoch with the epoch, counted from 1,
+        and the task's metric on these rows. Returning True ends the training (see `TrainedHead.pruned`).
     epochs : int or None
         Stop after this many of the schedule's `config.epochs` and return the last weights. None trains all of them and
         selects the epoch by `config.keep`.
@@ -96,13 +96,13 @@ def train_head(
     Returns
     -------
     TrainedHead
-        Identical to the bit for the same arguments and number of threads.
+        On the CPU, its weights are identical to the bit for the same arguments and number of threads.
 
     Raises
     ------
     InputError
-        If there is no labeled row or only a single class, if the head has several networks, or if the task does not
-        have the metric that selects the epoch.
+        If an output has no labeled training row, if all training rows have the same expression, if no selection row has
+        a crop, if the kind of the head is `separate`, or if the task lacks the metric that selects the epoch.
     FramelightError
         If features or the loss are not finite.
     """
@@ -160,7 +160,7 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
     Raises
     ------
     InputError
-        If an output of the task has no row with both a crop and a label, or only one class.
+        If an output of the task has no row with both a crop and a label, or if all such rows have the same expression.
     """
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:

@@ -1,4 +1,4 @@
-"""Train heads together, reading the data once; they differ only in learning rate, l2, epochs, schedule and `keep`.
+"""Train heads on the same batches; they differ only in learning rate, l2, epochs, schedule and `keep`.
 
 Each head has its own last and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
 used, as its fit has one optimizer step, one loss and one end for all heads.
@@ -137,7 +137,11 @@ class _HeadProgress:
         logits: np.ndarray | None,
         state: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """Extend the history by an epoch's mean loss and the value of the logits [N, C] of the selection rows."""
+        """End an epoch: extend the history, and store the weights if this epoch is the selected one so far.
+
+        `loss` is the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If they are not
+        finite, the training has failed.
+        """
         self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
             return

@@ -170,7 +170,7 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, C)
-        float32, in the space of the head's task.
+        float32, activated by `Task.activate` of the head's task.
 
     Raises
     ------

@@ -31,7 +31,7 @@ class Detector(Protocol):
     least: int
 
     def smallest_side(self, width: int, height: int) -> int:
-        """Return the side in pixels of the smallest face that is detected in a frame; 0 if it has no limit."""
+        """Return the side in pixels of the smallest face that is detected in a frame; 0 if there is no limit."""
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame.
@@ -42,11 +42,11 @@ class Detector(Protocol):
             RGB.
         near : ndarray of float32, shape (K, 5), optional
             Boxes in which faces are expected, each with the hint of its last detection; see
-            `harness.video.faces.tracker.FaceTracker.expected_boxes`. The detector searches there in every frame, and
-            searches the whole frame from time to time, each time in one pose. By default it searches the whole frame in
-            all poses, which suits unrelated images but is slow for video.
+            `harness.video.faces.tracker.FaceTracker.expected_boxes`. `haar` searches there in every frame, and searches
+            the whole frame from time to time, each time in one pose. By default, or if `turn` is 0, it searches the
+            whole frame in all poses, which suits unrelated images but is slow for video. YuNet ignores the boxes.
         turn : int, optional
-            Number of frames so far, which determines the pose of the search.
+            Number that increases by 1 from frame to frame and determines the pose in which the whole frame is searched.
 
         Returns
         -------
@@ -62,8 +62,8 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     name : str
         `haar`, or the path of a YuNet model, FILE.onnx.
     smallest : int, optional
-        Side in pixels of the smallest face to detect; by default a twelfth of the frame's shorter side and at least 24
-        (`haar`), or no limit (YuNet).
+        Side in pixels of the smallest face to detect; by default a twelfth of the frame's shorter side but at least 24
+        pixels (`haar`), or no limit (YuNet).
 
     Returns
     -------
@@ -72,7 +72,7 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     Raises
     ------
     InputError
-        If the name is unknown, or the file is not a YuNet model.
+        If the name is unknown, or the file cannot be read or is not a YuNet model.
     """
     if name == HAAR:
         from harness.video.faces.haar import HaarDetector

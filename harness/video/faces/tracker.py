@@ -1,4 +1,4 @@
-"""Face tracking: assign one id to each person by matching the faces of successive frames."""
+"""Face tracking: assign the same id to the faces of one person by matching the faces of successive frames."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ STILL_SECONDS = 0.75
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
 MAX_DISTANCE = 2.0
-"""A face moves at most `MAX_SHIFT` sides plus `MAX_SPEED` sides per second, and at most `MAX_DISTANCE` sides in all."""
+"""A face is matched at most `MAX_SHIFT` sides of its box, plus `MAX_SPEED` sides per second since its last detection,
+away from its expected position, and at most `MAX_DISTANCE` sides."""
 
 MAX_LOG_RESIZE = 0.7
 """Largest change in size between two detections, as a natural logarithm."""
@@ -172,7 +173,7 @@ class FaceTracker:
     def confirmed_tracks(self) -> dict[int, int]:
         """Return the consecutive numbers from 1 of confirmed tracks, by id; a track keeps its number.
 
-        Rows with other ids are false detections, or tracks that are too short so far.
+        Faces with other ids are false detections, or belong to tracks that are too short so far.
         """
         return dict(self._confirmed)
 
@@ -201,7 +202,7 @@ class FaceTracker:
         ]
 
     def _dissimilarity(self, appearance: np.ndarray) -> np.ndarray:
-        """Return [tracks, K]: 0 for changes in appearance that are usual between frames, 1 for another person."""
+        """Return [tracks, K], from 0 for usual changes in appearance to 1 for changes that suggest another person."""
         if self._usual_change is None:
             return np.zeros((len(self._tracks), len(appearance)))
         change = np.array(

@@ -23,7 +23,7 @@ class YuNetDetector:
     path : str
         Model file.
     smallest : int, optional
-        Side of the smallest face in pixels; by default all faces that the network detects.
+        Side of the smallest face in pixels; by default there is no limit.
 
     Raises
     ------
@@ -56,7 +56,7 @@ class YuNetDetector:
     least = 0
 
     def smallest_side(self, width: int, height: int) -> int:
-        """Return the side in pixels of the smallest face that is kept; 0 for all that the network detects."""
+        """Return the side in pixels of the smallest face that is detected; 0 if there is no limit."""
         return self.smallest or 0
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:

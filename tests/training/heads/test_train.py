@@ -168,7 +168,7 @@ def test_features_that_are_not_finite_are_named():
     def break_one(features, targets):
         features[700, 3] = np.nan
 
-    with pytest.raises(FramelightError, match=r"not finite in 1 rows, first in video4 frame 701"):
+    with pytest.raises(FramelightError, match=r"not finite in at least 1 rows, first in video4 frame 701"):
         train(change=break_one)
 
 
