@@ -91,7 +91,7 @@ def test_waiting_names_the_file(no_flock, tmp_path, monkeypatch):
         pass
     os.waitpid(child, 0)
     [text] = written
-    assert f"creating the entry (its lock is {tmp_path}/.entry.lock{MARKER}; delete this file only if" in text
+    assert f"writing the entry (its lock is {tmp_path}/.entry.lock{MARKER}; delete this file only if" in text
 
 
 @pytest.mark.parametrize("failures", [1, MIN_FAILURES - 1, MIN_FAILURES + 3])
