@@ -92,7 +92,9 @@ def require_engine(name: str, backbone: Backbone, precision: str) -> None:
         ]
         raise BackboneError(
             f"the engine {name} does not support {precision}",
-            f"use {' or '.join(alternatives)}" if alternatives else "use float32; no available engine supports it",
+            f"use {' or '.join(alternatives)}"
+            if alternatives
+            else f"no available engine supports {precision}; use float32",
         )
     remedy = engine.absent()
     if remedy:

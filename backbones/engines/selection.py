@@ -12,7 +12,7 @@ from backbones.cost import cost
 from backbones.engines.cache import read_fact, write_fact
 from backbones.engines.engine import Engine
 from backbones.engines.fingerprint import backbone_fingerprint, machine_fingerprint
-from backbones.engines.parity import OutputDifference, engine_difference, random_pixels
+from backbones.engines.parity import OutputDifference, engine_difference, random_pixels, reference_engine
 from backbones.engines.registry import ENGINES, PREFERENCE, is_usable, native_engine, require_engine
 from backbones.errors import BackboneError
 
@@ -87,7 +87,7 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
         if not difference.is_within_tolerance:
             raise BackboneError(
                 f"{name} does not reproduce the features of {backbone.label} "
-                f"({difference} to {native_engine(backbone)})",
+                f"(compared with {reference_engine(backbone).name}: {difference})",
                 f"use another engine: {native_engine(backbone)}",
             )
     return engine

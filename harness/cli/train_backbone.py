@@ -16,7 +16,7 @@ from harness.utils.text import format_duration
 logger = logging.getLogger(__name__)
 
 SELECTION_NOTES = {
-    "validation": "the validation split, which is also the scored one: as published, so the scores are optimistic"
+    "validation": "the validation split, on which it is also scored (as published), so the scores are optimistic"
 }
 """Texts to print for the values of `selection` in a card that need a warning."""
 

@@ -222,11 +222,11 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         names = {canonical_name(video.path.name) for video in group}
         only = sorted(names - read)
         message = (
-            f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
-            "crops"
+            f"{plural(len(names), 'folder')} of crops not read, because {used[0].relative_to(root)}/ has another "
+            "kind of crops"
         )
         if only:
-            message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
+            message += f"; {plural(len(only), 'video')} with crops only here, such as '{only[0]}'"
         message += "; to use these crops, move the others away"
         yield Problem(WARNING, ONLY_UNREAD if only else "not read", message, parent)
 

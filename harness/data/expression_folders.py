@@ -87,8 +87,8 @@ class ExpressionFolders(ListedImages):
         if not expressions:
             raise InputError(
                 f"{root}: its folders {', '.join(folder.path.name for folder in folders[:MAX_NAMED])} are not single "
-                f"expressions; say which they are in {root / MAPPING} (first line folder,expression, then such as "
-                f"{folders[0].path.name},Happiness)"
+                f"expressions; list them in {root / MAPPING}: the first line is folder,expression, the next lines are "
+                f"such as {folders[0].path.name},Happiness"
             )
         if not images and faults:
             raise first_error(faults)
@@ -181,9 +181,9 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
         return {name: RAF_DB[number - 1] for name in names if (number := parse_number(name))}
     listed = sorted(names)
     raise InputError(
-        f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, say which in "
-        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (datasets differ: 0 is Anger "
-        "in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB), or name the folders after them. If they are "
+        f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, list them "
+        f"in {root / MAPPING}: the first line is folder,expression, the next lines are such as {listed[0]},Anger "
+        "(datasets differ: 0 is Anger in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB). If they are "
         f"people, name the folders such as p{listed[0]}"
     )
 

@@ -61,8 +61,8 @@ def read_image_rows(path: Path) -> ImageRows:
 
 def _name_error(path: Path, number: int, name: str) -> InputError:
     return InputError(
-        f"{path}:{number}: '{escape_text(name)[:80]}' is not the name of a video, whose crops are in a folder of that "
-        "name; write it without a path"
+        f"{path}:{number}: '{escape_text(name)[:80]}' is not the name of a video; write the name of its folder of "
+        "crops, without a path"
     )
 
 

@@ -136,7 +136,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     """
     hashes = _read_choice(folder, job_id, hint).get("model")
     if hashes is not None and not _is_hashes(hashes):
-        raise FramelightError(f"{JobFolder(folder).choice}: 'model' has no hashes by names of files; {hint}")
+        raise FramelightError(f"{JobFolder(folder).choice}: 'model' must map file names to SHA-256 hashes; {hint}")
     for name, expected in (hashes or {}).items():
         _verify_hash(folder / name, expected, "the model of this run", hint)
     return hashes is not None

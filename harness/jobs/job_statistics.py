@@ -84,7 +84,7 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None
         raise ValueError(f"it has statistics of {', '.join(sorted(arrays)) or 'nothing'}, not of {task or 'a task'}")
     for name, values in arrays.items():
         if values.shape != (units, *BLOCK_SHAPES[name]) or not _is_valid(values, name):
-            raise ValueError(f"its statistics of {name} are impossible, or not those of {units} units")
+            raise ValueError(f"its statistics of {name} are not valid for {units} units")
 
 
 def _is_valid(values: np.ndarray, block: str) -> bool:

@@ -125,7 +125,7 @@ def _format_seeds(summary: RunSummary, width: int) -> str:
             )
         )
     title = [
-        "selected on the selection split, for each seed",
+        "for each seed: score on the reported split; smoothing and epoch were selected on the selection split",
         "raw: score without smoothing",
         "smoothing: kernel and radius in frames",
     ]
@@ -181,9 +181,9 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
     over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
     title = [
         "scores on the reported split",
-        f"corrected: for the bias of few {unit}s",
+        f"corrected: for the bias that scores of few {unit}s have",
         f"95% CI: jackknife over {over}",
-        *([f"{unit}s: effective number with labels of the class, if few"] if few else []),
+        *([f"{unit}s: effective number of {unit}s with labels of the class, shown where it is small"] if few else []),
         *(["u: undefined, counts as 0"] if any(metric.undefined for metric in summary.metrics) else []),
     ]
     return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 4}))

@@ -86,7 +86,7 @@ def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str,
     """Warn if setting a part replaces fields of it that were set before; the protocol is not checked."""
     replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
     for other in replaced:
-        logger.warning(f"--set {changed.pop(other)} changes nothing: --set {setting} replaces it; give it after that")
+        logger.warning(f"--set {changed.pop(other)} changes nothing, because --set {setting} replaces it; give it last")
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:

@@ -197,7 +197,7 @@ def test_folders_that_mention_expressions_are_no_people(tmp_path):
     folders(tmp_path / "a", ("train",), ("happy", "not_happy"), images=5)
     assert "'not_happy' is not a known expression" in render(check_dataset(tmp_path / "a"))
     folders(tmp_path / "b", names=("happily_surprised", "sadly angry"))
-    with pytest.raises(InputError, match="happily_surprised, .* are not single expressions; say which they are in"):
+    with pytest.raises(InputError, match="happily_surprised, .* are not single expressions; list them in"):
         open_stills(tmp_path / "b")
 
 

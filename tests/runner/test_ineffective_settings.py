@@ -45,7 +45,7 @@ def test_setting_without_effect_is_named(recipe, setting, reason):
 
 def test_settings_are_judged_together():
     assert warnings(LINEAR, "hidden=64", "heads=mlp") == [
-        "warning: --set hidden=64 changes nothing: --set heads=mlp replaces it; give it after that"
+        "warning: --set hidden=64 changes nothing, because --set heads=mlp replaces it; give it last"
     ]
     assert warnings(LINEAR, "heads=mlp", "hidden=64") == warnings(LINEAR, "folds=3", "protocol=held-out") == []
     assert not warnings(STILLS, "kernels=median", "largest=3")

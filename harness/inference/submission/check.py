@@ -185,7 +185,7 @@ def _line_count_error(video: str, lines: int, expected: Expected) -> str | None:
     if exact is not None and lines != exact:
         return f"{lines:,} lines of predictions, but video '{video}' needs {exact:,}"
     if exact is None and lines < least - MAX_EXTRA_CROPS:
-        return f"{lines:,} lines of predictions, but video '{video}' has a crop of frame {least:,}"
+        return f"{lines:,} lines of predictions, but the crops of video '{video}' go up to frame {least:,}"
     return None
 
 

@@ -123,8 +123,8 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     if (at < 0).any():
         row = int(np.argmax(at < 0))
         raise InputError(
-            f"video '{scored.sequences[scored.sequence[row]]}' has a label at frame "
-            f"{scored.frame[row]:,}, but its file ends before; correct its number of frames"
+            f"video '{scored.sequences[scored.sequence[row]]}' has a label at frame {scored.frame[row]:,}, but its "
+            "file of the submission ends before that frame; correct the number of frames of this video"
         )
     files, memory = (
         _metric_value(task, scored, {name: values[at] for name, values in source.items()})

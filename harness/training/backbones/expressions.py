@@ -107,8 +107,8 @@ def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, 
     names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
         raise InputError(
-            f"the training images with an expression are of {plural(len(set(names)), 'subject')}, and holding some "
-            "out to select the epoch needs two: set expressions.held_out=0 to select it on the validation images"
+            f"the training images with an expression show {plural(len(set(names)), 'subject')}, but two are needed to "
+            "hold out one and select the epoch on it: set expressions.held_out=0 to select on the validation images"
         )
     held_out = np.zeros(len(stills), bool)
     held_out[labeled[stratified_group_split(names, names, share, seed)]] = True
@@ -120,8 +120,8 @@ def _validation_rows(session: Session, label_map: ExpressionTargets) -> tuple[Im
     rows = _labeled_rows(session.validation, label_map)
     if session.validation is None or not len(rows):
         raise InputError(
-            "no validation image has an expression, and expressions.held_out=0 selects the epoch on them: set "
-            "expressions.held_out to a share of the training images"
+            "no validation image has an expression, but with expressions.held_out=0 the validation images select the "
+            "epoch: set expressions.held_out to a share of the training images"
         )
     return session.validation, rows
 

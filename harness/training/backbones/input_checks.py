@@ -69,7 +69,7 @@ def log_shared_subjects(train: Stills, validation: Stills | None) -> None:
     if shared := sorted(seen & tested):
         logger.info(
             f"{len(shared)} of the {len(tested)} validation subjects are also in the training images (first: "
-            f"{shared[0]}), so the validation metrics are not of unseen people"
+            f"{shared[0]}), so the validation metrics do not tell how well unseen people are recognized"
         )
 
 

@@ -53,7 +53,7 @@ def test_untrainable_stills_raise(tmp_path):
     strangers = ImageTable(tmp_path / "strangers")
     with pytest.raises(InputError, match="two subjects with 4 images or more, and there are 0.*identities=none"):
         train(strangers, tmp_path / "out")
-    with pytest.raises(InputError, match="are of 1 subject,.*held_out=0"):
+    with pytest.raises(InputError, match="show 1 subject,.*held_out=0"):
         train(
             relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])),
             tmp_path / "out",
