@@ -96,7 +96,7 @@ class ListedImages(ImageTable):
 
     def _describe_splits(self) -> str:
         if "split" not in self.table.columns:
-            return f"by image, with seed {self.seed}; people are not known, so the same person may be in both"
+            return f"by image, with seed {self.seed}; people are not known, so the same person may be in both splits"
         if "validation" not in self.delivered and "test" in self.delivered:
-            return f"{', '.join(self.delivered)}; the test images are the validation split, because there is no other"
+            return f"{', '.join(self.delivered)}; there is no validation split, so the test images serve as one"
         return ", ".join(self.delivered)

@@ -119,8 +119,8 @@ def _require_disjoint(
     if shared:
         names = join_first((f"'{name}'" for name in shared), 1)
         raise InputError(
-            f"{dataset.root}: {noun} {names} in both {TRAINING} and {REPORTED} of task "
-            f"'{task}', so scored data would be trained on; remove it from one of them "
+            f"{dataset.root}: {noun} {names} {'are' if len(shared) > 1 else 'is'} in both {TRAINING} and {REPORTED} "
+            f"of task '{task}', so scored data would be trained on; remove it from one of them "
             "(`framelight data check` shows where it is named)"
         )
     groups = sorted(set(training.groups) & set(reported.groups))

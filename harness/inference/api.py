@@ -152,7 +152,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
         from harness.inference.live import run_live
 
         if not single:
-            raise InputError("--live plays one video in real time; give one, or leave out --live")
+            raise InputError("--live plays one video in real time; give only one video, or leave out --live")
         return run_live(options)
     return prediction.predict(options) if single else predict_batch(options, inputs, notes)
 

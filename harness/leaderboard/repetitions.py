@@ -101,8 +101,8 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     if not pairs:
         seeds = [f"{run[0].group_id} has {format_repetitions(run)}" for run in (first, second)]
         raise InputError(
-            f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
-            "run one of them with the other's --set seeds=..."
+            f"runs are compared seed by seed, and these have no seed in common: {', '.join(seeds)}; "
+            "run the recipe of one again with --set seeds=... and the seeds of the other"
         )
     return pairs
 

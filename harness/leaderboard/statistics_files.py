@@ -153,7 +153,7 @@ class StatisticsFiles:
             path = None if is_missing else self._get_or_fetch(job_id)
         except FramelightError as error:
             self._is_unreachable = True
-            logger.warning(f"intervals and tests of runs whose statistics are not in this store are missing: {error}")
+            logger.warning(f"runs whose statistics are not in this store have no interval and no test: {error}")
             return None
         if path is not None and not is_zipfile(path):
             warn_missing_result(f"{path}: cannot read a job's statistics; {RERUN_HINT}")

@@ -210,7 +210,7 @@ def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
         notes.append(f"standard deviation between trainings of the backbone {between:.3f}{seeds}{median}")
     if single:
         where = "" if single == len(runs) else f" in {plural(single, 'row', 'd')}"
-        notes.append(f"one training of the backbone{where}: the 95% CI does not cover how others would score")
+        notes.append(f"one training of the backbone{where}: the 95% CI does not cover differences between trainings")
     return notes
 
 

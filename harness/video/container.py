@@ -63,8 +63,8 @@ def open_container(path: Path, name: str) -> InputContainer:
 
 def _unreadable_error(name: str, reason: str) -> InputError:
     return InputError(
-        f"{name}: cannot be read as a video ({reason}); it is not a video, or its end is missing and with it "
-        "the index of its frames. Use another copy, or a file that FFmpeg plays"
+        f"{name}: cannot be read as a video ({reason}). Either it is not a video, or its end, which holds the "
+        "index of its frames, is missing. Use another copy, or a file that FFmpeg plays"
     )
 
 

@@ -41,7 +41,7 @@ def test_fer2013_is_expressions(tmp_path):
     assert by_folder["sad"] == "Sadness" and by_folder["angry"] == "Anger"
     report = check_dataset(root)
     assert not report.errors and "folders of expressions" in report.layout
-    assert "train, test; the test images are the validation split" in render(report)
+    assert "train, test; there is no validation split" in render(report)
 
 
 @pytest.mark.parametrize(

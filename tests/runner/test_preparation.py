@@ -75,7 +75,9 @@ def test_valid_data_pass_silently(tmp_path):
 def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
-    with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
+    with pytest.raises(
+        InputError, match="video '7-30-640x480' is in both train and validation of task 'expr'.*data chec"
+    ):
         prepare_inputs(recipe(protocol=protocol), root, Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
@@ -83,7 +85,7 @@ def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
 def test_subject_in_both_splits_raises(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
-    with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
+    with pytest.raises(InputError, match="subject 's0' and 3 more are in both train and validation"):
         prepare_inputs(recipe(), root, Store(tmp_path / "store"))
 
 

@@ -173,8 +173,8 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
             classes = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
             if len(classes) < 2:
                 raise InputError(
-                    f"every training row is {tasks.EXPRESSIONS[classes[0]]}; add videos with another expression, as a "
-                    "classifier needs two classes"
+                    f"all training rows have the expression {tasks.EXPRESSIONS[classes[0]]}, but a classifier needs "
+                    "two; add videos with another expression"
                 )
 
 
