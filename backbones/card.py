@@ -141,7 +141,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "source": (lambda value: value is None or _is_text(value), "text"),
     "image_hashes": (lambda value: value is None or _is_about_images(value), "an object with a number of images"),
 }
-"""For each checked field of a card: the check, and what the value must be, for the error message."""
+"""For each checked field of a card: the check and, for the error message, what the value must be."""
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:

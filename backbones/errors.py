@@ -50,7 +50,7 @@ def printable(text: str, most: int = 200) -> str:
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str], most: int | None = MAX_LISTED) -> BackboneError:
-    """Return an error for an unknown name that suggests similar names or, if there are none, lists valid ones.
+    """Return an error for an unknown name, with similar names or, if there are none, a list of the valid names.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str], most: int | N
     name : str
         The unknown name.
     known : iterable of str
-        The valid names. They are listed if none is similar; a long list begins with the most similar names.
+        The valid names. They are listed if none is similar enough to suggest; a long list then begins with the closest.
     most : int or None, default=20
         Largest number of names in a long list. None: all.
 
@@ -97,7 +97,7 @@ def did_you_mean(name: str, known: Iterable[str], most: int = 3, cutoff: float =
 
 
 def join_first(names: Iterable[str], most: int | None) -> str:
-    """Join names by commas, and count those after the first `most`; None joins all.
+    """Join the first `most` names by commas and count the others; None joins all.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def join_first(names: Iterable[str], most: int | None) -> str:
 
 
 def wrap_item(text: str, mark: str = "  ") -> str:
-    """Wrap an item of a list in a message to the terminal or to 80 columns, indented below `mark`."""
+    """Wrap a list item of a message to the width of the terminal, indented below `mark`."""
     width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     indent = " " * len(mark)
     return textwrap.fill(

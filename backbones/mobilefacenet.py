@@ -126,7 +126,7 @@ def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dic
     Returns
     -------
     dict of str to Tensor
-        The tensors with the names of `MobileFaceNet`; `state` unchanged if it is not of such a network.
+        The tensors with the names of `MobileFaceNet`; `state` unchanged if it belongs to another network.
     """
     last = "features.layers.3.weight"
     prefix = next((name.removesuffix(last) for name in state if name.endswith(f".{last}")), "")

@@ -94,7 +94,7 @@ def is_onnx(path: Path) -> bool:
             head = file.read(5)
     except OSError:
         return False
-    # the length at the start of a safetensors file may begin with the same three bytes, but is followed by zeros
+    # a safetensors file starts with a length, which may have the same first three bytes, but then has zeros
     return len(head) == 5 and head[0] == 8 and 0 < head[1] < 128 and head[2] in MODEL_FIELDS and head[3:] != b"\0\0"
 
 

@@ -1,4 +1,4 @@
-"""Keep libraries from reporting usage. Imports nothing from this package, as `harness` runs the file without it."""
+"""Keep libraries from reporting usage. Imports nothing from this package, because `harness` runs this file alone."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ class LocalContrast(nn.Module):
 
     Subtracts the local mean and divides by the local standard deviation. This reduces the effect of lighting and
     skin color and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.
-    To avoid amplifying noise in flat regions, `FLOOR` times the mean over the crop of the squared differences from the
-    local mean, plus 1e-4, is added to the local variance before the square root.
+    So that noise in flat regions is not amplified, a floor is added to the local variance before the square root: 1e-4
+    plus `FLOOR` times the mean squared difference from the local mean over the crop.
     """
 
     WINDOW, FLOOR = 9, 1e-3

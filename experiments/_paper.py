@@ -38,7 +38,7 @@ fourth ABAW challenge).
 
 
 def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:
-    """Return one grid with a single filter for each radius, so that no radius is selected.
+    """Return one grid per radius, each with a single filter, so that no radius is selected.
 
     Parameters
     ----------
@@ -50,6 +50,6 @@ def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:
     Returns
     -------
     tuple of SmoothingGrid
-        One grid with a single filter per radius.
+        The grids, in the order of `radii`.
     """
     return tuple(SmoothingGrid(kernels=(kernel,), smallest=radius, largest=radius) for radius in radii)

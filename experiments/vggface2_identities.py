@@ -2,9 +2,9 @@
 
     framelight train-backbone vggface2_identities --data VGGFACE2
 
-VGGFACE2 contains train/<identity>/*.jpg and optionally test/<identity>/*.jpg with other people, on whom face
+VGGFACE2 contains train/<identity>/*.jpg. It may also contain test/<identity>/*.jpg with other people, on whom face
 verification is then evaluated, and the face boxes bb_landmark/loose_bb_train.csv and loose_bb_test.csv. Other folders
-of this form are supported too, as are image tables with the column `subject`.
+of this form and image tables with the column `subject` are supported too.
 
 EfficientNet-B0 with ImageNet weights is trained at 224 pixels on 3.1 million images: first only the classifier, for one
 epoch at a learning rate of 1e-3, then all layers for ten epochs at 1e-4, with SAM and Adam (two passes per step),

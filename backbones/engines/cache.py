@@ -74,7 +74,7 @@ def write_fact(path: Path, key: str, fact: Any) -> None:
     key : str
         The key.
     fact : JSON types
-        The value; as it can get lost, it must be possible to compute it again.
+        The value. It can get lost, so it must be possible to compute it again.
 
     Raises
     ------

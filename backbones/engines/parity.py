@@ -1,4 +1,4 @@
-"""Compare the outputs of engines with those of the reference engine: eager torch, except for ONNX models."""
+"""Compare the outputs of engines with those of the reference engine: eager torch, or ONNX Runtime for ONNX models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ CROPS, PATCH = 5, 8
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """Difference between the outputs of two engines; each value is the worse of two, for embeddings and for scores.
+    """Difference between the outputs of two engines.
+
+    Each attribute is computed for the embeddings and for the scores; the worse of the two values is stored.
 
     Attributes
     ----------
@@ -112,7 +114,7 @@ def output_difference(
     Returns
     -------
     OutputDifference
-        The differences; each value is the worse of two, for embeddings and for scores.
+        The difference of the outputs.
     """
     parts = [_array_difference(output, expected) for output, expected in zip(outputs, reference) if expected.shape[1]]
     largest, of_range, cosine = np.array([(part.largest, part.of_range, part.cosine) for part in parts]).T

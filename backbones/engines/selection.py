@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 CHOICES, PARITY = "choices.json", "parity.json"
 TIE_RATIO, CONTENDER_RATIO = 0.97, 0.7
 MACS_PER_SECOND = 4e10
-"""Assumed throughput of torch on one or two cores, a constant to make the decision to measure engines reproducible."""
+"""Assumed throughput of torch on one or two cores; constant, so that the decision to measure is reproducible."""
 MAX_MEASURING_SECONDS = 20.0
-"""Seconds after which no further round of measurements starts, once a minimum number of rounds is complete."""
+"""Seconds after which no further round of measurements starts. A minimum number of rounds starts in any case."""
 MIN_SAVING_FACTOR = 5
-"""An engine is considered if torch would need at least this multiple of its preparation time for the work."""
+"""An engine is considered if the work would take torch at least this many times as long as preparing the engine."""
 
 
 def available_engines(backbone: Backbone, precision: str = "float32") -> tuple[str, ...]:

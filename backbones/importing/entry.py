@@ -55,7 +55,7 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     Raises
     ------
     BackboneError
-        If another entry has this name, as the name of its folder or in its card: references by this name would become
+        If another entry has this name as the name of its folder or in its card; references by the name would be
         ambiguous.
     """
     existing = entries(checkpoints).get(name)

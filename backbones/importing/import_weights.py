@@ -54,8 +54,8 @@ def import_file(
         A catalogue name or a timm model; by default it is read from the file or inferred from the tensors. Not for
         ONNX models.
     classes : sequence of str, optional
-        Names of the score columns; by default the names in a checkpoint of this project, or else the published order
-        for 7 to 10 columns, otherwise none.
+        Names of the score columns. By default: the names in a checkpoint of this project; else the published names
+        for 7 to 10 columns; else none.
 
     Returns
     -------
@@ -176,8 +176,8 @@ def _build_backbone(
 def _infer_preprocessing(weights: WeightsFile, spec: BackboneSpec, columns: int) -> Preprocessing:
     """Return the preprocessing given in the file, or else the preprocessing of the spec.
 
-    If the file gives none and a timm model has as many columns as published face weights, or no classifier, the
-    preprocessing of those weights is used instead: bilinear, ImageNet mean and std.
+    Exception, if the file gives none: a timm model without a classifier, or with as many columns as published face
+    weights, gets the preprocessing of those weights (bilinear, ImageNet mean and std).
     """
     fields = _get_metadata(weights, "preprocessing", dict)
     if fields is not None:

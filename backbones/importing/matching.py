@@ -119,7 +119,7 @@ def _match_unconverted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> M
 
 
 def _match_converted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    """Match the tensors unchanged or, if only then they fit, converted by the function of the architecture."""
+    """Match the tensors unchanged. If they fit only after the conversion of the architecture, match them converted."""
     match = _match_unconverted(spec, state)
     converted = _match_unconverted(spec, spec.convert_state(state)) if match.mismatches else match
     return match if converted.mismatches else converted

@@ -230,8 +230,8 @@ def _run_on_noise(
 ) -> tuple[int | None, dict[str, np.ndarray]]:
     """Run the graph on noise; return the batch size that works and all outputs that have one vector per image.
 
-    The batch size is None if any size works. A graph that fails on two images although it declares a dynamic batch
-    size is run one image at a time.
+    The batch size is None if any size works. Some graphs declare a dynamic batch size but fail on two images; these
+    are run one image at a time.
     """
     names = tuple(output.name for output in session.get_outputs() if output.type == "tensor(float)")
     attempts: tuple[tuple[int, int | None], ...] = ((batch, batch),) if batch else ((2, None), (1, 1))

@@ -18,7 +18,8 @@ from backbones.importing.torch_pickle import load_pickle
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 MAX_EXPANSION = 4
-"""Largest ratio of tensor bytes to file bytes; tied weights share memory, but seldom more than two tensors do."""
+"""Largest ratio of tensor bytes to file bytes. It exceeds 1 if tensors share memory, as tied weights do; more than two
+seldom share the same memory."""
 FRAMELIGHT_KEY = "framelight"
 """Key of this project's data in Lightning checkpoints: `fitted` with the state of the best epoch, and `backbone` with
 the metadata of the backbone."""

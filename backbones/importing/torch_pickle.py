@@ -146,7 +146,7 @@ def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
 
 
 def _check_size(storage: Storage, size: int | None) -> None:
-    """Check the size of a storage; older versions of torch read as many bytes as the pickle claims."""
+    """Check the size of a storage, because older versions of torch read as many bytes as the pickle claims."""
     if size is None:
         raise MalformedPickleError(f"the data of storage {storage.key} is missing")
     if size != storage.nbytes:

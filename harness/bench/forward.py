@@ -96,7 +96,7 @@ def measure_parity() -> Iterator[Measurement]:
 
 
 def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measurement]:
-    """Compare the selected engine in float32 and, without a requirement, in bf16 with eager torch in float32."""
+    """Compare the selected engine, in float32 and in bf16, with eager torch in float32; bf16 has no requirement."""
     from backbones.engines.parity import MAX_OF_RANGE, MIN_COSINE
     from backbones.engines.selection import engine_difference, open_engine, select_engine
     from harness.features.pipeline import batch_size

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, RENDERED_FRAMES, FACE = 640, 360, 25, 200, 40, 160
 MAX_FRAME_MS, MIN_RATIO = 1000 / RATE, 0.8
-"""Largest allowed milliseconds per frame; required speed relative to the slowest stage alone."""
+"""Largest allowed time per frame, and required speed as a share of the speed of the slowest stage alone."""
 WORKLOAD_CROPS = 100_000
 """Number of crops for which the engine is selected."""
 ROUNDS = 3

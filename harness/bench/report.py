@@ -16,7 +16,7 @@ from harness.utils.text import format_three_digits, ruled_table
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "workload", "result", "lower bound", "baseline", "its result", "speedup", "required", "")
 WRAP_WIDTHS = {"part": 26, "workload": 34, "baseline": 34}
-"""Characters at which the cells of these columns are wrapped in a table; the default is DEFAULT_WRAP_WIDTH."""
+"""Maximum number of characters in a line of a cell in these columns. Other columns have DEFAULT_WRAP_WIDTH."""
 DEFAULT_WRAP_WIDTH = 40
 
 

@@ -34,7 +34,7 @@ from harness.utils.process_memory import resident_bytes
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
-"""Frames per video, about the average of Aff-Wild2, and features per frame."""
+"""Frames per video (about the average of Aff-Wild2), and features per frame."""
 RADII = range(51)
 TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512)
 
@@ -55,7 +55,8 @@ def main(folder: Path, frames: int) -> dict[str, object]:
     Returns
     -------
     dict
-        `seconds` by part, and `peak_bytes` of resident memory, including mapped pages and libraries.
+        `seconds` is the time of each part. `peak_bytes` is the peak of resident memory, including libraries and mapped
+        pages.
     """
     torch.set_num_threads(THREADS_PER_JOB)
     import harness.training.lightning_module  # noqa: F401 - its import time must not be part of the measured time

@@ -46,7 +46,7 @@ RECIPE = Recipe(
         thresholds=("chosen", "half"),
     ),
 )
-"""Its trials are trained again only for another number of epochs; radius, kernel, gaps and thresholds are replayed."""
+"""Only a new number of epochs needs another training. Radius, kernel, gaps and thresholds are applied afterwards."""
 
 
 def measure() -> Iterator[Measurement]:

@@ -101,7 +101,7 @@ def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor
 
 
 def _copy_stores(base: Store, number: int) -> Iterator[Store]:
-    """Copy a store several times, before any copy is used; files other than databases are hard-linked."""
+    """Make several copies of a store at once; files other than databases are hard-linked."""
     stores = []
     for i in range(number):
         store = Store(base.root.with_name(f"store{i}"))

@@ -49,7 +49,10 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse arguments, by the parser of a subcommand if the first word names one; exit if any is unrecognized."""
+        """Parse arguments; exit if any is unrecognized.
+
+        If the first word names a subcommand, the parser of that subcommand parses the other words.
+        """
         args = sys.argv[1:] if args is None else args
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
@@ -90,7 +93,7 @@ class CommandParser(argparse.ArgumentParser):
 def add_command(
     commands: Commands, name: str, help: str, parents: Sequence[argparse.ArgumentParser] = (), function: str = ""
 ) -> CommandParser:
-    """Add a command that runs `function` or, by default, `main` of the module in `harness.cli` with the command's name.
+    """Add a command. By default, it runs `main` of the module in `harness.cli` that is named after the command.
 
     Parameters
     ----------
@@ -103,7 +106,7 @@ def add_command(
     parents : sequence of ArgumentParser, default=()
         Parsers of arguments that the command shares with other commands, see `shared_arguments`.
     function : str, default=""
-        `MODULE.FUNCTION` in `harness.cli`.
+        `MODULE.FUNCTION` in `harness.cli` to run instead.
 
     Returns
     -------

@@ -27,7 +27,7 @@ INTERRUPTED = 130
 def main(argv: list[str] | None = None) -> int:
     """Run a command; return 0 for success, 1 for failure, 2 for wrong input, 130 if interrupted.
 
-    Wrong usage exits with 2, as in argparse.
+    Wrong usage raises SystemExit with code 2, as in argparse.
     """
     with command_streams(), lasting_interrupts():
         try:

@@ -24,7 +24,7 @@ FAILED = 1
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Predict on the inputs and print a summary; return FAILED if there are several and some failed, else 0."""
+    """Predict on the inputs and print a summary; return FAILED if some of several inputs failed, else 0."""
     from harness.inference.api import predict
     from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 SELECTION_NOTES = {
     "validation": "the validation split, on which it is also scored (as published), so the scores are optimistic"
 }
-"""Texts to print for the values of `selection` in a card that need a warning."""
+"""Values of `selection` in a card that need a warning, with the text to print."""
 
 
 def main(arguments: argparse.Namespace) -> None:

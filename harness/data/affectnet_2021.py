@@ -114,7 +114,7 @@ class AffectNet2021(ImageLayout):
         )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images, or annotated names without an image, are excluded, by reason."""
+        """Return, for each reason, how many images (or annotated names without an image) are excluded."""
         images = self.image_list(split)
         counts = {
             affectnet_labels.NO_EXPRESSION: int((images.labels[:, 0] >= len(AFFECTNET)).sum()),

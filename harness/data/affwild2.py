@@ -91,7 +91,7 @@ class AffWild2(VideoLayout):
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Non-ASCII names of videos by canonical name, as spelled by crop folders, else annotations, else lists."""
+        """Spelling of non-ASCII video names by canonical name: that of crop folders, else annotations, else lists."""
         names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
         lists = list(self.folders.lists.values())
         for (task, _), files in self.folders.files.items():
@@ -119,7 +119,7 @@ class AffWild2(VideoLayout):
         return tuple(split for split in SPLITS if (get_task(task).name, split) in self.folders.files)
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return the videos of a split, `test` included, without parsing labels."""
+        """Return the videos of a split, which may be `test`, without parsing labels."""
         if split == "test":
             if get_task(task).name not in self.folders.lists:
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {TEST_LISTS[task]} there")

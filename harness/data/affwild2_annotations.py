@@ -31,7 +31,7 @@ class AnnotationSearch:
     files : mapping of (str, str) to tuple of Path
         Files by task and split, sorted by name: one file for each video, or a single file for `mtl`.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors by task and split, where several files contradict each other.
+        Errors about files that contradict each other, by task and split.
     problems : tuple of Problem
         Problems of folders and files, such as those that are not read.
     list_folders : tuple of Path

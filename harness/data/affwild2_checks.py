@@ -98,7 +98,7 @@ def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: s
 
 
 def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -> tuple[str, ...]:
-    """Return the videos of a split; empty if its file is malformed, which is reported separately."""
+    """Return the videos of a split; empty if the file of the split is malformed."""
     try:
         return dataset.sequence_names(task, split)
     except InputError:
@@ -117,7 +117,7 @@ def _unreadable_lists(dataset: CheckableDataset) -> Iterator[Problem]:
 
 
 def find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
-    """Yield an error for each video in two splits of a task, a warning for each cut from a video of another split."""
+    """Yield an error for each video in two splits of a task, and a warning if two splits have cuts of one video."""
     splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
     members = {split: _readable_sequence_names(dataset, task, split) for split in splits}
     for first, second in combinations(splits, 2):
@@ -152,7 +152,10 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
 
 
 def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield one problem for each video and number of lines after its last crop, naming all tasks with that number."""
+    """Yield a problem for each video that has annotated lines after its last crop.
+
+    Tasks with the same number of such lines are named in one problem.
+    """
     files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
@@ -199,7 +202,7 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 
 def _count_lines(path: Path) -> int:
-    """Count the lines after the header; 0 if the file cannot be read, which is reported with its labels."""
+    """Count the lines after the header; 0 if the file cannot be read."""
     try:
         return read_regular(path).rstrip().count(b"\n")
     except OSError:

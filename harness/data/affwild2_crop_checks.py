@@ -44,7 +44,7 @@ def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Pro
 
 
 def find_second_folders(search: CropSearch) -> Iterator[Problem]:
-    """Yield an error for each video with different crops in a second folder, a warning for each folder of copies."""
+    """Yield an error for each video with different crops in a second folder, and a warning for each copied folder."""
     copies: dict[tuple[Path, Path], int] = {}
     for name, (first, *others) in search.videos.items():
         for other in others:
@@ -61,7 +61,7 @@ def find_second_folders(search: CropSearch) -> Iterator[Problem]:
 
 
 def _sizes(folder: Path) -> dict[str, int] | None:
-    """Return the sizes of the crops of a folder by name; None if it cannot be read."""
+    """Return the sizes of the crops of a folder by name; None if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if CROP_PATTERN.fullmatch(entry.name)}
@@ -85,7 +85,7 @@ def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[
 
 
 def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str, str]:
-    """Map videos in `names` that have no folder to the folders not in `names` that differ only by case."""
+    """Map each video in `names` without a folder to the folder that differs from its name only by case, if any."""
     unnamed = {folded_name(name): name for name in search.videos if name not in names}
     others = {name: unnamed.get(folded_name(name)) for name in sorted(names) if name not in search.videos}
     return {name: other for name, other in others.items() if other is not None}

@@ -51,7 +51,7 @@ class CropSearch:
     folders : tuple of Path
         Folders that contain folders of videos, sorted.
     videos : mapping of str to tuple of Path
-        Folders of each video: one, or several with crops, of which the first is read.
+        Folders with crops of each video, of which the first is read. If none has crops, a folder without crops.
     problems : tuple of Problem
         Problems of folders of crops, such as folders and files that are not read.
     without_crops : tuple of str
@@ -87,7 +87,7 @@ def find_crops(root: Path) -> CropSearch:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, see `entries`; empty if it cannot be listed."""
+    """Return the folders in a folder, see `entries`; empty if the folder cannot be listed."""
     try:
         return [path for path, is_folder in entries(folder) if is_folder]
     except OSError:
@@ -146,7 +146,7 @@ def _names_crops(folder: Path) -> bool:
 def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Iterator[VideoFolder]:
     """Yield the folders of videos in a folder.
 
-    A subfolder without crops that contains folders of videos with crops is replaced by them.
+    If a subfolder has no crops but contains folders of videos with crops, those folders are yielded instead.
     """
     entered = descend(folder, above)
     if entered is None:
@@ -179,8 +179,8 @@ def _probe(folder: Path) -> tuple[bool, bool]:
 def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
     """Return the kind of crops to read, or None without videos.
 
-    Videos with crops are considered first. If `cropped`, else `cropped_aligned`, is in `root`, its kind is preferred;
-    after that the order is cropped, aligned, other.
+    Videos with crops are considered first. The order of preference is cropped, aligned, other. If `root` has
+    `cropped_aligned` but not `cropped`, aligned comes first.
     """
     for usable in ([video for video in videos if video.has_crops], videos):
         tops = {video.path.relative_to(root).parts[0] for video in usable}

@@ -65,7 +65,7 @@ def read_crops(name: str, folder: Path, entries: Iterable[str]) -> Sequence:
 
 
 def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
-    """Return the first folder of a video and its file names (none if absent); raise InputError if it cannot be read."""
+    """Return the first folder of a video and its file names (none without a folder); raise InputError if unreadable."""
     folders = search.videos.get(name, ())
     try:
         return (folders[0], os.listdir(folders[0])) if folders else (Path(), [])  # noqa: PTH208 - names alone

@@ -82,7 +82,7 @@ def is_challenge(name: str) -> bool:
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a folder of annotations, or a multi-task file without its suffix, is named after, or None.
+    """Return the split in the name of a folder of annotations or a multi-task file (without suffix), or None.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def split_of_multitask_file(name: str) -> str | None:
 
 
 def list_task(name: str) -> str | None:
-    """Return the task of a list of test videos or, for `mtl`, of test images; or None.
+    """Return the task of a test list, or None. The list names videos; for `mtl`, it names images.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Returns
     -------
     {"cropped", "aligned", "other"}
-        The organizers release the same faces twice: cropped, and both cropped and aligned. Crops in folders
+        The organizers release the same faces twice: first only cropped, then cropped and aligned. Crops in folders
         with other names, such as `cropped_aligned_masked`, are "other".
 
     Examples

@@ -40,12 +40,12 @@ class AffWild2Folders:
     lists : mapping of str to Path
         Test list by task.
     frame_lists : mapping of str to Path
-        Test list by task in the format of the fifth challenge and later, which names every frame. It is also in `lists`
+        Test list that names every frame, by task, in the format of the fifth challenge and later. It is also in `lists`
         if there is no list of videos.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors by task and split, `test` included, where several files contradict each other.
+        Errors about files that contradict each other, by task and split; `test` is included.
     problems : tuple of Problem
-        Problems of folders and files, such as those that look like data and are not read.
+        Problems of folders and files, such as files that look like data but are not read.
     unread : tuple of Path
         Other entries of `root` that are not read.
     """
@@ -147,7 +147,7 @@ def _no_crops(root: Path, crops: CropSearch, available: str) -> InputError:
 
 
 def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
-    """Return the entries of `root` that neither are nor contain files that are read or reported as problems."""
+    """Return the entries of `root` of which no part is read or reported as a problem."""
     return tuple(
         path
         for path, _ in entries(root)

@@ -43,7 +43,7 @@ def read_frames(path: Path, task: str, formats: Mapping[str, AnnotationFormat] =
     Raises
     ------
     InputError
-        If the file cannot be read, or a line is malformed; the message names file and line of the first one.
+        If the file cannot be read or a line is malformed. The message names the file and the first malformed line.
     """
     layout, text = formats[task], read_text(path)
     values = None
@@ -75,7 +75,7 @@ def read_multitask(
     Raises
     ------
     InputError
-        If the file cannot be read, or a line is malformed; the message names file and line of the first one.
+        If the file cannot be read or a line is malformed. The message names the file and the first malformed line.
     """
     text = read_text(path)
     header, _, body = text.rstrip().partition("\n")

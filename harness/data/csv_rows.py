@@ -38,7 +38,7 @@ class CsvRows:
         Errors of rows with a wrong number of cells.
     warnings : tuple of Problem
     form : tuple of str
-        Descriptions of the separator, unless it is a comma, and of the encoding, unless it is UTF-8.
+        Descriptions of the separator and the encoding. The defaults (comma, UTF-8) are left out.
     """
 
     header: list[str]
@@ -53,9 +53,10 @@ class CsvRows:
 def read_rows(path: Path, is_column: Callable[[str], object]) -> CsvRows:
     """Read a CSV file whose cells are separated by commas, semicolons, tabs or bars.
 
-    A line such as `sep=;` before the header says which. Else the header decides: the first separator that gives two
-    known columns is used or, if there is none, the one that gives most known columns and, among equals, most columns.
-    Lines without any text are skipped, and empty cells after the last column are ignored.
+    A line such as `sep=;` before the header names the separator. Without this line, the first separator that splits the
+    header into at least two known columns is used. If none does, it is the separator that gives most known columns;
+    among equals, the one that gives most columns. Lines without any text are skipped, and empty cells after the last
+    column are ignored.
 
     Parameters
     ----------

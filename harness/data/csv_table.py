@@ -43,7 +43,7 @@ class Table:
     warnings : tuple of Problem
         Warnings about the assumed encoding and about columns that are not read.
     form : str
-        Separator, encoding and decimal sign, each only if it is not the default: comma, UTF-8, point.
+        Separator, encoding and decimal sign. The defaults (comma, UTF-8, point) are left out.
     names : str
         Text that lists the columns that are read and those that are not, as the file spells them.
     header_line : int
@@ -218,7 +218,7 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tu
     Returns
     -------
     values : array of shape (N,)
-        Parsed numbers; `rule.missing`, or NaN if that is None, where a cell is malformed or the column does not exist.
+        Parsed numbers. If a cell is malformed or the column does not exist: `rule.missing`, or NaN if that is None.
     faults : tuple of Problem
     """
     missing = np.nan if rule.missing is None else rule.missing

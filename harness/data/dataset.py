@@ -115,7 +115,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return the names of the sequences of a split, `test` included, without parsing labels."""
+        """Return the names of the sequences of a split, which may be `test`, without parsing labels."""
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         """Return the frame numbers of a split's crops, without parsing labels.
@@ -138,7 +138,7 @@ class Dataset(ABC):
         return ()
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield the errors, other than malformed labels, with which a task cannot be run."""
+        """Yield the errors that prevent a run of a task, other than malformed labels."""
         return iter(())
 
     @abstractmethod

@@ -52,7 +52,7 @@ class ExpressionFolders(ListedImages):
     ----------
     root : Path
     seed : int, default 0
-        Seed of the validation split, if there are no images of a validation or test split.
+        Seed that draws the validation split. It is used only if no validation or test split has images.
     """
 
     layout = (
@@ -101,7 +101,7 @@ class ExpressionFolders(ListedImages):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether folders in `root` or its splits are named by expressions or numbers, or MAPPING exists."""
+        """Return whether MAPPING exists, or folders in `root` or its splits are named by expressions or numbers."""
         names = {folder.path.name for folder in find_folders(root)}
         return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
 
@@ -135,7 +135,7 @@ class ExpressionStills(TableStills):
 
 
 def find_folders(root: Path, faults: list[Problem] | None = None) -> list[ExpressionFolder]:
-    """List the folders in the folders of splits or, if there are none, the folders in `root`.
+    """List the folders in the folders of splits. If there are none, list the folders in `root`.
 
     Parameters
     ----------

@@ -40,10 +40,10 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     Returns
     -------
     str
-        64 hexadecimal digits. The hash covers the frame numbers, file names and bytes, and also the orientations if
-        they are applied, so that features of images that were decoded lying on their side are not reused. A file that
-        cannot be read counts as a missing crop: the hash covers this fact instead of the bytes and is not cached, as
-        another user may be able to read the file.
+        64 hexadecimal digits. The hash covers the frame numbers, file names and bytes. With `upright`, it also covers
+        the orientations: features of images that were decoded lying on their side are not reused. If a file cannot be
+        read, the hash covers this fact instead of the bytes. Such a hash is not cached, because another user may be
+        able to read the file.
 
     Raises
     ------

@@ -20,7 +20,7 @@ class ImageRows:
     Attributes
     ----------
     videos : tuple of str
-        Sorted names of the videos as written; of several Unicode forms of a name, only the first.
+        Sorted names of the videos as written. If a name is written in several Unicode forms, only the first is here.
     index : int32 array of shape (N,)
         Index of each row's video in `videos`.
     frame : int32 array of shape (N,)

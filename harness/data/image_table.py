@@ -35,7 +35,7 @@ class ImageTable(VideoLayout):
 
     Units are subjects; an image without a named subject is its own unit. Sequences are blocks of 512 rows: row i is
     frame i % 512 + 1 of sequence `images-<i // 512>`. A row whose image file is missing has no crop. Without a column
-    `split`, about a fifth of the subjects, drawn with the seed, is the validation split.
+    `split`, the seed draws about a fifth of the subjects as the validation split.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ class ImageTable(VideoLayout):
         ----------
         split : str
         problems : list of Problem, optional
-            If given, malformed cells are appended to it and treated as empty, instead of raising.
+            If given, malformed cells are appended to it and treated as empty. Otherwise they raise InputError.
 
         Raises
         ------

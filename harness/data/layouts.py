@@ -138,7 +138,7 @@ class ImageLayout(DatasetLayout):
 
     @abstractmethod
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images or listed names of a split are excluded, by reason, such as {"no image file": 12}."""
+        """Return, for each reason, how many images or names of a split are excluded, such as {"no image file": 12}."""
 
     @abstractmethod
     def find_problems(self) -> Iterator[Problem]:

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 def stills_digest(root: Path, cache: Path) -> str | None:
     """Return the `data_digest` of backbones trained on the still images in `root`.
 
-    Runs in a subprocess, because the digest covers the labels of the reported split.
+    The digest covers the labels of the reported split. They are read in a subprocess, not in this process.
 
     Parameters
     ----------
@@ -87,8 +87,9 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     features : str
         Features of a job, such as `scores` or `embeddings+scores`.
     score_labels : sequence of str
-        Names of the backbone's score columns; empty if they have no meaning (random weights, identities). Any
-        expression counts for `expr`, valence or arousal for `va`, any action unit for `au`, and any of these for `mtl`.
+        Names of the backbone's score columns; empty if they have no meaning (random weights, identities). For `expr`,
+        any expression but `Other` is a leak; for `va`, valence or arousal; for `au`, any action unit; for `mtl`, any of
+        these.
     """
     if "scores" not in features.split("+"):
         return False

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_ROW_DISTANCE = 2
 """Maximum number of differing bits of row hashes; for column hashes, `hamming.MAX_DISTANCE` applies."""
 CHANCE = 1e-8
-"""Upper bound of the share of pairs of different images whose hashes match, for the warning; matches are not filtered.
+"""Upper bound of the share of pairs of different images whose hashes match. It is only reported in the warning.
 
 None of 4.6e8 pairs of faces of different people (photographed and rendered, also mirrored) matched, so the share is
 below 6.5e-9 with a confidence of 95% (rule of three).
@@ -60,7 +60,7 @@ class LearnedCrops:
 
 
 def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find images that are, by their hashes, copies of training images, mirrored or not.
+    """Find images whose hashes match those of training images, mirrored or not.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> 
 
 
 def _match(images: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Return a mask of the images with hashes near a training image; both arrays hold distinct hashes, uint64 (N, 2).
+    """Return a mask of the images whose hashes are near those of a training image; both arrays are uint64 (N, 2).
 
-    Similar column hashes are found first; then the row hashes of all images with such column hashes are compared.
+    Pairs with similar column hashes are found first. Then the row hashes of these pairs are compared.
     """
     columns, first, counts, order = _group(images[:, 0])
     learned_columns, learned_first, learned_counts, learned_order = _group(learned[:, 0])

@@ -1,4 +1,4 @@
-"""Image table of images whose expressions come from another list or from folder names, not from a CSV file."""
+"""Image table that is made from folder names, or from a list that is not a CSV file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from harness.utils.hashing import content_hash
 class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
-    Without a split `validation`, the images of `test` become the validation split, which is the reported one. With
-    neither split, about a fifth of the images of each expression, drawn with the seed, is the validation split.
+    If the images have no split `validation`, the split `test` serves as the validation split, on which scores are
+    reported. If they have neither, the validation split is about a fifth of the images of each expression, drawn with
+    the seed.
 
     Parameters
     ----------
     root : Path
     images : sequence of (str, str, str)
-        Path relative to `root`, name of the expression, and split or '' of each image.
+        For each image: path relative to `root`, name of the expression, and split ('' for none).
     seed : int, default 0
         Seed of the validation split.
     faults : tuple of Problem
@@ -63,7 +64,7 @@ class ListedImages(ImageTable):
         return np.where(rank < held_out[code], "validation", "train"), ()
 
     def labels_digest(self, task: str, split: str) -> str:
-        """Return a hash of the names, expressions and splits of the images, and of the seed if it sets the splits."""
+        """Return a hash of the names, the expressions, and either the splits or the seed that determines them."""
         get_task(task)
         seed = None if "split" in self.table.columns else self.seed
         return content_hash([{name: column.tolist() for name, column in self.table.columns.items()}, seed])

@@ -18,8 +18,8 @@ class Problem:
     Attributes
     ----------
     severity : {"error", "warning"}
-        Runs refuse data with an error that concerns their task. With a warning they continue, and the message says
-        what is lost.
+        A run refuses data with an error that concerns its task. It accepts data with warnings; each message says what
+        is lost.
     kind : str
         Short name shared by problems of one kind.
     message : str
@@ -72,7 +72,7 @@ def require_no_errors(problems: Iterable[Problem]) -> None:
 
 
 class ProblemReport:
-    """Base class of reports, which separates their problems by severity.
+    """Base class of reports; separates problems by severity.
 
     Attributes
     ----------

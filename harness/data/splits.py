@@ -59,8 +59,8 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     Returns
     -------
     int64 array of shape (V, K)
-        Counts for each of V units: for each output of the task the number of valid rows, then the rows of every class,
-        action unit or quadrant of valence and arousal.
+        One row for each of V units. For each output of the task, the columns are the number of valid rows, then the
+        number of rows of each class, of each action unit, or of each quadrant of valence and arousal.
     """
     columns = []
     for output in task.outputs:

@@ -72,7 +72,7 @@ class Stills:
         Parameters
         ----------
         cache : Path, optional
-            File that caches the digests of images by the stat of their files.
+            File that caches the digests of the images, by the result of `os.stat` for each image file.
         progress : callable, optional
             Called with the number of images done and the total.
 

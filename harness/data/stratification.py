@@ -1,4 +1,4 @@
-"""Stratified random division of groups of units into a held-out part, or into folds.
+"""Random division of units into a held-out part and the rest, or into folds: in whole groups, stratified by traits.
 
 The assignment depends on the seed and on the names, sizes and labels of the groups, not on the order of the units.
 """
@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
-"""A trait is stratified only when at most this many unassigned groups have it; chance spreads commoner traits well."""
+"""A trait is stratified once at most this many unassigned groups have it. Chance spreads more common traits well."""
 
 
 def stratified_group_split(
@@ -33,8 +33,9 @@ def stratified_group_split(
         to this as the groups allow; each part has at least one group.
     seed : int
     presence : int array of shape (V, K), optional
-        How often a unit has each of K traits, such as the number of rows of a class. About `fraction` of each trait is
-        held out; rare traits are assigned first, so that both parts have them if possible.
+        How often each unit has each of K traits. A trait may be a class, and its count the unit's rows of this class.
+        About `fraction` of each trait is held out. Rare traits are assigned first, so that both parts have them if
+        possible.
 
     Returns
     -------
@@ -128,9 +129,9 @@ def _assign_remaining(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, sh
 class _IterativeStratifier:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) of G groups by the counts of K traits.
 
-    The trait that the fewest unassigned groups have is handled first. Its groups are assigned, large counts before
-    small ones, each to the part that lacks most of the trait. Parts that would otherwise lack a trait entirely are
-    preferred, and parts that are full are avoided.
+    The trait that the fewest unassigned groups have is handled first. Its groups are assigned one by one, the groups
+    with the largest counts first. Each group goes to the part that lacks most of the trait. Two rules come before this
+    one: a part that might otherwise never get some trait is preferred, and full parts are avoided.
     """
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:

@@ -79,8 +79,8 @@ class ColumnNames:
 def standard_name(name: str) -> str | None:
     """Return the column that a name in a header stands for, or None.
 
-    Case is ignored, and so are blanks around a name. An action unit may have a separator, leading zeros and the suffix
-    `_c` of OpenFace, whose columns `AU01_c` are 0 or 1.
+    Case is ignored, and so are blanks around a name. The name of an action unit may have a separator, leading zeros,
+    and the suffix `_c`, as in OpenFace's columns of 0 and 1 (`AU01_c`).
 
     Examples
     --------
@@ -138,7 +138,7 @@ def _advice(header: Collection[str], positions: Collection[str]) -> str:
 
 
 def _similar(names: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield (name, column) with the first similar name, for each of `columns` that has one, except action units."""
+    """For each of `columns` except action units, yield the first similar name, if any, and the column."""
     words = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names if not standard_name(name)}
     for column in columns:
         if column in ACTION_UNITS:

@@ -31,7 +31,8 @@ class TableImages:
     names : list of str
         Image of each row, as the table spells it.
     may_lack_all : bool
-        Whether a table is accepted if none of its images exists, as in `framelight data check`, which checks labels.
+        Whether a table is accepted even if none of its images exists. `framelight data check` sets it, to check the
+        labels.
     """
 
     def __init__(self, table: Table, folder: Path):
@@ -41,7 +42,7 @@ class TableImages:
 
     @cached_property
     def distinct(self) -> np.ndarray:
-        """Image of each row, str of shape (N,), as the first row with this image spells it."""
+        """Image of each row, str of shape (N,); all rows of an image have the spelling of the first one."""
         first: dict[str, str] = {}
         return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
 
@@ -73,5 +74,5 @@ class TableImages:
 
 
 def _spelling(name: str) -> str:
-    """Return a path without differences in Unicode form, separators and redundant parts."""
+    """Normalize the Unicode form, the separators and the redundant parts of a path."""
     return os.path.normpath(canonical_name(name).replace("\\", "/"))

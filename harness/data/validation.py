@@ -37,7 +37,7 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds
     ------
     InputError
         If a split is missing or malformed, lacks crops or valid labels, has expression labels of one class only, or
-        shares a unit with the other split, or if the training split cannot be divided as the protocol requires.
+        shares a unit with the other split. Also if the training split cannot be divided as the protocol requires.
     FramelightError
         If the subprocess fails.
     """

@@ -80,7 +80,7 @@ def check_splits(
     ------
     InputError
         If a split is missing, lacks crops or valid labels, has expression labels of one class only, or shares a unit
-        with the other split, if the training split cannot be divided as the protocol requires, or if
+        with the other split. Also if the training split cannot be divided as the protocol requires, or if
         `Dataset.find_errors` yields an error.
     """
     if task not in dataset.tasks():
@@ -132,7 +132,7 @@ def _require_disjoint(
 
 
 def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
-    """Check that the selection rows have a crop and valid labels; otherwise all candidates would score the same."""
+    """Check that some selection rows have crops and valid labels; otherwise all candidates would score the same."""
     missing = [
         f"no valid {output.name} label of task '{task}' among its {len(selection):,} rows"
         for output in get_task(task).outputs

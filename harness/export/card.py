@@ -117,7 +117,7 @@ def describe_run(run: FinishedRun) -> dict[str, Any]:
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
-    """Describe an exported file as JSON values, with the SHA-256 of each of its `parts` and its `size` in bytes."""
+    """Describe an exported file as JSON values; `parts` has the SHA-256 of each part, `size` is in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     digest = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
     return {

@@ -22,7 +22,7 @@ from harness.video.faces.boxes import Margin
 
 KIND, VERSION = "framelight export", 1
 MAX_MARGIN = 100
-"""Maximum scale and absolute offset of a margin, in sides of a box."""
+"""Maximum scale and maximum absolute offset of a margin, relative to the side of a box."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ExportedFile:
     name : str
         Name of the file in the folder of the export.
     parts : mapping of str to str
-        SHA-256 by name of each file that it consists of.
+        SHA-256 of each file that the model consists of, by the name of the file.
     """
 
     precision: str

@@ -72,7 +72,7 @@ class ExportOptions:
 
 
 def export_request(run: FinishedRun, options: ExportOptions) -> str:
-    """Hash the run and the options that the files of an export depend on."""
+    """Hash everything that the files of an export depend on: the run and the options."""
     return request_hash(
         "export",
         run=describe_run(run),

@@ -173,7 +173,7 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
     ----------
     run : FinishedRun
     predictions : Predictions
-        Saved by the run, n rows.
+        Predictions that the run saved, n rows.
     dataset : Dataset
         Dataset with the labels of the reported split.
     outputs : ndarray of shape (n, C)

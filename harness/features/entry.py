@@ -31,8 +31,8 @@ class FeatureEntry:
     key : str
         See `entry_key`.
     backbone : dict
-        Description of the backbone: reference, label, weights and their hash, whether these are random, preprocessing
-        and score labels.
+        Description of the backbone: reference, label, weights, hash of the weights, whether the weights are random,
+        preprocessing, and score labels.
     data_digest : str
         Digest of the images.
     dtype : {"float16", "float32"}

@@ -56,9 +56,9 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     input : path, str or sequence of them
-        A video, an image, a folder of images, a folder of face crops, or `camera:0`. Several inputs, or a folder of
-        videos without images, are predicted one after the other with models that are loaded once; an input that fails
-        does not end the others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
+        A video, an image, a folder of images, a folder of face crops, or `camera:0`. A folder with videos but no images
+        stands for its videos, and a pattern such as `videos/*.mp4` for the paths that it matches. Several inputs are
+        predicted one after the other; the models are loaded once. If an input fails, the others are still predicted.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
@@ -74,7 +74,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     render : bool
         Also write the annotated video.
     force : bool
-        Replace the content of `out`; for several inputs, only their own folders in it.
+        Replace the content of `out`. For several inputs: replace the folders of these inputs in `out`.
     crops : bool, optional
         Whether every image is already the crop of one face. Default: determined from the images.
     detector : str
@@ -184,7 +184,8 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     split : {"test", "validation", "train"}
         A labeled split is also scored, with the predictions read back from the written files.
     format : {"challenge", "frames"}
-        Files as in the third challenge, or one file with a line for each frame, as in the fifth and later ones.
+        `challenge`: files as in the third challenge. `frames`: one file with a line for each frame, as in the fifth
+        and later challenges.
     frames : path, optional
         File with lines `video,frames`: the name of a video and its number of frames.
     videos : path, optional

@@ -87,7 +87,7 @@ def remove_partial_folder(out: Path) -> None:
 
 @contextmanager
 def output_lock(out: Path) -> Iterator[None]:
-    """Let one command at a time write an output; remove the partial folder of a command that started no chunk."""
+    """Let one command at a time write an output; afterwards, remove the partial folder if it holds no `ChunkStore`."""
     folder = partial_folder(out)
     with entry_lock(folder / "pieces", str(out)):
         try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SIDE = 112
 """Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
-"""Value of `turn` for the first frame in real time, with which the detector searches the whole frame for upright
+"""Value of `turn` for the first frame in real time. With it, the detector searches the whole frame for upright
 faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
@@ -84,8 +84,8 @@ class FaceStage(Protocol):
 class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
 
-    A frame that is shown for almost a second or longer, or that follows such a frame, is searched as thoroughly as a
-    still image: faces may move far until the next frame, or not be in it.
+    A frame that is shown for almost a second or longer is searched as thoroughly as a still image. So is the frame
+    after it, since faces may have moved far by then.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ class DetectAndTrack:
     rate : float or None
         Frames per second; None if each frame is a separate image.
     live : bool
-        Whether frames arrive in real time. If so, even the first frame is searched in one pose only: a thorough search
-        takes as long as ten frames, which would be dropped.
+        Whether frames arrive in real time. If so, even the first frame is searched in one pose only. A thorough search
+        takes as long as ten frames, and these would be dropped.
     """
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
@@ -140,7 +140,7 @@ class DetectAndTrack:
         )
 
     def _is_still(self, frame: Frame) -> bool:
-        """Return whether a frame, or its predecessor if that was not dropped, is shown as long as a still image."""
+        """Return whether a frame, or the frame just before it, is shown as long as a still image."""
         from harness.video.faces.tracker import STILL_SECONDS
 
         pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan

@@ -29,7 +29,7 @@ VALUE_COLUMNS = {
 
 
 def read_result(folder: Path, session: PredictSession) -> PredictionResult:
-    """Read a result from the table that `harness.inference.tables.write_tables` wrote; values are rounded as there.
+    """Read a result, with rounded values, from the table that `harness.inference.tables.write_tables` wrote.
 
     Parameters
     ----------

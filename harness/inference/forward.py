@@ -73,7 +73,7 @@ class ForwardPass(Protocol):
     workers: int
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs of uint8 crops [H, W, 3] of any size: float32 [N, C] for each run, not smoothed."""
+        """Compute unsmoothed outputs, float32 [N, C] for each run, of N uint8 crops [H, W, 3] of any size."""
 
 
 @dataclass(frozen=True, eq=False)

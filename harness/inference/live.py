@@ -50,7 +50,7 @@ class LiveSummary:
     frames : int
         Number of frames processed.
     dropped : int
-        Number of frames that were not processed because a newer one arrived before.
+        Number of frames that were skipped because a newer frame had already arrived.
     median, p95 : float
         Latency in milliseconds from the arrival of a frame to its outputs.
     delays : tuple of str
@@ -133,7 +133,7 @@ def run_live(options: PredictOptions) -> LiveSummary:
 def _warm_up(live: LiveSession) -> None:
     """Process a frame several times before the live session: first calls of networks and tables can take seconds.
 
-    For a video, this is the first frame. For a camera, which could not show its first frame again, it is a blank frame.
+    For a video, this is the first frame. For a camera, it is a blank frame: a camera cannot show its first frame again.
 
     Parameters
     ----------

@@ -33,8 +33,8 @@ STATUS_FRAMES = 250
 class LiveSession:
     """Tracks, filters and rows of a live session.
 
-    Rows of faces that are not confirmed yet are not written; the final tables contain them if the face is confirmed
-    later.
+    While frames arrive, rows of a face are written only once the face is confirmed. The final tables also contain its
+    earlier rows.
     """
 
     def __init__(self, options: PredictOptions, session: PredictSession, rate: float) -> None:
@@ -90,7 +90,7 @@ class LiveSession:
         return now
 
     def append(self, last: bool = False) -> None:
-        """Write the rows since the last write as complete lines; if `last`, raise InputError if there was no frame."""
+        """Write the rows since the last write; with `last`, raise InputError if the session had no frame at all."""
         from harness.inference.tables import CSV
 
         if not self.processed:
@@ -121,7 +121,7 @@ class LiveSession:
         return as_csv(table(self._result(frames, rows)), header)
 
     def result(self) -> PredictionResult:
-        """Build the result of all frames, without the rows of a face after it was last found."""
+        """Build the result of all frames; the rows of a face end at the last frame in which it was found."""
         rows = append_rows(self.saved, all_in_one=True)[0]
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 

@@ -30,7 +30,7 @@ MODELS = "models:/"
 EXPORTED_CROPS = 16
 """Default batch size of an exported file."""
 LIVE_CROPS = 5000
-"""Number of crops assumed for selecting an engine if the input has no known length: a few minutes of one face."""
+"""Number of crops for which an engine is selected if the length of the input is unknown: a few minutes of one face."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class LoadOptions:
     batch : int
         Batch size, 0 for the default.
     same : bool
-        Whether all runs read the same crops, regardless of their training data.
+        Whether all runs read the same crops. If not, only runs with the same training images do.
     workers : int
         Number of threads.
     """
@@ -135,7 +135,7 @@ def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
 
 
 def _model_digest(folder: Path) -> str:
-    """Hash a model's files, because `--force` recomputes a job in place."""
+    """Hash the files of a model; `--force` can replace them without changing the job's id."""
     import hashlib
 
     total = hashlib.sha256()
@@ -200,7 +200,7 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     detector : Detector
     store : Store
     scale : float or None
-        Side of a crop relative to the detected box, to override the margin of all runs.
+        Side of a crop relative to the detected box; overrides the margin of every run.
     """
     if scale is not None:
         return [Margin(scale)] * len(readers)

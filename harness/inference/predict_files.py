@@ -28,7 +28,7 @@ NOTE_FORMAT = 1
 def write_files(
     options: PredictOptions, result: PredictionResult, session: PredictSession, folder: Path, request: str = ""
 ) -> tuple[Path, ...]:
-    """Write tables, summary figure, predict.json, the image names of a folder and the annotated video if requested.
+    """Write tables, summary figure, predict.json, the image names of a folder and, if requested, the annotated video.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class PredictionResult:
-    """F frames with N faces in them, rows ordered by frame, then by face.
+    """F frames with N faces in them; rows are ordered by frame, then by face.
 
     Attributes
     ----------

@@ -49,7 +49,7 @@ def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: Predi
 
 
 def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Iterator[str]:
-    """Warn of filters that span a long time, as those selected at a usual frame rate do at a very low one."""
+    """Warn of filters that span a long time, which happens at a very low frame rate."""
     if not (session.is_video and result.rate):
         return
     for outputs in result.outputs:

@@ -40,8 +40,8 @@ def table(result: PredictionResult) -> pd.DataFrame:
     -------
     DataFrame
         Columns `frame`, `time` in seconds, `face`, `found` (0 or 1), the box as `x`, `y`, `width` and `height` in
-        pixels, `detection`; then for each smoothed output `expression` and `p_<Expression>`, `valence` and `arousal`,
-        `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`; then the same columns before smoothing, with the suffix
+        pixels, `detection`. Then the smoothed outputs: `expression` and `p_<Expression>`, `valence` and `arousal`,
+        `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`. Then the same columns before smoothing, with the suffix
         `_raw`. If several runs provide the same output, its columns have the prefix `<run>.`.
     """
     import pandas as pd

@@ -55,7 +55,7 @@ def load_filter(store: Store, job_id: str) -> SmoothingParams | None:
     Returns
     -------
     SmoothingParams or None
-        None if there is no unaltered replay of the job's current predictions.
+        None if there is no replay, if it was altered, or if the predictions of the job have changed since.
     """
     record = _read_record(store, job_id)
     if record is None or not _is_current(store, job_id):
@@ -76,7 +76,7 @@ def load_record(store: Store, record: Record) -> Record | None:
     Returns
     -------
     Record or None
-        None if there is no unaltered replay of the job's current predictions.
+        None if there is no replay, if it was altered, or if the predictions of the job have changed since.
 
     Raises
     ------

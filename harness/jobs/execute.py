@@ -72,7 +72,7 @@ def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None
     jobs : sequence of Job
         The jobs of the group.
     on_epochs : sequence of callable or None
-        See `run_job`, for each job.
+        The callback of each job, see `run_job`.
 
     Returns
     -------

@@ -1,8 +1,9 @@
 """Hashes of the files of a job or training: written beside the files, and compared before the files are used.
 
-`hashes.json` lists SHA-256, size and modification time of each file. A file of the recorded size and time is taken as
-unaltered unless `full` is requested; any other file is hashed. Hashes reveal files that were changed by mistake, or
-replaced without changing the hashes. They do not protect against a program that rewrites files and hashes consistently.
+`hashes.json` lists SHA-256, size and modification time of each file. A file that still has the recorded size and time
+counts as unaltered, unless `full` is requested. Any other file is hashed. Hashes reveal files that were changed by
+mistake, or replaced without changing the hashes. They do not protect against a program that rewrites files and hashes
+consistently.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ FileState = list[Any]
 def write_hashes(folder: Path) -> None:
     """Hash all files of a folder, but not of its subfolders.
 
-    If the folder already has hashes, because its files are links to those of a training, the hash of each unchanged
+    The folder of a job starts with links to all files of a training, including its hashes. The hash of each unchanged
     file is kept.
 
     Parameters
@@ -60,7 +61,7 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     -------
     list of str or None
         Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder does
-        not exist or has no hashes, as an earlier version of Framelight wrote none.
+        not exist or has no hashes (earlier versions of Framelight wrote none).
 
     Examples
     --------
@@ -97,7 +98,7 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
             elif current != state:
                 touched[name] = current
     if touched and not altered:
-        with suppress(FramelightError):  # in a read-only store the next comparison is only slower
+        with suppress(FramelightError):  # in a read-only store, the next comparison hashes the file again
             _write_states(folder, states | touched)
     return altered
 

@@ -127,7 +127,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     Returns
     -------
     bool
-        Whether the model files have hashes; False if an earlier version of Framelight ran it.
+        Whether the model files have hashes; False if an earlier version of Framelight ran the job.
 
     Raises
     ------

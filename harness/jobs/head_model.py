@@ -103,11 +103,11 @@ def fit_heads_together(
     jobs : sequence of Job
         Jobs with one network each and the same seed.
     task : Task
-        Their task.
+        Task of all jobs.
     fit, selection : Labels
         Rows that the heads are fitted on, and rows that select the epoch; `selection` may be None with `epochs`.
     on_epochs, epochs : sequence
-        See `harness.jobs.models.fit_model`, for each job.
+        For each job, see `harness.jobs.models.fit_model`.
 
     Returns
     -------

@@ -204,8 +204,7 @@ def compare(
     Parameters
     ----------
     first, second : str
-        Runs, see `find_run`. If one of them is a run and the other `best:TASK`, the latter is the best run on the
-        same data.
+        Runs, see `find_run`. If only one of the two is `best:TASK`, it is the best run on the data of the other run.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     tracking_uri : str, optional

@@ -178,7 +178,7 @@ class Boards:
 
 
 def escape_rows(rows: Sequence[Row], form: str) -> Sequence[Row]:
-    """Escape the texts of rows for a format, before anything is derived from them; CSV is escaped cell by cell."""
+    """Escape the texts of rows for `table` or `md`; `as_csv` escapes cell by cell."""
     escape = {"table": escape_text, "md": escape_markdown}.get(form)
     return rows if escape is None else [map_text(row, escape) for row in rows]
 

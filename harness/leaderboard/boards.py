@@ -73,7 +73,7 @@ def board_rows(
     from_store : bool, default=False
         Read the records in the store instead of those on the tracking server, for when the server is unreachable.
     published : bool, default=False
-        Add published figures; only for the tasks of `boards` if `boards` are given.
+        Add published figures for all tasks, or for the tasks of `boards` if `boards` are given.
     verify_all : bool, default=False
         Hash every file of the runs, not only those whose size or modification time changed; required before a board
         is published.

@@ -36,8 +36,8 @@ class CausalRow(BoardRow):
     price : float
         `offline` minus `value`.
     price_low, price_high, price_p : float or None
-        95% confidence interval of `price`, and p-value of the paired test, not adjusted for the number of rows; None
-        without statistics.
+        95% confidence interval of `price`, and p-value of the paired test. The p-value is not adjusted for the number
+        of rows. All are None without statistics.
     delay : float
         Mean lag of the causal filter in frames; the median over seeds.
     delay_ms : float

@@ -40,7 +40,7 @@ def get_causal_replays(
     data : Path or None
         Folder of a dataset that was moved. Other datasets are read from the folders that the store last opened.
     progress : callable
-        Called after each job without a saved replay, with the number of such jobs done and their total.
+        Called after each replay that had to be computed, with the number done and their total.
     task : str, optional
         Default: all tasks.
 

@@ -33,9 +33,9 @@ def shared_code(jobs: Sequence[Record]) -> str | None:
 def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
     """Flag the rows of one board whose code differs from the code of most rows.
 
-    Rows without recorded code are not counted and not flagged; rows whose jobs differ in code (`mixed`) are not counted
-    but always flagged. If several codes have equally many rows, the code of the best of these rows counts as the code
-    of most rows.
+    Rows without recorded code are neither counted nor flagged. Rows whose jobs differ in code (`mixed`) are not counted
+    but always flagged. If several codes have equally many rows, the code with the best row counts as
+    the code of most rows.
 
     Parameters
     ----------

@@ -209,5 +209,5 @@ def format_number(value: float | None) -> str:
 
 
 def format_p_value(p: float | None) -> str:
-    """Format a p-value with three decimals, as `<0.001` if it is smaller, or as `-` if it is missing."""
+    """Format a p-value with three decimals, or as `<0.001` below 0.001, or as `-` if it is missing."""
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -23,8 +23,8 @@ class MetricComparison:
     paired : PairedTestResult
         Difference, 95% confidence interval and p-value.
     p_adjusted : float
-        For the task's metric, the p-value itself; for each other metric, the p-value after Holm's correction over all
-        other metrics.
+        The p-value of the task's metric is not adjusted. The p-values of all other metrics are adjusted together by
+        Holm's correction.
     undefined : bool
         Whether the metric is undefined, and counts as 0, in some seed of either run.
     """

@@ -49,7 +49,7 @@ class SignificanceProvider(Protocol):
 def make_row(
     group: list[Record], significance: SignificanceProvider | None, verify: VerifyJobs | None
 ) -> LeaderboardRow:
-    """Build the row of one configuration from its jobs, in the order of trainings of the backbone and seeds."""
+    """Build the row of one configuration from its jobs, which are sorted by training of the backbone and seed."""
     finished = finished_records(group)
     checked = verify(finished) if verify is not None and group[0].kind != PUBLISHED else None
     problems = list(checked.problems) if checked is not None else []
@@ -108,7 +108,10 @@ def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[
 
 
 def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
-    """Return the expected seeds missing on any training of the backbone with finished jobs; all if no job finished."""
+    """Return the expected seeds that are not finished on every training of the backbone.
+
+    Trainings without a finished job do not count. If no job is finished, all expected seeds are missing.
+    """
     expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
     unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}
     return sorted(unfinished if trainings else expected)

@@ -73,7 +73,7 @@ def cost_rows(
     exported : iterable of ExportRecord
         Records of exported files.
     macs : mapping of str to (int or None)
-        Multiply-accumulate operations of the backbone for one crop, by run id, for runs without a file.
+        By run id: the multiply-accumulate operations of the backbone for one crop. Used for runs without a file.
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
@@ -216,7 +216,7 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
 
 
 def statistics_paths(store: Store, exported: Iterable[ExportRecord]) -> Mapping[str, Path]:
-    """Return the files with the statistics of exported files, by `export_key`."""
+    """Return the path of the statistics of each exported file, by `export_key`."""
     return {
         export_key(record): store.exported(record.job_id) / f"{record.format}-{record.precision}.npz"
         for record in exported

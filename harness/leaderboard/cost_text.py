@@ -21,8 +21,8 @@ class CostRow(BoardRow):
     Attributes
     ----------
     value, ci_low, ci_high : float or None
-        Score of the file and its 95% confidence interval; those of the run if it has no file. None if the file was
-        not scored.
+        Score of the file, or of the run if it has no file, and its 95% confidence interval. None if the file was not
+        scored.
     parameters : int
         Parameters of backbone and head.
     macs : int or None
@@ -48,8 +48,8 @@ class CostRow(BoardRow):
     device : str or None
         The processor that the file was measured on.
     pareto : bool
-        Whether no file of the board that was measured on the same device has a score at least as high and a latency
-        on one thread at least as low, with one of the two better.
+        Whether the file is on the Pareto front of score and latency on one thread. Only files of the board that were
+        measured on the same device are compared.
     """
 
     value: float | None

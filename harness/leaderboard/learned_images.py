@@ -28,9 +28,9 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        `images`: number of distinct images whose hashes are stored, None if the images are not known. `unknown`: name
-        of the weights whose images are not known, either those of the backbone or those that its training started
-        from; empty if there are none. None for a run without trained weights.
+        `images`: number of distinct images whose hashes are stored; None if the images are not known. `unknown`: name
+        of weights whose images are not known: the weights of the backbone, or those that its training started from. It
+        is empty if all images are known. For a run without trained weights, the result is None.
     """
     if not record.backbone_weights or record.backbone_random:
         return None

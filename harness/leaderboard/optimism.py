@@ -141,7 +141,7 @@ def _optimism_row(
 
 
 def _depends_on_protocol(record: Record) -> bool:
-    """Whether the protocol can change the result, as for all but published figures and results that use the labels."""
+    """Whether the protocol can change the result; it cannot for published figures and results that use the labels."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
 

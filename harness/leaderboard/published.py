@@ -1,11 +1,12 @@
 """Published results on Aff-Wild2, with their sources, for comparison with runs.
 
-`figures.csv` holds scores from the training notebooks of sb-ai-lab/EmotiEffLib (`abaw3_train [42]` is cell 42 of
-abaw3_train.ipynb; with a date, the version of that day), from abstracts (by arXiv number) and from READMEs of other
-teams. `costs.csv` holds size and speed from the README of EmotiEffLib. Left out are scores without a written source,
-such as the scores of the paper (Savchenko 2022, arXiv:2203.13436) on the test sets; runs that were also trained on the
-validation set (cells 106 and 110); a score of enet_b2_7 that erroneously repeats one of enet_b2_8; and a zero-shot F1
-over seven classes, which is not P_EXPR.
+`figures.csv` holds scores from the training notebooks of sb-ai-lab/EmotiEffLib, from abstracts (by arXiv number) and
+from READMEs of other teams. The source `abaw3_train [42]` is cell 42 of abaw3_train.ipynb; a date in a source names the
+version of the notebook. `costs.csv` holds size and speed from the README of EmotiEffLib.
+
+These scores are left out: scores without a written source, such as those of the paper (Savchenko 2022,
+arXiv:2203.13436) on the test sets; runs that were also trained on the validation set (cells 106 and 110); a score of
+enet_b2_7 that erroneously repeats one of enet_b2_8; and a zero-shot F1 over seven classes, which is not P_EXPR.
 
 Most validation scores were selected on the validation set itself, and the best of several runs was published.
 """
@@ -69,10 +70,10 @@ def published_figures() -> tuple[Record, ...]:
     Returns
     -------
     tuple of Record
-        `dataset` is `Aff-Wild2`, followed by the edition in parentheses for releases other than the third challenge's.
-        `config` has `source` and, where the file gives them, `note`, `head` (kind, hidden) and `thresholds` (chosen or
-        half). `annotated` and `scored` are `ANNOTATED_ROWS` and `SCORED_ROWS` for heads on the validation split of the
-        third challenge, and 0 for all other figures.
+        `dataset` is `Aff-Wild2`. For other releases than that of the third challenge, the edition follows in
+        parentheses. `config` has `source` and, where the file gives them, `note`, `head` (kind, hidden) and
+        `thresholds` (chosen or half). `annotated` and `scored` are `ANNOTATED_ROWS` and `SCORED_ROWS` for heads on the
+        validation split of the third challenge; they are 0 for all other figures.
     """
     return tuple(_make_record(row, f"published-{number}") for number, row in enumerate(_read_csv("figures.csv"), 1))
 
@@ -162,8 +163,8 @@ def add_published_rows(
     """Add published results to runs, on the same board if they are comparable.
 
     A figure for the validation split of `dataset` is added to every board of its task and protocol whose runs have the
-    number of labeled rows in `annotated`, under the board's dataset name and digest. Other figures keep their own
-    dataset name and digest.
+    number of labeled rows in `annotated`. There the figure gets the dataset name and digest of the board. All other
+    figures keep their dataset name and digest.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[R
 
 
 def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
-    """Return the number of the backbone training of each pair; pairs with the same trainings get the same number."""
+    """Return a number for the two trainings of each pair; pairs with the same trainings get the same number."""
     keys = [(first.training, second.training) for first, second in pairs]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
@@ -61,7 +61,7 @@ def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
 def training_groups(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
     """Return `training_indices` as the groups of an interval or test; None if all pairs have the same training.
 
-    With a single group, the standard error over groups would be 0; its seeds are then the repetitions.
+    With a single group, the standard error over groups would be 0. With None, each seed is a group.
     """
     indices = training_indices(pairs)
     return indices if len(set(indices)) > 1 else None

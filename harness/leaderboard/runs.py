@@ -37,11 +37,11 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     records : iterable of Record
         Records in the order in which the jobs ended.
     text : str
-        A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
-        backbone), either with a unique prefix in place of the run id, or `best:TASK`: the best run on the board of the
-        task, held-out before published, never a baseline or a result that uses labels. If several datasets have such a
-        board, the board of the newest run is used, and this is logged; `best:TASK@DATASET` selects a dataset by its
-        name or the first characters of its digest.
+        A run id, a job id or `best:TASK`. A job id is `<run id>-s<seed>`; with several trainings of the backbone it is
+        `<run id>-t<training>-s<seed>`. In both kinds of id, a unique prefix can replace the run id. `best:TASK` is the
+        best run on the board of the task, never a baseline or a result that uses labels. A held-out board is preferred
+        to a published board. If several datasets have such a board, the board of the newest run is used, and this is
+        logged. `best:TASK@DATASET` selects a dataset by its name or the first characters of its digest.
     verify : callable, optional
         Verifies the jobs of a run; `best:TASK` skips runs with a problem, and logs the problem.
 
@@ -195,7 +195,7 @@ def _may_be_best(group: Sequence[Record]) -> bool:
 def _best_of_each_board(
     ordered_runs: Iterable[list[Record]], verify: VerifyJobs | None
 ) -> dict[tuple[str, str], Record]:
-    """Return a record of the first run without a problem on each board; log the problems of the runs before it."""
+    """Return a record of the best run without a problem on each board; log the problems of better runs."""
     best: dict[tuple[str, str], Record] = {}
     for run in ordered_runs:
         if _board_key(run[0]) in best:

@@ -35,7 +35,7 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        The parts, of `PARTS`, that learned from synthetic faces. A backbone also learned from the images of the
+        The members of `PARTS` that learned from synthetic faces. A backbone also learned from the images of the
         backbones that its training started from. A dataset is synthetic if this project rendered it; a moved dataset is
         not recognized.
     """

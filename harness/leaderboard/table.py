@@ -136,7 +136,7 @@ def _shared_columns(rows: Sequence[LeaderboardRow]) -> set[str]:
 
 
 def _representative_rows(column: Column, rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Select the rows that the subheading describes; for seeds only runs, as other rows always have one seed."""
+    """Select the rows that the subheading describes; for seeds, these are the runs, since other rows have one seed."""
     runs = [row for row in rows if row.kind == "run"]
     unpublished = [row for row in rows if row.kind != "published"]
     return (runs if column.name == "seeds" else unpublished) or unpublished or rows

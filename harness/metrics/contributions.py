@@ -92,9 +92,9 @@ class RowScores:
     def shares(self, metric: str) -> np.ndarray:
         """Compute how much of the metric rests on each unit, [V], with sum 1.
 
-        A shift of all scores would be spread over the units in these shares. A unit's share is its part of the labeled
-        and predicted frames of a class, of the squares of valence or arousal, or, for accuracy, of the labeled frames,
-        averaged over the parts of the metric.
+        A shift of all scores would be spread over the units in these shares. For each part of the metric, a unit's
+        share is its fraction of a total: of the labeled and predicted frames for F1, of the squares for a concordance,
+        of the labeled frames for accuracy. The shares are averaged over the parts.
         """
         counts, blocks = self.counts.mean(axis=0), []
         for block, columns in self.pooled.columns.items():
@@ -103,7 +103,7 @@ class RowScores:
         return np.mean(blocks, axis=0) if blocks else np.full(self.units, 1 / self.units)
 
     def contributions(self, metric: str, rows: np.ndarray) -> np.ndarray:
-        """Compute the contributions of units to the scores of some rows minus the score of their mean.
+        """Compute the contributions of units to the difference between the score of each row and that of the mean row.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class RowScores:
         Returns
         -------
         ndarray of float64, shape (r, V)
-            Contributions, computed with the same gradient for all rows so that rows may exchange them.
+            Contributions. The gradient is the same for all rows, so that rows may exchange contributions.
         """
         counts = self.counts[rows]
         mean = counts.mean(axis=0)

@@ -76,15 +76,16 @@ class Jackknife:
     def seed_error(self, groups: Sequence[int] | None = None) -> np.ndarray:
         """Estimate the standard error of the mean over seeds that is due to the seeds alone.
 
-        The seeds are the first axis. This error comes from differences between seeds that are equal on all units; it is
-        additional to the error over units. Its variance is the variance between seeds less the part that independent
-        differences on each unit would explain, by a two-way analysis of variance of the influences.
+        The seeds are the first axis. One seed can be better than another on all units alike. This is the error
+        estimated here; the error over units does not contain it. The variance of this error is the variance between
+        seeds minus the part that independent differences on each unit would explain (two-way analysis of variance of
+        the influences).
 
         Parameters
         ----------
         groups : sequence of int, optional
-            Group of each seed. The error is then computed from the mean scores of the groups, which are weighted by
-            their numbers of seeds in the mean over seeds.
+            Group of each seed. The error is then computed from the mean scores of the groups. Each group counts in
+            proportion to its number of seeds, as it does in the mean over seeds.
 
         Returns
         -------

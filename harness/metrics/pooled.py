@@ -185,7 +185,10 @@ class PooledStatistics:
         return np.round(columns / grid) * grid
 
     def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R]; squares within rounding of 0 are 0."""
+        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R].
+
+        Squares as small as rounding errors become 0.
+        """
         n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which : 6 * which + 6, :], -2, 0)
         count = np.maximum(n, 1)
         squares = [ss_true - true * true / count, ss_pred - pred * pred / count]

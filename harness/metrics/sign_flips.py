@@ -1,6 +1,6 @@
 """Studentized differences under sign flips: their distribution if rows are equally good.
 
-If two rows are equally good, each unit is as likely to favor one as the other, so that the signs of all contributions
+If two rows are equally good, each unit is as likely to favor one row as the other. So the signs of all contributions
 of a unit can be flipped together. Flips preserve the weight of each unit and the dependence between rows. A difference
 is divided by its standard error, which is estimated anew after every flip; otherwise a row that differs much from the
 others would be judged by the errors of the others. R is the number of rows, V the number of units, B the number of
@@ -41,7 +41,7 @@ class SeedDraws:
 
 
 def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, seed: int) -> SeedDraws:
-    """Simulate the errors of each row's seeds as normal, so that few seeds give the heavy tails of Student's t.
+    """Simulate normal errors of each row's seeds; few seeds then give the heavy tails of Student's t.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
 class Studentizer:
     """Standard errors of sums of contributions.
 
-    A unit's residual is its contribution minus its share of the sum. The residual has a smaller variance than the
-    contribution, especially for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
-    standard deviations are proportional to shares. Squares of residuals are divided by this factor; with equal shares
-    this multiplies them by the usual ``V / (V - 1)``.
+    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
+    contribution, by the factor ``1 - 2 w + sum(w ** 2)`` for a share w if standard deviations are proportional to
+    shares. Squares of residuals are divided by this factor. With equal shares, this multiplies them by the usual
+    ``V / (V - 1)``.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Studentizer:
         return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
-        """Estimate the variance of differences, which is the weighted sum of the squares of their residuals.
+        """Estimate the variance of differences as the weighted sum of the squares of their residuals.
 
         Parameters
         ----------
@@ -197,7 +197,7 @@ class RowFlips:
         sums, products : ndarray of float64, shape (r, B)
             Sums over units, and weighted inner products with the shares.
         squares : ndarray of float64, shape (r, r)
-            Weighted inner products of the differences between rows with themselves.
+            For each pair of rows: the weighted inner product of their difference with itself.
         """
         shares, weights = self.studentizer.shares, self.studentizer.weights
         stacked = np.concatenate([contributions, contributions * shares * weights])

@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import require
 
 RESERVED = ("random", "pretrained", "import")
-"""Words of references, such as `NAME@random`, and of commands; no backbone may have them as its name."""
+"""Words with a meaning in references (`NAME@random`) or in commands; no backbone may be called so."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Valid names of backbones."""

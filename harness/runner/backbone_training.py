@@ -143,7 +143,7 @@ def _work_folder(folder: Path) -> Path:
 
 
 def _is_complete(store: Store, folder: Path) -> bool:
-    """Return whether an entry is in the store and its training was not interrupted before its report was written."""
+    """Return whether an entry is in the store and its training ran to the end, including the report."""
     if folder.name not in backbones.entries(folder.parent):
         return False
     return has_report(store, folder) or not _work_folder(folder).is_dir()

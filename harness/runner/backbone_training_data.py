@@ -33,7 +33,7 @@ class TrainingData:
     name : str
         Name of the dataset.
     digest : str
-        Digest of images and labels; for the synthetic images of a recipe, of the settings that they are rendered with.
+        Digest of images and labels. For the synthetic images of a recipe: digest of the settings that render them.
     read : callable
         Returns the training split, and the validation split or None.
     licence : str
@@ -112,8 +112,8 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
 def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
     """Return the training split, and the split to validate on if there is one.
 
-    A recipe that does not train expressions is validated on the test split, whose people are not in the training split,
-    if there is no validation split.
+    If there is no validation split, a recipe that does not train expressions is validated on the test split. The people
+    of the test split are not in the training split.
     """
     candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
     validation = next((split for split in candidates if split in source.splits()), None)

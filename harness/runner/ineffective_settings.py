@@ -9,7 +9,7 @@ from harness.runner.recipe import Recipe
 
 Path = tuple[str, ...]
 OUTPUTS_OF_LOSS = {"label_smoothing": ("expr",), "va_loss": ("va",), "class_weights": ("expr", "au")}
-"""For each of these settings of heads, the outputs whose loss uses it."""
+"""Settings of heads that only some outputs use in their loss, with the names of these outputs."""
 SEARCHED = ("hidden", "learning_rate", "l2", "epochs")
 """Settings of heads that a search samples."""
 

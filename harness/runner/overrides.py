@@ -33,7 +33,7 @@ NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text
 KEYS_PAGES = {Recipe: "experiments/README.md", BackboneRecipe: "backbones/README.md"}
 """Pages that list all keys, by type of recipe."""
 MAX_EXTRA_PARTS = 1
-"""A key that ends several paths selects the shortest of them if all others are longer by more parts than this."""
+"""If a key ends several paths, the shortest is selected, unless another has at most this many parts more."""
 
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
@@ -83,14 +83,14 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
 
 
 def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str, ...], str]) -> None:
-    """Warn if setting a part replaces fields of it that were set before; the protocol is not checked."""
+    """Warn if a setting replaces a whole part, and with it fields that were set before; the protocol is not checked."""
     replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
     for other in replaced:
         logger.warning(f"--set {changed.pop(other)} changes nothing, because --set {setting} replaces it; give it last")
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
-    """Raise InputError for a setting besides the name under the protocol `published`, which holds out no videos."""
+    """Raise InputError if anything but the name is set in the protocol `published`, which has no held-out videos."""
     unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:]]
     if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
@@ -100,7 +100,7 @@ def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], s
 
 
 def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> None:
-    """Raise InputError for a field of the elements of an empty tuple, such as `trained` if no backbone is trained."""
+    """Raise InputError for a path through an empty tuple, such as `trained.seeds` if the recipe trains no backbone."""
     parts: tuple[Any, ...] = (recipe,)
     for name in path[:-1]:
         values = [getattr(part, name) for part in parts if part is not None]

@@ -77,7 +77,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # one seed stands for all
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # the first stands for all
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -102,7 +102,7 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
 
 
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, dict[int, str]]]:
-    """Train the backbones that the recipe trains; return the label and the references by seed of each backbone.
+    """Train the backbones of the recipe; return, for each backbone, its label and its references by seed.
 
     A backbone that the recipe does not train has one reference, with seed 0.
     """
@@ -114,7 +114,7 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 
 
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
-    """Raise InputError, before any work, for backbones that cannot be loaded, also those that trainings start from."""
+    """Raise InputError if a backbone, or one that a training starts from, cannot be loaded."""
     parents = {backbone.name: backbone.training.backbone for backbone in recipe.trained}
     available = {*backbones.names(), *entries_by_name(store.backbones), *parents}
     names = {parents.get(name, name): name for name in recipe.all_backbones()}
@@ -137,7 +137,7 @@ def _check_backbone_names(recipe: Recipe, store: Store) -> None:
 
 
 def _find_error(reference: str, available: Collection[str], store: Store) -> BackboneError | None:
-    """Return why a backbone cannot be loaded; names that the recipe trains are suggested for an unknown name, too."""
+    """Return why a backbone cannot be loaded, or None; for an unknown name, the error suggests available ones."""
     if reference in available or reference.removesuffix("@random") in backbones.names():
         return None
     try:

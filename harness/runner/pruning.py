@@ -1,4 +1,4 @@
-"""Channel through which workers report epoch scores and the parent requests pruning."""
+"""Channel between workers and a search: workers report epoch scores, the search answers whether to prune."""
 
 from __future__ import annotations
 

@@ -94,8 +94,8 @@ class Grid:
 class Search:
     """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per grid.
 
-    The objective is the task's metric on the selection split. Ranges are inclusive and positive, smallest value first,
-    and are searched on a logarithmic scale.
+    The objective is the task's metric on the selection split. A range is two positive numbers, smallest first. Both
+    ends are included, and the scale is logarithmic.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class Search:
     seed : int, default=0
         Seed of the sampler.
     pruner : {"median", "none"}, default="median"
-        `median` stops a trial whose best value so far is below the median of the completed trials of earlier batches
-        at the same epoch; `none` completes all trials.
+        `median` compares the best value of a trial so far with the completed trials of earlier batches. If it is below
+        their median at the same epoch, the trial is stopped. `none` completes all trials.
     hidden : (int, int), default=(32, 512)
         Range of the width of the hidden layer.
     learning_rate : (float, float), default=(1e-4, 1e-2)
@@ -115,8 +115,8 @@ class Search:
     epochs : (int, int), default=(2, 30)
         Range of the number of epochs.
     batch : int, default=8
-        Number of trials that are proposed at the same time; at least 1. The sampler proposes them without each other's
-        results, and similar trials are trained together.
+        Number of trials that are proposed at the same time; at least 1. The sampler proposes them before any of them
+        has a result. Similar trials are trained together.
     gaps : tuple of {"linear", "nearest", "published", "held"}, default=()
         Values of `SmoothingGrid.gaps` to search. Empty: the setting of the smoothing.
     thresholds : tuple of {"chosen", "half"}, default=()
@@ -244,7 +244,7 @@ class Recipe:
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
     def all_backbones(self) -> tuple[str, ...]:
-        """Return each backbone that the grids use once: backbones of the recipe before backbones of single grids."""
+        """Return the backbones of all grids, each once: first those of the recipe, then those of single grids."""
         shared = () if all(grid.backbones for grid in self.grids) else self.backbones
         return tuple(dict.fromkeys([*shared, *(name for grid in self.grids for name in grid.backbones)]))
 

@@ -165,7 +165,7 @@ class _RunSession:
 
     @contextmanager
     def _catch_tracking_loss(self) -> Iterator[None]:
-        """Continue if the tracking server is unreachable: records stay in the store; the first error is reported."""
+        """Continue if the tracking server is unreachable. Records stay in the store; the first error is reported."""
         start = time.perf_counter()
         try:
             yield

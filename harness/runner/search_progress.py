@@ -66,7 +66,7 @@ class SearchProgress:
         self._bar(done, self.total)
 
     def count_trial(self) -> None:
-        """Count a trial; a failed trial is counted until the next batch starts."""
+        """Count a trial. A failed trial is counted, too, until the next batch starts."""
         self.done = min(self.done + 1, self.total)
         self._bar(self.done, self.total)
 

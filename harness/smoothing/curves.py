@@ -1,9 +1,10 @@
 """Statistics of smoothed outputs at many radii.
 
-All radii are computed for a few videos at a time while these are in the processor's cache; a pass over all frames for
-each radius would read everything from memory hundreds of times. The counts of expressions and action units are integers
-and have the same total however the videos are grouped. The moments of valence and arousal are sums of floating-point
-numbers, whose last bits depend on the grouping, so tasks with them are computed over all videos at once.
+Videos are taken a few at a time, and all radii are computed while these videos are in the processor's cache. A pass
+over all frames for each radius would read everything from memory hundreds of times. The counts of expressions and
+action units are integers: their totals do not depend on the grouping of videos. The moments of valence and arousal are
+sums of floating-point numbers, whose last bits would depend on the grouping. Tasks with them are therefore computed
+over all videos at once.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
 
 
 def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str], str]:
-    """Return MLflow's run id of each given job that is tracked, by job id, and the tracking location.
+    """Return the MLflow run ids of the tracked jobs among `job_ids`, by job id, and the tracking location.
 
     Raises
     ------

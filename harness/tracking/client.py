@@ -65,7 +65,7 @@ def health_check(client: BoundedClient) -> str:
     try:
         client.ping()
         return ""
-    except Exception as error:  # MLflow, requests and urllib3 have unrelated classes
+    except Exception as error:  # errors of MLflow, requests and urllib3 have no common class
         return first_line(error)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
@@ -77,8 +77,8 @@ DEFAULT_EXPERIMENT = "framelight"
 def get_or_create_experiment(client: MlflowClient, location: Location, name: str | None = None) -> str:
     """Return the id of an MLflow experiment; create the experiment if there is none.
 
-    If the experiment was deleted in MLflow, or if the store was moved, a second experiment is used, with a hash of the
-    artifact folder in its name: MLflow cannot change the artifact folder of an experiment.
+    If the experiment was deleted in MLflow, or if the store was moved, a second experiment is used: MLflow cannot
+    change the artifact folder of an experiment. The name of the second experiment ends with a hash of its folder.
 
     Parameters
     ----------

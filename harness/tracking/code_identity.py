@@ -44,7 +44,7 @@ class CodeIdentity:
     recipe_runs_code: bool
 
     def to_dict(self, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields, the git commit of an `environment`, and whether its code was changed, as JSON types."""
+        """Return the fields and, from an `environment`, the git commit and whether the code differs from it."""
         commit = {"commit": environment.get("git_commit"), "dirty": environment.get("git_dirty")}
         return {**dataclasses.asdict(self), **commit}
 

@@ -62,7 +62,7 @@ MAX_RESPONSE_BYTES = 2**28
 
 
 def _limit_response(response: Any, **options: Any) -> None:
-    """Read the body of a response, up to the limit; a response hook of requests."""
+    """Response hook of requests: read the body of a response, up to the limit."""
     if options.get("stream"):
         return
     content = bytearray()
@@ -116,8 +116,8 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
     model : LoggedModel
         MLflow's entry of the model.
     loader : Path
-        Python file with a function `_load_pyfunc`, which is called with the copy of `data`. It is copied into the
-        model.
+        Python file with a function `_load_pyfunc`, which is called with the copy of `data`. The file is copied into
+        the model.
     data : Path
         Folder to copy into the model.
     crops, outputs : sequence of (name, numpy type, shape)

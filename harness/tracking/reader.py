@@ -91,9 +91,9 @@ def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
 
 
 def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
-    """Return the records of all finished and failed jobs at a location, the newest last, without pruned trials.
+    """Return the records of all finished and failed jobs at a location, the newest last.
 
-    The records lack the fields that `Record.light` removes. Those that cannot be read are left out, with one warning.
+    The records lack the fields that `Record.light` removes. Records that cannot be read are left out, with one warning.
     """
     records, faults = [], []
     for run, status, tags in read_runs(location, fetch_runs):

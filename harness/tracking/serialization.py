@@ -125,9 +125,10 @@ def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, str
 
 
 def metrics(record: Record) -> list[MetricPoint]:
-    """Return the metrics of a run: scores at step 0, the smoothing curve with the radius in frames as step.
+    """Return the metrics of a run.
 
-    Scores of the reported split have their plain names, scores of the selection split the prefix `selection/`.
+    Scores have step 0. In a smoothing curve, the step is the radius in frames. Names of scores of the selection split
+    begin with `selection/`.
     """
     from harness.data.splits import SELECTION  # late, as reading records does not need numpy
 

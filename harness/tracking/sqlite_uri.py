@@ -25,8 +25,8 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
     -------
     str
         ``sqlite:///PATH`` for most paths. With `existing`, and for paths with `%` or `?`, a sqlite URI inside a
-        SQLAlchemy URI. It names the driver, since MLflow would take it for a path otherwise and create a folder of that
-        name.
+        SQLAlchemy URI. This URI names the driver: without it, MLflow would take the URI for a path and create a folder
+        of that name.
 
     Examples
     --------
@@ -45,7 +45,8 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
 def sqlite_path(uri: str) -> Path | None:
     """Return the path of the sqlite file that a URI names; None for other URIs, and for databases in memory.
 
-    A quoted path is unquoted, unless the quoted path exists, or its folder exists and the unquoted folder does not.
+    The path is unquoted, with two exceptions: a file exists at the path as written, or the folder of the path as
+    written exists and that of the unquoted path does not.
 
     Examples
     --------

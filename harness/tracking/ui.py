@@ -76,8 +76,8 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
 def serve(argv: Sequence[str]) -> int:
     """Run the server until it ends, or until a signal ends this process, and return the exit status of the server.
 
-    The server runs in a new session, so that Ctrl-C in a terminal reaches only this process, which then ends
-    the server and its processes without the tracebacks that they print on Ctrl-C.
+    The server runs in a new session, so Ctrl-C in a terminal reaches only this process, which then ends the server. The
+    server itself would print tracebacks on Ctrl-C.
 
     Raises
     ------

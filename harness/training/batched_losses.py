@@ -1,8 +1,8 @@
 """Losses of J heads at once: logits [B, C, J] to float32 [J].
 
-Entry j equals, up to rounding, the loss in `harness.training.losses` of logits[:, :, j]. A loss without a batched
-version is computed for one head after another. Heads are in the last dimension, so that classes are reduced for all
-heads in one pass.
+Up to rounding, entry j equals the loss that `harness.training.losses` computes for logits[:, :, j]. A loss without a
+batched version is computed for one head after another. Heads are in the last dimension, so that classes are reduced for
+all heads in one pass.
 """
 
 from __future__ import annotations

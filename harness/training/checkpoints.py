@@ -41,8 +41,8 @@ def load_fit_result(path: Path, config: OptimizerConfig, state: Mapping[str, Ten
     Raises
     ------
     FramelightError
-        If the checkpoint is missing or damaged, or has a different configuration or tensors of different names or
-        shapes.
+        If the checkpoint is missing or damaged, if its configuration is different, or if its tensors have different
+        names or shapes.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

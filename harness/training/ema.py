@@ -27,8 +27,8 @@ class ExponentialMovingAverage:
     updates : int
         Number of updates so far.
     values : dict of str to Tensor
-        Averages by the names in the module's state, in float32 or wider, and copies of the tensors that are not
-        floating-point.
+        For each name in the module's state, the average in float32 or wider. A tensor that is not floating-point is
+        copied instead.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:

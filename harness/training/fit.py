@@ -36,7 +36,7 @@ class Shard:
 
 
 Batches = Callable[[int, Shard], Iterable[Batch]]
-"""Pure function of an epoch, counted from 0, and a shard that returns their batches (inputs, targets)."""
+"""Pure function `batches(epoch, shard)` that returns batches (inputs, targets); epochs count from 0."""
 
 
 class InputTransform(Protocol):
@@ -82,7 +82,8 @@ class OptimizerConfig:
     sharpness : float
         Rho of sharpness-aware minimization; 0 for none.
     average : float
-        Decay of the exponential moving average of the weights, which is validated and returned; 0 for none.
+        Decay of the exponential moving average of the weights; 0 for no average. The averaged weights are validated and
+        returned.
     seed : int
         Seed of dropout and augmentation.
     """
@@ -134,9 +135,9 @@ class FitResult:
     epoch : int
         The selected epoch, counted from 1.
     history : list of dict
-        One entry per epoch: `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last
-        step) and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`; see
-        `Selection`.
+        One entry per epoch with `epoch` (from 1), `loss` (of the unperturbed weights) and `rate` (learning rate of the
+        last step). With selection rows the entry also has `value`. If the selection has a separate criterion, the
+        entry has `criterion` too; see `Selection`.
     stopped : bool
         Whether `on_epoch` ended the training.
     """

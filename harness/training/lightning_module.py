@@ -43,7 +43,8 @@ class FrameModel(FrameNetwork, pl.LightningModule):
     inputs : InputTransform, optional
         Converts batches to network inputs on the model's device. None if batches hold network inputs already.
     frozen : bool
-        Train only the head and the classifier of the backbone; the running statistics of its batch norm stay the same.
+        Train only the head and the classifier of the backbone. The running statistics of the backbone's batch norm stay
+        the same.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the module
@@ -83,7 +84,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Create AdamW for the trainable parameters."""
-        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip gradients if fused
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip with a fused optimizer
         config = self.optimizer_config
         return torch.optim.AdamW(config.parameter_groups(self), config.learning_rate, fused=fused)
 

@@ -30,7 +30,7 @@ def fit(
         Arguments of Lightning's Trainer. They replace the defaults (CPU, one device, deterministic, silent).
     checkpoint : Path, optional
         File that is written after each epoch. If it exists, the fit resumes from it and gives the same bits as an
-        uninterrupted one.
+        uninterrupted fit.
 
     Returns
     -------

@@ -63,7 +63,7 @@ def suppress_lightning_output() -> Iterator[None]:
 def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
     """Raise KeyboardInterrupt after Ctrl-C and exit with status 143 after SIGTERM.
 
-    Without this, Lightning would exit with status 1 and 0, respectively.
+    Without this, Lightning would exit with status 1 after Ctrl-C and with status 0 after SIGTERM.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def train_mode(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
     ----------
     model : nn.Module
     frozen : nn.Module or None
-        Backbone whose weights, except the weights of its classifier, get no gradients; None if nothing is frozen.
+        Backbone to freeze: only the weights of its classifier get gradients. None to freeze nothing.
     """
     required_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     if frozen is not None:

@@ -33,7 +33,7 @@ class InputError(FramelightError):
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """Create an error for an unknown name that suggests the most similar known names.
+    """Create an error that reports an unknown name and suggests the most similar known names.
 
     Parameters
     ----------

@@ -91,8 +91,8 @@ def escape_csv(text: str) -> str:
     Returns
     -------
     str
-        Printable text, with an apostrophe in front if a spreadsheet would take it for a formula, also for one with
-        full-width signs, or if it already is a formula with apostrophes in front.
+        Printable text. An apostrophe is put in front if a spreadsheet would take the text for a formula, also if the
+        sign of the formula is full-width. A formula that already has apostrophes in front gets one more.
 
     See Also
     --------

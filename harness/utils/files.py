@@ -23,7 +23,7 @@ ABANDONED_SECONDS = 3600
 
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
-    """Raise a FramelightError that says what to do for an `OSError`, and for any error caused by a full disk."""
+    """Turn an `OSError`, and any error caused by a full disk, into a FramelightError that says what to do."""
     try:
         yield
     except FramelightError:
@@ -70,7 +70,7 @@ def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     path : Path
     replace : bool, default=False
         Whether to replace a folder that exists at `path` on success. By default that folder stays and the new one is
-        removed, since entries of the store are content-addressed.
+        removed, since in a store both have the same content.
 
     Yields
     ------

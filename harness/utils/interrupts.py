@@ -15,8 +15,8 @@ from contextlib import contextmanager
 def lasting_interrupts() -> Iterator[None]:
     """While the context lasts, interrupt the main thread again after a KeyboardInterrupt that Python ignores.
 
-    Python only prints exceptions raised in finalizers and in callbacks of weak references, of the garbage collector and
-    of C code, and continues; libraries have many of these.
+    Python ignores exceptions that are raised in finalizers and in some callbacks: those of weak references, of the
+    garbage collector and of C code. It only prints them and continues. Libraries have many such functions.
     """
     before = sys.unraisablehook
 

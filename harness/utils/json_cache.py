@@ -21,7 +21,8 @@ class JsonCache:
     path : Path or None
         The file. None keeps the cache in memory only.
     version : int, optional
-        Version of the values' meaning. With a version the file holds `version` and, under `name`, the values.
+        Version of the values' meaning. With a version the file holds `version`, and the values
+        under the key `name`.
     name : str, default="values"
         Key of the values in a file with a version.
     """

@@ -28,8 +28,8 @@ NO_LOCKS = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSU
 MARKER = ".held"
 """Suffix of the file that stands for a lock on a file system without locks."""
 MIN_FAILURES, MAX_FAILURES, FAILURE_SECONDS = 5, 50, 0.06
-"""Number of failed attempts from which a file system may be considered to have no locks, number after which the error
-is raised, and pause in seconds between two attempts.
+"""From `MIN_FAILURES` failed attempts on, a file system may be considered to have no locks. After `MAX_FAILURES` failed
+attempts the error is raised. `FAILURE_SECONDS` is the pause between two attempts.
 """
 _devices_without_locks: set[int] = set()
 """Devices of the file systems that have no locks."""
@@ -38,9 +38,9 @@ _devices_without_locks: set[int] = set()
 class ProcessLock:
     """Lock of a file that one process holds at a time; the system releases it when the process ends or is killed.
 
-    On a file system without locks, a second file with the suffix `MARKER` is the lock: it names the process and machine
-    of its holder, and other processes of that machine (and container) remove it once the holder has ended. A process
-    that gets a lock of the file system also waits for such a file, as another machine may have no locks there.
+    On a file system without locks, a second file with the suffix `MARKER` is the lock. It names the process and the
+    machine of its holder. Once the holder has ended, other processes of that machine (and container) remove the file. A
+    process that gets a lock of the file system also waits for such a file, as another machine may have no locks there.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class ProcessLock:
         Raises
         ------
         filelock.Timeout
-            If another process holds the lock for longer; a subclass of `OSError`.
+            If another process holds the lock for longer than `timeout`. This error is a subclass of `OSError`.
         OSError
             If the file cannot be created or locked.
         """

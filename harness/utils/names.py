@@ -45,7 +45,7 @@ def recipe_argument(recipe: str) -> str:
 
 
 def is_file_name(value: Any) -> bool:
-    """Return whether a value can name one file or folder that is not hidden; any script is allowed.
+    """Return whether a value can name one file or folder that is not hidden; letters of any language are allowed.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
     Parameters
     ----------
     name : str
-        The name, in any script.
+        The name, in any language.
     prefix, suffix : str, default=""
         Text to add.
 

@@ -34,7 +34,7 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared
         Name of the note, a JSON file that the command writes last. A folder with this note passes, as it may be the
         output of an interrupted call; `harness.utils.finished_output.read_finished_note` checks it.
     shared : bool, default=False
-        Whether other processes may write to `out` at the same time; its content is then checked by the caller.
+        Whether other processes may write to `out` at the same time. The caller then checks the content of `out`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared
 def replace_output_dir(out: Path) -> Iterator[Path]:
     """Write an output folder atomically and replace the existing one.
 
-    The existing folder is removed after the new one is in place, so that a killed process loses nothing of it.
+    The existing folder is removed after the new one is in place, so that nothing is lost if the process is killed.
     Temporary folders of `out` that a killed process left more than an hour ago are removed.
 
     Parameters

@@ -1,7 +1,7 @@
 """Limits on the threads of libraries, and modules run in a subprocess.
 
-NumPy's products of matrices with a few hundred rows take less time than the synchronization of threads; on a busy
-machine, threads wait for each other tens of times longer than they compute.
+NumPy multiplies matrices with a few hundred rows in less time than threads need to synchronize. On a busy machine,
+threads wait for each other tens of times longer than they compute.
 """
 
 from __future__ import annotations

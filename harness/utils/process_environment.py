@@ -1,7 +1,7 @@
 """Environment variables that libraries read when they are loaded; child processes inherit them.
 
-A variable that the user has set is left as it is; only NO_PROXY gets the hosts of this machine added. A variable with
-an empty value counts as not set.
+A variable that the user has set is left as it is. The exception is NO_PROXY, to which the hosts of this machine are
+added. A variable with an empty value counts as not set.
 """
 
 from __future__ import annotations

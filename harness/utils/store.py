@@ -17,7 +17,7 @@ DIGESTS = "digests.json"
 
 
 class RelativePath:
-    """Descriptor of a path inside the folder that a path-like object stands for; on the class, the relative path."""
+    """Descriptor: on a path-like object, a path inside its folder; on the class, the relative path."""
 
     def __init__(self, path: str) -> None:
         self.path = path

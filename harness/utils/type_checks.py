@@ -22,7 +22,7 @@ def have_hinted_types(cls: type, values: Mapping[str, Any]) -> bool:
     Returns
     -------
     bool
-        False also if a name is not a field. An integer is valid for a float, but a bool for neither.
+        False also if a name is not a field. An integer is valid for a float. A bool is valid only for a bool.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Animated WebP, PNG and AVIF images as videos. FFmpeg reads animated GIF files, but not all files of the others."""
+"""Animated WebP, PNG and AVIF images as videos; FFmpeg cannot read all of them, but it reads animated GIF files."""
 
 from __future__ import annotations
 

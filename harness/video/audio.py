@@ -1,4 +1,7 @@
-"""Add the audio of a video file to rendered frames: copied if players support it in MP4, otherwise encoded as AAC."""
+"""Add the audio of a video file to rendered frames.
+
+The audio is copied if players support it in MP4. Otherwise it is encoded as AAC.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 SAMPLES = 1024
 """Number of samples in a packet of AAC."""
 GAP_SECONDS = 0.1
-"""Duration of a gap from which silence is inserted; smaller differences of time stamps are left as they are."""
+"""Gaps of at least this many seconds are filled with silence; smaller differences of time stamps stay as they are."""
 
 
 class AudioTrack:
@@ -37,13 +40,13 @@ class AudioTrack:
     ----------
     path : Path
     end : float
-        Time in seconds at which the audio is cut off, if it is longer.
+        Time in seconds at which longer audio is cut off.
 
     Attributes
     ----------
     end : float
     note : str
-        Message with the error because of which the audio, or the rest of it, is not written; "" if there was none.
+        Message about an error after which no more audio is written; "" if there was no error.
     """
 
     def __init__(self, path: Path, end: float = math.inf) -> None:
@@ -80,7 +83,7 @@ class AudioTrack:
                 self._stream.layout = "mono" if self._source.channels == 1 else "stereo"
                 self._packets = self._encoded()
             self._next = next(self._packets, None)
-        except (av.FFmpegError, ValueError, TypeError, AttributeError) as error:  # such as without a codec for it
+        except (av.FFmpegError, ValueError, TypeError, AttributeError) as error:  # such as a missing codec
             self._stop(error)
 
     def write(self, output: OutputContainer, until: float = math.inf) -> None:

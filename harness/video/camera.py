@@ -92,7 +92,7 @@ def open_camera(number: int) -> Camera:
     Raises
     ------
     InputError
-        If the camera cannot be opened or delivers no frame; on Linux the message names the available ones.
+        If the camera cannot be opened or delivers no frame; on Linux the message names the available cameras.
     """
     import cv2
 

@@ -115,7 +115,7 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
-    """Return the end time of a file by its header, in seconds on the time axis of its packets; its start if unknown.
+    """Return the end of a file by its header, in seconds on the time axis of its packets; the start if unknown.
 
     For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
     The count in an MP4 file includes frames hidden by an edit list, so it is not used.

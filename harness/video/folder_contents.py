@@ -21,7 +21,7 @@ MAX_SUFFIXES = 6
 
 @dataclass(frozen=True)
 class FolderContents:
-    """Names of the entries of a folder, in natural order; hidden ones and those of `is_litter` are left out.
+    """Names of the entries of a folder, in natural order; hidden entries and litter (`is_litter`) are left out.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class FolderContents:
     others : tuple of str
         All other files.
     broken : tuple of str
-        Links that lead nowhere or to themselves, except those named like videos.
+        Links that lead nowhere or to themselves, except links that are named like videos.
     """
 
     images: tuple[str, ...]

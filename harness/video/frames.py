@@ -23,7 +23,7 @@ class Frame:
     Attributes
     ----------
     number : int
-        Number of the frame, from 1; for a crop file named by its frame number (`00001.jpg`), that number.
+        Number of the frame, from 1. For a crop file that is named by a frame number (`00001.jpg`), that number.
     seconds : float
         Time since the start of the input; NaN if it has no time.
     pixels : ndarray of uint8, shape (height, width, 3)

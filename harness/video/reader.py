@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
 
 MAX_MISSING_SECONDS = 0.5
-"""Seconds without a packet at the end of a file above which the file is considered truncated."""
+"""A file is considered truncated if more than this many seconds at its end have no packet."""
 UNFINISHED, GIF_END = "its last part is incomplete", b";"
 NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
@@ -154,7 +154,7 @@ class VideoSource:
     def _seconds(self, decoded: VideoFrame) -> float:
         """Return the time since the start of the file.
 
-        Without a time stamp, or if it does not ascend, the time is estimated from the rate; NaN if the rate is unknown.
+        If the time stamp is missing or does not ascend, the time is estimated from the rate. NaN without a rate.
         """
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base

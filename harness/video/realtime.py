@@ -14,10 +14,10 @@ from harness.video.frames import Frame, Source
 
 
 class RealtimeSource:
-    """Source that returns the newest frame on each request and drops those not requested in time.
+    """Source that returns the newest frame on each request and drops older frames.
 
     A thread reads one frame ahead; a newer frame replaces one that was not requested in time. A source that is not live
-    is paced by its time stamps, starting with the first request, and its last frame is never dropped. Errors of the
+    is paced by its time stamps, starting with the first request; its last frame is never dropped. Errors of the
     source are raised by the iteration. See `harness.video.frames.Source` for the other attributes.
 
     Parameters

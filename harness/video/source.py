@@ -25,7 +25,7 @@ CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
 """Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
-"""Largest frame number (eleven hours at 25 frames/s); larger numbers in file names, such as dates, are none."""
+"""Largest frame number (eleven hours at 25 frames/s); larger numbers in file names are taken for dates or the like."""
 GIF = ".gif"
 NAMED_VIDEOS = 3
 """Maximum number of videos that a note names."""
@@ -54,7 +54,8 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Raises
     ------
     InputError
-        If the input does not exist or cannot be read, or if `seconds` is not positive or the input has no time.
+        If the input does not exist or cannot be read. With `seconds`, also if it is not positive or if the input has no
+        time.
     """
     source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:

@@ -40,7 +40,7 @@ class VideoWriter:
     size : (int, int)
         Width and height. Frames of another size are scaled to fit and padded with black.
     audio : AudioTrack, optional
-        Audio with times from the same start as the times of the frames.
+        Audio whose times have the same start as the times of the frames.
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int], audio: AudioTrack | None = None) -> None:

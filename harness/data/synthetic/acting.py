@@ -200,7 +200,7 @@ def sample_blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
-    """Simulate a video with one episode of each expression, in order and neutral in between.
+    """Simulate a video with one episode of each expression, in order; the face is neutral in between.
 
     Parameters
     ----------

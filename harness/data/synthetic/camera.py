@@ -53,7 +53,7 @@ def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
 
 
 def sample_background(rng: np.random.Generator) -> np.ndarray:
-    """Sample a background: a wall with a brightness gradient, in nearly half of the samples with blurred clutter.
+    """Sample a background: a wall with a brightness gradient; nearly half of the walls also have blurred clutter.
 
     Returns
     -------

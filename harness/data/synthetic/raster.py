@@ -29,7 +29,7 @@ def smooth_window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarr
 
 
 def antialiased_coverage(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
-    """Return the coverage, 0 to 1, of pixels of size `pixel` by a shape; `inside` is their signed distance into it."""
+    """Return how much of each pixel a shape covers, 0 to 1; `inside` is the distance to its edge, negative outside."""
     return np.clip(inside / (1.3 * pixel) + 0.5, 0, 1)
 
 

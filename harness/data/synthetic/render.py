@@ -13,7 +13,7 @@ from harness.data.synthetic.relief import relief_height, wrinkle_darkness
 
 
 def _rows_between(view: FaceView, low: float, high: float) -> slice:
-    """Return the range of image rows that have a pixel of the face with v between `low` and `high` in any image."""
+    """Return the range of image rows in which any image shows the face between v = `low` and v = `high`."""
     hit = np.flatnonzero(((view.v > low) & (view.v < high) & (view.rho2 < 1.1)).any(axis=(0, 2)))
     return slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0)
 

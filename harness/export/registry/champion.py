@@ -26,8 +26,8 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     Returns
     -------
     str
-        The reason; "" if the run is the champion: its score is verified and not optimistic, and it is significantly
-        better than every other ranked run of its leaderboard.
+        The reason, or "" if the run is the champion. The score of a champion is verified and not optimistic, and it is
+        significantly better than that of every other ranked run of its leaderboard.
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"

@@ -15,7 +15,7 @@ from harness.utils.store import Store
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-"""Valid MLflow model ids; another tag value could point outside the store."""
+"""Pattern of MLflow model ids. A tag with any other value could point outside the store."""
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLE_SIDE = 64
-"""Side in pixels of the input example for a file that takes crops of any size; small, because MLflow stores the example
-as JSON with about 20 characters per pixel."""
+"""Side in pixels of the input example for a file that takes crops of any size. It is small, because MLflow stores the
+example as JSON with about 20 characters per pixel."""
 PACKAGES = ("onnxruntime", "numpy")
 
 
@@ -97,7 +97,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
 
 
 def model_name(record: Record) -> str:
-    """Name the registered model of a run `framelight-<task>-<dataset>`, with characters valid in MLflow and shells."""
+    """Return the name of a run's registered model, `framelight-<task>-<dataset>`; special characters are replaced."""
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 

@@ -16,14 +16,14 @@ from harness.inference.overlay.panels import LEVELS, Columns, known_columns, pan
 MAX_AREA_SHARE = 0.36
 """Largest share of the frame that the panels of several faces may cover together."""
 MIN_FACE_SIDES = (7.0, 4.5, 2.6)
-"""Minimum length of the shorter side of a face's box for a panel of each level, relative to the font size."""
+"""For each level of detail: minimum length of the shorter side of the face's box, relative to the font size."""
 DISTANCE = 0.8
 """Distance between a box and its panel, relative to the font size."""
 HAIR_HEIGHT = 0.25
 """Space above a box that is left free, relative to the height of the box."""
 MIN_MOVE, MOVE_SHARE = 0.45, 0.3
-"""A panel does not move by less than MIN_MOVE, relative to the font size; otherwise it moves by MOVE_SHARE of the
-distance in each frame."""
+"""A panel ignores moves of its face up to MIN_MOVE times the font size. If the move is larger, the panel covers
+MOVE_SHARE of the remaining distance in each frame."""
 UPGRADE_FRAMES = 25
 """Number of consecutive frames in which more detail must fit before it is displayed."""
 
@@ -57,7 +57,7 @@ class Placement:
     level : int
         Level of detail, 0 is the highest.
     choice : int
-        Identifies arrangement and side among the candidates of its level.
+        Number that identifies the arrangement of the panel and the side of the face, within its level.
     area : Area
     columns : Columns
         Content of the panel.
@@ -90,8 +90,8 @@ class PanelLayout:
     def place_panels(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Placement]:
         """Place the panels of one frame.
 
-        Each panel has the highest level of detail at which all panels fit, or a lower level if its face is small.
-        Detail is reduced immediately and increased again after UPGRADE_FRAMES frames.
+        All panels have the highest level of detail at which they fit together; the panel of a small face has a lower
+        level. Detail is reduced at once, but increased only after more detail has fit for UPGRADE_FRAMES frames.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class PanelLayout:
         ]
 
     def _damped_area(self, placement: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
-        """Move a panel part of the way to its new area; all of the way if its choice changed or others overlap."""
+        """Move a panel part of the way to its new area; fully if its choice changed or it would overlap others."""
         if before is None or (placement.level, placement.choice) != (before.level, before.choice):
             return placement.area
         target, old = placement.area, before.area

@@ -196,7 +196,7 @@ def _circle(side: int) -> np.ndarray:
 
 
 def _trail_masks(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Render masks [side, side] of the trail, which fades with age, the dot at its end and the dot's dark edge."""
+    """Render three masks [side, side]: the fading trail, the dot at its end, and the dark edge of the dot."""
     half, reach = SUPERSAMPLING * side / 2, SUPERSAMPLING * (side / 2 - radius - 1)
     points = half + reach * _clip_to_circle(trail) * np.array([1, -1])
     line, dot, edge = (Image.new("L", (SUPERSAMPLING * side, SUPERSAMPLING * side)) for _ in range(3))
@@ -264,7 +264,7 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),
     (((TITLE, TOP_BAR, ACTIVE),),),
 )
-"""Levels of detail in descending order, each with its arrangements, the narrowest first. Below the last level, a
+"""Levels of detail, from high to low. Each level lists its arrangements, the narrowest first. Below the last level, a
 face has only a label."""
 
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 MIN_SIDE, MAX_SIDE = 320, 1920
-"""Frames are enlarged by an integer factor until the shorter side has at least MIN_SIDE pixels, so that text is
-readable, as long as the longer side does not exceed MAX_SIDE."""
+"""Small frames are enlarged by an integer factor, so that text is readable. The shorter side gets at least MIN_SIDE
+pixels, unless the longer side would then exceed MAX_SIDE."""
 FONT_SIZE, FONT_SIDE, FONT_GROWTH = 12, 360, 0.85
 """Font size for a shorter side of FONT_SIDE pixels; it grows with the side to the power of FONT_GROWTH."""
 STRIP_WIDTH = 14
-"""Width relative to the font size of the strip that is added if the face leaves no room for its panel."""
+"""Width of the strip for panels, relative to the font size. It is added if the face leaves no room for its panel."""
 
 
 def draw_faces(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
@@ -168,7 +168,7 @@ def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -
 def _draw_label(
     image: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
 ) -> Area:
-    """Draw the number of a face at its box, with `words` also its caption if it fits; return the label area."""
+    """Draw the number of a face at its box and, with `words`, its caption if there is room; return the label area."""
     color = face_color(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)

@@ -35,9 +35,9 @@ class Expected:
     rows : Rows or None
         Images that need predictions; None if only videos and numbers of lines are compared.
     lines : mapping of str to int
-        Exact numbers of lines, for the videos for which they are known.
+        Exact number of lines of each video; videos whose number is unknown are left out.
     min_lines : mapping of str to int
-        Frame number of the last crop, or of the last image in a list, of each video.
+        For each video: frame number of its last crop or, with a list of images, of its last image.
     """
 
     videos: tuple[str, ...]

@@ -1,8 +1,8 @@
 """Number of lines of the file of each video.
 
 The organizers of the challenge count one frame more than the video file has (CAP_PROP_FRAME_COUNT + 1). A few videos
-of Aff-Wild2 have a crop one frame beyond that number: it takes part in smoothing but has no line. A crop even further
-beyond means that count and crops belong to different videos, which is an error.
+of Aff-Wild2 have a crop one frame beyond that number: this crop takes part in smoothing but has no line. If a crop is
+even further beyond, count and crops must be from different videos; this is an error.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOURCES = ("frames file", "list of frames", "video file", "annotation", "last cr
 
 @dataclass(frozen=True)
 class LineSources:
-    """Sources of the number of lines, by name of the sequence or of the video that it was cut from.
+    """Sources of the number of lines; keys name a sequence, or the video that the sequence was cut from.
 
     Attributes
     ----------

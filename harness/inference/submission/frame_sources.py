@@ -32,7 +32,7 @@ class FrameCountSources:
 
 
 def line_sources(dataset: AffWild2, task: str, split: str, count_sources: FrameCountSources) -> LineSources:
-    """Collect every source of the numbers of lines of a split's videos; raise InputError if one cannot be read."""
+    """Collect all sources of line counts for the videos of a split; raise InputError if a source cannot be read."""
     videos = count_sources.videos or dataset.root / "videos"
     return LineSources(
         read_line_counts(count_sources.frames) if count_sources.frames else {},
@@ -48,7 +48,7 @@ def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:
 
 
 def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
-    """Find the list of the images that are the rows of a file of this shape; None if there is no such list."""
+    """Find the list of images that defines the rows of a file of this shape; None if there is no such list."""
     folders = dataset.folders
     if shape == "mtl":
         return folders.lists[task] if split == "test" else dataset.annotation_files(task, split)[0]

@@ -18,10 +18,10 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6
-"""Allowed difference from the score in the record, as valence and arousal are written as float32."""
+"""Allowed difference from the score in the record, since the files have valence and arousal only as float32."""
 
 ROUNDING = 1e-3
-"""Allowed difference from the outputs saved by the run: other processors round differently, which changes decisions
+"""Allowed difference from the outputs that the run saved. Other processors round differently, which changes decisions
 between nearly equal classes. Outputs of another model differ by far more."""
 
 
@@ -54,8 +54,8 @@ class RoundTrip:
     frames : int
         Number of scored rows.
     moved : float
-        Largest absolute difference between an output and the output that the run saved; 0 if it saved none for this
-        split and data, infinite if the crops differ.
+        Largest absolute difference from the outputs that the run saved. 0 if the run saved none for this split and
+        data; infinite if the crops differ.
     """
 
     metric: str
@@ -110,8 +110,8 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     InputError
         If no row can be scored, or a labeled frame has no row in the submission.
     FramelightError
-        If the scores from the files and from memory differ, or both the score and the outputs differ from those of the
-        run by more than is allowed.
+        If the scores from the files and from memory differ. Also if both the score and the outputs differ from those
+        of the run by more than is allowed.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
     scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))

@@ -77,11 +77,12 @@ def submit(
     Raises
     ------
     InputError
-        If the dataset has no such split or list, a list or the frame counts do not match the videos and crops, the
-        weights of the backbone have changed, no labeled row can be scored, or `out` has other content or is inside the
-        dataset.
+        If the dataset has no such split or list, if a list or the frame counts do not match the videos and crops, if
+        the weights of the backbone have changed, or if no labeled row can be scored. Also if `out` is inside the
+        dataset or has other content.
     FramelightError
-        If a file of the model is damaged, or the files or their score differ from the predictions or the run's record.
+        If a file of the model is damaged, if the files differ from the predictions, or if their score differs from the
+        run's record.
     """
     from harness.jobs.models import load_model
 

@@ -38,7 +38,7 @@ LEFT, SPACING, BOTTOM = 0.75, 0.75, 0.65
 
 @dataclass(frozen=True, eq=False)
 class CalibrationBins:
-    """Sums over the rows of each unit in `BINS` bins of equal width.
+    """For each unit: sums over its rows, in `BINS` bins of equal width.
 
     Attributes
     ----------

@@ -35,7 +35,8 @@ class Augmentation(ValidatedSettings):
         Size of images before they are cropped, relative to the backbone's input size (256 / 224 as published for
         VGGFace2).
     geometry : float from 0 to 4, optional
-        Strength of shift, scale, stretch and rotation, for crops that are framed differently. Default: `strength`.
+        Strength of shift, scale, stretch and rotation. Default: `strength`. Set it higher if the backbone will be used
+        on faces that are framed differently.
 
     Raises
     ------

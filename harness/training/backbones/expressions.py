@@ -34,7 +34,9 @@ OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 @dataclass(frozen=True)
 class ExpressionEvaluation:
-    """Evaluation on the validation images, or on those that select the epoch if no validation image has an expression.
+    """Evaluation of a trained backbone on the validation images.
+
+    If no validation image has an expression, the images that select the epoch are evaluated instead.
 
     Attributes
     ----------

@@ -93,8 +93,8 @@ class ImageLoader:
     order : callable
         Maps an epoch to the order of the n rows.
     step : int
-        Rows of one optimizer step. The rows of an incomplete step are left out, as batch norm needs batches of equal
-        size, unless it is the only step.
+        Rows of one optimizer step. Batch norm needs batches of equal size, so the rows of an incomplete step are left
+        out. If it is the only step, they are used.
     batch : int
         Rows of one batch: `step` divided by the number of accumulated batches.
     workers : int

@@ -39,7 +39,7 @@ class Stage:
     losses : BlockLosses
     schedule : Schedule
     image_set : ImageSet
-        Image set of the images that select the epoch.
+        Image set that contains the images that select the epoch.
     rows : ndarray of int, shape (n,)
         Rows of `image_set` that select the epoch.
     score : callable
@@ -70,7 +70,7 @@ class StageResult:
     value : float
         Value of the selected epoch.
     images : int
-        Number of images in all epochs; for a part that was resumed, in the epochs since then.
+        Number of images in all epochs. For a part that was resumed, only the epochs after that count.
     seconds : float
         Training time of these epochs, without evaluation.
     history : list of dict
@@ -191,7 +191,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
             session.on_epoch(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
 
-    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers continue from the last epoch
+    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers are trained from its last epoch on
     model.selection = Selection(selection_batches, stage.score, keep=keep, on_epoch=log_epoch)
     model.to(memory_format=torch.channels_last)
     checkpoint = session.checkpoints.checkpoint_path(name)

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
-"""Maximum duration in seconds of the measurement of loading and augmentation, by whether images are in memory."""
+"""Maximum time in seconds for measuring the speed of loading; the key is whether images are in memory."""
 
 
 def train_stills(  # noqa: PLR0913 - public, one keyword for each option
@@ -81,17 +81,17 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         Folder of trained backbones, which `config.backbone` may name.
     hardware : Hardware
     work : Path, optional
-        Working folder, from which the same call resumes an interrupted training after its last epoch. It is removed
-        when `folder` is complete. Default: a hidden folder next to `folder`.
+        Working folder, from which the same call resumes an interrupted training after its last finished epoch. It
+        is removed when `folder` is complete. Default: a hidden folder next to `folder`.
     data : mapping, optional
         Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of a digest
         of the images.
     licence : str
         License of the weights in the card.
     on_epoch : callable, optional
-        `on_epoch(stage, epoch, metrics)` is called after each epoch with the stage (`identities-head`,
-        `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
-        `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
+        `on_epoch(stage, epoch, metrics)` is called after each epoch. `stage` is `identities-head`, `identities-all`,
+        `expressions-head` or `expressions-all`. `epoch` counts from 1. `metrics` has `loss`, `learning_rate`,
+        `images_per_second` and either `accuracy` or `macro_f1`.
     on_complete : callable, optional
         Called with the result when `folder` is complete and before `work` is removed. If the callback is interrupted,
         the same call of `train_stills` resumes from the finished stages and calls it again.
@@ -101,8 +101,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     TrainedStills
         In its `metrics`, `identity_accuracy` is measured on held-out images of the training subjects. Like face
         verification, it uses the weights from before the expression stage. `expression_macro_f1` is measured on the
-        validation images or, if none of them has an expression, on the images that select the epoch, over the
-        expressions that occur there.
+        validation images. If none of them has an expression, it is measured on the images that select the epoch. It is
+        the mean over the expressions that occur in the measured images.
 
     Raises
     ------
@@ -115,8 +115,8 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
 
     Notes
     -----
-    The scores of the checkpoint are logits of the images' classes, then valence and arousal and action units if they
-    were trained. Without expressions they are logits of the training subjects.
+    The scores of the checkpoint are the logits of the images' classes. If they were trained, valence and arousal
+    follow, and then action units. Without expressions they are logits of the training subjects.
     """
     from harness.training.backbones.batch_transforms import ImageTransform
     from harness.training.backbones.session import Session

@@ -29,15 +29,16 @@ class TrainedStills:
     loading_images_per_second : float
         Speed of decoding and augmentation alone.
     confusion : ndarray of int64, shape (C, C), or None
-        Counts over `classes`, with true classes in rows; None without expressions. `confusion` and `errors` are
-        computed on the validation images or, if none of them has an expression, on the images that select the epoch.
+        Number of images for each true class (row) and predicted class (column), in the order of `classes`. None without
+        expressions. `confusion` and `errors` are computed on the validation images. If none of them has an expression,
+        they are computed on the images that select the epoch.
     classes : tuple of str
         Names of the expressions; empty without expressions.
     errors : tuple of Misclassification
         Misclassified images, the most confident errors first; empty without expressions.
     history : list of dict
-        For each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and
-        `images_per_second`, which is missing for epochs from before an interruption of the same stage.
+        For each epoch `stage`, `epoch` (from 1), `loss`, `learning_rate`, `images_per_second` and either `accuracy` or
+        `macro_f1`. `images_per_second` is missing for epochs from before an interruption of the same stage.
     """
 
     folder: Path

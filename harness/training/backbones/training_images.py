@@ -32,7 +32,7 @@ def read_images(
     train: Stills,
     validation: Stills | None,
 ) -> tuple[ImageSet, ImageSet, ImageSet | None]:
-    """Return the training images, enlarged and in input size, and the validation images; see `Session`.
+    """Return the image sets `train`, `train_resized` and `validation` of a `Session`.
 
     The enlarged training images and the validation images are kept in memory if they fit there together.
     """

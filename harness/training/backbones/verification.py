@@ -38,8 +38,8 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
     ----------
     embeddings : ndarray of shape (N, D)
     subject : ndarray of shape (N,)
-        The person in each image. An image of a person without a second image is used in pairs of two persons only, and
-        is not counted in `nearest`.
+        The person in each image. If a person has only one image, it is used only in pairs of two persons and is not
+        counted in `nearest`.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
 
 
 def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Sample rows for verification, to limit the number of pairs, which grows with the square of the number of rows.
+    """Sample rows for verification, to limit the number of pairs.
 
     A pure function of its arguments.
 

@@ -46,7 +46,7 @@ def iter_blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 READ_ROWS, SUM_ROWS = 512, 64
-"""Rows that are read at once, and rows that are summed at once so that they stay in the CPU cache."""
+"""Number of rows that are read at once, and number of rows that are summed at once; the latter fit the CPU cache."""
 
 
 def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     ----------
     matrix : Matrix
     labels : Labels
-        Labels that `matrix.rows` indexes; they name a row in an error.
+        Labels that `matrix.rows` indexes. An error message names the sequence and the frame of a row.
 
     Returns
     -------

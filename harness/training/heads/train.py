@@ -48,11 +48,11 @@ class HeadTrainingSpec:
     ----------
     config : HeadConfig
     on_epoch : callable or None
-        If there are selection rows, `on_epoch(epoch, value)` is called after each epoch with the epoch, counted from 1,
-        and the task's metric on these rows. Returning True ends the training (see `TrainedHead.pruned`).
+        If there are selection rows, `on_epoch(epoch, value)` is called after each epoch. `epoch` counts from 1; `value`
+        is the task's metric on the selection rows. Returning True ends the training (see `TrainedHead.pruned`).
     epochs : int or None
-        Stop after this many of the schedule's `config.epochs` and return the last weights. None trains all of them and
-        selects the epoch by `config.keep`.
+        Stop after this many epochs and return the last weights. The schedule of the learning rate is still that of
+        `config.epochs`. None trains `config.epochs` epochs and selects one by `config.keep`.
     """
 
     config: HeadConfig
@@ -96,7 +96,7 @@ def train_head(
     Returns
     -------
     TrainedHead
-        On the CPU, its weights are identical to the bit for the same arguments and number of threads.
+        On the CPU, the same arguments and the same number of threads give weights that are identical to the bit.
 
     Raises
     ------
@@ -218,7 +218,7 @@ def make_selection(
     labels : Labels
         Labels that `matrix.rows` indexes.
     loss : BlockLosses
-        Losses weighted by the training rows; a copy that training does not move or convert.
+        Losses weighted by the training rows. It must be a copy, as training moves and converts its losses.
     on_epoch : callable, optional
         See `HeadTrainingSpec`.
 

@@ -42,9 +42,10 @@ class Detector(Protocol):
             RGB.
         near : ndarray of float32, shape (K, 5), optional
             Boxes in which faces are expected, each with the hint of its last detection; see
-            `harness.video.faces.tracker.FaceTracker.expected_boxes`. `haar` searches there in every frame, and searches
-            the whole frame from time to time, each time in one pose. By default, or if `turn` is 0, it searches the
-            whole frame in all poses, which suits unrelated images but is slow for video. YuNet ignores the boxes.
+            `harness.video.faces.tracker.FaceTracker.expected_boxes`. `haar` searches these boxes in every frame. From
+            time to time it also searches the whole frame, each time in one pose. Without `near` or `turn`, or if `turn`
+            is 0, it searches the whole frame in all poses. This suits unrelated images but is slow for video. YuNet
+            ignores the boxes.
         turn : int, optional
             Number that increases by 1 from frame to frame and determines the pose in which the whole frame is searched.
 

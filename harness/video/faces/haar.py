@@ -81,8 +81,8 @@ face scored 1.9.
 MIN_SCORE_STILL = 1.2
 """Minimum score of a face in a still image.
 
-If a tracked face has this score in its last pose, it is not searched for in other poses either, except in frames that
-are searched as a whole.
+If a tracked face reaches this score in its last pose, other poses are not searched. In frames that are searched as a
+whole, it has to reach `CONFIDENT_SCORE` instead.
 """
 FULL_SEARCH_EVERY = 4
 """While faces are tracked, the whole frame is searched once in this many frames."""
@@ -95,17 +95,18 @@ MIN_FACE_PX = 24
 FACE, PATCH = 56, 104
 """Sides in pixels of a tracked face and of the patch that is searched for it, after resizing.
 
-For faces of less than 40 pixels, OpenCV's cascades test only every second position. In the patch all sizes are larger,
-so that the mean over overlapping detections is not biased towards some sizes and boxes are as large as in whole
-frames.
+For faces of less than 40 pixels, OpenCV's cascades test only every second position. All faces in the patch are larger:
+otherwise the mean over overlapping detections would be biased towards some sizes, and the boxes would not be as large
+as in whole frames.
 """
 MIN_SCALE, MAX_SCALE = 0.72, 1.5
 """Range of sizes that are searched for a tracked face, relative to its last size."""
 MAX_SHIFT = 0.6
 """Largest distance of a tracked face from its expected position, relative to its size."""
 POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
-"""Weights of the detected position and size; the expected position and size have the rest, which keeps crops from
-jittering. The weight of the detected position grows with its distance from the expected position, up to 1."""
+"""Weights of the detected position and of the detected size. The expected position and the expected size have the rest
+of the weight, which keeps crops from jittering. The weight of the detected position grows with its distance from the
+expected position, up to 1."""
 
 
 class HaarDetector:
@@ -162,9 +163,9 @@ class HaarDetector:
         return rows
 
     def _search_near(self, gray: np.ndarray, box: np.ndarray, hint: int, min_score: float) -> np.ndarray:
-        """Search for a tracked face around `box`; return a row like `_search`, [1, 6], or [0, 6] if it is not detected.
+        """Search for a tracked face around `box`; return one row as `_search` does, or no row if it is not detected.
 
-        The pose of the hint is searched first; if the face scores at least `min_score` in it, no other is searched.
+        The pose of the hint is searched first. If the face scores at least `min_score` in it, other poses are skipped.
         """
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(gray, box, margin, PATCH), margin.square(box)
@@ -244,7 +245,7 @@ def _damp(detected: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _merge(rows: Sequence[np.ndarray]) -> Faces:
-    """Merge detections; confident ones come first in their order, then the others by score."""
+    """Merge detections; confident detections come first, in the given order, then the others by score."""
     detections = np.concatenate([*rows, np.empty((0, 6))])
     detections = detections[np.argsort(-np.minimum(detections[:, 4], CONFIDENT_SCORE), kind="stable")]
     return merge_overlapping(detections[:, :4], detections[:, 4], detections[:, 5])

@@ -33,9 +33,9 @@ class FrameTime(NamedTuple):
 class Track:
     """Track of one face.
 
-    `frame`, `seconds` and `end` are the number of the frame with the last detection, the time from which it was shown
-    and the time at which the next frame replaced it; `shown` is the total time of the frames with the face, in seconds.
-    `number` is the id, `hits` the number of detections and `speed` the movement in pixels per frame.
+    `number` is the id, `hits` the number of detections and `speed` the movement in pixels per frame. `frame` is the
+    number of the frame with the last detection, which was shown from `seconds` until `end`. `shown` is the total time
+    of the frames with the face, in seconds.
     """
 
     number: int

@@ -15,8 +15,8 @@ REVISION = 2
 """Version of the tracker, raised whenever its results change."""
 PATIENCE_SECONDS = 1.0
 PATIENCE_FRAMES = 3
-"""A face that was not detected for longer than `PATIENCE_SECONDS` or, if longer, `PATIENCE_FRAMES` usual intervals
-between frames, gets a new id when it reappears."""
+"""A face that was not detected for too long gets a new id when it reappears. Too long means longer than
+`PATIENCE_SECONDS` and also longer than `PATIENCE_FRAMES` usual intervals between frames."""
 
 SEARCH_SECONDS = 0.5
 """An undetected face is searched for at its expected position for this long."""
@@ -29,8 +29,8 @@ STILL_SECONDS = 0.75
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
 MAX_DISTANCE = 2.0
-"""A face is matched at most `MAX_SHIFT` sides of its box, plus `MAX_SPEED` sides per second since its last detection,
-away from its expected position, and at most `MAX_DISTANCE` sides."""
+"""Largest distance of a match from the expected position of a face, in sides of its box: `MAX_SHIFT`, plus `MAX_SPEED`
+for each second since the last detection, but no more than `MAX_DISTANCE`."""
 
 MAX_LOG_RESIZE = 0.7
 """Largest change in size between two detections, as a natural logarithm."""
@@ -171,7 +171,7 @@ class FaceTracker:
         return np.asarray(expected, np.float32).reshape(-1, 5)
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Return the consecutive numbers from 1 of confirmed tracks, by id; a track keeps its number.
+        """Return the number of each confirmed track, by id; numbers are consecutive from 1 and never change.
 
         Faces with other ids are false detections, or belong to tracks that are too short so far.
         """
