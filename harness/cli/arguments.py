@@ -49,7 +49,7 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse arguments; exit if any is unrecognized.
+        """Parse the arguments of a command; exit if an argument is unknown.
 
         If the first word names a subcommand, the parser of that subcommand parses the other words.
         """
@@ -113,7 +113,7 @@ def add_command(
     CommandParser
         The parser of the command.
     """
-    # argparse formats the help of a command, but not its description
+    # argparse replaces %-codes in the help of a command, but not in its description
     command = commands.add_parser(name, help=help.replace("%", "%%"), description=help, parents=[*parents, debug()])
     command.set_defaults(module=function or name.replace("-", "_"))
     return command

@@ -35,9 +35,9 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        The members of `PARTS` that learned from synthetic faces. A backbone also learned from the images of the
-        backbones that its training started from. A dataset is synthetic if this project rendered it; a moved dataset is
-        not recognized.
+        The members of `PARTS` that learned from synthetic faces. A backbone counts
+        if it, or a backbone that its training started from, was trained on them. The head counts if its dataset was
+        rendered by this project; a dataset that was moved since counts as real.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)

@@ -1,8 +1,8 @@
-"""Number of lines of the file of each video.
+"""Number of lines that a submission needs for each video.
 
 The organizers of the challenge count one frame more than the video file has (CAP_PROP_FRAME_COUNT + 1). A few videos
-of Aff-Wild2 have a crop one frame beyond that number: this crop takes part in smoothing but has no line. If a crop is
-even further beyond, count and crops must be from different videos; this is an error.
+of Aff-Wild2 have a crop one frame beyond the organizers' count. That crop takes part in smoothing but gets no line. A
+crop even further beyond is an error, because count and crops must then be from different videos.
 """
 
 from __future__ import annotations
