@@ -186,9 +186,9 @@ def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> 
     names = [name for name in codes if name]
     word = cell.lower()
     if word in MISSING_WORDS:
-        return f"no {column}; write {', '.join(names)}"
+        return f"no {column}; write one of: {', '.join(names)}"
     if column == "expression" and _is_number(cell):
-        return f"expression is a number, and datasets number them differently; write the name: {', '.join(names)}"
+        return f"expression is a number, but datasets number expressions differently; write one of: {', '.join(names)}"
     unknown = f"unknown {column} '{shorten(cell)}'"
     meant = parse_expression(cell) if column == "expression" else parse_split(cell)
     similar = [meant.lower()] if meant else difflib.get_close_matches(word, names, n=1, cutoff=0.5)

@@ -135,9 +135,9 @@ class FitResult:
     epoch : int
         The selected epoch, counted from 1.
     history : list of dict
-        One entry per epoch with `epoch` (from 1), `loss` (of the unperturbed weights) and `rate` (learning rate of the
-        last step). With selection rows the entry also has `value`. If the selection has a separate criterion, the
-        entry has `criterion` too; see `Selection`.
+        One entry per epoch with `epoch` (from 1), `loss` (with SAM, of the weights before the perturbation) and `rate`
+        (learning rate of the last step). With selection rows the entry also has `value`. If the selection has a
+        separate criterion, the entry has `criterion` too; see `Selection`.
     stopped : bool
         Whether `on_epoch` ended the training.
     """
@@ -185,7 +185,7 @@ class Selection:
 class LazyBatches:
     """Iterable that creates its batches when the first one is requested.
 
-    Lightning also opens iterators that it never reads.
+    Lightning opens some iterators that it never reads; no batches are created for those.
 
     Parameters
     ----------

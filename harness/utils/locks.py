@@ -40,7 +40,8 @@ class ProcessLock:
 
     On a file system without locks, a second file with the suffix `MARKER` is the lock. It names the process and the
     machine of its holder. Once the holder has ended, other processes of that machine (and container) remove the file. A
-    process that gets a lock of the file system also waits for such a file, as another machine may have no locks there.
+    process that gets a lock from the file system still waits while another process holds such a file, because another
+    machine may have no locks on the same file system.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ class ProcessLock:
                     raise
                 if self._lacks_locks(error, attempt):
                     return False
-            time.sleep(FAILURE_SECONDS)  # a lock server may be busy, although it gives locks to other processes
+            time.sleep(FAILURE_SECONDS)  # a busy lock server can refuse one lock and grant others
         return False
 
     def _lacks_locks(self, error: OSError, attempt: int) -> bool:
@@ -126,8 +127,8 @@ class ProcessLock:
         if multiprocessing.parent_process() is None:  # a worker would repeat the parent's warning
             logger.warning(
                 f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files "
-                f"named *.lock{MARKER} are used instead; if a command waits for one after its process was killed on "
-                "another machine or in another container, delete it"
+                f"named *.lock{MARKER} are used instead; if a command waits for such a file, and the process that "
+                "made it was killed on another machine or in another container, delete the file"
             )
         return True
 

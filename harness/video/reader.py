@@ -147,14 +147,14 @@ class VideoSource:
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
             if self._container.format.name == "gif" and not ends_with(self.path, GIF_END):
-                self._broken = UNFINISHED  # a GIF has no other information about its length
+                self._broken = UNFINISHED  # only the last byte of a GIF shows that it is complete
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)
 
     def _seconds(self, decoded: VideoFrame) -> float:
         """Return the time since the start of the file.
 
-        If the time stamp is missing or does not ascend, the time is estimated from the rate. NaN without a rate.
+        If the time stamp is missing or does not ascend, the time is estimated from the rate (NaN if that is unknown).
         """
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base
