@@ -21,7 +21,7 @@ from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
-from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment, require_landmarks
+from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment
 from harness.video.faces.boxes import Framing, Margin
 from harness.video.faces.detector import Detector
 
@@ -207,17 +207,10 @@ def crop_framings(readers: Sequence[LoadedRun], detector: Detector, store: Store
     store : Store
     scale : float or None
         Side of a crop relative to the detected box; overrides the margin of every run whose crops are not aligned.
-
-    Raises
-    ------
-    InputError
-        If a run reads aligned crops, and the detector does not find landmarks.
     """
     aligned = [reader for reader in readers if reader.align == FIVE_POINT]
-    if aligned:
-        require_landmarks(detector, f"run {aligned[0].name} reads faces aligned by five points")
-        if scale is not None:
-            logger.info(f"--margin does not apply to run {aligned[0].name}, which reads aligned faces")
+    if aligned and scale is not None:
+        logger.info(f"--margin does not apply to run {aligned[0].name}, which reads aligned faces")
     others = iter(_crop_margins([reader for reader in readers if reader.align != FIVE_POINT], detector, store, scale))
     return [FivePointAlignment() if reader.align == FIVE_POINT else next(others) for reader in readers]
 

@@ -85,6 +85,7 @@ def predict_note(options: PredictOptions, result: PredictionResult, session: Pre
         "missing": options.missing,
         "notes": list(session.source.notes),
         "detector": None if session.detector is None else session.detector.identity,
+        **({} if options.boxes is None else {"boxes": str(options.boxes)}),
         "runs": [
             {
                 "name": reader.name,

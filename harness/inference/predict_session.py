@@ -114,17 +114,21 @@ class Models:
         for reader in self.readers(crops):
             smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
         if not crops:
-            _ = self.detector
+            self._require_landmarks()
 
     @cached_property
     def framings(self) -> list[Framing]:
         """Framing of the crops of each forward pass, for inputs in which faces are detected."""
+        self._require_landmarks()
         readers = [forward.readers[0] for forward in self.forwards(crops=False)]
-        if self.given_faces is not None:
-            for reader in readers:
-                if reader.align == FIVE_POINT:
-                    require_landmarks(self.given_faces, f"run {reader.name} reads faces aligned by five points")
         return crop_framings(readers, self.detector, self.options.store, self.options.margin)
+
+    def _require_landmarks(self) -> None:
+        """Raise InputError if a run reads aligned faces, and there are no landmarks to align them by."""
+        finder = self.given_faces or self.detector
+        for reader in self.readers(crops=False):
+            if reader.align == FIVE_POINT:
+                require_landmarks(finder, f"run {reader.name} reads faces aligned by five points")
 
 
 def open_session(options: PredictOptions, source: Source, models: Models) -> PredictSession:

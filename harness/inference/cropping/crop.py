@@ -14,9 +14,10 @@ from pathlib import Path
 from harness.inference.cropping.contact_sheet import SHEET, write_contact_sheet
 from harness.inference.cropping.crop_video import CropTask, crop_video
 from harness.inference.cropping.options import NOTE, CropOptions, check_crop_options
-from harness.inference.cropping.records import FAILED, NO_FACE, CropReport, VideoRecord, video_names
+from harness.inference.cropping.records import FAILED, NO_FACE, VideoRecord
+from harness.inference.cropping.report import CropReport, video_names
 from harness.inference.cropping.shared_progress import Counter, SharedProgress
-from harness.inference.cropping.video_list import VideoFile, list_videos, people_base
+from harness.inference.cropping.video_list import VideoFile, list_videos, people_bases
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.files import atomic_write, explain_write_errors, remove_stale_temp_files
 from harness.utils.locks import entry_lock
@@ -25,7 +26,8 @@ from harness.utils.progress import Progress
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
-"""Minimum time between two writes of the report while videos are cropped."""
+SAVE_SHARE = 20
+"""Minimum time between two writes of the report while videos are cropped, in seconds, and in durations of a write."""
 POLL_SECONDS = 0.2
 """Time between two updates of the progress bar."""
 REASONS = {
@@ -96,10 +98,13 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
         remove_stale_temp_files(options.folder, older_than_s=0)
         report.moved(videos)
         tasks = _tasks(videos, report, options)
+        report.require_no_other_crops({task.name: task.base for task in tasks})
+        report.pending |= {task.name for task in tasks}
         try:
             for record in _run(tasks, report, options.jobs):
                 if record.status == FAILED:
                     logger.warning(f"cannot be read: {record.error}")
+            report.pending.clear()
         finally:
             report.write()
         records = tuple(report.records[video.source] for video in videos)
@@ -122,7 +127,7 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
 def _tasks(videos: Sequence[VideoFile], report: CropReport, options: CropOptions) -> list[CropTask]:
     """Return a task for each video that is not complete, the largest first."""
     names = video_names(videos, report.records.values())
-    all_names = {**{record.source: record.name for record in report.records.values()}, **names}
+    bases = people_bases({**{record.source: record.name for record in report.records.values()}, **names})
     tasks = []
     for video in sorted(videos, key=lambda video: video.size, reverse=True):
         if (state := report.state(video)) == "complete":
@@ -131,13 +136,15 @@ def _tasks(videos: Sequence[VideoFile], report: CropReport, options: CropOptions
             logger.info(f"{video.text} {REASONS[state]}")
         record, name = report.records.get(video.source), names[video.text]
         previous = tuple(person.name for person in record.people) if record else ()
-        tasks.append(CropTask(video, name, people_base(name, video.text, all_names), previous, options))
+        tasks.append(CropTask(video, name, bases[video.text], previous, options))
     return tasks
 
 
 def _run(tasks: Sequence[CropTask], report: CropReport, jobs: int) -> Iterator[VideoRecord]:
     """Yield the record of each task once it is done, after it was added to the report."""
-    saved = -SAVE_SECONDS
+    due = 0.0
+    if tasks:
+        report.write()
     with SharedProgress([task.video.size for task in tasks]) as shared, Progress("videos", "MB") as progress:
         workers = min(jobs, len(tasks))
         for record in (
@@ -145,9 +152,9 @@ def _run(tasks: Sequence[CropTask], report: CropReport, jobs: int) -> Iterator[V
         ):
             report.add(record)
             now = time.monotonic()
-            if now - saved >= SAVE_SECONDS:
+            if now >= due:
                 report.write()
-                saved = now
+                due = now + max(SAVE_SECONDS, SAVE_SHARE * (time.monotonic() - now))
             yield record
 
 

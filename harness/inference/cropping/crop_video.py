@@ -41,7 +41,7 @@ class CropTask:
     name : str
         Name of the crops if there is one person.
     base : str
-        Start of the names if there are several, see `people_base`.
+        Start of the names if there are several, see `people_bases`.
     previous : tuple of str
         Names of the folders of an earlier call, which are removed.
     options : CropOptions

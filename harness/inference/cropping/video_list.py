@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.data.image_files import is_image_name, list_image_names
+from harness.inference.cropping.options import NOTE
 from harness.inference.inputs import CAMERA, expand_inputs
 from harness.utils.errors import InputError
 from harness.utils.files import file_version
@@ -94,7 +95,7 @@ def _expand_frames(text: str, notes: list[str]) -> Iterator[str]:
             )
         yield text
         return
-    folders = [name for name in contents.folders if list_image_names(path / name)]
+    folders = [name for name in contents.folders if list_image_names(path / name) and not (path / name / NOTE).exists()]
     if not folders:
         where = f", only folders such as '{contents.folders[0]}'" if contents.folders else ""
         raise InputError(f"{text}: this folder contains no videos and no frames{where}; give a folder of videos")
@@ -107,19 +108,27 @@ def _version(path: Path) -> tuple[int, str]:
     return sum(max(size, 0) for _, size, _ in versions), content_hash(versions)
 
 
-def people_base(name: str, text: str, names: Mapping[str, str]) -> str:
-    """Return the name from which the names of several people of a video are made.
+def people_bases(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the name from which the names of several people of each video are made, by the path of the video.
 
     It is the name of the video, unless another video is called like one of its people.
 
+    Parameters
+    ----------
+    names : mapping of str to str
+        Names of all videos by their paths.
+
     Examples
     --------
-    >>> people_base("talk", "talk.mp4", {"talk.mp4": "talk", "talk_2.mp4": "talk_2"})
-    'talk.mp4'
+    >>> people_bases({"talk.mp4": "talk", "talk_2.mp4": "talk_2"})
+    {'talk.mp4': 'talk.mp4', 'talk_2.mp4': 'talk_2'}
     """
-    taken = {folded_name(other) for other in names.values()}
-    people = {folded_name(match[1]) for other in names.values() if (match := _PERSON.fullmatch(other))}
-    if folded_name(name) not in people:
-        return name
-    longer = Path(text).name
-    return longer if folded_name(longer) not in taken | people else name + PEOPLE
+    taken = {folded_name(name) for name in names.values()}
+    people = {folded_name(match[1]) for name in names.values() if (match := _PERSON.fullmatch(name))}
+    bases = dict(names)
+    for path, name in names.items():
+        if folded_name(name) in people:
+            longer = Path(path).name
+            is_free = folded_name(longer) not in taken and folded_name(longer) not in people
+            bases[path] = longer if is_free else name + PEOPLE
+    return bases

@@ -15,6 +15,7 @@ from harness.video.faces.yunet_model import INSTALL
 if TYPE_CHECKING:
     from harness.video.faces.boxes import Faces
     from harness.video.faces.detector import Detector
+    from harness.video.faces.given_faces import GivenFaces
 
 FIVE_POINT = "five_point"
 """Name of this alignment in the preprocessing of a backbone and on the command line."""
@@ -45,19 +46,19 @@ class FivePointAlignment:
         return FIVE_POINT
 
 
-def require_landmarks(detector: Detector, reason: str) -> None:
-    """Check that a detector finds the landmarks that alignment needs.
+def require_landmarks(detector: Detector | GivenFaces, reason: str) -> None:
+    """Check that a detector, or a file of faces, gives the landmarks that alignment needs.
 
     Parameters
     ----------
-    detector : Detector
+    detector : Detector or GivenFaces
     reason : str
         Why faces are aligned, as the beginning of the message.
 
     Raises
     ------
     InputError
-        If the detector finds boxes only.
+        If it gives boxes only.
     """
     if not detector.has_landmarks:
         raise InputError(

@@ -343,6 +343,28 @@ def test_other_content_is_not_touched(videos, tmp_path):
         crop_videos([str(videos)], CropOptions(videos.parent, detector="haar"))
 
 
+def test_crops_of_others_are_not_replaced(copied, videos, tmp_path):
+    """A folder that was put there by hand, with the name of a new video."""
+    out, again = copied
+    shutil.copy2(videos / "one.mp4", tmp_path / "mine.mp4")
+    other = out / "cropped" / "mine_left"
+    other.mkdir()
+    (other / "00001.jpg").write_text("mine")
+    with pytest.raises(InputError, match="mine_left was not made by this command, and would be replaced by the crops"):
+        again(tmp_path / "mine.mp4")
+    assert files(other) == ["00001.jpg"] and json.loads((out / "crop.json").read_text())["pending"] == []
+
+
+def test_crops_that_a_killed_call_has_placed_are_replaced(copied, videos, tmp_path):
+    out, again = copied
+    shutil.copy2(videos / "one.mp4", tmp_path / "new.mp4")
+    (out / "cropped" / "new").mkdir()
+    report = json.loads((out / "crop.json").read_text())
+    (out / "crop.json").write_text(json.dumps({**report, "pending": ["new"]}))
+    again(tmp_path / "new.mp4")
+    assert len(files(out / "cropped" / "new")) == FRAMES
+
+
 def test_names_in_a_report_are_not_paths(copied):
     out, again = copied
     report = json.loads((out / "crop.json").read_text())

@@ -42,6 +42,12 @@ def test_folder_of_frames_is_one_video_and_a_folder_of_them_several(tmp_path):
     assert "1 videos next to them are not read" in list_videos([str(frames)])[1][0]
 
 
+def test_folder_of_crops_inside_is_no_video(tmp_path):
+    images(tmp_path / "talk", "1.png")
+    (images(tmp_path / "out", "contact_sheet.jpg") / "crop.json").write_text("{}")
+    assert names(tmp_path) == [str(tmp_path / "talk")]
+
+
 def test_changed_files_have_another_version(tmp_path):
     path, folder = film(tmp_path / "a.mp4", 3), images(tmp_path / "frames", "1.png", "2.png")
     before = [video.version for video in list_videos([str(path), str(folder)])[0]]
