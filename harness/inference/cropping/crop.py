@@ -104,7 +104,7 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
             for record in _run(tasks, report, options.jobs):
                 if record.status == FAILED:
                     logger.warning(f"cannot be read: {record.error}")
-            report.pending.clear()
+            report.pending = {record.name for record in report.records.values() if record.status == FAILED}
         finally:
             report.write()
         records = tuple(report.records[video.source] for video in videos)

@@ -40,7 +40,7 @@ class CropReport:
         self.settings = options.settings()
         self.records: dict[str, VideoRecord] = {}
         self.pending: set[str] = set()
-        """Names of the videos that a call has begun to crop."""
+        """Names of videos that a call has begun to crop, or could not read; their folders may be replaced."""
         if self.path.exists():
             self.records = {record.source: record for record in self._read()}
 

@@ -189,6 +189,19 @@ def test_changed_film_is_told_and_cropped_again(tmp_path, caplog):
     assert files(tmp_path / "out" / "cropped") == ["a"] and len(files(tmp_path / "out" / "cropped" / "a")) == 5
 
 
+def test_film_that_was_broken_and_repaired(tmp_path):
+    """Its crops stay while it is broken, and are replaced afterwards."""
+    path, other = encode(tmp_path / "a.mp4", [scene((0, 150))] * 4), encode(tmp_path / "b.mp4", [scene((1, 150))] * 3)
+    options = CropOptions(tmp_path / "out", detector="haar")
+    crop_videos([str(path), str(other)], options)
+    path.write_text("broken")
+    assert [record.name for record in crop_videos([str(path), str(other)], options).failed] == ["a"]
+    assert len(files(tmp_path / "out" / "cropped" / "a")) == 4
+    encode(path, [scene((0, 150))] * 6)
+    assert crop_videos([str(path), str(other)], options).done == 1
+    assert len(files(tmp_path / "out" / "cropped" / "a")) == 6
+
+
 @pytest.mark.parametrize(
     "change, said",
     [
@@ -352,7 +365,7 @@ def test_crops_of_others_are_not_replaced(copied, videos, tmp_path):
     (other / "00001.jpg").write_text("mine")
     with pytest.raises(InputError, match="mine_left was not made by this command, and would be replaced by the crops"):
         again(tmp_path / "mine.mp4")
-    assert files(other) == ["00001.jpg"] and json.loads((out / "crop.json").read_text())["pending"] == []
+    assert files(other) == ["00001.jpg"] and json.loads((out / "crop.json").read_text())["pending"] == ["broken"]
 
 
 def test_crops_that_a_killed_call_has_placed_are_replaced(copied, videos, tmp_path):
