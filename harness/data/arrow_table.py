@@ -167,16 +167,14 @@ def _to_text(path: Path, label: str, values: pyarrow.Array) -> pyarrow.Array:
     """Return the distinct values of a column as text, and their codes; missing values are empty cells."""
     import pyarrow
 
-    if not pyarrow.types.is_dictionary(values.type):
-        values = values.dictionary_encode()
+    kind = values.type.value_type if pyarrow.types.is_dictionary(values.type) else values.type
     try:
-        texts = values.dictionary.cast(pyarrow.string())
+        encoded = values if pyarrow.types.is_dictionary(values.type) else values.dictionary_encode()
+        texts = encoded.dictionary.cast(pyarrow.string())
     except pyarrow.ArrowException as error:
-        raise InputError(
-            f"{path}: column {label} has the type {values.dictionary.type}; write text or numbers"
-        ) from error
+        raise InputError(f"{path}: column {label} has the type {kind}; write text or numbers") from error
     texts = pyarrow.concat_arrays([texts.fill_null(""), pyarrow.array([""])])
-    codes = values.indices.cast(pyarrow.int32()).fill_null(len(texts) - 1)
+    codes = encoded.indices.cast(pyarrow.int32()).fill_null(len(texts) - 1)
     return pyarrow.DictionaryArray.from_arrays(codes, texts)
 
 

@@ -80,4 +80,6 @@ def find_frame_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNam
         raise InputError(
             f"{path}:{line}: columns {both} exclude each other: a row is one frame or an interval; remove one of them"
         )
-    return columns
+    unused = ("time", "fps") if present & {"frame", "image", "start_frame"} else ()
+    read = {name: position for name, position in columns.positions.items() if name not in unused}
+    return ColumnNames(read, columns.header, columns.known)

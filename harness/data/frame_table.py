@@ -139,7 +139,7 @@ class FrameTable(VideoLayout):
         self._validate_split(split, problems)
         outputs = tuple(output.name for output in TASKS[task].outputs)
         labels = self.columns.read(
-            outputs, self.video_splits.rows(split), lambda: self.crop_keys(self.video_splits.videos(split))
+            outputs, self.video_splits.rows(split), lambda: self._keys_of_split(split, problems is not None)
         )
         if labels.problems and problems is None:
             raise first_error(labels.problems)
@@ -159,21 +159,31 @@ class FrameTable(VideoLayout):
         settings = hash_file(self.settings_file) if self.settings_file.is_file() else ""
         return hashlib.sha256(f"{hash_file(self.file)} {settings} {seed}".encode()).hexdigest()
 
-    def crop_keys(self, videos: tuple[str, ...], crops: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
+    def crop_keys(self, videos: tuple[str, ...], crops: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the keys of the crops of videos, ascending; see `frame_keys`.
 
         Parameters
         ----------
         videos : tuple of str
-        crops : mapping of str to int array, optional
-            Frames of the crops by video; those of `sequences` by default.
+        crops : mapping of str to int array
+            Frames of the crops by video.
         """
         numbers = {name: number for number, name in enumerate(self.rows.videos)}
-        keys = [np.zeros(0, np.int64)]
-        for name in videos:
-            frames = self.sequences[name].frames if crops is None else crops[name]
-            keys.append(frame_keys(np.full(len(frames), numbers[name]), frames))
-        return np.concatenate(keys)
+        keys = [frame_keys(np.full(len(crops[name]), numbers[name]), crops[name]) for name in videos]
+        return np.concatenate([np.zeros(0, np.int64), *keys])
+
+    def _keys_of_split(self, split: str, skip_unreadable: bool) -> np.ndarray:
+        """Return the keys of the crops of a split; a folder that cannot be read has none, or raises InputError."""
+        names = self.video_splits.videos(split)
+        crops = {}
+        for name in names:
+            try:
+                crops[name] = self.sequences[name].frames
+            except InputError:  # reported by `find_problems`
+                if not skip_unreadable:
+                    raise
+                crops[name] = np.zeros(0, np.int32)
+        return self.crop_keys(names, crops)
 
     def notices(self) -> tuple[str, ...]:
         """Return what was assumed about the table, and which crops are not read, misnamed or in two folders."""

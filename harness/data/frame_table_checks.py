@@ -38,7 +38,7 @@ class CheckableTable(Protocol):
     def faults(self) -> tuple[Problem, ...]:
         """Errors of rows, videos, frames, subjects and splits."""
 
-    def crop_keys(self, videos: tuple[str, ...], crops: Mapping[str, np.ndarray] | None = None) -> np.ndarray:
+    def crop_keys(self, videos: tuple[str, ...], crops: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the keys of the crops of videos."""
 
 

@@ -79,7 +79,7 @@ class ColumnNames:
 
     def notes(self) -> tuple[str, ...]:
         """Return what the columns that are not read may mean, for a warning."""
-        absent = [name for name in self.known if name not in self.positions]
+        absent = [name for name in self.known if name not in (*self.positions, *POSITION_COLUMNS)]
         similar = [f"{name} (did you mean {column}?)" for name, column in _similar(self.unread, absent, self.known)]
         intensities = [
             name for name in self.unread if (match := _INTENSITY.fullmatch(name.lower())) and f"AU{match[1]}" in absent

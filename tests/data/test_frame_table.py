@@ -277,3 +277,16 @@ def test_crops_of_a_video_may_be_missing(tmp_path):
     crops(root, "b", [])
     assert open_dataset(root).sequences["b"].frames.tolist() == []
     assert any("validation split of task expr has a readable crop" in text for text in messages(root, "no crop"))
+
+
+def test_columns_that_are_not_needed_are_not_read(tmp_path):
+    rows = ("a,1,soon,anger,train,5", "b,1,,fear,val,5")
+    dataset = open_dataset(frame_table(tmp_path, "video,frame,time,expression,split,seconds", *rows))
+    assert dict(dataset.summary())["columns"] == "read: video, frame, expression, split; not read: time, seconds"
+    assert dataset.notices() == ()
+
+
+def test_report_goes_on_after_a_folder_that_cannot_be_read(tmp_path):
+    root = frame_table(tmp_path, HEADER, *ROWS, "b,3,happy,val", settings={"spread": "hold"})
+    crops(root, "a", [0])
+    assert {problem.kind for problem in check_dataset(root).errors} >= {"frame number", "expression"}

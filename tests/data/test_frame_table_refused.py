@@ -43,7 +43,7 @@ INTERVALS = "video,start,end,expression,split"
         (HEADER, {"max_frames": 5}, "max_frames has no effect without spread"),
         (HEADER, {"max_frames": 0.5, "spread": "hold"}, "max_frames is 0.5; it must be an integer above 0"),
         (HEADER, [25], "labels.json: not a JSON object; write for example"),
-        (INTERVALS, {"fps": 25, "spread": "hold"}, "labels.json: spread is for labels of single frames, not intervals"),
+        (INTERVALS, {"fps": 25, "spread": "hold"}, "labels.json: spread is for labels of single frames, not of intervals"),
     ],
 )
 def test_headers_and_settings(tmp_path, header, settings, words):
@@ -99,7 +99,7 @@ def test_rows(tmp_path, row, words):
         ("a,0.3,0.2,fear,train", "end is not after start"),
         ("a,0.1,soon,fear,train", "end is 'soon', not a number; write a time in seconds"),
         ("a,inf,0.2,fear,train", "start is inf; it must be a time in seconds"),
-        ("a,0.1,0.3,fear,train", "expression is fear here but anger on line 2, both for frame 5 of video 'a'"),
+        ("a,0.1,0.3,fear,train", "expression is fear here but anger on line 2, both for frame 4 of video 'a'"),
     ],
 )
 def test_intervals(tmp_path, row, words):
