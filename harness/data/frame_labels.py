@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, shorten
-from harness.data.coded_table import CodedTable
+from harness.data.coded_table import MAX_FAULTS, CodedTable
 from harness.data.csv_table import EXPRESSION_NAMES, parse_distinct_numbers, parse_words, problem_kind
 from harness.data.frame_rows import FrameRows
 from harness.data.frame_settings import FrameSettings
@@ -111,7 +111,7 @@ class LabelColumns:
             problems += self._repeated(name, spans.take(index[name]))
             columns[name], owner = paint(coverage, values, len(keys), _missing(name))
             labeled |= owner >= 0
-            for label, other, position in find_conflicts(coverage, values, columns[name], owner).tolist():
+            for label, other, position in find_conflicts(coverage, values, columns[name], owner)[:MAX_FAULTS].tolist():
                 problems.append(self._conflict(name, spread.row[[label, other]], keys[position]))
         stacked = {
             output: np.stack([columns[name][labeled] for name in TARGET_COLUMNS[output]], axis=1) for output in outputs
@@ -175,7 +175,7 @@ class LabelColumns:
             return
         coverage, values = cover(spans, keys), self._parse(name)[0][spans.row]
         painted = paint(coverage, values, len(keys), _missing(name))
-        for label, other, position in find_conflicts(coverage, values, *painted).tolist():
+        for label, other, position in find_conflicts(coverage, values, *painted)[:MAX_FAULTS].tolist():
             yield self._conflict(name, spans.row[[label, other]], keys[position])
 
     def _conflict(self, name: str, rows: np.ndarray, key: np.int64) -> Problem:

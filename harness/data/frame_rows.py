@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 
 import numpy as np
 
 from harness.data.annotation_formats import Rule, shorten
-from harness.data.coded_table import CodedTable
+from harness.data.coded_table import MAX_FAULTS, CodedTable
 from harness.data.csv_table import parse_distinct_numbers
 from harness.data.frame_columns import INTERVALS
 from harness.data.frame_settings import MAX_FPS, FrameSettings
@@ -29,7 +28,8 @@ TOLERANCE = 1e-6
 FRAME_RULE = Rule(int, lambda v: (v >= 0) & (v <= MAX_FRAME), "a frame number, such as 1")
 TIME_RULE = Rule(float, lambda v: (v >= 0) & (v <= MAX_SECONDS), "a time in seconds, such as 0.04")
 FPS_RULE = Rule(float, lambda v: (v > 0) & (v <= MAX_FPS), f"a frame rate above 0, at most {MAX_FPS:,}")
-_LAST_NUMBER = re.compile(r"(\d{1,9})\D*$")
+_LAST_NUMBER = re.compile(r"([0-9]+)[^0-9]*\.[^./\\]*$")
+"""The last number in the name of an image before its suffix."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +77,14 @@ def resolve_rows(table: CodedTable, settings: FrameSettings, folders: Mapping[st
     faults = (*faults, *more)
     sound = sound & (video >= 0)
     too_late = sound & (last > MAX_FRAME)
-    faults += tuple(_problems(table, too_late, "frame", f"the frame number is above {MAX_FRAME:,}; check time and fps"))
+    faults += tuple(_problems(table, too_late, "frame", f"the frame number is above {MAX_FRAME:,}; check the row"))
     rows = np.flatnonzero(sound & ~too_late)
     spans = Spans(video[rows].astype(np.int32), first[rows], last[rows], rows)
     return FrameRows(videos, spans, origin, any(start in table.columns for start in INTERVALS), faults)
 
 
 def _problems(table: CodedTable, wrong: np.ndarray, kind: str, message: str) -> Iterator[Problem]:
-    for row in np.flatnonzero(wrong):
+    for row in np.flatnonzero(wrong)[:MAX_FAULTS]:
         yield Problem(ERROR, kind, message, table.path, int(table.lines[row]))
 
 
@@ -101,7 +101,7 @@ def _videos(table: CodedTable, folders: Mapping[str, str]) -> tuple[tuple[str, .
     video = column.spread(index)
     faults = tuple(
         Problem(ERROR, "video", _name_message(column[row], by_image), table.path, int(table.lines[row]))
-        for row in np.flatnonzero(video < 0).tolist()
+        for row in np.flatnonzero(video < 0)[:MAX_FAULTS].tolist()
     )
     return videos, video, faults
 
@@ -174,12 +174,15 @@ def _frame_numbers(
 
 def _image_numbers(table: CodedTable, settings: FrameSettings) -> tuple[np.ndarray, np.ndarray, tuple[Problem, ...]]:
     column = table.columns["image"]
-    stems = (PurePosixPath(cell.replace("\\", "/")).stem for cell in column.cells.tolist())
-    numbers = [int(match[1]) if (match := _LAST_NUMBER.search(stem)) else -1 for stem in stems]
+    matches = map(_LAST_NUMBER.search, column.cells.tolist())
+    numbers = [int(match[1].lstrip("0")[:10] or 0) if match else -1 for match in matches]
     values = column.spread(np.array(numbers, dtype=np.int64))
     sound = values >= 0
     message = "the name of the image has no number; name crops by frame number, or add a column frame"
-    faults = tuple(_problems(table, ~sound & column.filled, "frame", message))
+    faults = (
+        *_problems(table, ~sound & column.filled, "frame", message),
+        *_problems(table, ~column.filled, "frame", "no image; write the path of the crop, or add a column frame"),
+    )
     return _count_from_one(table, values, sound, faults, settings)
 
 

@@ -43,7 +43,7 @@ INTERVALS = "video,start,end,expression,split"
         (HEADER, {"max_frames": 5}, "max_frames has no effect without spread"),
         (HEADER, {"max_frames": 0.5, "spread": "hold"}, "max_frames is 0.5; it must be an integer above 0"),
         (HEADER, [25], "labels.json: not a JSON object; write for example"),
-        (INTERVALS, {"fps": 25, "spread": "hold"}, "labels.json: spread is for labels of single frames, not of intervals"),
+        (INTERVALS, {"fps": 25, "spread": "hold"}, "spread is for labels of single frames, not of intervals"),
     ],
 )
 def test_headers_and_settings(tmp_path, header, settings, words):
@@ -149,6 +149,12 @@ def test_a_name_of_an_image_without_a_number(tmp_path):
     with pytest.raises(
         InputError, match="labels.csv:2: the name of the image has no number; name crops by frame number"
     ):
+        open_dataset(root).labels("expr", "train")
+    write(root / "labels.csv", "image,video,time,expression", "2.jpg,v,0,anger", ",v,1,fear")
+    with pytest.raises(InputError, match="labels.csv:3: no image; write the path of the crop, or add a column frame"):
+        open_dataset(root).labels("expr", "train")
+    root = table(tmp_path / "2", "image,video,time,expression", "20240131093000.jpg,v,0,anger", "2.jp2,v,1,fear")
+    with pytest.raises(InputError, match="labels.csv:2: the frame number is above 999,999,999; check the row$"):
         open_dataset(root).labels("expr", "train")
 
 
