@@ -1,6 +1,8 @@
 """Frame tables: their forms, splits and groups."""
 
 import hashlib
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,3 +292,16 @@ def test_report_goes_on_after_a_folder_that_cannot_be_read(tmp_path):
     root = frame_table(tmp_path, HEADER, *ROWS, "b,3,happy,val", settings={"spread": "hold"})
     crops(root, "a", [0])
     assert {problem.kind for problem in check_dataset(root).errors} >= {"frame number", "expression"}
+
+
+def test_example_of_the_page(tmp_path):
+    page = (Path(__file__).resolve().parents[2] / "harness/data/README.md").read_text()
+    example = re.search(r"```text\n(video,frame,.*?)```", page, flags=re.DOTALL)[1]
+    root = frame_table(tmp_path, *example.splitlines(), videos=("talk_left", "talk_right"), frames=(1, 2))
+    assert check_dataset(root).errors == ()
+    dataset = open_dataset(root)
+    assert dataset.tasks() == ("expr", "va") and dataset.splits("va") == ("train", "validation")
+    assert by_frame(dataset.labels("va", "train"), "va")["talk_left", 2] == pytest.approx([0.62, 0.3])
+    setting = re.search(r"For example, `(.*?)` suits one label a second", page)[1]
+    (root / "labels.json").write_text(setting)
+    assert dict(open_dataset(root).summary())["frames"].endswith("holds until the next one, over 24 frames at most")
