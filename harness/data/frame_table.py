@@ -102,10 +102,11 @@ class FrameTable(VideoLayout):
         """The file of the settings, see `FrameSettings`; it need not exist."""
         return self.file.with_suffix(".json")
 
-    @property
+    @cached_property
     def faults(self) -> tuple[Problem, ...]:
         """Errors of rows, videos, frames, subjects and splits."""
-        return (*self.table.faults, *self.rows.faults, *self.video_splits.faults)
+        leaks = select_errors(self.video_splits.find_leaks())
+        return (*self.table.faults, *self.rows.faults, *self.video_splits.faults, *leaks)
 
     def tasks(self) -> tuple[str, ...]:
         """Return the tasks whose columns all exist and have a non-empty cell."""
@@ -205,7 +206,7 @@ class FrameTable(VideoLayout):
 
     @cached_property
     def _errors(self) -> tuple[Problem, ...]:
-        return tuple(select_errors(frame_table_checks.find_table_problems(self)))
+        return tuple(dict.fromkeys(select_errors(frame_table_checks.find_table_problems(self))))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the form of the table, its columns, how frames are found and labels spread, the crops and splits."""
