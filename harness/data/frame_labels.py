@@ -93,22 +93,22 @@ class LabelColumns:
             Returns the keys of the crops in ascending order; labels that are not exact are spread to these frames.
         """
         names = [name for output in outputs for name in TARGET_COLUMNS[output]]
-        index = {name: np.flatnonzero(self.filled(name) & selected) for name in names}
-        spans = self._rows.spans
+        filled = {name: self.filled(name) & selected for name in names}
         if self.is_exact:
-            used = np.unique(np.concatenate(list(index.values())))
-            keys = np.unique(frame_keys(spans.video[used], spans.first[used]))
+            used = self._rows.spans.take(np.logical_or.reduce(list(filled.values())))
+            keys = np.unique(frame_keys(used.video, used.first))
         else:
             keys = crop_keys()
         problems = list(self._malformed(names, selected))
         labeled, columns = np.zeros(len(keys), bool), {}
-        cached: tuple[np.ndarray, Spans, Coverage] | None = None
+        cached: tuple[np.ndarray, Spans, Spans, Coverage] | None = None
         for name in names:
-            if cached is None or not np.array_equal(cached[0], index[name]):
-                cached = index[name], *self._cover(spans.take(index[name]), keys)
-            _, spread, coverage = cached
+            if cached is None or not np.array_equal(cached[0], filled[name]):
+                spans = self._rows.spans.take(filled[name])
+                cached = filled[name], spans, *self._cover(spans, keys)
+            _, spans, spread, coverage = cached
             values = self._parse(name)[0][spread.row]
-            problems += self._repeated(name, spans.take(index[name]))
+            problems += self._repeated(name, spans)
             columns[name], owner = paint(coverage, values, len(keys), _missing(name))
             labeled |= owner >= 0
             for label, other, position in find_conflicts(coverage, values, columns[name], owner)[:MAX_FAULTS].tolist():
