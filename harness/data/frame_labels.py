@@ -140,10 +140,10 @@ class LabelColumns:
         spans = self._rows.spans
         labeled, reached, covered = np.zeros(len(spans), bool), np.zeros(len(spans), bool), np.zeros(len(keys), bool)
         for name in self._names():
-            index = np.flatnonzero(self.filled(name))
+            spread, coverage = self._cover(spans.take(self.filled(name)), keys)
+            index = np.searchsorted(spans.row, spread.row)
             labeled[index] = True
-            spread, coverage = self._cover(spans.take(index), keys)
-            reached[np.searchsorted(spans.row, spread.row[np.unique(coverage.label)])] = True
+            reached[index[coverage.label]] = True
             covered[coverage.position] = True
         return np.flatnonzero(labeled & ~reached), covered
 
