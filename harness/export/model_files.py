@@ -191,7 +191,7 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
     """
     record, store = run.record, run.store
     root = data or locations.get_location(store, entry.data_digest)
-    if root is None or not root.is_dir():
+    if root is None or not root.exists():
         raise InputError(
             f"the dataset {record.dataset} that run {record.group_id} was scored on "
             f"{'has no location in this store' if root is None else f'is not at {root}'}; pass it with --data DIR"

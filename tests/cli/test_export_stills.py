@@ -26,7 +26,7 @@ def test_only_labeled_images_of_the_reported_split_are_read(exported, tmp_path, 
     table, read = draw(tmp_path / "faces", annotated=True), []
     store = shutil.copytree(exported.parent / "store", tmp_path / "store")  # it has the backbone in ONNX
     recipe = small_run.write_recipe(tmp_path, RECIPE)
-    assert main(["run", str(recipe), "--data", str(table.root), "--store", str(store), "--jobs", "1"]) == 0
+    assert main(["run", str(recipe), "--data", str(table.csv), "--store", str(store), "--jobs", "1"]) == 0
     decode = parity.decode_image
     monkeypatch.setattr(parity, "decode_image", lambda path, upright: read.append(path) or decode(path, upright))
     command = ["export", "best:expr@faces", "--store", str(store), "--out", str(tmp_path / "out"), "--no-model"]
