@@ -81,7 +81,10 @@ def read_plain_csv(path: Path, is_column: Callable[[str], object], find: FindCol
             return None
     if table.num_rows != rows:
         return None
-    columns = {name: _to_column(table.column(label).chunks) for name, label in wanted.items()}
+    chunks = {name: table.column(label).chunks for name, label in wanted.items()}
+    del table  # so that each column is freed once it is converted
+    columns = {name: _to_column(chunks.pop(name)) for name in wanted}
+    pyarrow.default_memory_pool().release_unused()
     if any(map(has_long_cell, columns.values())) or _has_blank_row(columns):
         return None
     form = () if separator == "," else (f"separated by {SEPARATORS[separator]}",)
@@ -158,7 +161,7 @@ def read_parquet(path: Path, find: FindColumns) -> CodedTable:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    columns = {name: _to_column(arrays) for name, arrays in chunks.items()}
+    columns = {name: _to_column(chunks.pop(name)) for name in wanted}
     rows = len(next(iter(columns.values())).codes)
     return from_columns(path, columns, np.arange(1, rows + 1), names)
 
@@ -189,4 +192,5 @@ def _to_column(chunks: Iterable[pyarrow.Array]) -> CodedColumn:
     if isinstance(array, pyarrow.ChunkedArray):
         array = array.chunk(0)
     cells = array.dictionary.to_numpy(zero_copy_only=False)
-    return CodedColumn(cells, array.indices.to_numpy(zero_copy_only=False))
+    codes = array.indices.to_numpy(zero_copy_only=False)
+    return CodedColumn(cells, codes.astype(np.min_scalar_type(len(cells))))
