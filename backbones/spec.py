@@ -22,6 +22,7 @@ ONNX_CONSTRUCTOR = "backbones.onnx_network:OnnxNetwork"
 MAX_NUMBER = 1e30
 """Upper bound of the absolute values of mean, std and value range."""
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
+ALIGNMENTS = ("none", "five_point")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Preprocessing:
         Mean and standard deviation of R, G and B; by default those of ImageNet.
     resize : str
         Resizing rule; only `square` is supported.
+    align : str
+        `none`, or `five_point` for faces that are aligned by five landmarks before they are resized.
 
     Raises
     ------
@@ -56,12 +59,15 @@ class Preprocessing:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     resize: str = "square"
+    align: str = "none"
 
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
             raise BackboneError(f"unknown interpolation '{self.interpolation}'", f"known: {', '.join(INTERPOLATIONS)}")
         if self.resize != "square":
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
+        if self.align not in ALIGNMENTS:
+            raise BackboneError(f"unknown alignment '{self.align}'", f"known: {', '.join(ALIGNMENTS)}")
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= MAX_INPUT_SIZE:
             raise BackboneError(f"input size {self.input_size!r} is not an integer from 1 to {MAX_INPUT_SIZE}")
         if not isinstance(self.mean, (tuple, list)) or not isinstance(self.std, (tuple, list)):
@@ -76,8 +82,13 @@ class Preprocessing:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types; the result is part of the key of cached features."""
+        """Return the fields as JSON types; the result is part of the key of cached features.
+
+        `align` is left out if it is `none`, so that the keys of earlier versions stay valid.
+        """
         fields = dataclasses.asdict(self)
+        if self.align == "none":
+            del fields["align"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
