@@ -82,9 +82,8 @@ def read_plain_csv(path: Path, is_column: Callable[[str], object], find: FindCol
     if table.num_rows != rows:
         return None
     chunks = {name: table.column(label).chunks for name, label in wanted.items()}
-    del table  # so that each column is freed once it is converted
-    columns = {name: _to_column(chunks.pop(name)) for name in wanted}
-    pyarrow.default_memory_pool().release_unused()
+    del table  # so that `_to_columns` frees its memory
+    columns = _to_columns(chunks)
     if any(map(has_long_cell, columns.values())) or _has_blank_row(columns):
         return None
     form = () if separator == "," else (f"separated by {SEPARATORS[separator]}",)
@@ -161,7 +160,7 @@ def read_parquet(path: Path, find: FindColumns) -> CodedTable:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    columns = {name: _to_column(chunks.pop(name)) for name in wanted}
+    columns = _to_columns(chunks)
     rows = len(next(iter(columns.values())).codes)
     return from_columns(path, columns, np.arange(1, rows + 1), names)
 
@@ -179,6 +178,15 @@ def _to_text(path: Path, label: str, values: pyarrow.Array) -> pyarrow.Array:
     texts = pyarrow.concat_arrays([texts.fill_null(""), pyarrow.array([""])])
     codes = encoded.indices.cast(pyarrow.int32()).fill_null(len(texts) - 1)
     return pyarrow.DictionaryArray.from_arrays(codes, texts)
+
+
+def _to_columns(chunks: dict[str, list[pyarrow.Array]]) -> dict[str, CodedColumn]:
+    """Return the columns, and free the chunks of each one once it is converted."""
+    import pyarrow
+
+    columns = {name: _to_column(chunks.pop(name)) for name in list(chunks)}
+    pyarrow.default_memory_pool().release_unused()
+    return columns
 
 
 def _to_column(chunks: Iterable[pyarrow.Array]) -> CodedColumn:
