@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 BLOCK_BYTES = 1 << 22
+TAIL_BYTES = 1 << 10
 BATCH_ROWS = 1 << 16
 MOSTLY_DISTINCT = ("image",)
 """Columns whose cells are not encoded, because nearly every row has another one."""
@@ -104,14 +105,18 @@ def _plain_header(head: bytes, is_column: Callable[[str], object]) -> tuple[list
 
 
 def _count_plain_lines(head: bytes, file: Any) -> int:
-    """Return the number of lines of a file whose beginning was read; 0 if it has a NUL or old line ends."""
+    """Return the number of lines of a file whose beginning was read, without blank ones at its end.
+
+    It is 0 if the file has a NUL or old line ends.
+    """
     lines, block, last = 0, head, b"\n"
     while block:
         if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
             return 0
         lines += block.count(b"\n")
-        last, block = block[-1:], file.read(BLOCK_BYTES)
-    return lines + (last != b"\n")
+        last, block = block[-TAIL_BYTES:], file.read(BLOCK_BYTES)
+    end = last[len(last.rstrip(b"\r\n")) :].count(b"\n")
+    return lines - end + 1
 
 
 def _has_blank_row(columns: dict[str, CodedColumn]) -> bool:
