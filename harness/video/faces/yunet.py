@@ -64,7 +64,7 @@ class YuNetDetector:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         scores, boxes, landmarks = self._model(small)
-        ratio = np.float32([width / size[0], height / size[1]])
+        ratio = np.array([width / size[0], height / size[1]], np.float32)
         likely = np.flatnonzero((scores >= MIN_SCORE) & np.isfinite(boxes).all(axis=1))
         best = np.asarray(
             cv2.dnn.NMSBoxes(boxes[likely].tolist(), scores[likely].tolist(), MIN_SCORE, MAX_IOU, top_k=MAX_CANDIDATES)
