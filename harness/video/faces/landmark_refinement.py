@@ -11,8 +11,8 @@ from harness.video.faces.alignment import TEMPLATE, TEMPLATE_SIDE, similarity_tr
 
 PASSES = 3
 """Maximum number of searches. Landmarks of YuNet lean towards those of an upright face; each pass removes part of the
-rest. In frames of five clips, turned by up to 40 degrees, the mean error of the angle of the eyes is 2.8 degrees instead
-of 9.6, and that of landmarks 0.04 instead of 0.13 distances of the eyes."""
+rest. In frames of five clips, turned by up to 40 degrees, the mean error of the angle of the eyes is 2.8 instead of 9.6
+degrees, and that of landmarks 0.04 instead of 0.13 distances of the eyes."""
 MIN_CHANGE = 0.02
 """The search ends when the landmarks move less than this on average, in distances of the eyes."""
 FACE, REGION = 96, 172
