@@ -15,7 +15,7 @@ from backbones.regular_files import open_regular
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from onnx import NodeProto, TensorProto
+    from onnx import ModelProto, NodeProto, TensorProto
 
 WEIGHT_TYPES = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 """Element types of tensors that are counted as parameters: floating point, and integers of 8 bits or less."""
@@ -119,17 +119,11 @@ def read_graph(path: Path) -> OnnxGraph:
     import onnx
     from google.protobuf.message import DecodeError
 
-    graph = OnnxGraph()
     try:
         if path.stat().st_size >= MAX_FILE_BYTES:
             raise BackboneError(f"{path} exceeds the size limit of ONNX files (2 GiB)")
         model = onnx.load(path, format="protobuf", load_external_data=False)
-        for part in (model.graph, *model.functions):
-            for message in _iter_messages(part, MAX_NESTING):
-                if isinstance(message, onnx.NodeProto):
-                    graph.nodes.append(message)
-                elif isinstance(message, onnx.TensorProto):
-                    _add_tensor(graph, message)
+        graph = graph_of_model(model)
     except OSError as error:
         raise BackboneError(f"cannot read {path}: {error.strerror or error}") from error
     except (DecodeError, UnicodeDecodeError) as error:
@@ -138,6 +132,26 @@ def read_graph(path: Path) -> OnnxGraph:
         ) from error
     if not graph.nodes:
         raise BackboneError(f"{path} is not an ONNX model: it contains no graph")
+    return graph
+
+
+def graph_of_model(model: ModelProto) -> OnnxGraph:
+    """Collect the nodes, weights and external files of a model, those of nested graphs and functions included.
+
+    Raises
+    ------
+    google.protobuf.message.DecodeError
+        If graphs are nested too deeply.
+    """
+    from onnx import NodeProto, TensorProto
+
+    graph = OnnxGraph()
+    for part in (model.graph, *model.functions):
+        for message in _iter_messages(part, MAX_NESTING):
+            if isinstance(message, NodeProto):
+                graph.nodes.append(message)
+            elif isinstance(message, TensorProto):
+                _add_tensor(graph, message)
     return graph
 
 

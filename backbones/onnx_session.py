@@ -19,7 +19,7 @@ FATAL_SEVERITY = 4
 MAX_REASON_LENGTH = 300
 
 
-def open_session(path: Path, threads: int) -> InferenceSession:
+def open_session(path: Path, threads: int, content: bytes | None = None) -> InferenceSession:
     """Open a session on the CPU.
 
     Parameters
@@ -28,6 +28,8 @@ def open_session(path: Path, threads: int) -> InferenceSession:
         The ONNX file.
     threads : int
         Threads that one run uses.
+    content : bytes, optional
+        The model, if it is not read from the file; `path` is then for messages only.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def open_session(path: Path, threads: int) -> InferenceSession:
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = FATAL_SEVERITY
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content or str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the exceptions of ONNX Runtime have no common base class
         raise BackboneError(
             f"ONNX Runtime {onnxruntime.__version__} cannot open {path} ({_format_reason(error)})",

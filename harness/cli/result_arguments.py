@@ -141,7 +141,10 @@ def add_predict(commands: Commands) -> None:
     kind.add_argument("--crops", action="store_true", help="images are face crops: do not detect faces")
     kind.add_argument("--detect", action="store_true", help="detect faces, even in a folder that looks like crops")
     command.add_argument(
-        "--detector", default="haar", metavar="NAME", help="face detector: haar (default), or a YuNet model, FILE.onnx"
+        "--detector",
+        default="auto",
+        metavar="NAME",
+        help="face detector: yunet, haar, a YuNet model FILE.onnx, or auto (default): yunet if installed, else haar",
     )
     command.add_argument(
         "--smallest",

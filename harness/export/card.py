@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,6 @@ from harness.export.onnx_graph import VIEWS
 from harness.leaderboard.synthetic_training import synthetic_parts_of_run
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
-from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
     from harness.leaderboard.finished_run import FinishedRun
@@ -33,7 +33,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     embedding: bool,
     calibration: int,
     causal: SmoothingParams | None = None,
-    margin: Margin | None = None,
+    margin: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Describe a run and its export as JSON values; the caller fills in `files`.
 
@@ -50,8 +50,9 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
         Number of crops that calibrated int8.
     causal : SmoothingParams, optional
         Smoothing for live use, if the run selected one.
-    margin : Margin, optional
-        Margin of the training crops around the boxes of the default detector, if it could be estimated.
+    margin : mapping, optional
+        `scale`, `dx` and `dy` of the margin of the training crops around the boxes of a detector, and the name of that
+        detector, if the margin could be estimated.
     """
     task, smoothing = network.task, run.filter
     assert task is not None
@@ -77,7 +78,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
         "thresholds": _thresholds(smoothing),
         "smoothing": _smoothing(smoothing),
         "causal": None if causal is None else {**_smoothing(causal), "thresholds": _thresholds(causal)},
-        "margin": None if margin is None else {"scale": margin.scale, "dx": margin.dx, "dy": margin.dy},
+        "margin": margin,
         "licence": network.backbone.spec.licence,
         "source": network.backbone.spec.source,
         "calibration": calibration,

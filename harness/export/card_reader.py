@@ -19,6 +19,7 @@ from harness.utils.json_checks import Check, find_faults, is_count, is_label, is
 from harness.utils.json_text import read_json
 from harness.utils.names import is_file_name, is_id
 from harness.video.faces.boxes import Margin
+from harness.video.faces.detector import HAAR
 
 KIND, VERSION = "framelight export", 1
 MAX_MARGIN = 100
@@ -61,6 +62,8 @@ class ExportCard:
         Smoothing and thresholds for live use, if the run selected any.
     margin : Margin or None
         Margin of the training crops, if it could be estimated.
+    margin_detector : str
+        Name of the detector with which it was estimated.
     files : mapping of str to ExportedFile
         Files by precision, at least one.
     """
@@ -72,6 +75,7 @@ class ExportCard:
     filter: SmoothingParams
     causal: SmoothingParams | None
     margin: Margin | None
+    margin_detector: str
     files: Mapping[str, ExportedFile]
 
 
@@ -135,6 +139,7 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
         _parse_smoothing(card["smoothing"], card["thresholds"], task),
         None if causal is None else _parse_smoothing(causal, causal["thresholds"], task),
         None if margin is None else _parse_margin(margin),
+        HAAR if margin is None else str(margin.get("detector", HAAR)),
         {file.precision: file for file in files},
     )
 

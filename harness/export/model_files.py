@@ -118,7 +118,8 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     calibration = resize_batch(
         training_crops(dataset, run.configuration.task, options.calibration), network.backbone.spec.preprocessing
     )
-    margin = estimate_dataset_margin(entry.data_digest, open_detector("haar"), run.store)
+    detector = open_detector("auto")
+    margin = estimate_dataset_margin(entry.data_digest, detector, run.store)
     card = make_card(
         run,
         network,
@@ -126,7 +127,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
         options.embedding,
         len(calibration),
         causal.load_filter(run.store, run.record.job_id),
-        margin,
+        None if margin is None else {**asdict(margin), "detector": detector.name},
     )
     records = []
     with replace_output_dir(out) as folder:

@@ -41,7 +41,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     render: bool = False,
     force: bool = False,
     crops: bool | None = None,
-    detector: str = "haar",
+    detector: str = "auto",
     smallest: int | None = None,
     margin: float | None = None,
     missing: str = "filled",

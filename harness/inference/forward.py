@@ -40,6 +40,8 @@ class LoadedRun:
         Digest of the images that the run was trained on; "" for an exported model.
     margin : Margin or None
         Margin of the training crops, if it is stored with the run.
+    margin_detector : str
+        Name of the detector with which that margin was estimated.
     synthetic : tuple of str
         Parts that learned from synthetic faces, see `harness.leaderboard.synthetic_training`.
     """
@@ -52,6 +54,7 @@ class LoadedRun:
     causal: SmoothingParams | None = None
     images: str = ""
     margin: Margin | None = None
+    margin_detector: str = ""
     synthetic: tuple[str, ...] = ()
 
 

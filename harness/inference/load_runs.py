@@ -186,6 +186,7 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
         f"{kind} {file.parts}",
         card.causal,
         margin=card.margin,
+        margin_detector=card.margin_detector,
         synthetic=tuple(part for part in PARTS if part in card.run.get("synthetic", ())),
     )
     return ExportedModelPass(model, reader, options.batch or EXPORTED_CROPS)
@@ -204,6 +205,12 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     """
     if scale is not None:
         return [Margin(scale)] * len(readers)
+    for reader in readers:
+        if reader.margin is not None and reader.margin_detector != detector.name:
+            logger.info(
+                f"the crop margin of {reader.name} was estimated with the detector {reader.margin_detector}, whose "
+                f"boxes differ from those of {detector.name} by some percent: add --detector {reader.margin_detector}"
+            )
     margins = [reader.margin or estimate_dataset_margin(reader.images, detector, store) for reader in readers]
     for reader, margin in zip(readers, margins):
         if margin is None:

@@ -27,7 +27,7 @@ class PredictOptions:
     render: bool = False
     force: bool = False
     crops: bool | None = None
-    detector: str = "haar"
+    detector: str = "auto"
     smallest: int | None = None
     margin: float | None = None
     missing: str = "filled"

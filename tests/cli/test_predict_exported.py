@@ -20,7 +20,6 @@ from harness.tracking import tracked_records
 from harness.utils.errors import InputError
 from harness.utils.files import write_json
 from harness.utils.store import Store
-from harness.video.faces.boxes import Margin
 from tests.helpers.predict_command import PROBABILITIES, numbers, predict, runs_of
 
 
@@ -31,7 +30,9 @@ def made(readers, tmp_path_factory):
     network, _ = open_network(chosen)
     folder = tmp_path_factory.mktemp("export")
     path = FORMAT.write(network, folder, "float32", np.zeros((0, network.size, network.size, 3), np.uint8))
-    card = make_card(chosen, network, FORMAT, False, 0, margin=Margin(1.2, 0.1, 0.05))
+    card = make_card(
+        chosen, network, FORMAT, False, 0, margin={"scale": 1.2, "dx": 0.1, "dy": 0.05, "detector": "haar"}
+    )
     write_json(folder / CARD, {**card, "files": [describe_file(FORMAT, path, "float32")]})
     return folder
 
@@ -61,11 +62,16 @@ def test_export_predicts_like_its_run(readers, exported, crops, tmp_path):
         )
 
 
-def test_faces_are_cropped_with_the_margin_of_the_card(readers, exported, tmp_path):
+def test_faces_are_cropped_with_the_margin_of_the_card(readers, exported, tmp_path, capsys):
     from tests.helpers.video_files import film
 
-    assert predict(readers, film(tmp_path / "a.mp4", 3), tmp_path / "out", runs=(exported,)) == 0
+    clip = film(tmp_path / "a.mp4", 3)
+    assert predict(readers, clip, tmp_path / "out", "--detector", "haar", runs=(exported,)) == 0
     assert runs_of(tmp_path / "out")[0]["margin"] == {"scale": 1.2, "dx": 0.1, "dy": 0.05}
+    assert "was estimated with the detector" not in capsys.readouterr().err
+    rewritten(exported, ("margin", "detector"), "other.onnx")
+    assert predict(readers, clip, tmp_path / "again", runs=(exported,)) == 0
+    assert "was estimated with the detector other.onnx" in capsys.readouterr().err
 
 
 def test_modified_or_invalid_export_is_rejected(readers, exported, crops, tmp_path, capsys):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 
@@ -13,3 +15,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data beside the checkout: {folder} is absent")
     return folder
+
+
+def decode_clip(name: str) -> list[np.ndarray]:
+    """All frames of a clip, RGB."""
+    with av.open(str(shared_data() / "clips" / name)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]

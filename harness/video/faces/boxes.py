@@ -25,17 +25,23 @@ class Faces:
         Confidence, on the detector's scale.
     hints : ndarray of int64, shape (K,), optional
         Information for the detector when it searches for the same faces in the next frame.
+    landmarks : ndarray of float32, shape (K, 5, 2), optional
+        x and y in pixels of the right eye, left eye, nose tip, right and left corner of the mouth, as seen in the
+        person; None if the detector does not find them.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     hints: np.ndarray | None = None
+    landmarks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
 
 
-def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None) -> Faces:
+def merge_overlapping(
+    boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray | None = None, landmarks: np.ndarray | None = None
+) -> Faces:
     """Merge boxes that show the same face by keeping the first of them.
 
     Parameters
@@ -44,6 +50,7 @@ def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray |
         x, y, width and height, the most reliable first.
     scores : array-like of float, shape (N,)
     hints : array-like of int, shape (N,), optional
+    landmarks : array-like of float, shape (N, 5, 2), optional
 
     Returns
     -------
@@ -62,8 +69,12 @@ def merge_overlapping(boxes: np.ndarray, scores: np.ndarray, hints: np.ndarray |
         if not same_face[row, selected].any():
             selected.append(row)
     selected.sort(key=lambda row: tuple(boxes[row]))
-    selected_hints = None if hints is None else np.asarray(hints, np.int64)[selected]
-    return Faces(boxes[selected], np.asarray(scores, np.float32)[selected], selected_hints)
+    return Faces(
+        boxes[selected],
+        np.asarray(scores, np.float32)[selected],
+        None if hints is None else np.asarray(hints, np.int64)[selected],
+        None if landmarks is None else np.asarray(landmarks, np.float32)[selected],
+    )
 
 
 def _overlaps(boxes: np.ndarray) -> np.ndarray:

@@ -1,16 +1,22 @@
-"""Face detectors by name: OpenCV's cascades, or a YuNet model given by the user."""
+"""Face detectors by name: YuNet networks, and the cascades of OpenCV."""
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 import numpy as np
 
 from harness.utils.errors import unknown_name_error
 from harness.video.faces.boxes import Faces
+from harness.video.faces.yunet_model import INSTALL, YUNET, find_packaged_file
 
 HAAR = "haar"
 """Name of the detector that needs no model file."""
+AUTO = "auto"
+"""Name that stands for YuNet where its package is installed, otherwise for `HAAR`."""
+
+logger = logging.getLogger(__name__)
 
 
 class Detector(Protocol):
@@ -60,10 +66,9 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     Parameters
     ----------
     name : str
-        `haar`, or the path of a YuNet model, FILE.onnx.
+        `auto`, `yunet`, `haar`, or the path of a YuNet model, FILE.onnx.
     smallest : int, optional
-        Side in pixels of the smallest face to detect; by default a twelfth of the frame's shorter side and at least 24
-        (`haar`), or no limit (YuNet).
+        Side in pixels of the smallest face to detect; by default a twelfth of the frame's shorter side and at least 24.
 
     Returns
     -------
@@ -72,14 +77,18 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
     Raises
     ------
     InputError
-        If the name is unknown, or the file is not a YuNet model.
+        If the name is unknown, or the file of YuNet is missing, was changed or is another model.
     """
+    if name == AUTO:
+        name = YUNET if find_packaged_file() else HAAR
+        if name == HAAR:
+            logger.info(f"faces are detected with OpenCV's cascades; for a better detector: {INSTALL}")
     if name == HAAR:
         from harness.video.faces.haar import HaarDetector
 
         return HaarDetector(smallest)
-    if name.lower().endswith(".onnx"):
+    if name == YUNET or name.lower().endswith(".onnx"):
         from harness.video.faces.yunet import YuNetDetector
 
         return YuNetDetector(name, smallest)
-    raise unknown_name_error("detector", name, [HAAR, "FILE.onnx"])
+    raise unknown_name_error("detector", name, [AUTO, YUNET, HAAR, "FILE.onnx"])

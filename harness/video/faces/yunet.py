@@ -1,70 +1,74 @@
-"""Face detection with a YuNet network given as an ONNX file."""
+"""Face detection with a YuNet network."""
 
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from backbones.regular_files import read_regular
-from harness.utils.errors import InputError
 from harness.video.faces.boxes import Faces, merge_overlapping
+from harness.video.faces.yunet_model import YUNET, YuNetModel, read_model_file, read_packaged_file
 
-CONFIDENT_SCORE = 0.6
+REVISION = 1
+"""Version of this detector, part of its identity: raised whenever its results change."""
+MIN_SCORE = 0.6
 """Minimum score of a face."""
+MAX_IOU = 0.3
+MAX_CANDIDATES = 5000
+"""Candidates with a larger intersection over union with a better one are dropped; only the best are considered."""
+MIN_FACE_PX = 24
+"""Frames are shrunk so that the side of the smallest face has this many pixels."""
+MIN_SIDE_SHARE = 12
+"""Smallest face by default: the frame's shorter side / `MIN_SIDE_SHARE`, but at least `MIN_FACE_PX` pixels."""
 
 
 class YuNetDetector:
     """Face detector with a YuNet network; see `harness.video.faces.detector.Detector`.
 
+    Large frames are shrunk first: YuNet is trained on small faces, and misses those that fill a large frame.
+
     Parameters
     ----------
-    path : str
-        Model file.
+    name : str
+        `yunet`, or the path of a model file.
     smallest : int, optional
-        Side of the smallest face in pixels; by default all faces that the network detects.
+        Side in pixels of the smallest face to detect; smaller ones are dropped. By default, a twelfth of the frame's
+        shorter side and at least 24; smaller ones are kept if they are detected.
 
     Raises
     ------
     InputError
-        If the file cannot be read or is not a YuNet model.
+        If the file cannot be read, was changed, or is not a YuNet model.
     """
-
-    def __init__(self, path: str, smallest: int | None = None) -> None:
-        cv2.setNumThreads(1)
-        self.name = path
-        self.smallest = smallest
-        try:
-            content = read_regular(path)
-        except OSError as error:
-            raise InputError(
-                f"the face detector {path} cannot be read: {error.strerror}; give the path of a YuNet model"
-            ) from error
-        self.identity = f"yunet {hashlib.sha256(content).hexdigest()}, OpenCV {cv2.__version__}, smallest {smallest}"
-        try:
-            self._network = cv2.FaceDetectorYN.create(
-                "onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8), (320, 320), CONFIDENT_SCORE
-            )
-            self(np.zeros((320, 320, 3), np.uint8))
-        except cv2.error as error:
-            raise InputError(
-                f"{path} is not a YuNet model that OpenCV {cv2.__version__} can run "
-                f"({str(error.err or error).strip()}); give another model, or use --detector haar"
-            ) from error
 
     least = 0
 
+    def __init__(self, name: str, smallest: int | None = None) -> None:
+        cv2.setNumThreads(1)
+        self.name, self.smallest = name, smallest
+        content = read_packaged_file() if name == YUNET else read_model_file(Path(name))
+        self._model = YuNetModel(content, name)
+        self.identity = f"yunet {REVISION} {hashlib.sha256(content).hexdigest()}, smallest {smallest}"
+
     def smallest_side(self, width: int, height: int) -> int:
-        """Return the side in pixels of the smallest face that is kept; 0 for all that the network detects."""
-        return self.smallest or 0
+        """Return the side in pixels of the smallest face that a frame is searched for."""
+        return self.smallest or max(min(width, height) // MIN_SIDE_SHARE, MIN_FACE_PX)
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame; `near` and `turn` are ignored."""
         height, width = pixels.shape[:2]
-        self._network.setInputSize((width, height))
-        detections = self._network.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1]
-        rows = np.empty((0, 15), np.float32) if detections is None else detections
-        rows = rows[rows[:, 2:4].mean(axis=1) >= (self.smallest or 0)]
-        rows = rows[np.argsort(-rows[:, 14], kind="stable")]
-        return merge_overlapping(rows[:, :4], rows[:, 14])
+        scale = min(MIN_FACE_PX / self.smallest_side(width, height), 1.0)
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        scores, boxes, landmarks = self._model(small)
+        ratio = np.float32([width / size[0], height / size[1]])
+        likely = np.flatnonzero((scores >= MIN_SCORE) & np.isfinite(boxes).all(axis=1))
+        best = np.asarray(
+            cv2.dnn.NMSBoxes(boxes[likely].tolist(), scores[likely].tolist(), MIN_SCORE, MAX_IOU, top_k=MAX_CANDIDATES)
+        ).astype(np.int64)
+        rows = likely[best.ravel()]
+        boxes, landmarks = boxes[rows] * np.tile(ratio, 2), landmarks[rows] * ratio
+        large = boxes[:, 2:].mean(axis=1) >= (self.smallest or 0)
+        return merge_overlapping(boxes[large], scores[rows][large], landmarks=landmarks[large])

@@ -1,4 +1,4 @@
-"""YuNet on a graph with the same inputs and outputs that detects bright squares; no YuNet file is included."""
+"""YuNet on a graph with the same inputs and outputs that detects bright squares; see also test_yunet_package.py."""
 
 import numpy as np
 import onnx
@@ -11,7 +11,7 @@ from harness.video.faces.detector import open_detector
 STRIDES = (8, 16, 32)
 
 
-def write_model(path, drop=()):
+def write_model(path, drop=(), size=320):
     """Brightness is the score of each cell; boxes are the cells, at the strides of YuNet."""
     nodes, outputs = [], []
     fixed = {
@@ -39,7 +39,7 @@ def write_model(path, drop=()):
     graph = helper.make_graph(
         nodes,
         "yunet",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, 320, 320])],
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, size, size])],
         outputs,
         [numpy_helper.from_array(value, name) for name, value in fixed.items()],
     )
@@ -65,6 +65,25 @@ def test_user_model_finds_faces(model):
     assert len(open_detector(model, 64)(pixels)) == 0
 
 
+def test_input_of_fixed_and_of_variable_size_agree(model, tmp_path):
+    pixels = np.zeros((200, 330, 3), np.uint8)
+    pixels[96:128, 160:192] = 255
+    fixed, variable = open_detector(model)(pixels), open_detector(write_model(tmp_path / "v.onnx", size=None))(pixels)
+    np.testing.assert_array_equal(fixed.boxes, variable.boxes)
+    assert fixed.landmarks.shape == (len(fixed), 5, 2)
+
+
+def test_large_frame_is_shrunk_to_the_smallest_face(model):
+    pixels = np.zeros((600, 900, 3), np.uint8)
+    pixels[200:320, 300:420] = 255
+    detector = open_detector(model)
+    assert detector.smallest_side(900, 600) == 50 and open_detector(model, 100).smallest_side(900, 600) == 100
+    cells, large_cells = np.array([8, 16, 32]) * 50 / 24, np.array([8, 16, 32]) * 100 / 24  # sides in the frame
+    assert {round(side, 1) for side in detector(pixels).boxes[:, 2].tolist()} <= set(cells.round(1))
+    assert {round(side, 1) for side in open_detector(model, 100)(pixels).boxes[:, 2].tolist()} <= {133.3}
+    assert large_cells[2].round(1) == 133.3
+
+
 def test_model_itself_is_in_the_identity(model, tmp_path):
     other = write_model(tmp_path / "other.onnx")
     assert open_detector(model).identity == open_detector(other).identity
@@ -88,7 +107,7 @@ def test_invalid_model_is_rejected(tmp_path):
         open_detector(write_model(tmp_path / "classes.onnx", drop=("bbox", "kps")))
 
 
-@pytest.mark.parametrize("name", ["harr", "yunet", "model.pt"])
+@pytest.mark.parametrize("name", ["harr", "yunett", "model.pt"])
 def test_unknown_detector_raises(name):
     with pytest.raises(InputError, match="unknown detector"):
         open_detector(name)
