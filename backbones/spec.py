@@ -13,6 +13,16 @@ from backbones.errors import BackboneError
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 """The eight AffectNet classes in alphabetical order, as in published emotion networks (Savchenko 2022)."""
 
+CLASS_SYNONYMS = {
+    "angry": "Anger",
+    "disgusted": "Disgust",
+    "fearful": "Fear",
+    "happy": "Happiness",
+    "sad": "Sadness",
+    "surprised": "Surprise",
+}
+"""Names of AffectNet's classes by other names of the same expressions, in lower case."""
+
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MAX_INPUT_SIZE = 8192
@@ -22,6 +32,7 @@ ONNX_CONSTRUCTOR = "backbones.onnx_network:OnnxNetwork"
 MAX_NUMBER = 1e30
 """Upper bound of the absolute values of mean, std and value range."""
 INTERPOLATIONS = ("bilinear", "bicubic", "nearest", "lanczos")
+ALIGNMENTS = ("none", "five_point")
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Preprocessing:
         Mean and standard deviation of R, G and B; by default those of ImageNet.
     resize : str
         Resizing rule; only `square` is supported.
+    align : str
+        `none`, or `five_point` for faces that are aligned by five landmarks before they are resized.
 
     Raises
     ------
@@ -56,12 +69,15 @@ class Preprocessing:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     resize: str = "square"
+    align: str = "none"
 
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
             raise BackboneError(f"unknown interpolation '{self.interpolation}'", f"known: {', '.join(INTERPOLATIONS)}")
         if self.resize != "square":
             raise BackboneError(f"unknown resize rule '{self.resize}'", "known: square")
+        if self.align not in ALIGNMENTS:
+            raise BackboneError(f"unknown alignment '{self.align}'", f"known: {', '.join(ALIGNMENTS)}")
         if not isinstance(self.input_size, int) or not 1 <= self.input_size <= MAX_INPUT_SIZE:
             raise BackboneError(f"input size {self.input_size!r} is not an integer from 1 to {MAX_INPUT_SIZE}")
         if not isinstance(self.mean, (tuple, list)) or not isinstance(self.std, (tuple, list)):
@@ -73,8 +89,13 @@ class Preprocessing:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON types; the result is part of the key of cached features."""
+        """Return the fields as JSON types; the result is part of the key of cached features.
+
+        `align` is left out if it is `none`, so that the keys of earlier versions stay valid.
+        """
         fields = dataclasses.asdict(self)
+        if self.align == "none":
+            del fields["align"]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
     @classmethod
@@ -103,6 +124,17 @@ class Preprocessing:
             return cls(**values)
         except (TypeError, AttributeError) as error:
             raise BackboneError(f"invalid preprocessing: {error}") from error
+
+
+def canonical_class(name: str) -> str:
+    """Return AffectNet's name of an expression if a class has one of its synonyms, else the name itself.
+
+    Examples
+    --------
+    >>> [canonical_class(name) for name in ("happy", "SAD", "neutral", "AU12")]
+    ['Happiness', 'Sadness', 'neutral', 'AU12']
+    """
+    return CLASS_SYNONYMS.get(name.strip().lower(), name)
 
 
 def _is_finite(value: Any) -> bool:

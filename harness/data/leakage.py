@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.spec import canonical_class
 from harness.data.dataset import Dataset
 from harness.data.splits import REPORTED, TRAINING
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, get_task
@@ -91,7 +92,7 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     """
     if "scores" not in features.split("+"):
         return False
-    columns = {name.lower() for name in score_labels}
+    columns = {canonical_class(name).lower() for name in score_labels}
     return any(not columns.isdisjoint(TARGET_COLUMN_NAMES[output.name]) for output in get_task(task).outputs)
 
 
