@@ -1,6 +1,6 @@
 """Backbones: networks that map a face crop to an embedding and class scores.
 
-Importing this package does not import torch; the names in `LAZY_IMPORTS` do when they are first used.
+Importing this package does not import torch; the first use of a name in `LAZY_IMPORTS` does.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from backbones.errors import WriteError
 from backbones.temp_names import DISPLACED, SUFFIX, create_temp, restore_permissions, temp_prefix
 
 MAX_EXCHANGES = 100
-"""Largest number of attempts to exchange two folders; other processes may put the old one back meanwhile."""
+"""Largest number of attempts to exchange two folders; an attempt fails if another process puts the old folder back."""
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 """Constants of renameat2(2), which Python's standard library does not wrap."""
 
@@ -22,7 +22,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 def temp_file(path: Path) -> Iterator[Path]:
     """Yield an empty temporary file next to `path`; on success it is renamed to `path`, on failure it is removed.
 
-    Its permissions and its group are those of any new file in the folder, see umask(2) and the setgid bit.
+    The file has the permissions and the group of any new file in the folder, see umask(2) and the setgid bit.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def temp_dir(path: Path, replace: bool) -> Iterator[Path]:
     path : Path
         The folder to write; its parent is created if needed.
     replace : bool
-        Whether to replace a folder that exists at `path` on success. If False, the existing folder stays and the new
-        one is removed. Where the system can exchange two names atomically (Linux), `path` exists at every moment
+        Whether the new folder replaces an existing one at `path`. If False, the existing folder stays and the new one
+        is removed. Where the system can exchange two names atomically (Linux), `path` exists at every moment
         during the replacement. Elsewhere it is absent for a moment; if the process is killed in that moment, the next
         use of the folder puts it back, see `restore_displaced`.
 
@@ -134,14 +134,14 @@ def atomic_write(path: Path, text: str) -> None:
 
 
 def restore_displaced(folder: Path, name: str = "") -> None:
-    """Put back folders that were displaced by processes killed while replacing them.
+    """Put back folders that an unfinished replacement has displaced, for example in a killed process.
 
     Parameters
     ----------
     folder : Path
         The parent of the folders to put back; it need not exist.
     name : str, default=""
-        Name of the folder to put back; by default all.
+        Name of the folder to put back; by default, all are put back.
     """
     start = temp_prefix(name) if name else "."
     with suppress(OSError), os.scandir(folder) as entries:
@@ -151,7 +151,7 @@ def restore_displaced(folder: Path, name: str = "") -> None:
 
 
 def put_back(displaced: Path) -> bool:
-    """Move the content of a folder with the suffix `DISPLACED` back, unless its name is in use again.
+    """Move the content of a folder with the suffix `DISPLACED` to its parent, except names that are in use there.
 
     Parameters
     ----------

@@ -200,7 +200,7 @@ class Backbone(nn.Module):
         self._infer_output_widths()
 
     def about(self) -> dict[str, Any]:
-        """Return metadata to store in a training checkpoint, from which `framelight backbones import` rebuilds it.
+        """Return metadata with which `framelight backbones import` rebuilds the backbone from a training checkpoint.
 
         Returns
         -------

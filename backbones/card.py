@@ -56,7 +56,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     Raises
     ------
     BackboneError
-        If the card is missing, damaged, incomplete or of a newer format, or its preprocessing is invalid.
+        If the card is missing, damaged, incomplete or of a newer format, or if one of its values is invalid.
 
     Examples
     --------
@@ -141,7 +141,7 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "source": (lambda value: value is None or _is_text(value), "text"),
     "image_hashes": (lambda value: value is None or _is_about_images(value), "an object with a number of images"),
 }
-"""For each checked field of a card: the check, and what the value must be, for the error message."""
+"""For each checked field of a card: the check and, for the error message, what the value must be."""
 
 
 def is_onnx(card: Mapping[str, Any]) -> bool:
@@ -179,7 +179,7 @@ def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | 
     reference : str
         The reference of the backbone.
     checkpoints : Path or None
-        The folder that `reference` refers to.
+        The folder of entries that `reference` refers to.
 
     Returns
     -------

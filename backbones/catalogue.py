@@ -1,4 +1,4 @@
-"""The catalogue of named backbones; to add one, add a `BackboneSpec` here. Does not import torch."""
+"""The catalogue of named backbones; to add one, add a `BackboneSpec` here. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TIMM_PREFIX = "timm:"
 
 
 def _timm_spec(name: str, model: str, tag: str, size: int) -> BackboneSpec:
-    """Return a timm model with the preprocessing of published emotion weights (bilinear, ImageNet mean and std)."""
+    """Return a timm spec with the preprocessing of published emotion weights (bilinear, ImageNet mean and std)."""
     return BackboneSpec(
         name, f"{TIMM_PREFIX}{model}", Preprocessing(size), AFFECTNET, "apache-2.0", f"{TIMM_SOURCE}{model}.{tag}", tag
     )
@@ -88,7 +88,7 @@ def spec(name: str) -> BackboneSpec:
     Raises
     ------
     BackboneError
-        If the name is unknown; the message suggests similar names.
+        If the name is unknown; the message suggests similar names or lists valid ones.
 
     Examples
     --------

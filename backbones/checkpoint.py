@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from backbones.atomic_files import atomic_write_dir
 from backbones.card import CARD, FORMAT, ONNX_ENGINE
 from backbones.errors import BackboneError
-from backbones.regular_files import open_regular, require_regular
+from backbones.regular_files import hash_file, require_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -165,7 +164,8 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
     Raises
     ------
     BackboneError
-        If the file is missing, damaged or does not match the hash in the card, or if the card lacks the output names.
+        If the file is missing, damaged or does not match the hash in the card, if the model needs further files or
+        contains loops, or if the card lacks the output names.
     """
     from backbones.onnx_graph import read_graph
     from backbones.onnx_network import OnnxNetwork, Ports
@@ -190,12 +190,6 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
         ) from error
     widths = int(card["embedding_width"]), int(card["score_width"])
     return OnnxNetwork(path, ports, widths, int(card["parameters"]), digest, card["macs"])
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 hex digest of a file; raises OSError if it cannot be read."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _verify_hash(path: Path, digest: str, card: Mapping[str, Any]) -> None:

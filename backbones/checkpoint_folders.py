@@ -43,13 +43,13 @@ def entries(checkpoints: Path | None) -> dict[str, Path]:
 
 
 def entries_by_name(checkpoints: Path | None) -> dict[str, Path]:
-    """Map names to entries: the name of each folder, and each name that occurs in one card only."""
+    """Map names to checkpoint folders: the name of each folder, and each name that occurs in only one card."""
     unique = {name: paths[0] for name, paths in entries_by_card(checkpoints).items() if len(paths) == 1}
     return unique | entries(checkpoints)
 
 
 def entries_by_card(checkpoints: Path | None) -> dict[str, list[Path]]:
-    """Group entries by the names in their cards; entries trained with the same recipe share a name."""
+    """Group checkpoint folders by the names in their cards; backbones trained with the same recipe share a name."""
     folders: dict[str, list[Path]] = {}
     for path in entries(checkpoints).values():
         try:

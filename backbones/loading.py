@@ -1,8 +1,9 @@
 """Load backbones from references of the form NAME[@WEIGHTS].
 
-WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or imported entry, or the path of a checkpoint
-folder (for `vggface`, also the path of a PyTorch state dict). NAME alone means the entry with that name or, if there is
-no such entry, the backbone of the catalogue: pretrained if its spec has a tag, otherwise random.
+NAME is a catalogue name or `timm:<model>`. WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or
+imported entry, or the path of a checkpoint folder (for `vggface`, also the path of a PyTorch state dict). A name alone
+means the entry with that name. If there is no such entry, it means the backbone of the catalogue or of timm: pretrained
+if its spec has a tag, otherwise random. A path of a checkpoint folder alone is accepted if it contains a separator.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
 
 
 def describe(name: str, checkpoints: Path | None = None, cache: Path | None = None) -> dict[str, Any]:
-    """Describe an architecture or a trained entry without initializing or reading weights.
+    """Describe an architecture or an entry without initializing or reading weights.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _describe_architecture(name: str) -> dict[str, Any]:
 
 @once
 def _environment_key() -> str:
-    """Return the versions of torch and timm and a hash of this package's source."""
+    """Return the versions of torch and timm and a hash of the source of this package without its subpackages."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())

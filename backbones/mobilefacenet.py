@@ -112,7 +112,7 @@ class MobileFaceNet(nn.Module):
 
 
 def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
-    """Rename the tensors of a network that contains MobileFaceNet as a submodule next to its classifier.
+    """Rename the tensors of a network that contains MobileFaceNet as a submodule next to the classifier.
 
     The function has the name and the arguments of its counterparts in timm's model modules.
 
@@ -126,7 +126,7 @@ def checkpoint_filter_fn(state: Mapping[str, Tensor], network: nn.Module) -> dic
     Returns
     -------
     dict of str to Tensor
-        The tensors with the names of `MobileFaceNet`; `state` unchanged if it is not of such a network.
+        The tensors with the names of `MobileFaceNet`; `state` unchanged if it belongs to another network.
     """
     last = "features.layers.3.weight"
     prefix = next((name.removesuffix(last) for name in state if name.endswith(f".{last}")), "")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WEIGHT_TYPES = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 """Element types of tensors that are counted as parameters: floating point, and integers of 8 bits or less."""
 MODEL_FIELDS = bytes([0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42])
-"""Keys of the fields that exporters write after the version: producer, domain, documentation, graph, operators."""
+"""Keys of the fields after the version: producer, its version, domain, model version, documentation, graph, opsets."""
 MAX_NESTING = 8
 CONTROL_FLOW = ("Loop", "If", "Scan")
 """Operators with graphs as attributes."""
@@ -87,7 +87,7 @@ class OnnxGraph:
         Returns
         -------
         str or None
-            Name of the tensor; None if there is no such layer.
+            Name of the tensor; None if there is no such layer among the last nodes.
         """
         producers = {name: node for node in self.nodes for name in node.output}
         node = producers.get(scores)
@@ -107,7 +107,7 @@ def is_onnx(path: Path) -> bool:
             head = file.read(5)
     except OSError:
         return False
-    # the length at the start of a safetensors file may begin with the same three bytes, but is followed by zeros
+    # a safetensors file starts with a length, which may have the same first three bytes, but then has zeros
     return len(head) == 5 and head[0] == 8 and 0 < head[1] < 128 and head[2] in MODEL_FIELDS and head[3:] != b"\0\0"
 
 
@@ -174,7 +174,7 @@ def graph_of_model(model: ModelProto) -> OnnxGraph:
 
 
 def _iter_messages(message: Message, depth: int) -> Iterator[Message]:
-    """Yield all messages nested in a message, up to `depth` levels of graphs (bodies of If and Loop)."""
+    """Yield all messages nested in a message; raise DecodeError for `depth` nested graphs (bodies of If or Loop)."""
     from google.protobuf.message import DecodeError, Message
     from onnx import GraphProto, TensorProto
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def strip_metadata(model: ModelProto) -> ModelProto:
-    """Remove the metadata and comments of all graphs, nodes and tensors in place.
+    """Remove the metadata and comments of all graphs, functions, nodes and tensors in place.
 
     torch stores the stack trace of each operation in them. The paths of source files in these traces reveal where the
     project is installed, and make the files of equal networks differ. The metadata of the model itself is kept.
@@ -57,4 +57,4 @@ def _strip_nodes(nodes: Iterable[NodeProto]) -> None:
 
 def _clear(part: object) -> None:
     for name in ("metadata_props", "doc_string"):
-        part.ClearField(name)  # type: ignore[attr-defined]  # all protobuf messages have it
+        part.ClearField(name)  # type: ignore[attr-defined]  # all protobuf messages have this method

@@ -33,7 +33,7 @@ class Ports:
     scores : str or None
         Name of the output with the scores; None if there is none.
     batch : int or None
-        Crops per run if the graph fixes their number, else None.
+        Crops per run if the graph accepts only one number, else None.
     """
 
     input: str
@@ -59,9 +59,9 @@ class Ports:
 
 
 class OnnxNetwork(nn.Module):
-    """ONNX model with the interface of a timm network.
+    """ONNX model with the forward methods of a timm network.
 
-    One session is opened for each number of threads, at the first forward pass that uses it, and shared by all
+    One session is opened for each number of threads, at the first forward pass with that number, and shared by all
     callers. `forward` uses as many threads as torch does in the calling thread.
 
     Parameters

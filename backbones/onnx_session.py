@@ -1,4 +1,4 @@
-"""Open and run ONNX Runtime sessions on the CPU with readable errors. Does not import torch."""
+"""Open and run ONNX Runtime sessions on the CPU with readable errors. This module does not import torch."""
 
 from __future__ import annotations
 

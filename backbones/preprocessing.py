@@ -15,7 +15,7 @@ FILTERS = {
 }
 
 FILTER_SUPPORT = {"bilinear": 1.0, "bicubic": 2.0}
-"""Support radius of the filters in pixels, without downscaling."""
+"""Radius in pixels of the filters that `backbones.resizing` may compute with torch; downscaling enlarges it."""
 
 
 def resize(image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -14,8 +14,9 @@ ROOT = Path("/")
 def available_processors() -> int:
     """Return the number of processors that this process may use, at least 1.
 
-    This is the number of processors that it may run on (`taskset`, cpusets of SLURM and containers), limited by the
-    processor time that control groups grant (`docker run --cpus`, CPU limits of Kubernetes), rounded up.
+    This is the number of processors that it may run on (`taskset`, cpusets of SLURM and containers). If control groups
+    limit its processor time to fewer processors (`docker run --cpus`, CPU limits of Kubernetes), it is that limit,
+    rounded up.
 
     Examples
     --------
@@ -35,7 +36,7 @@ def allowed_processors() -> int:
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """Yield the limit, in processors, of each control group of this process that limits processor time."""
+    """For each control group of this process that limits processor time, yield the limit in processors."""
     for mount, root, controllers in _cgroup_mounts():
         group = _cgroup_path(controllers)
         if group is None:

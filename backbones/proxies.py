@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 def proxy_of(uri: str) -> str:
     """Return the proxy that requests to a server go through, without user and password; "" for none."""
     server = urlsplit(uri)
-    if is_loopback(server.hostname or ""):  # `harness.utils.process_environment` excludes it
+    if is_loopback(server.hostname or ""):  # `harness.utils.process_environment` adds this machine to NO_PROXY
         return ""
     proxies = urllib.request.getproxies()
     proxy = proxies.get(server.scheme) or proxies.get("all") or ""
@@ -21,7 +21,7 @@ def proxy_of(uri: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
+    """Return whether a host is `localhost` or a loopback address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -17,7 +17,7 @@ _contexts: dict[str, int] = {}
 
 @contextmanager
 def quiet_loggers(names: Sequence[str], level: int = logging.CRITICAL) -> Iterator[None]:
-    """Drop messages of some loggers and of their children.
+    """Drop messages of some loggers and of their children that have no level set.
 
     Contexts may overlap, in one thread or in several: the levels are restored when the last one ends.
 

@@ -54,7 +54,7 @@ def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
     Raises
     ------
     BackboneError
-        If the name or the weights are unknown; the message suggests similar names.
+        If the name or the weights are unknown; whether timm has weights with a tag is not checked.
     """
     name, at, weights = reference.partition("@")
     entry_folders = entries_by_name(checkpoints)

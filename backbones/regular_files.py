@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
     FLAGS |= getattr(os, _name, 0)
-"""Flags that open a file without blocking on a named pipe; O_BINARY exists only on Windows, the others elsewhere."""
+"""Flags that open a file without blocking on a named pipe; Windows has only O_BINARY, other systems the rest."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
@@ -38,6 +39,12 @@ def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     except BaseException:
         os.close(handle)
         raise
+
+
+def hash_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 hex digest of a regular file; raise OSError like `open_regular`."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def require_regular(path: Path | str) -> None:

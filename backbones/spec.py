@@ -1,4 +1,4 @@
-"""Descriptions of backbones: architecture, preprocessing and metadata. Does not import torch."""
+"""Descriptions of backbones: architecture, preprocessing and metadata. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ class Preprocessing:
             raise BackboneError(f"mean {self.mean!r} and std {self.std!r} are not three numbers each")
         numbers = (self.value_range, *self.mean, *self.std)
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(_is_finite, numbers)):
-            raise BackboneError(f"mean {self.mean} and std {self.std} are not three numbers each")
+            raise BackboneError(
+                f"value range {self.value_range!r} is not a number, or mean {self.mean} and std {self.std} are not "
+                "three numbers each"
+            )
         if min(self.value_range, *self.std) <= 0:
             raise BackboneError(f"value range {self.value_range} and std {self.std} are not all positive")
 
@@ -152,7 +155,7 @@ class BackboneSpec:
     constructor : str
         `timm:<model>` or `<module>:<callable that takes the number of classes>`.
     preprocessing : Preprocessing
-        The preprocessing that its weights expect.
+        The preprocessing that the weights expect.
     score_labels : tuple of str
         Names of the score columns; empty if they are unnamed (identities, ImageNet classes). Unnamed scores can serve
         as features but are not emotions.
@@ -163,7 +166,7 @@ class BackboneSpec:
     tag : str or None
         The timm tag of the default pretrained weights.
     score_width : int or None
-        Number of score columns if they are unnamed; 0 for no classifier.
+        Number of score columns, used if they are unnamed; 0 for no classifier, None if unknown.
     """
 
     name: str
@@ -187,7 +190,7 @@ class BackboneSpec:
 
     @property
     def classes(self) -> int:
-        """Number of columns of the classifier."""
+        """Number of columns of the classifier when the network is constructed; 1 if it is unknown."""
         return len(self.score_labels) or (1 if self.score_width is None else self.score_width)
 
     def as_dict(self) -> dict[str, Any]:
@@ -213,7 +216,7 @@ class BackboneInfo:
     label : str
         The name shown in results, which marks random weights.
     weights : str
-        `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
+        `random (seed 0)`, `checkpoint <name>`, `timm <tag>` or `file <name>`.
     weights_hash : str
         SHA-256 hex digest, see `hash_weights`; for an ONNX network, the digest of its file.
     is_random : bool

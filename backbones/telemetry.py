@@ -1,4 +1,4 @@
-"""Keep libraries from reporting usage. This module imports nothing from its package: `harness` runs it alone."""
+"""Keep libraries from reporting usage. Imports nothing from this package, because `harness` runs this file alone."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 SUFFIX = ".aside"
 """Suffix of temporary files and folders, whose names begin with a dot."""
 DISPLACED = f".displaced{SUFFIX}"
-"""Suffix of folders that hold a replaced folder while the new one takes its name, if names cannot be exchanged."""
+"""Suffix of folders that hold the old folder during a replacement, where the system cannot exchange two names."""
 PREFIX_BYTES = 80
 """Largest number of bytes of a file name that its temporary name repeats; file systems limit names to 255 bytes."""
 ATTEMPTS = 100
@@ -40,7 +40,7 @@ def temp_prefix(name: str) -> str:
 
 
 def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
-    """Call `create` with a new name next to `path`; the tempfile module would make the file private to the user."""
+    """Create a file or folder with a new name next to `path`; unlike those of `tempfile`, it is not private."""
     for _ in range(ATTEMPTS):
         new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
         with suppress(FileExistsError):

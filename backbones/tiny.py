@@ -25,10 +25,10 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 class LocalContrast(nn.Module):
     """Local contrast normalization of the gray image (Jarrett et al. 2009), [N, 3, S, S] to [N, 1, S, S].
 
-    Subtracts the local mean and divides by the local standard deviation. This removes lighting, skin color and
-    background and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.
-    To avoid amplifying noise in flat regions, `FLOOR` times the mean of the squared differences over the crop, plus
-    1e-4, is added to the local variance before the square root.
+    Subtracts the local mean and divides by the local standard deviation. This reduces the effect of lighting and
+    skin color and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.
+    So that noise in flat regions is not amplified, a floor is added to the local variance before the square root: 1e-4
+    plus `FLOOR` times the mean squared difference from the local mean over the crop.
     """
 
     WINDOW, FLOOR = 9, 1e-3

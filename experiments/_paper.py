@@ -1,8 +1,8 @@
 """Backbones and heads of the paper (Savchenko 2022), shared by the recipes of its tables.
 
 The heads are trained as in the paper's notebooks: Adam with a constant learning rate of 1e-3, inputs that are not
-standardized, L2 regularization of 1 / batch size on linear layers, and the best epoch by accuracy (EXPR) or loss (other
-tasks). Everything is selected on the reported split (protocol `published`).
+standardized, L2 regularization of 1 / batch size (none for single-task networks with a hidden layer), and the best
+epoch by accuracy (EXPR) or loss (other tasks). Everything is selected on the reported split (protocol `published`).
 """
 
 from dataclasses import replace
@@ -29,14 +29,16 @@ DIRECT = replace(DENSE, hidden=0)
 _LINEARS = replace(LINEAR, kind="separate", hidden=0, epochs=10)
 _EXPR, _AU = HeadOverride("expr", keep="accuracy"), HeadOverride("au", hidden=128, l2=0.0)
 SEPARATE = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20), _AU))
-"""A separately trained network for each output (the author's second network in the fourth ABAW challenge)."""
+"""A separately trained network for each output: expression, valence and arousal, and action units."""
 
 SEPARATE_SCORES = replace(_LINEARS, parts=(_EXPR, HeadOverride("va", epochs=20, features="scores"), _AU))
-"""Like `SEPARATE`, but valence and arousal are predicted from the scores only."""
+"""Like `SEPARATE`, but valence and arousal are predicted from the scores only (the author's second network in the
+fourth ABAW challenge).
+"""
 
 
 def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:
-    """Return one filter for each radius, so that no radius is selected.
+    """Return one grid per radius, each with a single filter, so that no radius is selected.
 
     Parameters
     ----------
@@ -48,6 +50,6 @@ def fixed(kernel: str, *radii: int) -> tuple[SmoothingGrid, ...]:
     Returns
     -------
     tuple of SmoothingGrid
-        One grid with a single filter per radius.
+        The grids, in the order of `radii`.
     """
     return tuple(SmoothingGrid(kernels=(kernel,), smallest=radius, largest=radius) for radius in radii)

@@ -4,8 +4,8 @@ r"""Small backbone trained for identities, then for expressions; takes minutes o
 
 DIR is an image table (labels.csv with the columns image, expression and subject); without it, 12,000 synthetic images
 are used. Valence, arousal and action units are trained together with the expression if the table contains them. The
-epoch is selected on a subset of the training subjects; the validation split is only reported. To compare the
-contributions of the two steps, train light_identities and light_expressions too:
+epoch is selected on a subset of the training subjects; the validation split only yields the reported scores. To
+compare the contributions of the two steps, train light_identities and light_expressions too:
 
     framelight run real_faces --data DIR \
         --set backbones=tiny_resnet@random,light_identities,light_expressions,light_both

@@ -2,16 +2,16 @@
 
     framelight train-backbone vggface2_identities --data VGGFACE2
 
-VGGFACE2 contains train/<identity>/*.jpg and optionally test/<identity>/*.jpg with other people, on whom face
+VGGFACE2 contains train/<identity>/*.jpg. It may also contain test/<identity>/*.jpg with other people, on whom face
 verification is then evaluated, and the face boxes bb_landmark/loose_bb_train.csv and loose_bb_test.csv. Other folders
-of this form are supported too, as are image tables with the column `subject`.
+of this form and image tables with the column `subject` are supported too.
 
 EfficientNet-B0 with ImageNet weights is trained at 224 pixels on 3.1 million images: first only the classifier, for one
 epoch at a learning rate of 1e-3, then all layers for ten epochs at 1e-4, with SAM and Adam (two passes per step),
-batches of 48, crops of 224 out of 256 pixels and flips. The epoch is selected on a tenth of the images of each
+batches of 48, random crops of images of 256 pixels, and flips. The epoch is selected on a tenth of the images of each
 identity. This takes days on one GPU; to use all GPUs, add --set devices=auto, --set precision=bf16-mixed and --set
-hardware.workers=16. If interrupted, the same command resumes after the last epoch. The recipes affectnet_expressions
-and affectnet_multitask start from the resulting entry, vggface2_identities.
+hardware.workers=16. If interrupted, the same command resumes after the last complete epoch. The recipes
+affectnet_expressions and affectnet_multitask start from the resulting entry, vggface2_identities.
 """
 
 from harness import Augmentation, BackboneRecipe, Identities, Schedule, StillsConfig

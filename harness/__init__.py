@@ -116,7 +116,7 @@ _RECIPE_NAMES: dict[str, tuple[str, ...]] = {
     "harness.runner.recipe": (
         *("COMPUTE", "FEATURES", "Grid", "MISSING", "MOST_SEEDS", "PRUNERS", "Recipe", "Search", "THRESHOLDS"),
     ),
-    "harness.runner.backbone_recipe": ("BackboneRecipe", "MEANT", "NAME", "TrainedBackbone"),
+    "harness.runner.backbone_recipe": ("BackboneRecipe", "NAME", "TrainedBackbone"),
     "harness.runner.loader": ("KINDS", "Kind", "find_recipe", "recipe_names"),
     "harness.runner.overrides": ("apply_settings",),
     "harness.data.protocol": ("PROTOCOLS", "Protocol"),

@@ -19,9 +19,9 @@ DEFAULT_OPTIONS = {
     M_TRIM_THRESHOLD: 64 * 2**20,
     M_TOP_PAD: 128 * 2**10,
 }
-"""Options of mallopt(3) that undo `RETAIN_OPTIONS`. glibc raises its thresholds to these values as blocks are freed,
-but stops adapting them once an option is set. With its initial thresholds, every block of a megabyte would be mapped
-and cleared again."""
+"""Options of mallopt(3) that undo `RETAIN_OPTIONS`. The thresholds are not glibc's initial ones: glibc raises them to
+these values as blocks are freed, but stops doing so once an option is set. With the initial thresholds, every block of
+a megabyte would be mapped and cleared again."""
 
 _lock = threading.RLock()
 _holders = 0

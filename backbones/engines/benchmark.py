@@ -77,8 +77,8 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
 ) -> dict[str, tuple[float, ...]]:
     """Measure the throughput of several engines in interleaved rounds.
 
-    Each engine has one turn per round; every second round runs in reverse order. A turn before the first round, which
-    warms up and determines the number of batches per turn, is not counted.
+    Each engine has one turn per round; every second round runs in reverse order. Before the first round, each engine
+    warms up, which also determines the number of batches per turn.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
     seconds : float
         Approximate duration of a turn; one batch per worker may take longer.
     keep : float
-        Engines that reach less than this fraction of the highest throughput in the first round are dropped.
+        An engine is dropped after the first round if its throughput is below this fraction of the highest.
     limit : float
-        Seconds after which no further round starts, once `MIN_ROUNDS` rounds are complete.
+        Seconds after which no further round starts. The first `MIN_ROUNDS` rounds start in any case.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
 
 def _calls_per_turn(pool: BenchmarkThreadPool, engine: Engine, pixels: np.ndarray, seconds: float) -> int:
     """Return the number of batches per worker in one turn."""
-    crops = len(pixels) * pool.workers
+    crops = len(pixels) * (pool.workers if engine.concurrent else 1)
     seconds_per_call = crops / pool.throughput(engine, pixels, 1)
     if seconds_per_call > seconds:
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from backbones.atomic_files import atomic_write, atomic_write_dir
 from backbones.card import CARD
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 
 
 def cached_file(folder: Path, name: str, about: Mapping[str, Any], make: Callable[[Path], None]) -> tuple[Path, str]:
@@ -60,7 +60,7 @@ def _verified_hash(path: Path, about: Mapping[str, Any]) -> str | None:
 
 
 def read_fact(path: Path, key: str) -> Any:
-    """Return the value that `write_fact` stored under a key; None if there is none or the file is damaged."""
+    """Return the value that `write_fact` stored under a key; None if the key is missing or the file is damaged."""
     return read_facts(path).get(key)
 
 
@@ -74,7 +74,7 @@ def write_fact(path: Path, key: str, fact: Any) -> None:
     key : str
         The key.
     fact : JSON types
-        The value; as it can get lost, it must be possible to compute it again.
+        The value. It can get lost, so it must be possible to compute it again.
 
     Raises
     ------

@@ -71,7 +71,7 @@ class CudaEngine:
             return self.backbone(self.pixels)
 
     def _capture_graph(self) -> None:
-        """Record one forward pass after a warm-up, which selects kernels and must not use the default stream."""
+        """Record one forward pass, after warm-up passes on a stream other than the default one."""
         warmup_stream = torch.cuda.Stream(self.device)
         warmup_stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(warmup_stream):

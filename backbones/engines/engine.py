@@ -45,7 +45,7 @@ class Engine(Protocol):
         Parameters
         ----------
         pixels : ndarray
-            Crops prepared by the spec of the backbone, float32 [N, 3, S, S] with N from 1 to the batch size of the
+            Crops with the preprocessing of the backbone, float32 [N, 3, S, S] with N from 1 to the batch size of the
             engine.
 
         Returns

@@ -26,7 +26,7 @@ def backbone_fingerprint(backbone: Backbone) -> str:
 
 @cache
 def machine_fingerprint() -> str:
-    """Describe the processor, its cores, the GPU and the versions of the inference libraries."""
+    """Describe the processor, the number of available cores, the GPU and the versions of the inference libraries."""
     import torch
 
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"

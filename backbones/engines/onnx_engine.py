@@ -109,7 +109,7 @@ def unexportable_error(backbone: Backbone, engine: str, error: Exception) -> Bac
     """Return the error for a backbone that an engine cannot run, with the message of `error` as the reason."""
     reason = printable(" ".join(str(error).split()), MAX_REASON_LENGTH) or type(error).__name__
     return BackboneError(
-        f"{backbone.label} cannot be prepared for {engine} ({reason})", "use another engine: torch channels-last"
+        f"{backbone.label} cannot be prepared for {engine} ({reason})", "choose another engine with --engine NAME"
     )
 
 

@@ -1,4 +1,4 @@
-"""Compare the outputs of engines with those of eager torch in float32."""
+"""Compare the outputs of engines with those of the reference engine: eager torch, or ONNX Runtime for ONNX models."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ CROPS, PATCH = 5, 8
 
 @dataclass(frozen=True)
 class OutputDifference:
-    """Difference between the outputs of two engines; each value is the worse of those for embeddings and for scores.
+    """Difference between the outputs of two engines.
+
+    Each attribute is computed for the embeddings and for the scores; the worse of the two values is stored.
 
     Attributes
     ----------
     largest : float
         Largest absolute difference.
     of_range : float
-        `largest` as a fraction of the range of the reference (maximum minus minimum over the batch).
+        Largest absolute difference, as a fraction of the range of the reference (maximum minus minimum over the batch).
     cosine : float
         Smallest cosine similarity over the crops.
     """
@@ -89,7 +91,7 @@ def random_pixels(preprocessing: Preprocessing, crops: int = CROPS) -> np.ndarra
     Returns
     -------
     ndarray
-        float32 [crops, 3, S, S], the same for every call.
+        float32 [crops, 3, S, S], the same for the same arguments.
     """
     rng, size = np.random.default_rng(0), preprocessing.input_size
     side = -(-size // PATCH)
@@ -112,7 +114,7 @@ def output_difference(
     Returns
     -------
     OutputDifference
-        The differences; each value is the worse of those for embeddings and for scores.
+        The difference of the outputs.
     """
     parts = [_array_difference(output, expected) for output, expected in zip(outputs, reference) if expected.shape[1]]
     largest, of_range, cosine = np.array([(part.largest, part.of_range, part.cosine) for part in parts]).T

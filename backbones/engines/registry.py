@@ -42,7 +42,7 @@ class EngineSpec:
 
 
 def native_engine(backbone: Backbone) -> str:
-    """Return the name of the engine that needs no preparation and is used without a check of its outputs."""
+    """Return the name of the default engine of a backbone, which needs no preparation and no check of its outputs."""
     return "onnxruntime" if isinstance(backbone.network, OnnxNetwork) else "torch channels-last"
 
 
@@ -70,7 +70,8 @@ def require_engine(name: str, backbone: Backbone, precision: str) -> None:
     Raises
     ------
     BackboneError
-        If the engine or the precision is unknown, the engine is not available or cannot run the backbone.
+        If the engine or the precision is unknown, or if the engine is not available or cannot run the backbone in
+        this precision.
     """
     require_engine_name(name)
     if precision not in PRECISIONS:
@@ -91,7 +92,9 @@ def require_engine(name: str, backbone: Backbone, precision: str) -> None:
         ]
         raise BackboneError(
             f"the engine {name} does not support {precision}",
-            f"use {' or '.join(alternatives)}" if alternatives else "use float32; no available engine supports it",
+            f"use {' or '.join(alternatives)}"
+            if alternatives
+            else f"no available engine supports {precision}; use float32",
         )
     remedy = engine.absent()
     if remedy:

@@ -12,7 +12,7 @@ from backbones.cost import cost
 from backbones.engines.cache import read_fact, write_fact
 from backbones.engines.engine import Engine
 from backbones.engines.fingerprint import backbone_fingerprint, machine_fingerprint
-from backbones.engines.parity import OutputDifference, engine_difference, random_pixels
+from backbones.engines.parity import OutputDifference, engine_difference, random_pixels, reference_engine
 from backbones.engines.registry import ENGINES, PREFERENCE, is_usable, native_engine, require_engine
 from backbones.errors import BackboneError
 
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 CHOICES, PARITY = "choices.json", "parity.json"
 TIE_RATIO, CONTENDER_RATIO = 0.97, 0.7
 MACS_PER_SECOND = 4e10
-"""Assumed throughput of torch on one or two cores, a constant to make the decision to measure engines reproducible."""
+"""Assumed throughput of torch on one or two cores; constant, so that the decision to measure is reproducible."""
 MAX_MEASURING_SECONDS = 20.0
-"""Time after which no further round of measurements starts."""
+"""Seconds after which no further round of measurements starts. A minimum number of rounds starts in any case."""
 MIN_SAVING_FACTOR = 5
-"""An engine is considered if torch would need at least this multiple of its preparation time for the work."""
+"""An engine is considered if the work would take torch at least this many times as long as preparing the engine."""
 
 
 def available_engines(backbone: Backbone, precision: str = "float32") -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def available_engines(backbone: Backbone, precision: str = "float32") -> tuple[s
     Returns
     -------
     tuple of str
-        Names of the engines; the one that needs no preparation is first.
+        Names of the engines; the result of `native_engine` is first if it supports the precision.
     """
     native = native_engine(backbone)
     names = [name for name in PREFERENCE if is_usable(name, backbone, precision)]
@@ -52,7 +52,9 @@ def available_engines(backbone: Backbone, precision: str = "float32") -> tuple[s
 
 
 def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precision: str = "float32") -> Engine:
-    """Open an engine; in float32, its outputs are compared with torch's before its first use.
+    """Open an engine; in float32, engines other than torch and the native one are checked before their first use.
+
+    The check compares the outputs of the engine with those of the reference engine, see `engine_difference`.
 
     Parameters
     ----------
@@ -75,8 +77,8 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
     Raises
     ------
     BackboneError
-        If the engine is unknown, not available, cannot run the backbone in this precision, or if its outputs
-        differ from torch's.
+        If the engine is unknown, is not available, cannot run the backbone in this precision or fails the check, or
+        if a file in `cache` cannot be written.
     """
     require_engine(name, backbone, precision)
     engine = ENGINES[name].open(backbone, Path(cache), batch, precision)
@@ -84,7 +86,8 @@ def open_engine(name: str, backbone: Backbone, cache: Path, batch: int, precisio
         difference = _cached_difference(engine, backbone, Path(cache), batch)
         if not difference.is_within_tolerance:
             raise BackboneError(
-                f"{name} does not reproduce the features of {backbone.label} ({difference} to torch)",
+                f"{name} does not reproduce the features of {backbone.label} "
+                f"(compared with {reference_engine(backbone).name}: {difference})",
                 f"use another engine: {native_engine(backbone)}",
             )
     return engine
@@ -129,7 +132,7 @@ def select_engine(  # noqa: PLR0913 - keyword settings of a measurement
     Raises
     ------
     BackboneError
-        If no available engine supports the precision.
+        If no available engine supports the precision, or if the measurements cannot be written.
     """
     names = available_engines(backbone, precision)
     require_engine(names[0] if names else native_engine(backbone), backbone, precision)
@@ -186,7 +189,7 @@ def _measure_rates(
 
 
 def _cached_difference(engine: Engine, backbone: Backbone, cache: Path, batch: int) -> OutputDifference:
-    """Return the difference of an engine to torch, from the cache if it was measured on this machine."""
+    """Return the difference between an engine and the reference engine, cached for this machine."""
     key = (
         f"{engine.name}, {backbone_fingerprint(backbone)}, {getattr(engine, 'source', '')}, batch {batch}, "
         f"{machine_fingerprint()}"

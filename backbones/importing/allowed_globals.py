@@ -88,7 +88,7 @@ class GlobalName(NamedTuple):
 
     @property
     def is_class(self) -> bool:
-        """Whether instances of this class may be replaced by stubs without methods."""
+        """Whether this is a class whose instances may be replaced by plain dicts or by stubs without methods."""
         return str(self) in INERT_CLASSES or str(self) in ATTRIBUTE_DICTS or self.is_layer
 
     @property
@@ -140,7 +140,7 @@ def _check_encoding(text: Any, encoding: Any = "latin1") -> None:
 
 
 def _check_tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> None:
-    """Check that a tensor stays within its storage and does not repeat elements."""
+    """Check that a tensor stays within its storage and has no more elements than the storage."""
     if not isinstance(storage, Storage):
         raise MalformedPickleError("a tensor without a storage")
     numbers = (offset, *shape, *stride)
@@ -164,7 +164,7 @@ def _check_typed_tensor(rebuild: Any, kind: Any, args: Any, *_: Any) -> None:
 
 
 def _accept_any(*_: Any) -> None:
-    """Accept any arguments: these functions only build values from data."""
+    """Accept any arguments, for functions that only build values from data."""
 
 
 CALL_CHECKS: dict[str, Callable[..., object]] = {

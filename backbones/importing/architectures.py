@@ -80,7 +80,7 @@ class ArchitectureSpec:
         return type(self.network).__module__.startswith("timm.")
 
     def expected_state(self, columns: int) -> dict[str, Tensor]:
-        """Return the state dict without values.
+        """Return the expected state dict, without values.
 
         Parameters
         ----------
@@ -101,9 +101,10 @@ class ArchitectureSpec:
         return state
 
     def rename_tensors(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Adapt a state dict to the current names.
+        """Rename the tensors of a state dict to the current names of the architecture.
 
-        A classifier in an `nn.Sequential` is renamed, and batch counters that old files lack are added.
+        The tensors of a classifier in an `nn.Sequential` are renamed, and the counters of batch normalization, which
+        old files lack, are added.
 
         Parameters
         ----------
@@ -127,7 +128,7 @@ class ArchitectureSpec:
         return result
 
     def classifier_width(self, state: Mapping[str, Tensor]) -> int:
-        """Return the number of classifier columns of a state dict with the current names; 0 if it has none."""
+        """Return the number of classifier columns of a state dict with the current names; 0 without a classifier."""
         weight = state.get(f"{self.classifier}.weight")
         return 0 if weight is None or weight.ndim < 1 else len(weight)
 

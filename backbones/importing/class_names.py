@@ -15,7 +15,9 @@ PUBLISHED_ORDERS = {
     len(order): order
     for order in (SEVEN_EXPRESSIONS, AFFECTNET, SEVEN_EXPRESSIONS + VALENCE_AROUSAL, AFFECTNET + VALENCE_AROUSAL)
 }
-"""Score columns by their number: 7 or 8 expressions in alphabetical order, then valence and arousal (EmotiEffLib)."""
+"""Names of score columns by their number: 7 or 8 expressions in alphabetical order, alone or followed by valence and
+arousal (EmotiEffLib).
+"""
 
 
 def resolve_score_labels(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from backbones.card import read_card
 from backbones.catalogue import SPECS, TIMM_PREFIX
-from backbones.checkpoint import hash_file, save_checkpoint
+from backbones.checkpoint import save_checkpoint
 from backbones.checkpoint_folders import entries, entries_by_card, entries_by_name
 from backbones.errors import BackboneError, WriteError, unknown_name_error
+from backbones.regular_files import hash_file
 from backbones.temp_names import SUFFIX, create_temp
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     Raises
     ------
     BackboneError
-        If another entry has this name, as the name of its folder or in its card: references by this name would become
+        If another entry has this name as the name of its folder or in its card; references by the name would be
         ambiguous.
     """
     existing = entries(checkpoints).get(name)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backbones import catalogue
 from backbones.backbone import Backbone
-from backbones.errors import BackboneError
+from backbones.errors import BackboneError, join_first
 from backbones.importing import architectures, vggface_files
 from backbones.importing.class_names import resolve_score_labels
 from backbones.importing.entry import card_fields, save_entry, validate_entry_name
@@ -56,8 +56,8 @@ def import_file(
     checkpoints : Path
         The folder of entries.
     architecture : str, optional
-        The same as `options.architecture`: a catalogue name or a timm model; by default it is inferred from the
-        tensors.
+        The same as `options.architecture`: a catalogue name or a timm model; by default it is read from the file or
+        inferred from the tensors. Not for graphs.
     classes : sequence of str, optional
         The same as `options.classes`: names of the score columns.
     options : ImportOptions, optional
@@ -164,8 +164,7 @@ def _build_backbone(weights: WeightsFile, match: Match, options: ImportOptions, 
         network = construct(spec, match.columns).eval()
     network.load_state_dict(match.state)
     if match.left_out:
-        more = f" and {len(match.left_out) - 3} more" if len(match.left_out) > 3 else ""
-        logger.info(f"ignored tensors outside the backbone: {', '.join(match.left_out[:3])}{more}")
+        logger.info(f"ignored tensors outside the backbone: {join_first(match.left_out, 3)}")
     stated_fields = _get_metadata(weights, "preprocessing", dict)
     if stated_fields is not None:
         require_no_pixel_options(options, path)

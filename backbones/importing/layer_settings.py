@@ -75,7 +75,7 @@ def find_differences(tree: ModuleTree, network: nn.Module) -> list[str]:
 
 
 def unexpected_classifier_layer(tree: ModuleTree, classifier: str) -> str | None:
-    """Find a layer, such as a softmax, because of which the classifier does not return the logits of a linear layer.
+    """Find a layer that a linear classifier does not contain, such as a softmax.
 
     Parameters
     ----------

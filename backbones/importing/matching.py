@@ -72,7 +72,8 @@ def match_architecture(weights: WeightsFile, architecture: str | None, path: Pat
     Raises
     ------
     BackboneError
-        If the architecture is unknown or does not fit; the message lists the first tensors or settings that differ.
+        If the architecture is unknown or does not fit the tensors and layers; the message gives the first
+        differences.
     """
     state, left_out = strip_prefixes(weights.state)
     if architecture is not None:
@@ -104,7 +105,7 @@ def _best_match(names: Sequence[str], weights: WeightsFile, state: Mapping[str, 
     matches = []
     for name in names:
         spec = architectures.architecture_spec(name)
-        # timm's conversion functions expect files of their architecture; this project's accept any file
+        # a conversion function of timm expects a file of its architecture, so none is tried here
         match = _match_unconverted(spec, state) if spec.is_timm else _match_converted(spec, state)
         if not match.mismatches and (weights.tree is None or not find_differences(weights.tree, spec.network)):
             return match
@@ -118,7 +119,7 @@ def _match_unconverted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> M
 
 
 def _match_converted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    """Match the tensors unchanged or, if only then they fit, converted by the function of the architecture."""
+    """Match the tensors unchanged or, if they fit only then, converted by the function of the architecture."""
     match = _match_unconverted(spec, state)
     converted = _match_unconverted(spec, spec.convert_state(state)) if match.mismatches else match
     return match if converted.mismatches else converted

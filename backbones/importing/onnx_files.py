@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backbones.backbone import Backbone
-from backbones.checkpoint import ONNX_MODEL, hash_file
+from backbones.checkpoint import ONNX_MODEL
 from backbones.errors import BackboneError, printable, unknown_name_error
 from backbones.importing import onnx_rewrite
 from backbones.importing.class_names import resolve_score_labels
@@ -26,6 +26,7 @@ from backbones.importing.summary import log_preprocessing
 from backbones.onnx_graph import graph_of_model, prune_to_outputs, read_model
 from backbones.onnx_macs import count_macs
 from backbones.onnx_network import OnnxNetwork, Ports
+from backbones.regular_files import hash_file
 from backbones.spec import ONNX_CONSTRUCTOR, BackboneSpec
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def import_onnx(path: Path, name: str, checkpoints: Path, options: ImportOptions
     ------
     BackboneError
         If the file is damaged, incomplete or not an ONNX model, if it contains control flow, if its input or outputs
-        are not as described above, if options are missing, or if another entry has this name.
+        are not as described above, if options are missing, if a name is invalid, or if another entry has this name.
     """
     path = Path(path)
     validate_entry_name(name)

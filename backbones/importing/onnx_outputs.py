@@ -13,7 +13,7 @@ from backbones.importing.options import NONE, ImportOptions
 SCORE_WORDS = ("score", "logit", "prob", "class", "express", "emotion")
 EMBEDDING_WORDS = ("embed", "feature", "pool", "flatten", "penult", "pre_logits")
 MAX_SCORE_WIDTH = 64
-"""If a graph has one output only, it is assumed to be scores up to this number of columns, else an embedding."""
+"""A graph's only output is assumed to be scores if it has at most this number of columns, otherwise an embedding."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class TrialRun:
 def run_on_noise(image: ImageInput, path: Path, content: bytes | None = None) -> TrialRun:
     """Run a graph that takes float32 crops [N, 3, S, S] on noise.
 
-    A graph that fails on two images although it declares a dynamic batch size is run one image at a time.
+    Some graphs declare a dynamic batch size but fail on two images; these are run one image at a time.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ class PickleScan:
         self.stack += [result] * len(opcode.stack_after)
 
     def _pop_operands(self, before: list[pickletools.StackObject]) -> list[Any]:
-        """Remove the operands of an opcode from the stack."""
+        """Remove the operands of an opcode from the stack and return them."""
         if pickletools.markobject in before:
             start = self.marks.pop() - before.index(pickletools.markobject)
         else:
@@ -177,7 +177,7 @@ class PickleScan:
         result.depth = 1 + max((value.depth for value in nested), default=0)
         result.n_values = min(1 + len(values) + sum(value.n_values for value in nested), MAX_ITEMS + 1)
         if result.is_too_large:
-            self.unsupported = self.unsupported or "its tuples are nested too deeply"
+            self.unsupported = self.unsupported or "its tuples are nested too deeply, or too large"
         return result
 
     def _resolve_global(self, module: str, name: str) -> GlobalName:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backbones.errors import BackboneError, printable
+from backbones.errors import BackboneError, join_first, printable
 from backbones.importing.allowed_globals import MalformedPickleError
 from backbones.importing.module_tree import ModuleTree, build_module_tree, is_pickled_module
 from backbones.importing.pickle_scan import ForbiddenGlobalsError
@@ -18,7 +18,8 @@ from backbones.importing.torch_pickle import load_pickle
 
 STATE_KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 MAX_EXPANSION = 4
-"""Largest ratio of tensor bytes to file bytes; tied weights share memory, but seldom more than two tensors do."""
+"""Largest ratio of tensor bytes to file bytes. It exceeds 1 if tensors share memory, as tied weights do; more than two
+seldom share the same memory."""
 FRAMELIGHT_KEY = "framelight"
 """Key of this project's data in Lightning checkpoints: `fitted` with the state of the best epoch, and `backbone` with
 the metadata of the backbone."""
@@ -62,7 +63,8 @@ def read_torch_file(path: Path) -> WeightsFile:
     Raises
     ------
     BackboneError
-        If the file contains more than weights, is truncated or damaged, or contains no network.
+        If the file cannot be read, contains more than weights, is damaged or of an unsupported format, or contains
+        neither a network nor a state dict.
     """
     path = Path(path)
     try:
@@ -77,7 +79,7 @@ def read_torch_file(path: Path) -> WeightsFile:
         return WeightsFile(kind, state, tree, about)
     except ForbiddenGlobalsError as error:
         raise BackboneError(
-            f"{path} is rejected because it contains {_join_names(error.names)}, which does not belong in a weights "
+            f"{path} is rejected because it contains {join_first(error.names, 5)}, which does not belong in a weights "
             "file; no code in it was executed",
             "if you trust the file, load it where it was written and save only the weights: "
             "torch.save(model.state_dict(), FILE)",
@@ -99,11 +101,6 @@ def _require_similar_size(tensors: Mapping[str, Tensor], file_bytes: int) -> Non
             f"{file_bytes / 1e6:,.1f} MB of the file",
             "save copies of the tensors: torch.save({k: v.clone() for k, v in model.state_dict().items()}, FILE)",
         )
-
-
-def _join_names(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + more
 
 
 def _find_network(value: Any) -> tuple[str, Any, Mapping[str, Any]]:

@@ -72,7 +72,7 @@ def load_pickle(path: Path) -> Any:
     ForbiddenGlobalsError
         If the file contains more than weights.
     MalformedPickleError
-        If the file is damaged, or is a whole module in the format used before torch 1.6.
+        If the file is damaged or of an unsupported format, such as a whole module in the format used before torch 1.6.
     OSError
         If the file cannot be read.
     """
@@ -111,7 +111,9 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
             sizes = _check_entries(archive)
             pickles = [name for name in sizes if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickles) != 1:
-                raise MalformedPickleError("its archive contains no data.pkl, so it was not written by torch.save")
+                raise MalformedPickleError(
+                    "its archive does not hold one data.pkl, so it was not written by torch.save"
+                )
             scan = PickleScan(io.BytesIO(archive.read(pickles[0])))
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
@@ -126,7 +128,7 @@ def _scan_archive(file: IO[bytes]) -> PickleScan:
 
 
 def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
-    """Check that entries are uncompressed, unique and not larger than the file; return their sizes by name."""
+    """Check that entries are uncompressed, unique and together not larger than the file; return their sizes by name."""
     entries = archive.infolist()
     if any(entry.filename.endswith("/constants.pkl") for entry in entries):
         raise MalformedPickleError(
@@ -139,12 +141,12 @@ def _check_entries(archive: zipfile.ZipFile) -> dict[str, int]:
     archive.fp.seek(0, io.SEEK_END)
     names = {entry.filename.lower() for entry in entries}  # torch's reader ignores case
     if len(names) != len(entries) or sum(entry.file_size for entry in entries) > archive.fp.tell():
-        raise MalformedPickleError("entries of its archive overlap")
+        raise MalformedPickleError("entries of its archive have the same name, or overlap")
     return {entry.filename: entry.file_size for entry in entries}
 
 
 def _check_size(storage: Storage, size: int | None) -> None:
-    """Check the size of a storage; older versions of torch read as many bytes as the pickle claims."""
+    """Check the size of a storage, because older versions of torch read as many bytes as the pickle claims."""
     if size is None:
         raise MalformedPickleError(f"the data of storage {storage.key} is missing")
     if size != storage.nbytes:

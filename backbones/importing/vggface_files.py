@@ -53,7 +53,8 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, options: ImportOption
     Raises
     ------
     BackboneError
-        If tensors are missing, unexpected or of another shape, or the number of class names does not match.
+        If tensors are missing, unexpected or of another shape, or if the class names are invalid or do not match the
+        number of columns.
     """
     path = Path(path)
     layers = _layer_names(set(state))

@@ -1,4 +1,4 @@
-"""Benchmarks of the performance-critical parts, each compared with a naive implementation in the same run."""
+"""Benchmarks of the performance-critical parts, each compared with a baseline in the same run or with a fixed limit."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ class _Case:
     Attributes
     ----------
     part : str
-        Name of the row.
+        Name of the measurement.
     config : HeadConfig
     seeds : tuple of int
     rows, selection_rows : int
-        Number of rows to fit, and number of rows on which the epoch is selected.
+        Number of rows (crops) to fit, and number of rows on which the epoch is selected.
     timed_every : int
         Of the heads trained one after another, only every n-th is timed.
     flops_per_row : int
@@ -72,8 +72,8 @@ _LINEAR = _Case(
     timed_every=8,
     flops_per_row=2 * 2 * CLASSES,
     target=5,
-    note="one thread, as in a job. Time beyond the lower bound is spent on reading, mean and standard deviation of the "
-    "columns, and loss, optimizer step and score of each head",
+    note="one thread, as in a job. The time above the lower bound goes to reading, to the mean and standard "
+    "deviation of each column, and to the loss, optimizer step and score of each head",
 )
 _MLP = _Case(
     "16 mlp heads together",

@@ -1,4 +1,4 @@
-"""Benchmarks of commands: `framelight --help`, and `framelight leaderboard` with 2,000 tracked runs."""
+"""Benchmarks of commands: `framelight --help`, and `framelight leaderboard` with 2,000 tracked records."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
         first, again = time_leaderboard(), [time_leaderboard() for _ in range(ROUNDS)]
         yield Measurement(
             "leaderboard",
-            f"framelight leaderboard, {RUNS:,} runs: {RUNS // SEEDS} rows of {SEEDS} seeds",
+            f"framelight leaderboard: {RUNS // SEEDS} rows of {SEEDS} seeds ({RUNS:,} records)",
             statistics.median(again),
             "s",
             limit=3.0,
@@ -53,7 +53,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
 
 
 def _write_statistics(store: Store) -> None:
-    """Write per-video statistics for each record, sampled with the accuracy of the record."""
+    """Write per-video statistics for each record, sampled with the record's `P_EXPR` as accuracy."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
     for record in _make_records():

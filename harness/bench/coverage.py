@@ -34,13 +34,13 @@ class Coverage:
     rare : bool
         Whether some classes are rare; see `harness.bench.simulated_sets.Population`.
     seeds, videos, sets : int
-        Number of trainings and of videos per set, and number of sets.
+        Number of trainings per set, number of videos per set, and number of sets.
     coverage : float
         Share of the intervals that contain the population value.
     width : float
         Mean width of the intervals.
     bias, corrected_bias : float
-        Mean score minus the population value, and mean corrected score minus the population value.
+        By how much the mean score, and the mean score corrected for bias, exceed the population value.
     """
 
     metric: str
@@ -57,7 +57,7 @@ class Coverage:
 def measure_coverage(
     videos: Sequence[int] = VIDEOS, seeds: Sequence[int] = SEEDS, sets: int = SETS, first: int = 0
 ) -> Iterator[Coverage]:
-    """Simulate sets with common and with rare classes, and compute their intervals.
+    """Simulate sets with common and with rare classes, and compute the coverage of their intervals.
 
     Parameters
     ----------

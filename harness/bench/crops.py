@@ -14,7 +14,7 @@ VIDEOS, FRAMES = 4, 128
 
 
 class BenchmarkCrops(Dataset):
-    """Dataset of crops in sequences of FRAMES images, without annotations.
+    """Dataset of crops in sequences of up to FRAMES images, without annotations.
 
     Parameters
     ----------

@@ -24,15 +24,15 @@ SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 800, 100, 200
 TRIALS, TRIAL_SIMULATIONS = 2, 40
 """Number of rounds that move the true difference near the detectable one, and number of boards per round."""
 NEAR = (0.85, 1.15)
-"""Multiples of the detectable difference at which the power is measured; between them, it is interpolated."""
+"""Multiples of the detectable difference at which the power is measured; between them, the power is interpolated."""
 BEYOND = (-0.3, 1.3)
-"""Range of positions in which the power is reported: 0 is the first of these multiples, 1 the second."""
+"""The power is reported if its position lies in this range; 0 is the first multiple in `NEAR`, 1 the second."""
 MOVES = 3
 """Largest number of attempts to place the two leads around the detectable difference."""
 PARTS = 4
-"""Largest number of boards that a simulated board is divided into; their errors are nearly independent."""
+"""Largest number of smaller boards into which a simulated board is divided; their errors are nearly independent."""
 DRAWS = 499
-"""Number of random sign flips; few, since the error of a permutation test does not depend on it (Dwass 1957)."""
+"""Number of random sign flips. Few are enough: the number does not affect a permutation test's error (Dwass 1957)."""
 LEADS = {
     "expr": (0.0, 0.2, 0.4, 0.8, 1.2, 1.6, 2.4, 3.4),
     "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
@@ -54,18 +54,19 @@ class ErrorRow:
     families : bool
         Whether rows come in families with similar errors.
     false_positives, margin : float
-        Share of boards of equally good rows on which some row was found worse than the best, and half the width of its
-        95% confidence interval.
+        Share of boards of equally good rows on which some row was found worse than the best. The margin is half the
+        width of the share's 95% confidence interval.
     luck, expected_luck : float
-        Mean lead of the best row over the mean of all rows, and the mean of the lead that boards expect by luck.
+        How far the best of equally good rows leads the mean of all rows, and how far it is expected to lead by luck.
+        Both are means over boards.
     detectable : float or None
-        Median over boards of the minimum detectable difference. The true lead of the first row on these boards, as
-        the mean over sets of `videos` videos, equals this median; None if no such lead was found.
+        Median over boards of the minimum detectable difference. On these boards, the first row has a true lead equal
+        to this median, as the mean over sets of `videos` videos. None if no such lead was found.
     power, power_margin : float or None
-        Share of the other rows that are found worse than the first on these boards, and half the width of its 95%
-        confidence interval.
+        Share of the other rows that are found worse than the first on the boards of `detectable`. The margin is half
+        the width of the share's 95% confidence interval.
     population_power : float or None
-        Like `power`, but on boards whose first row leads by `detectable` over very many videos.
+        Like `power`, but on boards whose first row leads by the detectable difference over very many videos.
     """
 
     task: str
@@ -97,7 +98,7 @@ def measure_rows(
 def measure_false_positives(
     task: str, videos: int, rows: Sequence[int], simulations: int, families: bool = False
 ) -> list[ErrorRow]:
-    """Simulate boards of equally good rows; each is divided into several smaller boards."""
+    """Measure false positives on simulated boards of equally good rows; smaller boards are parts of the largest."""
     metric, worse = TASKS[task].metric, np.zeros((len(rows), simulations))
     lucks, expected = np.zeros(worse.shape), np.full(worse.shape, np.nan)
     for i in range(simulations):
@@ -122,9 +123,9 @@ def measure_false_positives(
 def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorRow:
     """Measure the power on boards where the true lead of the first row equals the minimum detectable difference.
 
-    The detectable difference depends on the true one, since better rows have other errors. The power is interpolated
-    between two leads to the point where both differences are equal; the same videos are simulated for both leads, so
-    that their power is comparable. `row` is returned unchanged if there is no such point near two leads.
+    The detectable difference depends on the true difference, because better rows have other errors. Therefore boards
+    are simulated with two leads, from the same videos, and the power is interpolated to the point where the true
+    difference equals the detectable one. `row` is returned unchanged if there is no such point near the two leads.
     """
     leads, differences = LEADS[row.task], _true_differences(row.task, row.videos)
     lead = leads[3]
@@ -154,12 +155,12 @@ def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorR
 
 
 def _position_of_zero(excess: np.ndarray) -> float:
-    """Return the position between two leads (0 to 1) where a value crosses 0; infinity if the value does not grow."""
+    """Return where the line through two values, at positions 0 and 1, crosses 0; infinity if the line does not rise."""
     return float(-excess[0] / (excess[1] - excess[0])) if excess[1] > excess[0] else np.inf
 
 
 def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float, np.ndarray]:
-    """Return the median detectable difference and, for each board, the share of other rows that are found worse."""
+    """Return the median detectable difference and, for each board, the share of rows found worse than the first one."""
     metric, detectable, found = TASKS[row.task].metric, [], []
     for i in range(simulations):
         random = np.random.default_rng([2, row.rows, row.videos, i])
@@ -172,7 +173,7 @@ def _simulate_lead(row: ErrorRow, lead: float, simulations: int) -> tuple[float,
 
 @functools.cache
 def _true_differences(task: str, videos: int) -> np.ndarray:
-    """Return the mean true difference of two rows over sets of `videos` videos, for each of the task's `LEADS`.
+    """For each of the task's `LEADS`, return the mean true difference of two rows over sets of `videos` videos.
 
     The difference without a lead, which is due to luck alone, is subtracted.
     """

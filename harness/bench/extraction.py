@@ -53,7 +53,7 @@ class OpenEngineSelector(EngineSelector):
 
 
 def measure() -> Iterator[Measurement]:
-    """Measure every named backbone."""
+    """Measure the extraction of features with every named backbone."""
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +63,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def measure_backbone(name: str, paths: list[Path], folder: Path) -> Measurement:
-    """Measure one named backbone with random weights.
+    """Measure the extraction of features with one named backbone with random weights.
 
     Parameters
     ----------

@@ -85,9 +85,9 @@ def measure() -> Iterator[Measurement]:
         times.ratio("shuffled", "in order"),
         0.7,
         floor=hardware_limits().roofline_seconds(2 * size),
-        note=f"resident memory {resident / 1e6:.0f} MB of the allowed {size / 4e6:.0f} MB, {allocated / 1e6:.0f} MB of "
-        f"it buffers. Time of copying shuffled blocks of {BLOCK_ROWS} rows: {copying:.3g} s; of page faults of "
-        f"released pages: {copying_and_faults - copying:.3g} s; of ordering the rows: "
+        note=f"resident memory {resident / 1e6:.0f} MB (allowed: {size / 4e6:.0f} MB), including "
+        f"{allocated / 1e6:.0f} MB of buffers. Copying shuffled blocks of {BLOCK_ROWS} rows takes {copying:.3g} s; "
+        f"page faults of released pages take {copying_and_faults - copying:.3g} s; ordering the rows takes "
         f"{times.median('shuffled') - copying_and_faults:.3g} s. numpy.load writes to memory that "
         "stays in the processor's cache. Reading the same bytes in order into one small buffer: "
         f"{times.median('bare'):.3g} s. With conversion to float32: "

@@ -1,4 +1,4 @@
-"""Measurements of benchmarks, and functions that time."""
+"""Measurements of benchmarks, and functions for timing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class Measurement:
     limit : float or None
         Largest allowed value, for measurements without a baseline.
     floor : float or None
-        Lower bound of the value, from the bytes and operations of the workload and the measured hardware limits.
+        Lower bound of the value, usually from the bytes and operations of the workload and the measured hardware
+        limits.
     note : str
     """
 
@@ -112,12 +113,12 @@ def median_seconds(work: Callable[[], object], rounds: int = 1) -> float:
 
 
 MAX_MEMORY_GIB = 3.0
-"""Largest allowed resident memory."""
+"""Largest allowed resident memory of the largest job in the benchmark `scale`."""
 
 
 @dataclass(frozen=True)
 class ScaleResult:
-    """Time and memory of a job with a number of frames.
+    """Time and memory of a job on a given number of frames.
 
     Attributes
     ----------

@@ -26,12 +26,12 @@ TURN_SECONDS = 0.3
 
 
 def engine_cache_dir() -> Path:
-    """Get the folder that caches exported networks between benchmark runs; measurements are never cached."""
+    """Return the folder in which engines cache exported networks and measurements between benchmark runs."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "framelight" / "bench-engines"
 
 
 def measure() -> Iterator[Measurement]:
-    """Measure every named backbone."""
+    """Measure the forward passes of every named backbone."""
     import backbones
 
     for name in backbones.names():
@@ -39,7 +39,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def measure_backbone(name: str) -> Measurement:
-    """Measure one named backbone with random weights."""
+    """Measure the forward passes of one named backbone with random weights; the engine is selected anew."""
     import backbones
     from backbones import BackboneError
     from backbones.engines.benchmark import measure_throughput
@@ -87,7 +87,7 @@ WORKLOAD_CROPS = 10_000_000
 
 
 def measure_parity() -> Iterator[Measurement]:
-    """Compare the outputs of the selected engine with eager torch for every named backbone."""
+    """Compare the outputs of the selected engine with those of eager torch for every named backbone."""
     import backbones
 
     for name in backbones.names():
@@ -96,7 +96,7 @@ def measure_parity() -> Iterator[Measurement]:
 
 
 def measure_backbone_parity(backbone: Backbone, name: str) -> Iterator[Measurement]:
-    """Compare the selected engine with eager torch in float32 and, without a requirement, in bf16."""
+    """Compare the selected engine, in float32 and in bf16, with eager torch in float32; bf16 has no requirement."""
     from backbones.engines.parity import MAX_OF_RANGE, MIN_COSINE
     from backbones.engines.selection import engine_difference, open_engine, select_engine
     from harness.features.pipeline import batch_size

@@ -17,7 +17,7 @@ LIMIT_S = 0.1
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare computing the interval from statistics with counting the frames again without each video."""
+    """Compare the interval from per-video statistics with counting the frames again with each video left out."""
     random = np.random.default_rng(0)
     unit = np.repeat(np.arange(VIDEOS), FRAMES)
     truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))

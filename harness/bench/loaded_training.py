@@ -1,6 +1,6 @@
-"""Benchmark of training a backbone while other programs compute: OpenMP threads that wait passively or actively.
+"""Benchmark of training a backbone, alone and under load, with OpenMP threads that wait passively or actively.
 
-Active waiting is OpenMP's default.
+Actively waiting threads, the default of OpenMP, keep their processor busy; passively waiting threads soon give it up.
 
 Usage of the measured process: `python -m harness.bench.loaded_training FOLDER`.
 """
@@ -49,7 +49,7 @@ def measure() -> Iterator[Measurement]:
                 f"tiny_resnet on {IMAGES} images, two threads, {others}: {1e3 / time:.0f} images per second",
                 time,
                 "ms per image",
-                "OpenMP threads that wait actively, its default",
+                "OpenMP's default: threads that wait actively",
                 statistics.median(reference),
                 statistics.median(base / own for own, base in zip(ours, reference)),
                 LEAST_RATIO[name],

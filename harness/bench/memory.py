@@ -41,7 +41,7 @@ print(json.dumps(peak()))
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare the growth of memory between two numbers of rows with reading all features into memory."""
+    """Measure how memory grows between two numbers of rows, compared with reading all features into memory."""
     with tempfile.TemporaryDirectory() as folder:
         small, large, whole = (
             _measure_peak_growth(folder, rows, mode)

@@ -172,7 +172,7 @@ LEFT_ALIGNED = (0, FILE_COLUMN)
 """Left-aligned columns."""
 LINE_WIDTH = 156
 COUNTERPARTS = {"mobilenet_v1": "mobilenet_7", "efficientnet_b0": "enet_b0_8_best_vgaf", "efficientnet_b2": "enet_b2_8"}
-"""Published networks of the same architecture."""
+"""Published network of the same architecture, by the name of the backbone."""
 NOTES = (
     "Weights are random (seed 0) with a linear head of eight classes; cost does not depend on weights. "
     "Latency: milliseconds per crop, median of consecutive calls after warm-up; memory: peak resident memory of the "

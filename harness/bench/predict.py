@@ -1,4 +1,4 @@
-"""Benchmark of `framelight predict` on a video of 640x360 pixels with one face, against each of its stages alone."""
+"""Benchmark of `framelight predict` on a video of 640x360 pixels with one face, against its slowest stage alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 BACKBONE = "mobilenet_v4_small"
 WIDTH, HEIGHT, RATE, FRAMES, RENDERED_FRAMES, FACE = 640, 360, 25, 200, 40, 160
 MAX_FRAME_MS, MIN_RATIO = 1000 / RATE, 0.8
-"""Largest allowed milliseconds per frame; required speed relative to the slowest stage alone."""
+"""Largest allowed time per frame, and required speed as a share of the speed of the slowest stage alone."""
 WORKLOAD_CROPS = 100_000
 """Number of crops for which the engine is selected."""
 ROUNDS = 3
@@ -83,7 +83,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def open_forward_pass() -> SharedBackbonePass:
-    """Open the backbone with random weights and without heads, whose cost is negligible."""
+    """Open the backbone with random weights; heads are left out, as their cost is negligible."""
     import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.bench.forward import engine_cache_dir

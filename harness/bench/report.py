@@ -16,7 +16,7 @@ from harness.utils.text import format_three_digits, ruled_table
 FORMATS = ("table", "md", "json")
 COLUMNS = ("part", "workload", "result", "lower bound", "baseline", "its result", "speedup", "required", "")
 WRAP_WIDTHS = {"part": 26, "workload": 34, "baseline": 34}
-"""Characters at which the cells of these columns are wrapped in a table; the default is DEFAULT_WRAP_WIDTH."""
+"""Maximum number of characters in a line of a cell in these columns. Other columns have DEFAULT_WRAP_WIDTH."""
 DEFAULT_WRAP_WIDTH = 40
 
 
@@ -66,9 +66,9 @@ def format_limits(machine: HardwareLimits) -> str:
 def format_cells(figure: Measurement) -> tuple[str, ...]:
     """Format a measurement as a table row, with one cell for each of COLUMNS."""
     if figure.limit is not None:
-        required = f"<= {format_three_digits(figure.limit)} {figure.unit}"
+        required = f"<= {figure.limit:.3g} {figure.unit}"
     else:
-        required = _format_ratio(figure.least)
+        required = "-" if figure.least is None else f"{figure.least:.3g}x"
     has_requirement = figure.limit is not None or figure.least is not None
     return (
         figure.part,

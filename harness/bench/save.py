@@ -19,7 +19,8 @@ def log_measurements(figures: Sequence[Measurement], store: Store) -> int:
 
     The curves are `<part>/value`, `<part>/ratio`, `<part>/floor` and `<part>/reached`. The run is called
     `bench <host>, <processor>, <n> cores` in the experiment EXPERIMENT; the tags `commit.<step>` and `dirty.<step>`
-    record the version of each step. For errors see `harness.tracking.open_tracker`.
+    record the Git commit of each step and whether files differed from it.
+    For errors see `harness.tracking.open_tracker`.
     """
     values = environment()
     machine = f"{values['host']}, {values['processor']}, {values['cores']} cores"

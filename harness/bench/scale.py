@@ -1,4 +1,4 @@
-"""Benchmark of the time and memory of jobs with 10,000 to 2.66 million frames, as many as Aff-Wild2 has."""
+"""Benchmark of the time and memory of jobs with 10,000 frames up to 2.66 million, the size of Aff-Wild2."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = {10_000: 5, 100_000: 5, 1_000_000: 1, 2_660_000: 1}
 MAX_EXPONENT = 1.1
 SPARE_BYTES = 1 << 30
 BYTES_PER_FRAME = 2 * WIDTH
-"""Size of a frame's features."""
+"""Bytes of the embedding of one frame, in float16."""
 PASSES = 3
 """Number of passes over all features: mean and standard deviation, one epoch, predictions."""
 
@@ -44,12 +44,13 @@ def measure(
     plot : Path, optional
         PNG file to write.
     frames : sequence of int
-        Ascending multiples of SEQUENCE.
+        Numbers of frames, ascending multiples of SEQUENCE.
 
     Raises
     ------
     FramelightError
-        If there is not enough disk space, before anything is written.
+        If a job fails, or if the folder cannot be written or has too little space. The space is checked before anything
+        is written.
     """
     _check_disk_space(folder, max(frames) * BYTES_PER_FRAME)
     with tempfile.TemporaryDirectory(prefix=".bench-scale-", dir=folder) as temp_dir:
@@ -81,9 +82,10 @@ def measure(
 
 
 def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement]:
-    """Yield the growth exponent of time over all sizes and without the smallest, and the peak memory of the largest.
+    """Yield the growth exponents of time, and the peak memory of the largest job.
 
-    The time of the smallest job hardly depends on its number of frames.
+    The first exponent covers all sizes. The second leaves out the smallest job, whose time hardly depends on its number
+    of frames.
     """
     for label, results in (("all", measured), ("from the second", measured[1:])):
         if len(results) > 1:

@@ -34,7 +34,7 @@ from harness.utils.process_memory import resident_bytes
 from harness.utils.store import Store
 
 SEQUENCE, WIDTH = 5_000, 1280
-"""Frames per video, about the average of Aff-Wild2, and features per frame."""
+"""Frames per video (about the average of Aff-Wild2), and features per frame."""
 RADII = range(51)
 TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1, batch_size=512)
 
@@ -55,7 +55,8 @@ def main(folder: Path, frames: int) -> dict[str, object]:
     Returns
     -------
     dict
-        `seconds` by part, and `peak_bytes` of resident memory, including mapped pages and libraries.
+        `seconds` is the time of each part. `peak_bytes` is the peak of resident memory, including libraries and mapped
+        pages.
     """
     torch.set_num_threads(THREADS_PER_JOB)
     import harness.training.lightning_module  # noqa: F401 - its import time must not be part of the measured time
@@ -92,7 +93,7 @@ def _record_time(seconds: dict[str, float], part: str) -> Iterator[None]:
 
 
 def _make_labels(frames: int) -> Labels:
-    """Make a label for every frame; the class changes every 50 frames."""
+    """Make a label for every frame, with one random class for each 50 consecutive frames."""
     names, random = tuple(sequence_names(frames)), np.random.default_rng(0)
     video = np.repeat(np.arange(len(names), dtype=np.int32), SEQUENCE)
     target = np.repeat(random.integers(0, TASK.width, frames // 50), 50)

@@ -46,7 +46,7 @@ RECIPE = Recipe(
         thresholds=("chosen", "half"),
     ),
 )
-"""Only another number of epochs needs another training; radius, kernel, gaps and thresholds are replayed."""
+"""Only a new number of epochs needs another training. Radius, kernel, gaps and thresholds are applied afterwards."""
 
 
 def measure() -> Iterator[Measurement]:
@@ -95,7 +95,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def _train_trials(prepared: PreparedInputs) -> None:
-    """Train TIMED_TRAININGS of the trials, with numbers of epochs spread over the range EPOCHS."""
+    """Train and score TIMED_TRAININGS jobs like those of the trials, with numbers of epochs spread over EPOCHS."""
     from harness.jobs.execute import run_job
     from harness.runner.executors import local_executor
 

@@ -1,9 +1,9 @@
 """Simulated boards: rows whose true scores are known, on the same videos.
 
-Videos differ in length (lognormal), in what they show and in how hard they are; the frames of each episode of one
-second are right or wrong together. What a row gets right in a video depends on the video, on luck that all rows of one
-family (such as heads on one backbone) share, and on luck that only this row has. R is the number of rows, V the number
-of videos.
+Videos differ in length (lognormal), in what they show and in how hard they are. For expressions and action units, a
+video is divided into episodes of one second; the frames of an episode are right or wrong together. What a row gets
+right in a video depends on the video and on the luck of the row. On boards with families, the rows of one family (such
+as heads on one backbone) share a part of their luck. R is the number of rows, V the number of videos.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ PRIOR = FRAMES / FRAMES.sum()
 PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 """Share of frames that show each action unit."""
 EPISODE = 25
-"""Number of consecutive frames with the same label and the same prediction."""
+"""Number of consecutive frames with the same label and the same prediction, for expressions and action units."""
 LUCK = {"expr": 0.3, "va": 0.04, "au": 0.3}
-"""Standard deviation of a row's luck with a video: in log odds, or in the slope of valence and arousal."""
+"""Standard deviation of a row's luck with a video. Unit: log odds; for "va", slope of predictions over labels."""
 FAMILY_SIZE = 6
 FAMILY_SHARE = 0.85
 """Share of the variance of the luck that rows of a family have in common."""
@@ -37,11 +37,11 @@ class SimulatedRows:
     Attributes
     ----------
     rows : int
-        R.
+        Number of rows, R.
     lead : float, default=0
-        How much better the first row truly is than the others, in log odds, or in the slope of valence and arousal.
+        How much better the first row truly is than the others, in the units of `LUCK`.
     families : bool, default=False
-        Whether rows come in families with similar errors; otherwise all are equally similar.
+        Whether rows come in families that have similar errors. If not, all rows are equally similar.
     """
 
     rows: int
@@ -49,7 +49,7 @@ class SimulatedRows:
     families: bool = False
 
     def luck(self, random: np.random.Generator, deviation: float, shape: tuple[int, ...]) -> np.ndarray:
-        """Draw the luck of each row with each video, [R, *shape], including the lead."""
+        """Draw the luck of each row with each video, [R, *shape]; the lead is added to the luck of the first row."""
         own = random.normal(0, deviation, (self.rows, *shape))
         if self.families:
             family = np.arange(self.rows) // FAMILY_SIZE
@@ -62,20 +62,20 @@ class SimulatedRows:
 def simulate_board(
     task: str, random: np.random.Generator, videos: int, rows: SimulatedRows
 ) -> list[list[SufficientStatistics]]:
-    """Simulate the statistics of each row of a board, with one seed.
+    """Simulate the statistics of one training seed for each row of a board.
 
     Parameters
     ----------
     task : {"expr", "va", "au"}
     random : Generator
     videos : int
-        V.
+        Number of videos, V.
     rows : SimulatedRows
 
     Returns
     -------
     list of list of SufficientStatistics
-        A list with one element for each row, as `harness.metrics.best_comparisons.compare_with_best` takes it.
+        For each row, a list with one element, as `harness.metrics.best_comparisons.compare_with_best` takes it.
     """
     lengths = np.clip(random.lognormal(7.6, 0.8, videos), 150, 20_000)
     episodes = np.maximum(lengths // EPISODE, 1).astype(int)
@@ -96,9 +96,9 @@ def _expressions(random: np.random.Generator, episodes: np.ndarray, rows: Simula
 
 
 def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate moments, [R, V, 2, 6]: mean and range of the labels and of the predictions differ between videos.
+    """Simulate moments, [R, V, 2, 6]: mean and deviation of the labels and of the predictions differ by video.
 
-    Without a lead P_VA is about 0.36, so that a better row can be far ahead.
+    Without a lead, P_VA is about 0.36. This leaves room for a row that is far ahead.
     """
     videos, shape = len(episodes), (rows.rows, len(episodes), 2)
     n = episodes[:, None] * EPISODE * np.ones(2)
@@ -115,7 +115,7 @@ def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedR
 
 
 def _action_units(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate counts, [R, V, 12, 4]: an action unit is common in few videos, and its difficulty differs by video."""
+    """Simulate counts, [R, V, 12, 4]: how common and how difficult an action unit is differs by video."""
     shape = (len(episodes), len(ACTION_UNITS))
     n = np.broadcast_to(episodes[:, None], shape)
     positive = random.binomial(n, random.beta(PREVALENCE * 2, (1 - PREVALENCE) * 2, shape))

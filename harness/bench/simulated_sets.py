@@ -1,8 +1,8 @@
 """Simulated evaluation sets whose population value is known, to check confidence intervals and tests.
 
-Videos differ in length (lognormal), in what they show, in how hard they are, and in which expression a wrong system
-predicts; the frames of each episode of one second are right or wrong together. V is the number of videos, S the number
-of seeds.
+Videos differ in length (lognormal), in what they show, in how hard they are, and in the expressions that a system
+predicts when it is wrong. A video is divided into episodes of one second; the frames of an episode are right or wrong
+together. V is the number of videos, S the number of seeds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 EPISODE = 25
 """Number of consecutive frames with the same label and the same prediction."""
 RARE_CLASSES, RARE_UNITS, RARE_SHARE = (1, 2, 3), 3, 2.5 / 70
-"""Rare expressions, number of rare action units, and the share of videos that show each of them."""
+"""Rare expressions, number of rare action units, and the share of videos that show each rare label."""
 POPULATION_VIDEOS, POPULATION_SETS, POPULATION_SEEDS = 15_000, 8, 10
 """Size of the sets from which population values are computed."""
 
@@ -35,8 +35,8 @@ class Population:
     Attributes
     ----------
     rare : bool
-        Whether each of three expressions and three action units, and extreme valence and arousal, occur only in 2 to 3
-        of 70 videos.
+        Whether some labels are rare: three expressions, three action units, extreme valence and extreme arousal. Each
+        of these occurs only in 2 to 3 of 70 videos.
     length_spread : float
         Standard deviation of the logarithm of the lengths.
     mixture : float
@@ -46,14 +46,15 @@ class Population:
     skill : float
         Log odds of recognizing an expression of average frequency.
     frequency_slope : float
-        Increase of the log odds of recognizing an expression with the logarithm of its frequency.
+        Slope of the log odds of recognizing an expression over the logarithm of its frequency.
     difficulty : float
         Standard deviation of the log odds between videos.
     affect_noise : float
         Standard deviation of a video's mean error in valence and arousal.
     video_luck, seed_luck : float
-        How much log odds vary from seed to seed, as standard deviations: `video_luck` for each column in each video;
-        `seed_luck` in all videos together, once for each column and once for all columns.
+        Standard deviations of the random terms by which log odds differ from seed to seed. `video_luck` is for one term
+        per column and video. `seed_luck` is for terms that are the same in all videos: one per column, and one for all
+        columns.
     """
 
     rare: bool = False
@@ -100,7 +101,9 @@ def simulate(
 
 
 def population_values(population: Population, seeds: int) -> dict[str, float]:
-    """Compute each metric over very many videos and, if `seeds` is above 1, average it over many seeds.
+    """Compute the population value of each metric, from very many videos.
+
+    If `seeds` is above 1, each metric is averaged over many seeds.
 
     Returns
     -------
@@ -136,7 +139,7 @@ def _expressions(
 
 
 def _make_rare(random: np.random.Generator, shown: np.ndarray) -> np.ndarray:
-    """Move the rare classes into few videos, where they fill many frames, so that their overall share is unchanged."""
+    """Move the rare classes into few videos. There they fill many frames, so that their overall share is unchanged."""
     videos, rare = len(shown), list(RARE_CLASSES)
     share = PRIOR[rare] / RARE_SHARE
     has_class = random.random((videos, len(rare))) < RARE_SHARE
@@ -171,7 +174,7 @@ def _action_units(
 def _affects(
     population: Population, random: np.random.Generator, episodes: np.ndarray, hard: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """Simulate moments, [S, V, 2, 6]: outputs follow the labels, with different errors within and between videos."""
+    """Simulate moments, [S, V, 2, 6]: outputs follow the labels, with an error per video and noise within it."""
     shape = (len(episodes), 2)
     frames = np.broadcast_to(episodes[:, None] * EPISODE, (seeds, *shape))
     mean, deviation = random.normal(0.2, 0.28, shape), random.gamma(4, 0.045, shape)

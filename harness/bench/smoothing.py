@@ -14,9 +14,9 @@ from harness.smoothing.curves import LabeledRows, statistics_by_radius
 
 VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE_FRAMES, RADIUS_STEP = 200, 25
-"""Number of frames and step between radii with which the plain loop is timed; timing it in full takes much longer."""
+"""The plain loop is timed on SLICE_FRAMES frames and every RADIUS_STEP-th radius. In full it takes much longer."""
 PARTS = {"mean": (VIDEOS, 200), "median": (VIDEOS // 7, 50)}
-"""By kernel: number of videos per round (the running median takes half a second for each), and required ratio."""
+"""For each kernel: number of videos and required ratio. The running median takes half a second per video."""
 TASK = TASKS["expr"]
 
 

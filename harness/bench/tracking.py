@@ -80,7 +80,7 @@ def measure() -> Iterator[Measurement]:
 
 
 def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor: Executor) -> list[Job]:
-    """Search in a store, log each record when its job ends, and return the jobs of the trials."""
+    """Run a search in a store, log its records, and return the jobs of its trials."""
     tracker = open_tracker(store)
     trial_jobs: list[Job] = []
     study = tracker.start_study(recipe.name, recipe.name)
@@ -101,7 +101,7 @@ def _run_search(recipe: Recipe, prepared: PreparedInputs, store: Store, executor
 
 
 def _copy_stores(base: Store, number: int) -> Iterator[Store]:
-    """Copy a store several times, before any copy is used."""
+    """Make several copies of a store at once; files other than databases are hard-linked."""
     stores = []
     for i in range(number):
         store = Store(base.root.with_name(f"store{i}"))

@@ -23,7 +23,7 @@ HEADS = (HeadConfig("logistic_regression", epochs=1, l2=1e-4), HeadConfig("mlp",
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare training with a plain torch loop for each kind of head."""
+    """Compare training with a plain torch loop for each head of HEADS."""
     from harness.features.matrix import FeatureMatrix
     from harness.metrics.tasks import get_task
     from harness.runner.executors import THREADS_PER_JOB

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn
 
+from backbones.errors import did_you_mean
 from backbones.processors import available_processors
 from harness.utils.console import wrap_message
 from harness.utils.escaping import escape_message
@@ -49,19 +49,22 @@ class CommandParser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse arguments, by the parser of a subcommand if the first word names one; exit if any is unrecognized."""
+        """Parse the arguments of a command; exit if an argument is unknown.
+
+        If the first word names a subcommand, the parser of that subcommand parses the other words.
+        """
+        args = sys.argv[1:] if args is None else args
         if args and args[0] in self.subcommands:
             return self.subcommands[args[0]].parse_known_args(args[1:], namespace)
-        self._check_options(sys.argv[1:] if args is None else args)
+        self._check_options(args)
         parsed, others = super().parse_known_args(args, namespace)
         if others:
-            similar = difflib.get_close_matches(args[0] if args else "", self.subcommands, n=1)
-            hint = f"; did you mean {self.prog} {similar[0]}?" if similar else ""
-            self.error(f"unrecognized arguments: {' '.join(others)}{hint}")
+            hint = did_you_mean(args[0] if args else "", self.subcommands, most=1, prefix=f"{self.prog} ")
+            self.error(f"unrecognized arguments: {' '.join(others)}" + (f"; {hint}" if hint else ""))
         return parsed, others
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Exit at an unknown option and suggest a similar one; the parser of a command checks the options after it."""
+        """Exit at an unknown option and suggest a similar one; options after a command are checked by its parser."""
         has_commands = any(isinstance(action, Commands) for action in self._actions)
         options = [option for action in self._actions for option in action.option_strings]
         for word in takewhile(lambda word: word != "--", words):
@@ -70,17 +73,16 @@ class CommandParser(argparse.ArgumentParser):
                 if has_commands:
                     return
             elif not any(option.startswith(name) for option in options):
-                similar = difflib.get_close_matches(name.strip("-"), [option.strip("-") for option in options], n=1)
-                hint = f"did you mean --{similar[0]}?" if similar else f"{self.prog} --help lists the options"
-                self.error(f"unknown option {name}; {hint}")
+                hint = did_you_mean(name.strip("-"), (option.strip("-") for option in options), most=1, prefix="--")
+                self.error(f"unknown option {name}; {hint or f'{self.prog} --help lists the options'}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Check a choice; the error suggests similar choices. Python 3.14 does so too, but not by default."""
         if action.choices is not None and value not in action.choices:
             choices = list(map(str, action.choices))
-            similar = difflib.get_close_matches(str(value), choices, n=2)
-            hint = f"; did you mean {' or '.join(similar)}?" if similar else f" (choose from {', '.join(choices)})"
-            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{hint}")
+            hint = did_you_mean(str(value), choices, most=2)
+            listing = f"; {hint}" if hint else f" (choose from {', '.join(choices)})"
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}{listing}")
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and a message, wrapped for the terminal, and exit with status 2."""
@@ -91,7 +93,7 @@ class CommandParser(argparse.ArgumentParser):
 def add_command(
     commands: Commands, name: str, help: str, parents: Sequence[argparse.ArgumentParser] = (), function: str = ""
 ) -> CommandParser:
-    """Add a command that runs `function` or, by default, `main` of the module in `harness.cli` with the command's name.
+    """Add a command. By default, it runs `main` of the module in `harness.cli` that is named after the command.
 
     Parameters
     ----------
@@ -104,14 +106,14 @@ def add_command(
     parents : sequence of ArgumentParser, default=()
         Parsers of arguments that the command shares with other commands, see `shared_arguments`.
     function : str, default=""
-        `MODULE.FUNCTION` in `harness.cli`.
+        `MODULE.FUNCTION` in `harness.cli` to run instead.
 
     Returns
     -------
     CommandParser
         The parser of the command.
     """
-    # argparse formats the help of a command, but not its description
+    # argparse replaces %-codes in the help of a command, but not in its description
     command = commands.add_parser(name, help=help.replace("%", "%%"), description=help, parents=[*parents, debug()])
     command.set_defaults(module=function or name.replace("-", "_"))
     return command
@@ -185,7 +187,7 @@ def jobs(what: str) -> argparse.ArgumentParser:
         type=positive_int,
         default=available_processors(),
         metavar="N",
-        help=f"number of {what} (default: the cores that it may use)",
+        help=f"number of {what} (default: the number of available cores)",
     )
     return parser
 

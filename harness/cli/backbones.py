@@ -24,7 +24,7 @@ DROPPED_COLUMNS = ("license", "width", "input", "MACs")
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """List the backbones, or describe one of them."""
+    """List the backbones, or describe one."""
     import backbones
 
     folder = backbones_dir(arguments.store)
@@ -74,7 +74,7 @@ def _columns() -> list[Column]:
 
 
 def _weights_origin(about: dict[str, Any]) -> str:
-    """Return the origin of the weights: the file of an imported entry, else the name of the weights in results."""
+    """Return the origin of the weights: the file of an imported entry, else `weights` of the description."""
     file = about.get("card", {}).get("imported_from")
     return f"imported {file}" if file else about["weights"]
 

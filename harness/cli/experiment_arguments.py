@@ -161,9 +161,9 @@ def add_bench(commands: Commands) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        help="a single benchmark; only if named: `scale`, which temporarily writes 7 GB, `mobile`, the cost of "
-        "exported backbones, `coverage`, how often 95%% CIs include the true score, and `errors`, how often boards of "
-        "equal runs find a difference (default: all others)",
+        help="a single benchmark (default: all but four, which run only if named: scale (temporarily writes 7 GB), "
+        "mobile (cost of exported backbones), coverage (how often 95%% CIs include the true score) and errors (how "
+        "often boards of equal runs find a difference))",
     )
     command.add_argument(
         "--format", choices=("table", "md", "json"), default="table", help="format of the text (default: table)"

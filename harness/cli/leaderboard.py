@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 BOARD_KINDS = ("optimism", "causal", "cost")
 """Options that show a different board instead of the leaderboard."""
 BOARD_OPTIONS = {"data": "causal", "plot": "cost"}
-"""Option of BOARD_KINDS that each of these options needs."""
+"""For each of these options, the option of BOARD_KINDS that it needs."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def _format_of(out: Path | None) -> str:
-    """Return the format for an output file by its suffix; `table` for other suffixes or without a file."""
+    """Return the format that the suffix of an output file names; `table` if it names none or there is no file."""
     suffix = "" if out is None else out.suffix.lower().removeprefix(".")
     return suffix if suffix in FORMATS else "table"
 

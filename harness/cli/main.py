@@ -10,6 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from backbones.errors import BackboneError
 from harness.cli.parser import build_parser
 from harness.utils.console import console_logging, wrap_message
 from harness.utils.disk_space import full_disk, is_disk_full
@@ -24,7 +25,10 @@ INTERRUPTED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command; return 0 for success, 1 for failure, 2 for wrong usage or input, 130 if interrupted."""
+    """Run a command; return 0 for success, 1 for failure, 2 for wrong input, 130 if interrupted.
+
+    Wrong usage raises SystemExit with code 2, as in argparse.
+    """
     with command_streams(), lasting_interrupts():
         try:
             arguments = build_parser().parse_args(argv)
@@ -55,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _error_message(error: Exception) -> str:
-    if isinstance(error, FramelightError) or _is_backbone_error(error):
+    if isinstance(error, (FramelightError, BackboneError)):
         return str(error)
     if _is_wrong_path(error) and not isinstance(error, OSError):
         return str(error)
@@ -80,12 +84,6 @@ def _is_wrong_path(error: Exception) -> bool:
     if isinstance(error, OSError):
         return error.errno in (errno.ELOOP, errno.ENAMETOOLONG)
     return isinstance(error, RuntimeError) and str(error).startswith("Symlink loop")
-
-
-def _is_backbone_error(error: Exception) -> bool:
-    from backbones.errors import BackboneError
-
-    return isinstance(error, BackboneError)
 
 
 def _print_error(message: str, code: int) -> int:

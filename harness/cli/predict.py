@@ -20,11 +20,11 @@ logger = logging.getLogger(__name__)
 
 
 FAILED = 1
-"""Exit code if some inputs could not be predicted."""
+"""Exit code if some of several inputs could not be predicted."""
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Predict on videos and print a summary; return FAILED if there are several inputs and some failed, else 0."""
+    """Predict on the inputs and print a summary; return FAILED if some of several inputs failed, else 0."""
     from harness.inference.api import predict
     from harness.inference.batch import BatchSummary
     from harness.inference.live import LiveSummary

@@ -45,7 +45,7 @@ def _format_time(name: str) -> str:
 
 
 def _count_jobs(recipe: Recipe) -> int:
-    """Count the jobs of all grids without baselines, or the trials of a search."""
+    """Count the jobs of all grids, without baselines. If the recipe has a search, count the trials of all its tasks."""
     if recipe.search:
         return recipe.search.trials * len(recipe.tasks)
     return sum(

@@ -74,7 +74,7 @@ def add_compare(commands: Commands) -> None:
         commands,
         "compare",
         "compare two runs on the same videos: difference with 95% CI and p-value, for each metric and class, and the "
-        "videos with most influence on it",
+        "videos that influence the difference most",
         [TABLE_OR_JSON, store(tracking=True)],
     )
     command.add_argument("first", metavar="RUN_A", help=RUN_HELP)

@@ -62,7 +62,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _is_comparable_to_published(records: Iterable[Record]) -> bool:
-    """Return whether any record has the data and the protocol of published results, so that these can be shown too."""
+    """Return whether any record has the protocol and the number of annotated rows of published results."""
     from harness.leaderboard.published import ANNOTATED_ROWS
 
     return any(

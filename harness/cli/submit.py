@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from backbones.errors import join_first
 from harness.cli.output import print_lines
 from harness.utils.text import plural
 
@@ -25,7 +26,7 @@ SOURCES = {
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Write submission files and print their scores."""
+    """Write submission files and print a summary."""
     from harness.inference.api import submit
 
     submission = submit(
@@ -82,5 +83,4 @@ def _round_trip_line(trip: RoundTrip | None) -> str:
 
 def _shorten(names: Iterable[str]) -> str:
     names = list(names)
-    more = f" and {len(names) - MAX_NAMES:,} more (all in submission.json)" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more
+    return join_first(names, MAX_NAMES) + " (all in submission.json)" * (len(names) > MAX_NAMES)

@@ -16,9 +16,9 @@ from harness.utils.text import format_duration
 logger = logging.getLogger(__name__)
 
 SELECTION_NOTES = {
-    "validation": "the validation split, which is also the scored one: as published, so the scores are optimistic"
+    "validation": "the validation split, on which it is also scored (as published), so the scores are optimistic"
 }
-"""Texts to print for the values of `selection` in a card that need a warning."""
+"""Values of `selection` in a card that need a warning, with the text to print."""
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -54,7 +54,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
         "entry": str(folder),
         "trained on": f"{card['data']['name']}, {card['stills']:,} images",
         "scores": ", ".join(classes) if len(classes) <= 24 else f"{len(classes):,} identities",
-        "chosen on": SELECTION_NOTES.get(card["selection"], card["selection"]),
+        "selected on": SELECTION_NOTES.get(card["selection"], card["selection"]),
         **{figure.replace("_", " "): _format_number(value) for figure, value in card["metrics"].items()},
         "weights": f"{card['weights_hash'][:12]}, {card['size_mb']} MB, {card['licence']}",
         "use it": f"framelight run RECIPE --data DIR --set backbones={name}",
@@ -64,7 +64,7 @@ def _summary(card: dict[str, Any], folder: Path) -> str:
 
 
 def _short_name(card: dict[str, Any], folder: Path) -> str:
-    """Return the name in the card, or the folder name of the entry if the name in the card is not unique."""
+    """Return the name in the card, or the folder name of the entry if the name does not identify the entry."""
     import backbones
 
     try:

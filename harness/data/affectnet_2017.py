@@ -43,7 +43,7 @@ class CsvImageList:
     ----------
     table : Table
     code : int64 array of shape (N,)
-        Expression, 0 to 10.
+        Code of the expression, 0 to 10; see `affectnet_labels`.
     va : float32 array of shape (N, 2)
         Valence and arousal in [-1, 1]; -5 for no label.
     boxes : float32 array of shape (N, 4)
@@ -141,7 +141,7 @@ class AffectNet2017(ImageLayout):
         )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images are excluded, by reason."""
+        """Return how many rows of the list are excluded, by reason."""
         images = self.image_list(split)
         counts = {
             affectnet_labels.NO_EXPRESSION: int((~images.expressive & images.valid).sum()),

@@ -41,7 +41,7 @@ class FolderImageList:
     names : tuple of str
         File names of the images.
     labels : float64 array of shape (N, 3)
-        Expression code, valence and arousal; NaN where the file of a label is missing or malformed.
+        Expression code, valence and arousal (-2 for no label); NaN where the file of a label is missing or malformed.
     unused : tuple of str
         Names, without suffix, of images that are annotated but missing.
     faults : tuple of Problem
@@ -114,7 +114,7 @@ class AffectNet2021(ImageLayout):
         )
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images are excluded, by reason."""
+        """Return, for each reason, how many images (or annotated names without an image) are excluded."""
         images = self.image_list(split)
         counts = {
             affectnet_labels.NO_EXPRESSION: int((images.labels[:, 0] >= len(AFFECTNET)).sum()),

@@ -1,4 +1,4 @@
-"""Aff-Wild2 as released for the ABAW challenges: folders of crops, one label file per video and task."""
+"""Aff-Wild2 as released for the ABAW challenges: folders of crops, a label file per video and task (MTL: per split)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
+from harness.data.affwild2_crop_checks import find_crop_problems, find_misnamed_crops, find_second_folders
 from harness.data.affwild2_crop_search import ONLY_UNREAD
 from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
@@ -37,7 +37,7 @@ EMPTY_TARGETS = {
 
 
 class AffWild2(VideoLayout):
-    """Aff-Wild2 in the layout of the third to tenth ABAW challenge.
+    """Aff-Wild2 in the layout of the third to tenth ABAW challenges.
 
     Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
     annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
@@ -91,7 +91,7 @@ class AffWild2(VideoLayout):
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Non-ASCII names of videos by canonical name, as spelled by crop folders, else annotations, else lists."""
+        """Spelling of non-ASCII video names by canonical name: that of crop folders, else annotations, else lists."""
         names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
         lists = list(self.folders.lists.values())
         for (task, _), files in self.folders.files.items():
@@ -119,7 +119,7 @@ class AffWild2(VideoLayout):
         return tuple(split for split in SPLITS if (get_task(task).name, split) in self.folders.files)
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return the videos of a split, `test` included, without parsing labels."""
+        """Return the videos of a split, which may be `test`, without parsing labels."""
         if split == "test":
             if get_task(task).name not in self.folders.lists:
                 raise InputError(f"{self.root}: no test list of task '{task}'; put {TEST_LISTS[task]} there")
@@ -145,7 +145,7 @@ class AffWild2(VideoLayout):
         return self.folders.files[task, split]
 
     def labels(self, task: str, split: str, problems: list[Problem] | None = None) -> Labels:
-        """Return the annotated rows of a split."""
+        """Return the rows of the annotation files of a split."""
         files = self.annotation_files(task, split)
         if problems is None:
             self._require_no_conflict(task, split)
@@ -174,15 +174,20 @@ class AffWild2(VideoLayout):
         return affwild2_checks.find_problems(self, crops)
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield errors of the folders, the crops and the splits of a task."""
-        return select_errors(affwild2_checks.find_run_problems(self, task))
+        """Yield errors of the folders, the splits of a task and the crops."""
+        yield from select_errors((*self.folders.problems, *affwild2_checks.find_leaks(self, task)))
+        yield from self._crop_errors
+
+    @cached_property
+    def _crop_errors(self) -> tuple[Problem, ...]:
+        return tuple(select_errors(find_crop_problems(self.folders.crops, self.sequences)))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the locations of crops, annotations and test lists, and the entries that are not read."""
         return affwild2_paths.summarize(self.folders)
 
     def notices(self) -> tuple[str, ...]:
-        """Return sentences about videos whose crops are not read, are misnamed, or differ from a second folder."""
+        """Return sentences about videos whose crops are not read, misnamed, or different in a second folder."""
         crops = self.folders.crops
         notices = [f"{problem.file}: {problem.message}" for problem in crops.problems if problem.kind == ONLY_UNREAD]
         conflicts = [problem for problem in find_second_folders(crops) if problem.severity == ERROR]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backbones.errors import join_first
 from harness.data import affwild2_names as names
 from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
 from harness.data.annotation_formats import read_text
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
@@ -30,9 +31,9 @@ class AnnotationSearch:
     files : mapping of (str, str) to tuple of Path
         Files by task and split, sorted by name: one file for each video, or a single file for `mtl`.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors by task and split, where several files contradict each other.
+        Errors about files that contradict each other, by task and split.
     problems : tuple of Problem
-        Folders and files that are not read.
+        Problems of folders and files, such as those that are not read.
     list_folders : tuple of Path
         Folders that may hold test lists.
     """
@@ -78,7 +79,7 @@ class _Scan:
         self.list_folders: list[Path] = []
 
     def annotations(self, folder: Path, above: tuple[str, ...] = ()) -> None:
-        """Read a folder that contains folders of challenges; `above` has the real paths of its parent folders."""
+        """Scan a folder for folders of challenges and MTL files; `above` has the real paths of its parent folders."""
         entered, unread = descend(folder, above), list[Path]()
         if entered is None:
             return
@@ -128,7 +129,7 @@ class _Scan:
         try:
             return entries(folder)
         except OSError as error:
-            self.problems.append(Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder))
+            self.problems.append(unreadable_folder(folder, error))
             return []
 
     def _holds_challenges(self, folder: Path) -> bool:
@@ -173,17 +174,16 @@ class _Scan:
 
 def unread_entries(folder: Path, unread: list[Path], what: str) -> Problem:
     """Return the warning about entries of a folder that are not read."""
-    examples = ", ".join(path.name + "/" * path.is_dir() for path in unread[:MAX_EXAMPLES])
-    rest = f" and {len(unread) - MAX_EXAMPLES:,} more" if len(unread) > MAX_EXAMPLES else ""
+    examples = join_first((path.name + "/" * path.is_dir() for path in unread), MAX_EXAMPLES)
     verb = "is" if len(unread) == 1 else "are"
-    message = f"{examples}{rest} {verb} not read: not named as {what} are"
+    message = f"{examples} {verb} not read: not named as {what} are"
     return Problem(WARNING, "not read", message, folder)
 
 
 def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path, ...], tuple[Problem, ...]]:
-    """Return one file for each video, or a single file for `mtl`, and problems about all further files.
+    """Return one file for each video, or a single file for `mtl`, and problems about further files.
 
-    The problem is a warning if the contents are equal, otherwise an error.
+    A problem is a warning if the contents are equal, otherwise an error. Links to the same file are no problem.
     """
     ordered = sorted(paths, key=lambda path: (path.name, path))
     first: dict[str, Path] = {}
@@ -199,7 +199,7 @@ def _distinct_files(root: Path, key: Key, paths: list[Path]) -> tuple[tuple[Path
 
 
 def _content(path: Path) -> str:
-    """Return the text of a file, for comparison."""
+    """Return the text of a file, or the error of reading it, for comparison."""
     try:
         return read_text(path).rstrip()
     except InputError as error:
@@ -213,9 +213,8 @@ def _copies(root: Path, pairs: list[tuple[Path, Path]]) -> Problem:
 
 
 def _two_files(root: Path, key: Key, pairs: list[tuple[Path, Path]]) -> Problem:
-    (kept, other), what = pairs[0], "two files"
-    if key[0] != "mtl":
-        what = f"two annotation files of video '{video_of(other)}'"
-    more = f" and of {plural(len(pairs) - 1, 'other video')}" if len(pairs) > 1 else ""
-    message = f"{what}{more} in the {key[1]} split of task {key[0]}; the other is {kept.relative_to(root)}, keep one"
+    (kept, other), where = pairs[0], f"in the {key[1]} split of task {key[0]}"
+    more = f" (as {plural(len(pairs) - 1, 'other video')})" if len(pairs) > 1 else ""
+    what = "there are two files" if key[0] == "mtl" else f"video '{video_of(other)}'{more} has two annotation files"
+    message = f"{what} {where}; the other is {kept.relative_to(root)}, keep one"
     return Problem(ERROR, "two annotations", message, other)

@@ -1,4 +1,4 @@
-"""Problems of an Aff-Wild2 folder beyond malformed labels: leaks, missing crops, extra lines, duplicates."""
+"""Problems of an Aff-Wild2 folder beyond malformed labels, such as leaks, missing crops, extra lines and duplicates."""
 
 from __future__ import annotations
 
@@ -72,20 +72,13 @@ def find_problems(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) ->
     """
     yield from dataset.folders.problems
     for task in dataset.tasks():
-        yield from _find_leaks(dataset, task)
+        yield from find_leaks(dataset, task)
     yield from _unreadable_lists(dataset)
     yield from _videos_without_crops(dataset, crops)
     yield from _extra_lines(dataset, crops)
     yield from _far_crops(dataset, crops)
     for split in dataset.splits("mtl"):
         yield from _duplicate_rows(dataset.annotation_files("mtl", split)[0])
-    yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
-
-
-def find_run_problems(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
-    """Yield the problems that concern runs of a task: in the folders, between the splits, and in the crops."""
-    yield from dataset.folders.problems
-    yield from _find_leaks(dataset, task)
     yield from find_crop_problems(dataset.folders.crops, dataset.sequences)
 
 
@@ -105,7 +98,7 @@ def _find_source_line(dataset: CheckableDataset, task: str, split: str, video: s
 
 
 def _readable_sequence_names(dataset: CheckableDataset, task: str, split: str) -> tuple[str, ...]:
-    """Return the videos of a split; empty if its file is malformed, which is reported separately."""
+    """Return the videos of a split; empty if the file of the split is malformed."""
     try:
         return dataset.sequence_names(task, split)
     except InputError:
@@ -123,7 +116,8 @@ def _unreadable_lists(dataset: CheckableDataset) -> Iterator[Problem]:
             yield Problem(ERROR, "test list", str(error).removeprefix(f"{path}: "), path)
 
 
-def _find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
+def find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
+    """Yield an error for each video in two splits of a task, and a warning if two splits have cuts of one video."""
     splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
     members = {split: _readable_sequence_names(dataset, task, split) for split in splits}
     for first, second in combinations(splits, 2):
@@ -158,7 +152,10 @@ def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndar
 
 
 def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield one problem for each video and number of lines after its last crop, naming all tasks with that number."""
+    """Yield a problem for each video that has annotated lines after its last crop.
+
+    Tasks with the same number of such lines are named in one problem.
+    """
     files_by_excess: dict[tuple[str, int], list[tuple[str, Path]]] = {}
     for (task, _), files in dataset.folders.files.items():
         for path in files if task != "mtl" else ():
@@ -205,7 +202,7 @@ def _annotated_lengths(dataset: CheckableDataset) -> dict[str, int]:
 
 
 def _count_lines(path: Path) -> int:
-    """Count the lines after the header; 0 if the file cannot be read, which is reported with its labels."""
+    """Count the lines after the header; 0 if the file cannot be read."""
     try:
         return read_regular(path).rstrip().count(b"\n")
     except OSError:

@@ -8,10 +8,10 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from harness.data.affwild2_crop_search import CropSearch
+from harness.data.affwild2_crop_search import CropSearch, entries
 from harness.data.affwild2_crops import FRAME_ZERO, video_folder
 from harness.data.affwild2_names import CROP_PATTERN
-from harness.data.litter import is_directory, is_litter
+from harness.data.litter import is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
 from harness.utils.names import MAX_NAME_BYTES, folded_name, is_file_name
@@ -44,11 +44,11 @@ def find_crop_problems(search: CropSearch, names: Iterable[str]) -> Iterator[Pro
 
 
 def find_second_folders(search: CropSearch) -> Iterator[Problem]:
-    """Yield an error for each video with different crops in a second folder, a warning for each folder of copies."""
+    """Yield an error for each video with different crops in a second folder, and a warning for each copied folder."""
     copies: dict[tuple[Path, Path], int] = {}
     for name, (first, *others) in search.videos.items():
         for other in others:
-            if _sizes(first) == _sizes(other):
+            if (sizes := _sizes(first)) is not None and sizes == _sizes(other):
                 key = first.parent, other.parent
                 copies[key] = copies.get(key, 0) + 1
                 continue
@@ -61,7 +61,7 @@ def find_second_folders(search: CropSearch) -> Iterator[Problem]:
 
 
 def _sizes(folder: Path) -> dict[str, int] | None:
-    """Return the sizes of the crops of a folder by name; None if it cannot be read."""
+    """Return the sizes of the crops of a folder by name; None if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if CROP_PATTERN.fullmatch(entry.name)}
@@ -72,7 +72,7 @@ def _sizes(folder: Path) -> dict[str, int] | None:
 def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[str]:
     """Yield sentences about videos in `names` whose folder has files but no crop, or has a name in another case."""
     folders = (search.videos[name][0] for name in search.without_crops if name in names)
-    files = [folder / file for folder in folders for file in islice(_other_files(folder), 1)]
+    files = [file for folder in folders for file in islice(_other_files(folder), 1)]
     if files:
         yield (
             f"{files[0]}: {plural(len(files), 'video')} without crops, although the folder has files; name the crops "
@@ -85,15 +85,15 @@ def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[
 
 
 def names_in_other_case(search: CropSearch, names: Collection[str]) -> dict[str, str]:
-    """Map videos in `names` that have no folder to the folders not in `names` that differ only by case."""
+    """Map each video in `names` without a folder to the folder that differs from its name only by case, if any."""
     unnamed = {folded_name(name): name for name in search.videos if name not in names}
     others = {name: unnamed.get(folded_name(name)) for name in sorted(names) if name not in search.videos}
     return {name: other for name, other in others.items() if other is not None}
 
 
-def _other_files(folder: Path) -> Iterator[str]:
-    with suppress(OSError), os.scandir(folder) as entries:
-        yield from sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+def _other_files(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (path for path, is_folder in entries(folder) if not is_folder)
 
 
 def has_crop_error(search: CropSearch, name: str) -> bool:
@@ -102,27 +102,29 @@ def has_crop_error(search: CropSearch, name: str) -> bool:
         _, files = video_folder(search, name)
     except InputError:
         return True
-    return bool(_frame_zero_crops(files))
+    return 0 in _crop_frames(files).values()
 
 
 def _folder_problems(search: CropSearch, name: str) -> Iterator[Problem]:
     try:
-        folder, entries = video_folder(search, name)
+        folder, names = video_folder(search, name)
     except InputError as error:
         path = search.videos[name][0]
         yield Problem(ERROR, "unreadable", str(error).removeprefix(f"{path}: "), path)
         return
-    files = sorted(file for file in entries if not is_litter(file))
-    unmatched = [file for file in files if not CROP_PATTERN.fullmatch(file)]
+    files = sorted(file for file in names if not is_litter(file))
+    frames = _crop_frames(files)
+    unmatched = [file for file in files if file not in frames]
     if unmatched:
         message = f"{plural(len(unmatched), 'file')} not named by a frame number, such as 00001.jpg; skipped"
         yield Problem(WARNING, "file name", message, folder / unmatched[0])
-    for zero in _frame_zero_crops(files)[:1]:
+    zero = next((file for file, frame in frames.items() if frame == 0), None)
+    if zero is not None:
         yield Problem(ERROR, "frame number", f"{FRAME_ZERO}; '{name}' is skipped in this report", folder / zero)
-    if len(files) - len(unmatched) > len({int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}):
+    if len(frames) > len(set(frames.values())):
         yield Problem(WARNING, "file name", "two files of one frame; the first by name is used", folder)
 
 
-def _frame_zero_crops(files: Iterable[str]) -> list[str]:
-    """Return the file names of crops of frame 0, which make the video unreadable."""
-    return sorted(file for file in files if (match := CROP_PATTERN.fullmatch(file)) and int(match[1]) == 0)
+def _crop_frames(files: Iterable[str]) -> dict[str, int]:
+    """Return the frame numbers of the files that are named as crops; frame 0 makes the video unreadable."""
+    return {file: int(match[1]) for file in files if (match := CROP_PATTERN.fullmatch(file))}

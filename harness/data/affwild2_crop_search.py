@@ -10,14 +10,14 @@ from pathlib import Path
 
 from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
 from harness.data.litter import is_directory, is_litter
-from harness.data.problems import ERROR, WARNING, Problem
+from harness.data.problems import WARNING, Problem, unreadable_folder
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 MAX_DEPTH = 5
 """Maximum depth of nested folders that are searched."""
 ONLY_UNREAD = "videos not read"
-"""Kind of the problem that a folder has the only crops of a video, but its kind of crops is not read."""
+"""`Problem.kind` if a folder that is not read has the only crops of a video."""
 RELEASED = ("cropped", "cropped_aligned")
 """Names of the folders of crops of the third challenge, which are preferred."""
 MAX_PROBED = 3
@@ -51,9 +51,9 @@ class CropSearch:
     folders : tuple of Path
         Folders that contain folders of videos, sorted.
     videos : mapping of str to tuple of Path
-        Folders of each video: one, or several with crops, of which the first is read.
+        Folders with crops of each video, of which the first is read. If none has crops, a folder without crops.
     problems : tuple of Problem
-        Folders that look like crops and are not read.
+        Problems of folders of crops, such as folders and files that are not read.
     without_crops : tuple of str
         Names of the videos whose folder has no crop.
     """
@@ -68,8 +68,8 @@ class CropSearch:
 def find_crops(root: Path) -> CropSearch:
     """Find the folders of crops of all videos.
 
-    The folders of videos may be in several folders whose names begin with `cropped`; these may be nested, depending on
-    how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
+    The folders of videos may be in several folders named as crops, such as `cropped` and `batch1`; these may be nested,
+    depending on how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
     """
     found = {top: list(_video_folders(top, root)) for top in _crop_folders(root)}
     tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
@@ -87,7 +87,7 @@ def find_crops(root: Path) -> CropSearch:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, see `entries`; empty if it cannot be listed."""
+    """Return the folders in a folder, see `entries`; empty if the folder cannot be listed."""
     try:
         return [path for path, is_folder in entries(folder) if is_folder]
     except OSError:
@@ -139,14 +139,14 @@ def _crop_folders(root: Path) -> list[Path]:
 
 
 def _names_crops(folder: Path) -> bool:
-    """Return whether a folder's name begins with `crop`; others, such as `batch1`, may hold crops or video files."""
+    """Return whether a folder's name begins with `crop`; folders such as `batch1` may hold crops or video files."""
     return squash(folder.name).startswith("crop")
 
 
 def _video_folders(folder: Path, root: Path, above: tuple[str, ...] = ()) -> Iterator[VideoFolder]:
     """Yield the folders of videos in a folder.
 
-    A subfolder without crops that contains folders of videos with crops is replaced by them.
+    If a subfolder has no crops but contains folders of videos with crops, those folders are yielded instead.
     """
     entered = descend(folder, above)
     if entered is None:
@@ -179,8 +179,8 @@ def _probe(folder: Path) -> tuple[bool, bool]:
 def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
     """Return the kind of crops to read, or None without videos.
 
-    Videos with crops are considered first. If `cropped`, else `cropped_aligned`, is in `root`, its kind is preferred;
-    after that the order is cropped, aligned, other.
+    Videos with crops are considered first. The order of preference is cropped, aligned, other. If `root` has
+    `cropped_aligned` but not `cropped`, aligned comes first.
     """
     for usable in ([video for video in videos if video.has_crops], videos):
         tops = {video.path.relative_to(root).parts[0] for video in usable}
@@ -222,11 +222,11 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
         names = {canonical_name(video.path.name) for video in group}
         only = sorted(names - read)
         message = (
-            f"{plural(len(names), 'folder')} of crops not read, as {used[0].relative_to(root)}/ has another kind of "
-            "crops"
+            f"{plural(len(names), 'folder')} of crops not read, because {used[0].relative_to(root)}/ has another "
+            "kind of crops"
         )
         if only:
-            message += f"; {plural(len(only), 'video')} only here, such as '{only[0]}'"
+            message += f"; {plural(len(only), 'video')} with crops only here, such as '{only[0]}'"
         message += "; to use these crops, move the others away"
         yield Problem(WARNING, ONLY_UNREAD if only else "not read", message, parent)
 
@@ -234,10 +234,9 @@ def _unread_kinds(root: Path, videos: list[VideoFolder], kind: str | None) -> It
 def _loose_files(folder: Path) -> Iterator[Problem]:
     """Yield a problem if there are files beside the folders of videos, or if the folder cannot be read."""
     try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not is_litter(entry.name) and not is_directory(entry))
+        names = [path.name for path, is_folder in entries(folder) if not is_folder]
     except OSError as error:
-        yield Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folder)
+        yield unreadable_folder(folder, error)
         return
     if names:
         message = f"{plural(len(names), 'file')} outside of the folders of videos, such as {names[0]}; not read"

@@ -11,7 +11,7 @@ import numpy as np
 from harness.data.affwild2_crop_search import CropSearch
 from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.dataset import Sequence
-from harness.data.problems import ERROR, Problem
+from harness.data.problems import ERROR, Problem, unreadable_folder
 
 FRAME_ZERO = "a crop of frame 0, but frame numbers start at 1; remove it, or number the crops from 1"
 
@@ -65,11 +65,11 @@ def read_crops(name: str, folder: Path, entries: Iterable[str]) -> Sequence:
 
 
 def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
-    """Return the first folder of a video and the names in it; raise InputError if it cannot be read."""
+    """Return the first folder of a video and its file names (none without a folder); raise InputError if unreadable."""
     folders = search.videos.get(name, ())
     try:
         return (folders[0], os.listdir(folders[0])) if folders else (Path(), [])  # noqa: PTH208 - names alone
     except (FileNotFoundError, NotADirectoryError):
         return folders[0], []
     except OSError as error:
-        raise Problem(ERROR, "unreadable", f"cannot be listed: {error.strerror}", folders[0]).to_exception() from error
+        raise unreadable_folder(folders[0], error).to_exception() from error

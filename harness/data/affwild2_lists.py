@@ -21,7 +21,7 @@ class ListSearch:
     Attributes
     ----------
     lists : mapping of str to Path
-        List by task; a list of frames if there is no list of videos.
+        For each task, the list of videos, or the list of frames if there is no list of videos.
     frame_lists : mapping of str to Path
         List that names every frame, by task; in the format of the fifth challenge and later.
     conflicts : mapping of str to Problem
@@ -29,7 +29,7 @@ class ListSearch:
     problems : tuple of Problem
         Files that are not read.
     files : tuple of Path
-        All lists, those among the conflicts included.
+        All lists, including lists that conflict.
     """
 
     lists: Mapping[str, Path] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def _is_table(path: Path, is_folder: bool) -> bool:
 
 
 def _preferred(paths: list[Path]) -> Path:
-    """Return the sample, a list without predictions, if there is one; otherwise the first list."""
+    """Return the list that is named as a sample, if there is one; otherwise the first list."""
     return next((path for path in paths if "sample" in path.name.lower()), paths[0])
 
 
@@ -103,7 +103,7 @@ def _conflicts(candidates: Mapping[str, list[Path]]) -> Iterator[tuple[str, Prob
 
 
 def _content(path: Path) -> object:
-    """Return the videos or images that a list names, for comparison."""
+    """Return the videos or images that a list names, or the error of reading it, for comparison."""
     try:
         if not has_image_column(path):
             return read_test_list(path)

@@ -1,7 +1,7 @@
 """Names of folders and files in the releases of Aff-Wild2, from the third to the tenth ABAW challenge.
 
 The names differ between editions and between the archives of one edition, and users rename folders. Names are compared
-without case, blanks and punctuation, and without the suffix that browsers append to a second download.
+without case, blanks and punctuation, and without suffixes of copies, such as ` (1)`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ CHALLENGE_FOLDERS = {
     "au": "AU_Detection_Challenge",
     "mtl": "MTL_Challenge",
 }
-"""Names of the third challenge, for messages."""
+"""Names of folders in the third challenge, for messages."""
 TEST_LISTS = {
     "expr": "Expression_Classification_Challenge_test_set_release.txt",
     "va": "Valence_Arousal_Estimation_Challenge_test_set_release.txt",
     "au": "Action_Unit_Detection_Challenge_test_set_release.txt",
     "mtl": "Multi_Task_Learning_Challenge_test_set_release.txt",
 }
-"""Names of the third challenge, for messages."""
+"""Names of test lists in the third challenge, for messages."""
 CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 _TASK_WORDS = {
@@ -82,7 +82,7 @@ def is_challenge(name: str) -> bool:
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a folder of annotations, or a multi-task file without its suffix, is named after, or None.
+    """Return the split in the name of a folder of annotations or a multi-task file (without suffix), or None.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def split_of_multitask_file(name: str) -> str | None:
 
 
 def list_task(name: str) -> str | None:
-    """Return the task of a list of test videos or, for `mtl`, of test images; or None.
+    """Return the task of a test list, or None. The list names videos; for `mtl`, it names images.
 
     Examples
     --------
@@ -153,7 +153,7 @@ def is_text(name: str) -> bool:
 
 
 def crop_kind(parts: tuple[str, ...]) -> str:
-    """Return the kind of the crops below a folder.
+    """Return the kind of the crops in nested folders.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def crop_kind(parts: tuple[str, ...]) -> str:
     Returns
     -------
     {"cropped", "aligned", "other"}
-        The organizers release the same faces twice: cropped, and both cropped and aligned. Folders whose names begin
-        with `crop` but differ from theirs, such as `cropped_aligned_masked`, have other crops.
+        The organizers release the same faces twice: first only cropped, then cropped and aligned. Crops in folders
+        with other names, such as `cropped_aligned_masked`, are "other".
 
     Examples
     --------

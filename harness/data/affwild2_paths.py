@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backbones.errors import join_first
 from harness.data.affwild2_annotations import Key, find_annotations
 from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
@@ -31,7 +32,7 @@ class AffWild2Folders:
     ----------
     root : Path
     annotations : tuple of Path
-        Folders with the folders of the challenges; empty without annotations.
+        Folders with the folders of the challenges or multi-task files; empty without annotations.
     crops : CropSearch
         Folders of crops by video.
     files : mapping of (str, str) to tuple of Path
@@ -39,12 +40,12 @@ class AffWild2Folders:
     lists : mapping of str to Path
         Test list by task.
     frame_lists : mapping of str to Path
-        Test list by task in the format of the fifth challenge and later, which names every frame. It is also in `lists`
+        Test list that names every frame, by task, in the format of the fifth challenge and later. It is also in `lists`
         if there is no list of videos.
     conflicts : mapping of (str, str) to tuple of Problem
-        Errors by task and split, `test` included, where several files contradict each other.
+        Errors about files that contradict each other, by task and split; `test` is included.
     problems : tuple of Problem
-        Folders and files that look like data and are not read.
+        Problems of folders and files, such as files that look like data but are not read.
     unread : tuple of Path
         Other entries of `root` that are not read.
     """
@@ -96,9 +97,10 @@ def locate_folders(root: Path) -> AffWild2Folders:
 
 
 def has_release_layout(root: Path) -> bool:
-    """Return whether `root` has annotations, or both crops and test lists, and is not a folder of several datasets.
+    """Return whether `root` has annotations, or both crops and test lists.
 
-    Test lists or a folder of crops must be in `root` itself, not in a subfolder.
+    Without annotations, a test list or a folder of crops must be in `root` itself, as `root` may be a folder of several
+    datasets.
     """
     if find_annotations(root).folders:
         return True
@@ -122,13 +124,12 @@ def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:
         lists.setdefault(path.parent, []).append(task)
     none = "none, so training and scoring are not possible; `framelight submit` predicts the test lists"
     unread = [path.name + "/" * path.is_dir() for path in folders.unread]
-    rest = f" and {len(unread) - MAX_UNREAD:,} more" if len(unread) > MAX_UNREAD else ""
     return (
         *(("crops", f"{_relative(folder, root)}, {plural(counts[folder], 'folder')}") for folder in crops.folders),
         *(("annotations", _relative(folder, root)) for folder in folders.annotations),
         *(() if folders.annotations else (("annotations", none),)),
         *(("test lists", f"{', '.join(tasks)}: {_relative(folder, root)}") for folder, tasks in lists.items()),
-        *((("not read", ", ".join(unread[:MAX_UNREAD]) + rest),) if unread else ()),
+        *((("not read", join_first(unread, MAX_UNREAD)),) if unread else ()),
     )
 
 
@@ -146,7 +147,7 @@ def _no_crops(root: Path, crops: CropSearch, available: str) -> InputError:
 
 
 def _unread_entries(root: Path, used: list[Path]) -> tuple[Path, ...]:
-    """Return the entries of `root` that neither are nor contain files that are read or reported as problems."""
+    """Return the entries of `root` of which no part is read or reported as a problem."""
     return tuple(
         path
         for path, _ in entries(root)

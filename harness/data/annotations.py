@@ -43,7 +43,7 @@ def read_frames(path: Path, task: str, formats: Mapping[str, AnnotationFormat] =
     Raises
     ------
     InputError
-        If a line is malformed; the message names file and line of the first one.
+        If the file cannot be read or a line is malformed. The message names the file and the first malformed line.
     """
     layout, text = formats[task], read_text(path)
     values = None
@@ -75,7 +75,7 @@ def read_multitask(
     Raises
     ------
     InputError
-        If a line is malformed; the message names file and line of the first one.
+        If the file cannot be read or a line is malformed. The message names the file and the first malformed line.
     """
     text = read_text(path)
     header, _, body = text.rstrip().partition("\n")
@@ -113,7 +113,7 @@ def parse_numbers(text: str, rule: Rule, width: int, columns: range | None) -> n
     Returns
     -------
     array of shape (N, width) or None
-        int64 or float64; None if any line is malformed or breaks the rule.
+        int64 or float64; None if there is no line, or any line is malformed or breaks the rule.
     """
     lines = text.rstrip().split("\n")
     if len(lines) < 2:

@@ -55,8 +55,8 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     assert isinstance(dataset, VideoLayout)
     if isinstance(dataset, ImageTable):
         dataset.images.may_lack_all = True
-    if isinstance(dataset, ImageTable) and not dataset.has_labels:
-        return check_stills(TableStills(dataset), images)
+        if not dataset.has_labels:
+            return check_stills(TableStills(dataset), images)
     problems: list[Problem] = []
     crops, files, turned = _scan_crops(dataset, problems, images)
     counts: list[LabelCounts] = []
@@ -139,7 +139,7 @@ def _missing_splits(dataset: VideoLayout, task: str) -> Iterator[Problem]:
 
 
 def _find_split_problems(dataset: VideoLayout, split_counts: tuple[LabelCounts, ...]) -> Iterator[Problem]:
-    """Yield problems of whole splits: no valid label, no crop, or a class that never occurs."""
+    """Yield problems of a whole split: no valid label, no crop, or a class that never or always occurs."""
     for counts in split_counts:
         where = f"{counts.split} split of task {counts.task}"
         if not counts.valid:

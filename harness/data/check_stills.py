@@ -30,7 +30,7 @@ class StillsCounts:
     boxed : int
         Number of images with a face box.
     left_out : mapping of str to int
-        Number of excluded images by reason.
+        For each reason, the number of excluded images (or of names without an image).
     classes : mapping of str to int
         Number of images by expression.
     affects : mapping of str to tuple of float

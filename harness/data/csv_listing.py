@@ -70,7 +70,7 @@ def read_csv_columns(path: Path, columns: tuple[str, ...], header: tuple[str, ..
 
 
 def _open_reader(file: io.TextIOWrapper, columns: tuple[str, ...]) -> _csv.Reader:
-    """Return a reader for the separator of the first line."""
+    """Return a reader for the separator of the first line, or for commas if that line names none of the columns."""
     first = file.readline(MAX_HEADER)
     known = {name.casefold() for name in columns}
     separator = find_separator(first, lambda name: name.strip().casefold() in known)
@@ -109,7 +109,7 @@ def _read_blocks(
 
 
 def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    """Return the positions of the columns; a name that differs only by case is used if no name is equal."""
+    """Return the positions of the columns; if no name is equal, a name that differs only by case counts."""
     positions = {name.casefold(): index for index, name in reversed([*enumerate(names)])}
     positions |= {name: index for index, name in reversed([*enumerate(names)])}
     if missing := [name for name in columns if name not in positions and name.casefold() not in positions]:

@@ -38,7 +38,7 @@ class CsvRows:
         Errors of rows with a wrong number of cells.
     warnings : tuple of Problem
     form : tuple of str
-        Descriptions of the separator, unless it is a comma, and of the encoding, unless it is UTF-8.
+        Descriptions of the separator and the encoding. The defaults (comma, UTF-8) are left out.
     """
 
     header: list[str]
@@ -53,9 +53,10 @@ class CsvRows:
 def read_rows(path: Path, is_column: Callable[[str], object]) -> CsvRows:
     """Read a CSV file whose cells are separated by commas, semicolons, tabs or bars.
 
-    The header decides which: the first of them that gives two known columns, else the one that gives most known columns
-    and, among equals, most columns. Lines without any text are skipped, and empty cells after the last column are
-    ignored.
+    A line such as `sep=;` before the header names the separator. Without this line, the first separator that splits the
+    header into at least two known columns is used. If none does, it is the separator that gives most known columns;
+    among equals, the one that gives most columns. Lines without any text are skipped, and empty cells after the last
+    column are ignored.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def _first_row(text: str, separator: str) -> list[str]:
 
 
 class _Parser:
-    """Rows of a text, with the line on which each begins and ends.
+    """Rows of a text, with the lines on which each begins and ends.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ class _Parser:
         return next(((row, last) for row, _, last in self), ([], 1))
 
     def rows(self, header: Sequence[str]) -> tuple[list[list[str]], list[int], tuple[Problem, ...]]:
-        """Return the rows as wide as the header, their last lines, and a problem for every other row."""
+        """Return the rows that fit the header, the numbers of their last lines, and a problem for every other row."""
         width = len(header)
         named = _count_named(header)
         rows: list[list[str]] = []
@@ -146,7 +147,7 @@ class _Parser:
         return rows, lines, tuple(faults)
 
     def __iter__(self) -> Iterator[tuple[list[str], int, int]]:
-        """Yield each row with any text, and its first and last line."""
+        """Yield each row with any text, and the numbers of its first and last line."""
         while True:
             first = self.skipped + self.reader.line_num + 1
             try:

@@ -39,13 +39,13 @@ class Table:
     lines : int64 array of shape (N,)
         Line number of each row.
     faults : tuple of Problem
-        Rows that were skipped.
+        Errors of rows that were skipped.
     warnings : tuple of Problem
-        Assumptions about encoding and columns.
+        Warnings about the assumed encoding and about columns that are not read.
     form : str
-        Separator, encoding and decimal sign, without those that are a comma, UTF-8 and a point.
+        Separator, encoding and decimal sign. The defaults (comma, UTF-8, point) are left out.
     names : str
-        Text with the names of the columns that are read and that are not, as the file spells them.
+        Text that lists the columns that are read and those that are not, as the file spells them.
     header_line : int
     """
 
@@ -75,7 +75,7 @@ def read_table(path: Path) -> Table:
     Raises
     ------
     InputError
-        If the file is empty or not a text file, has no column `image`, or has neither `expression` nor `subject`.
+        If the file cannot be read or has no rows, or if its header is invalid; see `find_columns`.
     """
     source = read_rows(path, standard_name)
     names = find_columns(path, source.header_line, source.header)
@@ -186,9 +186,9 @@ def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> 
     names = [name for name in codes if name]
     word = cell.lower()
     if word in MISSING_WORDS:
-        return f"no {column}; write {', '.join(names)}"
+        return f"no {column}; write one of: {', '.join(names)}"
     if column == "expression" and _is_number(cell):
-        return f"expression is a number, and datasets number them differently; write the name: {', '.join(names)}"
+        return f"expression is a number, but datasets number expressions differently; write one of: {', '.join(names)}"
     unknown = f"unknown {column} '{shorten(cell)}'"
     meant = parse_expression(cell) if column == "expression" else parse_split(cell)
     similar = [meant.lower()] if meant else difflib.get_close_matches(word, names, n=1, cutoff=0.5)
@@ -218,7 +218,7 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tu
     Returns
     -------
     values : array of shape (N,)
-        Parsed numbers; `rule.missing`, or NaN if that is None, where a cell is malformed or the column does not exist.
+        Parsed numbers. If a cell is malformed or the column does not exist: `rule.missing`, or NaN if that is None.
     faults : tuple of Problem
     """
     missing = np.nan if rule.missing is None else rule.missing

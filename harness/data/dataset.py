@@ -49,8 +49,8 @@ class Labels:
     unit : int32 array of shape (N,)
         Index of each row's unit in `units`.
     groups : tuple of str
-        Group of each unit. Units of one group, such as `_left` and `_right` of one video, stay on the same side of
-        a split.
+        Group of each unit. Units of one group, such as `_left` and `_right` of one video, are not separated by a
+        split.
     targets : mapping of str to array
         The outputs of the task: `expr` int64 (N,), `va` float32 (N, 2), `au` int8 (N, 12). Invalid labels are -1,
         for `va` -5. The task `mtl` has all three.
@@ -115,7 +115,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return the names of the sequences of a split, `test` included, without parsing labels."""
+        """Return the names of the sequences of a split, which may be `test`, without parsing labels."""
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
         """Return the frame numbers of a split's crops, without parsing labels.
@@ -138,7 +138,7 @@ class Dataset(ABC):
         return ()
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield the errors, other than malformed labels, with which a task cannot be run."""
+        """Yield the errors that prevent a run of a task, other than malformed labels."""
         return iter(())
 
     @abstractmethod

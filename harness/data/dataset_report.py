@@ -11,15 +11,15 @@ from harness.data.problems import Problem, ProblemReport
 
 @dataclass(frozen=True)
 class TestSplit:
-    """Size of the test list of a task.
+    """Size of the test split of a task.
 
     Attributes
     ----------
     task : str
     sequences : int
-        Number of listed sequences.
+        Number of sequences.
     cropped : int
-        Number of listed sequences that have at least one crop.
+        Number of sequences that have at least one readable crop.
     """
 
     __test__ = False

@@ -52,7 +52,7 @@ class ExpressionFolders(ListedImages):
     ----------
     root : Path
     seed : int, default 0
-        Seed of the validation split, if there are no folders of splits.
+        Seed that draws the validation split. It is used only if no validation or test split has images.
     """
 
     layout = (
@@ -87,8 +87,8 @@ class ExpressionFolders(ListedImages):
         if not expressions:
             raise InputError(
                 f"{root}: its folders {', '.join(folder.path.name for folder in folders[:MAX_NAMED])} are not single "
-                f"expressions; say which they are in {root / MAPPING} (first line folder,expression, then such as "
-                f"{folders[0].path.name},Happiness)"
+                f"expressions; list them in {root / MAPPING}: the first line is folder,expression, the next lines are "
+                f"such as {folders[0].path.name},Happiness"
             )
         if not images and faults:
             raise first_error(faults)
@@ -101,13 +101,13 @@ class ExpressionFolders(ListedImages):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether folders in `root` or its folders of splits are named by expressions, numbers or MAPPING."""
+        """Return whether MAPPING exists, or folders in `root` or its splits are named by expressions or numbers."""
         names = {folder.path.name for folder in find_folders(root)}
         return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is used if there are no folders of splits."""
+        """Open `root`; `seed` is used if there are no images of a validation or test split."""
         return cls(root, seed)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
@@ -135,7 +135,7 @@ class ExpressionStills(TableStills):
 
 
 def find_folders(root: Path, faults: list[Problem] | None = None) -> list[ExpressionFolder]:
-    """List the folders in the folders of splits or, if there are none, the folders in `root`.
+    """List the folders in the folders of splits. If there are none, list the folders in `root`.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _find_loose_images(root: Path, parents: set[Path]) -> Iterator[Problem]:
 
 
 def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, str]:
-    """Return the expression of each folder name; raise InputError if the names are numbers of unknown meaning."""
+    """Return the expression of each folder name that has one; raise InputError for numbers of unknown meaning."""
     names = {folder.path.name for folder in folders}
     if (root / MAPPING).is_file():
         return _read_mapping(root / MAPPING, names)
@@ -181,9 +181,9 @@ def _name_expressions(root: Path, folders: list[ExpressionFolder]) -> dict[str, 
         return {name: RAF_DB[number - 1] for name in names if (number := parse_number(name))}
     listed = sorted(names)
     raise InputError(
-        f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, say which in "
-        f"{root / MAPPING}: first line folder,expression, then such as {listed[0]},Anger (datasets differ: 0 is Anger "
-        "in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB), or name the folders after them. If they are "
+        f"{root}: its folders {', '.join(listed[:MAX_NAMED])} are numbers. If they are expressions, list them "
+        f"in {root / MAPPING}: the first line is folder,expression, the next lines are such as {listed[0]},Anger "
+        "(datasets differ: 0 is Anger in FER2013 and Neutral in AffectNet, 1 is Surprise in RAF-DB). If they are "
         f"people, name the folders such as p{listed[0]}"
     )
 
@@ -204,7 +204,7 @@ def _read_mapping(path: Path, names: set[str]) -> dict[str, str]:
 
 
 def _is_raf_db(folders: list[ExpressionFolder]) -> bool:
-    """Return whether the folders are numbered from 1 to 7 and contain images that are named as in RAF-DB."""
+    """Return whether the folders are numbered from 1 to 7 and the first image of each is named as in RAF-DB."""
     numbers = {parse_number(folder.path.name) for folder in folders}
     try:
         images = [image_files.list_image_names(folder.path) for folder in folders]

@@ -23,12 +23,12 @@ WORDS = {
 }
 ADVERBS = ("happily", "sadly", "angrily", "fearfully", "disgustedly")
 FULL_WORDS = frozenset((*(word for word in WORDS if len(word) > 3), "sad", "joy"))
-"""Words of expressions without the codes of two or three letters, which may be names or initials of people."""
+"""Words of expressions. Codes of two or three letters are left out: they may be names or initials of people."""
 MENTIONS = FULL_WORDS.union(ADVERBS)
-"""Words that mark a folder name as being about expressions, also in not_happy or happily_surprised."""
+"""Words that mark a folder name as being about expressions, even in names such as not_happy."""
 FILLERS = frozenset(("class", "label", "emotion", "expression", "face", "faces", "image", "images"))
 MIN_CODED = 4
-"""Minimum number of expressions for which folders named by codes, such as AN and SU, count as expressions."""
+"""Folders named by codes, such as AN and SU, count as expressions if there are at least this many expressions."""
 SPLITS = {
     "train": ("train", "training"),
     "validation": ("val", "valid", "validation", "dev", "publictest"),
@@ -40,7 +40,7 @@ NUMBER = re.compile(r"(?:class|label|emotion|expression)?[ _-]?((?=[0-9]{1,3}$)0
 
 
 def parse_expression(name: str) -> str | None:
-    """Return the expression that a folder is named after, None if there is none or more than one.
+    """Return the expression that a folder is named after; None if the name has other words, except FILLERS.
 
     Examples
     --------
@@ -87,9 +87,9 @@ def _expression_word(name: str) -> str:
 def are_expressions(names: Collection[str]) -> bool:
     """Return whether folders are named after expressions.
 
-    They are if every name is that of an expression or mentions one, or if at least half of the names are full words for
-    two or more expressions. Codes such as AN and SU may be initials of people: if they are most of the names, there
-    must be at least `MIN_CODED` expressions.
+    It is enough that at least half of the names are full words, for two or more expressions. Otherwise every name must
+    be or mention an expression. Codes such as AN and SU may be initials of people: if most names are codes, there must
+    be at least `MIN_CODED` expressions.
 
     Examples
     --------

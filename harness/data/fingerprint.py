@@ -40,15 +40,15 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     Returns
     -------
     str
-        64 hexadecimal digits. The hash covers the frame numbers, file names and bytes, and also the orientations if
-        they are applied, so that features of images that were decoded lying on their side are not reused. A file that
-        cannot be read counts as a missing crop: the hash covers this fact instead of the bytes and is not cached, as
-        another user may be able to read the file.
+        64 hexadecimal digits. The hash covers the frame numbers, file names and bytes. With `upright`, it also covers
+        the orientations: features of images that were decoded lying on their side are not reused. If a file cannot be
+        read, the hash covers this fact instead of the bytes. Such a hash is not cached, because another user may be
+        able to read the file.
 
     Raises
     ------
     InputError
-        If a file is gone.
+        If a file is gone, or its folder cannot be entered.
     """
     cache = digest_cache() if cache is None else cache
     try:
@@ -120,7 +120,7 @@ class DatasetFingerprint:
         return dataset_digest(self.dataset, self._cache)
 
     def labels(self, task: str) -> str:
-        """Return the digest of the annotations of a task; raise InputError if there are none."""
+        """Return the digest of the annotations of a task; see `labels_fingerprint`."""
         if task not in self._labels:
             self._labels[task] = labels_fingerprint(self.dataset, task)
         return self._labels[task]

@@ -25,7 +25,7 @@ RARE_FORMATS = (
     *("MSP", "PCD", "PCX", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", *RARE_FORMATS)
-"""Pillow formats that are read. EPS and WMF are excluded as they run programs; the other formats have no decoder."""
+"""Pillow formats that are read. Left out are EPS and WMF, which other software draws, and formats without a decoder."""
 NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
@@ -35,7 +35,7 @@ HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
 DAMAGE = re.compile("premature end|bad huffman code|instead of rst|bad arithmetic", re.IGNORECASE)
 """Warnings of libjpeg after which pixels are wrong; data after the end of the image and stray bytes are harmless."""
 ORIENTATION_MARKS = (b"Exif", b"eXIf", b"EXIF", b"tiff:Orientation", b"Raw profile type", b"irot", b"imir")
-"""Every file whose metadata may say that its pixels are not upright contains one of these, except TIFF files."""
+"""A file whose metadata may say that its pixels are not upright has one of these, unless it is a TIFF file."""
 ORIENTATION_TAG = 0x0112
 SMALLEST = {"min_width": 1, "min_height": 1, "min_factor": 8, "fastdct": True, "fastupsample": True}
 """Options with which simplejpeg reads all data of a JPEG, but computes few pixels."""
@@ -80,7 +80,7 @@ def decode_image(path: Path, upright: bool = False) -> np.ndarray:
     Raises
     ------
     CorruptImageError
-        If the file is absent, empty, truncated, damaged, too large or not an image.
+        If the file cannot be read, or is empty, truncated, damaged, too large or not a supported image.
     """
     data = _read(path)
     image = _decode_jpeg(path, data, {}) if data.startswith(JPEG) else None
@@ -110,7 +110,7 @@ def check_image(path: Path) -> tuple[str | None, int]:
     fault : str or None
         The reason of the CorruptImageError; None if the image can be read.
     orientation : int
-        Its EXIF orientation; 1 is upright.
+        EXIF orientation of the image; 1 if it is upright or cannot be read.
     """
     try:
         data = _read(path)

@@ -16,7 +16,8 @@ SUFFIXES = frozenset((*JPEG_SUFFIXES, *OTHER_SUFFIXES, *NETPBM_SUFFIXES))
 
 def is_image_name(name: str) -> bool:
     """Return whether a file name has the suffix of an image and is not hidden."""
-    return name.rpartition(".")[2].lower() in SUFFIXES and not name.startswith(".")
+    stem, _, suffix = name.rpartition(".")
+    return bool(stem) and suffix.lower() in SUFFIXES and not name.startswith(".")
 
 
 def list_names(folder: Path | str) -> list[str]:

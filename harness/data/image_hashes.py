@@ -1,8 +1,9 @@
 """Difference hashes of images, which are equal or nearly equal for copies of an image.
 
-An image is hashed to twice 64 bits (Krawetz 2013): whether each pixel of a gray thumbnail of 9 x 8 pixels is darker
-than its right neighbor, and whether each pixel of a thumbnail of 8 x 9 pixels is darker than its lower neighbor.
-Copies have the same hashes; copies that were recompressed or rescaled differ in a few bits.
+Each image has two hashes of 64 bits (Krawetz 2013). The first tells whether each pixel of a gray thumbnail of 9 x 8
+pixels is darker than its right neighbor. The second tells whether each pixel of a gray thumbnail of 8 x 9 pixels is
+darker than its lower neighbor.
+Exact copies have the same hashes. The hashes of recompressed or rescaled copies differ in a few bits.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ def mirror_hashes(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _reverse_bytes(hashes: np.ndarray) -> np.ndarray:
-    """Reverse the order of the bits in each byte, which has the bits of one row of the thumbnail."""
+    """Reverse the order of the bits in each byte. A byte has the bits of one row of the thumbnail."""
     for shift, mask in ((1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F)):
         step, bits = np.uint64(shift), np.uint64(mask)
         hashes = ((hashes >> step) & bits) | ((hashes & bits) << step)
@@ -116,7 +117,7 @@ def _reverse_bytes(hashes: np.ndarray) -> np.ndarray:
 def _read_thumbnails(
     path: Path, box: np.ndarray | None, margin: tuple[float, float], upright: bool
 ) -> Thumbnails | None:
-    """Decode both thumbnails, no larger than needed; None if the image is corrupt or its box is invalid."""
+    """Compute both thumbnails, decoding few pixels of a JPEG; None if the image is corrupt or its box is invalid."""
     try:
         with open_image(path, upright) as image:
             width, height = image.size
@@ -137,7 +138,7 @@ def _read_thumbnails(
 
 
 def _difference_hashes(thumbnails: Sequence[Thumbnails | None]) -> ImageHashes:
-    """Hash at least one pair of thumbnails."""
+    """Hash one or more pairs of thumbnails; None is hashed as black thumbnails."""
     blank = tuple(np.zeros(size[::-1], np.uint8) for size in (ROW_THUMBNAIL, COLUMN_THUMBNAIL))
     rows, columns = (np.array(arrays, np.int16) for arrays in zip(*(pair or blank for pair in thumbnails)))
     return ImageHashes(

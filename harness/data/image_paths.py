@@ -1,4 +1,4 @@
-"""Find the image files named in a table or list: names from Windows and macOS work, other errors are explained."""
+"""Find image files named in a table or list, as Windows and macOS spell them too; explain why others are missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Listing:
         Regular files; links and folders are not among them.
     others : list of str
     may_hide : bool
-        Whether the folder may have files that could not be listed, because it may be entered but not read.
+        Whether the folder may have files that could not be listed: some folders can be entered but not read.
     """
 
     def __init__(self, folder: Path):
@@ -83,7 +83,7 @@ class ImagePaths:
         return None if found is None else self.folder / found
 
     def locate(self, name: str) -> str | None:
-        """Return the path of the file of a name relative to the folder, or None; see `find`."""
+        """Return the same file as `find`, as a path relative to the folder, or None."""
         if self._is_listed(name):
             return name
         name = name.replace("\\", "/")

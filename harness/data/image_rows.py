@@ -20,13 +20,13 @@ class ImageRows:
     Attributes
     ----------
     videos : tuple of str
-        Sorted names of the videos as written; of several Unicode forms of a name, only the first.
+        Sorted names of the videos as written. If a name is written in several Unicode forms, only the first is here.
     index : int32 array of shape (N,)
         Index of each row's video in `videos`.
     frame : int32 array of shape (N,)
         Frame number of each row.
     valid : bool
-        Whether all names are names of folders.
+        Whether all names of videos can be names of folders.
     """
 
     videos: tuple[str, ...]
@@ -36,12 +36,12 @@ class ImageRows:
 
 
 def read_image_rows(path: Path) -> ImageRows:
-    """Read the images named by an MTL file or its test list, without parsing labels.
+    """Read the images named by an MTL file or by a test list of images, without parsing labels.
 
     Raises
     ------
     InputError
-        If a line after the header does not start with an image.
+        If the file cannot be read, lists no image, or has a line that does not start with an image of a video.
     """
     lines = read_text(path).rstrip().split("\n")[1:]
     if not lines:
@@ -61,8 +61,8 @@ def read_image_rows(path: Path) -> ImageRows:
 
 def _name_error(path: Path, number: int, name: str) -> InputError:
     return InputError(
-        f"{path}:{number}: '{escape_text(name)[:80]}' is not the name of a video, whose crops are in a folder of that "
-        "name; write it without a path"
+        f"{path}:{number}: '{escape_text(name)[:80]}' is not the name of a video; write the name of its folder of "
+        "crops, without a path"
     )
 
 
@@ -82,7 +82,7 @@ def read_test_list(path: Path) -> tuple[str, ...]:
 
 
 def has_image_column(path: Path) -> bool:
-    """Return whether a test list has a header and names images, as the MTL list and lists since the fifth challenge."""
+    """Return whether a test list has a header and names images: the MTL list, and lists since the fifth challenge."""
     return split_cells(read_text(path).partition("\n")[0])[0].lower() in ("image", "image_location")
 
 

@@ -35,7 +35,7 @@ class ImageTable(VideoLayout):
 
     Units are subjects; an image without a named subject is its own unit. Sequences are blocks of 512 rows: row i is
     frame i % 512 + 1 of sequence `images-<i // 512>`. A row whose image file is missing has no crop. Without a column
-    `split`, a fifth of the subjects, drawn with the seed, is the validation split.
+    `split`, the seed draws about a fifth of the subjects as the validation split.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class ImageTable(VideoLayout):
 
     @property
     def has_labels(self) -> bool:
-        """Whether there are labels of any task; tables of subjects alone can only train backbones."""
+        """Whether there is a column `expression` or a task; other tables are only for training backbones."""
         return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
@@ -95,7 +95,7 @@ class ImageTable(VideoLayout):
 
     @property
     def image_exists(self) -> np.ndarray:
-        """Bool mask (N,) of the rows whose image file exists; raises InputError if no image file exists."""
+        """Bool mask (N,) of the rows whose image file exists; see `TableImages.exist` for errors."""
         return self.images.exist
 
     @cached_property
@@ -183,12 +183,12 @@ class ImageTable(VideoLayout):
         ----------
         split : str
         problems : list of Problem, optional
-            If given, malformed cells are appended to it and treated as empty, instead of raising.
+            If given, malformed cells are appended to it and treated as empty. Otherwise they raise InputError.
 
         Raises
         ------
         InputError
-            If a label is malformed.
+            If a row, a split or a label is malformed, or if no image exists.
         """
         self._validate_split(split, problems)
         rows = np.flatnonzero((self.split == split) & self.image_exists)
@@ -211,13 +211,17 @@ class ImageTable(VideoLayout):
         return tuple(f"{warning.location()}: {warning.message}" for warning in self.table.warnings)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield malformed rows and splits, missing images, duplicates, leaks and incomplete columns."""
+        """Yield malformed rows and splits, missing images, duplicates, leaks, and unclear subjects and columns."""
         yield from (*self.table.faults, *self.table.warnings, *self.split_faults)
         yield from image_table_checks.find_problems(self)
 
     def find_errors(self, task: str) -> Iterator[Problem]:
-        """Yield missing images and subjects that are in two splits."""
-        return select_errors(self.find_problems({}))
+        """Yield malformed rows and splits, missing images, and subjects that are in two splits."""
+        return iter(self._errors)
+
+    @cached_property
+    def _errors(self) -> tuple[Problem, ...]:
+        return tuple(select_errors(self.find_problems({})))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
         """Return the form of the table, its columns and the origin of the splits."""

@@ -1,4 +1,4 @@
-"""Problems of an image table beyond malformed cells: missing images, duplicates, leaks and incomplete columns."""
+"""Problems of an image table beyond malformed cells, such as missing images, duplicates and leaks."""
 
 from __future__ import annotations
 

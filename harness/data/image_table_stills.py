@@ -51,7 +51,7 @@ class TableStills(ImageLayout):
         return self.table.stills(self.validate_split(split), problems)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images are excluded, by reason."""
+        """Return how many rows of a split are excluded, by reason."""
         missing = int(np.sum((self.table.split == self.validate_split(split)) & ~self.table.image_exists))
         return {"no image file": missing} if missing else {}
 
@@ -60,5 +60,5 @@ class TableStills(ImageLayout):
         return self.table.find_problems({})
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the number of rows and the origin of the splits."""
+        """Return the summary of the table; see `ImageTable.summary`."""
         return self.table.summary()

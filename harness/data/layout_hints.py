@@ -81,7 +81,7 @@ def _folders_below(folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _is_part(folder: Path, layout: type[DatasetLayout]) -> bool:
-    """Return whether a folder may be a part of a dataset in its parent, not one of many folders or datasets there."""
+    """Return whether the parent of a folder may be one dataset: it has few other folders, and none is a dataset."""
     siblings = [path for path in _list(list_subfolders, folder.parent) if path != folder]
     others = [path for path in siblings if not is_annotation_folder(path.name)]
     return len(others) <= MAX_NEARBY and not any(detect_layout(path, (layout,)) for path in others)

@@ -9,11 +9,11 @@ from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 
+from backbones.errors import wrap_item
 from harness.data.dataset import Dataset, Labels
 from harness.data.problems import Problem
 from harness.data.stills import Stills
 from harness.utils.errors import unknown_name_error
-from harness.utils.message_lists import bullet_list
 from harness.utils.names import storable_name
 
 
@@ -55,8 +55,8 @@ def _is_detected(layout: type[DatasetLayout], root: Path) -> bool:
 
 
 def list_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
-    """List the supported layouts for an error message, see `bullet_list`."""
-    return bullet_list(dict.fromkeys(layout.layout for layout in layouts))
+    """List the supported layouts for an error message, one a line."""
+    return "\n".join(wrap_item(name, "  - ") for name in dict.fromkeys(layout.layout for layout in layouts))
 
 
 SPLITS = ("train", "validation")
@@ -82,7 +82,7 @@ class VideoLayout(Dataset, DatasetLayout):
         task : str
         split : str
         problems : list of Problem, optional
-            If given, malformed files or cells are appended to it and skipped, instead of raising InputError.
+            If given, problems of malformed files or cells are appended to it instead of raising InputError.
         """
 
     @abstractmethod
@@ -118,7 +118,7 @@ class ImageLayout(DatasetLayout):
 
     @abstractmethod
     def splits(self) -> tuple[str, ...]:
-        """Return the available splits of `train`, `validation` and `test`; `test` shares no subject with the others."""
+        """Return which of `train`, `validation` and `test` exist; `test` should share no subject with the others."""
 
     @abstractmethod
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
@@ -128,7 +128,7 @@ class ImageLayout(DatasetLayout):
         ----------
         split : str
         problems : list of Problem, optional
-            If given, malformed labels and boxes are appended to it and their rows skipped, instead of raising.
+            If given, problems of malformed labels and boxes are appended to it instead of raising.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class ImageLayout(DatasetLayout):
 
     @abstractmethod
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many images of a split are excluded, by reason, such as {"no image file": 12}."""
+        """Return, for each reason, how many images or names of a split are excluded, such as {"no image file": 12}."""
 
     @abstractmethod
     def find_problems(self) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.errors import join_first
 from backbones.spec import canonical_class
 from harness.data.dataset import Dataset
 from harness.data.splits import REPORTED, TRAINING
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 def stills_digest(root: Path, cache: Path) -> str | None:
     """Return the `data_digest` of backbones trained on the still images in `root`.
 
-    Runs in a subprocess, because the digest covers the labels of the reported split.
+    The digest covers the labels of the reported split. They are read in a subprocess, not in this process.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def stills_digest(root: Path, cache: Path) -> str | None:
     Returns
     -------
     str or None
-        None if `root` has no still images that can be read.
+        None if it cannot be computed, for example if `root` has no still images.
     """
     return run_module_in_subprocess("harness.data.leakage", root, cache).stdout.strip() or None
 
@@ -87,8 +88,9 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     features : str
         Features of a job, such as `scores` or `embeddings+scores`.
     score_labels : sequence of str
-        Names of the backbone's score columns; empty if they have no meaning (random weights, identities). Any
-        expression counts for `expr`, valence or arousal for `va`, any action unit for `au`, and any of these for `mtl`.
+        Names of the backbone's score columns; empty if they have no meaning (random weights, identities). For `expr`,
+        any expression but `Other` is a leak; for `va`, valence or arousal; for `au`, any action unit; for `mtl`, any of
+        these.
     """
     if "scores" not in features.split("+"):
         return False
@@ -134,8 +136,8 @@ def warn_backbone_selected_on_validation(cards: Mapping[str, Mapping[str, Any]],
     names = [name for name, card in selected.items() if digest and card.get("data_digest") == digest]
     if names:
         logger.warning(
-            f"the epoch of {', '.join(names)} was selected on the {REPORTED} split of {root}, so its "
-            "scores there are optimistic under any protocol; retrain it with --set expressions.held_out=0.1"
+            f"the epoch of {', '.join(names)} was selected on the {REPORTED} split of {root}, so scores there are "
+            "optimistic under any protocol; train again with --set expressions.held_out=0.1"
         )
 
 
@@ -174,13 +176,12 @@ def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: st
 
 def _format_warning(dataset: Dataset, pairs: list[NearDuplicate], path: Path) -> str:
     tasks = ", ".join(dict.fromkeys(task for pair in pairs for task in pair.tasks))
-    examples = ", ".join(f"{pair.image} = {pair.training_image}" for pair in pairs[:MAX_EXAMPLES])
-    rest = f" and {len(pairs) - MAX_EXAMPLES:,} more" if len(pairs) > MAX_EXAMPLES else ""
+    examples = join_first((f"{pair.image} = {pair.training_image}" for pair in pairs), MAX_EXAMPLES)
     crops = "1 crop in" if len(pairs) == 1 else f"{len(pairs):,} crops in"
     duplicate = "duplicates a crop in" if len(pairs) == 1 else "duplicate crops in"
     return (
         f"{dataset.root}: {crops} {pairs[0].split} {duplicate} {TRAINING} (task {tasks}), so part of "
-        f"the scored data was trained on: {examples}{rest}; all pairs: {path}"
+        f"the scored data was trained on: {examples}; all pairs: {path}"
     )
 
 

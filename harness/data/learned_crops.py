@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.errors import join_first
 from harness.data.dataset import Dataset
 from harness.data.hamming import CHUNK, hamming_neighbors
 from harness.data.image_hashes import mirror_hashes
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_ROW_DISTANCE = 2
 """Maximum number of differing bits of row hashes; for column hashes, `hamming.MAX_DISTANCE` applies."""
 CHANCE = 1e-8
-"""Upper bound of the share of pairs of different images whose hashes match, for the warning; matches are not filtered.
+"""Upper bound of the share of pairs of different images whose hashes match. It is only reported in the warning.
 
 None of 4.6e8 pairs of faces of different people (photographed and rendered, also mirrored) matched, so the share is
 below 6.5e-9 with a confidence of 95% (rule of three).
@@ -59,7 +60,7 @@ class LearnedCrops:
 
 
 def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Find images that are copies of training images, also mirrored ones.
+    """Find images whose hashes match those of training images, mirrored or not.
 
     Parameters
     ----------
@@ -78,9 +79,9 @@ def match_images(columns: np.ndarray, rows: np.ndarray, learned: np.ndarray) -> 
 
 
 def _match(images: np.ndarray, learned: np.ndarray) -> np.ndarray:
-    """Return a mask of the images with hashes near a training image; both arrays hold distinct hashes, uint64 (N, 2).
+    """Return a mask of the images whose hashes are near those of a training image; both arrays are uint64 (N, 2).
 
-    Similar column hashes are found first; then the row hashes of all images with such column hashes are compared.
+    Pairs with similar column hashes are found first. Then the row hashes of these pairs are compared.
     """
     columns, first, counts, order = _group(images[:, 0])
     learned_columns, learned_first, learned_counts, learned_order = _group(learned[:, 0])
@@ -120,7 +121,7 @@ def warn_learned_crops(
     folders : mapping of str to Path
         Folders of the trained backbones by name; backbones without hashes are skipped.
     store : Store
-        Caches the hashes of crops; all matching crops are listed in a CSV file in its folder of leaks.
+        Caches the hashes of crops; matching crops are listed in its folder of leaks, in a CSV file for each backbone.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def warn_learned_crops(
         One for each backbone, task and split with a match.
     """
     learned = {name: hashes for name, folder in folders.items() if (hashes := read_learned_images(folder)) is not None}
-    if not learned:
+    if not learned or not tasks:
         return []
     index = CropIndex(dataset, load_or_compute_hashes(dataset, images, store))
     crops = {(task, split): index.crop_indices(task, split) for task in tasks for split in COMPARED_SPLITS}
@@ -151,8 +152,7 @@ def warn_learned_crops(
 
 def _format_warning(dataset: Dataset, leaks: list[LearnedCrops], path: Path) -> str:
     crops = {crop: None for leak in leaks for crop in leak.crops}
-    rest = f" and {len(crops) - MAX_EXAMPLES:,} more" if len(crops) > MAX_EXAMPLES else ""
-    examples = f"{', '.join(list(crops)[:MAX_EXAMPLES])}{rest}"
+    examples = join_first(crops, MAX_EXAMPLES)
     where = "; ".join(
         f"{len(leak.crops):,} of {leak.total:,} in {leak.split} (task {leak.task}), "
         f"where chance explains {_format_chance(leak.chance)}"

@@ -1,8 +1,8 @@
 """Hashes of the images that a backbone learned from, saved with the backbone.
 
-`image_hashes.npy`, beside the card of a trained backbone, is a uint64 array of shape (N, 2): the distinct pairs of
-column hash and row hash of the images (see `harness.data.image_hashes`), sorted; 16 bytes for each image. Imported and
-pretrained weights have no such file, because their training images are not known.
+The file `image_hashes.npy` beside the card of a trained backbone is a uint64 array of shape (N, 2). Each row is the
+column hash and the row hash of an image (see `harness.data.image_hashes`); the rows are distinct and sorted. Imported
+and pretrained weights have no such file, because their training images are not known.
 """
 
 from __future__ import annotations
@@ -36,20 +36,21 @@ def hash_learned_images(
     stills : Stills
         The images.
     margin : (float, float)
-        Margin of their face boxes.
+        Margin around the face boxes.
     workers : int
         Number of threads.
     parent : Path or None
-        Folder of the trained backbone that the training started from, whose hashes are added.
+        Folder of the trained backbone that the training started from, if any. Its hashes are added.
     unknown : str
-        Name of weights that the training started from and whose images are not known; "" if there are none.
+        Name of the weights that the training goes back to, if the training images of these weights are not known;
+        else "".
 
     Returns
     -------
     file : bytes
         Content of `image_hashes.npy`.
     about : dict
-        For the card: the number of distinct `images`, and `unknown`.
+        Entry of the card: `images`, the number of distinct pairs of hashes, and `unknown`.
     """
     hashes = hash_images(stills.images, stills.boxes, margin, workers, upright=True)
     pairs = np.stack([hashes.columns, hashes.rows], axis=1)[hashes.shows]
@@ -73,7 +74,7 @@ def read_learned_images(folder: Path) -> np.ndarray | None:
     Returns
     -------
     uint64 array of shape (N, 2) or None
-        None if the backbone has no hashes, or if they cannot be read, which is logged as a warning.
+        None if the backbone has no hashes, or if they cannot be read (logged as a warning).
     """
     path = folder / IMAGE_HASHES
     try:
@@ -97,7 +98,7 @@ def _read_hashes(path: Path) -> np.ndarray:
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
         except (OSError, ValueError):
             raise
-        except Exception as error:  # numpy parses the header as Python, which raises unrelated classes
+        except Exception as error:  # numpy parses the header as Python code, which raises errors of many classes
             raise ValueError(f"damaged: {type(error).__name__} {error}".strip()) from error
         if dtype != np.uint64 or len(shape) != 2 or shape[1] != 2:
             raise ValueError(f"has shape {list(shape)} and type {dtype}, expected [N, 2] and uint64")

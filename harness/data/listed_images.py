@@ -1,4 +1,4 @@
-"""Image table of images with expressions that are not listed in a CSV file."""
+"""Image table that is made from folder names, or from a list that is not a CSV file."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from harness.utils.hashing import content_hash
 class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
-    Without a split `validation`, the images of `test` become the validation split, which is the reported one. Without
-    both splits, a fifth of the images of each expression, drawn with the seed, is the validation split.
+    If the images have no split `validation`, the split `test` serves as the validation split, on which scores are
+    reported. If they have neither, the validation split is about a fifth of the images of each expression, drawn with
+    the seed.
 
     Parameters
     ----------
     root : Path
     images : sequence of (str, str, str)
-        Path relative to `root`, name of the expression, and split or '' of each image.
+        For each image: path relative to `root`, name of the expression, and split ('' for none).
     seed : int, default 0
         Seed of the validation split.
     faults : tuple of Problem
-        Parts that cannot be read.
+        Problems of folders that cannot be read.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class ListedImages(ImageTable):
         return np.where(rank < held_out[code], "validation", "train"), ()
 
     def labels_digest(self, task: str, split: str) -> str:
-        """Return a hash of the names, expressions and splits of the images, and of the seed if it matters."""
+        """Return a hash of the names, the expressions, and either the splits or the seed that determines them."""
         get_task(task)
         seed = None if "split" in self.table.columns else self.seed
         return content_hash([{name: column.tolist() for name, column in self.table.columns.items()}, seed])
@@ -79,7 +80,7 @@ class ListedImages(ImageTable):
         return replace(stills, expression=expression, classes=AFFECTNET)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield parts that cannot be read, missing images, and contempt, which task expr has no class for."""
+        """Yield folders that cannot be read, missing images, and contempt, which task expr has no class for."""
         yield from self.table.faults
         missing = np.flatnonzero(~self.image_exists)
         if len(missing):
@@ -91,12 +92,12 @@ class ListedImages(ImageTable):
             yield Problem(WARNING, "contempt", message, self.root)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the origin of labels and splits."""
+        """Return the origin of the splits."""
         return (("splits", self._describe_splits()),)
 
     def _describe_splits(self) -> str:
         if "split" not in self.table.columns:
-            return f"by image, with seed {self.seed}; people are not known, so one may be in both"
+            return f"by image, with seed {self.seed}; people are not known, so the same person may be in both splits"
         if "validation" not in self.delivered and "test" in self.delivered:
-            return f"{', '.join(self.delivered)}; test is reported as the validation split, as there is none"
+            return f"{', '.join(self.delivered)}; there is no validation split, so the test images serve as one"
         return ", ".join(self.delivered)

@@ -1,4 +1,4 @@
-"""Folders of the datasets that a store has used, by digest, in one JSON file.
+"""JSON file with the folder of each dataset that a store has used, by the digest of its crops.
 
 Folders inside the store (rendered datasets) are stored relative to its root, so that the store can be moved.
 """
@@ -28,6 +28,6 @@ def set_location(store: Store, images: str, root: Path) -> None:
 
 
 def get_location(store: Store, images: str) -> Path | None:
-    """Return the recorded folder, or None; the caller must check that the dataset is still there and unchanged."""
+    """Return a dataset's recorded folder, or None; the caller must check that it still contains the same dataset."""
     location = JsonCache(store.dataset_locations).get(images)
     return store.root.absolute() / location if isinstance(location, str) else None

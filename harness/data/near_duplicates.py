@@ -1,8 +1,8 @@
 """Search for crops of one split that duplicate a crop of another split.
 
-Every crop is hashed, see `harness.data.image_hashes`. Training crops whose row hash differs from that of a crop in at
-most two bits are candidates. The most similar candidate is compared with the crop pixel by pixel, because crops that
-are merely similar can also have nearly equal hashes.
+Every crop is hashed, see `harness.data.image_hashes`. For each searched crop, the candidates are the training crops
+whose row hash differs in at most two bits. The most similar candidate is then compared with the crop pixel by pixel,
+because crops that are merely similar can also have nearly equal hashes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.data.image_hashes import ImageHashes, concatenate, hash_images
 from harness.utils.errors import InputError
 
 COMPARISON_SIZE = 16
-"""Side in pixels of the reduced images that are compared to select the most similar of several candidates."""
+"""Side in pixels of the reduced images by which the most similar candidate is selected."""
 
 MAX_DIFFERENCE = 4.0
 """Maximum mean absolute difference of two duplicates, in gray levels (0 to 255)."""
@@ -40,7 +40,7 @@ class CropHashes:
     ends : int64 array
         Index after the last crop of each sequence.
     hashes, columns : uint64 array of shape (N,)
-        Row hashes, by which duplicates are searched, and column hashes.
+        Row hashes and column hashes. The search for duplicates uses only the row hashes.
     shows : bool array of shape (N,)
         Whether the crop could be decoded and has enough contrast.
     """
@@ -99,7 +99,7 @@ def hash_crops(dataset: Dataset, progress: Callable[[int, int], None] | None = N
 def find_near_duplicates(
     dataset: Dataset, tasks: Iterable[str], hashes: CropHashes, training: str, others: Iterable[str]
 ) -> list[NearDuplicate]:
-    """Find crops that duplicate a crop of the training split of the same task, without reading labels.
+    """For each task, find crops that duplicate a crop of its training split; labels are not read.
 
     Parameters
     ----------
@@ -167,13 +167,13 @@ class CropIndex:
         return self.hashes.names[int(np.searchsorted(self.hashes.ends, crop, side="right"))]
 
     def _sequence_frames(self, name: str) -> np.ndarray:
-        """Return the frame numbers of a sequence; only they are cached, as its image paths would take much memory."""
+        """Return the frame numbers of a sequence, cached; image paths are not cached: they would take much memory."""
         if name not in self.frames:
             self.frames[name] = self.dataset.sequences[name].frames
         return self.frames[name]
 
     def _get_sequence(self, name: str) -> Sequence:
-        """Return a sequence; the few sequences whose crops are compared are cached."""
+        """Return a sequence, cached; only the few sequences with compared crops are needed."""
         if name not in self.sequences:
             self.sequences[name] = self.dataset.sequences[name]
         return self.sequences[name]

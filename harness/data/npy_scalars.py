@@ -25,7 +25,7 @@ class NpyScalarReader:
         self._headers: dict[bytes, np.dtype] = {}
 
     def read(self, path: str | os.PathLike) -> float:
-        """Read the number in a file: an integer, a float or the text of one, in an array of any shape with one value.
+        """Read the number in a file: the single element of an array, which is an integer, a float or text.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Rotate and mirror images upright, by the eight orientations of EXIF data and by the display matrix of a video."""
+"""Turn images upright according to the orientation in EXIF data or the display matrix of a video."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ class Problem:
     Attributes
     ----------
     severity : {"error", "warning"}
-        Runs refuse data with an error that concerns their task. With a warning they continue, and the message says
-        what is lost.
+        A run refuses data with an error that concerns its task. It accepts data with warnings; each message says what
+        is lost.
     kind : str
         Short name shared by problems of one kind.
     message : str
@@ -35,7 +35,7 @@ class Problem:
     line: int | None = None
 
     def location(self, root: Path | None = None) -> str:
-        """Return `file:line`, relative to `root` if the file is inside it."""
+        """Return `file:line`, or the file if there is no line; relative to `root` if the file is inside it."""
         name = str(self.file)
         if root is not None and self.file != root and self.file.is_relative_to(root):
             name = str(self.file.relative_to(root))
@@ -65,8 +65,14 @@ def select_errors(problems: Iterable[Problem]) -> Iterator[Problem]:
     return (problem for problem in problems if problem.severity == ERROR)
 
 
+def require_no_errors(problems: Iterable[Problem]) -> None:
+    """Raise the InputError of `first_error` if there is an error among the problems."""
+    if errors := list(select_errors(problems)):
+        raise first_error(errors)
+
+
 class ProblemReport:
-    """Base class of reports, which separates their problems by severity.
+    """Base class of reports; separates problems by severity.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Protocol that says which rows epochs, thresholds, windows and hyperparameters are selected on."""
+"""Protocol: which data is used to select epochs, thresholds, smoothing windows and hyperparameters."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from harness.utils.validation import require
 
 PROTOCOLS = ("held-out", "published")
 _PUBLISHED = {"fraction": 0.25, "folds": 0, "seed": 0, "refit": False}
-"""Settings that do not affect the protocol `published`, fixed so that equal computations have equal hashes."""
+"""Values of the settings that `published` ignores. They are fixed, so that equal computations have equal hashes."""
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rows that epochs, thresholds, smoothing windows and hyperparameters are selected on.
+    """Choice of the data that epochs, thresholds, smoothing windows and hyperparameters are selected on.
 
     Parameters
     ----------
     name : {"held-out", "published"}
         `held-out` selects on training videos that the model was not fitted on. `published` selects on the reported
-        split itself, as the paper did, and trains on all training videos; its scores are optimistic and marked as such.
+        split itself, as Savchenko (2022) did, and trains on all training videos; its scores are optimistic and marked
+        as such.
     fraction : float, default 0.25
         Share of the training videos that is held out, between 0 and 1, both excluded. The videos are determined by
         `seed`, their names and their labels.
     folds : int, default 0
         If 2 or more, use cross-validation: every training video is held out once. If 0, hold out `fraction`.
     seed : int or "per-seed", default "per-seed"
-        Seed of the assignment of videos. `per-seed`: the seed of the job, so that each seed of a recipe selects on
-        different videos and the spread over seeds includes the effect of this choice. An integer: all seeds select on
-        the same videos, so that more seeds neither show nor average out the effect of this choice.
+        Seed that chooses the held-out videos. With `per-seed`, it is the seed of the job: each job of a recipe holds
+        out different videos, so the spread over the jobs includes the effect of this choice. With an integer, all jobs
+        hold out the same videos, so the spread does not include it, and more jobs do not average it out.
     refit : bool, default True
         Whether to refit the model on all training videos after the selection, before it predicts the reported split.
-        The number of epochs, the thresholds and the smoothing window selected on the held-out videos are used; an epoch
-        of the refit has more steps, because it covers all training videos. If False, the model that was fitted without
-        the held-out videos predicts. Always True with folds.
+        The refit uses the number of epochs, the thresholds and the smoothing window that were selected on the held-out
+        videos. Its epochs have more steps, because they cover all training videos. If False, the model that was fitted
+        without the held-out videos predicts. Always True with folds.
 
     Raises
     ------
@@ -83,9 +84,9 @@ class Protocol:
             object.__setattr__(self, "refit", True)
 
     def division_seed(self, seed: int) -> int:
-        """Return the seed of the assignment of videos for a job with a given seed."""
+        """Return the seed that chooses the held-out videos of a job with a given seed."""
         return seed if isinstance(self.seed, str) else self.seed
 
     def for_seed(self, seed: int) -> Protocol:
-        """Return the protocol of a job with a given seed, with an integer as its seed."""
+        """Return the protocol of a job with a given seed: `per-seed` is replaced by that seed."""
         return dataclasses.replace(self, seed=self.division_seed(seed))

@@ -28,7 +28,7 @@ class RafDB(ListedImages):
     ----------
     root : Path
     seed : int, default 0
-        Not used.
+        Used only if the list has no test images: seed of the validation split.
     """
 
     layout = "RAF-DB (basic/EmoLabel/list_patition_label.txt and basic/Image/aligned/train_00001_aligned.jpg)"
@@ -55,11 +55,11 @@ class RafDB(ListedImages):
 
     @classmethod
     def open(cls, root: Path, seed: int) -> Self:
-        """Open `root`; `seed` is not used."""
+        """Open `root`; `seed` is used only if the list has no test images."""
         return cls(root, seed)
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the list and the splits."""
+        """Return the path of the list and the origin of the splits."""
         return (("list", str(self.list.relative_to(self.root))), *super().summary())
 
 
@@ -86,5 +86,5 @@ def _read_list(path: Path) -> list[tuple[str, str]]:
             raise InputError(f"{path}:{line}: '{text}' is not an image and a number, such as 'train_00001.jpg 5'")
         rows.append((stem, RAF_DB[int(cells[1]) - 1]))
     if not rows:
-        raise InputError(f"{path}: the list is empty; replace it with that of RAF-DB")
+        raise InputError(f"{path}: the list is empty; replace it with the list of the RAF-DB release")
     return rows

@@ -43,7 +43,7 @@ def open_stills(root: Path, seed: int = 0) -> ImageLayout:
     Raises
     ------
     InputError
-        If the folder does not exist or its layout is not supported.
+        If the folder does not exist, its layout is not supported, or it cannot be read.
     """
     root = expand_home(root)
     if not root.exists():
@@ -83,7 +83,7 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Raises
     ------
     InputError
-        If the folder does not exist or its layout is not supported.
+        If the folder does not exist, its layout is not supported, or it cannot be read.
 
     Examples
     --------

@@ -59,8 +59,8 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
     Returns
     -------
     int64 array of shape (V, K)
-        Counts for each of V units: for each output of the task the number of valid rows, then the rows of every class,
-        action unit or quadrant of valence and arousal.
+        One row for each of V units. For each output of the task, the columns are the number of valid rows, then the
+        number of rows of each class, of each action unit, or of each quadrant of valence and arousal.
     """
     columns = []
     for output in task.outputs:
@@ -71,7 +71,7 @@ def label_counts_by_unit(task: Task, labels: Labels) -> np.ndarray:
 
 
 def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
-    """Return a bool mask (N,) of the valid rows for each trait; the first mask selects all rows."""
+    """Return a bool mask (N,) of all valid rows, then one for each class, action unit or quadrant."""
     everything = np.ones(len(target), bool)
     if output.name == "expr":
         return [everything, *(target == code for code in range(len(EXPRESSIONS)))]
@@ -82,7 +82,7 @@ def _trait_masks(output: Output, target: np.ndarray) -> list[np.ndarray]:
 
 
 def labels_fingerprint(dataset: Dataset, task: str) -> str:
-    """Return a hash of the annotation files of both splits, without parsing labels."""
+    """Return a hash of the annotations of the training and the reported split, without parsing labels."""
     return content_hash([dataset.labels_digest(task, split) for split in (TRAINING, REPORTED)])
 
 

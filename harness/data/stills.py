@@ -67,19 +67,19 @@ class Stills:
         )
 
     def digest(self, cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> str:
-        """Return a hash of the images and all labels, in row order.
+        """Return a hash of the images, subjects, labels and face boxes, in row order.
 
         Parameters
         ----------
         cache : Path, optional
-            File that caches the digests of images by the stat of their files.
+            File that caches the digests of the images, by the result of `os.stat` for each image file.
         progress : callable, optional
             Called with the number of images done and the total.
 
         Returns
         -------
         str
-            16 hexadecimal digits over the file names and bytes of the images and over the labels.
+            16 hexadecimal digits. The hash covers the names, bytes and EXIF orientations of the image files.
         """
         digests_by_stat = digest_cache(cache)
         digests: list[str] = []

@@ -1,7 +1,6 @@
-"""Stratified random division of groups of units into a held-out part, or into folds.
+"""Random division of units into a held-out part and the rest, or into folds: in whole groups, stratified by traits.
 
-The part that a group is assigned to depends on a hash of (seed, name) and on the labels of its units, not on the order
-of the units.
+The assignment depends on the seed and on the names, sizes and labels of the groups, not on the order of the units.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
-"""Traits that are present in more groups than this are not stratified, because chance spreads them evenly."""
+"""A trait is stratified once at most this many unassigned groups have it. Chance spreads more common traits well."""
 
 
 def stratified_group_split(
@@ -30,12 +29,13 @@ def stratified_group_split(
     groups : sequence of str
         Group of each unit; a group is not divided.
     fraction : float
-        Share of the units to hold out, between 0 and 1, both excluded. The held-out share is as close to it as the
-        groups allow, with at least one group on each side.
+        Share of the units to hold out, between 0 and 1, both excluded. The held-out share is about as close
+        to this as the groups allow; each part has at least one group.
     seed : int
     presence : int array of shape (V, K), optional
-        How often a unit has each of K traits, such as the number of rows of a class. Each trait is divided in
-        proportion; rare traits are assigned first, so that both sides have them if possible.
+        How often each unit has each of K traits. A trait may be a class, and its count the unit's rows of this class.
+        About `fraction` of each trait is held out. Rare traits are assigned first, so that both parts have them if
+        possible.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def stratified_group_split(
     Raises
     ------
     InputError
-        If there are fewer than two groups or `fraction` is out of range.
+        If there are fewer than two groups, `fraction` is out of range, or `units` and `groups` differ in length.
     """
     if not 0 < fraction < 1:
         raise InputError(f"the held-out fraction is {fraction}; it must be between 0 and 1, both excluded")
@@ -78,7 +78,7 @@ def stratified_group_kfold(
     Raises
     ------
     InputError
-        If k is less than 2 or there are fewer than k groups.
+        If k is less than 2, there are fewer than k groups, or `units` and `groups` differ in length.
     """
     names, group = _index_groups(units, groups)
     if not 2 <= k <= len(names):
@@ -114,7 +114,7 @@ def _assign_parts(
 
 
 def _assign_remaining(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:
-    """Assign the remaining groups in order, in place, so that the parts are as close to their shares as possible."""
+    """Assign the remaining groups in order, in place, so that parts are near their shares and none is empty."""
     assigned = np.bincount(part[part >= 0], sizes[part >= 0], minlength=len(shares))
     ends = np.cumsum(np.maximum(shares * sizes.sum() - assigned, 0))
     remaining = order[part[order] < 0]
@@ -129,9 +129,9 @@ def _assign_remaining(part: np.ndarray, order: np.ndarray, sizes: np.ndarray, sh
 class _IterativeStratifier:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) of G groups by the counts of K traits.
 
-    The trait that the fewest unassigned groups have is handled first. Its groups are assigned, large counts before
-    small ones, each to the part that lacks most of the trait. Parts that would otherwise lack a trait entirely are
-    preferred, and parts that are full are avoided.
+    The trait that the fewest unassigned groups have is handled first. Its groups are assigned one by one, the groups
+    with the largest counts first. Each group goes to the part that lacks most of the trait. Two rules come before this
+    one: a part that might otherwise never get some trait is preferred, and full parts are avoided.
     """
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:
@@ -143,7 +143,7 @@ class _IterativeStratifier:
         self.part = np.full(len(counts), -1)
 
     def assign(self) -> np.ndarray:
-        """Return the part of each group, int64 (G,); -1 for groups without rare traits."""
+        """Return the part of each group, int64 (G,); -1 for groups that have no stratified trait."""
         while (rare := np.flatnonzero((self.unassigned > 0) & (self.unassigned <= MAX_RARE_GROUPS))).size:
             trait = rare[self.unassigned[rare].argmin()]
             groups = np.flatnonzero((self.counts[:, trait] > 0) & (self.part < 0))

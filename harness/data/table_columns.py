@@ -70,8 +70,8 @@ class ColumnNames:
         notes = [f"columns not read: {', '.join(similar)}; rename them if so"] if similar else []
         if intensities:
             notes.append(
-                f"columns not read: {_enumerate(intensities)}; they hold intensities, and task au needs whether each "
-                "action unit is present (0 or 1), as in AU01_c"
+                f"columns not read: {_enumerate(intensities)}; they hold intensities, but task au needs the "
+                "presence of each action unit (0 or 1), as in AU01_c"
             )
         return tuple(notes)
 
@@ -79,8 +79,8 @@ class ColumnNames:
 def standard_name(name: str) -> str | None:
     """Return the column that a name in a header stands for, or None.
 
-    Case and blanks around a name are ignored; an action unit may be padded with zeros and may have the suffix `_c` of
-    OpenFace, whose columns `AU01_c` are 0 or 1.
+    Case is ignored, and so are blanks around a name. The name of an action unit may have a separator, leading zeros,
+    and the suffix `_c`, as in OpenFace's columns of 0 and 1 (`AU01_c`).
 
     Examples
     --------
@@ -106,7 +106,8 @@ def find_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNames:
     Raises
     ------
     InputError
-        If there is no column `image`, no column `expression` or `subject`, or two columns have the same meaning.
+        If the header is empty, there is no column `image`, there is neither a column `expression` nor `subject`, or two
+        columns have the same meaning.
     """
     header = tuple(name.strip(_BLANKS) for name in names)
     if not any(header):
@@ -137,7 +138,7 @@ def _advice(header: Collection[str], positions: Collection[str]) -> str:
 
 
 def _similar(names: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Yield (name, column) for each of `columns` with a similar name, with the first such name."""
+    """For each of `columns` except action units, yield the first similar name, if any, and the column."""
     words = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names if not standard_name(name)}
     for column in columns:
         if column in ACTION_UNITS:

@@ -31,7 +31,8 @@ class TableImages:
     names : list of str
         Image of each row, as the table spells it.
     may_lack_all : bool
-        Whether a table is accepted if none of its images exists, as in `framelight data check`, which checks labels.
+        Whether a table is accepted even if none of its images exists. `framelight data check` sets it, to check the
+        labels.
     """
 
     def __init__(self, table: Table, folder: Path):
@@ -41,7 +42,7 @@ class TableImages:
 
     @cached_property
     def distinct(self) -> np.ndarray:
-        """Image of each row, str of shape (N,), as the first row with this image spells it."""
+        """Image of each row, str of shape (N,); all rows of an image have the spelling of the first one."""
         first: dict[str, str] = {}
         return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
 
@@ -53,21 +54,19 @@ class TableImages:
     @cached_property
     def exist(self) -> np.ndarray:
         """Bool mask (N,) of the rows whose image file exists; raises InputError if none does, unless `may_lack_all`."""
-        exist = np.array([file is not None for file in self._files], dtype=bool)
         if not self.may_lack_all and (message := self.explain_lack()):
             raise InputError(f"{self._table.path}: {message}")
-        return exist
+        return np.array([file is not None for file in self._files], dtype=bool)
 
     def explain_lack(self) -> str:
         """Return why no image file exists, or "" if one exists."""
-        exist = [file is not None for file in self._files]
-        if exist and not any(exist):
-            first = shorten(str(self.paths[0]), MAX_PATH)
-            reason = ImagePaths(self.folder).explain(self.names[0])
-            reason = reason or "paths in the table must be relative to its folder"
-            encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
-            return f"none of its {len(exist):,} image files exists (first: {first}); {reason}{''.join(encoding)}"
-        return ""
+        if not self._files or any(self._files):
+            return ""
+        first = shorten(str(self.paths[0]), MAX_PATH)
+        reason = ImagePaths(self.folder).explain(self.names[0])
+        reason = reason or "paths in the table must be relative to its folder"
+        encoding = [f"; note that it is {note.message}" for note in self._table.warnings if note.kind == "encoding"]
+        return f"none of its {len(self._files):,} image files exists (first: {first}); {reason}{''.join(encoding)}"
 
     @cached_property
     def _files(self) -> tuple[Path | None, ...]:
@@ -75,5 +74,5 @@ class TableImages:
 
 
 def _spelling(name: str) -> str:
-    """Return a path without differences in Unicode form, separators and redundant parts."""
+    """Normalize the Unicode form, the separators and the redundant parts of a path."""
     return os.path.normpath(canonical_name(name).replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""Encodings of annotation files and tables: UTF-8, UTF-16 and UTF-32 with a byte-order mark, and Windows-1252."""
+"""Encodings of annotation files and tables: UTF-8, UTF-16, UTF-32 and Windows-1252."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _decode(data: bytes, what: str) -> DecodedText:
 
 
 def _decode_windows(data: bytes, position: int) -> DecodedText:
-    """Decode bytes as Windows-1252; `position` is the first byte that is not valid UTF-8."""
+    """Decode bytes as Windows-1252; `position` is the index of the first byte that is not valid UTF-8."""
     latin = data.decode("latin-1")  # to find the line of a byte
     try:
         text = data.decode(WINDOWS)
@@ -110,7 +110,7 @@ def _line(text: str, position: int) -> int:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """Return the encoding of Latin text in UTF-16 without a mark, in which every other byte is NUL, or None."""
+    """Return the encoding of UTF-16 without a byte-order mark, else None; every other byte of Latin text is NUL."""
     half = len(head) // 2
     low, high = head[1::2].count(0), head[::2].count(0)
     if half and min(low, high) == 0 and max(low, high) > 0.9 * half:

@@ -19,9 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds: Sequence[int] = (0,)) -> None:
-    """Validate the splits of the tasks of a run.
+    """Validate the training and reported splits of the tasks of a run.
 
-    Logs a warning if units in the two splits come from the same video, such as `video1_left` and `video1_right`.
+    Logs warnings, for example if units in the two splits come from the same video, such as `video1_left` and
+    `video1_right`.
 
     Parameters
     ----------
@@ -35,8 +36,10 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds
     Raises
     ------
     InputError
-        If a split is missing, malformed, without valid labels or crops, shares a unit with the other split, or cannot
-        be divided as the protocol requires.
+        If a split is missing or malformed, lacks crops or valid labels, has expression labels of one class only, or
+        shares a unit with the other split. Also if the training split cannot be divided as the protocol requires.
+    FramelightError
+        If the subprocess fails.
     """
     settings = json.dumps(dataclasses.asdict(protocol)), json.dumps(list(seeds))
     process = run_module_in_subprocess("harness.data.validation_checks", root, *settings, *tasks)

@@ -1,4 +1,4 @@
-"""Checks of a dataset before a run: both splits exist, are disjoint, and have valid labels and crops.
+"""Checks of a dataset before a run: its training and reported splits are disjoint and have valid labels and crops.
 
 `harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and prints only
 messages.
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from backbones.errors import join_first
 from harness.data.dataset import Dataset, Labels
-from harness.data.problems import first_error
+from harness.data.problems import require_no_errors
 from harness.data.protocol import Protocol
 from harness.data.registry import open_dataset
 from harness.data.splits import REPORTED, TRAINING, make_splits
@@ -46,7 +47,7 @@ def check_labels_nonempty(labels: Labels, task: str, where: str) -> None:
         valid = output.valid(labels.targets[output.name])
         if not valid.any():
             raise InputError(
-                f"{where}: the split is empty: none of its {len(labels):,} rows has a valid "
+                f"{where}: none of the {len(labels):,} rows of the split has a valid "
                 f"{output.name} label; check it with `framelight data check`"
             )
         if output.name == "expr" and len(classes := np.unique(labels.targets["expr"][valid])) == 1:
@@ -78,17 +79,18 @@ def check_splits(
     Raises
     ------
     InputError
-        If a split is missing, without valid labels or crops, shares a unit with the other split, or cannot be divided
-        as the protocol requires, or if `Dataset.find_errors` yields an error.
+        If a split is missing, lacks crops or valid labels, has expression labels of one class only, or shares a unit
+        with the other split. Also if the training split cannot be divided as the protocol requires, or if
+        `Dataset.find_errors` yields an error.
     """
     if task not in dataset.tasks():
-        _require_no_errors(dataset, task)
+        require_no_errors(dataset.find_errors(task))
         available = ", ".join(dataset.tasks()) or "none"
         raise InputError(f"{dataset.root}: no annotations for task '{task}'; available: {available}")
     labels = {}
     for split in (TRAINING, REPORTED):
         if split not in dataset.splits(task):
-            _require_no_errors(dataset, task)
+            require_no_errors(dataset.find_errors(task))
             raise InputError(
                 f"{dataset.root}: no {split} split for task '{task}'; check the folder with `framelight data check`"
             )
@@ -100,7 +102,7 @@ def check_splits(
                 "crop; add the crops, or check their names with `framelight data check`"
             )
     _require_disjoint(dataset, task, labels[TRAINING], labels[REPORTED], warn)
-    _require_no_errors(dataset, task)
+    require_no_errors(dataset.find_errors(task))
     if protocol.name == "published":
         return
     for resolved in dict.fromkeys(map(protocol.for_seed, seeds)):
@@ -109,34 +111,28 @@ def check_splits(
             _require_usable_selection(resolved, dataset, task, division.selection)
 
 
-def _require_no_errors(dataset: Dataset, task: str) -> None:
-    if errors := list(dataset.find_errors(task)):
-        raise first_error(errors)
-
-
 def _require_disjoint(
     dataset: Dataset, task: str, training: Labels, reported: Labels, warn: Callable[[str], None]
 ) -> None:
     noun = "video" if dataset.temporal else "subject"
     shared = sorted(set(training.units) & set(reported.units))
     if shared:
-        others = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        names = join_first((f"'{name}'" for name in shared), 1)
         raise InputError(
-            f"{dataset.root}: {noun} '{shared[0]}'{others} in both {TRAINING} and {REPORTED} of task "
-            f"'{task}', so scored data would be trained on; remove it from one of them "
+            f"{dataset.root}: {noun} {names} {'are' if len(shared) > 1 else 'is'} in both {TRAINING} and {REPORTED} "
+            f"of task '{task}', so scored data would be trained on; remove it from one of them "
             "(`framelight data check` shows where it is named)"
         )
     groups = sorted(set(training.groups) & set(reported.groups))
     if groups:
-        rest = f" and {len(groups) - MAX_EXAMPLES} more" if len(groups) > MAX_EXAMPLES else ""
         warn(
             f"{dataset.root}: parts of the same {noun} are in both {TRAINING} and {REPORTED} of task '{task}': "
-            f"{', '.join(groups[:MAX_EXAMPLES])}{rest}"
+            f"{join_first(groups, MAX_EXAMPLES)}"
         )
 
 
 def _require_usable_selection(protocol: Protocol, dataset: Dataset, task: str, selection: Labels) -> None:
-    """Check that the selection rows have a crop and valid labels; otherwise all candidates would score the same."""
+    """Check that some selection rows have crops and valid labels; otherwise all candidates would score the same."""
     missing = [
         f"no valid {output.name} label of task '{task}' among its {len(selection):,} rows"
         for output in get_task(task).outputs

@@ -44,7 +44,7 @@ class IdentityFolders:
     strays : int
         Number of files that are not images.
     unreadable : tuple of Problem
-        Identities that cannot be listed.
+        Problems of folders that cannot be listed.
     """
 
     images: tuple[Path, ...]
@@ -65,7 +65,7 @@ class BoxList:
     boxes : float32 array of shape (N, 4)
         Left, top, right, bottom in pixels for each image; NaN for no box.
     without : tuple of str
-        Names in the list without an image file.
+        Names in the list that have no image file.
     faults : tuple of Problem
     """
 
@@ -105,7 +105,7 @@ class VGGFace2(ImageLayout):
         return tuple(split for split in SPLITS if _has_subfolder(self.root / split))
 
     def stills(self, split: str, problems: list[Problem] | None = None) -> Stills:
-        """Return all images, without expressions, and with the boxes of the list."""
+        """Return all images with their boxes; no image has an expression."""
         folders, box_list = self.folders_and_boxes(split)
         faults = folders.unreadable + (() if box_list is None else box_list.faults)
         if faults and problems is None:
@@ -117,7 +117,7 @@ class VGGFace2(ImageLayout):
         return Stills(folders.images, folders.subject, folders.names, expression, boxes=boxes)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many names in the list of boxes have no image file, by reason."""
+        """Return how many names in the list of boxes have no image file; the key is this reason."""
         _, box_list = self.folders_and_boxes(split)
         if box_list is None or not box_list.without:
             return {}
@@ -206,7 +206,7 @@ def _has_image(folder: Path) -> bool:
 
 
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """Scan the folders in `root`, and return for each image its name in a list of boxes.
+    """Scan the folders in `root`; also return the name of each image in a list of boxes.
 
     The name is `identity/image` without the suffix, in canonical Unicode.
     """

@@ -35,7 +35,7 @@ class ExportResult:
     record : Record
         The exported run.
     files : tuple of ExportRecord
-        Size, latency, memory, score and agreement with the run, for each file.
+        For each file: its size, latency, memory and score, and how often its labels agree with those of the run.
     """
 
     folder: Path
@@ -74,9 +74,9 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     precisions : str or sequence of {"float32", "float16", "int8"}
         Default: all precisions of the format.
     embedding : bool
-        Return the backbone's embedding too.
+        Whether the files also return the backbone's embedding.
     calibration : int
-        Training crops that set the ranges of int8.
+        Number of training crops that set the value ranges of int8.
     data : path, optional
         Current folder of the dataset of the run. Default: the folder from which it was last opened.
     store : path, optional

@@ -1,4 +1,4 @@
-"""Training crops that calibrate int8 quantization, from as many videos as possible, evenly spaced within each."""
+"""Training crops that calibrate int8 quantization: from as many videos as possible, evenly spaced in each video."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
 def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:
     """Select at most `count` images, evenly spaced within each sequence.
 
-    Each sequence gives equally many images, or all that it has; what remains is taken from the first sequences.
+    Each sequence gives the same number of images, or all if it has fewer. If this does not add up to `count`, the first
+    sequences that have more give one more each.
     """
     sizes = np.array([len(images) for images in sequences], np.int64)
     shares = np.zeros_like(sizes)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 from harness.export.card_reader import KIND, VERSION
 from harness.export.formats import Format
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork
@@ -17,6 +15,7 @@ from harness.export.onnx_graph import VIEWS
 from harness.leaderboard.synthetic_training import synthetic_parts_of_run
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
+from harness.tracking.environment import package_version
 
 if TYPE_CHECKING:
     from harness.leaderboard.finished_run import FinishedRun
@@ -119,7 +118,7 @@ def describe_run(run: FinishedRun) -> dict[str, Any]:
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
-    """Describe an exported file as JSON values, with the SHA-256 of each of its `parts` and its `size` in bytes."""
+    """Describe an exported file as JSON values; `parts` has the SHA-256 of each part, `size` is in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     digest = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
     return {
@@ -133,11 +132,7 @@ def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages among `PACKAGES`."""
-    versions = {}
-    for name in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    return versions
+    return {name: version for name in PACKAGES if (version := package_version(name))}
 
 
 def _blocks(task: Task) -> list[dict[str, Any]]:

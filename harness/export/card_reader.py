@@ -23,7 +23,7 @@ from harness.video.faces.detector import HAAR
 
 KIND, VERSION = "framelight export", 1
 MAX_MARGIN = 100
-"""Maximum scale and absolute offset of a margin, in sides of a box."""
+"""Maximum scale and maximum absolute offset of a margin, relative to the side of a box."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ExportedFile:
     name : str
         Name of the file in the folder of the export.
     parts : mapping of str to str
-        SHA-256 by name of each file that it consists of.
+        SHA-256 of each file that the model consists of, by the name of the file.
     """
 
     precision: str
@@ -178,7 +178,7 @@ def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
         raise ValueError(faults[0])
     file = ExportedFile(entry["precision"], entry["file"], dict(entry["parts"]))
     if not all(map(is_file_name, file.parts)) or not all(map(is_id, file.parts.values())):
-        raise ValueError(f"parts of {file.name} are not hashes by names of files")
+        raise ValueError(f"the parts of {file.name} do not map file names to hashes")
     if {part.name for part in form.parts(Path(file.name))} != set(file.parts):
         raise ValueError(f"parts of {file.name} are missing or have no hash")
     return file
@@ -195,5 +195,5 @@ RUN_FIELDS: Mapping[str, Check] = {
 FILE_FIELDS: Mapping[str, Check] = {
     "precision": (is_id, "the name of a precision"),
     "file": (is_file_name, "the name of a file"),
-    "parts": (lambda value: isinstance(value, dict), "hashes by names of files"),
+    "parts": (lambda value: isinstance(value, dict), "a mapping of file names to hashes"),
 }

@@ -19,15 +19,18 @@ try:
     card = json.load(open(os.path.join(here, "card.json")))
 except (ImportError, OSError, ValueError) as error:
     parser.error(f"{{error}}; needs card.json beside this script, and: pip install {packages}")
-files = [entry["file"] for entry in card["files"]]
-if arguments.file and os.path.basename(arguments.file) not in files:
+files = {{entry["file"]: os.path.join(here, entry["file"]) for entry in card["files"]}}
+def is_same(path, other):
+    return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
+paths = [path for name, path in files.items() if arguments.file in (None, name) or is_same(arguments.file, path)]
+if not paths:
     parser.error(f"no exported file {{arguments.file}}; use one of: {{', '.join(files)}}")
-file = os.path.join(here, os.path.basename(arguments.file or files[0]))
 try:
     face = PIL.ImageOps.exif_transpose(PIL.Image.open(arguments.face)).convert("RGB")
 except Exception as error:
     why = getattr(error, "strerror", None) or "not an image that Pillow can read"
     parser.error(f"cannot read {{arguments.face}}: {{why}}")
+file = paths[0]
 crop = np.array(face.resize([card["input"]["size"]] * 2, PIL.Image.{filter}))[None]
 try:
 {run}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from backbones.card import CARD
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 from backbones.resizing import resize_batch
 from harness.export.card_reader import ExportCard, ExportedFile, read_card
 from harness.export.network import OUTPUTS

@@ -1,4 +1,4 @@
-"""Export formats. Each module is imported only when its format is used, since their libraries are heavy."""
+"""Export formats. The module of a format is imported only when the format is used, because its library is heavy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Model = Callable[[np.ndarray], dict[str, np.ndarray]]
 H and W are the input size unless the format takes any size."""
 
 FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "litert", "executorch")}
-"""Module by format name; its `FORMAT` is the format."""
+"""Module of each format, by name. The variable `FORMAT` of the module is the format."""
 
 
 class Format(Protocol):
@@ -64,17 +64,19 @@ class Format(Protocol):
         ----------
         network : ExportNetwork
         folder : Path
-            The file is `folder`/model-`precision``suffix`; further parts are next to it.
+            Folder of the file. The function `file_name` gives its name; further parts are next to it.
         precision : str
         calibration : ndarray of shape (M, S, S, 3)
             uint8 training crops of the input size that calibrate int8; M may be 0 for other precisions.
         embedding : bool
-            Return the backbone's embedding too.
+            Whether the file returns the backbone's embedding too.
 
         Raises
         ------
         InputError, BackboneError
             If the format cannot represent the network.
+        FramelightError
+            If the conversion fails.
         """
 
     def open(self, path: Path, threads: int = 1) -> Model:

@@ -25,7 +25,7 @@ LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one crop after warm-up, over individually timed calls.
+    """Time of a call with one crop, after warm-up calls.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class MeasuredCost:
     latency : dict of int to Latency
         Latency by number of threads.
     memory : float
-        Peak resident memory in MiB of a process that loads the file and runs it with the first number of threads,
-        including interpreter and libraries.
+        Peak resident memory in MiB of a process that loads and runs the file, including interpreter and libraries. The
+        process uses the first number of threads.
     growth : float
         Part of `memory` in MiB that was added after the runtime had been imported.
     device : str

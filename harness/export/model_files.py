@@ -72,7 +72,7 @@ class ExportOptions:
 
 
 def export_request(run: FinishedRun, options: ExportOptions) -> str:
-    """Hash everything that the files of an export depend on."""
+    """Hash everything that the files of an export depend on: the run and the options."""
     return request_hash(
         "export",
         run=describe_run(run),
@@ -87,7 +87,7 @@ def export_request(run: FinishedRun, options: ExportOptions) -> str:
 def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Path) -> list[ExportRecord]:
     """Write, check and time one file per precision.
 
-    `out` is replaced as a whole once every file has passed. A record of each file is written to the store.
+    `out` is replaced as a whole once all files are complete. A record of each file is written to the store.
 
     Parameters
     ----------
@@ -106,10 +106,10 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     Raises
     ------
     InputError
-        If the run reads no images, the dataset is missing or has changed, or the format cannot represent the
-        network.
+        If the run reads no images, the dataset or the backbone's weights are missing or have changed, or the format
+        cannot represent the network.
     FramelightError
-        If a file cannot be written or run.
+        If a file cannot be written or run, or a crop cannot be read.
     """
     network, entry = open_network(run)
     dataset = open_scored_dataset(run, entry, data)

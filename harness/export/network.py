@@ -30,7 +30,7 @@ OUTPUTS, EMBEDDING = "outputs", "embedding"
 
 
 class ZeroShot(nn.Module):
-    """Probabilities [N, 8] of the expressions, from backbone scores [N, K] whose columns are named after them.
+    """Map backbone scores [N, K] to expression probabilities [N, 8]; scores that name no expression are ignored.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class ZeroShot(nn.Module):
         self.register_buffer("columns", torch.from_numpy(columns[emotions].astype(np.float32)))
 
     def forward(self, scores: Tensor) -> Tensor:
-        """Apply softmax over the expression scores and sum them by expression."""
+        """Apply softmax to the expression scores, then sum the probabilities of each expression."""
         return torch.softmax(scores[:, self.emotions], dim=1) @ self.columns
 
 
 class Activation(nn.Module):
-    """Activation of logits [N, C] into probabilities and values, as in `Task.activate`."""
+    """Conversion of logits [N, C] to probabilities and values, as in `Task.activate`."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Heads(nn.Module):
     Parameters
     ----------
     parts : sequence of (str, nn.Module)
-        Features that a network reads, and the network, in the order of the task's outputs.
+        For each head, in the order of the task's outputs: the features that it reads, and its network.
     after : nn.Module
         The activation.
     rounded : bool
@@ -148,7 +148,7 @@ def require_images(run: FinishedRun) -> None:
 
 
 def make_network(model: JobModel, backbone: Backbone, engines: Path | None = None) -> ExportNetwork:
-    """Build the network of a run that `require_images` accepts: its backbone, then `JobModel.predict_arrays`."""
+    """Build the network of a run: its backbone, then its heads. `require_images` must accept the run."""
     parts: list[tuple[str, nn.Module]]
     activation: nn.Module
     if isinstance(model, ZeroShotModel):
@@ -162,7 +162,7 @@ def make_network(model: JobModel, backbone: Backbone, engines: Path | None = Non
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
-    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained head."""
+    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained one."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)

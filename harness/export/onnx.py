@@ -80,7 +80,7 @@ def onnx_model(
     calibration : ndarray of shape (M, S, S, 3)
         uint8 training crops that calibrate int8.
     embedding : bool
-        Return the backbone's embedding too.
+        Whether the file returns the backbone's embedding too.
     resizing : bool
         See `preprocessing_graph`.
     """

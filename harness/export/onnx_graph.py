@@ -34,7 +34,7 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
     Raises
     ------
     BackboneError
-        If the backbone cannot be converted to ONNX.
+        If the backbone or the heads cannot be converted to ONNX.
     InputError
         If the backbone is an ONNX file with a fixed batch size, or with an opset that cannot be converted.
     """
@@ -106,7 +106,7 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
 
 
 def _heads_model(network: ExportNetwork) -> ModelProto:
-    """Convert the heads to a graph from the features that they read, `embeddings`, `scores` or both, to `outputs`."""
+    """Convert the heads to a graph; its inputs are the features that they read, its output is `outputs`."""
     backbone, heads = network.backbone, network.heads
     assert heads is not None
     widths = {"embeddings": backbone.embedding_width, SCORES: backbone.score_width}
@@ -161,7 +161,7 @@ def _convert_opset(model: ModelProto, opset: int) -> ModelProto:
 
 
 def _merge_opset_imports(model: ModelProto) -> None:
-    """Remove duplicate opset imports that merging leaves and quantizers reject."""
+    """Remove the duplicate opset imports of a merged graph, which quantizers reject."""
     from onnx import helper
 
     versions = {opset.domain: opset.version for opset in model.opset_import}

@@ -1,9 +1,10 @@
 """Preprocessing as ONNX nodes: Pillow's resizing of uint8 crops of any size, bit for bit, and normalization.
 
 Pillow resamples in 22-bit fixed point, first along the rows and then along the columns, and rounds to gray levels in
-between. The product of a weight and a gray level needs up to 30 bits, and float32 holds 24, so each weight is split
-into a high and a low part of 11 bits. Sums of their products are exact below 2^24. ONNX's Resize rounds differently
-where a sum is halfway between two gray levels, which is frequent; its result differs from Pillow's by up to two levels.
+between. The product of a weight and a gray level needs up to 30 bits, but float32 holds only 24. Each weight is
+therefore split into a high and a low part of 11 bits; sums of their products are exact below 2^24. ONNX's own Resize is
+not used, because it rounds differently where a sum is halfway between two gray levels. Such sums are frequent, and the
+result differs from Pillow's by up to two levels.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _round_levels(write: NodeWriter, high: str, low: str) -> str:
 
 
 def _split_weights(write: NodeWriter, planes: str, axis: int, preprocessing: Preprocessing) -> tuple[str, str]:
-    """Split each weight into float32 `high` and `low` [length, S]: it is high * 2^11 + low, in units of 2^-22."""
+    """Split each weight into float32 `high` and `low` [length, S]: weight = high * 2^11 + low, in units of 2^-22."""
     whole = _weights(write, planes, axis, preprocessing)
     step = write.value(2.0**HALF_BITS)
     high = write("Floor", write("Div", whole, step))

@@ -42,9 +42,9 @@ class ParityResult:
     largest : float
         Largest absolute difference between the outputs of the exported file and the saved outputs of the run.
     agreement : float
-        Share of equal labels; see the function `agreement`.
+        Share of predicted labels that are equal for the file and the run; see the function `agreement`.
     value : float
-        The task's metric with the run's smoothing and thresholds.
+        The task's metric for the exported file, with the run's smoothing and thresholds.
     units : tuple of str
     statistics : SufficientStatistics
         Statistics of the metric for each unit.
@@ -127,8 +127,8 @@ def _predict_chunk(
     values = np.concatenate(outputs).astype(np.float32, copy=False)
     if not np.isfinite(values).all():
         raise FramelightError(
-            "the exported file returns outputs that are not finite; leave out this precision: pass the "
-            "others with --precision"
+            "the exported file returns outputs that are not finite; export again without the "
+            "precision of this file: list the other precisions with --precision"
         )
     return values
 
@@ -159,8 +159,8 @@ def crop_files(predictions: Predictions, dataset: Dataset) -> list[CropFile]:
         at = np.searchsorted(sequence.frames, frames) if sequence is not None else np.zeros(len(frames), np.int64)
         if sequence is None or (at >= len(sequence.frames)).any() or (sequence.frames[at] != frames).any():
             raise FramelightError(
-                f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the data "
-                "set of the run with --data DIR"
+                f"{dataset.root}: sequence {name} lacks crops that the run has predictions for; pass the "
+                "dataset of the run with --data DIR"
             )
         crops += [CropFile(sequence.images[i], dataset.upright) for i in at.tolist()]
     return crops
@@ -173,7 +173,7 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
     ----------
     run : FinishedRun
     predictions : Predictions
-        Saved by the run, n rows.
+        Predictions that the run saved, n rows.
     dataset : Dataset
         Dataset with the labels of the reported split.
     outputs : ndarray of shape (n, C)
@@ -196,7 +196,7 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
 
 
 def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds: np.ndarray | float) -> float:
-    """Compute the share of crops with equal labels, averaged over the outputs of the task.
+    """Compute the share of crops with equal predicted labels, averaged over the outputs of the task.
 
     Labels are the expression, the quadrant of valence and arousal, and each action unit.
 

@@ -30,8 +30,8 @@ FLOAT16_MAX = float(np.finfo(np.float16).max)
 def to_float16(model: ModelProto) -> ModelProto:
     """Store weights of two or more axes as float16 and cast them to float32 where they are used.
 
-    This halves the size of the file and also works on processors without float16 arithmetic. Weights beyond the float16
-    range stay float32.
+    This about halves the size of the file, and also works on processors without float16 arithmetic. Weights beyond the
+    float16 range stay float32.
     """
     import onnx
     from onnx import helper, numpy_helper
@@ -55,8 +55,8 @@ def to_float16(model: ModelProto) -> ModelProto:
 def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
     """Quantize the backbone's convolutions and matrix products to int8.
 
-    Other layers stay float32, because adding a small constant, as normalization does, has no effect in eight bits. The
-    heads stay float32, too.
+    Other layers stay float32: normalization adds a small constant, which would have no effect in eight bits. The heads
+    stay float32, too.
 
     Parameters
     ----------

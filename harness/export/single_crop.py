@@ -1,4 +1,4 @@
-"""Models that take one crop per call.
+"""Models from files that take one crop per call.
 
 This module does not import torch, which would count towards the memory of a file that runs without torch.
 """
@@ -15,7 +15,7 @@ from harness.utils.errors import FramelightError
 
 
 def single_crop_model(path: Path, size: int, run: Callable[[np.ndarray], Mapping[str, np.ndarray]]) -> Model:
-    """Make a model for any number of crops from a function of a single crop.
+    """Make a model for one or more crops from a function of a single crop.
 
     Parameters
     ----------

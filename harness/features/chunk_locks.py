@@ -17,7 +17,7 @@ Chunk = TypeVar("Chunk")
 LOCKS_FOLDER = ".claims"
 """Folder of the lock files, inside an entry while it is being extracted."""
 MESSAGE_AFTER_SECONDS = 5
-"""Seconds of waiting after which a message names the marker file, if one serves as the lock."""
+"""Seconds of waiting for a lock before a message is logged. Only locks that are marker files cause a message."""
 
 
 class ChunkLocks:

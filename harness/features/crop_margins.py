@@ -18,8 +18,8 @@ from harness.video.faces.detector import Detector
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""Margin between the estimates of the default detector for gray photographs of real faces (1.03, 0, 0) and for a
-rendered dataset in the layout of Aff-Wild2 (1.00, 0, 0.07)."""
+"""A compromise between two estimates with the default detector: (1.03, 0, 0) for gray photographs of real faces, and
+(1.00, 0, 0.07) for a rendered dataset in the layout of Aff-Wild2."""
 
 MIN_FACES = 20
 """Minimum number of crops with exactly one detected face; with fewer, the margin is unknown."""
@@ -27,11 +27,12 @@ MAX_CROPS = 40
 """Maximum number of crops that the detector runs on."""
 
 PADDED_SCALE, PADDED_SIZE = 1.5, 168
-"""Side of a padded crop, relative to the crop and in pixels; with fewer pixels the detected boxes are too large."""
+"""Side of a padded crop: relative to the side of the crop, and in pixels. With fewer pixels, the detected boxes are too
+large."""
 
 
 def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:
-    """Estimate the margin of face crops as the median over the crops with exactly one detected face.
+    """Estimate the margin of crops around the detector's boxes: the median over crops with exactly one detected face.
 
     The crops are padded first, because detectors expect faces inside an image, not faces that fill it.
 
@@ -122,5 +123,5 @@ def _sample_crops(images: str, store: Store) -> list[np.ndarray]:
 
 
 def _evenly_spaced(paths: Sequence[Path], max_count: int) -> list[Path]:
-    """Return at most `max_count` paths at even distances, including the first and the last."""
+    """Return at most `max_count` evenly spaced paths, from the first to the last; for a limit of 1, the first."""
     return [paths[i] for i in np.linspace(0, len(paths) - 1, min(max_count, len(paths))).astype(int)]

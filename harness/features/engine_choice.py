@@ -95,7 +95,7 @@ class EngineSelector:
         return engine
 
     def log_reuse(self, entry: FeatureEntry) -> None:
-        """Log that the features of an entry are reused if an engine other than `name` computed them."""
+        """Log that the features of an entry are reused, if an engine is named and a different one computed them."""
         if self.name not in ("", entry.engine):
             logger.info(
                 f"reusing cached features, computed by {entry.engine or 'an unknown engine'}; engine {self.name} is "

@@ -31,7 +31,8 @@ class FeatureEntry:
     key : str
         See `entry_key`.
     backbone : dict
-        Reference, label, weights, preprocessing and score labels of the backbone.
+        Description of the backbone: reference, label, weights, hash of the weights, whether the weights are random,
+        preprocessing, and score labels.
     data_digest : str
         Digest of the images.
     dtype : {"float16", "float32"}

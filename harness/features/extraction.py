@@ -61,7 +61,8 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     progress : callable, optional
         Called after each batch, see `Progress`.
     threads : int, optional
-        Number of worker threads, one core each. Default: all available cores. The features do not depend on it.
+        Number of worker threads, one core each. Default: all available cores. The number may affect which engine is
+        fastest, but not the features that an engine computes.
     images : str, optional
         Digest of the images. Default: it is computed.
     computing : EngineSelector, optional

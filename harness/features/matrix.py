@@ -24,16 +24,16 @@ FEATURE_KINDS = (*PARTS, "noise")
 class FeatureMatrix:
     """Float32 features of the labeled rows that have a crop.
 
-    Row numbers in all methods are positions in `labels`. Features that fit into `memory`, in stored precision, are read
-    once and cached. For larger features each epoch reads buffers of ``BUFFER_BLOCKS * BLOCK_ROWS`` rows, see
-    `RowReader`.
+    Row numbers in all methods are positions in `labels`. If the features fit into `memory`, they are read once and
+    cached in stored precision. Otherwise each epoch reads them again, in buffers of ``BUFFER_BLOCKS * BLOCK_ROWS``
+    rows, see `RowReader`.
 
     Parameters
     ----------
     entry : FeatureEntry
         The stored features.
     features : {"embeddings", "scores", "embeddings+scores", "noise"}
-        Columns of the matrix. `noise` is random columns that do not depend on the image.
+        Columns of the matrix. The columns of `noise` are random and do not depend on the images.
     labels : Labels
         The N labeled rows.
     memory : int
@@ -102,14 +102,15 @@ class FeatureMatrix:
         """Iterate over all rows once, in shuffled batches; the last batch may be smaller.
 
         Blocks of `BLOCK_ROWS` consecutive rows are shuffled, then the rows inside each buffer of `BUFFER_BLOCKS`
-        blocks. Reads are therefore nearly sequential and memory is bounded. The order depends on seed and epoch only.
+        blocks. Reads are therefore nearly sequential and memory is bounded. The order depends only on the number of
+        rows, the seed and the epoch.
 
         Parameters
         ----------
         size : int
             Batch size.
         seed, epoch : int
-            Seed of the order.
+            Both determine the order.
 
         Yields
         ------

@@ -1,8 +1,8 @@
 """Pipeline from crops on disk to features: worker threads decode, resize and normalize crops for an engine.
 
-Each worker calls an engine that runs on one core itself. A network that is spread over several cores would have to
-synchronize them at every layer. An engine with a single caller (a GPU) has a separate thread, so that the workers
-prepare the next batches meanwhile. The features do not depend on the number of workers.
+Each worker also calls the engine, and each call runs on one core: a network that is spread over several cores would
+have to synchronize them at every layer. An engine that allows only one caller (a GPU) is called by a separate thread,
+while the workers prepare the next batches. The features do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 64 * 64 * 64
 DEVICE_ENGINE, DEVICE_BATCH_SIZE = "cuda", 256
-"""The engine with a single caller, and its batch size, which is the minimum size of a chunk."""
+"""The engine that allows only one caller, and its batch size, which is the minimum size of a chunk."""
 
 
 class HasPaths(Protocol):
@@ -47,11 +47,11 @@ class Batch:
     Attributes
     ----------
     start, stop : int
-        First row, and one past the last.
+        Indices, in the unit of work, of the first crop and of the crop after the last.
     arrays : dict of str to float32 ndarray
         `embeddings` of shape (B, D) and `scores` of shape (B, K) of the crops that could be decoded.
     faults : dict of int to str
-        Reasons why crops could not be decoded, by row.
+        Reasons why crops could not be decoded, by index of the crop in the unit of work.
     """
 
     start: int
@@ -70,7 +70,7 @@ class _PreparedBatch:
 
 
 def batch_size(preprocessing: Preprocessing) -> int:
-    """Return the batch size. As it affects rounding, it depends on the input size alone."""
+    """Return the batch size; it depends only on the input size, because it affects rounding."""
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 

@@ -51,14 +51,13 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 MAX_OPEN_FILES = 16384
-"""Maximum number of open files, above the number of sequences of any dataset; the usual limit of 1,024 is too low for
-Aff-Wild2."""
+"""Maximum number of open files, one for each sequence and part; the usual limit of 1,024 is too low for Aff-Wild2."""
 
 MAX_GAP = 8
 """Rows whose positions differ by more than this are copied separately."""
 
 READAHEAD_FACTOR = 16
-"""Measured upper bound of the number of pages that are mapped per page read, because the system reads ahead."""
+"""Measured upper bound: the system reads ahead and maps at most this many pages for each page that is read."""
 
 
 class RowReader:
@@ -72,7 +71,7 @@ class RowReader:
     entry : FeatureEntry
         The stored features.
     features : {"embeddings", "scores", "embeddings+scores"}
-        Stored arrays to read; `embeddings+scores` are two.
+        Stored arrays to read; `embeddings+scores` reads both.
     names : sequence of str
         Names of the sequences.
     sequence : int32 ndarray of shape (N,)
@@ -80,7 +79,8 @@ class RowReader:
     position : int64 ndarray of shape (N,)
         Position of each row in the arrays of its sequence.
     memory : int
-        Maximum size of the mapped pages in bytes, estimated from the copied bytes; then the pages are released.
+        Maximum size of the mapped pages in bytes. The size is estimated from the copied bytes; above the maximum, all
+        pages are released.
 
     Attributes
     ----------
@@ -202,7 +202,7 @@ def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
 def _open_file_limit() -> int:
     """Raise the soft limit of open files and return how many files one matrix may map.
 
-    This is three eighths of the limit, as a training has two matrices: one to fit and one to select the epoch.
+    A training has two matrices, one to fit and one to select the epoch. Each may map three eighths of the limit.
     """
     try:
         import resource

@@ -171,7 +171,7 @@ class FeatureStore:
                 write_json(temp_dir / "corrupt.json", corrupt)
 
     def complete(self, key: str, sequences: list[str], fields: dict[str, Any]) -> FeatureEntry:
-        """Write entry.json after all sequences are stored; `fields` is its content but for the sequences.
+        """Write entry.json once all sequences are stored: `fields`, and lists of the sequences and corrupt crops.
 
         Returns
         -------

@@ -48,7 +48,7 @@ class StoredArray:
         self.rows = np.frombuffer(self._map, stored_dtype, count, start).reshape(shape)
 
     def release(self) -> None:
-        """Unmap the pages that were read to free memory of this process; they stay in the system's page cache."""
+        """Free memory of this process by unmapping the pages that were read; they stay in the system's page cache."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
 

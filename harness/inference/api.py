@@ -56,9 +56,9 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     input : path, str or sequence of them
-        A video, an image, a folder of images, a folder of face crops, or `camera:0`. Several inputs, or a folder of
-        videos without images, are predicted one after the other with models that are loaded once; an input that fails
-        does not end the others. Patterns such as `videos/*.mp4` are replaced by the files that they match.
+        A video, an image, a folder of images, a folder of face crops, or `camera:0`. A folder with videos but no images
+        stands for its videos, and a pattern such as `videos/*.mp4` for the paths that it matches. Several inputs are
+        predicted one after the other; the models are loaded once. If an input fails, the others are still predicted.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
@@ -67,13 +67,14 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
-        Read a video as from a camera: in real time, and smoothed from past frames only. Cameras are always read so.
+        Read a video like a camera: in real time, with smoothing that uses past frames only. Cameras are always read
+        like this.
     seed : int, optional
         Seed of each run. Default: the run's first seed.
     render : bool
         Also write the annotated video.
     force : bool
-        Replace the content of `out`; for several inputs, only their own folders in it.
+        Replace the content of `out`. For several inputs: replace the folders of these inputs in `out`.
     crops : bool, optional
         Whether every image is already the crop of one face. Default: determined from the images.
     detector : str
@@ -151,7 +152,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
         from harness.inference.live import run_live
 
         if not single:
-            raise InputError("--live plays one video in real time; give one, or leave out --live")
+            raise InputError("--live plays one video in real time; give only one video, or leave out --live")
         return run_live(options)
     return prediction.predict(options) if single else predict_batch(options, inputs, notes)
 
@@ -183,7 +184,8 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     split : {"test", "validation", "train"}
         A labeled split is also scored, with the predictions read back from the written files.
     format : {"challenge", "frames"}
-        Files as in the third challenge, or one file with a line for each frame, as in the fifth and later ones.
+        `challenge`: files as in the third challenge. `frames`: one file with a line for each frame, as in the fifth
+        and later challenges.
     frames : path, optional
         File with lines `video,frames`: the name of a video and its number of frames.
     videos : path, optional

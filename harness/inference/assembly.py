@@ -27,9 +27,10 @@ class InputInfo:
     rate : float or None
         Frames per second, None for images.
     is_video : bool
-        Frames are consecutive, so faces are tracked and outputs smoothed; otherwise every image is separate.
+        Whether frames are consecutive. If so, faces are tracked and outputs smoothed; if not, every image is separate.
     dense : bool
-        Frames are numbered from 1 to the last crop, as in a dataset, and the face has rows in gaps of any length.
+        Whether the result has all frames from 1 to the last crop, as for a dataset. If so, the face has a row even in
+        frames without a crop.
     """
 
     source: str
@@ -40,7 +41,7 @@ class InputInfo:
 
 @dataclass(frozen=True, eq=False)
 class _Detections:
-    """F frames and the N faces detected in them, by frame; `face` has the int32 face numbers of the tables."""
+    """F frames and the N faces detected in them, in frame order; `face` has the int32 face numbers of the tables."""
 
     frames: np.ndarray
     seconds: np.ndarray
@@ -68,14 +69,15 @@ def assemble(
     chunks : iterable of Chunk
         All chunks of the input, in order.
     tracks : mapping of int to int
-        `FaceStage.confirmed_tracks` after the last frame; rows of other ids are left out.
+        Face number by track id: `FaceStage.confirmed_tracks` after the last frame. Faces with other ids are left out.
+        If the input has too few frames to confirm any track, all faces are kept.
     runs : sequence of LoadedRun
         The runs whose outputs the chunks contain.
     filters : sequence of SmoothingParams
         One for each run.
     missing : {"filled", "empty"}
-        Whether frames in which a face was not found get outputs from the frames around them. Such frames have rows in
-        either case.
+        Outputs of a face in frames in which it was not found: taken from the frames around them, or empty. Such frames
+        have rows in either case.
     """
     detections = _detections(chunks, tracks, [run.task for run in runs])
     if info.dense and len(detections.frames):

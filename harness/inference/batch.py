@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 SUMMARY = "summary.csv"
 INPUTS = "inputs"
-"""Key in the note of a batch, for a map from the absolute paths of inputs to the names of output folders."""
+"""Key in the note of a batch. Its value maps the absolute path of each input to the name of its output folder."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class InputSummary:
     folder : str
         Name of its output folder.
     frames, faces : int
-        Number of frames, and number of different faces (for images, number of all faces).
+        Number of frames, and number of different faces. In images, every face counts as different.
     found : int
         Number of frames in which a face was found.
     seconds : float or None
@@ -126,8 +126,8 @@ def predict_batch(options: PredictOptions, inputs: Sequence[str], notes: Sequenc
     Raises
     ------
     InputError
-        If a run or an option is not valid, or if `out` has other content. With `force`, other files and folders in
-        `out` stay, and the output folder of an input is replaced once its new content is complete.
+        If a run or an option is not valid, or if `out` has content that is not from a batch. With `force`, such content
+        may stay, and the output folder of an input is replaced once its new content is complete.
     """
     check_options(options, inputs=inputs)
     _previous_names(options)
@@ -195,7 +195,8 @@ def _choose_names(options: PredictOptions, inputs: Sequence[str]) -> dict[str, s
 def _previous_names(options: PredictOptions) -> dict[str, str]:
     """Read the names that earlier calls chose; raise InputError if the folder has other content.
 
-    With `force`, other content may stay, except a note or table of another command, which would be overwritten.
+    With `force`, other content may stay. The exception is a note or table of another command: the batch would
+    overwrite it.
     """
     out = options.out
     content = {path.name for path in out.iterdir() if not path.name.startswith(".")} if out.is_dir() else set()
@@ -210,8 +211,8 @@ def _previous_names(options: PredictOptions) -> dict[str, str]:
         raise not_empty_error(out)
     if other := content.intersection(RESERVED):
         raise InputError(
-            f"--out {out} contains {' and '.join(sorted(other))}, but not of several inputs, so that --force does not "
-            "replace it; choose another folder"
+            f"--out {out} contains {' and '.join(sorted(other))}, but not from a prediction of several inputs, so "
+            "--force does not replace it; choose another folder"
         )
     return {}
 

@@ -45,9 +45,9 @@ class Chunk:
     scores : ndarray of shape (N,)
         float32.
     hints : ndarray of shape (N,)
-        int64, from the detector.
+        int64, see `harness.video.faces.boxes.Faces`.
     ids : ndarray of shape (N,)
-        int64, from the tracker.
+        int64 track ids.
     appearance : ndarray of shape (N, L)
         float16 descriptor that distinguishes people; L may be 0.
     outputs : tuple of ndarray of shape (N, C)
@@ -87,7 +87,7 @@ def remove_partial_folder(out: Path) -> None:
 
 @contextmanager
 def output_lock(out: Path) -> Iterator[None]:
-    """Let one command at a time write an output; remove the partial folder of a command that started no chunk."""
+    """Let one command at a time write an output; afterwards, remove the partial folder if it holds no `ChunkStore`."""
     folder = partial_folder(out)
     with entry_lock(folder / "pieces", str(out)):
         try:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SIDE = 112
 """Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
-"""Turn passed to the detector for the first frame in real time, which searches the whole frame for upright faces."""
+"""Value of `turn` for the first frame in real time. With it, the detector searches the whole frame for upright
+faces."""
 THUMBNAIL = 12
 """Side in pixels of the gray thumbnail that distinguishes people."""
 
@@ -37,7 +38,7 @@ class FrameFaces:
     boxes : ndarray of shape (K, 4)
     scores : ndarray of shape (K,)
     hints : ndarray of shape (K,)
-        int64, from the detector.
+        int64, information for the detector when it searches for the same faces in the next frame.
     ids : ndarray of shape (K,)
         int64, one for each person.
     appearance : ndarray of shape (K, L)
@@ -65,7 +66,7 @@ class FrameFaces:
 
 
 class FaceStage(Protocol):
-    """Interface of a stage that finds the faces of consecutive frames and assigns them ids."""
+    """Interface of a stage that finds faces in consecutive frames and assigns ids to the faces."""
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame."""
@@ -83,8 +84,8 @@ class FaceStage(Protocol):
 class DetectAndTrack:
     """Face detection and tracking in the frames of a video.
 
-    A frame that is shown for almost a second or longer, or follows such a pause, is searched as thoroughly as a still
-    image: faces move far between two such frames, and the next frame may not show them.
+    A frame that is shown for almost a second or longer is searched as thoroughly as a still image. So is the frame
+    after it, since faces may have moved far by then.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ class DetectAndTrack:
     rate : float or None
         Frames per second; None if each frame is a separate image.
     live : bool
-        Whether frames arrive in real time. If so, even the first frame is searched in one pose only: a thorough search
-        takes as long as ten frames, which would be dropped.
+        Whether frames arrive in real time. If so, even the first frame is searched in one pose only. A thorough search
+        takes as long as ten frames, and these would be dropped.
     """
 
     def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
@@ -139,7 +140,7 @@ class DetectAndTrack:
         )
 
     def _is_still(self, frame: Frame) -> bool:
-        """Return whether a frame, or its predecessor if that was not dropped, is shown as long as a still image."""
+        """Return whether a frame, or the frame just before it, is shown as long as a still image."""
         from harness.video.faces.tracker import STILL_SECONDS
 
         pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan

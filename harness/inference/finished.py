@@ -29,7 +29,7 @@ VALUE_COLUMNS = {
 
 
 def read_result(folder: Path, session: PredictSession) -> PredictionResult:
-    """Read a result from the files of `harness.inference.tables.write_tables`; values are rounded as in the tables.
+    """Read a result, with rounded values, from the table that `harness.inference.tables.write_tables` wrote.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def read_result(folder: Path, session: PredictSession) -> PredictionResult:
 
 
 def _values(faces: pd.DataFrame, reader: LoadedRun, counts: Counter[str], suffix: str) -> np.ndarray:
-    """Collect the outputs of a run, float64 [N, C] in the order of its task."""
+    """Collect the outputs of a run, float64 [N, C], with the columns in the order of the task."""
     names = [
         f"{reader.name}." * (counts[output.name] > 1) + column + suffix
         for output in reader.task.outputs

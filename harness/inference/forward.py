@@ -33,7 +33,7 @@ class LoadedRun:
     filter : SmoothingParams
         Smoothing that the run selected.
     identity : str
-        Hash of everything that the outputs depend on.
+        Text that identifies the model, with hashes of its files.
     causal : SmoothingParams or None
         Smoothing for real time, if the run selected one.
     images : str
@@ -43,7 +43,8 @@ class LoadedRun:
     margin_detector : str
         Name of the detector with which that margin was estimated.
     synthetic : tuple of str
-        Parts that learned from synthetic faces, see `harness.leaderboard.synthetic_training`.
+        Parts of the run (`backbone`, `head`) that learned from synthetic faces, see
+        `harness.leaderboard.synthetic_training`.
     """
 
     name: str
@@ -75,12 +76,12 @@ class ForwardPass(Protocol):
     workers: int
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs of uint8 crops [H, W, 3] of any size: float32 [N, C] for each run, not smoothed."""
+        """Compute unsmoothed outputs, float32 [N, C] for each run, of N uint8 crops [H, W, 3] of any size."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """A run of the store whose backbone is not loaded yet.
+    """A run of the store, without its backbone.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The inputs that a user names: files, folders of images or videos, and patterns, each with an output folder."""
+"""The inputs that a user names (files, folders, patterns or a camera), and the names of their output folders."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ WILDCARDS = frozenset("*?[")
 RESERVED = ("predict.json", "summary.csv")
 """Files next to the output folders, whose names no output folder may have."""
 MAX_NAME_BYTES = 200
-"""Maximum length of the name of an output folder; names of temporary folders are longer."""
+"""Maximum length in bytes of the name of an output folder, before a number is appended. It leaves room for the longer
+names of temporary folders."""
 
 
 def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Replace patterns by the files that they match, and folders of videos by their videos.
+    """Replace patterns by the paths that they match, and folders of videos by their videos.
 
     A folder with images is one input, even if it also contains videos. Duplicates are left out.
 
@@ -53,7 +54,7 @@ def expand_inputs(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def is_single(texts: Sequence[str], inputs: Sequence[str]) -> bool:
-    """Return whether the output folder is for one input only; a folder of videos gets one subfolder per video."""
+    """Return whether the output folder is for one input only; False for a folder of videos, even with one video."""
     return len(inputs) == 1 and not (len(texts) == 1 and _is_dir(texts[0]) and inputs[0] != texts[0])
 
 
@@ -62,8 +63,8 @@ def output_names(
 ) -> dict[str, str]:
     """Choose the name of the output folder of each input.
 
-    The default is the file name without its suffix. If several inputs have the same name, the suffix is added, and if
-    that does not suffice, the name of the parent folder.
+    The default is the file name without its suffix. The suffix is added if several inputs have the same name, or if
+    the name is reserved. If that does not suffice, the name of the parent folder is added, and then a number.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def output_names(
 
 
 def valid_names(names: Mapping[str, Any]) -> dict[str, str]:
-    """Select the names of output folders in a note that are valid as folder names, distinct and not reserved.
+    """Remove the inputs whose output folder has an invalid, reserved or repeated name.
 
     Examples
     --------
@@ -118,7 +119,7 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
         return
     try:
         contents = list_folder(Path(text))
-    except InputError:  # raised again when this input is opened, so that it does not end the others
+    except InputError:  # opening this input raises it again, without ending the others
         yield text
         return
     if contents.images or not contents.videos:

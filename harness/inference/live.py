@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 3
-"""Number of times that a frame is processed before the clock starts."""
+"""Number of times that a sample frame is processed before the live session starts."""
 CAMERA_SIZE = (480, 640)
 """Height and width of the blank frame with which a camera session is warmed up."""
 
@@ -44,13 +44,13 @@ class LiveSummary:
     ----------
     result : PredictionResult
     files : tuple of Path
-        Files written.
+        Files in the output folder.
     seconds : float
-        Seconds from the first to the last frame.
+        Seconds from the start of the first frame to the end of the last one.
     frames : int
         Number of frames processed.
     dropped : int
-        Number of frames that arrived while another was processed.
+        Number of frames that were skipped because a newer frame had already arrived.
     median, p95 : float
         Latency in milliseconds from the arrival of a frame to its outputs.
     delays : tuple of str
@@ -86,6 +86,8 @@ def run_live(options: PredictOptions) -> LiveSummary:
     ------
     InputError
         If the input, a run or an option is not valid.
+    FramelightError
+        If files of a model are missing or have changed.
     """
     from harness.video.realtime import RealtimeSource
     from harness.video.source import open_source
@@ -129,9 +131,9 @@ def run_live(options: PredictOptions) -> LiveSummary:
 
 
 def _warm_up(live: LiveSession) -> None:
-    """Process a frame several times before the clock starts: first calls of networks and tables can take seconds.
+    """Process a frame several times before the live session: first calls of networks and tables can take seconds.
 
-    For a video, this is the first frame. For a camera, which could not show its first frame again, it is a blank frame.
+    For a video, this is the first frame. For a camera, it is a blank frame: a camera cannot show its first frame again.
 
     Parameters
     ----------

@@ -10,12 +10,12 @@ import numpy as np
 from harness.inference.live_smoothing import LiveRow
 
 BLOCK = 1000
-"""Rows of a full block; further rows start a new block, so that no row is copied often."""
+"""Number of rows at which a block is full. Further rows start a new block, so that no row is copied often."""
 
 
 @dataclass(frozen=True, eq=False)
 class RowArrays:
-    """N rows in order of arrival.
+    """N rows in order of arrival, one for each face of each frame.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class RowArrays:
         return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
-        """Compute a mask [N] that is False for the rows of a face after it was last found."""
+        """Compute a mask [N]: False for each row of a face that is later than the last frame in which it was found."""
         if not len(self):
             return np.zeros(0, bool)
         last = np.full(self.id.max() + 1, -1)
@@ -87,7 +87,8 @@ def append_rows(blocks: Sequence[RowArrays], *more: RowArrays, all_in_one: bool 
     *more : RowArrays
         Rows to append.
     all_in_one : bool
-        Concatenate everything into one block. Otherwise only the last block is extended, until it has BLOCK rows.
+        Concatenate everything into one block. Otherwise, the rows are added to the last block or, if that is full, form
+        a new one.
 
     Returns
     -------

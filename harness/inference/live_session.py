@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from harness.video.realtime import RealtimeSource
 
 WRITE_SECONDS = 0.1
-"""Seconds between two writes of rows."""
+"""Minimum time in seconds between two writes of rows."""
 STATUS_SECONDS = 0.5
-"""Seconds between two status lines."""
+"""Minimum time in seconds between two status lines."""
 STATUS_FRAMES = 250
 """Number of recent frames that the status line covers."""
 
@@ -33,8 +33,8 @@ STATUS_FRAMES = 250
 class LiveSession:
     """Tracks, filters and rows of a live session.
 
-    Rows of faces that are not confirmed yet are not written; the final tables contain them if the face is confirmed
-    later.
+    While frames arrive, rows of a face are written only once the face is confirmed. The final tables also contain its
+    earlier rows.
     """
 
     def __init__(self, options: PredictOptions, session: PredictSession, rate: float) -> None:
@@ -44,9 +44,9 @@ class LiveSession:
         self.processed = array("d")
         """Three values per frame: number, time in seconds, latency in seconds."""
         self.fresh: list[LiveRow] = []
-        """Rows that are not written yet."""
+        """Rows since the last write."""
         self.saved: list[RowArrays] = []
-        """Rows that are written."""
+        """Rows up to the last write."""
         self.written, self.write_time, self.status_time = 0, 0.0, 0.0
 
     def frames(self, start: int = 0) -> np.ndarray:
@@ -55,7 +55,7 @@ class LiveSession:
 
     @property
     def seconds(self) -> float:
-        """Duration from the first to the last frame."""
+        """Duration from the start of the first frame to the end of the last one."""
         times = self.frames()[:, 1]
         return times[-1] - times[0] + 1 / self.rate
 
@@ -90,7 +90,7 @@ class LiveSession:
         return now
 
     def append(self, last: bool = False) -> None:
-        """Write the rows that were added since the last call, as complete lines."""
+        """Write the rows since the last write; with `last`, raise InputError if the session had no frame at all."""
         from harness.inference.tables import CSV
 
         if not self.processed:
@@ -111,7 +111,7 @@ class LiveSession:
         self.written += len(frames)
 
     def unwritten_rows(self) -> RowArrays:
-        """Get the rows that are not written yet."""
+        """Get the rows since the last write."""
         return pack_rows(self.fresh, [reader.task.width for reader in self.session.readers])
 
     def lines(self, frames: np.ndarray, rows: RowArrays, header: bool = True) -> str:
@@ -121,7 +121,7 @@ class LiveSession:
         return as_csv(table(self._result(frames, rows)), header)
 
     def result(self) -> PredictionResult:
-        """Build the result of all frames, without the rows of a face after it was last found."""
+        """Build the result of all frames; the rows of a face end at the last frame in which it was found."""
         rows = append_rows(self.saved, all_in_one=True)[0]
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 
@@ -143,7 +143,7 @@ class LiveSession:
             sys.stderr.flush()
 
     def _result(self, frames: np.ndarray, rows: RowArrays) -> PredictionResult:
-        """Build the result of frames [F, 3] and their rows, with the faces that are confirmed."""
+        """Build the result of frames [F, 3] and their rows, without the faces that are not confirmed."""
         confirmed = self.face_stage.confirmed_tracks()
         names = np.zeros(max([int(rows.id.max(initial=0)), *confirmed]) + 1, np.int32)
         names[list(confirmed)] = list(confirmed.values())

@@ -14,7 +14,7 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
 RESET = 2
-"""Multiple of the tracker's patience after which the filters of a face that was not found are reset."""
+"""Multiple of the tracker's patience. The filters of a face are reset if more frames than that are dropped at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class LiveSmoother:
     def __call__(self, seen: FrameFaces, outputs: Sequence[np.ndarray]) -> list[LiveRow]:
         """Compute the rows of a frame, including rows of faces that were found shortly before.
 
-        Dropped frames count in the filters as frames without the face, so that lags are constant in time.
+        For the filters, a dropped frame is a frame without the face. This keeps the lag in seconds constant.
 
         Parameters
         ----------

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import backbones
 from backbones.engines.engine import require_engine_name
 from backbones.processors import available_processors
 from harness.features.crop_margins import DEFAULT_MARGIN, estimate_dataset_margin
@@ -27,9 +28,9 @@ logger = logging.getLogger(__name__)
 
 MODELS = "models:/"
 EXPORTED_CROPS = 16
-"""Batch size of an exported file."""
+"""Default batch size of an exported file."""
 LIVE_CROPS = 5000
-"""Number of crops assumed for selecting an engine if the input has no known length: a few minutes of one face."""
+"""Number of crops for which an engine is selected if the length of the input is unknown: a few minutes of one face."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LoadOptions:
     ----------
     store : Store
     seed : int or None
-        Seed of the run; None for the run's first seed.
+        Seed of the run; None for the run's lowest seed.
     engine : str
         Name of an inference engine, "" to select the fastest.
     crops : int or None
@@ -48,7 +49,7 @@ class LoadOptions:
     batch : int
         Batch size, 0 for the default.
     same : bool
-        Whether all runs read the same crops, regardless of their training data.
+        Whether all runs read the same crops. If not, only runs with the same training images do.
     workers : int
         Number of threads.
     """
@@ -134,7 +135,7 @@ def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
 
 
 def _model_digest(folder: Path) -> str:
-    """Hash a model's files, because `--force` recomputes a job in place."""
+    """Hash the files of a model; `--force` can replace them without changing the job's id."""
     import hashlib
 
     total = hashlib.sha256()
@@ -144,7 +145,6 @@ def _model_digest(folder: Path) -> str:
 
 
 def _shared_pass(runs: Sequence[StoredRun], options: LoadOptions) -> SharedBackbonePass:
-    import backbones
     from backbones.engines.selection import open_engine, select_engine
     from harness.features.pipeline import batch_size, engine_batch_size
 
@@ -201,7 +201,7 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     detector : Detector
     store : Store
     scale : float or None
-        Side of a crop relative to the detected box, to override the margin of all runs.
+        Side of a crop relative to the detected box; overrides the margin of every run.
     """
     if scale is not None:
         return [Margin(scale)] * len(readers)

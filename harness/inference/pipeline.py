@@ -1,6 +1,6 @@
 """Pipeline from frames to chunks of predictions, with decoding, face detection and networks in parallel threads.
 
-Batches contain crops of several frames but never span two chunks, so that outputs depend neither on the number of
+A batch contains crops of several frames, but of only one chunk. Outputs therefore depend neither on the number of
 threads nor on where an interrupted run stopped.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FRAMES = 256
 """Frames per chunk."""
 DECODED, DETECTED = 8, 16
-"""Maximum numbers of decoded frames, and of frames with detected faces, that wait for the next stage."""
+"""How many decoded frames, and how many frames with detected faces, may wait for the next stage."""
 
 
 class PredictPipeline:
@@ -35,7 +35,7 @@ class PredictPipeline:
     face_stage : FaceStage
     forwards : sequence of ForwardPass
     margins : sequence of int
-        Index of the margin whose crops each forward pass reads.
+        For each forward pass: index of the margin whose crops it reads.
     size : int
         Frames per chunk.
     progress : callable
@@ -90,7 +90,7 @@ class PredictPipeline:
 
 
 class _Batches:
-    """Crops of a chunk that wait for or run through one forward pass."""
+    """Crops of a chunk for one forward pass, collected into batches."""
 
     def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, margin: int) -> None:
         self.forward, self.pool, self.margin = forward, pool, margin

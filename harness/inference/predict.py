@@ -43,13 +43,13 @@ class PredictSummary:
     is_video : bool
         Whether faces were tracked from frame to frame.
     files : tuple of Path
-        Files written.
+        Files in the output folder.
     seconds : float
         Time spent on inference.
     frames : int
         Number of frames processed in that time.
     frames_before : int
-        Number of frames that an interrupted run had processed before.
+        Number of frames that an earlier call had processed.
     notes : tuple of str
         Messages about problems of the input and of the result.
     """

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 NAMES = "images.csv"
 
 NOTE_FORMAT = 1
-"""Version of predict.json."""
+"""Version of the format of predict.json."""
 
 
 def write_files(
     options: PredictOptions, result: PredictionResult, session: PredictSession, folder: Path, request: str = ""
 ) -> tuple[Path, ...]:
-    """Write tables, summary figure, predict.json, the image names of a folder and the annotated video if requested.
+    """Write tables, summary figure, predict.json, the image names of a folder and, if requested, the annotated video.
 
     Parameters
     ----------

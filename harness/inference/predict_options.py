@@ -12,7 +12,7 @@ from harness.utils.output_dir import check_output_dir
 from harness.utils.store import Store
 
 NOTE = "predict.json"
-"""Note of a prediction."""
+"""Name of the file that describes a prediction."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class PredictSession:
     margins : sequence of Margin
         Distinct crop margins.
     margin_indices : sequence of int
-        Index of the margin of each forward pass.
+        For each forward pass: index of its margin.
     detector : Detector or None
     readers : tuple of LoadedRun
         The runs of all forward passes.
@@ -68,8 +68,8 @@ class Models:
     ----------
     options : PredictOptions
     frames : int, optional
-        Number of frames of the input, by which the engine is selected. Default: unknown. It is left unknown for several
-        inputs, so that the engine for one input does not depend on the others.
+        Number of frames of the input; the engine is selected for this number. Default: unknown. For several inputs, it
+        is left unknown, so that the engine for one input does not depend on the other inputs.
     live : bool
     """
 
@@ -83,7 +83,7 @@ class Models:
         return open_detector(self.options.detector, self.options.smallest)
 
     def forwards(self, crops: bool) -> list[ForwardPass]:
-        """Get the forward passes for inputs that are crops or, without `crops`, inputs in which faces are detected."""
+        """Get the forward passes for inputs that are crops (`crops`) or for inputs in which faces are detected."""
         same = crops or self.options.margin is not None
         if same not in self._forwards:
             options = self.options

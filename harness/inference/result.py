@@ -19,7 +19,7 @@ class Outputs:
         Run id, or name of an exported model.
     task : Task
     raw : ndarray of shape (N, C)
-        float32 in the task's space, NaN where the face was not found.
+        float32 outputs of the model after the activation of the task, NaN where the face was not found.
     smoothed : ndarray of shape (N, C)
         float64 after the filter, NaN where gaps were not filled.
     kernel : str
@@ -29,9 +29,9 @@ class Outputs:
     thresholds : tuple of float or None
         Thresholds of the action units; None for 0.5.
     label : str
-        Backbone, features and head.
+        Description of the model: backbone, features, head and, for an exported model, its file.
     synthetic : tuple of str
-        Parts that learned from synthetic faces.
+        Parts of the run (`backbone`, `head`) that learned from synthetic faces.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Outputs:
 
 @dataclass(frozen=True, eq=False)
 class PredictionResult:
-    """F frames with N faces in them, rows ordered by frame, then by face.
+    """F frames with N faces in them; rows are ordered by frame, then by face.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class PredictionResult:
     size : tuple of int
         Width and height of the first frame in pixels.
     frames : ndarray of shape (F,)
-        int32 frame numbers, ascending from 1.
+        int32 frame numbers, ascending; the first frame of the input has number 1.
     seconds : ndarray of shape (F,)
         float64, NaN without time stamps.
     frame : ndarray of shape (N,)

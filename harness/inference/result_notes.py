@@ -37,7 +37,7 @@ def result_notes(session: PredictSession, face_stage: FaceStage, result: Predict
 def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: PredictionResult) -> str:
     if face_stage.track_count():
         return (
-            f"no face was found in three frames in a row; {plural(face_stage.track_count(), 'detection')} in fewer "
+            f"no face was found in three frames; {plural(face_stage.track_count(), 'detection')} in fewer "
             "frames count as false"
         )
     smallest = detector.smallest_side(*result.size)
@@ -49,7 +49,7 @@ def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: Predi
 
 
 def _smoothing_notes(session: PredictSession, result: PredictionResult) -> Iterator[str]:
-    """Warn of filters that were selected at the usual frame rate and span a long time at a low frame rate."""
+    """Warn of filters that span a long time, which happens at a very low frame rate."""
     if not (session.is_video and result.rate):
         return
     for outputs in result.outputs:

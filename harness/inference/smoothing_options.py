@@ -1,4 +1,4 @@
-"""Select the smoothing of a run's outputs: its own, the causal one for real time, or one that the user names."""
+"""Select the filter for a run's outputs: as the run selected it, causal for real time, or as the user names it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, SmoothingPara
 from harness.utils.errors import InputError, unknown_name_error
 
 LIVE_KERNEL = "exponential"
-"""Kernel for real time, with the run's radius, if `framelight leaderboard --causal` has selected none for the run."""
+"""Kernel for real time if `framelight leaderboard --causal` has selected none for the run. The radius is the run's."""
 
 
 def check_smoothing(kernel: str | None, radius: int | None, live: bool) -> None:
@@ -46,7 +46,8 @@ def smoothing_of(
     Raises
     ------
     InputError
-        If only kernel or radius is passed and the run lacks the other, or if either is set for separate images.
+        If only one of kernel and radius is passed, and the run has no value for the other. Also if one of them would
+        smooth separate images.
     """
     base = reader.filter
     if not is_video:

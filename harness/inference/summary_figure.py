@@ -30,9 +30,9 @@ SUMMARY = "summary.png"
 WIDTH, LEFT, RIGHT = 9.6, 0.95, 0.2
 ABOVE, BELOW, SEEN, LEGEND = 0.36, 0.5, 0.2, 0.24
 TALLEST = 17.0
-"""Maximum height of all panels in inches; at least one face is always shown."""
+"""Maximum height in inches of the panels of all faces together; at least one face is always shown."""
 LABEL = {1: 62, 2: 38, 3: 20}
-"""Maximum length of a run's label by number of runs, so that all fit on one line."""
+"""For each number of runs: maximum length of a run's label, so that all labels fit on one line."""
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 """Possible distances in seconds between two ticks."""
 
@@ -40,9 +40,9 @@ TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600
 def write_summary(result: PredictionResult, folder: Path) -> Path:
     """Write summary.png atomically and return its path.
 
-    The figure shows, for each face (if there are many, for the faces found in most frames), the frames in which the
-    face was found, the probabilities of the expressions, the predicted expression before and after smoothing, valence
-    and arousal, and action units.
+    The figure shows for each face: the frames in which it was found, the probabilities of the expressions, the
+    predicted expression before and after smoothing, valence and arousal, and action units. If there is no room for all
+    faces, only the faces that were found in the most frames are shown.
     """
     faces, counts = np.unique(result.face[result.found], return_counts=True)
     names = [name for name in PANELS if len(faces) and first_with_output(result.outputs, name)]

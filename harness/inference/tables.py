@@ -29,8 +29,8 @@ SECONDS, PIXELS, OUTPUTS = 6, 2, 7
 def table(result: PredictionResult) -> pd.DataFrame:
     """Convert a result to a table, ordered by frame, then by face.
 
-    Frames without a face have one row. Missing values are empty, never 0. Values are rounded to 7 decimals (boxes: 2)
-    so that CSV and parquet files are identical.
+    Frames without a face have one row. Missing values are empty, never 0. Values are rounded to 7 decimals (times:
+    6, boxes: 2) so that CSV and parquet files have the same values.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def table(result: PredictionResult) -> pd.DataFrame:
     -------
     DataFrame
         Columns `frame`, `time` in seconds, `face`, `found` (0 or 1), the box as `x`, `y`, `width` and `height` in
-        pixels, `detection`; then for each smoothed output `expression` and `p_<Expression>`, `valence` and `arousal`,
-        `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`; then the same columns before smoothing, with the suffix
+        pixels, `detection`. Then the smoothed outputs: `expression` and `p_<Expression>`, `valence` and `arousal`,
+        `AU<n>` (0 or 1, by the run's thresholds) and `p_AU<n>`. Then the same columns before smoothing, with the suffix
         `_raw`. If several runs provide the same output, its columns have the prefix `<run>.`.
     """
     import pandas as pd

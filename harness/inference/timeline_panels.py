@@ -64,7 +64,7 @@ class Timeline:
         return run
 
     def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get frames [M] and values [M, columns] of an output, raw or smoothed, without rows with missing values."""
+        """Get frames [M] and values [M, columns] of an output, raw or smoothed; rows with NaN are left out."""
         run = self.run(name)
         values = (run.raw if raw else run.smoothed)[self.rows, run.task.slices()[name]]
         valid = ~np.isnan(values).any(axis=1)

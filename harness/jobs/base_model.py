@@ -46,7 +46,7 @@ class JobModel(ABC):
         Parameters
         ----------
         features : mapping of str to ndarray of shape (N, D)
-            The float32 columns of each name in `self.features`, rounded to the precision of the feature entry (see
+            For each name in `self.features`: its float32 columns, rounded to the precision of the feature entry (see
             `feature_columns`). The feature `none` has no columns.
 
         Returns

@@ -17,7 +17,7 @@ from harness.utils.errors import InputError
 
 OTHER_INDEX = EXPRESSIONS.index("Other")
 EXPRESSION_INDEX = {**{name.lower(): i for i, name in enumerate(EXPRESSIONS)}, "contempt": OTHER_INDEX}
-"""Index of the expression that a score column predicts, by the name of the column in lower case."""
+"""Maps the lower-case name of a score column to the index of the expression that the column predicts."""
 MIN_COLUMNS = 2
 """Minimum number of expression columns of a classifier."""
 
@@ -25,8 +25,9 @@ MIN_COLUMNS = 2
 def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
     """Map score columns to expressions by their names or synonyms of these, such as happy.
 
-    Contempt is mapped to Other, so that AffectNet's eight classes in alphabetical order map to 5, 0, 2, 3, 4, 6, 7, 1.
-    Without Contempt (seven classes), Other has no column. Other columns (valence, action units) have no expression.
+    Contempt is mapped to the class Other. AffectNet's eight classes, in alphabetical order, are therefore mapped to
+    1, 7, 2, 3, 4, 0, 5, 6. Without Contempt (seven classes), the class Other has no column. Columns such as valence or
+    action units are mapped to no expression.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class ZeroShotModel(JobModel):
     Raises
     ------
     InputError
-        If the score columns of the backbone are not named after emotions.
+        If fewer than two score columns of the backbone are named after expressions.
     """
 
     task, features = TASKS["expr"], ("scores",)
@@ -99,7 +100,7 @@ class ZeroShotModel(JobModel):
 
 
 def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels, fallback: np.ndarray) -> Predictions:
-    """Predict the latest valid label of an earlier frame of the same sequence, for each output of the task.
+    """Predict, for each crop and output, the latest valid label of an earlier frame of the same sequence.
 
     Expressions are one-hot. If a frame has several labels, the last one counts.
 

@@ -1,8 +1,8 @@
 """Causal replay of a finished job: its saved predictions are smoothed by causal filters, without training.
 
-The replay is a job with the same configuration, except for causal kernels and forward-filled gaps. Its filter is
-selected on the selection split, and it is scored like any other job. Its files are in
-`artifacts/causal/<job id of the run>/`.
+The replay is a job with the same configuration, except that its filters are causal and its gaps are forward-filled. Its
+filter is selected on the selection split, and the replay is scored like any other job. Its files are in
+`artifacts/causal/<id of the finished job>/`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def load_filter(store: Store, job_id: str) -> SmoothingParams | None:
     Returns
     -------
     SmoothingParams or None
-        None if there is no replay of the current predictions.
+        None if there is no replay, if it was altered, or if the predictions of the job have changed since.
     """
     record = _read_record(store, job_id)
     if record is None or not _is_current(store, job_id):
@@ -76,7 +76,7 @@ def load_record(store: Store, record: Record) -> Record | None:
     Returns
     -------
     Record or None
-        None if there is no replay of the current predictions.
+        None if there is no replay, if it was altered, or if the predictions of the job have changed since.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def run_replay(store: Store, record: Record, root: Path, labels: str) -> Record:
     verify_predictions(store.job(record.job_id), record.job_id, RERUN_HINT)
     if not job.predictions.is_dir():
         raise FramelightError(
-            f"{job.predictions} is missing, the folder with the predictions of run {record.job_id}; {RERUN_HINT}"
+            f"{job.predictions}, with the predictions of run {record.job_id}, is missing; {RERUN_HINT}"
         )
     shutil.rmtree(job.folder, ignore_errors=True)
     return run_job(job)
@@ -136,8 +136,8 @@ def causal_search_space(smoothing: SmoothingGrid) -> SmoothingGrid:
     Returns
     -------
     SmoothingGrid
-        Causal kernels with the same radii. If the run has a fixed radius r, the radii are 0 to 2r, since a causal
-        window of radius 2r has as many frames as a centered window of radius r.
+        Causal kernels with the same radii. If the run has a fixed radius r, the radii are 0 to 2r (at most
+        MAX_RADIUS), since a causal window of radius 2r has as many frames as a centered window of radius r.
     """
     smallest, largest = smoothing.smallest, smoothing.largest
     if smallest == largest:
@@ -162,7 +162,7 @@ def _make_job(store: Store, record: Record, root: Path, labels: str) -> Job:
 
 
 def _count_backbone_parameters(store: Store, record: Record) -> int:
-    """Return the parameters of the backbone, or of the whole model if the training summary cannot be read."""
+    """Count the parameters of the backbone, or of the whole model if the training summary cannot be read."""
     try:
         return record.parameters - JobFolder(store.job(record.job_id)).read_training()["parameters"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -170,9 +170,10 @@ def _count_backbone_parameters(store: Store, record: Record) -> int:
 
 
 def _is_current(store: Store, job_id: str) -> bool:
-    """Whether a replay used the current predictions of the job, and was not altered since."""
+    """Whether the replay of a job used the current predictions of the job, and was not altered since."""
     replay = replay_folder(store, job_id)
-    is_same = _predictions_hash(replay) == _predictions_hash(JobFolder(store.job(job_id)))
+    used = _predictions_hash(replay)
+    is_same = used is not None and used == _predictions_hash(JobFolder(store.job(job_id)))
     return is_same and not find_altered_files(replay.path)
 
 

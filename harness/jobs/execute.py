@@ -64,14 +64,15 @@ def run_job(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
 def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
     """Train a group of jobs together (see `harness.runner.scheduler`) and save their predictions.
 
-    `run_job` then does the rest of each job. A training that several jobs share is pruned if all of them request it.
+    `run_job` then does the rest of each job. A training that several jobs share is pruned if all their callbacks
+    request it.
 
     Parameters
     ----------
     jobs : sequence of Job
         The jobs of the group.
     on_epochs : sequence of callable or None
-        See `run_job`, for each job.
+        The callback of each job, see `run_job`.
 
     Returns
     -------
@@ -144,7 +145,7 @@ class _JobSteps:
         )
 
     def finish(self, folder: Path, summary: dict[str, Any]) -> Record:
-        """Select and score; write all files but the record to the folder."""
+        """Select and score; write all files to the folder except the record and the hashes."""
         job, files = self.job, JobFolder(folder)
         for file in job.predictions.iterdir():
             _link_or_copy(file, folder / file.name)

@@ -1,8 +1,9 @@
-"""Hashes of the files of a job or training, written beside them when they are made, and compared before they are used.
+"""Hashes of the files of a job or training: written beside the files, and compared before the files are used.
 
-`hashes.json` lists SHA-256, size and modification time of each file. A file of the recorded size and time is taken as
-unaltered unless `full` is requested; any other file is hashed. Hashes reveal files that were changed by mistake, or
-replaced without changing the hashes. They do not protect against a program that rewrites files and hashes consistently.
+`hashes.json` lists SHA-256, size and modification time of each file. A file that still has the recorded size and time
+counts as unaltered, unless `full` is requested. Any other file is hashed. Hashes reveal files that were changed by
+mistake, or replaced without changing the hashes. They do not protect against a program that rewrites files and hashes
+consistently.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import hash_file
 from harness.jobs.job_folder import JobFolder
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
+from harness.utils.files import write_json
 from harness.utils.json_text import read_json
 
 HASHES = JobFolder.hashes.name
@@ -28,7 +30,7 @@ FileState = list[Any]
 def write_hashes(folder: Path) -> None:
     """Hash all files of a folder, but not of its subfolders.
 
-    If the folder already has hashes, because its files are links to those of a training, the hash of each unchanged
+    The folder of a job starts with links to all files of a training, including its hashes. The hash of each unchanged
     file is kept.
 
     Parameters
@@ -58,8 +60,8 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
     Returns
     -------
     list of str or None
-        Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder has
-        no hashes, because an earlier version of Framelight wrote it.
+        Names of the altered and missing files; only `hashes.json` if that file cannot be read. None if the folder does
+        not exist or has no hashes (earlier versions of Framelight wrote none).
 
     Examples
     --------
@@ -96,13 +98,13 @@ def find_altered_files(folder: Path, full: bool = False, known: Mapping[str, str
             elif current != state:
                 touched[name] = current
     if touched and not altered:
-        with suppress(FramelightError):  # in a read-only store the next comparison is only slower
+        with suppress(FramelightError):  # in a read-only store, the next comparison hashes the file again
             _write_states(folder, states | touched)
     return altered
 
 
 def describe_alteration(path: Path, event: str) -> str:
-    """Say that an altered file is missing or not readable, or was modified since an event such as `the training`."""
+    """Describe an altered file: missing, not readable, or modified since an event such as `the training`."""
     if is_unreadable(path):
         return f"{path} cannot be read (no permission)"
     return f"{path} was modified since {event}" if path.exists() else f"{path} is missing"
@@ -119,7 +121,7 @@ def _current_state(file: os.DirEntry[str], recorded: FileState | None) -> FileSt
     try:
         stat = file.stat()
         now = [stat.st_size, stat.st_mtime_ns]
-        return recorded if recorded is not None and recorded[1:] == now else [sha256(Path(file.path)), *now]
+        return recorded if recorded is not None and recorded[1:] == now else [hash_file(Path(file.path)), *now]
     except OSError:
         return ["unreadable", *now]
 

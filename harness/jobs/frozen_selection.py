@@ -1,6 +1,6 @@
-"""Write the selected postprocessing of a job to disk, with hashes of its predictions and model, and verify it.
+"""Write the selected postprocessing of a job to disk with hashes of its predictions and model, and verify those files.
 
-Once it is written, nothing more is selected.
+After the selected postprocessing is written, nothing more is selected.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backbones.regular_files import hash_file
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.selection import PostprocessingChoice
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256
 from harness.utils.names import is_file_name, is_id
 
 
@@ -105,8 +105,8 @@ def freeze_selection(
         job_id,
         epoch,
         choice,
-        "" if predictions is None else sha256(predictions),
-        {path.name: sha256(path) for path in model},
+        "" if predictions is None else hash_file(predictions),
+        {path.name: hash_file(path) for path in model},
     )
     JobFolder(folder).write_choice(selection.to_dict())
     return selection
@@ -127,7 +127,7 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     Returns
     -------
     bool
-        Whether the job has hashes; False if an earlier version of Framelight ran it.
+        Whether the model files have hashes; False if an earlier version of Framelight ran the job.
 
     Raises
     ------
@@ -136,14 +136,14 @@ def verify_model_files(folder: Path, job_id: str, hint: str) -> bool:
     """
     hashes = _read_choice(folder, job_id, hint).get("model")
     if hashes is not None and not _is_hashes(hashes):
-        raise FramelightError(f"{JobFolder(folder).choice}: 'model' has no hashes by names of files; {hint}")
+        raise FramelightError(f"{JobFolder(folder).choice}: 'model' must map file names to SHA-256 hashes; {hint}")
     for name, expected in (hashes or {}).items():
         _verify_hash(folder / name, expected, "the model of this run", hint)
     return hashes is not None
 
 
 def verify_predictions(folder: Path, job_id: str, hint: str) -> None:
-    """Raise FramelightError if the predictions of the reported split are missing or modified.
+    """Raise FramelightError if the selection is unreadable, or the reported predictions are missing or modified.
 
     See `verify_model_files` for the parameters.
     """
@@ -159,7 +159,7 @@ def _read_choice(folder: Path, job_id: str, hint: str) -> dict[str, Any]:
     try:
         choice = JobFolder(folder).read_choice()
     except FileNotFoundError as error:
-        raise FramelightError(f"{path} is missing, which has the settings that this run selected; {hint}") from error
+        raise FramelightError(f"{path}, with the settings that this run selected, is missing; {hint}") from error
     except (OSError, ValueError) as error:
         raise FramelightError(f"{path} cannot be read ({error}); {hint}") from error
     if choice.get("job") != job_id:
@@ -173,7 +173,7 @@ def _is_hashes(values: Any) -> bool:
 
 def _verify_hash(path: Path, expected: str, what: str, hint: str) -> None:
     try:
-        actual = sha256(path)
+        actual = hash_file(path)
     except FileNotFoundError as error:
         raise FramelightError(f"{path} is missing; it is part of {what}: {hint}") from error
     except OSError as error:

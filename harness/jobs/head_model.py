@@ -101,18 +101,18 @@ def fit_heads_together(
     Parameters
     ----------
     jobs : sequence of Job
-        Jobs with one network each.
+        Jobs with one network each and the same seed.
     task : Task
-        Their task.
+        Task of all jobs.
     fit, selection : Labels
-        Rows that the heads are fitted on, and rows that select the epoch.
+        Rows that the heads are fitted on, and rows that select the epoch; `selection` may be None with `epochs`.
     on_epochs, epochs : sequence
-        See `harness.jobs.models.fit_model`, for each job.
+        For each job, see `harness.jobs.models.fit_model`.
 
     Returns
     -------
     list of HeadModel or None
-        Model of each job; None for a training whose loss was not finite.
+        Model of each job; None for a training whose loss or outputs were not finite.
     """
     entry = FeatureStore(jobs[0].store.features).entry(jobs[0].entry)
     networks = [make_network_specs(job.configuration, task) for job in jobs]

@@ -73,7 +73,7 @@ class Configuration:
         return content_hash(self)
 
     def group_id_of_trainings(self, training_group: str) -> str:
-        """Compute the hash that is common to the jobs on several trainings of a backbone.
+        """Compute the hash that jobs on different trainings of the same backbone have in common.
 
         Parameters
         ----------
@@ -106,7 +106,8 @@ class Job(DisplayLabels):
     pictures : bool
         Whether figures are drawn.
     memory : int
-        Bytes of features in memory during training; results do not depend on it.
+        Maximum bytes of features in memory: for the fit rows, and again for the selection rows. Results do not depend
+        on it.
     code : CodeIdentity, optional
         Code that runs the job; not part of its identity.
     """
@@ -129,7 +130,7 @@ class Job(DisplayLabels):
 
     @property
     def job_id(self) -> str:
-        """Identity of the job: `group_id`, seed of the backbone's training if it has several, and `seed`."""
+        """Identity of the job: `group_id`, seed of the backbone's training (if it has several), and `seed`."""
         training = "" if self.training is None else f"-t{self.training}"
         return f"{self.group_id}{training}-s{self.seed}"
 
@@ -137,7 +138,7 @@ class Job(DisplayLabels):
     def training_configuration(self) -> Configuration:
         """Configuration without postprocessing, equal for jobs that can share a training.
 
-        A trial of a search is scored on the selection split, so it needs no refit.
+        Without cross-validation, a trial of a search is scored on the selection split, so it has no refit.
         """
         protocol = self.configuration.protocol.for_seed(self.seed)
         if self.configuration.kind == "trial" and not protocol.folds:

@@ -32,9 +32,9 @@ METRIC_NAMES = {"loss": "loss", "value": "selection"}
 class JobFolder:
     """The files of one job; the only place that defines their names.
 
-    The folder with the predictions of a training has the files `training`, `selection` and `reported` and the files
-    of the networks. Jobs that share a training link to these files. `TrainedHead.save` writes the files of a network;
-    their names are its `network_name` with each of `NETWORK_SUFFIXES`.
+    The folder with the predictions of a training has the files `training`, `selection`, `reported` and `hashes` and the
+    files of the networks. A job has links to these files, or copies of them. `TrainedHead.save` writes the files of a
+    network; their names are the `network_name` with each of `NETWORK_SUFFIXES`.
 
     Attributes
     ----------

@@ -20,10 +20,10 @@ BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 MAX_COUNT = 2**40
 """Largest number of rows of a unit, so that sums over units do not overflow."""
 MAX_BYTES = 512 * 2**20
-"""Maximum size of all arrays together; those of a multi-task run with 400,000 units are smaller."""
+"""Maximum size of all arrays together, enough for a multi-task run with 400,000 units."""
 MAX_AFFECT = 2.0
-"""Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1], which rounding in quantized
-exports may exceed. One run with larger values would dominate the tests of all rows of a board."""
+"""Largest magnitude of valence and arousal. Labels and outputs (tanh) are within [-1, 1]; rounding in quantized exports
+may exceed that range. A run with larger values would dominate the tests of all rows of a leaderboard."""
 ROUNDING = 1e-6
 """Allowed relative error of sums of squares and products."""
 
@@ -47,7 +47,7 @@ def load(path: Path, task: str | None = None) -> JobStatistics:
     path : Path
         The file.
     task : str, optional
-        Task of the job. Default: whichever task has these statistics.
+        Task of the job. Default: the task that the arrays in the file fit.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def _check_arrays(arrays: Mapping[str, np.ndarray], units: int, task: str | None
         raise ValueError(f"it has statistics of {', '.join(sorted(arrays)) or 'nothing'}, not of {task or 'a task'}")
     for name, values in arrays.items():
         if values.shape != (units, *BLOCK_SHAPES[name]) or not _is_valid(values, name):
-            raise ValueError(f"its statistics of {name} are not those of {units} units")
+            raise ValueError(f"its statistics of {name} are not valid for {units} units")
 
 
 def _is_valid(values: np.ndarray, block: str) -> bool:

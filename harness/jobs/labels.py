@@ -86,7 +86,7 @@ def load_reported_labels(folder: Path, job_id: str, root: Path, task: str) -> La
     Raises
     ------
     FramelightError
-        If the selection or the predictions of the job are missing or modified.
+        If the selection of the job cannot be read, or its predictions are missing or modified.
     """
     verify_predictions(folder, job_id, "run its recipe again with --force")
     return open_dataset(root).labels(task, REPORTED)

@@ -84,7 +84,7 @@ def load_model(folder: Path, entry: FeatureEntry, configuration: Configuration) 
     InputError
         If the model predicts from labels, or was trained on features of another width.
     FramelightError
-        If its files are damaged.
+        If the files of the model are missing or damaged.
     """
     folder, task = Path(folder), get_task(configuration.task)
     if configuration.head is None:

@@ -130,7 +130,8 @@ def collect_predictions(
 def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
     """Merge the predictions of cross-validation folds.
 
-    If several folds predict the same sequence (still images), each contributes the rows of its selection labels.
+    Several folds may predict the same sequence (of still images). Each fold then contributes the rows of its selection
+    labels.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predi
     Returns
     -------
     Predictions
-        Merged predictions, sequences ordered by name; those of a single fold are returned unchanged.
+        Merged predictions, with sequences ordered by name. Predictions of a single fold are returned unchanged.
     """
     if len(parts) == 1:
         return parts[0][0]

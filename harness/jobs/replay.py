@@ -124,9 +124,9 @@ class Replay:
     def _dense_sequences(self) -> tuple[list[np.ndarray], np.ndarray]:
         """Gap-free sequences, and the row of each scored label in their concatenation.
 
-        A sequence ends at its last crop, or after the last window with a scored row, as a single crop with a high frame
-        number would otherwise create millions of frames. If `missing` is filled, one frame with the mean output of all
-        crops is appended for the rows of sequences without crops.
+        A sequence ends at its last crop, but at most MAX_RADIUS frames after its last scored row. Otherwise, a single
+        crop with a high frame number would create millions of frames. If `missing` is "filled", one frame with the mean
+        output of all crops is appended; it serves the rows of sequences without crops.
         """
         predictions = self._predictions
         if not self.temporal:
@@ -150,7 +150,7 @@ class Replay:
 
     @property
     def _sequence_of_rows(self) -> np.ndarray:
-        """Index [N] of the sequence of each scored row in the predictions; -1 if the sequence was not predicted."""
+        """For each scored row: index [N] of its sequence in the predictions; -1 if the sequence was not predicted."""
         number = {name: i for i, name in enumerate(self._predictions.sequences)}
         names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
         return names[self._labels.sequence]

@@ -18,7 +18,7 @@ from harness.tracking.records import Record
 from harness.utils.hashing import to_jsonable
 
 UNTRAINED_HEAD_LABELS = {"none": "constant", "scores": "zero-shot"}
-"""Value of `head` in the record of a job without a trained head, by the features of the job."""
+"""For a job without a trained head: maps the features of the job to the value of `head` in its record."""
 
 
 def score_split(

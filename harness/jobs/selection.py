@@ -22,7 +22,7 @@ class PostprocessingChoice:
     radius : int
         Radius in frames.
     thresholds : tuple of 12 float or None
-        Selected thresholds of the action units; None if none were selected, so that all are 0.5.
+        Selected thresholds of the action units; None means 0.5 for all.
     value : float or None
         Metric on the selection split; None if nothing was selected.
     curves : dict of str to list of float
@@ -72,7 +72,7 @@ def select_postprocessing(replay: Replay, smoothing: SmoothingGrid, thresholds: 
 
 
 def _select_thresholds(replay: Replay) -> tuple[float, ...] | None:
-    """Select the best thresholds of the grid; 0.5 for an action unit that never occurs, whose F1 is always 0."""
+    """Select the best threshold of each action unit from the grid; 0.5 for a unit that never occurs."""
     block = replay.task.slices().get("au")
     if block is None:
         return None

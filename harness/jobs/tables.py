@@ -105,7 +105,7 @@ def labels_table(task: Task, labels: Labels) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each annotated row, in the same order: `video`, `frame`, `unit` (the video, or the subject of a
+        One row for each row of `labels`, in the same order: `video`, `frame`, `unit` (the video, or the subject of a
         still image), then the labels of the task's outputs: `expression`, `valence` and `arousal`, action units.
     """
     import pandas as pd

@@ -1,6 +1,7 @@
-"""Train the models of jobs and save their predictions, without access to the labels of the reported split.
+"""Train the models of jobs and save their predictions.
 
-Predictions, summary and model files are written atomically, see `JobFolder`.
+Only the protocol `published` uses the labels of the reported split: they are its selection rows. Predictions, summary
+and model files are written atomically, see `JobFolder`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ OnEpoch = Callable[[int, float], bool]
 def train_job(
     job: Job, task: Task, training: Labels, splits: Sequence[Split], reported: Sequence[str], on_epoch: OnEpoch | None
 ) -> dict[str, Any]:
-    """Train the models of a job unless its predictions exist, and save the predictions unless the training is pruned.
+    """Train the models of a job and save their predictions.
+
+    Nothing is trained if the predictions exist, and nothing is saved if the training is pruned.
 
     One model is fitted for each split; its epoch is selected on the selection rows of the split, and it predicts these
     rows. The first model also predicts the reported split. If the protocol refits, another model predicts the reported
@@ -63,7 +66,8 @@ def train_job(
     Raises
     ------
     FramelightError
-        If the predictions exist and a file was modified since they were saved.
+        If a file of existing predictions is missing or was modified, or if a model cannot be trained (for example,
+        its loss is not finite).
     """
     if job.predictions.is_dir():
         _verify_predictions(job)
@@ -75,7 +79,7 @@ def train_job(
 
 
 def _verify_predictions(job: Job) -> None:
-    """Raise FramelightError if a file of the saved predictions was modified."""
+    """Raise FramelightError if a file of the saved predictions is missing or was modified."""
     for name in find_altered_files(job.predictions, full=True) or ():
         raise FramelightError(
             f"{describe_alteration(job.predictions / name, 'it was saved')}, so job {job.job_id} cannot use it; run "
@@ -93,8 +97,8 @@ def train_jobs(
 ) -> dict[str, dict[str, Any]]:
     """Train the models of a group of jobs (see `harness.runner.scheduler`), like `train_job`.
 
-    Predictions are saved at the end, except those of jobs whose loss or outputs are not finite. Such a job raises an
-    error when it is trained alone.
+    Predictions are saved at the end. Nothing is saved for a pruned job, nor for a job whose loss or outputs are not
+    finite. Trained alone, a job whose loss or outputs are not finite raises an error.
 
     Parameters
     ----------
@@ -129,7 +133,7 @@ def train_jobs(
 
 @dataclass
 class _TrainingProgress:
-    """State of the training of a job: the models of the splits so far, None for a model whose loss is not finite."""
+    """State of the training of a job; `models` has None for a model whose loss or outputs are not finite."""
 
     job: Job
     on_epoch: OnEpoch | None
@@ -155,7 +159,7 @@ class _TrainingProgress:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Summary of the first model, with the median epochs of all models."""
+        """Summary of the first model; if there are several, their median epochs and all their summaries are added."""
         summaries = [model.summary for model in self.fitted]
         if len(summaries) == 1:
             return summaries[0]

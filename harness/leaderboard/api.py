@@ -46,7 +46,7 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     recipe : Recipe, path or str
         A recipe, the name of one in `experiments`, or a Python file that defines `recipe`.
     data : path, optional
-        A dataset. Default: the recipe's rendered videos.
+        A dataset. Default: the recipe's rendered videos, if it has any.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     settings : str or sequence of str
@@ -162,9 +162,9 @@ def find_run(
     Raises
     ------
     InputError
-        If the run or seed does not exist, or its files are not in the store.
+        If the run or seed does not exist, its files are not in the store, or `data` is not a dataset.
     FramelightError
-        If another version of Framelight ran the job.
+        If another version of Framelight ran the job, or the tracking server does not answer.
 
     Examples
     --------
@@ -204,8 +204,7 @@ def compare(
     Parameters
     ----------
     first, second : str
-        Runs, see `find_run`. If one of them is a run and the other `best:TASK`, the latter is the best run on the
-        same data.
+        Runs, see `find_run`. If only one of the two is `best:TASK`, it is the best run on the data of the other run.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     tracking_uri : str, optional
@@ -221,7 +220,10 @@ def compare(
     Raises
     ------
     InputError
-        If a run does not exist, both arguments name the same run, or the runs are not scored on the same labels.
+        If a run does not exist, both arguments name the same run, runs of several seeds have no seed in common, or the
+        runs are not scored on the same labels.
+    FramelightError
+        If the statistics of a run cannot be read, or the tracking server does not answer.
 
     Examples
     --------

@@ -123,7 +123,7 @@ class Boards:
     fields : tuple of str
         Fields of a row that are columns of the CSV. A column `metrics.NAME` follows for each metric of any row.
     board : callable
-        Builds the `Board` of some of the rows.
+        Builds the `Board` of the rows of one board.
     legend : callable
         Builds the paragraphs after the boards from the names of all columns and the width.
     empty : str, default=""
@@ -178,13 +178,13 @@ class Boards:
 
 
 def escape_rows(rows: Sequence[Row], form: str) -> Sequence[Row]:
-    """Escape the texts of rows for a format, before anything is derived from them; CSV is escaped cell by cell."""
+    """Escape the texts of rows for `table` or `md`; `as_csv` escapes cell by cell."""
     escape = {"table": escape_text, "md": escape_markdown}.get(form)
     return rows if escape is None else [map_text(row, escape) for row in rows]
 
 
 def as_json(rows: Sequence[BoardRow]) -> str:
-    """Format rows as a JSON list of objects; floats have six decimals, except in settings of heads."""
+    """Format rows as a JSON list of objects; floats are rounded to six decimals, except in settings of heads."""
     objects = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
     return json.dumps(objects, indent=1, sort_keys=True) + "\n"
 
@@ -212,7 +212,7 @@ def _csv_cell(value: Any) -> str:
         return escape_csv(" ".join(f"{name}={_format_setting(item)}" for name, item in value.items()))
     if isinstance(value, list):
         return escape_csv(" ".join(map(str, value)))
-    return f"{_round_floats(value):.6f}" if isinstance(value, float) else escape_csv(str(value))
+    return f"{value:z.6f}" if isinstance(value, float) else escape_csv(str(value))
 
 
 def _format_setting(setting: Any) -> str:

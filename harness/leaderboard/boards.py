@@ -71,9 +71,9 @@ def board_rows(
     boards : set of (task, data digest), optional
         Default: all boards.
     from_store : bool, default=False
-        Read the records in the store instead of those of the tracking server, if the server is unreachable.
+        Read the records in the store instead of those on the tracking server, for when the server is unreachable.
     published : bool, default=False
-        Add published figures; only for the tasks of `boards` if these are given.
+        Add published figures for all tasks, or for the tasks of `boards` if `boards` are given.
     verify_all : bool, default=False
         Hash every file of the runs, not only those whose size or modification time changed; required before a board
         is published.
@@ -125,7 +125,7 @@ def format_leaderboard(
 
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
-    """Format the configurations run under both protocols; if there are none, suggest how to run the other protocol."""
+    """Format the configurations run under both protocols; if there are none, table and Markdown say how to run them."""
     significance = _open_significance_cache(store)
     records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
     rows = optimism_rows(records, task, significance)

@@ -14,7 +14,7 @@ from harness.leaderboard.rows import leaderboard_rows
 from harness.tracking.records import Record
 
 ASSUMED_RATE = 30.0
-"""Frames per second if the dataset does not specify them: the rate of nearly all challenge videos."""
+"""Frames per second that are assumed for every dataset: the rate of nearly all challenge videos."""
 
 
 @dataclass(kw_only=True)
@@ -28,7 +28,7 @@ class CausalRow(BoardRow):
     parameters : int
         Parameters of backbone and head.
     offline : float
-        Mean of the run's own scores over the same seeds.
+        Mean score of the run with its own filter, over the replayed seeds.
     offline_kernel, offline_radius
         The filter of the run.
     look_ahead : float
@@ -36,7 +36,8 @@ class CausalRow(BoardRow):
     price : float
         `offline` minus `value`.
     price_low, price_high, price_p : float or None
-        95% confidence interval and p-value of the paired test, not adjusted; None without statistics.
+        95% confidence interval of `price`, and p-value of the paired test. The p-value is not adjusted for the number
+        of rows. All are None without statistics.
     delay : float
         Mean lag of the causal filter in frames; the median over seeds.
     delay_ms : float

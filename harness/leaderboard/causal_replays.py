@@ -26,9 +26,10 @@ def get_causal_replays(
     progress: Callable[[int, int], None],
     task: str | None = None,
 ) -> dict[str, Record]:
-    """Return the causal replay of each finished job; compute and save those that are missing.
+    """Return the causal replays of finished jobs; compute and save those that are missing.
 
-    Jobs that cannot be replayed are left out with a warning.
+    There is no replay of jobs on still images, nor of baselines that use the labels of the reported split. Jobs whose
+    replay fails are left out with a warning.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def get_causal_replays(
     data : Path or None
         Folder of a dataset that was moved. Other datasets are read from the folders that the store last opened.
     progress : callable
-        Called with the number of finished replays and their total.
+        Called after each replay that had to be computed, with the number done and their total.
     task : str, optional
         Default: all tasks.
 
@@ -81,12 +82,12 @@ def get_causal_replays(
             failures[str(error)] += 1
         progress(done, len(pending))
     if pending and data is not None and not folders.used:
-        logger.warning(f"--data {data}: no run in this store was made on these images and annotations")
+        logger.warning(f"--data {data}: no run that had to be replayed was made on these images and annotations")
     for message, count in failures.items():
         logger.warning(f"{plural(count, 'job', 'd')} left out: {message}")
     return replays
 
 
 def _is_replayable(record: Record) -> bool:
-    """Whether a causal replay makes sense: for runs and baselines on videos that do not use labels."""
+    """Whether a causal replay makes sense: for runs and baselines on videos, unless they use the reported labels."""
     return record.kind in ("run", "baseline") and "uses_labels" not in record.flags and record.unit == "video"

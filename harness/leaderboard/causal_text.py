@@ -1,4 +1,4 @@
-"""Board of causal smoothing as text, JSON and CSV."""
+"""Board of causal smoothing as text, CSV, JSON or Markdown."""
 
 from __future__ import annotations
 

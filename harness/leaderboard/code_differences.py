@@ -20,7 +20,10 @@ PARTS = ("harness", "backbones", "recipe")
 
 
 def shared_code(jobs: Sequence[Record]) -> str | None:
-    """Return a hash of the code of all jobs, `mixed` if the jobs differ, or None if a job has no recorded code."""
+    """Return a hash of the code of all jobs, or `mixed` if the jobs differ.
+
+    The result is None if there are no jobs, or a job has no recorded code.
+    """
     keys = {code_key(job.code) for job in jobs}
     if not keys or None in keys:
         return None
@@ -30,8 +33,9 @@ def shared_code(jobs: Sequence[Record]) -> str | None:
 def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
     """Flag the rows of one board whose code differs from the code of most rows.
 
-    Rows without recorded code are not counted and not flagged. If several codes have equally many rows, the code of
-    the best row among these is the common one.
+    Rows without recorded code are neither counted nor flagged. Rows whose jobs differ in code (`mixed`) are not counted
+    but always flagged. If several codes have equally many rows, the code with the best row counts as
+    the code of most rows.
 
     Parameters
     ----------

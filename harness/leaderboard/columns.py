@@ -178,7 +178,7 @@ def _has_smoothing_effect(rows: Sequence[LeaderboardRow]) -> bool:
 
 
 def sign_option(rows: Sequence[BoardRow], name: str) -> str:
-    """Return the sign option of a number format: a space if any row is negative, so that decimal points align."""
+    """Return the sign option of a number format: a space if a value is negative, so that decimal points align."""
     return " " if any(round(getattr(row, name) or 0.0, 3) < 0 for row in rows) else "-"
 
 
@@ -188,9 +188,9 @@ def _format_value(row: LeaderboardRow, sign: str) -> str:
     return f"{row.value:{sign}z.3f}" + (f" ± {row.std:.3f}" if row.std is not None else "")
 
 
-def format_interval(low: float | None, high: float | None, sign: str) -> str:
+def format_interval(low: float | None, high: float | None, sign: str = "-", digits: int = 3) -> str:
     """Format an interval as `0.100 to 0.200`, or `-` if it is missing."""
-    return "-" if low is None or high is None else f"{low:{sign}z.3f} to {high:z.3f}"
+    return "-" if low is None or high is None else f"{low:{sign}z.{digits}f} to {high:z.{digits}f}"
 
 
 def _format_seeds(row: LeaderboardRow) -> str:
@@ -209,5 +209,5 @@ def format_number(value: float | None) -> str:
 
 
 def format_p_value(p: float | None) -> str:
-    """Format a p-value with three decimals, `<0.001` below that, or `-` if it is missing."""
+    """Format a p-value with three decimals, or as `<0.001` below 0.001, or as `-` if it is missing."""
     return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}"

@@ -123,9 +123,9 @@ def compare_records(
     Parameters
     ----------
     first, second : sequence of Record
-        Finished jobs of each run; see `harness.leaderboard.runs.find_records`. Jobs with the same seed are paired,
-        and with the same training of the backbone if both runs have several. If each run has only one job, the two
-        are compared even if their seeds differ.
+        Finished jobs of each run; see `harness.leaderboard.runs.find_records`. Jobs are paired by seed. If both runs
+        have several trainings of the backbone, jobs are paired by training and seed. If each run has only one job, the
+        two are compared even if their seeds differ.
     statistics : callable
         Loads the statistics of a job; see `SignificanceCache.statistics`.
     problems : pair of sequences of str
@@ -207,7 +207,7 @@ def _influential_units(
 
 
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
-    """Return the score of each unit, float64 [V], averaged over seeds; NaN if undefined or for a multi-task run."""
+    """Return the mean score of each unit over seeds, float64 [V]; NaN if it is undefined, and for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.has_rows.shape, np.nan)
     if pooled.task == "expr":

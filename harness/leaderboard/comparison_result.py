@@ -19,11 +19,12 @@ class MetricComparison:
     name : str
         The metric.
     first, second : float
-        Means over the compared seeds.
+        Mean score of each run over the compared seeds.
     paired : PairedTestResult
         Difference, 95% confidence interval and p-value.
     p_adjusted : float
-        For a part, the p-value after Holm's correction over all parts; for the task's metric, the p-value itself.
+        The p-value of the task's metric is not adjusted. The p-values of all other metrics are adjusted together by
+        Holm's correction.
     undefined : bool
         Whether the metric is undefined, and counts as 0, in some seed of either run.
     """

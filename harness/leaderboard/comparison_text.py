@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.leaderboard.columns import format_number
 from harness.leaderboard.comparison_result import ComparedRuns, InfluentialUnit, MetricComparison
 from harness.leaderboard.ranking import SIGNIFICANCE_LEVEL
 from harness.leaderboard.row_types import LeaderboardRow
@@ -55,8 +56,8 @@ def _wrap_lines(lines: Sequence[str], width: int) -> str:
 def verdict(comparison: ComparedRuns) -> str:
     """State whether one run is significantly better.
 
-    The text gives the difference with its interval and p-value or, if it is not significant, the minimum detectable
-    difference.
+    If one is, the text gives the difference with its interval and p-value; if not, the p-value and the minimum
+    detectable difference.
     """
     test, name = comparison.metric.paired, comparison.metric.name
     if test.p <= SIGNIFICANCE_LEVEL:
@@ -114,8 +115,8 @@ def _format_table(comparison: ComparedRuns, width: int) -> str:
         lines.append(
             [
                 part.name,
-                f"{part.first:z.3f}",
-                f"{part.second:z.3f}",
+                format_number(part.first),
+                format_number(part.second),
                 f"{part.paired.difference:+z.3f}",
                 _format_interval(part),
                 _format_p_value(part.paired.p),
@@ -166,8 +167,8 @@ def _format_influential_units(comparison: ComparedRuns, width: int) -> str:
 
 
 def _format_unit(unit: InfluentialUnit, with_scores: bool) -> list[str]:
-    values = ["-" if value is None else f"{value:z.3f}" for value in (unit.first, unit.second)]
-    return [f"  {unit.unit}", f"{unit.influence:+z.4f}", *(values if with_scores else [])]
+    scores = map(format_number, (unit.first, unit.second) if with_scores else ())
+    return [f"  {unit.unit}", f"{unit.influence:+z.4f}", *scores]
 
 
 def _format_interval(part: MetricComparison) -> str:

@@ -30,7 +30,7 @@ class SignificanceProvider(Protocol):
     """Source of confidence intervals and paired tests; see `harness.leaderboard.significance.SignificanceCache`."""
 
     def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
-        """Return the 95% confidence interval of the mean score of the jobs, or None."""
+        """Return the 95% confidence interval of the mean score of the jobs, or None if it cannot be computed."""
         ...
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
@@ -49,7 +49,7 @@ class SignificanceProvider(Protocol):
 def make_row(
     group: list[Record], significance: SignificanceProvider | None, verify: VerifyJobs | None
 ) -> LeaderboardRow:
-    """Build the row of one configuration from its jobs in the order of seeds."""
+    """Build the row of one configuration from its jobs, which are sorted by training of the backbone and seed."""
     finished = finished_records(group)
     checked = verify(finished) if verify is not None and group[0].kind != PUBLISHED else None
     problems = list(checked.problems) if checked is not None else []
@@ -108,14 +108,17 @@ def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[
 
 
 def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
-    """Return the expected seeds that are missing for at least one training of the backbone with finished jobs."""
+    """Return the expected seeds that are not finished on every training of the backbone.
+
+    Trainings without a finished job do not count. If no job is finished, all expected seeds are missing.
+    """
     expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
     unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}
     return sorted(unfinished if trainings else expected)
 
 
 def _is_refit(record: Record) -> bool | None:
-    """Whether the model was fitted again on all training videos; None if the protocol has no held-out videos."""
+    """Whether the model was fitted again on all training videos; None if the record has no held-out protocol."""
     protocol = record.config.get("protocol")
     if record.protocol == PUBLISHED or record.kind == "published" or not isinstance(protocol, Mapping):
         return None

@@ -57,7 +57,7 @@ def mean_score(finished: Sequence[Record]) -> float | None:
 
 
 def mean_over_seeds(finished: list[Record], get_value: Callable[[Record], float | None]) -> float | None:
-    """Return the mean of a value over finished seeds, or None if there are none or one lacks the value."""
+    """Return the mean of a value over finished seeds; None if no seed is finished or one lacks the value."""
     values = [value for record in finished if (value := get_value(record)) is not None]
     return _mean(values) if values and len(values) == len(finished) else None
 

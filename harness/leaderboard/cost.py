@@ -53,7 +53,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[bool]:
 
 
 def export_key(exported: ExportRecord) -> str:
-    """Return the job id under which `SignificanceCache` looks up an exported file."""
+    """Return the job id under which `SignificanceCache` looks up the statistics of an exported file."""
     return f"{exported.job_id}/{exported.format}-{exported.precision}"
 
 
@@ -72,8 +72,8 @@ def cost_rows(
         Records in any order.
     exported : iterable of ExportRecord
         Records of exported files.
-    macs : mapping of str to int
-        Multiply-accumulate operations of the backbone for one crop, by run id, for runs without a file.
+    macs : mapping of str to (int or None)
+        By run id: the multiply-accumulate operations of the backbone for one crop. Used for runs without a file.
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
@@ -189,8 +189,8 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
         The task to show; None for all tasks.
     format : {"table", "csv", "json", "md"}
         The format of the text.
-    width : int
-        Characters of a line.
+    width : int or None
+        Characters of a line, for `table` only; None for no limit.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def format_cost_boards(store: Store, plot: Path | None, task: str | None, format
 
 
 def statistics_paths(store: Store, exported: Iterable[ExportRecord]) -> Mapping[str, Path]:
-    """Return the files with the statistics of exported files, by `export_key`."""
+    """Return the path of the statistics of each exported file, by `export_key`."""
     return {
         export_key(record): store.exported(record.job_id) / f"{record.format}-{record.precision}.npz"
         for record in exported

@@ -36,7 +36,7 @@ COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.CLASS_COLOR
 MARKERS = {"float32": "o", "float16": "s", "int8": "^"}
 DEFAULT_MARKER = "D"
 MAX_AREA, MIN_AREA = 330.0, 22.0
-"""Marker area of the largest file in square points, and the smallest marker area."""
+"""Marker area of the largest file, and smallest marker area; both in square points."""
 
 
 class Point(NamedTuple):
@@ -210,7 +210,7 @@ def _backbone_colors(points: list[Point]) -> dict[str, str]:
 def _point_labels(points: list[Point]) -> list[str | None]:
     """Label one file of each run and format, preferably on the Pareto front; None for the others.
 
-    A label names those of head, features and format that differ on the board, and the first distinguishing setting.
+    A label has head, features and format, each only if it differs on the board, then the first distinguishing setting.
     """
     rows = _rows(points)
     differing = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in rows}) > 1]

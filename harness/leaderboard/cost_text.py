@@ -11,7 +11,7 @@ from harness.leaderboard.columns import format_interval, format_number, name_col
 from harness.leaderboard.row_types import CONFIGURATION_FIELDS, BoardRow
 from harness.leaderboard.table import board_title
 from harness.leaderboard.table_layout import Column, Wording
-from harness.utils.text import format_count, format_megabytes, format_percent, plural
+from harness.utils.text import format_count, format_megabytes, format_percent, format_three_digits, plural
 
 
 @dataclass(kw_only=True)
@@ -21,8 +21,8 @@ class CostRow(BoardRow):
     Attributes
     ----------
     value, ci_low, ci_high : float or None
-        Score of the file and its 95% confidence interval; those of the run if it has no file. None if the file was
-        not scored.
+        Score of the file, or of the run if it has no file, and its 95% confidence interval. None if the file was not
+        scored.
     parameters : int
         Parameters of backbone and head.
     macs : int or None
@@ -34,7 +34,7 @@ class CostRow(BoardRow):
     difference : float or None
         Score of the file minus score of the seed.
     difference_low, difference_high : float or None
-        Paired 95% confidence interval; None without statistics.
+        Paired 95% confidence interval of `difference`; None without statistics.
     largest, agreement : float or None
         See `harness.tracking.export_records.ExportRecord`.
     size : int or None
@@ -48,8 +48,8 @@ class CostRow(BoardRow):
     device : str or None
         The processor that the file was measured on.
     pareto : bool
-        Whether no file of the board that was measured on the same device has a score at least as high and a latency
-        on one thread at least as low, with one of the two better.
+        Whether the file is on the Pareto front of score and latency on one thread. Only files of the board that were
+        measured on the same device are compared.
     """
 
     value: float | None
@@ -154,7 +154,7 @@ def _columns(rows: Sequence[CostRow], wording: Wording) -> list[Column]:
         Column(rows[0].metric, lambda row: format_number(row.value), right=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("difference" if not short else "diff", _format_difference, right=True),
-        Column("95% CI of difference", _format_difference_interval),
+        Column("95% CI of difference", lambda row: format_interval(row.difference_low, row.difference_high, "+", 4)),
         Column("agreement", lambda row: format_percent(row.agreement), right=True),
         Column("ms, 1 thread" if not short else "ms", one_thread, right=True),
         Column("ms, 2 threads", partial(_format_latency, threads=2, short=short), right=True),
@@ -172,25 +172,11 @@ def _format_latency(row: CostRow, threads: int, short: bool) -> str:
     median, p95 = getattr(row, f"latency_{threads}"), getattr(row, f"p95_{threads}")
     if median is None:
         return "-"
-    return (
-        _format_three_digits(median)
-        if short or p95 is None
-        else f"{_format_three_digits(median)} ({_format_three_digits(p95)})"
-    )
-
-
-def _format_three_digits(value: float) -> str:
-    """Format a number with three significant digits."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return format_three_digits(median) + ("" if short or p95 is None else f" ({format_three_digits(p95)})")
 
 
 def _format_difference(row: CostRow) -> str:
     return "-" if row.difference is None else f"{row.difference:+z.4f}"
-
-
-def _format_difference_interval(row: CostRow) -> str:
-    low, high = row.difference_low, row.difference_high
-    return "-" if low is None or high is None else f"{low:+z.4f} to {high:z.4f}"
 
 
 def _notes(rows: Sequence[CostRow]) -> list[str]:

@@ -23,14 +23,14 @@ class DatasetFolders:
     store : Store
         The store of the runs.
     records : iterable of Record
-        Runs; for each dataset, at least one of them must name its feature entry.
+        Records of runs. They name the cached features, from which the last folder of a dataset is found.
     data : Path or None
         A folder to try first, for a dataset that was moved.
 
     Attributes
     ----------
     used : bool
-        Whether `data` was the dataset of a run.
+        Whether `find_folder` found the dataset of a run in `data`.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class DatasetFolders:
         Raises
         ------
         FramelightError
-            If the dataset is missing or was changed.
+            If the folder of the dataset is unknown, or the dataset is missing or was changed.
         """
         last_location = self._last_location(record)
         for root in filter(None, (self._data, last_location)):
@@ -85,7 +85,7 @@ class DatasetFolders:
         return locations.get_location(self._store, entry.data_digest)
 
     def _matching_labels_digest(self, root: Path, record: Record) -> str | None:
-        """Return the digest of the task's annotations in `root`, or None if images or annotations differ."""
+        """Return the digest of the task's annotations in `root`, or None if `root` is not the dataset of the record."""
         try:
             fingerprint = self._opened(root, self._store)
             return fingerprint.labels(record.task) if fingerprint.matches(record) else None

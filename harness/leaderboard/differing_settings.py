@@ -33,7 +33,7 @@ PROTOCOL_DEFAULTS = {
 }
 """Default values; if rows differ in such a setting, only values other than the default are shown."""
 EARLIER_PROTOCOL = {"protocol.refit": False, "protocol.seed": 0}
-"""Protocol settings of records from earlier versions, which do not contain them."""
+"""Protocol settings that records of earlier versions do not contain, with the values that applied to them."""
 Settings = dict[str, Any]
 _NO_DEFAULT = object()
 Key = tuple[object, ...]
@@ -68,8 +68,8 @@ def head_settings(record: Record) -> Settings:
 def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Record]) -> list[list[str]]:
     """List the settings in which each configuration differs from those with the same display key.
 
-    Settings of the head come first, then trainings of the backbone, weights, features, smoothing candidates, protocol
-    and all others, each only if rows are still indistinguishable.
+    Settings of the head come first. Rows that still look the same get more: trainings of the backbone, then weights,
+    features, smoothing candidates, and finally the protocol and all other settings.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Recor
 
 
 def shortest_distinguishing(display_keys: Sequence[Key], full: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Select as few of the `distinguishing_settings` as are needed to tell the same rows apart."""
+    """Leave out the `distinguishing_settings` that are not needed to tell rows apart."""
     distinctions: list[list[str]] = [[] for _ in full]
     for i_word in range(max(map(len, full), default=0)):
         for group in _indistinguishable_groups(display_keys, distinctions):
@@ -112,7 +112,7 @@ def _indistinguishable_groups(display_keys: Sequence[Key], distinctions: Sequenc
 
 
 def unique_prefix(names: Iterable[str]) -> int:
-    """Return the number of leading characters that tell the names apart, at least 6."""
+    """Return how many leading characters tell the names apart: at least 6, unless all names are shorter."""
     distinct = set(names)
     longest = max(map(len, distinct), default=0)
     return next((n for n in range(6, longest) if len({name[:n] for name in distinct}) == len(distinct)), longest)
@@ -173,7 +173,7 @@ def _differing_names(group: list[Settings]) -> list[str]:
 
 
 def _format_values(group: list[Settings]) -> list[list[str]]:
-    """Format each setting that differs as `name=value`, except defaults of the protocol."""
+    """Return `name=value` for each setting that differs, except for defaults of the protocol."""
     distinctions: list[list[str]] = [[] for _ in group]
     for name in _differing_names(group):
         texts = _distinct_texts([settings.get(name) for settings in group])
@@ -184,7 +184,7 @@ def _format_values(group: list[Settings]) -> list[list[str]]:
 
 
 def _setting_label(name: str) -> str:
-    """Return a label: `lr=` for a setting, `va:lr=` for a setting of one output, `va:` for the features of one."""
+    """Return a label: `lr=` for a setting, `va:lr=` for a setting of the output `va`, `va:` for its features."""
     part, colon, setting = name.rpartition(":")
     return (
         part
@@ -198,7 +198,7 @@ def _setting_label(name: str) -> str:
 
 
 def _format_hashes(group: list[Settings]) -> list[list[str]]:
-    """Format each hash that differs as `name ab12cd`."""
+    """Return `name ab12cd` for each hash that differs."""
     distinctions: list[list[str]] = [[] for _ in group]
     for name in _differing_names(group):
         length = unique_prefix(settings[name] for settings in group)
@@ -210,7 +210,7 @@ def _format_hashes(group: list[Settings]) -> list[list[str]]:
 def _format_candidates(group: list[Settings]) -> list[list[str]]:
     """Format what differs between smoothing candidates: kernels, radii such as `r<=50`, and the filling of gaps.
 
-    A single candidate is shown in the smoothing column, and repeated here only if two rows would look the same there.
+    The smoothing column already shows a single candidate. It is repeated here only if two rows look the same there.
     """
     differing = _differing_names(group)
     only = {(settings["only"], tuple(settings["kernels"])) for settings in group if settings and settings["only"]}
@@ -234,7 +234,7 @@ def _format_smoothing(smoothing: Settings, differing: list[str]) -> list[str]:
 
 
 def _distinct_texts(values: list[Any]) -> list[str]:
-    """Format values; numbers have at least three digits, and more only if needed to tell them apart."""
+    """Format values; floats are rounded to three significant digits, or to more if needed to tell them apart."""
     distinct = len(set(map(repr, values)))
     candidates = ([_format_value(value, digits) for value in values] for digits in range(3, 18))
     return next(
@@ -260,4 +260,4 @@ ASPECTS: tuple[tuple[Callable[[Record], Settings], Callable[[list[Settings]], li
     (_smoothing_settings, _format_candidates),
     (_other_settings, _format_values),
 )
-"""Pairs of functions, which select settings of a record and format those that differ; most informative first."""
+"""Pairs of functions, most informative first: one selects settings of a record, the other formats those that differ."""

@@ -102,10 +102,10 @@ def find_finished_run(records: Sequence[Record], text: str, seed: int | None, st
     Raises
     ------
     InputError
-        If the run cannot predict, the seed is missing, or the model is not in this store.
+        If the run or seed does not exist, the run cannot predict, or the model is not in this store.
     FramelightError
-        If a file of the model is missing, if a file of the job was altered, or if the recorded score does not follow
-        from the job's statistics.
+        If a file of the job is missing or was altered, the recorded score does not follow from the job's statistics, or
+        another version of Framelight ran the job.
     """
     verifier = RunVerifier(store, SignificanceCache(store, remote_job_files(store)), full=True)
     record = select_seed(find_records(records, text, verifier.verify), seed)

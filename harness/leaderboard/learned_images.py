@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from backbones.card import read_card
 from backbones.checkpoint_folders import entries_by_card
 from harness.tracking.records import Record
 from harness.utils.store import Store
@@ -22,22 +23,20 @@ def learned_images(record: Record, store: Store) -> dict[str, Any] | None:
     record : Record
         A job of the run.
     store : Store
-        The store with the backbone's entry.
+        The store with the checkpoint of the backbone.
 
     Returns
     -------
     dict or None
-        `images`: number of distinct images whose hashes are stored, None if the images are not known. `unknown`: name
-        of the weights that the training started from if the images behind them are not known, else empty. None for a
-        run without trained weights.
+        `images`: number of distinct images whose hashes are stored; None if the images are not known. `unknown`: name
+        of weights whose images are not known: the weights of the backbone, or those that its training started from. It
+        is empty if all images are known. For a run without trained weights, the result is None.
     """
     if not record.backbone_weights or record.backbone_random:
         return None
-    import backbones
-
     name = record.backbone_weights.removeprefix("checkpoint ")
     for folder in entries_by_card(store.backbones).get(name, []):
-        card = backbones.read_card(folder)
+        card = read_card(folder)
         if card.get("weights_hash") == record.weights_hash and isinstance(card.get(CARD_KEY), dict):
             return {"images": card[CARD_KEY].get("images"), "unknown": card[CARD_KEY].get("unknown", "")}
     return {"images": None, "unknown": record.backbone_weights}

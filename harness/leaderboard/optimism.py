@@ -35,7 +35,7 @@ class OptimismRow(BoardRow):
     Attributes
     ----------
     published_run_id : str
-        Group id of the configuration under the published protocol.
+        Run id of the configuration under the published protocol.
     seeds : list of int
         Seeds that are finished under both protocols.
     held_out, published : float
@@ -45,11 +45,11 @@ class OptimismRow(BoardRow):
     ci_low, ci_high : float or None
         95% confidence interval of the gap; None without statistics.
     p_value : float or None
-        Paired permutation test, not adjusted; None without statistics.
+        P-value of the paired permutation test, not adjusted for the number of rows; None without statistics.
     chosen : dict
         Selected kernel and radius, by protocol.
     refit : bool
-        Whether the held-out model was refitted on all training videos, as the published one is.
+        Whether the held-out model was refitted on all training videos; the published one is always trained on them.
     """
 
     published_run_id: str
@@ -67,9 +67,9 @@ class OptimismRow(BoardRow):
 def optimism_rows(
     records: Iterable[Record], task: str | None = None, significance: SignificanceProvider | None = None
 ) -> list[OptimismRow]:
-    """Build one row for each held-out configuration that was also run under the published protocol.
+    """Build one row for each pair of a held-out and a published configuration that differ only in the protocol.
 
-    The two configurations differ only in the protocol.
+    Pairs without a common seed are left out.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def _optimism_row(
 
 
 def _depends_on_protocol(record: Record) -> bool:
-    """Whether the protocol can change the result, as for all but published figures and results that use the labels."""
+    """Whether the protocol can change the result; it cannot for published figures and results that use the labels."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
 

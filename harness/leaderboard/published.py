@@ -1,11 +1,12 @@
 """Published results on Aff-Wild2, with their sources, for comparison with runs.
 
-`figures.csv` holds scores from the training notebooks of sb-ai-lab/EmotiEffLib (`abaw3_train [42]` is cell 42 of
-abaw3_train.ipynb; with a date, the version of that day), from abstracts (by arXiv number) and from READMEs of other
-teams. `costs.csv` holds size and speed from the README of EmotiEffLib. Left out are scores without a written source,
-such as the paper's scores on the test sets; runs that were also trained on the validation set (cells 106 and 110); a
-score of enet_b2_7 that erroneously repeats one of enet_b2_8; and a zero-shot F1 over seven classes, which is not
-P_EXPR.
+`figures.csv` holds scores from the training notebooks of sb-ai-lab/EmotiEffLib, from abstracts (by arXiv number) and
+from READMEs of other teams. The source `abaw3_train [42]` is cell 42 of abaw3_train.ipynb; a date in a source names the
+version of the notebook. `costs.csv` holds size and speed from the README of EmotiEffLib.
+
+These scores are left out: scores without a written source, such as those of the paper (Savchenko 2022,
+arXiv:2203.13436) on the test sets; runs that were also trained on the validation set (cells 106 and 110); a score of
+enet_b2_7 that erroneously repeats one of enet_b2_8; and a zero-shot F1 over seven classes, which is not P_EXPR.
 
 Most validation scores were selected on the validation set itself, and the best of several runs was published.
 """
@@ -45,7 +46,7 @@ class PublishedCost:
     backbone : str
         Name of the network.
     size_mb : float
-        Weights in 10^6 bytes.
+        Size of the weights in 10^6 bytes.
     milliseconds, deviation : float
         Mean and standard deviation of the latency per face on a Samsung Fold 3 (Qualcomm 888, Android 12).
     input_size : int
@@ -69,9 +70,10 @@ def published_figures() -> tuple[Record, ...]:
     Returns
     -------
     tuple of Record
-        `dataset` is `Aff-Wild2`, followed by the edition in parentheses for releases other than the third challenge's.
-        `config` has `head` (kind, hidden), `thresholds` (chosen or half), `source` and, for some, `note`. `annotated`
-        and `scored` are the numbers of rows of the split that the paper scored on; 0 for figures of other splits.
+        `dataset` is `Aff-Wild2`. For other releases than that of the third challenge, the edition follows in
+        parentheses. `config` has `source` and, where the file gives them, `note`, `head` (kind, hidden) and
+        `thresholds` (chosen or half). `annotated` and `scored` are `ANNOTATED_ROWS` and `SCORED_ROWS` for heads on the
+        validation split of the third challenge; they are 0 for all other figures.
     """
     return tuple(_make_record(row, f"published-{number}") for number, row in enumerate(_read_csv("figures.csv"), 1))
 
@@ -131,7 +133,7 @@ def _make_record(row: dict[str, str], name: str) -> Record:
 
 
 def _parse_metrics(text: str, metric: str) -> dict[str, float]:
-    """Parse `NAME=VALUE ...`; the task's metric comes first."""
+    """Parse `NAME=VALUE ...` and add the metrics of `METRIC_TERMS`; the task's metric comes first."""
     metrics = {name: float(value) for name, value in (pair.split("=") for pair in text.split())}
     for name, terms in METRIC_TERMS.items():
         if name not in metrics and all(term in metrics for term in terms):
@@ -161,8 +163,8 @@ def add_published_rows(
     """Add published results to runs, on the same board if they are comparable.
 
     A figure for the validation split of `dataset` is added to every board of its task and protocol whose runs have the
-    number of labeled rows in `annotated`, under the board's dataset name and digest. Other figures keep their own
-    dataset name and digest.
+    number of labeled rows in `annotated`. There the figure gets the dataset name and digest of the board. All other
+    figures keep their dataset name and digest.
 
     Parameters
     ----------

@@ -49,8 +49,8 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
     Returns
     -------
     list of LeaderboardRow
-        All rows: ranked rows by value, then rows that use labels or were altered, published figures and rows without a
-        value.
+        All rows: ranked rows by value, then rows that use labels or were altered, then published figures, then rows
+        without a value.
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
@@ -75,8 +75,8 @@ def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> N
     """Test all rows jointly against the best row, and also each row alone against the best row.
 
     The best row is the first one with statistics: a row without statistics cannot be tested, and must not prevent the
-    tests of the others. Each row gets the larger p-value and the larger detectable difference of its two tests, so that
-    it is marked as worse only if the comparison of the two runs alone finds it worse too.
+    tests of the others. Each row gets the larger p-value and the larger detectable difference of its two tests. So a
+    row is marked as worse only if both tests find it worse.
     """
     for row in ranked:
         row.has_statistics = tests.has_statistics(row)

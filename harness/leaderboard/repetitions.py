@@ -52,7 +52,7 @@ def pair_jobs(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[R
 
 
 def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
-    """Return the number of the backbone training of each pair; pairs with the same trainings get the same number."""
+    """Return a number for the two trainings of each pair; pairs with the same trainings get the same number."""
     keys = [(first.training, second.training) for first, second in pairs]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return [numbers[key] for key in keys]
@@ -61,7 +61,7 @@ def training_indices(pairs: Sequence[tuple[Record, Record]]) -> list[int]:
 def training_groups(pairs: Sequence[tuple[Record, Record]]) -> list[int] | None:
     """Return `training_indices` as the groups of an interval or test; None if all pairs have the same training.
 
-    With a single group, the standard error over groups would be 0; its seeds are then the repetitions.
+    With a single group, the standard error over groups would be 0. With None, each seed is a group.
     """
     indices = training_indices(pairs)
     return indices if len(set(indices)) > 1 else None
@@ -101,8 +101,8 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     if not pairs:
         seeds = [f"{run[0].group_id} has {format_repetitions(run)}" for run in (first, second)]
         raise InputError(
-            f"runs are compared seed by seed, and no seed is in both: {', '.join(seeds)}; "
-            "run one of them with the other's --set seeds=..."
+            f"runs are compared seed by seed, and these have no seed in common: {', '.join(seeds)}; "
+            "run the recipe of one again with --set seeds=... and the seeds of the other"
         )
     return pairs
 

@@ -9,7 +9,7 @@ TASK_ORDER = {name: i for i, name in enumerate(TASKS)}
 
 
 def board_key(row: BoardRow) -> tuple[str, str, str, str]:
-    """Return the key of a row's board; rows that share it have the same labels and selection protocol."""
+    """Return the key of a row's board; all rows of a board have the same labels and selection protocol."""
     return row.task, row.data_digest or row.dataset, row.split, row.protocol
 
 
@@ -29,8 +29,8 @@ def display_key(row: BoardRow) -> tuple[object, ...]:
 def board_sort_key(board_rows: list[LeaderboardRow]) -> tuple[int | str | bool, ...]:
     """Return the key that sorts boards.
 
-    Boards are sorted by task; within a task, boards with runs come first, then boards with only published figures, each
-    by dataset and split, with the published protocol last.
+    Boards are sorted by task. Within a task, boards with only published figures follow those with runs. Each of these
+    two parts is sorted by dataset and split, with the published protocol last.
     """
     task, data, split, protocol = board_key(board_rows[0])
     only_published = all(row.kind == "published" for row in board_rows)

@@ -22,7 +22,7 @@ CONFIGURATION_FIELDS = (
     "settings",
     "distinction",
 )
-"""Columns at the start of the CSV and JSON of a board, after rank and ids."""
+"""Fields that describe the board and the configuration of a row, in the order of the columns of the CSV."""
 
 
 INTERVAL_METHOD = "jackknife"
@@ -36,7 +36,7 @@ class BoardRow:
     Attributes
     ----------
     run_id : str
-        The group id of the configuration.
+        The `group_id` of the configuration's records.
     task, dataset, data_digest, split, protocol, metric : str
         The board that the row is on; `data_digest` identifies the dataset.
     optimistic : bool
@@ -99,12 +99,12 @@ class LeaderboardRow(BoardRow):
     radius : float or None
         Smoothing radius in frames; the median if seeds differ.
     seeds, seeds_missing : list of int
-        Finished seeds, and expected seeds that are not finished.
+        Seeds with a finished job; expected seeds without a finished job on some training of the backbone.
     value : float or None
         Mean of the metric over the finished seeds; None if no seed is finished.
     trainings, trainings_missing : list of int
-        Seeds of the finished trainings of the backbone, and of expected trainings that are not finished; empty for one
-        training.
+        Trainings of the backbone, by their seeds: those with a finished job; expected ones without a finished job. Both
+        are empty for one training.
     std : float or None
         Standard deviation of one score over seeds and trainings of the backbone; None for one job.
     std_trainings : float or None
@@ -122,8 +122,8 @@ class LeaderboardRow(BoardRow):
     corrected : float or None
         `value` corrected for the bias of few units; None without statistics.
     few_units : dict of str to float
-        Effective number of units with labels of a class, by metric of the class, for the classes where it is below
-        `harness.metrics.effective_units.FEW_UNITS`.
+        For each class with fewer effective units than `harness.metrics.effective_units.FEW_UNITS`: the effective number
+        of units with its labels, by the metric of the class.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
@@ -143,7 +143,7 @@ class LeaderboardRow(BoardRow):
     p_value : float or None
         Test against the best row, adjusted for the choice of the best and for the number of rows.
     untested : bool
-        Whether the row has no test although other rows of the board were tested, or its statistics are missing.
+        True if other rows of the board were tested but not this one, and also if its statistics are missing.
     has_statistics : bool or None
         Whether the statistics of all jobs of the row are available; without them `value` cannot be verified. None if
         this was not checked.
@@ -152,11 +152,11 @@ class LeaderboardRow(BoardRow):
     configurations : int or None
         Number of ranked runs of the board, without baselines; None for rows that are not ranked.
     expected_luck : float or None
-        Expected lead of the best ranked run over the mean of the ranked runs if all were equally good; None without a
-        test or for a single run.
+        How far the best ranked run would lead the mean of the ranked runs, on average, if all were equally good. None
+        without a test or for a single run.
     verified : bool or None
         Whether the files of all seeds are unchanged since their jobs wrote them, and give `value`; False if this is not
-        known or there are `problems`. None for published figures.
+        known or there are `problems`. None if nothing was verified, as for published figures.
     problems : list of str
         Altered files and scores, with what to do; a row with problems has the flag `altered` and no rank.
     code : str or None

@@ -25,8 +25,8 @@ def leaderboard_rows(
     """Build and rank one row for each configuration.
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
-    by value; rows of equal value are sorted by run id. Rows that use labels of the reported split or whose files were
-    altered, published figures and rows without a finished seed follow, with rank None. Rows that do not differ
+    by value; rows of equal value are sorted by run id. Other rows follow with rank None: rows that use labels of the
+    reported split or have altered files, published figures, and rows without a finished seed. Rows that do not differ
     significantly from the best are marked by `tied_with_best`.
 
     Parameters
@@ -36,15 +36,15 @@ def leaderboard_rows(
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
-        Source of intervals and tests. A row without an interval from this source gets the mean of its seeds' intervals,
-        with the method `records`, if every seed has an interval.
+        Source of intervals and tests. If it gives a row no interval, but the records of all seeds of the row have one,
+        the row gets the mean of these intervals, with the method `records`.
     verify : callable, optional
         Verifies the finished jobs of a configuration. Rows with a problem are flagged `altered` and not ranked.
 
     Returns
     -------
     list of LeaderboardRow
-        Rows grouped by board, best row first; `run_id` is the group id of the configuration.
+        Rows grouped by board, best row first; `run_id` is the `group_id` of the configuration's records.
     """
     groups = group_by_configuration(records, task)
     boards: dict[tuple[str, ...], list[LeaderboardRow]] = defaultdict(list)

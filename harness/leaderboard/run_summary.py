@@ -61,7 +61,7 @@ class RunSummary:
     exports : tuple of ExportRecord
         Cost and score of the files that the run was exported to.
     folders : tuple of Path
-        Files of each seed.
+        The folder of each job.
     mlflow_runs : mapping of str to str
         MLflow's run id by job id.
     verification : Verification

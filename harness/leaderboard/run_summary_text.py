@@ -7,7 +7,7 @@ from textwrap import fill, wrap
 from typing import Any
 
 from harness.jobs.job_folder import JobFolder
-from harness.leaderboard.columns import format_smoothing
+from harness.leaderboard.columns import format_interval, format_number, format_smoothing
 from harness.leaderboard.learned_images import describe_learned_images
 from harness.leaderboard.run_summary import RunSummary, distinct_code
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
@@ -115,18 +115,17 @@ def _format_seeds(summary: RunSummary, width: int) -> str:
     label = "seed" if first.training is None else "training, seed"
     rows = [(label, first.metric, "raw", "smoothing", "epoch")]
     for record in summary.records:
-        raw = record.unsmoothed.get(record.metric)
         rows.append(
             (
                 _repetition(record),
-                f"{record.metrics[record.metric]:z.3f}",
-                "-" if raw is None else f"{raw:z.3f}",
+                format_number(record.metrics[record.metric]),
+                format_number(record.unsmoothed.get(record.metric)),
                 format_smoothing(record.kernel, record.radius),
                 "-" if record.epoch is None else str(record.epoch),
             )
         )
     title = [
-        "selected on the selection split, for each seed",
+        "for each seed: score on the reported split; smoothing and epoch were selected on the selection split",
         "raw: score without smoothing",
         "smoothing: kernel and radius in frames",
     ]
@@ -168,14 +167,13 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
     few = {metric.few_units for metric in summary.metrics} - {None}
     rows = [("metric", "value", "corrected", "95% CI", f"{unit}s" if few else "")]
     for metric in summary.metrics:
-        low, high, corrected = metric.interval.low, metric.interval.high, metric.interval.corrected
         number = [] if metric.few_units is None else [f"{metric.few_units:.1f}"]
         rows.append(
             (
                 metric.name,
-                f"{metric.value:z.3f}",
-                "-" if corrected is None else f"{corrected:z.3f}",
-                "-" if low is None or high is None else f"{low:z.3f} to {high:z.3f}",
+                format_number(metric.value),
+                format_number(metric.interval.corrected),
+                format_interval(metric.interval.low, metric.interval.high),
                 " ".join([*number, *("u" if metric.undefined else "")]),
             )
         )
@@ -183,9 +181,9 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
     over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
     title = [
         "scores on the reported split",
-        f"corrected: for the bias of few {unit}s",
+        f"corrected: for the bias that scores of few {unit}s have",
         f"95% CI: jackknife over {over}",
-        *([f"{unit}s: effective number with labels of the class, if few"] if few else []),
+        *([f"{unit}s: effective number of {unit}s with labels of the class, shown where it is small"] if few else []),
         *(["u: undefined, counts as 0"] if any(metric.undefined for metric in summary.metrics) else []),
     ]
     return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 4}))
@@ -203,7 +201,7 @@ def _format_cost(exports: Sequence[ExportRecord], run: str, width: int) -> str:
                 format_megabytes(export.size),
                 "-" if latency is None else format_three_digits(latency),
                 "-" if export.memory is None else f"{export.memory:.0f}",
-                "-" if export.value is None else f"{export.value:z.3f}",
+                format_number(export.value),
             )
         )
     return "\n".join(align_columns(rows, 1))

@@ -24,7 +24,7 @@ BEST_PREFIX = "best:"
 MIN_DIGEST_LENGTH = 6
 """Number of characters of a dataset's digest that are shown, and the minimum that selects a dataset."""
 MAX_CANDIDATES_SHOWN = 8
-"""Candidate runs listed in an error."""
+"""Maximum number of candidate runs listed in a message."""
 
 _JOB_ID = re.compile(r"(?P<run>.+?)(?:-t(?P<training>\d+))?-s(?P<seed>\d+)")
 
@@ -37,11 +37,11 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     records : iterable of Record
         Records in the order in which the jobs ended.
     text : str
-        A run id, a job id (`<run id>-s<seed>`, or `<run id>-t<training>-s<seed>` with several trainings of the
-        backbone), either with a unique prefix in place of the run id, or `best:TASK`: the best run on the board of the
-        task, held-out before published, never a baseline or a result that uses labels. If several datasets have such a
-        board, the board of the newest run is used, and this is logged; `best:TASK@DATASET` selects a dataset by its
-        name or the first characters of its digest.
+        A run id, a job id or `best:TASK`. A job id is `<run id>-s<seed>`; with several trainings of the backbone it is
+        `<run id>-t<training>-s<seed>`. In both kinds of id, a unique prefix can replace the run id. `best:TASK` is the
+        best run on the board of the task, never a baseline or a result that uses labels. A held-out board is preferred
+        to a published board. If several datasets have such a board, the board of the newest run is used, and this is
+        logged. `best:TASK@DATASET` selects a dataset by its name or the first characters of its digest.
     verify : callable, optional
         Verifies the jobs of a run; `best:TASK` skips runs with a problem, and logs the problem.
 
@@ -54,8 +54,8 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     Raises
     ------
     InputError
-        If the run or the dataset is unknown, the prefix is ambiguous, the run has no finished seed, or the task has no
-        run.
+        If the run, the task or the dataset is unknown, the prefix is ambiguous, the run has no finished job of the
+        given seed and training, or the task has no finished run without a problem.
     """
     records = [record for record in records if record.kind in ("run", "baseline")]
     if not records:
@@ -163,7 +163,7 @@ def _records_on(records: Sequence[Record], dataset: str, task: str) -> list[Reco
 
 
 def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None) -> str:
-    """Return the id of the run with the highest mean score and no problem; the smallest id if scores are equal."""
+    """Return the id of the run that `best:TASK` names, see `find_records`; the smallest id if scores are equal."""
     runs: list[tuple[float, list[Record]]] = []
     for group in group_by_configuration(records, task):
         finished = finished_records(group)
@@ -182,8 +182,8 @@ def _best_run_id(records: Sequence[Record], task: str, verify: VerifyJobs | None
     if len(best) > 1:
         others = [best[key] for key in sorted(best, key=lambda key: (best[key].dataset, *key)) if key != newest]
         logger.info(
-            f"note: {BEST_PREFIX}{task} is that of the newest dataset, {format_dataset(best[newest])}; the best of "
-            f"others (or give {BEST_PREFIX}{task}@DATASET):\n{_format_candidates(others)}"
+            f"note: {BEST_PREFIX}{task} is the best run on the newest dataset, {format_dataset(best[newest])}; for the "
+            f"best on others, give {BEST_PREFIX}{task}@DATASET:\n{_format_candidates(others)}"
         )
     return best[newest].group_id
 
@@ -195,7 +195,7 @@ def _may_be_best(group: Sequence[Record]) -> bool:
 def _best_of_each_board(
     ordered_runs: Iterable[list[Record]], verify: VerifyJobs | None
 ) -> dict[tuple[str, str], Record]:
-    """Return a record of the first run without a problem on each board; log the problems of the runs before it."""
+    """Return a record of the best run without a problem on each board; log the problems of better runs."""
     best: dict[tuple[str, str], Record] = {}
     for run in ordered_runs:
         if _board_key(run[0]) in best:

@@ -49,12 +49,12 @@ class SignificanceCache:
         Parameters
         ----------
         jobs : sequence of Record
-            The finished jobs of a configuration, one for each seed.
+            The finished jobs of a configuration, one for each training of the backbone and seed.
 
         Returns
         -------
         ScoreInterval or None
-            None if the statistics of some seed are missing, or there is only one unit.
+            None if the statistics of some seed are missing or damaged, their units differ, or there is only one unit.
         """
         files, trainings = self._files.find(jobs), training_groups([(job, job) for job in jobs])
         if not files:
@@ -82,7 +82,7 @@ class SignificanceCache:
         Parameters
         ----------
         first, second : sequence of Record
-            The finished jobs of each configuration, one for each seed.
+            The finished jobs of each configuration, one for each training of the backbone and seed.
 
         Returns
         -------
@@ -124,7 +124,8 @@ class SignificanceCache:
         Parameters
         ----------
         groups : sequence of sequence of Record
-            The finished jobs of each configuration, one for each seed; all have the same metric.
+            The finished jobs of each configuration, one for each training of the backbone and seed; all have the same
+            metric.
 
         Returns
         -------

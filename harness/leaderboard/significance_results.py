@@ -1,4 +1,4 @@
-"""Results: confidence intervals, paired differences, and comparisons with the best row of a board."""
+"""Confidence intervals, paired differences, and comparisons with the best row of a board, as dataclasses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ScoreInterval:
     corrected : float
         The score corrected for bias.
     few_units : dict of str to float
-        Effective number of units with labels of each class that has few; see `harness.metrics.effective_units`.
+        For each class with labels from few units: their effective number; see `harness.metrics.effective_units`.
     """
 
     low: float
@@ -53,18 +53,18 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class BoardComparison:
-    """Comparison of the rows of a board with the best of them, in the order given.
+    """Comparison of the rows of a board with the best row; results are in the order of the rows.
 
     Attributes
     ----------
     p : tuple of float
         p-value of each row, adjusted for the choice of the best and for the number of rows.
     detectable : tuple of (float or None)
-        Minimum difference to each row that is detected with 80% power; None for the best, or if there are too few units
-        to detect any.
+        For each row: the minimum difference to the best row that the test detects with 80% power. None for the best
+        row, and for all rows if there are too few units to detect any.
     luck : float
-        Expected lead of the best run over the mean of all runs, without baselines, if all were equally good; 0 for
-        fewer than two runs.
+        How far the best run would lead the mean of all runs, on average, if all were equally good. Baselines do not
+        count. 0 for fewer than two runs.
     """
 
     p: tuple[float, ...]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_CACHED_FILES = 32
-"""Number of statistics files held in memory, for the best row and the row that is compared with it."""
+"""Maximum number of statistics files in memory, for the best row and the row that is compared with it."""
 
 FetchFile = Callable[[str, str, Path], bool]
 """Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
@@ -69,6 +69,8 @@ class StatisticsFiles:
         ------
         InputError
             If the statistics are neither in the store nor on the tracking server.
+        FramelightError
+            If the file cannot be read, or the tracking server does not answer.
         """
         path = self._get_or_fetch(job.job_id)
         if path is None:
@@ -85,7 +87,7 @@ class StatisticsFiles:
         return self._loaded(path)
 
     def find(self, jobs: Sequence[Record]) -> list[tuple[Path, str]]:
-        """Return the statistics file of each job with its SHA-256; an empty list if any file is missing."""
+        """Return the statistics file of each job with its SHA-256; an empty list if any file is missing or damaged."""
         files = []
         for job in jobs:
             if job.job_id not in self._paths:
@@ -96,7 +98,7 @@ class StatisticsFiles:
         return files if len(files) == len(jobs) else []
 
     def refetch(self, job: Record) -> tuple[Path, str] | None:
-        """Download the statistics of a tracked job again, because the ones found do not give its score.
+        """Download the statistics of a tracked job again, because the file found before does not give the job's score.
 
         Parameters
         ----------
@@ -142,13 +144,16 @@ class StatisticsFiles:
         return statistics
 
     def _find_job_statistics(self, job_id: str) -> tuple[Path, str] | None:
-        """Return the statistics file of a job and its SHA-256; after a failed download, only local files are used."""
+        """Return the statistics file of a job and its SHA-256, or None if it is missing or damaged.
+
+        After a failed download, nothing more is downloaded.
+        """
         try:
             is_missing = self._is_unreachable and not self._local_path(job_id).is_file()
             path = None if is_missing else self._get_or_fetch(job_id)
         except FramelightError as error:
             self._is_unreachable = True
-            logger.warning(f"intervals and tests of runs whose statistics are not in this store are missing: {error}")
+            logger.warning(f"runs whose statistics are not in this store have no interval and no test: {error}")
             return None
         if path is not None and not is_zipfile(path):
             warn_missing_result(f"{path}: cannot read a job's statistics; {RERUN_HINT}")
@@ -158,7 +163,7 @@ class StatisticsFiles:
         return None
 
     def _get_or_fetch(self, job_id: str) -> Path | None:
-        """Return the file of a job's statistics, downloaded if only the server has it; None if there is none."""
+        """Return the file of a job's statistics, downloaded if only the server has it; None if there is no file."""
         path = self._local_path(job_id)
         return path if path.is_file() or (self._fetch is not None and self._fetch(job_id, STATISTICS, path)) else None
 

@@ -1,10 +1,11 @@
-"""Detection of runs that learned from synthetic faces, whose outputs for real faces are not reliable."""
+"""Detection of runs that learned from synthetic faces; their outputs for real faces are not reliable."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from backbones.card import read_card
 from backbones.checkpoint_folders import entries_by_card
 from harness.data import locations
 from harness.data.synthetic import STILLS_NAME, VIDEOS_NAME, is_synthetic
@@ -27,16 +28,16 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     record : Record
         A job of the run.
     images : str
-        Digest of the images that its head was trained on.
+        Digest of the images that the head of the run was trained on.
     store : Store
         Store with the backbones and the locations of datasets.
 
     Returns
     -------
     tuple of str
-        The parts, of `PARTS`, that learned from synthetic faces. A backbone also learned from the images of the
-        backbones that its training started from. A dataset is synthetic if this project rendered it; a moved dataset is
-        not recognized.
+        The members of `PARTS` that learned from synthetic faces. A backbone counts
+        if it, or a backbone that its training started from, was trained on them. The head counts if its dataset was
+        rendered by this project; a dataset that was moved since counts as real.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)
@@ -55,13 +56,11 @@ def synthetic_parts_of_run(run: FinishedRun) -> tuple[str, ...]:
 
 
 def _is_backbone_synthetic(record: Record, store: Store) -> bool:
-    import backbones
-
     entries = entries_by_card(store.backbones)
     weights: Any = record.backbone_weights
     weights_hash: Any = record.weights_hash
     for _ in range(MAX_PARENTS):
-        cards = map(backbones.read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
+        cards = map(read_card, entries.get(str(weights).removeprefix("checkpoint "), []))
         card = next((card for card in cards if card["weights_hash"] == weights_hash), None)
         if card is None:
             return False

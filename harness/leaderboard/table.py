@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from backbones.errors import join_first
 from harness.leaderboard.board import Board
 from harness.leaderboard.columns import MARKS, format_marks, leaderboard_columns, published_notes
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
@@ -31,7 +32,7 @@ INTERVAL_METHODS = {
 }
 """Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
 MAX_PROBLEMS = 5
-"""Jobs with altered files that are named under a board."""
+"""Maximum number of jobs with altered files, and of runs without statistics, that are named under a board."""
 SHAREABLE_COLUMNS = ("seeds", "smoothing", "coverage")
 """Columns that move into the subheading when all rows of a board agree."""
 
@@ -68,9 +69,9 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
 
 
 def board_title(board_rows: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
-    """List the phrases of a board's title: task and dataset, split, metric.
+    """List the phrases of a board's title: task and dataset, split, metric, and a mark of optimistic scores.
 
-    The dataset is followed by its digest if several of `rows` share its name.
+    The dataset is followed by its digest if the `rows` of the task are on several datasets of this name.
     """
     first = board_rows[0]
     dataset = min(row.dataset for row in board_rows)
@@ -135,7 +136,7 @@ def _shared_columns(rows: Sequence[LeaderboardRow]) -> set[str]:
 
 
 def _representative_rows(column: Column, rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Select the rows that the subheading describes; for seeds only runs, as other rows always have one seed."""
+    """Select the rows that the subheading describes; for seeds, these are the runs, since other rows have one seed."""
     runs = [row for row in rows if row.kind == "run"]
     unpublished = [row for row in rows if row.kind != "published"]
     return (runs if column.name == "seeds" else unpublished) or unpublished or rows
@@ -179,10 +180,9 @@ def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
     missing = [row.run_id for row in rows if row.has_statistics is False]
     if not missing:
         return []
-    more = f" and {len(missing) - MAX_PROBLEMS} more" if len(missing) > MAX_PROBLEMS else ""
     scores, their = ("score", "its") if len(missing) == 1 else ("scores", "their")
     return [
-        f"the {scores} of {', '.join(missing[:MAX_PROBLEMS])}{more} could not be verified: {their} statistics are "
+        f"the {scores} of {join_first(missing, MAX_PROBLEMS)} could not be verified: {their} statistics are "
         "missing (mark n)"
     ]
 
@@ -210,7 +210,7 @@ def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
         notes.append(f"standard deviation between trainings of the backbone {between:.3f}{seeds}{median}")
     if single:
         where = "" if single == len(runs) else f" in {plural(single, 'row', 'd')}"
-        notes.append(f"one training of the backbone{where}: the 95% CI does not cover how others would score")
+        notes.append(f"one training of the backbone{where}: the 95% CI does not cover differences between trainings")
     return notes
 
 

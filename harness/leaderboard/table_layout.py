@@ -70,7 +70,7 @@ class Wording:
 
 FULL_WORDING = Wording()
 WORDINGS = (Wording(numbered=True), Wording(brief=True, numbered=True), Wording(brief=True, short=True, numbered=True))
-"""From verbose to terse."""
+"""Wordings that are tried in this order, from verbose to terse."""
 
 
 def fit_to_width(
@@ -85,8 +85,8 @@ def fit_to_width(
     The first of `WORDINGS` that fits is used. If none fits, columns of the last wording are dropped in the order of
     `dropped`, names are shortened, and then columns are dropped in the order of `dropped_last`. Settings that tell
     rows apart are cut last. Columns without any value are left out. Cells that differ still differ after shortening,
-    and a column is kept if rows would have the same names without it; if the table cannot fit for these reasons, it is
-    wider than `width`.
+    and a column is kept if rows would have the same names without it. For these reasons a table can be wider than
+    `width`.
 
     Parameters
     ----------

@@ -31,18 +31,19 @@ class TrackedRun(FinishedRun):
     Attributes
     ----------
     config : Configuration
-        Everything that the result depends on except the seed; data and weights by their hashes.
+        Everything that the result depends on except the seed. Data and weights are given by their hashes.
     record : Record
         Tracked names, scores and selected values, such as `kernel`, `radius` and `thresholds`.
     metrics : mapping of str to float
         Scores on the reported split.
     predictions : pandas.DataFrame
-        One row for each frame of the reported split that has a crop: `video`, `frame` and the outputs after smoothing,
-        as in the tables of `framelight predict` (`expression`, `p_Anger`, `valence`, `AU1`, `p_AU1`, ...), then the
-        same before smoothing (`expression_raw`, ...).
+        One row for each frame of the reported split that has a crop: `video`, `frame`, the smoothed outputs, then the
+        raw outputs. Smoothed outputs are named as in the tables of `framelight predict` (`expression`, `p_Anger`,
+        `valence`, `AU1`, `p_AU1`, ...), raw outputs have a suffix (`expression_raw`, ...).
     labels : pandas.DataFrame
-        One row for each annotated frame of the reported split: `video`, `frame`, `unit` (what scores are resampled
-        over), and `expression`, `valence`, `arousal` or the action units; invalid labels are empty.
+        One row for each annotated frame of the reported split: `video`, `frame`, `unit` (the video, or the
+        subject of a still image), and `expression`, `valence`, `arousal` or the action units. Invalid labels are
+        missing values.
     statistics : SufficientStatistics
         Sufficient statistics of the scores, by unit.
     units : tuple of str

@@ -45,7 +45,7 @@ class RunVerifier:
     significance : SignificanceCache
         Finds and loads statistics.
     full : bool, default=False
-        Hash every file and compare the records of the store's own database with its files, as for a run to be
+        Hash every file, and compare the records of the store's own database with its files. Required before a run is
         published or used.
     """
 
@@ -168,7 +168,7 @@ class RunVerifier:
         if not JobFolder(folder).has_record():
             return
         labels = {name: getattr(job, name) for name in RELABELED}
-        with suppress(FramelightError):  # an unreadable record is reported as altered, because of its hash
+        with suppress(FramelightError):  # an unreadable record was altered, which its hash already shows
             stored = dataclasses.replace(JobFolder(folder).read_record().light(), **labels)
             differing = [
                 part.name

@@ -19,7 +19,7 @@ class Verification:
     ----------
     verified : bool
         Whether all jobs have hashes, no file was altered and each score follows from its statistics. Also False if this
-        cannot be verified, because an earlier version ran a job or the job's files are not in this store.
+        cannot be verified: an earlier version ran a job, or its files are not in this store.
     problems : tuple of str
         One sentence for each altered job: what was altered, and what to do.
     """

@@ -34,7 +34,7 @@ class ExpressionAccumulator:
     """Confusion counts of expressions per unit.
 
     Calling it with outputs of shape (8, N) returns int64 counts of shape (V, 8, 8) by true and predicted class. The
-    predicted class is the one with the largest output, the first of them if several are equal.
+    predicted class is the one with the largest output, or the first such class if several outputs are largest.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class AffectAccumulator:
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; constant columns give exactly 0."""
+        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; for equal values, exactly 0."""
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)

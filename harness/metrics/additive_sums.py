@@ -8,8 +8,8 @@ import numpy as np
 def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert statistics [...] to a form that adds up over units, and return the center [2, 2] of the moments.
 
-    The center is the pooled mean. It is computed as the mean of one unit plus an offset, so that the deviations of a
-    constant from it are exactly 0.
+    The center is the pooled mean. It is computed as the mean of one unit plus an offset, so that a constant
+    column deviates from it by exactly 0.
     """
     if block != "va":
         return values, np.zeros((2, 2))

@@ -35,10 +35,11 @@ class BestComparison:
     p : ndarray of float64, shape (R,)
         Adjusted p-value of each row; 1 for the best.
     detectable : ndarray of float64, shape (R,), or None
-        Minimum difference to each row that the procedure finds with 80% power, NaN for the best; None if there are too
-        few units to find any.
+        For each row: the minimum difference to the best row that the test finds with 80% power; NaN for the best row.
+        None in place of the array if there are too few units to find any difference.
     luck : float
-        Expected lead of the best over the mean of the candidates if all are equally good; 0 for fewer than two.
+        How far the best candidate leads the mean of the candidates, on average, if all are equally good. 0 for fewer
+        than two candidates or units.
     """
 
     best: int
@@ -84,7 +85,8 @@ def compare_with_best(
     Raises
     ------
     InputError
-        If the metric is unknown, units or tasks differ, or no row has a valid label.
+        If the metric is unknown, a row has no seed, the numbers of units or the tasks differ, or no frame has a valid
+        label.
 
     References
     ----------
@@ -153,9 +155,10 @@ def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.nda
 
 
 def expected_luck(flips: RowFlips, candidates: Sequence[int] | None = None) -> float:
-    """Compute the expected maximum minus the mean of equally good rows, with errors as dependent as those of the rows.
+    """Compute how far the best of equally good rows leads their mean, on average.
 
-    The result is 0 for fewer than two candidates; see `compare_with_best`.
+    The errors of the rows depend on each other as observed. The result is 0 for fewer than two candidates; see
+    `compare_with_best`.
     """
     rows = np.arange(len(flips.seed_errors)) if candidates is None else np.asarray(candidates, dtype=np.int64)
     if len(rows) < 2:

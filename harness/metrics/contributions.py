@@ -2,8 +2,8 @@
 
 A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V the number of units,
 K the number of columns. A metric is not linear in its columns, but nearly linear close to the mean of some rows. A
-unit's contribution is the gradient at that mean times the columns of the unit; contributions add up to the difference
-of scores.
+unit's contribution to a difference of scores is the gradient at that mean times the difference of the unit's columns;
+the contributions of all units add up to nearly the difference of scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.utils.errors import InputError, unknown_name_error
 
 
 class RowScores:
-    """Scores of rows that count the same units.
+    """Scores of rows with the same units.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class RowScores:
     Raises
     ------
     InputError
-        If a row has no seed, units or tasks differ, or no row has a valid label.
+        If a row has no seed, the numbers of units or the tasks differ, or no frame has a valid label.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class RowScores:
 
     @property
     def units(self) -> int:
-        """Number of units with rows, or of groups of such units."""
+        """Number of units that have a valid label, or of groups of such units."""
         return self.pooled.shape[2]
 
     def require_metric(self, metric: str) -> None:
@@ -92,8 +92,9 @@ class RowScores:
     def shares(self, metric: str) -> np.ndarray:
         """Compute how much of the metric rests on each unit, [V], with sum 1.
 
-        A shift of all scores would be spread over the units in these shares. A unit's share is its part of the labeled
-        and predicted rows of a class, or of the squares of valence or arousal, averaged over the classes of the metric.
+        A shift of all scores would be spread over the units in these shares. For each part of the metric, a unit's
+        share is its fraction of a total: of the labeled and predicted frames for F1, of the squares for a concordance,
+        of the labeled frames for accuracy. The shares are averaged over the parts.
         """
         counts, blocks = self.counts.mean(axis=0), []
         for block, columns in self.pooled.columns.items():
@@ -102,7 +103,7 @@ class RowScores:
         return np.mean(blocks, axis=0) if blocks else np.full(self.units, 1 / self.units)
 
     def contributions(self, metric: str, rows: np.ndarray) -> np.ndarray:
-        """Compute the contributions of units to the scores of some rows minus the score of their mean.
+        """Compute the contributions of units to the difference between the score of each row and that of the mean row.
 
         Parameters
         ----------
@@ -112,7 +113,7 @@ class RowScores:
         Returns
         -------
         ndarray of float64, shape (r, V)
-            Contributions, computed with the same gradient for all rows so that rows may exchange them.
+            Contributions. The gradient is the same for all rows, so that rows may exchange contributions.
         """
         counts = self.counts[rows]
         mean = counts.mean(axis=0)

@@ -42,7 +42,7 @@ def effective_number(counts: np.ndarray) -> np.ndarray:
 
 
 def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Count the frames of each unit on which each score depends, except for scores that are means of others.
+    """Count the frames of each unit that a score depends on, for all scores that are not means of others.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.n
     Returns
     -------
     dict of str to (ndarray, ndarray), both of shape (V,)
-        By metric: labeled frames of the class, and labeled plus predicted frames (the denominator of F1), averaged over
-        seeds. For accuracy and concordances, both count all frames.
+        By metric. For F1: the labeled frames of the class, and its labeled plus predicted frames (the denominator of
+        F1), averaged over seeds. For accuracy and concordances, both arrays count all frames.
     """
     rows = pooled.rows.mean(axis=0)
     frames: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -99,8 +99,8 @@ def few_units(seeds: Sequence[SufficientStatistics]) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Effective number of units with labels of each class or action unit that has fewer than FEW_UNITS, to one
-        decimal, by the name of its metric, such as `F1/Fear`.
+        For each class or action unit with fewer effective units than FEW_UNITS: the effective number of units with its
+        labels, to one decimal, by the name of its metric, such as `F1/Fear`.
 
     Examples
     --------

@@ -49,11 +49,11 @@ def confidence_interval(
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
 
-    The interval is for the score that very many units would give. A mean F1 over few units is too low on average,
-    because a class is absent from some units, or found in few; the interval therefore extends from the corrected score.
-    Each F1 or concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of a mean or
-    sum are combined from the limits of its parts by MOVER with the correlation over units (`harness.metrics.mover`),
-    and the error over seeds is added in the same way (`harness.metrics.mover.combine_errors`).
+    The interval is for the score that very many units would give. A mean F1 over few units is too low on average: some
+    classes occur in few of the units. The interval therefore extends from a corrected score. Each F1, accuracy or
+    concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of a mean or sum are
+    combined from those of its parts by MOVER, with the correlation of the parts over units (`combine_limits` in
+    `harness.metrics.mover`). The error over seeds is added in the same way (`combine_errors`).
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def confidence_interval(
     Raises
     ------
     InputError
-        If the metric is unknown, or the statistics are of different units or tasks.
+        If the metric is unknown, or the statistics differ in task or number of units.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def confidence_intervals(
 def _combine_parts(
     pooled: PooledStatistics, scores: dict[str, Jackknife], fixed: set[str], metric: str, level: float
 ) -> tuple[float, float, float]:
-    """Combine the limits of the parts of a metric, see `combine_limits`; parts in `fixed` are 0 for any units."""
+    """Combine the limits of the parts of a metric, see `combine_limits`; parts in `fixed` are always 0."""
     weights = _part_weights(metric)
     names, parts = list(weights), [scores[name].mean() for name in weights]
     stacked = Jackknife(np.array([part.values for part in parts]), np.stack([part.without for part in parts]))
@@ -129,7 +129,7 @@ def _combine_parts(
 def _add_seed_error(
     metric: str, ends: tuple[float, float, float], scores: Jackknife, level: float, groups: Sequence[int] | None
 ) -> Interval:
-    """Widen `ends` over units (the corrected score, low, high) by the error over seeds."""
+    """Widen the interval over units, `ends` (the corrected score, low, high), by the error over seeds."""
     repetitions = len(scores.values) if groups is None else len(set(groups))
     value = float(scores.values.mean())
     low, high = combine_errors(*ends, float(scores.seed_error(groups)), repetitions, level)
@@ -137,7 +137,7 @@ def _add_seed_error(
 
 
 def _never_predicted(seeds: Sequence[SufficientStatistics]) -> set[str]:
-    """Return the F1 scores that are 0 for any units: those of classes that a constant output never predicts.
+    """Return the F1 scores that are always 0: those of classes that a constant output never predicts.
 
     The output of a block is constant if each of its classes is predicted in all frames or in none.
     """
@@ -158,7 +158,7 @@ def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
 
 
 def _part_weights(metric: str) -> dict[str, float]:
-    """Return the weights of the scores whose weighted sum a metric is; the metric itself if it has no parts."""
+    """Return the weight of each part in the sum that gives a metric; without parts, the metric itself with weight 1."""
     means = {primary: [f"F1/{name}" for name in names] for primary, names in F1_BLOCKS.values()}
     means["P_VA"] = list(CCC_NAMES)
     terms = list(means) if metric == "P_MTL" else [metric]

@@ -1,7 +1,8 @@
 """Delete-one-unit jackknife of scores: bias, influence of each unit, and standard errors.
 
-Every metric is a function of sums over units (videos, subjects), so all scores without one unit are computed at once,
-from the total minus each unit's part. S is the number of seeds, V the number of units with rows.
+Every metric is a function of sums over units (videos, subjects). The scores with each unit left out in turn are
+therefore computed all at once, from the total minus that unit's part. S is the number of seeds, V the number of
+units with rows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Jackknife:
     values : ndarray of float64, shape (...)
         Scores with all units.
     without : ndarray of float64, shape (..., V)
-        Scores without each unit; at least two units.
+        Scores with each unit left out in turn.
 
     References
     ----------
@@ -76,15 +77,16 @@ class Jackknife:
     def seed_error(self, groups: Sequence[int] | None = None) -> np.ndarray:
         """Estimate the standard error of the mean over seeds that is due to the seeds alone.
 
-        The seeds are the first axis. This error comes from differences between seeds that are equal on all units; it is
-        additional to the error over units. Its variance is the variance between seeds less the part that independent
-        differences on each unit would explain, by a two-way analysis of variance of the influences.
+        The seeds are the first axis. If one seed is better than another on all units alike, the mean over seeds depends
+        on which seeds were drawn. `standard_error` does not include this error. Its square is the variance between
+        seeds, minus the part that would arise if seeds differed independently on each unit, divided by the number of
+        seeds (two-way analysis of variance of the influences).
 
         Parameters
         ----------
         groups : sequence of int, optional
-            Group of each seed. The error is then computed from the mean scores of the groups, which are weighted by
-            their numbers of seeds in the mean over seeds.
+            Group of each seed. The error is then computed from the mean scores of the groups. Each group counts in
+            proportion to its number of seeds, as it does in the mean over seeds.
 
         Returns
         -------

@@ -14,8 +14,9 @@ from harness.metrics.jackknife import Jackknife
 LEAST_FREEDOM = 0.05
 """Smallest degrees of freedom of Student's t; its quantiles are practically infinite there."""
 LARGEST_DECREASE, LARGEST_INCREASE = 0.5, 0.99
-"""Largest corrections of a share, as a part of its distance from 0 or 1, so that one bad video among few does not give
-a corrected score of 0. F1 over few units is too low on average, so most corrections are increases."""
+"""Largest corrections of a share: a decrease as a part of its distance from 0, an increase as a part of its distance
+from 1. So one bad video among few does not give a corrected score of 0. F1 over few units is too low on average, so
+most corrections are increases."""
 TINY = 1e-8
 """Standard errors below this are rounding errors, and concordances this close to 1 or -1 are perfect."""
 
@@ -40,12 +41,14 @@ class Limits:
 def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
     """Compute limits of scores that are ratios of frames: F1 and accuracy.
 
-    The corrected score is treated as a proportion of independent observations. Their effective number is the one that
-    gives the jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998). The
-    limits are those of Jeffreys' interval of the proportion (Brown, Cai and DasGupta 2001), as Clopper-Pearson limits
-    covered more than 98% in simulations. A score between 0 and 1 is still between them after the correction; a score of
-    0 or 1 has the exact one-sided limit for `effective` observations, at a distance of
-    ``1 - (1 - level)^(1 / effective)``. The limits of a class without labels are 0 and 1.
+    The corrected score is treated as a proportion of independent observations. The number of observations is the one
+    that gives the jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998).
+    The limits are those of Jeffreys' interval of the proportion (Brown, Cai and DasGupta 2001). Clopper-Pearson limits
+    would be too wide: they covered more than 98% in simulations.
+
+    The correction keeps a score between 0 and 1 away from 0 and 1. A score of 0 or 1 has the exact one-sided limit for
+    `effective` observations, at a distance of ``1 - (1 - level)^(1 / effective)``. The limits of a class without labels
+    are 0 and 1.
 
     Parameters
     ----------
@@ -92,11 +95,14 @@ def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limi
 def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
     """Compute limits of concordance correlation coefficients.
 
-    They are Student's t intervals of Fisher's z (Lin 1989) about the corrected z, with the jackknife's standard error,
-    whose degrees of freedom follow from the kurtosis of the influences. z is corrected by at most its standard error by
-    the delta method, the standard error of the score divided by ``1 - score^2``: if a single unit keeps a score from 1,
-    z without that unit is so large that the full correction would change the sign of the score. A perfect concordance
-    has the exact one-sided limit of a share of 1; the concordance of a constant output is 0 for any units.
+    They are Student's t intervals of Fisher's z (Lin 1989) around the corrected z. The standard error is that of the
+    jackknife; its degrees of freedom follow from the kurtosis of the influences. The correction of z is at most the
+    standard error of z by the delta method: the standard error of the score divided by ``1 - score^2``. Without this
+    bound, a single unit that keeps a score from 1 could change the sign of the score: z without that unit is very
+    large.
+
+    A perfect concordance has the exact one-sided limit of a share of 1. The concordance of a constant output is always
+    0, and so are its limits.
 
     Parameters
     ----------

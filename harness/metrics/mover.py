@@ -11,8 +11,8 @@ from harness.metrics.limits import TINY, Limits
 def combine_limits(limits: Limits, weights: np.ndarray, correlation: np.ndarray) -> tuple[float, float, float]:
     """Compute the limits of a weighted sum of scores.
 
-    The squared distance of a limit from the corrected sum is the variance of the weighted sum if the distances of the
-    single limits from their scores are taken as standard errors, with the given correlation.
+    The distances of the single limits from their scores are taken as standard errors with the given correlation. The
+    standard error of the weighted sum is then the distance of its limit from the corrected sum.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def combine_errors(
 ) -> tuple[float, float]:
     """Widen an interval over units by the standard error over seeds.
 
-    The two errors are independent, so the new distance of an end from the value is the root of the sum of squares of
-    its distance over units and the margin over seeds.
+    The two errors are independent. So the new distance of an end from the value is the root of the sum of two squares:
+    those of its old distance and of the margin over seeds.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ def combine_errors(
     error : float
         Standard error over seeds; see `harness.metrics.jackknife.Jackknife.seed_error`.
     seeds : int
-        Number of seeds; the margin over seeds is Student's t with ``seeds - 1`` degrees of freedom.
+        Number of seeds, or of groups of seeds; the margin over seeds is `error` times the quantile of Student's t with
+        ``seeds - 1`` degrees of freedom.
     level : float
         Confidence level, between 0 and 1.
 

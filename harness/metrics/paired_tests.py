@@ -1,7 +1,7 @@
 """Paired permutation tests, intervals and influences for the difference between two runs on the same units.
 
 Arguments `first` and `second` are sequences of statistics, one for each seed; seed i of one run is paired with seed i
-of the other, and all count the same units in the same order. A difference is the mean score of the first run over
+of the other, and all have the same units in the same order. A difference is the mean score of the first run over
 seeds minus the mean score of the second.
 """
 
@@ -36,8 +36,8 @@ class PairedTestResult:
     difference : float
         Mean score of the first run minus mean score of the second.
     low, high : float or None
-        Ends of the 95% confidence interval of the difference, which contains 0 unless `p` is at most 0.05; None with
-        fewer than two units.
+        Ends of the 95% confidence interval of the difference. The interval contains 0 unless `p` is at most 0.05. None
+        with fewer than two units.
     p : float
         Two-sided p-value, in (0, 1].
     error : float
@@ -114,12 +114,12 @@ def all_paired_tests(
 
     In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The statistic is
     the difference divided by its standard error, both computed anew for each permutation. The p-value is
-    ``(1 + number of permuted statistics at least as large) / (1 + permutations)``; with one seed the test is exact if
-    the two runs are exchangeable within units. With several seeds, the part of the seed error that is common to all
-    units is added to each permuted difference as Student's t with S - 1 degrees of freedom, where S is the number of
-    seeds; otherwise two trainings of one recipe would be declared different. The ends of the interval are the
-    difference minus and plus the critical value of the test times the standard error, so that the interval excludes 0
-    if and only if the test is significant at 5%.
+    ``(1 + number of permuted statistics at least as large) / (1 + permutations)``. With one seed, the test is exact if
+    the two runs are exchangeable within units. With several seeds, a random error is added to each permuted difference:
+    the part of the seed error that is common to all units. It is drawn as Student's t with S - 1 degrees of freedom,
+    where S is the number of seeds, or of their groups. Without it, two trainings of one recipe would too often be found
+    different. The ends of the interval are the difference minus and plus the critical value of the test times the
+    standard error. So the interval excludes 0 if and only if the test is significant at 5%.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def all_paired_tests(
     Raises
     ------
     InputError
-        If the numbers of seeds, the units or the tasks differ, or if no row has a valid label.
+        If the numbers of seeds, the numbers of units or the tasks differ, or if no row has a valid label.
     """
     runs = _PairedRuns(first, second, groups)
     with limit_blas_threads():
@@ -168,7 +168,7 @@ def jackknife_influence(
     Raises
     ------
     InputError
-        If the metric is unknown, or in the cases listed in `all_paired_tests`.
+        If the metric is unknown, or the statistics differ in task or number of units.
     """
     pooled = PooledStatistics([*first, *second], many_in_groups=False)
     weights = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])

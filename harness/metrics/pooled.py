@@ -1,7 +1,7 @@
 """Additive columns of unit statistics, metrics of sums of these columns, and the gradients of the metrics.
 
-S is the number of sets of statistics (seeds, or seeds of two runs) of the same V units; K is the number of columns. The
-columns of a class or an action unit are true positives, labeled and predicted counts; the columns of valence and
+S is the number of sets of statistics (the seeds of one or more runs) of the same V units; K is the number of columns.
+The columns of a class or an action unit are true positives, labeled and predicted counts; the columns of valence and
 arousal are the count, sums, squares and product about one center for all sets.
 """
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from harness.metrics.unit_statistics import SufficientStatistics
 
 EXACT_BITS = 52
-"""Columns are rounded so that any sum of them is exact in float64. The sums then do not depend on the order of
-summation, which differs between machines and numbers of threads.
+"""Bits to which the columns of valence and arousal are rounded, so that any sum of them is exact in float64. The sums
+then do not depend on the order of summation, which differs between machines and numbers of threads.
 """
 F1_BLOCKS = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
 """Primary metric and class names of the blocks whose metric is a mean F1."""
@@ -185,7 +185,10 @@ class PooledStatistics:
         return np.round(columns / grid) * grid
 
     def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R]; squares within rounding of 0 are 0."""
+        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R].
+
+        Squares as small as rounding errors become 0.
+        """
         n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which : 6 * which + 6, :], -2, 0)
         count = np.maximum(n, 1)
         squares = [ss_true - true * true / count, ss_pred - pred * pred / count]

@@ -54,7 +54,7 @@ def score(statistics: SufficientStatistics) -> Score:
 
 
 def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Compute each metric, [...], and whether it is defined, from pooled arrays [..., *]."""
+    """Compute each metric, [...], from pooled arrays; also, for all but means and sums, whether it is defined."""
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
     for block, total in totals.items():
@@ -73,7 +73,7 @@ def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[s
 
 
 def _compute_block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
-    """Return the primary metric of a block, and the names [parts], values [..., parts] and definedness of its parts."""
+    """Return the primary metric of a block, and of its parts: names, values [..., parts] and whether defined."""
     if block == "expr":
         return "P_EXPR", [f"F1/{name}" for name in EXPRESSIONS], *expression_f1(total)
     if block == "va":

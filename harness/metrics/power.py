@@ -40,11 +40,11 @@ def is_underpowered(units: int) -> bool:
 
 
 def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
-    """Compute the minimum difference to each row that `compare_with_best` finds with the power POWER.
+    """Compute the minimum difference of each row to the best that `compare_with_best` finds with the power POWER.
 
     The best row is assumed to be truly better than each other row, by a difference that may vary from row to row.
-    Errors are drawn by flipping the signs of residuals, and critical values are those of a board whose best row leads
-    by the minimum detectable difference, so that the result does not grow with the differences that were observed.
+    Errors are drawn by flipping the signs of residuals. Critical values are those of a board whose best row leads by
+    the minimum detectable difference. So the result does not grow with the differences that were observed.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
 
 
 def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Find the lead over each row that exceeds the limits in a share POWER of the draws, [r], by bisection."""
+    """Find by bisection the lead over each row, [r], that exceeds the limits in a share POWER of the draws."""
     low, high = np.zeros(len(errors)), LARGEST * errors.mean(axis=1)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import numpy as np
 
 MAX_GROUPS = 512
-"""More units than this are combined into this many random groups, which are left out and permuted in place of units.
-Groups of independent units are independent and of equal size, so that the spread estimated from them is the same in
-expectation (random groups method: Wolter, Introduction to Variance Estimation, ch. 2); with 512 groups the spread is
-estimated to within 3%.
+"""Maximum number of units. More units are combined into this many random groups, which then take the place of units:
+groups are left out and permuted. The groups are independent if the units are, and almost equal in size. So they give
+the same spread in expectation (random groups method: Wolter, Introduction to Variance Estimation, ch. 2). With 512
+groups the spread is estimated to within 3%.
 """
 CELLS = 1 << 22
 """Maximum number of flips drawn at once."""
@@ -24,7 +24,7 @@ CACHED_CELLS = 1 << 17
 
 
 def random_groups(rows: np.ndarray) -> np.ndarray:
-    """Combine many units into random groups of equal size by adding up their rows.
+    """Combine many units into random groups of almost equal size by adding up their statistics.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
 """The metrics of the ABAW challenges as functions of arrays, pooled over all given frames.
 
-The F1 score of a class or action unit is undefined if it occurs neither in the labels nor in the predictions, a CCC is
-undefined if either column is constant, and all scores are undefined without any frames. Undefined scores count as 0 and
+An F1 score is undefined if its class or action unit occurs neither in the labels nor in the predictions. A CCC is
+undefined if either column is constant. Without any frames, all scores are undefined. Undefined scores count as 0 and
 are reported: the functions here issue an `UndefinedMetricWarning`, `harness.metrics.pooled_scores.score` lists them in
 `Score.undefined`, and records and boards list them in their field `undefined`. Resampled and permuted sets of videos
 follow the same rule. Denominators are fixed (8 expressions, 12 action units), so that an undefined F1 score contributes
-0 to the mean. Moments are population moments (Lin 1989). Rows with an invalid label, see `harness.metrics.tasks`, are
-ignored.
+0 to the mean. Variances and covariances have the divisor n (Lin 1989). Rows with an invalid label are ignored; see
+`harness.metrics.tasks`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def ccc(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     Raises
     ------
     InputError
-        If the columns have different lengths or contain NaN or infinity.
+        If the columns are not one-dimensional, have different lengths, or contain NaN or infinity.
 
     References
     ----------

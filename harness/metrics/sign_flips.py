@@ -1,6 +1,6 @@
 """Studentized differences under sign flips: their distribution if rows are equally good.
 
-If two rows are equally good, each unit is as likely to favor one as the other, so that the signs of all contributions
+If two rows are equally good, each unit is as likely to favor one row as the other. So the signs of all contributions
 of a unit can be flipped together. Flips preserve the weight of each unit and the dependence between rows. A difference
 is divided by its standard error, which is estimated anew after every flip; otherwise a row that differs much from the
 others would be judged by the errors of the others. R is the number of rows, V the number of units, B the number of
@@ -26,7 +26,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class SeedDraws:
-    """Simulated errors over seeds of rows.
+    """Simulated errors of rows over their seeds.
 
     Attributes
     ----------
@@ -41,14 +41,14 @@ class SeedDraws:
 
 
 def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, seed: int) -> SeedDraws:
-    """Simulate the errors of each row's seeds as normal, so that few seeds give the heavy tails of Student's t.
+    """Simulate normal errors of each row's seeds; few seeds then give the heavy tails of Student's t.
 
     Parameters
     ----------
     standard_errors : ndarray of float64, shape (R,)
         See `RowScores.seed_errors`.
     seeds : list of int
-        Number of seeds of each row.
+        Number of seeds, or of groups of seeds, of each row.
     draws : int
         B.
     seed : int
@@ -70,10 +70,10 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
 class Studentizer:
     """Standard errors of sums of contributions.
 
-    A unit's residual is its contribution minus its share of the sum. The residual has a smaller variance than the
-    contribution, especially for a unit with a large share: by the factor ``1 - 2 w + sum(w ** 2)`` for a share w, if
-    standard deviations are proportional to shares. Squares of residuals are divided by this factor; with equal shares
-    this multiplies them by the usual ``V / (V - 1)``.
+    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
+    contribution, by the factor ``1 - 2 w + sum(w ** 2)`` for a share w if standard deviations are proportional to
+    shares. Squares of residuals are divided by this factor. With equal shares, this multiplies them by the usual
+    ``V / (V - 1)``.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class Studentizer:
         return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
-        """Estimate the variance of differences, which is the weighted sum of the squares of their residuals.
+        """Estimate the variance of differences as the weighted sum of the squares of their residuals.
 
         Parameters
         ----------
@@ -121,7 +121,7 @@ class Studentizer:
         return np.maximum(variances, FLOOR * (squares + differences**2))
 
     def variance_of(self, contributions: np.ndarray, differences: np.ndarray | None = None) -> np.ndarray:
-        """Estimate the variance of the sum of contributions [..., V]."""
+        """Estimate the variance of the sums of contributions [..., V], or of `differences` in place of the sums."""
         sums = contributions.sum(axis=-1) if differences is None else differences
         squares = self.inner_products(contributions, contributions)
         return self.variance(sums, squares, self.inner_products(contributions, self.shares))
@@ -159,7 +159,7 @@ def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
 
 
 def critical_value(null: np.ndarray) -> float:
-    """Return the value that a statistic must exceed for a p-value of at most 5%; infinity if none can.
+    """Return the value that a statistic must exceed for a p-value of at most 5%; infinity if there are too few draws.
 
     Examples
     --------
@@ -197,7 +197,7 @@ class RowFlips:
         sums, products : ndarray of float64, shape (r, B)
             Sums over units, and weighted inner products with the shares.
         squares : ndarray of float64, shape (r, r)
-            Weighted inner products of the differences between rows with themselves.
+            For each pair of rows: the weighted inner product of their difference with itself.
         """
         shares, weights = self.studentizer.shares, self.studentizer.weights
         stacked = np.concatenate([contributions, contributions * shares * weights])

@@ -34,7 +34,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float, shape (N, C)
-        Positive rows that sum to 1, finite for any finite input.
+        Values between 0 and 1, finite for any finite input; each row sums to 1.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from harness.utils.errors import InputError
 
 
 def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Select the decision threshold of each action unit that maximizes its F1 score.
+    """For each action unit, select the decision threshold with the highest F1 score.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def best_thresholds(outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (12,)
-        Values of `harness.metrics.tasks.THRESHOLD_GRID`; the smallest of equally good values, even if all give F1 = 0.
+        Values of `harness.metrics.tasks.THRESHOLD_GRID`. Of equally good values, the smallest is selected.
 
     Raises
     ------

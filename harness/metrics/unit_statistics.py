@@ -80,8 +80,8 @@ class SufficientStatistics:
 class StatisticsAccumulator:
     """Accumulator of the statistics of many predictions for the same rows; the labels are processed once.
 
-    Calling it with outputs of shape (rows, C), probabilities or values in [-1, 1], returns their
-    `SufficientStatistics`. It is fastest for arrays in Fortran order.
+    Call it with outputs of shape (rows, C) to get their `SufficientStatistics`. The outputs are probabilities or values
+    in [-1, 1]. Arrays in Fortran order are fastest.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class StatisticsAccumulator:
     thresholds : float or ndarray of shape (12,), default=0.5
         Decision thresholds of the action units.
     rows : array-like of int, shape (N,), optional
-        Row of the outputs that belongs to each label row; by default label row i is output row i.
+        For each label, the row of the outputs that belongs to it. Default: row i for label i.
 
     Raises
     ------

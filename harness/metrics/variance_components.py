@@ -1,4 +1,4 @@
-"""Scores of several trainings of a backbone, with several seeds of a head on each: means and variances."""
+"""Means and variances of scores over trainings of a backbone and seeds of the head."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def variance_components(groups: Sequence[Sequence[float]]) -> VarianceComponents
     """Estimate the variance between and within groups by a one-way analysis of variance with random effects.
 
     The variance within groups is the mean square within groups, MSW. The variance between groups is (MSB - MSW) / n0,
-    or 0 if this is negative, where MSB is the mean square between groups. n0 is the number of scores of each group; for
-    unequal groups it is (N - sum of n_i^2 / N) / (I - 1), with N scores in I groups.
+    where MSB is the mean square between groups; a negative result is set to 0. n0 is the number of scores of each
+    group; for unequal groups it is (N - sum of n_i^2 / N) / (I - 1), with N scores in I groups.
 
     Parameters
     ----------

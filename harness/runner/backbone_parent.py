@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import backbones
+from backbones import BackboneInfo
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.loader import recipe_names
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 
-if TYPE_CHECKING:
-    from backbones import BackboneInfo
-
 
 def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Return the backbone that the training starts from; raise InputError if it cannot be trained."""
+    """Return the backbone that the training starts from; raise an error if it is missing or cannot be trained."""
     parent = _get_parent_info(recipe, store)
     if not parent.spec.trainable:
         raise InputError(
@@ -25,9 +24,7 @@ def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 
 def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
-    """Return the parent; if another recipe trains it and it is missing, the error says how to train it."""
-    import backbones
-
+    """Return the parent. If it is missing, but a recipe trains it, the error says how to train it."""
     parent = recipe.training.backbone
     try:
         return backbones.get_info(parent, store.backbones, store.backbone_info)
@@ -48,7 +45,10 @@ def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 
 def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
-    """Return what the parent's outputs depend on besides its weights; for random weights, only the seed if not 0."""
+    """Return the settings of the parent that the key of a training contains.
+
+    These are its architecture and preprocessing. For random weights it is the seed alone, and for seed 0 nothing.
+    """
     if parent.is_random:
         return {"initial_seed": seed} if seed else {}
     return {"parent_architecture": parent.spec.constructor, "parent_preprocessing": parent.spec.preprocessing.as_dict()}

@@ -7,13 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import backbones
 from harness.data.synthetic.settings import SyntheticStills
 from harness.training.backbones.config import Hardware, StillsConfig
 from harness.utils.errors import InputError
 from harness.utils.validation import require
 
-MEANT = ("random", "pretrained", "import")
-"""Reserved words that references and commands use in place of a backbone's name."""
+RESERVED = ("random", "pretrained", "import")
+"""Words with a meaning in references (`NAME@random`) or in commands; no backbone may be called so."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Valid names of backbones."""
@@ -33,7 +34,8 @@ class TrainedBackbone:
         Images that the backbone is trained on; by default 3,000 images of 120 people.
     seeds : tuple of int, default=()
         Seeds of several trainings. Every head is trained on the features of each training, and a board shows all
-        trainings as one row with the variance between them. Empty: one training, with the seed of `training`.
+        trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
+        `training`.
 
     Raises
     ------
@@ -101,14 +103,12 @@ class BackboneRecipe:
     licence: str = ""
 
     def __post_init__(self) -> None:
-        import backbones
-
         if not NAME.fullmatch(self.name):
             raise InputError(
                 f"'{self.name}' is not a valid name of a backbone; use letters, digits and . _ -, and begin with a "
                 "letter or digit"
             )
-        if self.name in (*backbones.names(), *MEANT):
+        if self.name in (*backbones.names(), *RESERVED):
             raise InputError(
                 f"the backbone name '{self.name}' is reserved; choose another for the trained backbone: "
                 f"--set name=my_{self.name}"

@@ -32,7 +32,7 @@ class BackboneReport:
     Attributes
     ----------
     points : list of (name, value, step)
-        Points of the curves.
+        Points of the learning curves.
     metrics : mapping of str to float
         Final metrics, from the model card.
     folder : Path
@@ -91,7 +91,7 @@ def write_report(
 
 
 def has_report(store: Store, folder: Path) -> bool:
-    """Return whether the store has the report of the training that wrote this entry."""
+    """Return whether the store has the report of the training that wrote this backbone folder."""
     try:
         return (store.trainings / folder.name / CARD).read_bytes() == (folder / CARD).read_bytes()
     except OSError:

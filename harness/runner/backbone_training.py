@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import backbones
+from backbones import BackboneInfo
 from harness.data.synthetic import STILLS_NAME
 from harness.runner.backbone_parent import get_trainable_parent, parent_settings
 from harness.runner.backbone_recipe import BackboneRecipe
@@ -31,7 +33,6 @@ from harness.utils.locks import entry_lock
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from backbones import BackboneInfo
     from harness.runner.backbone_training_data import Splits
     from harness.tracking.tracker import Tracker
     from harness.training.backbones.trained_stills import TrainedStills
@@ -48,7 +49,7 @@ class TrainingResult:
     folder : Path
         Folder of the trained backbone in the store.
     cached : bool
-        Whether the backbone was in the store already.
+        Whether the backbone of an earlier training was used.
     trained : TrainedStills or None
         Result of the training; None if `cached`.
     lost : str or None
@@ -66,8 +67,8 @@ def train_backbone(
 ) -> TrainingResult:
     """Train the backbone of a recipe, unless the store has it already.
 
-    The entry is called `<name>-<key>`. The key is a hash of everything that the weights depend on: settings, images,
-    parent weights and revision of the code.
+    Its folder in the store is called `<name>-<key>`. The key is a hash of everything that the weights depend on:
+    settings, images, parent weights and revision of the code.
 
     Parameters
     ----------
@@ -90,10 +91,8 @@ def train_backbone(
     Raises
     ------
     InputError
-        If the parent or the images are not available, or if an imported backbone has the name of the recipe.
+        If the parent or the images are missing or unusable, or if an imported backbone has the name of the recipe.
     """
-    import backbones
-
     first = rank.is_rank_zero(recipe.hardware.trainer_arguments(recipe.training.precision))
     if first:
         for folder in (store.backbones, store.trainings):
@@ -144,9 +143,7 @@ def _work_folder(folder: Path) -> Path:
 
 
 def _is_complete(store: Store, folder: Path) -> bool:
-    """Return whether an entry is in the store and its training was not interrupted before its report was written."""
-    import backbones
-
+    """Return whether an entry is in the store and its training ran to the end, including the report."""
     if folder.name not in backbones.entries(folder.parent):
         return False
     return has_report(store, folder) or not _work_folder(folder).is_dir()

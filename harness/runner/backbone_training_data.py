@@ -33,7 +33,7 @@ class TrainingData:
     name : str
         Name of the dataset.
     digest : str
-        Digest of images and labels.
+        Digest of images and labels. For the synthetic images of a recipe: digest of the settings that render them.
     read : callable
         Returns the training split, and the validation split or None.
     licence : str
@@ -89,14 +89,13 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
 
 
 def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:
-    from harness.data.problems import first_error, select_errors
+    from harness.data.problems import require_no_errors
     from harness.data.registry import open_stills
     from harness.utils.progress import Progress
 
     source = open_stills(data)
     splits, left_out = _select_splits(recipe, source), source.excluded_counts("train")
-    if errors := list(select_errors(source.find_problems())):
-        raise first_error(errors)
+    require_no_errors(source.find_problems())
     excluded = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items())
     logger.info(
         f"{source.name}: {' and '.join(f'{len(split):,}' for split in splits if split is not None)} images"
@@ -111,9 +110,10 @@ def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store)
 
 
 def _select_splits(recipe: BackboneRecipe, source: ImageLayout) -> Splits:
-    """Return the training split, and the validation split if there is one.
+    """Return the training split, and the split to validate on if there is one.
 
-    Without a validation split, identities are verified on the test split, whose people are not in the training split.
+    If there is no validation split, a recipe that does not train expressions is validated on the test split. The people
+    of the test split are not in the training split.
     """
     candidates = ("validation",) if recipe.training.expressions else ("validation", "test")
     validation = next((split for split in candidates if split in source.splits()), None)

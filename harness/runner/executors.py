@@ -18,7 +18,7 @@ from harness.utils.parallel import torch_threads
 from harness.utils.process_environment import prepare_process
 
 THREADS_PER_JOB = 1
-"""Threads of a job. This does not depend on the number of workers, so that results do not either."""
+"""Threads of a job. The number is the same for any number of workers, so that the results are the same, too."""
 
 
 class SerialExecutor(Executor):
@@ -38,7 +38,7 @@ class SerialExecutor(Executor):
 class WorkerPool(ProcessPoolExecutor):
     """Process pool whose workers exit when this process ends, even if it is killed.
 
-    Each worker waits for the end of a pipe to this process.
+    A thread in each worker waits until its pipe to this process closes, and then ends the worker.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class WorkerPool(ProcessPoolExecutor):
 
 
 def _start_context() -> BaseContext:
-    """Return the start method of workers: fork server with preloaded modules, or spawn if there is none (Windows)."""
+    """Return the context that starts workers: a fork server with preloaded modules; on Windows, spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -68,7 +68,7 @@ def _start_context() -> BaseContext:
 
 
 def local_executor(workers: int) -> Executor:
-    """Return an executor with a number of worker processes; with 1 worker jobs run in this process."""
+    """Return an executor with this number of worker processes; for one worker, it runs the jobs in this process."""
     return WorkerPool(workers) if workers > 1 else SerialExecutor()
 
 

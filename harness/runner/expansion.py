@@ -49,14 +49,20 @@ class JobGrid:
         self.recipe, self.prepared, self.code = recipe, prepared, code
 
     def jobs(self) -> list[Job]:
-        """Return the baselines of each task, then the jobs of the grids unless the recipe has a search."""
+        """Return the baselines, if the recipe has them, and then the jobs of the grids.
+
+        If the recipe has a search, only the baselines are returned.
+        """
         jobs = list(self._baseline_jobs()) if self.recipe.baselines else []
         if self.recipe.search is None:
             jobs += self._grid_jobs()
         return list({job.job_id: job for job in jobs}.values())
 
     def backbones(self, grid: Grid) -> tuple[PreparedBackbone, ...]:
-        """Return the backbones of a grid, by default those of the recipe; several trainings of one are not listed."""
+        """Return the backbones of a grid, or those of the recipe if the grid lists none.
+
+        A backbone with several trainings is returned once.
+        """
         prepared = dict(zip(self.recipe.all_backbones(), self.prepared.backbones))
         return tuple(prepared[name] for name in grid.backbones or self.recipe.backbones)
 
@@ -137,11 +143,11 @@ class JobGrid:
         )
 
     def task_data_digest(self, task: str) -> str:
-        """Return the digest of the images and of the task's labels in both splits."""
+        """Return the digest of the images and of the task's labels in the training and the reported split."""
         return data_digest(self.prepared.images, self.prepared.labels[task])
 
     def _effective_smoothing(self, smoothing: SmoothingGrid) -> SmoothingGrid:
-        """Return only radius 0 for still images, so that smoothing settings do not change the configuration."""
+        """Return the smoothing grid; for still images, a grid with only radius 0, which smooths nothing."""
         if self.prepared.temporal:
             return smoothing
         return SmoothingGrid(kernels=smoothing.kernels[:1], smallest=0, largest=0)
@@ -158,7 +164,7 @@ class JobGrid:
                     yield self.job("baseline", grid.task, backbone, "scores", None, self.recipe.smoothing, 0)
 
     def _grid_jobs(self) -> Iterator[Job]:
-        """Yield all combinations, smoothing outermost: the first smoothing trains, the others reuse its predictions."""
+        """Yield all combinations. Jobs of the first smoothing come first, and later jobs reuse their predictions."""
         for grid in self.recipe.grids:
             for smoothing, backbone, features, head, seed in product(
                 self.smoothings(grid), self._all_trainings(grid), grid.features, grid.heads, self.recipe.seeds
@@ -170,7 +176,7 @@ class JobGrid:
 
 
 def _baseline_label(task: str, features: str) -> str:
-    """Return the label, in place of a backbone, of a baseline that does not look at the images."""
+    """Return what tables show as the backbone of a baseline that does not look at the images."""
     return {NOISE: "random features", LABELS: PREVIOUS}.get(features, CONSTANT_BASELINES[task])
 
 

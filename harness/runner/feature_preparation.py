@@ -6,12 +6,13 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import backbones
+from backbones import BackboneInfo
 from harness.data.dataset import Dataset
 from harness.data.fingerprint import DatasetFingerprint
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
-    from backbones import BackboneInfo
     from harness.features.entry import FeatureEntry
 
 logger = logging.getLogger(__name__)
@@ -20,9 +21,7 @@ MAX_CORRUPT_SHOWN = 10
 
 
 def get_backbone_info(reference: str, store: Store) -> BackboneInfo:
-    """Return the metadata of a backbone of the catalogue or the store."""
-    import backbones
-
+    """Return the metadata of a backbone of the catalogue, the store or timm."""
     return backbones.get_info(reference, store.backbones, store.backbone_info)
 
 
@@ -71,7 +70,7 @@ def get_or_extract_features(
     Returns
     -------
     entry : FeatureEntry
-        The complete entry.
+        The complete feature entry.
     info : BackboneInfo
         The backbone.
     """

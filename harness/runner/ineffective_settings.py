@@ -9,7 +9,7 @@ from harness.runner.recipe import Recipe
 
 Path = tuple[str, ...]
 OUTPUTS_OF_LOSS = {"label_smoothing": ("expr",), "va_loss": ("va",), "class_weights": ("expr", "au")}
-"""For each of these settings of heads, the outputs whose loss uses it."""
+"""Settings of heads that only some outputs use in their loss, with the names of these outputs."""
 SEARCHED = ("hidden", "learning_rate", "l2", "epochs")
 """Settings of heads that a search samples."""
 
@@ -48,9 +48,7 @@ def _reason(recipe: Recipe, path: Path) -> str:
     outputs = {name for task in recipe.tasks for name in TASKS[task].slices()}
     if path[:2] == ("grids", "heads") and len(path) == 3:
         return _reason_of_head(recipe, path[2], outputs)
-    if path == ("thresholds",) and "au" not in outputs:
-        return "no task has action units"
-    if path == ("search", "thresholds") and "au" not in outputs:
+    if path in (("thresholds",), ("search", "thresholds")) and "au" not in outputs:
         return "no task has action units"
     if path == ("backbones",) and all(grid.backbones for grid in recipe.grids):
         return "every grid lists its own backbones; set grids.backbones"
@@ -58,7 +56,7 @@ def _reason(recipe: Recipe, path: Path) -> str:
         return "no grid uses a backbone that the recipe trains"
     if path in (("protocol", "fraction"), ("protocol", "refit")) and recipe.protocol.folds:
         return "with protocol.folds, every training video is held out once, and models are refit"
-    if path == ("smoothing", "kernels") and _largest_radius(recipe) == 0:
+    if path == ("smoothing", "kernels") and recipe.smoothing.largest == 0:
         return "no radius is larger than 0, so nothing is smoothed; set largest"
     return ""
 
@@ -76,8 +74,3 @@ def _reason_of_head(recipe: Recipe, field: str, outputs: Collection[str]) -> str
     ):
         return "no head is trained for several outputs together"
     return ""
-
-
-def _largest_radius(recipe: Recipe) -> int:
-    grids = [smoothing for grid in recipe.grids for smoothing in grid.smoothings]
-    return max(smoothing.largest for smoothing in [recipe.smoothing, *grids])

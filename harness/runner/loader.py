@@ -24,7 +24,7 @@ from harness.utils.errors import InputError, unknown_name_error
 logger = logging.getLogger(__name__)
 
 EXPERIMENTS = PROJECT_ROOT / "experiments"
-"""Folder of the recipes. They are found by this path and not by the name, as a user may have a folder of that name."""
+"""Folder of the recipes. They are found by this path, as a user may have another package called `experiments`."""
 _own_modules: dict[str, ModuleType] = {}
 """Modules of `EXPERIMENTS` by name, kept while `experiments` refers to a user's package."""
 
@@ -93,7 +93,8 @@ def find_recipe(
     Raises
     ------
     InputError
-        If there is no such recipe, or if it has the other type; the message names the command to use.
+        If there is no such recipe, or its file cannot be imported. Also if the recipe has the other type; the message
+        then names the command to use.
 
     Examples
     --------

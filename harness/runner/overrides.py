@@ -2,20 +2,20 @@
 
 KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous end of one (`largest`, `epochs`).
 A path through a tuple changes every element; the value of a tuple is a comma-separated list. An optional part that a
-recipe does not have (its search, the identities of a training) is created when one of its fields is set. Setting a part
-to `none` removes it.
+recipe does not have (its search, the identities of a training) is created when one of its fields is set. Setting such a
+part to `none` removes it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 import types
 import typing
 from collections.abc import Collection, Iterator
 from typing import Any, TypeVar
 
+from backbones.errors import did_you_mean
 from harness.data.protocol import Protocol
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.runner.ineffective_settings import ineffective_settings
@@ -33,7 +33,7 @@ NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text
 KEYS_PAGES = {Recipe: "experiments/README.md", BackboneRecipe: "backbones/README.md"}
 """Pages that list all keys, by type of recipe."""
 MAX_EXTRA_PARTS = 1
-"""A key that ends several paths selects the shortest path if all others have more additional parts than this."""
+"""If a key ends several paths, the shortest is selected, unless another has at most this many parts more."""
 
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
@@ -54,7 +54,7 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
     Raises
     ------
     InputError
-        If a key is unknown or ambiguous, or if a value is invalid.
+        If a key is unknown, ambiguous or not applicable to the recipe, or if a value is invalid.
 
     Examples
     --------
@@ -70,11 +70,12 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
             example = "seeds=0,1,2" if isinstance(recipe, Recipe) else "training.seed=1"
             raise InputError(f"--set {setting}: use the form KEY=VALUE, for example --set {example}")
         path = _resolve_key(key.strip(), value.strip(), dict(_field_paths(type(recipe))), recipe)
+        path = ("protocol",) if path == ("protocol", "name") else path
         _check_reachable(recipe, path, setting)
         recipe = _replace_field(recipe, path, value.strip(), setting)
         _warn_replaced(path, setting, changed)
         changed[path] = setting
-    _check_protocol_settings(recipe, changed)
+        _check_protocol_settings(recipe, changed)
     if isinstance(recipe, Recipe):
         for path, reason in ineffective_settings(recipe, changed):
             logger.warning(f"--set {changed[path]} changes nothing in recipe '{recipe.name}': {reason}")
@@ -82,34 +83,34 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
 
 
 def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str, ...], str]) -> None:
-    """Warn if setting a part replaces fields of it that were set before; the protocol's name keeps its fields."""
+    """Warn if a setting replaces a whole part, and with it fields that were set before; the protocol is not checked."""
     replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
     for other in replaced:
-        logger.warning(f"--set {changed.pop(other)} changes nothing: --set {setting} replaces it; give it after that")
+        logger.warning(f"--set {changed.pop(other)} changes nothing, because --set {setting} replaces it; give it last")
 
 
 def _check_protocol_settings(recipe: AnyRecipe, changed: dict[tuple[str, ...], str]) -> None:
-    """Raise InputError for a setting of the selection split under the protocol `published`, which has no such split."""
-    unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:] not in ((), ("name",))]
+    """Raise InputError if anything but the name is set in the protocol `published`, which has no held-out videos."""
+    unused = [setting for path, setting in changed.items() if path[0] == "protocol" and path[1:]]
     if unused and isinstance(recipe, Recipe) and recipe.protocol.name == "published":
         raise InputError(
             f"--set {unused[0]}: the protocol published selects on the reported split and has no held-out videos; "
-            "omit this setting, or use the protocol held-out"
+            "omit this setting, or set protocol=held-out before it"
         )
 
 
 def _check_reachable(recipe: AnyRecipe, path: tuple[str, ...], setting: str) -> None:
-    """Raise InputError for a field of a part that the recipe lacks, such as a trained backbone."""
+    """Raise InputError for a path through an empty tuple, such as `trained.seeds` if the recipe trains no backbone."""
     parts: tuple[Any, ...] = (recipe,)
     for name in path[:-1]:
         values = [getattr(part, name) for part in parts if part is not None]
         parts = tuple(part for value in values for part in (value if isinstance(value, tuple) else (value,)))
         if not parts and values:
             fields = [f.name for f in dataclasses.fields(recipe) if f.name != path[0]]
-            others = difflib.get_close_matches(path[-1], fields, n=1, cutoff=0.7)
             is_full = setting.startswith(".".join(path))
             full = "" if is_full else f"this is {'.'.join(path)}, but "
-            hint = f"did you mean {others[0]}?" if others and not is_full else "omit this setting"
+            hint = "" if is_full else did_you_mean(path[-1], fields, most=1, cutoff=0.7)
+            hint = hint or "omit this setting"
             raise InputError(f"--set {setting}: {full}the recipe '{recipe.name}' has no {name}; {hint}")
 
 
@@ -132,7 +133,7 @@ def _field_dataclass(hint: Any) -> type | None:
 
 
 def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe: Any) -> tuple[str, ...]:
-    """Return the path that ends with `key`; fields of a part that the recipe lacks need the full path."""
+    """Return the path that ends with `key`; if several do, paths through parts that the recipe lacks are ignored."""
     parts = tuple(key.split("."))
     if parts in paths:
         return parts
@@ -151,13 +152,12 @@ def _resolve_key(key: str, text: str, paths: dict[tuple[str, ...], Any], recipe:
 def _unknown_key_error(key: str, paths: Collection[tuple[str, ...]], recipe: Any) -> InputError:
     """Create an error that names the keys most similar to an unknown one, and the page that lists all."""
     names = {".".join(path) for path in paths} | {path[-1] for path in paths}
-    similar = difflib.get_close_matches(key, sorted(names), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(similar)}? " if similar else ""
-    return InputError(f"unknown key in --set '{key}'; {hint}{KEYS_PAGES[type(recipe)]} lists the keys")
+    hint = f"{did_you_mean(key, sorted(names), cutoff=0.5)} {KEYS_PAGES[type(recipe)]} lists the keys"
+    return InputError(f"unknown key in --set '{key}'; {hint.lstrip()}")
 
 
 def _accepts_value(hint: Any, text: str) -> bool:
-    """Whether a field of this type may have this value: a part can only be named or set to none."""
+    """Whether a field of this type can be set to this text; a part with fields accepts only `none` or a name."""
     if text.lower() == "none":
         return type(None) in typing.get_args(hint)
     return hint in NAME_PARSERS or typing.get_origin(hint) is tuple or _field_dataclass(hint) is None

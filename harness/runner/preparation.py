@@ -9,8 +9,10 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backbones.checkpoint_folders import entries_by_card
-from backbones.errors import unknown_name_error
+import backbones
+from backbones.card import read_card
+from backbones.checkpoint_folders import entries_by_name
+from backbones.errors import BackboneError, unknown_name_error
 from backbones.references import resolve
 from harness.data import locations
 from harness.data.dataset import Dataset
@@ -21,7 +23,7 @@ from harness.data.splits import REPORTED
 from harness.data.synthetic import VIDEOS_NAME
 from harness.data.synthetic.cache import synthetic_videos
 from harness.data.validation import validate_dataset
-from harness.runner.backbone_recipe import BackboneRecipe, TrainedBackbone
+from harness.runner.backbone_recipe import NAME, BackboneRecipe, TrainedBackbone
 from harness.runner.backbone_training import train_backbone
 from harness.runner.feature_preparation import ExtractionOptions, get_backbone_info, get_or_extract_features
 from harness.runner.prepared_inputs import PreparedBackbone, PreparedInputs, group_trainings
@@ -37,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 
 def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tracker | None = None) -> PreparedInputs:
-    """Render or check the dataset, train the backbones of the recipe and extract missing features.
+    """Open and check the dataset, train the backbones of the recipe and extract missing features.
 
     Parameters
     ----------
@@ -75,7 +77,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # all seeds have the same card
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # the first stands for all
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -100,7 +102,7 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
 
 
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, dict[int, str]]]:
-    """Train the backbones that the recipe trains; return the label and the references by seed of each backbone.
+    """Train the backbones of the recipe; return, for each backbone, its label and its references by seed.
 
     A backbone that the recipe does not train has one reference, with seed 0.
     """
@@ -112,45 +114,38 @@ def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -
 
 
 def _check_backbone_names(recipe: Recipe, store: Store) -> None:
-    """Raise InputError, before any work, for backbones that are neither in the store nor in the catalogue."""
-    import backbones
-
-    available = {
-        *backbones.names(),
-        *backbones.entries(store.backbones),
-        *entries_by_card(store.backbones),
-        *(backbone.name for backbone in recipe.trained),
-    }
-    for backbone in recipe.trained:
-        _check_architecture(backbone, available)
-    unknown = [name for name in recipe.all_backbones() if name.partition("@")[0] not in available]
-    if not unknown:
+    """Raise InputError if a backbone, or one that a training starts from, cannot be loaded."""
+    parents = {backbone.name: backbone.training.backbone for backbone in recipe.trained}
+    available = {*backbones.names(), *entries_by_name(store.backbones), *parents}
+    names = {parents.get(name, name): name for name in recipe.all_backbones()}
+    errors = {reference: error for reference in names if (error := _find_error(reference, available, store))}
+    if not errors:
         return
-    try:
-        get_backbone_info(unknown[0], store)
-    except backbones.BackboneError as error:
-        others = f"Also missing: {', '.join(unknown[1:])}\n" if unknown[1:] else ""
-        if str(error).startswith("unknown backbone"):  # suggest the backbones that the recipe trains too
-            error = unknown_name_error("backbone", unknown[0], available)
+    first, *others = errors
+    reasons = f"{errors[first]}\n" + (f"Also missing: {', '.join(others)}\n" if others else "")
+    if names[first] in parents:
         raise InputError(
-            f"{error}\n{others}Choose others with --set backbones=NAME,... or import weights under this name:\n"
-            f"  framelight backbones import FILE --name {unknown[0]} --store {store}"
-        ) from error
+            f"trained.training.backbone, from which {names[first]} is trained: {reasons}"
+            "The backbones that the recipe compares are set with --set backbones=NAME,..."
+        ) from errors[first]
+    advice = "Choose others with --set backbones=NAME,..."
+    if NAME.fullmatch(first):
+        advice += (
+            f" or import weights under this name:\n  framelight backbones import FILE --name {first} --store {store}"
+        )
+    raise InputError(reasons + advice) from errors[first]
 
 
-def _check_architecture(backbone: TrainedBackbone, available: Collection[str]) -> None:
-    """Raise InputError if the backbone from which another is trained does not exist."""
-    import backbones
-
-    name = backbone.training.backbone
-    if name.partition("@")[0] not in available:
-        try:
-            backbones.get_info(name)
-        except backbones.BackboneError as error:
-            raise InputError(
-                f"trained.training.backbone, from which {backbone.name} is trained: {error}\n"
-                "The backbones that the recipe compares are set with --set backbones=NAME,..."
-            ) from error
+def _find_error(reference: str, available: Collection[str], store: Store) -> BackboneError | None:
+    """Return why a backbone cannot be loaded, or None; for an unknown name, the error suggests available ones."""
+    if reference in available or reference.removesuffix("@random") in backbones.names():
+        return None
+    try:
+        get_backbone_info(reference, store)
+    except BackboneError as error:
+        is_unknown = error.message.startswith("unknown backbone")
+        return unknown_name_error("backbone", reference, available) if is_unknown else error
+    return None
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:
@@ -172,9 +167,7 @@ def _entry_folders(references: list[tuple[str, str]], store: Store) -> dict[str,
 
 def _read_cards(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
     """Read the model cards of trained and imported backbones, by label."""
-    import backbones
-
-    return {label: backbones.read_card(folder) for label, folder in folders.items()}
+    return {label: read_card(folder) for label, folder in folders.items()}
 
 
 def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], store: Store) -> None:
@@ -192,8 +185,8 @@ def _check_score_features(recipe: Recipe, references: list[tuple[str, str]], sto
     ]
     if without:
         raise InputError(
-            f"{', '.join(without)}: the recipe's features include scores, but the backbone has no classifier; "
-            "add --set features=embeddings"
+            f"the recipe's features include scores, which backbones without a classifier do not have: "
+            f"{', '.join(without)}; add --set features=embeddings"
         )
 
 

@@ -76,7 +76,7 @@ class PreparedBackbone:
 
 
 def group_trainings(backbones: Mapping[int, PreparedBackbone]) -> PreparedBackbone:
-    """Return the first training of a backbone, given all trainings by seed, with the others as its repeats."""
+    """Combine the trainings of a backbone, given by seed: return the first, with the others as its `repeats`."""
     first, *others = backbones.values()
     if not others:
         return first

@@ -1,4 +1,4 @@
-"""Channel through which workers report epoch scores and the parent requests pruning."""
+"""Channel between workers and a search: workers report epoch scores, the search answers whether to prune."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningC
     Parameters
     ----------
     answer : callable
-        Called with trial number, epoch and value; returns whether to prune. If it raises, all further answers are
-        False, and the error is raised on leaving the context.
+        Called with trial number, epoch and value; returns whether to prune. If it raises, this and all further
+        answers are False, and the error is raised on leaving the context.
 
     Yields
     ------

@@ -92,20 +92,20 @@ class Grid:
 
 @dataclass(frozen=True)
 class Search:
-    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per task.
+    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per grid.
 
-    The objective is the task's metric on the selection split. Ranges are inclusive and positive, smallest value first,
-    and are searched on a logarithmic scale.
+    The objective is the task's metric on the selection split. A range is two positive numbers, smallest first. Both
+    ends are included, and the scale is logarithmic.
 
     Parameters
     ----------
     trials : int, default=30
-        Number of trials of each task that complete or are pruned; at least 1. Failed trials do not count.
+        Number of trials of each grid that complete or are pruned; at least 1. Failed trials do not count.
     seed : int, default=0
         Seed of the sampler.
     pruner : {"median", "none"}, default="median"
-        `median` stops a trial whose best value so far is below the median of the completed trials of earlier batches
-        at the same epoch; `none` completes all trials.
+        `median` compares the best value of a trial so far with the completed trials of earlier batches. If it is below
+        their median at the same epoch, the trial is stopped. `none` completes all trials.
     hidden : (int, int), default=(32, 512)
         Range of the width of the hidden layer.
     learning_rate : (float, float), default=(1e-4, 1e-2)
@@ -115,8 +115,8 @@ class Search:
     epochs : (int, int), default=(2, 30)
         Range of the number of epochs.
     batch : int, default=8
-        Number of trials that are proposed at the same time; at least 1. The sampler proposes them without each other's
-        results, and similar trials are trained together.
+        Number of trials that are proposed at the same time; at least 1. The sampler proposes them before any of them
+        has a result. Similar trials are trained together.
     gaps : tuple of {"linear", "nearest", "published", "held"}, default=()
         Values of `SmoothingGrid.gaps` to search. Empty: the setting of the smoothing.
     thresholds : tuple of {"chosen", "half"}, default=()
@@ -201,8 +201,8 @@ class Recipe:
     thresholds : {"chosen", "half"}, default="chosen"
         Decision thresholds of action units: `chosen` selects one from a grid for each action unit; `half` uses 0.5.
     missing : {"dropped", "filled"}, default="dropped"
-        Treatment of labeled frames without a crop: `dropped` does not score them, as in the paper; `filled` scores
-        outputs that are interpolated from neighboring frames, see `SmoothingGrid.gaps`.
+        Treatment of labeled frames without a crop: `dropped` does not score them, as in Savchenko (2022);
+        `filled` scores outputs that are filled in from neighboring frames, see `SmoothingGrid.gaps`.
     pictures : bool, default=True
         Draw figures of each run, for its first seed.
     search : Search or None, default=None
@@ -244,7 +244,7 @@ class Recipe:
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
     def all_backbones(self) -> tuple[str, ...]:
-        """Return each backbone that the grids use once: backbones of the recipe before backbones of single grids."""
+        """Return the backbones of all grids, each once: first those of the recipe, then those of single grids."""
         shared = () if all(grid.backbones for grid in self.grids) else self.backbones
         return tuple(dict.fromkeys([*shared, *(name for grid in self.grids for name in grid.backbones)]))
 

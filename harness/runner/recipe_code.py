@@ -67,7 +67,7 @@ DESCRIPTIVE_NODES = (
     ast.cmpop,
     ast.boolop,
 )
-"""Syntax of a recipe that only describes an experiment: no classes, loops, or assignments to parts of objects."""
+"""Syntax of a recipe that only describes an experiment: no classes, and no `for`, `if` or `try` statements."""
 
 
 def identify_recipe_code(path: Path) -> CodeIdentity:
@@ -112,7 +112,7 @@ def _local_imports(tree: ast.Module, folder: Path) -> Iterator[Path]:
 
 
 def _find_module(module: str, folder: Path) -> Path | None:
-    """Return the file of a module in the folder of the recipe or in `experiments`."""
+    """Return the file of a module in the folder of the recipe or in `experiments`; None for other modules."""
     parts = module.split(".")
     roots = [PROJECT_ROOT] if parts[0] == "experiments" else [folder]
     if parts[0] == folder.name:

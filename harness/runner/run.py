@@ -1,4 +1,4 @@
-"""Run a recipe: prepare its inputs, compute the jobs without a record, send all records to the tracker."""
+"""Run a recipe: prepare its inputs, run the unfinished jobs, and send the records that the tracker lacks."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from harness.tracking.code_identity import CodeIdentity, identify_code
 from harness.tracking.records import Record
 from harness.utils.hashing import content_hash
 from harness.utils.store import Store
+from harness.utils.text import plural
 
 if TYPE_CHECKING:
     from harness.runner.pruning import PruningClient
@@ -51,7 +52,7 @@ class RunResult:
     failures : list of Record
         Records of the jobs that failed.
     lost : str or None
-        Why records could not be sent to the tracking server; they are in the store.
+        Why records could not be sent to the tracking server, or None. All records are in the store.
     tracking_seconds : float
         Seconds spent on tracking.
     """
@@ -98,7 +99,7 @@ def run(
     InputError
         If the recipe cannot run on the dataset.
     FramelightError
-        If the tracking location does not answer, the store is not writable, or a worker process dies.
+        If the tracking location does not answer, the store is not writable, a worker process dies, or a search fails.
     """
     code = code or identify_code()
     start = time.perf_counter()
@@ -126,7 +127,7 @@ def run(
         except BaseException as error:
             session.end(f"{type(error).__name__}: {error}")
             raise
-        session.end(f"{len(result.failures)} jobs failed" if result.failures else None)
+        session.end(f"{plural(len(result.failures), 'job', 'd')} failed" if result.failures else None)
     return result
 
 
@@ -164,7 +165,7 @@ class _RunSession:
 
     @contextmanager
     def _catch_tracking_loss(self) -> Iterator[None]:
-        """Continue if the tracking server is unreachable: records stay in the store; the first error is reported."""
+        """Continue if the tracking server is unreachable. Records stay in the store; the first error is reported."""
         start = time.perf_counter()
         try:
             yield

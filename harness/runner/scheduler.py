@@ -138,8 +138,8 @@ class JobScheduler:
             error = future.exception()
             if isinstance(error, BrokenProcessPool):
                 raise FramelightError(
-                    f"a worker process died while running job {item.jobs[0].job_id} (out of memory?)"
-                    "; run the command again, with fewer --jobs"
+                    f"a worker process died (out of memory?); job {item.jobs[0].job_id} was among those running; "
+                    "run the command again, with fewer --jobs"
                 ) from error
             if not item.is_group:
                 yield item.jobs[0], future.result() if error is None else error

@@ -1,8 +1,8 @@
-"""Search a recipe with Optuna: one study per task, stored in the store and resumable.
+"""Search a recipe with Optuna: one study per grid, saved in the store and resumable.
 
 Trials run in batches of the size that the recipe sets, so that similar trials are trained together and the result does
-not depend on the number of workers. The parameters of a trial, and whether it is pruned, depend only on its number and
-on the trials of earlier batches, and a resumed search first completes its unfinished batch. An interrupted search
+not depend on the number of workers. The parameters of a trial depend only on its number and on the trials of
+earlier batches, and so does its pruning. A resumed search first completes its unfinished batch. An interrupted search
 therefore has the same result as an uninterrupted one. The objective is the metric on the selection split.
 """
 
@@ -46,7 +46,7 @@ STARTUP_TRIALS = 10
 PRUNER_STARTUP_TRIALS = 5
 """Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
-"""The search ends after this many failures in a row, but at least one batch: the cause is not one trial."""
+"""The search ends after this many failed trials in a row, or after a whole batch of them if batches are larger."""
 MAX_TRIALS = 1_000_000
 """Largest trial number, and largest batch size, that are accepted from a study."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
@@ -74,7 +74,7 @@ class GridSearch:
         self.database = store.optuna_database
 
     def run(self, run_batch: RunBatch) -> list[Job]:
-        """Run the search until the recipe's number of trials is completed or pruned.
+        """Run trials until as many as the recipe asks for are completed or pruned.
 
         A failed trial is replaced by another.
 
@@ -91,7 +91,7 @@ class GridSearch:
         Raises
         ------
         FramelightError
-            If several trials in a row fail, or if the database cannot be used.
+            If several trials in a row fail, if no trial completes, or if the database cannot be used.
         """
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with entry_lock(self.lock), self._translate_storage_errors():
@@ -232,8 +232,8 @@ class GridSearch:
     def _tell(self, trial: FrozenTrial, record: Record) -> None:
         """Store the result of a trial in the study.
 
-        If the search prunes trials, the values of the epochs are read from the training summary, because a job that an
-        earlier search computed did not report them to this study.
+        A job that an earlier search computed did not report the values of its epochs to this study. If this search
+        prunes trials, the values are therefore read from the training summary.
         """
         value = record.selection[record.metric] if record.status == "finished" else None
         if value is not None and self.settings.pruner != "none":
@@ -263,7 +263,7 @@ def median_pruner(best: float, completed: Sequence[dict[int, float]], epoch: int
     -------
     bool
         Whether `best` is below the median of the completed trials at this epoch; False with fewer than
-        `PRUNER_STARTUP_TRIALS` completed trials.
+        `PRUNER_STARTUP_TRIALS` completed trials, or if none of these trials has this epoch.
     """
     values = [trial[epoch] for trial in completed if epoch in trial]
     return len(completed) >= PRUNER_STARTUP_TRIALS and len(values) > 0 and best < median(values)
@@ -278,7 +278,7 @@ def _read_history(files: JobFolder) -> dict[int, float]:
 
 
 def _delete_pruned_result(job: Job) -> None:
-    """Delete the result of a job that was pruned in another search, as the decision is valid in that search only."""
+    """Delete the result of a pruned job, because another search may have pruned it."""
     files = JobFolder(job.folder)
     if files.has_record() and files.read_record().status == "pruned":
         shutil.rmtree(job.folder)

@@ -14,8 +14,8 @@ from harness.utils.text import format_duration, plural
 
 logger = logging.getLogger(__name__)
 
-PARAMETER_NAMES = {"l2": "l2", "learning_rate": "learning rate", "shared": "hidden layer", "gaps": "gaps filled by"}
-"""Names of parameters in messages, where they differ from the names in the study."""
+PARAMETER_NAMES = {"learning_rate": "learning rate", "shared": "hidden layer", "gaps": "gaps filled by"}
+"""Names of parameters in messages; other parameters have the same name as in the study."""
 
 
 class Trial(Protocol):
@@ -66,7 +66,7 @@ class SearchProgress:
         self._bar(done, self.total)
 
     def count_trial(self) -> None:
-        """Count a trial; a failed trial is counted until the next batch starts."""
+        """Count a trial. A failed trial is counted, too, until the next batch starts."""
         self.done = min(self.done + 1, self.total)
         self._bar(self.done, self.total)
 

@@ -1,4 +1,4 @@
-"""Start a recipe by name, path or object, with settings and defaults as users give them."""
+"""Start a recipe that is given by its name, by a path or as an object, with settings."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbones.processors import available_processors
+from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
 from harness.runner.loader import recipe_path
-from harness.runner.recipe import Recipe
 from harness.utils.errors import InputError
 from harness.utils.public_api import as_tuple
 from harness.utils.store import Store
@@ -30,11 +30,10 @@ def start_recipe(
     Raises
     ------
     InputError
-        If the recipe, a setting or the dataset cannot be used.
+        If the recipe, a setting, the number of jobs or the dataset cannot be used.
     FramelightError
-        If the store cannot be written, the tracking server does not answer, or a worker process dies.
+        If the store cannot be written, the tracking server does not answer, a worker process dies, or a search fails.
     """
-    from harness.runner import BackboneRecipe, Recipe, apply_settings, find_recipe
     from harness.runner.recipe_code import identify_recipe_code
     from harness.runner.run import run
 

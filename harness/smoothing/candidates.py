@@ -32,7 +32,7 @@ class SmoothingGrid:
     Raises
     ------
     InputError
-        If a kernel or the gap-filling method is unknown, or a radius is out of range.
+        If there is no kernel, a kernel or the gap-filling method is unknown, or a radius is out of range.
 
     Examples
     --------

@@ -1,9 +1,10 @@
 """Statistics of smoothed outputs at many radii.
 
-Every radius is computed for a few videos at a time while they are in the processor's cache; a pass over all frames for
-each radius would read everything from memory hundreds of times. Integer counts add up to the same total in any
-grouping. Sums of floating-point moments depend on the grouping in the last bits, so tasks with valence and arousal are
-computed over all videos at once.
+Videos are taken a few at a time, and all radii are computed while these videos are in the processor's cache. A pass
+over all frames for each radius would read everything from memory hundreds of times. The counts of expressions and
+action units are integers: their totals do not depend on the grouping of videos. The moments of valence and arousal are
+sums of floating-point numbers, whose last bits would depend on the grouping. Tasks with them are therefore computed
+over all videos at once.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class LabeledRows:
     units : int
         Number of units.
     rows : ndarray of int, shape (N,)
-        Position of each row in ``np.concatenate(videos)``.
+        Position of each row in the concatenated outputs of all videos.
     """
 
     task: Task
@@ -58,7 +59,7 @@ def statistics_by_radius(
     ----------
     labels : LabeledRows
     videos : sequence of ndarray of float, shape (frames, C)
-        Outputs before smoothing.
+        Outputs before smoothing, with C columns.
     kernel : str
         See `harness.smoothing.kernels.smooth`.
     radii : sequence of int

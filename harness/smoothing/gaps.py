@@ -36,9 +36,9 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
         returned.
     method : {"linear", "nearest", "published", "held"}, default="linear"
         `linear`: linear interpolation. `nearest`: outputs of the nearest crop; of the earlier crop if two are equally
-        near. `held`: outputs of the last crop before (forward fill), which is all that is available in a live stream.
-        `published`: linear interpolation with exchanged weights, as the published results of the third ABAW challenge
-        (Savchenko 2022) were computed; use it only to reproduce them.
+        near. `held`: outputs of the last crop so far (forward fill), which is all that is available in a live stream.
+        `published`: linear interpolation with exchanged weights. Use it only to reproduce the published results of the
+        third ABAW challenge (Savchenko 2022).
 
     Returns
     -------
@@ -47,8 +47,8 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     Raises
     ------
     InputError
-        If the method is unknown, there are no crops, frame numbers do not ascend from 1 or later, or values are not
-        finite.
+        If the method is unknown, there are no crops, a value is not finite, or the length is negative. Also if frame
+        numbers do not ascend, if one is below 1, or if there are more or fewer of them than rows of outputs.
 
     References
     ----------

@@ -4,9 +4,9 @@ T is the number of frames of a video; C is the number of output columns. The win
 t - r to t + r and is truncated at the ends of the video, without padding. Columns are smoothed independently, before
 argmax or thresholds are applied (Savchenko 2022).
 
-The kernels in `CAUSAL` use no later frames: their window covers frames t - r to t, and `exponential` is an exponential
-moving average with smoothing factor 2 / (r + 2), normalized so that the first frames are not biased. The three kernels
-have a mean lag of r / 2 frames, so they smooth about equally at the same radius.
+The kernels in `CAUSAL` use no later frames. The windows of `trailing_mean` and `trailing_median` cover frames t - r to
+t. `exponential` is an exponential moving average with smoothing factor 2 / (r + 2), normalized so that the first frames
+are not biased. These kernels have a mean lag of r / 2 frames, so they smooth about equally at the same radius.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CAUSAL = ("trailing_mean", "trailing_median", "exponential")
 """Kernels that use no later frames and can therefore be applied to a live stream."""
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
-"""Function of videos (contiguous float64 [C, T]) and ascending radii; yields a new [C, sum of T] for each radius."""
+"""Function of videos (contiguous float64 [C, T]) and ascending radii; yields an array [C, sum of T] for each radius."""
 
 
 def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
     """Smooth the outputs of a video in time.
 
-    With the window W(t) = {t - r, ..., t + r} (`trailing_*`: {t - r, ..., t}), truncated at the ends of the video, the
+    The window W(t) is {t - r, ..., t + r}, or {t - r, ..., t} for `trailing_*`, truncated at the ends of the video. The
     result at frame t is the mean or the median of the outputs in W(t), for each column separately. `exponential` gives
     ``sum(d^k o(t - k)) / sum(d^k)`` over k from 0 to t, with ``d = r / (r + 2)``.
 
@@ -57,7 +57,7 @@ def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If the kernel is unknown, the radius is out of range, or values are not finite.
+        If the kernel is unknown, the radius is out of range, or the outputs are not two-dimensional or not finite.
 
     References
     ----------
@@ -79,12 +79,12 @@ def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
 def smooth_many_radii(
     videos: Iterable[ArrayLike], kernel: str, radii: Iterable[int]
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Smooth the outputs of several videos at ascending radii, much faster than one radius at a time.
+    """Smooth the outputs of several videos at ascending radii; for means, much faster than one radius at a time.
 
     Parameters
     ----------
     videos : iterable of array-like of float, shape (T, C)
-        Outputs without gaps, accumulated in float64. All videos have the same C.
+        Outputs without gaps, converted to float64. All videos have the same C.
     kernel : str
         See `smooth`.
     radii : iterable of int
@@ -100,7 +100,7 @@ def smooth_many_radii(
     ------
     InputError
         If the kernel is unknown, radii are out of range or do not ascend, there are no videos, videos have different
-        widths, or values are NaN or infinite. It is raised before any work.
+        widths, or values are NaN or infinite. The error is raised before any work.
 
     Examples
     --------
@@ -130,8 +130,8 @@ def _no_smoothing(videos: list[np.ndarray], radii: list[int]) -> Iterator[np.nda
 def _window_mean(videos: list[np.ndarray], radii: list[int], centered: bool) -> Iterator[np.ndarray]:
     """Compute means of centered or trailing windows.
 
-    The window sums of one radius are extended to the sums of the next. An added row of ones sums to the size of each
-    window.
+    The window sums of one radius are extended to the sums of the next. A row of ones is added; its sums are the sizes
+    of the windows.
     """
     with_ones = [np.vstack([video, np.ones(video.shape[1])]) for video in videos]
     sums, summed_radius = [video.copy() for video in with_ones], 0

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class StreamingFilter:
     """Causal smoothing filter for one face, applied frame by frame as outputs arrive from a camera.
 
-    Calling it with the outputs of frame t returns what `smooth` gives at t for the frames up to t, with gaps filled by
-    method `held`; see `fill_gaps`.
+    Call it with the outputs of frame t to get the smoothed outputs of frame t. They equal the last row that `smooth`
+    returns for the frames up to t, with gaps filled by method `held` of `fill_gaps`.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ class StreamingFilter:
         Returns
         -------
         ndarray of float64, shape (C,), or None
-            None before the first crop. Such frames enter the filter later with the outputs of the first crop.
+            None before the first crop. When the first crop arrives, the frames before it enter the filter with the
+            outputs of this crop.
 
         Raises
         ------

@@ -1,6 +1,7 @@
 """Experiment tracking with MLflow.
 
-Runs are written through the MLflow client. A store's own database is read without importing MLflow.
+Runs are written through the MLflow client. Sqlite files are read by SQL, without importing MLflow, if
+their tables have the expected columns.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
     Raises
     ------
     FramelightError
-        If the server does not answer, or the store is not writable.
+        If the server does not answer, the store is not writable, or the experiment was deleted in MLflow.
     InputError
         If MLflow cannot track to the URI.
     """
@@ -61,7 +62,7 @@ def open_tracker(store: Store, experiment: str | None = None) -> Tracker:
 def tracked_records(store: Store) -> list[Record]:
     """Read the records of all finished and failed jobs that are tracked at the store's location.
 
-    Nothing is written.
+    Nothing is written. Records that cannot be read are left out, with a warning.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def tracked_records(store: Store) -> list[Record]:
     Raises
     ------
     FramelightError
-        If the server does not answer, or if a record has another schema.
+        If the server does not answer.
     """
     from harness.tracking.reader import read_records
 
@@ -95,9 +96,9 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
     Returns
     -------
     callable or None
-        Called with a job id, a file name and the path to write to; returns False if there is no such file. The first
-        call imports MLflow and raises FramelightError if the server does not answer. None if the store's own database
-        is the tracking location, as all files of its jobs are in the store.
+        Called with a job id, a file name and the path to write to; returns False if the file is not tracked or too
+        large. The first call imports MLflow and raises FramelightError if the server does not answer. None if the
+        store's own database is the tracking location, as all files of its jobs are in the store.
     """
     location = locate(store)
     if location.uri == locate(store.untracked).uri:
@@ -108,7 +109,7 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
 
 
 def mlflow_runs(store: Store, job_ids: Collection[str]) -> tuple[dict[str, str], str]:
-    """Return MLflow's run id of each given job that is tracked, by job id, and the tracking location.
+    """Return the MLflow run ids of the tracked jobs among `job_ids`, by job id, and the tracking location.
 
     Raises
     ------

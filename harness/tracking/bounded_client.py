@@ -128,7 +128,7 @@ class LockReporter:
         return ", ".join(lock_holders(self.database)) or "another process"
 
     def report(self) -> float:
-        """Log that the file is locked, if a message is due; return the seconds since the start of the wait."""
+        """Log that the file is locked, if a message is due; return the seconds since the reporter was created."""
         now = time.monotonic()
         if now >= self._next:
             self._next = now + MESSAGE_SECONDS

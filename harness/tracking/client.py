@@ -21,6 +21,7 @@ from harness.tracking.sqlite_uri import sqlite_uri
 from harness.utils.errors import FramelightError
 from harness.utils.files import atomic_write
 from harness.utils.hashing import content_hash
+from harness.utils.paths import environment_variable
 
 PAGE_SIZE = 1000
 MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
@@ -64,7 +65,7 @@ def health_check(client: BoundedClient) -> str:
     try:
         client.ping()
         return ""
-    except Exception as error:  # MLflow, requests and urllib3 have unrelated classes
+    except Exception as error:  # errors of MLflow, requests and urllib3 have no common class
         return first_line(error)
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
@@ -76,8 +77,8 @@ DEFAULT_EXPERIMENT = "framelight"
 def get_or_create_experiment(client: MlflowClient, location: Location, name: str | None = None) -> str:
     """Return the id of an MLflow experiment; create the experiment if there is none.
 
-    MLflow cannot change the artifact folder of an experiment. A store that was moved therefore uses a separate
-    experiment, with a hash of the new folder in its name.
+    If the experiment was deleted in MLflow, or if the store was moved, a second experiment is used: MLflow cannot
+    change the artifact folder of an experiment. The name of the second experiment ends with a hash of its folder.
 
     Parameters
     ----------
@@ -91,9 +92,9 @@ def get_or_create_experiment(client: MlflowClient, location: Location, name: str
     Raises
     ------
     FramelightError
-        If the experiment was deleted in MLflow.
+        If both experiments were deleted in MLflow.
     """
-    base_name = name or os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    base_name = name or environment_variable("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
     for candidate in (base_name, f"{base_name}-{content_hash(location.artifacts and str(location.store.mlflow), 6)}"):
         experiment = client.get_experiment_by_name(candidate)
         if experiment is None:

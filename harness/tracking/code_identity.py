@@ -30,8 +30,8 @@ class CodeIdentity:
     harness, backbones : str
         Hashes of the Python files of the packages.
     recipe : str
-        Hash of the recipe's file and of the modules that it imports from its folder; empty for a recipe that was
-        passed as a Python object, whose code is not known.
+        Hash of the recipe's file and of the modules that it imports from its folder or from `experiments`; empty for a
+        recipe that was passed as a Python object, whose code is not known.
     recipe_runs_code : bool
         Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`; True if it is not
         known.
@@ -44,7 +44,7 @@ class CodeIdentity:
     recipe_runs_code: bool
 
     def to_dict(self, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields, and the git commit of an `environment`, as JSON types."""
+        """Return the fields and, from an `environment`, the git commit and whether the code differs from it."""
         commit = {"commit": environment.get("git_commit"), "dirty": environment.get("git_dirty")}
         return {**dataclasses.asdict(self), **commit}
 
@@ -102,7 +102,7 @@ def code_key(code: Mapping[str, Any]) -> tuple[str, ...] | None:
 def describe_code(code: Mapping[str, Any]) -> str:
     """Describe recorded code in one line, for `framelight show`."""
     if not code:
-        return "not recorded (made by an earlier version)"
+        return "not recorded (made by an earlier version of Framelight)"
     commit = str(code.get("commit") or "")[:DIGEST_LENGTH]
     recipe = code.get("recipe") or "passed as a Python object"
     runs_code = code.get("recipe") and code.get("recipe_runs_code", True)
@@ -110,6 +110,6 @@ def describe_code(code: Mapping[str, Any]) -> str:
         f"framelight {code.get('version') or '(not installed)'}",
         *([f"commit {commit}{' with changes' if code.get('dirty') else ''}"] if commit else []),
         *(f"{package} {code.get(package)}" for package in ("harness", "backbones")),
-        f"recipe {recipe}{' (defines functions or runs code)' if runs_code else ''}",
+        f"recipe {recipe}{' (does more than describe an experiment)' if runs_code else ''}",
     ]
     return ", ".join(parts)

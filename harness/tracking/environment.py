@@ -18,7 +18,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 CODE_PATTERNS = ("harness/*.py", "backbones/*.py", "experiments/*.py")
 GIT_LOCATION_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
-"""Environment variables that git sets inside hooks, and that would select another repository."""
+"""Environment variables that git sets inside hooks. They would select another repository."""
 
 PACKAGES = (
     "framelight",

@@ -58,8 +58,8 @@ class ExportRecord:
     largest : float or None
         Largest absolute difference between an output of the file and the saved prediction of the run.
     agreement : float or None
-        Share of crops with equal labels (expression, each action unit, quadrant of valence and arousal); None if the
-        task has no labels.
+        Share of crops for which the file and the run give the same label. Labels are the expression, each action unit
+        and the quadrant of valence and arousal. None if the task has no labels.
     crops : int
         Number of predicted crops.
     """

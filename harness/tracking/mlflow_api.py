@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.utils.paths import environment_variable
 from harness.utils.process_environment import prepare_process
 
 prepare_process()
@@ -21,7 +22,7 @@ for _name, _value in {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
 }.items():
-    os.environ[_name] = os.environ.get(_name) or _value
+    os.environ[_name] = environment_variable(_name) or _value
 
 from mlflow.entities import (  # noqa: E402
     Dataset,
@@ -61,7 +62,7 @@ MAX_RESPONSE_BYTES = 2**28
 
 
 def _limit_response(response: Any, **options: Any) -> None:
-    """Read the body of a response, up to the limit; a response hook of requests."""
+    """Response hook of requests: read the body of a response, up to the limit."""
     if options.get("stream"):
         return
     content = bytearray()
@@ -115,8 +116,8 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
     model : LoggedModel
         MLflow's entry of the model.
     loader : Path
-        Python file with a function `_load_pyfunc`, which is called with the copy of `data`. It is copied into the
-        model.
+        Python file with a function `_load_pyfunc`, which is called with the copy of `data`. The file is copied into
+        the model.
     data : Path
         Folder to copy into the model.
     crops, outputs : sequence of (name, numpy type, shape)

@@ -91,9 +91,9 @@ def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
 
 
 def read_records(location: Location, fetch_runs: FetchRuns) -> list[Record]:
-    """Return the light records of all finished and failed jobs at a location, the newest last, without pruned trials.
+    """Return the records of all finished and failed jobs at a location, the newest last.
 
-    Records that cannot be read are left out, with one warning that names them.
+    The records lack the fields that `Record.light` removes. Records that cannot be read are left out, with one warning.
     """
     records, faults = [], []
     for run, status, tags in read_runs(location, fetch_runs):
@@ -121,10 +121,10 @@ def warn_unreadable(faults: Sequence[str], what: str) -> None:
     """
     if not faults:
         return
-    noun = "record" if len(faults) == 1 else "records"
+    noun, verb = ("record", "is") if len(faults) == 1 else ("records", "are")
     shown = "; ".join(escape_text(fault)[:MAX_FAULT_LENGTH] for fault in faults[:MAX_FAULTS_SHOWN])
     hidden = f"; and {len(faults) - MAX_FAULTS_SHOWN:,} more" if len(faults) > MAX_FAULTS_SHOWN else ""
-    logger.warning(f"{len(faults):,} {what.format(noun)} cannot be read and left out: {shown}{hidden}")
+    logger.warning(f"{len(faults):,} {what.format(noun)} cannot be read and {verb} left out: {shown}{hidden}")
 
 
 def finished_job_ids(location: Location, fetch_runs: FetchRuns) -> set[str]:

@@ -137,12 +137,12 @@ class Record(DisplayLabels):
     error : str, optional
         Error message of a failed job.
     code : mapping
-        Code that ran the job, see `harness.tracking.code_identity`; empty in records of earlier versions.
+        Code that ran the job, see `harness.tracking.code_identity`; empty in records of early Framelight versions.
 
     Raises
     ------
     FramelightError
-        If the kind or the status is unknown, or if a score is not finite.
+        If the kind or the status is unknown, a score is not finite, or a finished record lacks the metric of its task.
     """
 
     job_id: str

@@ -1,4 +1,4 @@
-"""Download files of jobs that were logged to a tracking server from other stores."""
+"""Download files of jobs from a tracking server or a database outside the store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class RemoteJobFiles:
         self._runs: dict[str, str] = {}
 
     def __call__(self, job_id: str, name: str, path: Path) -> bool:
-        """Download a file of a job to `path`; return False if there is no such file."""
+        """Download a file of a job to `path`; return False if it is not tracked or too large."""
         if self._tracker is None:
             from harness.tracking.tracker import Tracker
 

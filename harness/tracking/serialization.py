@@ -33,7 +33,7 @@ MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
 def tags(record: Record) -> dict[str, str]:
-    """Return the tags of a run, including the light record, divided over as many tags as its length requires."""
+    """Return the tags of a run; its record (see `Record.light`) takes as many tags as its length requires."""
     text = to_json(record.light())
     pieces = [text[i : i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
     run_tags = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}
@@ -125,9 +125,10 @@ def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, str
 
 
 def metrics(record: Record) -> list[MetricPoint]:
-    """Return the metrics of a run: scores at step 0, the smoothing curve with the radius in frames as step.
+    """Return the metrics of a run.
 
-    Scores of the reported split have their plain names, scores of the selection split the prefix `selection/`.
+    Scores have step 0. In a smoothing curve, the step is the radius in frames. Names of scores of the selection split
+    begin with `selection/`.
     """
     from harness.data.splits import SELECTION  # late, as reading records does not need numpy
 

@@ -24,8 +24,9 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
     Returns
     -------
     str
-        ``sqlite:///PATH`` for most paths. Other paths become a sqlite URI inside a SQLAlchemy URI. The URI names the
-        driver, since MLflow would take a URI without a driver for a path and create a folder of that name.
+        ``sqlite:///PATH`` for most paths. With `existing`, and for paths with `%` or `?`, a sqlite URI inside a
+        SQLAlchemy URI. This URI names the driver: without it, MLflow would take the URI for a path and create a folder
+        of that name.
 
     Examples
     --------
@@ -44,7 +45,8 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
 def sqlite_path(uri: str) -> Path | None:
     """Return the path of the sqlite file that a URI names; None for other URIs, and for databases in memory.
 
-    A quoted path is unquoted, unless the quoted path exists, or its folder exists and the unquoted folder does not.
+    The path is unquoted, with two exceptions: a file exists at the path as written, or the folder of the path as
+    written exists and that of the unquoted path does not.
 
     Examples
     --------

@@ -20,8 +20,8 @@ from harness.utils.errors import FramelightError
 class Tracker:
     """Sends records to an MLflow location.
 
-    Use it from the parent process only, not from workers; several parents may use one location at the same time. All
-    methods raise TrackingUnavailableError if the location no longer answers.
+    Use it from the parent process only, not from workers; several parents may use one location at the same time. If the
+    location no longer answers, methods raise TrackingUnavailableError, and `download_file` raises FramelightError.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class Tracker:
         computed: bool = False,
         curves: Sequence[serialization.MetricPoint] = (),
     ) -> str:
-        """Log one job as a run; earlier runs of the job are deleted after the new run is complete.
+        """Log one job as a run, then delete its earlier runs; by default a job with a finished run is not logged again.
 
         Parameters
         ----------
@@ -238,7 +238,7 @@ class Tracker:
             return download_file(self._client, run_id, name, path)
 
     def records(self) -> list[Record]:
-        """Return the light records of all finished and failed jobs, of all experiments."""
+        """Return the records (see `Record.light`) of all finished and failed jobs, of all experiments."""
         with self._guard():
             return reader.read_records(self.location, self.tagged_runs)
 

@@ -19,7 +19,7 @@ from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
 END_SECONDS = 5
-"""Time, in seconds, after which the server is ended by force."""
+"""Time, in seconds, after which a server that was asked to end is ended by force."""
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Environment variables of the server. Without job execution it has two processes instead of nine."""
 
@@ -44,13 +44,13 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
     Raises
     ------
     InputError
-        If the location is a server or has no runs, or if the port is out of range or in use.
+        If the location is a server or has no runs, if the port is out of range or in use, or if no port is free.
     """
     if location.server:
         raise InputError(f"{location.uri} is a server with its own UI; open this address in a browser")
     if location.database is not None and not location.database.exists():
         raise InputError(
-            f"the store {location.store} has no tracked runs; create some with: framelight run quickstart "
+            f"there are no tracked runs at {location}; create some with: framelight run quickstart "
             f"--store {location.store}"
         )
     port = _find_free_port() if port is None else _check_port(port)
@@ -76,8 +76,8 @@ def ui_command(location: Location, port: int | None = None) -> tuple[list[str], 
 def serve(argv: Sequence[str]) -> int:
     """Run the server until it ends, or until a signal ends this process, and return the exit status of the server.
 
-    The server runs in a new session, so that Ctrl-C in a terminal reaches only this process, which then ends
-    the server and its processes without the tracebacks that they print on Ctrl-C.
+    The server runs in a new session, so Ctrl-C in a terminal reaches only this process, which then ends the server. The
+    server itself would print tracebacks on Ctrl-C.
 
     Raises
     ------

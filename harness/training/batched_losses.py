@@ -1,7 +1,8 @@
 """Losses of J heads at once: logits [B, C, J] to float32 [J].
 
-Entry j equals the loss in `harness.training.losses` of logits[:, :, j]. A loss without a batched version is computed
-for one head after another. Heads are in the last dimension, so that classes are reduced for all heads in one pass.
+Up to rounding, entry j equals the loss that `harness.training.losses` computes for logits[:, :, j]. A loss without a
+batched version is computed for one head after another. Heads are in the last dimension, so that classes are reduced for
+all heads in one pass.
 """
 
 from __future__ import annotations
@@ -115,4 +116,4 @@ BATCHED_LOSSES: Mapping[type[nn.Module], Callable[..., Tensor]] = {
     SquaredError: _squared_error,
     BinaryCrossEntropy: _binary_cross_entropy,
 }
-"""Batched versions by the class of the loss."""
+"""Batched version of each loss, by the class of the loss in `harness.training.losses`."""

@@ -24,7 +24,7 @@ def make_entry(config: OptimizerConfig, fitted: FitResult, **rest: Any) -> dict[
 
 
 def load_fit_result(path: Path, config: OptimizerConfig, state: Mapping[str, Tensor]) -> FitResult:
-    """Load the result so far from a checkpoint.
+    """Load the result of the epochs trained so far from a checkpoint.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def load_fit_result(path: Path, config: OptimizerConfig, state: Mapping[str, Ten
     Raises
     ------
     FramelightError
-        If the checkpoint is damaged, or has a different configuration or tensors of different shapes.
+        If the checkpoint is missing or damaged, if its configuration is different, or if its tensors have different
+        names or shapes.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)

@@ -12,14 +12,14 @@ from harness.utils.errors import FramelightError
 
 
 def all_gather(tensor: Tensor, world_size: int) -> Tensor:
-    """Stack the tensors of all processes, all of the same shape, to [world_size, *shape]."""
+    """Stack the tensors of all processes to [world_size, *shape]; their shapes must be equal."""
     gathered = [torch.empty_like(tensor) for _ in range(world_size)]
     distributed.all_gather(gathered, tensor.contiguous())
     return torch.stack(gathered)
 
 
 def mean_loss(total: Tensor, rows: int, world_size: int) -> float:
-    """Compute the mean loss of a row over all processes.
+    """Compute the mean loss per row, over the rows of all processes.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def gather_in_order(rows: Tensor, world_size: int, device: torch.device) -> Tens
     Parameters
     ----------
     rows : Tensor of shape (n, C)
-        Rows `index::world_size` of all rows, for the process with that index.
+        The rows of this process. The process with rank `index` holds rows `index::world_size` of all rows.
     world_size : int
     device : torch.device
         Device on which the processes exchange tensors.

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 class ExponentialMovingAverage:
     """Averages of the floating-point tensors in a module's state; other tensors are copied.
 
-    After n updates the decay is min(decay, (1 + n) / (10 + n)), so that a short training does not depend on the initial
-    weights.
+    In update n, counted from 1, the decay is min(decay, (1 + n) / (10 + n)), so that the initial weights have little
+    influence even in a short training.
 
     Parameters
     ----------
@@ -27,7 +27,8 @@ class ExponentialMovingAverage:
     updates : int
         Number of updates so far.
     values : dict of str to Tensor
-        Averages by the names of the module's state, in float32 or wider.
+        For each name in the module's state, the average in float32 or wider. A tensor that is not floating-point is
+        copied instead.
     """
 
     def __init__(self, module: nn.Module, decay: float) -> None:

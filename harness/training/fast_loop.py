@@ -25,7 +25,7 @@ class FastLoopModel(Protocol):
     rate : float
         Current learning rate.
     seen : int
-        Rows seen in all epochs.
+        Number of rows seen so far in all epochs.
     total : Tensor
         Sum of the losses of this epoch's rows.
     rows : int
@@ -51,7 +51,9 @@ class FastLoopModel(Protocol):
 
 
 def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
-    """Whether a model is a head alone, trained by one process, in float32, with one step per batch.
+    """Whether a model is a head alone, trained by one process, in float32, with one plain step per batch.
+
+    A plain step has no gradient clipping, sharpness-aware minimization or weight averaging.
 
     Parameters
     ----------

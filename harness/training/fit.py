@@ -36,7 +36,7 @@ class Shard:
 
 
 Batches = Callable[[int, Shard], Iterable[Batch]]
-"""Batches (inputs, targets) of an epoch, counted from 0; a pure function, so that a fit can be resumed."""
+"""Pure function `batches(epoch, shard)` that returns batches (inputs, targets); epochs count from 0."""
 
 
 class InputTransform(Protocol):
@@ -72,9 +72,9 @@ class OptimizerConfig:
     schedule : {"cosine", "constant"}
         After the warmup the rate falls to 0 along a half cosine, or is constant.
     warmup : float
-        Share of the training in which the rate rises from 0.
+        Share of the training in which the rate rises, from 1% of `learning_rate`.
     weight_decay : float
-        Applied to matrices only.
+        Applied only to parameters with two or more dimensions, so not to biases.
     l2 : float
         Weight of the sum of the head's squared weights in the loss; see `harness.training.losses.l2_penalty`.
     clip : float
@@ -82,7 +82,8 @@ class OptimizerConfig:
     sharpness : float
         Rho of sharpness-aware minimization; 0 for none.
     average : float
-        Decay of the exponential moving average of the weights, which is validated and returned; 0 for none.
+        Decay of the exponential moving average of the weights; 0 for no average. The averaged weights are validated and
+        returned.
     seed : int
         Seed of dropout and augmentation.
     """
@@ -109,7 +110,7 @@ class OptimizerConfig:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - self.warmup) / (1 - self.warmup)))
 
     def parameter_groups(self, module: nn.Module) -> list[dict[str, Any]]:
-        """Group a module's trainable parameters for an optimizer; only matrices get weight decay."""
+        """Group a module's trainable parameters for an optimizer, with and without weight decay."""
         trainable = [parameter for parameter in module.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in trainable if p.ndim > 1], "weight_decay": self.weight_decay},
@@ -134,8 +135,9 @@ class FitResult:
     epoch : int
         The selected epoch, counted from 1.
     history : list of dict
-        One entry per epoch: `epoch` (from 1), `loss` (of the unperturbed weights), `rate` (learning rate of the last
-        step) and, with selection rows, `value` and, if the selection has a separate criterion, `criterion`.
+        One entry per epoch with `epoch` (from 1), `loss` (with SAM, of the weights before the perturbation) and `rate`
+        (learning rate of the last step). With selection rows the entry also has `value`. If the selection has a
+        separate criterion, the entry has `criterion` too; see `Selection`.
     stopped : bool
         Whether `on_epoch` ended the training.
     """
@@ -172,7 +174,7 @@ class Selection:
     criterion: Callable[[np.ndarray], float] | None = None
 
     def evaluate(self, logits: np.ndarray, entry: dict[str, float]) -> float:
-        """Compute the criterion of an epoch, and add it and the value to the epoch's entry of the history."""
+        """Add the value of an epoch, and a separate criterion, to its entry of the history; return the criterion."""
         entry["value"] = self.score(logits)
         if self.criterion is None:
             return entry["value"]
@@ -183,7 +185,7 @@ class Selection:
 class LazyBatches:
     """Iterable that creates its batches when the first one is requested.
 
-    Lightning also opens iterators that it never reads.
+    Lightning opens some iterators that it never reads; no batches are created for those.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class FrameNetwork(nn.Module):
     features : {"embeddings", "scores", "embeddings+scores"}
         Outputs of the backbone that the head receives, concatenated in this order.
     frozen : bool
-        Keep the backbone in evaluation mode while training, so that its batch statistics stay as they are.
+        Keep the backbone in evaluation mode while training, so that its running statistics of batch norm stay the same.
 
     Raises
     ------

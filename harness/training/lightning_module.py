@@ -43,7 +43,8 @@ class FrameModel(FrameNetwork, pl.LightningModule):
     inputs : InputTransform, optional
         Converts batches to network inputs on the model's device. None if batches hold network inputs already.
     frozen : bool
-        Train only the classifier of the backbone; its batch statistics stay as they are.
+        Train only the head and the classifier of the backbone. The running statistics of the backbone's batch norm stay
+        the same.
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the module
@@ -83,7 +84,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Create AdamW for the trainable parameters."""
-        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip gradients if fused
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip with a fused optimizer
         config = self.optimizer_config
         return torch.optim.AdamW(config.parameter_groups(self), config.learning_rate, fused=fused)
 
@@ -174,7 +175,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
-        """Extend the history, store the weights if they are the best so far, and write the checkpoint."""
+        """Extend the history, store the weights if the epoch is the selected one so far, and write the checkpoint."""
         loss, epoch = distributed.mean_loss(self.total, self.rows, self.shard.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
@@ -192,7 +193,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
         if not logits.isfinite().all():
             raise FramelightError(
                 f"the outputs on the selection rows are not finite after epoch {epoch}; "
-                "check that their features are finite, or lower the learning rate"
+                "check that their inputs are finite, or lower the learning rate"
             )
         criterion = selection.evaluate(logits.numpy(), self.fitted.history[-1])
         better = criterion > self.best or selection.keep == "last"

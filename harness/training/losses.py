@@ -2,8 +2,8 @@
 
 Each loss is a module that is called with logits [B, c], targets [B] or [B, c] and a bool mask `valid` [B]. Invalid rows
 are dropped before anything is computed, so that their gradient is exactly 0 and they do not affect batch statistics.
-With `zeroed` they remain with output and target 0, as in the published multi-task training (Savchenko 2022): still
-without a gradient, but counted in every mean and, as pairs of zeros, in the concordance.
+With `zeroed`, invalid rows remain with output and target 0, as in the published multi-task training (Savchenko 2022).
+They still have no gradient, but they count in every mean. In the concordance they count as pairs of zeros.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.metrics import tasks
 from harness.utils.errors import unknown_name_error
 
 Targets = Mapping[str, tuple[Tensor, Tensor]]
-"""Target and bool mask of the valid rows, by output block."""
+"""For each output block: the targets, and a bool mask of the valid rows."""
 
 CCC_EPSILON = 1e-7
 
@@ -46,7 +46,7 @@ def zero_loss(logits: Tensor) -> Tensor:
 
 
 def select_valid(valid: Tensor, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Select the valid rows as contiguous tensors; without indexing if all are valid, as in most batches."""
+    """Select the valid rows as contiguous tensors; most batches have valid rows only and need no indexing."""
     return (logits.contiguous(), target) if valid.all() else (logits[valid], target[valid])
 
 
@@ -57,7 +57,7 @@ class CrossEntropy(nn.Module):
     ----------
     weights : ndarray of shape (classes,)
     smoothing : float
-        Share of a row's target that is spread over all classes, each of which then counts with its own weight.
+        Share of a row's target that is spread over all classes; each class counts with its own weight.
     zeroed : bool
         Count an invalid row as a row of the first class with equal predicted probabilities of all classes.
     """
@@ -93,7 +93,7 @@ class CrossEntropy(nn.Module):
 
 
 class OneMinusCCC(nn.Module):
-    """1 - mean CCC (concordance) of the columns of tanh(logits) and targets, over the valid rows of a batch.
+    """1 - CCC (concordance) of tanh(logits) and targets over the valid rows of a batch, averaged over the columns.
 
     Moments are those of the population. The loss is 0 for a batch with fewer than two valid rows.
 
@@ -196,7 +196,7 @@ LOSSES: dict[str, LossFactory] = {
     "one_minus_ccc": make_affect_loss,
     "weighted_binary_cross_entropy": BinaryCrossEntropy.from_labels,
 }
-"""Functions that create a loss from the training labels and the head's settings, by name."""
+"""For each name: the function that creates the loss from the training labels and the head's settings."""
 
 
 class BlockLosses(nn.Module):
@@ -263,6 +263,6 @@ def make_task_losses(
 
 
 def _balanced_weights(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Divide the largest count of valid rows of an output by each output's count (Savchenko 2022, fourth challenge)."""
+    """Compute each output's weight, the largest count of valid rows / its count (Savchenko 2022, fourth challenge)."""
     counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
     return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

@@ -19,8 +19,8 @@ def is_single_process(trainer: Mapping[str, Any]) -> bool:
 def is_rank_zero(trainer: Mapping[str, Any]) -> bool:
     """Whether this process logs and writes for all processes of a fit.
 
-    Works before a Trainer with these arguments exists: launchers, including Lightning's, number the processes that they
-    start in environment variables.
+    Works before a Trainer with these arguments exists: a launcher, such as Lightning's, sets environment variables with
+    the rank of each process that it starts.
     """
     ranks = (os.environ.get(name) or "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
     return is_single_process(trainer) or all(rank == "0" for rank in ranks)

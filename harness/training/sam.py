@@ -13,9 +13,10 @@ from torch import Tensor, nn
 class SAM:
     """Replace the gradient g at the weights w by the gradient at w + rho * g / |g|.
 
-    |g| is the norm over all trainable weights. The second pass repeats the random draws of the first (dropout), and its
-    changes to buffers (batch norm's running statistics) are undone together with the perturbation. If |g| is zero or
-    not finite, nothing is perturbed. In distributed training each process perturbs by its own gradient.
+    |g| is the norm over all trainable weights. The second pass repeats the random draws of the first (dropout). When
+    the perturbation is undone, the second pass's changes to buffers (batch norm's running statistics) are undone too.
+    If |g| is zero or not finite, nothing is perturbed. In distributed training each process perturbs the weights by the
+    gradient of its own rows.
 
     Parameters
     ----------
@@ -44,8 +45,7 @@ class SAM:
         objective : callable
             Computes the loss. It is called twice: at the weights, then at the perturbed weights.
         scale : callable, optional
-            Loss scaling for half precision, applied before the first gradient is computed so that it does not
-            underflow.
+            Loss scaling for half precision, so that the first gradient does not underflow.
         """
         parameters = [p for p in self.module.parameters() if p.requires_grad]
         with _rewindable_rng(parameters) as rewind:

@@ -23,14 +23,14 @@ def fit(
     Parameters
     ----------
     model : FrameModel
-        Trained in place.
+        Trained in place, unless the Trainer spawns processes.
     batches : callable
         `batches(epoch, shard)` yields the batches of an epoch, counted from 0, for one process.
     trainer : mapping, optional
         Arguments of Lightning's Trainer. They replace the defaults (CPU, one device, deterministic, silent).
     checkpoint : Path, optional
         File that is written after each epoch. If it exists, the fit resumes from it and gives the same bits as an
-        uninterrupted one.
+        uninterrupted fit.
 
     Returns
     -------

@@ -35,7 +35,7 @@ def make_trainer_options(config: OptimizerConfig, overrides: Mapping[str, Any]) 
 
 @contextmanager
 def suppress_lightning_output() -> Iterator[None]:
-    """Hide Lightning's messages and warnings; restore torch's switches and random state afterwards."""
+    """Hide Lightning's messages and warnings; restore torch's determinism settings and random state afterwards."""
     loggers = [
         logging.getLogger(name)
         for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
@@ -63,7 +63,7 @@ def suppress_lightning_output() -> Iterator[None]:
 def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
     """Raise KeyboardInterrupt after Ctrl-C and exit with status 143 after SIGTERM.
 
-    Without this, Lightning would exit with status 1 and 0, respectively.
+    Without this, Lightning would exit with status 1 after Ctrl-C and with status 0 after SIGTERM.
 
     Parameters
     ----------
@@ -84,13 +84,13 @@ def propagate_signals(terminated: type[BaseException]) -> Iterator[None]:
 
 @contextmanager
 def train_mode(model: nn.Module, frozen: nn.Module | None) -> Iterator[None]:
-    """Set the model to training mode; freeze the backbone while the context lasts.
+    """Set the model to training mode; if a backbone is given, freeze it while the context lasts.
 
     Parameters
     ----------
     model : nn.Module
     frozen : nn.Module or None
-        Backbone whose weights, except those of its classifier, get no gradients.
+        Backbone to freeze: only the weights of its classifier get gradients. None to freeze nothing.
     """
     required_grad = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
     if frozen is not None:

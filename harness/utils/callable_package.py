@@ -11,8 +11,8 @@ from typing import Any
 class CallablePackage(ModuleType):
     """Package that is called like the function of the same name in its module `api`.
 
-    `harness.leaderboard` is both a package and a public function. An import of the package replaces an attribute with
-    that name, so the package itself has to be callable.
+    `harness.leaderboard` is both a package and a public function. An import of the package sets the attribute
+    `leaderboard` of `harness` to the package, so the package itself has to be callable.
     """
 
     @property

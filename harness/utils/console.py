@@ -38,8 +38,8 @@ def terminal_size(plain: bool = False) -> tuple[int, bool]:
     Returns
     -------
     width : int
-        Width of the terminal, or the environment variable COLUMNS, in characters, at most `MAX_WIDTH`. `FILE_WIDTH` if
-        `plain`, or if there is neither a terminal nor COLUMNS.
+        Number of characters: the environment variable COLUMNS or, if it is not set, the width of the terminal; at most
+        `MAX_WIDTH`. `FILE_WIDTH` if `plain`, or if there is neither a terminal nor COLUMNS.
     is_bold : bool
         Whether the text is printed on a terminal that shows bold text, and NO_COLOR is not set.
     """
@@ -102,9 +102,10 @@ def _is_regular_file(stream: TextIO | None) -> bool:
 
 
 class ConsoleHandler(logging.Handler):
-    """Handler that prints messages, warnings with the prefix `warning: `; the same warning or note is printed once.
+    """Handler that prints messages; a warning gets the prefix `warning: `.
 
-    Control characters of names in messages are escaped. A reader that closes the pipe does not stop the command.
+    The same warning or note is printed only once. Control characters of names in messages are escaped. A
+    reader that closes the pipe does not stop the command.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -113,7 +114,7 @@ class ConsoleHandler(logging.Handler):
         self._remarks: set[str] = set()
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a message, a warning with its prefix."""
+        """Format a message; a warning gets its prefix."""
         message = escape_message(super().format(record))
         return f"warning: {message}" if record.levelno >= logging.WARNING else message
 

@@ -33,9 +33,10 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def full_disk(path: Path | None = None) -> tuple[str, str]:
-    """Describe which disk is full, the disk of a path or the disk of temporary files, and what to do.
+    """Describe which disk is full (that of a path or that of temporary files) and what to do.
 
-    The disk with less free space is taken, as data that did not fit is removed before this function is called.
+    Neither disk may look full, as data that did not fit has already been removed. The disk with less free space is
+    taken.
 
     Parameters
     ----------
@@ -58,11 +59,12 @@ def full_disk(path: Path | None = None) -> tuple[str, str]:
 
 
 def _existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.parents) if os.path.lexists(folder))
+    # for a folder that may not be read, os.path.exists returns False, but Path.exists raises an error
+    return next(folder for folder in (path, *path.parents) if os.path.exists(folder))  # noqa: PTH110
 
 
 def _free_bytes(folder: Path) -> float:
-    """Return how many bytes this user may still write: the free bytes or, if less, one block per free file."""
+    """Return how many bytes this user may still write; limited by the free bytes and by the number of free files."""
     try:
         status = os.statvfs(folder)
     except (AttributeError, OSError):

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
-
-from harness.utils.message_lists import wrap_names
-
-MAX_LINE = 60
-"""Maximum length in characters of a list of names on the same line as its message."""
 
 
 class FramelightError(Exception):
@@ -39,7 +33,7 @@ class InputError(FramelightError):
 
 
 def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """Create an error for an unknown name that suggests the most similar known names.
+    """Create an error that reports an unknown name and suggests the most similar known names.
 
     Parameters
     ----------
@@ -60,10 +54,6 @@ def unknown_name_error(kind: str, name: str, known: Iterable[str]) -> InputError
     >>> str(unknown_name_error("kernel", "medain", ["mean", "median"]))
     "unknown kernel 'medain'; did you mean median or mean?"
     """
-    known = sorted(known)
-    similar = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(similar)}?" if similar else f"known: {', '.join(known)}"
-    if not similar and len(hint) > MAX_LINE:
-        known.sort(key=lambda other: -difflib.SequenceMatcher(None, other, name).ratio())
-        hint = f"known:\n{wrap_names(known)}"
-    return InputError(f"unknown {kind} '{name}'; {hint}")
+    from backbones import errors  # imported late, as metrics and smoothing are also used without backbones
+
+    return InputError(str(errors.unknown_name_error(kind, name, known, most=None)))

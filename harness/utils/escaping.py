@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 BOLD, RESET = "\033[1m", "\033[0m"
-"""The only terminal sequences that commands print, around whole lines."""
+"""Terminal sequences around whole lines, which `escape_lines` preserves."""
 _ADDRESS = r":(?=//)|(?<=www)\.|(?<=[\w.+\-])@(?=[\w\-]*\.)"
 """Characters that GitHub needs to turn a web or e-mail address into a link."""
 _MARKDOWN = re.compile(rf"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])|{_ADDRESS}", re.IGNORECASE)
 _MARKDOWN_ESCAPES = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "@": "@<!-- -->"}
-"""Escapes other than a backslash, which does not keep GitHub from recognizing an e-mail address."""
+"""Escapes that are not a backslash; a backslash before `@` does not keep GitHub from recognizing an e-mail address."""
 _FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 _ESCAPED_FORMULA = re.compile(r"'+[=+\-@\uff1d\uff0b\uff0d\uff20]")
 Value = TypeVar("Value")
@@ -91,8 +91,8 @@ def escape_csv(text: str) -> str:
     Returns
     -------
     str
-        Printable text, with an apostrophe in front if a spreadsheet would take it for a formula, also a formula with
-        full-width signs.
+        Printable text. An apostrophe is put in front if a spreadsheet would take the text for a formula, also if the
+        sign of the formula is full-width. A formula that already has apostrophes in front gets one more.
 
     See Also
     --------

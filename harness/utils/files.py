@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from backbones.atomic_files import put_back, temp_dir, temp_file
-from backbones.regular_files import open_regular
 from backbones.temp_names import DISPLACED, SUFFIX, temp_prefix
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError
@@ -25,7 +23,7 @@ ABANDONED_SECONDS = 3600
 
 @contextmanager
 def _explain_write_errors(path: Path) -> Iterator[None]:
-    """Raise a FramelightError that says what to do for an `OSError`, and for any error caused by a full disk."""
+    """Turn an `OSError`, and any error caused by a full disk, into a FramelightError that says what to do."""
     try:
         yield
     except FramelightError:
@@ -71,8 +69,8 @@ def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     ----------
     path : Path
     replace : bool, default=False
-        Whether to replace a folder that another process has created at `path` in the meantime. By default that folder
-        is left as it is, since entries of the store are content-addressed.
+        Whether to replace a folder that exists at `path` on success. By default that folder stays and the new one is
+        removed, since in a store both have the same content.
 
     Yields
     ------
@@ -97,12 +95,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON with sorted keys to a file, atomically."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 hex digest of a file's content; raise OSError if it cannot be read."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove_stale_temp_files(folder: Path, older_than_s: float = ABANDONED_SECONDS, of: str = "") -> None:

@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.utils.files import sha256, write_json
+from backbones.regular_files import hash_file
+from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import not_empty_error
 
@@ -65,12 +66,12 @@ def read_finished_note(out: Path, name: str, request: str) -> dict[str, Any] | N
     Returns
     -------
     dict or None
-        The note; None if `out` does not exist or is empty.
+        The note; None if `out` is not a folder or is empty.
 
     Raises
     ------
     InputError
-        If `out` has the output of another request, or if its files were changed, added or removed.
+        If `out` has files and is not the unchanged output of this request.
     """
     if not out.is_dir() or not any(out.iterdir()):
         return None
@@ -99,5 +100,5 @@ def _content_digest(folder: Path, note: str) -> str:
         if path.is_symlink() or not path.is_file():
             raise ValueError(f"{path} is neither a file nor a folder")
         if path != folder / note:
-            total.update(f"{path.relative_to(folder).as_posix()!a} {sha256(path)}\n".encode())
+            total.update(f"{path.relative_to(folder).as_posix()!a} {hash_file(path)}\n".encode())
     return total.hexdigest()

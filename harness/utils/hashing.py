@@ -21,7 +21,7 @@ def to_jsonable(value: Any) -> Any:
     -------
     Any
         A dataclass becomes an object with its `hash_tag` as `type`, so that classes do not collide and can be renamed
-        without changing hashes.
+        without changing hashes. If the class inherits the tag, `type` is the name of the class.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def _is_omitted(value: Any, field: dataclasses.Field) -> bool:
 
 
 def _hash_tag(kind: type) -> str:
-    """Return the tag that a class itself defines; if it only inherits one, its name, to differ from its base class."""
+    """Return the tag that a class itself defines; for an inherited tag, return the name of the class."""
     if not hasattr(kind, "hash_tag"):
         raise TypeError(f"{kind.__name__} cannot be hashed by content: define its hash_tag")
     return kind.__dict__.get("hash_tag", kind.__name__)

@@ -22,7 +22,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), os.pardir, os.par
 """Folder of the packages of Framelight."""
 
 Moved = dict[str, dict[str, tuple[str, ...]]]
-"""For each module of the previous version, the new location of its names, as `name` or `name=new_name`."""
+"""For each module of the previous version: its new modules, and the names in each, as `name` or `name=new_name`."""
 
 
 def warn_deprecated(old: str, advice: str, stacklevel: int = 3) -> None:
@@ -40,9 +40,9 @@ class DeprecatedModule(ModuleType):
     Parameters
     ----------
     name : str
-        Its old name.
+        Old name of the module.
     names : dict of str to tuple of str
-        Names by new module, as `name` or `name=new_name`.
+        For each new module: the names in it, as `name` or `name=new_name`.
     """
 
     def __init__(self, name: str, names: dict[str, tuple[str, ...]]) -> None:
@@ -58,7 +58,8 @@ class DeprecatedModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name not in self._names:
             raise AttributeError(f"module '{self.__name__}' has no attribute '{name}'")
-        modules = {module: import_module(module) for module in self._modules}  # imports reset shown warnings
+        # All modules are imported before the warning: an import can make Python show the same warning again.
+        modules = {module: import_module(module) for module in self._modules}
         module, new = self._names[name]
         # The same text for every name, so that a statement with several names warns once.
         renamed = ", ".join(f"{old} is now {new}" for old, (_, new) in self._names.items() if old != new)
@@ -67,7 +68,7 @@ class DeprecatedModule(ModuleType):
 
 
 class ImportHooks:
-    """Finder and loader of moved modules, of `framelight.__main__` and of `backbones`.
+    """Finder of moved modules, of `framelight.__main__` and of `backbones`; it also loads the moved modules.
 
     Other modules below `framelight` are refused with a message that names the module of `harness`.
 
@@ -83,7 +84,7 @@ class ImportHooks:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find a module of the previous version; None leaves the name to the other finders."""
+        """Find a module; return None to leave the name to the other finders."""
         if name in self.moved:
             is_package = any(other.startswith(f"{name}.") for other in self.moved)
             return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 def lasting_interrupts() -> Iterator[None]:
     """While the context lasts, interrupt the main thread again after a KeyboardInterrupt that Python ignores.
 
-    Python only prints exceptions raised in finalizers and in callbacks of weak references, of the garbage collector and
-    of C code, and continues; libraries have many of these.
+    Python ignores exceptions that are raised in finalizers and in some callbacks: those of weak references, of the
+    garbage collector and of C code. It only prints them and continues. Libraries have many such functions.
     """
     before = sys.unraisablehook
 
@@ -34,7 +34,7 @@ def lasting_interrupts() -> Iterator[None]:
 
 
 def _interrupt_later() -> None:
-    """Interrupt the main thread when it has left the function that ignores exceptions."""
+    """Interrupt the main thread after a pause in which it can leave the function that ignores exceptions."""
     time.sleep(0.01)
     main_thread = threading.main_thread().ident
     if hasattr(signal, "pthread_kill") and main_thread is not None:  # also ends a wait of the main thread

@@ -11,7 +11,7 @@ from harness.utils.locks import entry_lock
 
 
 class JsonCache:
-    """Mapping in a JSON file, read once and written by `save`.
+    """Mapping in a JSON file, which is read at the start and written by `save`.
 
     A file that is absent, damaged or of another version is an empty cache. Concurrent processes save one after
     another; each adds its new values to those in the file.
@@ -21,7 +21,8 @@ class JsonCache:
     path : Path or None
         The file. None keeps the cache in memory only.
     version : int, optional
-        Version of the values' meaning. With a version the file holds `version` and, under `name`, the values.
+        Version of the values' meaning. With a version the file holds `version`, and the values
+        under the key `name`.
     name : str, default="values"
         Key of the values in a file with a version.
     """

@@ -19,12 +19,13 @@ def parse_json(text: str | bytes, finite: bool = False) -> Any:
     ----------
     text : str or bytes
     finite : bool, default=False
-        Refuse NaN and infinity, which are not part of JSON but which Python writes and reads.
+        Refuse `NaN`, `Infinity` and `-Infinity`, which are not part of JSON but which Python writes and reads.
 
     Raises
     ------
     ValueError
-        For text that is not JSON, and for values that are nested deeper than `MAX_DEPTH`.
+        For text that is not JSON, for constants that `finite` refuses, and for values that are nested deeper than
+        `MAX_DEPTH`.
 
     Examples
     --------

@@ -26,21 +26,22 @@ ATTEMPTS = 100
 NO_LOCKS = frozenset((errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL))
 """Errors of flock(2) on file systems without locks, such as some network and parallel file systems."""
 MARKER = ".held"
-"""Suffix of the file that stands for a lock on such file systems."""
+"""Suffix of the file that stands for a lock on a file system without locks."""
 MIN_FAILURES, MAX_FAILURES, FAILURE_SECONDS = 5, 50, 0.06
-"""Number of failed attempts from which a file system may be considered to have no locks, number after which the error
-is raised, and pause in seconds between two attempts.
+"""From `MIN_FAILURES` failed attempts on, a file system may be considered to have no locks. After `MAX_FAILURES` failed
+attempts the error is raised. `FAILURE_SECONDS` is the pause between two attempts.
 """
 _devices_without_locks: set[int] = set()
 """Devices of the file systems that have no locks."""
 
 
 class ProcessLock:
-    """Lock of a file that one process holds at a time; it is released when the process ends or is killed.
+    """Lock of a file that one process holds at a time; the system releases it when the process ends or is killed.
 
-    On a file system without locks, a second file with the suffix `MARKER` is the lock: it names the process and machine
-    of its holder, and other processes of that machine (and container) remove it once the holder has ended. A process
-    that gets a lock of the file system also waits for such a file, as another machine may have no locks there.
+    On a file system without locks, a second file with the suffix `MARKER` is the lock. It names the process and the
+    machine of its holder. Once the holder has ended, other processes of that machine (and container) remove the file. A
+    process that gets a lock from the file system still waits while another process holds such a file, because another
+    machine may have no locks on the same file system.
 
     Parameters
     ----------
@@ -67,9 +68,9 @@ class ProcessLock:
         Raises
         ------
         filelock.Timeout
-            If another process holds the lock for longer; a subclass of `OSError`.
+            If another process holds the lock for longer than `timeout`. This error is a subclass of `OSError`.
         OSError
-            If the file cannot be written.
+            If the file cannot be created or locked.
         """
         self._marker = None
         start = time.monotonic()
@@ -112,7 +113,7 @@ class ProcessLock:
                     raise
                 if self._lacks_locks(error, attempt):
                     return False
-            time.sleep(FAILURE_SECONDS)  # a lock server may be busy, although it gives locks to other processes
+            time.sleep(FAILURE_SECONDS)  # a busy lock server can refuse one lock and grant others
         return False
 
     def _lacks_locks(self, error: OSError, attempt: int) -> bool:
@@ -126,8 +127,8 @@ class ProcessLock:
         if multiprocessing.parent_process() is None:  # a worker would repeat the parent's warning
             logger.warning(
                 f"the file system of {self.path.parent} has no file locks ({os.strerror(error.errno or 0)}); files "
-                f"named *.lock{MARKER} are used instead; if a command waits for one after its process was killed on "
-                "another machine or in another container, delete it"
+                f"named *.lock{MARKER} are used instead; if a command waits for such a file, and the process that "
+                "made it was killed on another machine or in another container, delete the file"
             )
         return True
 
@@ -190,7 +191,7 @@ def _acquire(lock: ProcessLock, what: str) -> None:
         except Timeout:
             if sys.stderr is not None:
                 text = escape_text(what + lock.marker_note)
-                sys.stderr.write(f"waiting for another process that is creating {text}\n")
+                sys.stderr.write(f"waiting for another process that is writing {text}\n")
             timeout = -1
         except FileNotFoundError:  # the process that held the lock has removed the folder
             attempts_left -= 1

@@ -1,4 +1,4 @@
-"""Files that stand for locks on file systems without locks."""
+"""Lock files for file systems that do not support file locks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from filelock._util import break_lock_file, write_all
 def machine_name() -> str:
     """Return the host name and the PID namespace, within which a process id is unique.
 
-    Containers can share a host name, but a process in one container looks from another one as if it had ended.
+    Containers can share a host name, but a process looks to another container as if it had ended.
     """
     try:
         return f"{host_name()}/pid:{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116
@@ -23,7 +23,7 @@ def machine_name() -> str:
 
 
 class MarkerLock(SoftFileLock):
-    """Lock file that names its holder's process and machine; that machine's processes remove it if the holder ended."""
+    """Lock file that names the process and the machine of its holder; see `harness.utils.locks.ProcessLock`."""
 
     def _try_break_stale_lock(self) -> None:
         with suppress(OSError, ValueError):
@@ -32,7 +32,7 @@ class MarkerLock(SoftFileLock):
             if holder is not None and holder[1] == machine_name() and owner_is_stale(holder[0], host_name(), holder[2]):
                 break_lock_file(self.lock_file, mtime, inode)
                 return
-        super()._try_break_stale_lock()  # a lock file that is damaged, or of an earlier version
+        super()._try_break_stale_lock()  # removes a lock file that is damaged or of an earlier version
 
     @staticmethod
     def _write_lock_info(fd: int) -> None:

@@ -1,4 +1,4 @@
-"""Patterns of names that come from records, cards, servers, recipes and files, and become parts of paths."""
+"""Checks and conversions of names that come from records, servers, recipes and files and become parts of paths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_NAME_BYTES = 255
 
 
 def is_id(value: Any) -> bool:
-    """Return whether a value is an id of a job, a run or an entry, which can be a file name on every system.
+    """Return whether a value has the form of an id of a job, a run or a store entry, which can be part of a path.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def recipe_argument(recipe: str) -> str:
 
 
 def is_file_name(value: Any) -> bool:
-    """Return whether a value is a name of one file or folder, in any script, that is not hidden.
+    """Return whether a value can name one file or folder that is not hidden; letters of any language are allowed.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def storable_name(name: str) -> str:
 
 
 def name_bytes(name: str) -> bytes:
-    """Encode a name in UTF-8 for a hash, whatever the locale; bytes of a file name that are not UTF-8 are kept."""
+    """Encode a name in UTF-8, whatever the locale; bytes of a file name that are not UTF-8 are kept."""
     return _decode(name).encode("utf-8", "surrogateescape")
 
 
@@ -139,14 +139,14 @@ def bounded_name(name: str, prefix: str = "", suffix: str = "") -> str:
     Parameters
     ----------
     name : str
-        The name, in any script.
+        The name, in any language.
     prefix, suffix : str, default=""
         Text to add.
 
     Returns
     -------
     str
-        Name of at most `MAX_NAME_BYTES` bytes, in which a hash of the full name replaces the part that was cut off.
+        Name of at most `MAX_NAME_BYTES` bytes; if it was cut, a hash of `name` replaces the part that was cut off.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def path_in(folder: Path, name: str, what: str = "entry") -> Path:
     name : str
         Id of the entry, see `is_id`.
     what : str, default="entry"
-        Kind of entry, for the message.
+        Kind of entry with its article, such as `a job`, for the message.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Reading of .npz files that were written elsewhere."""
+"""Reading of .npz files that may be damaged or were written by others."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ def not_empty_error(out: Path) -> InputError:
 
 
 def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared: bool = False) -> None:
-    """Check that a folder can be written without losing anything.
+    """Check that an output folder can be written without unintended loss of files.
 
-    Content that a killed process moved aside to replace the folder is put back first.
+    If a process was killed while it replaced the folder, the old folder is put back first.
 
     Parameters
     ----------
@@ -31,16 +31,16 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared
     *read : Path
         Files and folders that the command reads.
     note : str, optional
-        Name of the note that the command writes. A folder with this note passes, as it may be the output of an
-        interrupted call; `harness.utils.finished_output.read_finished_note` checks it.
+        Name of the note, a JSON file that the command writes last. A folder with this note passes, as it may be the
+        output of an interrupted call; `harness.utils.finished_output.read_finished_note` checks it.
     shared : bool, default=False
-        Whether other processes may write to `out` at the same time; its content is then checked by the caller.
+        Whether other processes may write to `out` at the same time. The caller then checks the content of `out`.
 
     Raises
     ------
     InputError
-        If `out` is a file, contains the current folder, cannot be created, or is not empty (unless `force`), or if
-        replacing it would remove something that is read.
+        If `out` is a file, contains the current folder, cannot be created, or is not empty (unless `force`, `shared` or
+        `note` permits it), or if replacing it would remove something that is read.
     """
     restore_displaced(out.parent, out.name)
     if out.exists() and not out.is_dir():
@@ -73,8 +73,8 @@ def check_output_dir(out: Path, force: bool, *read: Path, note: str = "", shared
 def replace_output_dir(out: Path) -> Iterator[Path]:
     """Write an output folder atomically and replace the existing one.
 
-    The existing folder is removed after the new one is in place, so that a killed process loses nothing of it.
-    Temporary folders that were left more than an hour ago are removed.
+    The existing folder is removed after the new one is in place, so that nothing is lost if the process is killed.
+    Temporary folders of `out` that a killed process left more than an hour ago are removed.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Limits on the threads of libraries, and modules run in a subprocess.
 
-NumPy's products of a few hundred rows take less time than synchronizing threads; on a busy machine, threads wait for
-each other tens of times longer than they compute.
+NumPy multiplies matrices with a few hundred rows in less time than threads need to synchronize. On a busy machine,
+threads wait for each other tens of times longer than they compute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.utils.process_environment import prepare_process
 
 
 def limit_blas_threads() -> AbstractContextManager:
-    """Return a context in which BLAS uses one thread, in all threads of this process."""
+    """Return a context in which a BLAS call uses one thread, whichever thread of this process makes it."""
     return _threadpool_controller().limit(limits=1, user_api="blas")
 
 

@@ -10,7 +10,7 @@ from harness.utils.home_folder import has_temporary_home
 
 
 def environment_variable(name: str) -> str | None:
-    """Return the value of an environment variable; None if it is not set, or blank as compose and CI files leave it."""
+    """Return the value of an environment variable; None if it is unset or blank."""
     value = os.environ.get(name, "")
     return value if value.strip() else None
 

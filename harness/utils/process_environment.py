@@ -1,6 +1,7 @@
 """Environment variables that libraries read when they are loaded; child processes inherit them.
 
-A variable that the user has set is left as it is. A variable with an empty value counts as not set.
+A variable that the user has set is left as it is. The exception is NO_PROXY, to which the hosts of this machine are
+added. A variable with an empty value counts as not set.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "127.0.0.0/8", "::1", "[::1]")
 def disable_telemetry() -> None:
     """Keep libraries in this process and its children from reporting their use.
 
-    `backbones.telemetry` is run without its package, whose import takes 0.1 s.
+    `backbones.telemetry` is run without importing its package, which would take 0.1 s.
     """
     name = "backbones.telemetry"
     module = ModuleType(name)

@@ -20,7 +20,7 @@ def resident_bytes(peak: bool = False) -> int:
     Raises
     ------
     RuntimeError
-        If the system does not report its memory, as on Windows without the package psutil.
+        If the memory is not reported, as on Windows without the package psutil.
 
     Examples
     --------
@@ -50,6 +50,6 @@ def _windows_bytes(peak: bool) -> int:
     try:
         import psutil
     except ImportError as error:
-        raise RuntimeError("resident memory is reported by psutil on this system: pip install psutil") from error
+        raise RuntimeError("on this system memory is measured with psutil: pip install psutil") from error
     memory = psutil.Process().memory_info()
     return int(memory.peak_wset if peak else memory.rss)

@@ -1,4 +1,4 @@
-"""Progress bars for terminals and notebooks; none if the output goes to a file."""
+"""Progress bars for terminals and notebooks; none are shown if standard error goes elsewhere, such as to a file."""
 
 from __future__ import annotations
 

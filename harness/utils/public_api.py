@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 def framelight_errors(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Decorate a function: first `prepare_process`, and raise errors of `backbones` as FramelightError.
+    """Decorate a function to call `prepare_process` first and to raise errors of `backbones` as FramelightError.
 
     `backbones` does not import `harness`, so its errors have a separate base class. Errors about wrong input are raised
     as InputError.

@@ -1,4 +1,4 @@
-"""Folders and files of a store, the one root of all results on a machine."""
+"""Folders and files of a store, which is the folder of all results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from harness.utils.paths import environment_variable, expand_home
 
 ARTIFACTS = "artifacts"
 DIGESTS = "digests.json"
-"""Digests of crops, in the folder of features."""
+"""Name of the file with digests of crops, in the folder of features."""
 
 
 class RelativePath:
-    """Descriptor that gives the path of a file or folder in a path-like object; on the class, the relative path."""
+    """Descriptor: on a path-like object, a path inside its folder; on the class, the relative path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -30,12 +30,12 @@ class RelativePath:
 class Store:
     """Folder that results are written to and read from.
 
-    A store is path-like and prints as its root. Reading a path from it creates nothing.
+    A store is path-like and prints as its root. Its attributes are paths; reading one creates nothing.
 
     Parameters
     ----------
     root : path-like
-        Folder that contains everything else.
+        Folder of the store.
     tracking_uri : str, optional
         MLflow server or database that runs are tracked in. Default: the store's own database.
     """
@@ -61,7 +61,7 @@ class Store:
     causal = RelativePath(f"{ARTIFACTS}/causal")
     """Causal replays of jobs, one folder per job."""
     significance = RelativePath(f"{ARTIFACTS}/evidence")
-    """Cache of intervals and paired tests."""
+    """Cache of intervals, paired tests and downloaded statistics."""
     backbones = RelativePath(f"{ARTIFACTS}/backbones")
     """Trained and imported backbones."""
     trainings = RelativePath(f"{ARTIFACTS}/trainings")
@@ -73,9 +73,9 @@ class Store:
     exports = RelativePath(f"{ARTIFACTS}/exports")
     """Records of exported files, one folder per job."""
     models = RelativePath(f"{ARTIFACTS}/models")
-    """Models downloaded from a registry."""
+    """Models downloaded from the model registry of an MLflow server."""
     leaks = RelativePath(f"{ARTIFACTS}/leaks")
-    """Near-duplicate crops of datasets."""
+    """Results of leakage checks: hashes and near duplicates of crops, and crops that a backbone learned from."""
     synthetic = RelativePath(f"{ARTIFACTS}/synthetic")
     """Rendered datasets."""
     mlflow = RelativePath(f"{ARTIFACTS}/mlflow")
@@ -93,7 +93,7 @@ class Store:
         place : Store or path, optional
             Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
         tracking_uri : str, optional
-            Default: the tracking URI of `place`, else `$MLFLOW_TRACKING_URI`.
+            Default: the tracking URI of `place` if that is a Store, else `$MLFLOW_TRACKING_URI`.
         """
         if isinstance(place, cls):
             return place if tracking_uri is None else dataclasses.replace(place, tracking_uri=tracking_uri)

@@ -12,7 +12,7 @@ from typing import Any
 from harness.utils.errors import FramelightError
 
 REPLACE = "framelight.replace"
-"""Name of the error handler that encoders use."""
+"""Name of the `codecs` error handler that replaces characters an encoding lacks."""
 REPLACEMENTS = {"\u2026": "...", "\u00b1": "+-", "\u2212": "-", "\u2013": "-", "\u2192": "->", "\u2265": ">="}
 """ASCII text for the characters that messages and tables use; other characters become escapes."""
 
@@ -45,7 +45,7 @@ def encodable(text: str) -> str:
 
 @contextmanager
 def command_streams() -> Iterator[None]:
-    """Make the standard streams usable in a context, whatever the caller has closed and the terminal can show.
+    """Make the standard streams usable in a context, even if they are closed or their encodings lack characters.
 
     Closed streams are opened on the null device, also for subprocesses: otherwise the next file that is opened would
     become standard output. Characters that an encoding lacks are replaced.
@@ -85,7 +85,7 @@ def flush_output() -> None:
     Raises
     ------
     BrokenPipeError
-        If the reader has gone.
+        If the process that reads the output has closed it.
     FramelightError
         If the output cannot be written, for instance to a file on a full disk.
     """

@@ -25,7 +25,7 @@ def plural(number: int, noun: str, spec: str = ",") -> str:
 
 
 def format_count(count: int | float | None) -> str:
-    """Format a number of parameters or operations with a suffix; `-` if it is 0 or unknown.
+    """Format a number of parameters or operations, with a suffix from 1,000 on; `-` if it is 0 or unknown.
 
     Examples
     --------
@@ -50,14 +50,14 @@ def format_megabytes(size: int) -> str:
 
 
 def format_three_digits(value: float) -> str:
-    """Format a measured value with three significant digits, and with thousands separators.
+    """Format a measured value with three significant digits, or from 1,000 on as an integer with separators.
 
     Examples
     --------
-    >>> format_three_digits(0.12345), format_three_digits(123_456.0)
-    ('0.123', '123,456')
+    >>> format_three_digits(0.12345), format_three_digits(10), format_three_digits(123_456.0)
+    ('0.123', '10.0', '123,456')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
 
 
 def format_percent(share: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the types of values that were written elsewhere, against the type hints of a class."""
+"""Checks of the types of values read from files, against the type hints of a class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def have_hinted_types(cls: type, values: Mapping[str, Any]) -> bool:
-    """Whether values have the types that the fields of a class declare.
+    """Return whether values have the types that the fields of a class declare.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def have_hinted_types(cls: type, values: Mapping[str, Any]) -> bool:
     Returns
     -------
     bool
-        False also if a name is not a field. An integer is valid for a float, but a bool for neither.
+        False also if a name is not a field. An integer is valid for a float. A bool is valid only for a bool.
 
     Examples
     --------

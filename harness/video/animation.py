@@ -1,4 +1,4 @@
-"""Animated WebP, PNG and AVIF images as videos; FFmpeg reads animated GIF files, but not all files of these formats."""
+"""Animated WebP, PNG and AVIF images as videos; FFmpeg cannot read all of them, but it reads animated GIF files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.video.frames import Frame
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
 """Formats that can be animated; several images in a TIFF or MPO file are pages or views."""
 DEFAULT_MILLISECONDS, MIN_MILLISECONDS = 100, 10
-"""Browsers show frames of `MIN_MILLISECONDS` or less for the default time."""
+"""Browsers show a frame with a duration of `MIN_MILLISECONDS` or less for `DEFAULT_MILLISECONDS`."""
 
 
 class AnimationSource:
@@ -38,13 +38,16 @@ class AnimationSource:
     Raises
     ------
     InputError
-        If the frames are too large, or the first one cannot be decoded.
+        If the file is not an image in one of the `FORMATS`, its frames are too large, or the first cannot be decoded.
     """
 
     def __init__(self, path: Path, name: str, crops: bool = False) -> None:
         self.name, self.kind, self.live = name, "crops" if crops else "video", False
         self.notes: list[str] = []
-        self._file = open_regular(path)
+        try:
+            self._file = open_regular(path)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be opened: {error.strerror or error}") from error
         try:
             self._image = Image.open(self._file, formats=FORMATS)
             require_size(path, *self._image.size)

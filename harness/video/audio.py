@@ -1,4 +1,7 @@
-"""Audio of a video file, written next to rendered frames: copied if MP4 supports it, otherwise encoded as AAC."""
+"""Add the audio of a video file to rendered frames.
+
+The audio is copied if players support it in MP4. Otherwise it is encoded as AAC.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
 COPIED = frozenset(("aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"))
 """Codecs that players expect in MP4; audio in other codecs, and uncompressed audio, is encoded again."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-"""Sampling rates of AAC, per second; others are converted to the highest one."""
+"""Sampling rates at which AAC is encoded, per second; audio at other rates is converted to the highest one."""
 SAMPLES = 1024
 """Number of samples in a packet of AAC."""
 GAP_SECONDS = 0.1
-"""Duration of a gap from which silence is inserted; smaller differences of time stamps are left as they are."""
+"""Gaps of at least this many seconds are filled with silence; smaller differences of time stamps stay as they are."""
 
 
 class AudioTrack:
@@ -37,13 +40,13 @@ class AudioTrack:
     ----------
     path : Path
     end : float
-        Time in seconds at which the audio is cut off, if it is longer.
+        Time in seconds at which longer audio is cut off.
 
     Attributes
     ----------
     end : float
     note : str
-        Why the audio is missing from the output; "" if it is not missing, or if the file has no audio.
+        Message about an error after which no more audio is written; "" if there was no error.
     """
 
     def __init__(self, path: Path, end: float = math.inf) -> None:
@@ -80,7 +83,7 @@ class AudioTrack:
                 self._stream.layout = "mono" if self._source.channels == 1 else "stereo"
                 self._packets = self._encoded()
             self._next = next(self._packets, None)
-        except (av.FFmpegError, ValueError, TypeError, AttributeError) as error:  # PyAV has no codec for the stream
+        except (av.FFmpegError, ValueError, TypeError, AttributeError) as error:  # such as a missing codec
             self._stop(error)
 
     def write(self, output: OutputContainer, until: float = math.inf) -> None:
@@ -114,7 +117,7 @@ class AudioTrack:
             return
 
     def _copied(self) -> Iterator[tuple[float, Packet]]:
-        """Yield packets with times from the start of the file; times must ascend."""
+        """Yield packets with times from the start of the file; packets without ascending times are left out."""
         for packet in self._demuxed():
             if packet.pts is None or packet.dts is None or packet.time_base is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ BUFFERED = 4
 MAX_MISSED = 10
 """Number of consecutive reads without a frame after which a camera is considered disconnected."""
 PAUSE_SECONDS = 0.05
-"""Seconds between such reads."""
+"""Pause after a read without a frame, in seconds."""
 
 
 class Camera:
@@ -91,7 +92,7 @@ def open_camera(number: int) -> Camera:
     Raises
     ------
     InputError
-        If the camera cannot be opened; the message names the available ones.
+        If the camera cannot be opened or delivers no frame; on Linux the message names the available cameras.
     """
     import cv2
 
@@ -111,7 +112,7 @@ def open_camera(number: int) -> Camera:
 
 def _list_cameras() -> str:
     """Describe the cameras that Linux lists; empty on other systems."""
-    if not DEVICES.is_dir():
+    if not sys.platform.startswith("linux"):
         return ""
     numbers = sorted(int(path.name[5:]) for path in DEVICES.glob("video[0-9]*") if path.name[5:].isdigit())
     if not numbers:

@@ -21,7 +21,7 @@ MAX_RATE = 1000
 MICROSECONDS = 1_000_000
 MP4 = "mp4"
 TEXT_FORMAT = "tty"
-"""FFmpeg's format of any text file, which it would render as terminal output."""
+"""FFmpeg's format for text files, which it would render as terminal output."""
 
 
 def open_av(path: Path) -> InputContainer:
@@ -55,15 +55,16 @@ def open_container(path: Path, name: str) -> InputContainer:
     except av.FFmpegError as error:
         raise _unreadable_error(name, error.strerror or str(error)) from error
     if not container.streams or container.format.name == TEXT_FORMAT:
+        reason = "it is a text file" if container.format.name == TEXT_FORMAT else "it has no streams"
         container.close()
-        raise _unreadable_error(name, "it has no streams")
+        raise _unreadable_error(name, reason)
     return container
 
 
 def _unreadable_error(name: str, reason: str) -> InputError:
     return InputError(
-        f"{name}: cannot be read as a video ({reason}); it is not a video, or its end is missing and with it "
-        "the index of its frames. Use another copy, or a file that FFmpeg plays"
+        f"{name}: cannot be read as a video ({reason}). Either it is not a video, or its end, which holds the "
+        "index of its frames, is missing. Use another copy, or a file that FFmpeg plays"
     )
 
 
@@ -73,7 +74,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
     Raises
     ------
     InputError
-        If the file has no video stream, or its frames are too large.
+        If the file has no video stream with a known codec, or its frames are too large.
     """
     from av.stream import Disposition
 
@@ -99,7 +100,7 @@ def video_stream(container: InputContainer, name: str) -> VideoStream:
 
 
 def ends_with(path: Path, end: bytes) -> bool:
-    """Return whether a file ends with the given bytes, ignoring trailing zero bytes."""
+    """Return whether a file ends with the given bytes, ignoring trailing zero bytes within its last 64 bytes."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         return file.read().rstrip(b"\0").endswith(end)
@@ -114,7 +115,7 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
-    """Return the end time of the file by its header, in seconds on the time axis of its packets; 0 if unknown.
+    """Return the end of a file by its header, in seconds on the time axis of its packets; the start if unknown.
 
     For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
     The count in an MP4 file includes frames hidden by an edit list, so it is not used.

@@ -16,12 +16,12 @@ from harness.utils.text import plural
 from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
 
 MAX_SUFFIXES = 6
-"""Number of suffixes that a note names."""
+"""Maximum number of suffixes that a note names."""
 
 
 @dataclass(frozen=True)
 class FolderContents:
-    """Names of the entries of a folder, in natural order; hidden entries are left out.
+    """Names of the entries of a folder, in natural order; hidden entries and litter (`is_litter`) are left out.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class FolderContents:
     others : tuple of str
         All other files.
     broken : tuple of str
-        Links that lead nowhere or to themselves, except those named like videos.
+        Links that lead nowhere or to themselves, except links that are named like videos.
     """
 
     images: tuple[str, ...]
@@ -43,7 +43,7 @@ class FolderContents:
     broken: tuple[str, ...]
 
     def notes(self) -> Iterator[str]:
-        """Yield one sentence about the entries that are not read, if there are any, with counts by suffix."""
+        """Yield one sentence about entries that are neither images nor videos, if any, with counts by suffix."""
         unread = (*self.broken, *self.others, *self.folders)
         if not unread:
             return
@@ -57,7 +57,7 @@ class FolderContents:
 
 
 def list_folder(folder: Path) -> FolderContents:
-    """List a folder and classify its entries by name, without opening files.
+    """List a folder and classify its entries by type and name, without opening files.
 
     Raises
     ------

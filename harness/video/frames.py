@@ -23,7 +23,7 @@ class Frame:
     Attributes
     ----------
     number : int
-        Number of the frame, from 1; for a crop, the frame number in its file name.
+        Number of the frame, from 1. For a crop file that is named by a frame number (`00001.jpg`), that number.
     seconds : float
         Time since the start of the input; NaN if it has no time.
     pixels : ndarray of uint8, shape (height, width, 3)
@@ -69,7 +69,7 @@ class Source(Protocol):
     frames : int or None
         Expected number of frames; None if unknown.
     rate : float or None
-        Frames per second; None for images.
+        Frames per second; None for images, and if unknown.
     live : bool
         Whether frames arrive in real time and are lost unless read.
     notes : list of str
@@ -109,7 +109,7 @@ class TimeLimitedSource:
 
     def __init__(self, source: Source, seconds: float) -> None:
         if not (seconds > 0 and math.isfinite(seconds)):
-            raise InputError(f"--seconds {seconds:g}: give a number of seconds above 0")
+            raise InputError(f"--seconds {seconds:g}: give a finite number of seconds above 0")
         if source.kind in ("image", "images", "crops") and source.rate is None:
             raise InputError(f"{source.name}: images have no time, so --seconds cannot be used; leave it out")
         self.source, self.seconds = source, seconds

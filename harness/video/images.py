@@ -23,8 +23,8 @@ MAX_NAMED = 5
 class ImageSource:
     """Image files as frames without time.
 
-    Photos are turned upright by their EXIF orientation, crops of a video are not. Files that cannot be read are skipped
-    and listed in `notes`. See `harness.video.frames.Source` for the other attributes.
+    Files that cannot be read are skipped and listed in `notes`. See `harness.video.frames.Source` for the other
+    attributes.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class ImageSource:
     kind : {"image", "images", "crops"}
     name : str
         Name of the source, as the user gave it.
-    upright : bool, default True
-        Whether images are turned upright by their EXIF orientation.
+    upright : bool, default=True
+        Whether images are turned upright by their EXIF orientation. Photos should be, crops of a video should not.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Read video files of any encoding as upright RGB frames with time stamps."""
+"""Decode video files with FFmpeg into upright RGB frames with time stamps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
 
 MAX_MISSING_SECONDS = 0.5
-"""Seconds without a packet at the end of a file above which the file is considered truncated."""
+"""A file is considered truncated if more than this many seconds at its end have no packet."""
 UNFINISHED, GIF_END = "its last part is incomplete", b";"
 NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
@@ -59,7 +59,7 @@ class VideoSource:
     Raises
     ------
     InputError
-        If the file is not a video, or if no frame can be decoded.
+        If the file is not a video, its frames are too large, or no frame can be decoded.
     """
 
     def __init__(self, path: Path, name: str = "", crops: bool = False) -> None:
@@ -147,12 +147,15 @@ class VideoSource:
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
             if self._container.format.name == "gif" and not ends_with(self.path, GIF_END):
-                self._broken = UNFINISHED  # a GIF has no other information about its length
+                self._broken = UNFINISHED  # only the last byte of a GIF shows that it is complete
         except av.FFmpegError as error:
             self._broken = error.strerror or str(error)
 
     def _seconds(self, decoded: VideoFrame) -> float:
-        """Return the time since the start of the file, estimated from the rate if no ascending time stamp is given."""
+        """Return the time since the start of the file.
+
+        If the time stamp is missing or does not ascend, the time is estimated from the rate (NaN if that is unknown).
+        """
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base
         stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)

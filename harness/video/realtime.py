@@ -14,11 +14,11 @@ from harness.video.frames import Frame, Source
 
 
 class RealtimeSource:
-    """Source that returns the newest frame on each request and drops those not requested in time.
+    """Source that returns the newest frame on each request and drops older frames.
 
     A thread reads one frame ahead; a newer frame replaces one that was not requested in time. A source that is not live
-    is paced by its time stamps, starting with the first request, and its last frame is never dropped. Errors of the
-    source are raised where the frames are read. See `harness.video.frames.Source` for the other attributes.
+    is paced by its time stamps, starting with the first request; its last frame is never dropped. Errors of the
+    source are raised by the iteration. See `harness.video.frames.Source` for the other attributes.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class RealtimeSource:
     Raises
     ------
     InputError
-        If the source is neither live nor has a frame rate.
+        If the source is not live and has no frame rate.
     """
 
     live = True

@@ -1,13 +1,13 @@
-"""Open what a user gives as input as a source of frames."""
+"""Open the input of a command as a source of frames."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from backbones.errors import did_you_mean
 from harness.data.affwild2_crops import read_crops
 from harness.data.affwild2_names import CROP_PATTERN
 from harness.data.image_decoding import open_image
@@ -25,12 +25,12 @@ CAMERA = re.compile(r"camera:([0-9]{1,3})")
 CROP_SIDE = 256
 """Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
-"""Largest frame number, eleven hours of video; larger numbers in file names, such as dates, are no frame numbers."""
+"""Largest frame number (eleven hours at 25 frames/s); larger numbers in file names are taken for dates or the like."""
 GIF = ".gif"
 NAMED_VIDEOS = 3
-"""Number of videos that a note names."""
+"""Maximum number of videos that a note names."""
 SAMPLED_IMAGES = 8
-"""Number of images of a folder whose sizes decide whether it contains crops."""
+"""Maximum number of images of a folder whose sizes decide whether it contains crops."""
 
 
 def open_source(text: str, crops: bool | None = None, seconds: float | None = None) -> Source:
@@ -41,10 +41,10 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     text : str
         Path, or `camera:N`. In a folder with images, videos are not read; `notes` of the source names them.
     crops : bool, optional
-        Whether every image is already the crop of a face. By default, a folder of small square images named by their
-        frame numbers (`00001.jpg`) is taken for crops, and `notes` of the source says so.
+        Whether every image or frame is already the crop of a face. By default, a folder of small square images named
+        by their frame numbers (`00001.jpg`) is taken for crops, and `notes` of the source says so.
     seconds : float, optional
-        Read only this much of the input; by default all of it.
+        Read only the frames before this time; by default all frames.
 
     Returns
     -------
@@ -54,7 +54,8 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Raises
     ------
     InputError
-        If the input does not exist or cannot be read, or if `seconds` is given for an input without time.
+        If the input does not exist or cannot be read. With `seconds`, also if it is not positive or if the input has no
+        time.
     """
     source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:
@@ -149,7 +150,5 @@ def _missing_path_error(path: Path) -> InputError:
     if path.is_symlink():
         return InputError(f"{path}: a broken link to {path.readlink()}; restore that file, or remove the link")
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    similar = difflib.get_close_matches(path.name, names, n=3)
-    return InputError(
-        f"no such file or folder: {path}" + (f"; did you mean {' or '.join(similar)}?" if similar else "")
-    )
+    hint = did_you_mean(path.name, names)
+    return InputError(f"no such file or folder: {path}" + (f"; {hint}" if hint else ""))

@@ -41,7 +41,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
     Raises
     ------
     InputError
-        If there is no such folder, or if two files have the same name.
+        If there is no such folder, or if two files have the same name without extension.
     """
     if not folder.is_dir():
         raise InputError(f"no such folder of video files: {folder}")
@@ -60,7 +60,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
 
 def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
-    """Return the video file of a sequence, found by its name with or without `_left` or `_right`, or None."""
+    """Return the video with the name of a sequence, or with its name without `_left` or `_right`; else None."""
     name = canonical_name(name)
     return videos.get(name, videos.get(source_video(name)))
 

@@ -23,7 +23,7 @@ TICKS_PER_SECOND = 90_000
 """Number of units of a time stamp per second."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 BT709 = 1
-"""Color coding, stored in the file; players otherwise guess it from the frame size."""
+"""Code of the color space BT.709, stored in the file; without it, players guess the space from the frame size."""
 
 
 class VideoWriter:
@@ -40,7 +40,7 @@ class VideoWriter:
     size : (int, int)
         Width and height. Frames of another size are scaled to fit and padded with black.
     audio : AudioTrack, optional
-        Audio with times from the same start as the times of the frames.
+        Audio whose times have the same start as the times of the frames.
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int], audio: AudioTrack | None = None) -> None:

@@ -14,8 +14,8 @@ import torch
 
 import backbones
 from backbones import BackboneError, onnx_network
-from backbones.checkpoint import hash_file
 from backbones.importing.onnx_files import import_onnx
+from backbones.regular_files import hash_file
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.features.extraction import extract

@@ -36,7 +36,7 @@ def test_table_marks_reached_and_missed():
     text = "\n".join(lines)
     assert all(len(line) <= 160 for line in lines)
     row = next(line for line in lines if line.startswith("smoothing mean"))
-    for cell in ("1.5 s", "0.31 s", "601 s", "401x", "200x", "reached"):
+    for cell in ("1.50 s", "0.310 s", "601 s", "401x", "200x", "reached"):
         assert f"  {cell}" in row
     assert "280,000 frames x 8" in text and "smoothing mean: of 5 rounds" in text
     assert "<= 0.5 s" in text and "MISSED" in text and lines[-1] == "1 of 2 requirements reached; missed: startup"
@@ -62,7 +62,8 @@ def test_another_format_raises():
 
 @pytest.mark.parametrize(
     "value, text",
-    [(0.01234, "0.0123"), (1, "1"), (12.34, "12.3"), (123.4, "123"), (1234.5, "1,234"), (2_660_000, "2,660,000")],
+    [(0.01234, "0.0123"), (0.1, "0.100"), (1, "1.00"), (9.996, "10.0"), (12.34, "12.3"), (99.96, "100"), (123.4, "123")]
+    + [(999.6, "1,000"), (1234.5, "1,234"), (2_660_000, "2,660,000")],
 )
 def test_numbers_have_three_digits(value, text):
     assert format_three_digits(value) == text

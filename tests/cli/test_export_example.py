@@ -58,6 +58,9 @@ def spoil(folder, mistake):
         return [face], f"cannot read {face}: not an image that Pillow can read"
     if mistake == "no such export":
         return [face, "model-int8.onnx"], "no exported file model-int8.onnx; use one of: model-float32.onnx"
+    if mistake == "export in another folder":
+        other = shutil.copytree(folder, folder.with_name("other")) / "model-float32.onnx"
+        return [face, other], f"no exported file {other}; use one of: model-float32.onnx"
     if mistake == "no model":
         (folder / "model-float32.onnx").write_text("a text")
         return [face], f"cannot run {folder / 'model-float32.onnx'}: "
@@ -70,8 +73,8 @@ def spoil(folder, mistake):
 
 @pytest.mark.parametrize(
     "mistake",
-    ("no argument", "no file", "a folder", "no image", "cut image", "huge image", "no such export", "no model")
-    + ("no card", "damaged card"),
+    ("no argument", "no file", "a folder", "no image", "cut image", "huge image", "no such export")
+    + ("export in another folder", "no model", "no card", "damaged card"),
 )
 def test_example_says_what_is_wrong(mistake, exported, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
@@ -86,6 +89,20 @@ def test_example_says_what_is_wrong(mistake, exported, tmp_path, monkeypatch, ca
     usage, *error = capsys.readouterr().err.splitlines()
     assert stop.value.code == 2 and usage.startswith("usage: example.py ")
     assert error[0].startswith("example.py: error: ") and message in " ".join(error)
+
+
+def test_example_runs_the_named_file(exported, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    monkeypatch.chdir(exported.parent)
+    face, model, link = tmp_path / "face.png", exported / "model-float32.onnx", tmp_path / "link.onnx"
+    Image.new("RGB", (70, 70)).save(face)
+    link.symlink_to(model)
+    outputs = set()
+    for file in ([], ["model-float32.onnx"], ["out/model-float32.onnx"], [str(model)], [str(link)]):
+        monkeypatch.setattr(sys, "argv", ["example.py", str(face), *file])
+        runpy.run_path(str(exported / "example.py"))
+        outputs.add(capsys.readouterr().out)
+    assert len(outputs) == 1 and outputs.pop().startswith("expression ")
 
 
 @pytest.mark.parametrize("name", ("onnx", "openvino", "litert", "executorch"))

@@ -125,7 +125,7 @@ def test_missing_or_changed_data_can_be_passed(capsys, store, small_set, tmp_pat
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr")
     assert f"is no longer in {moved}, or was changed" in err
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr", "--data", moved)
-    assert f"--data {moved}: no run in this store was made on" in err and "nothing to replay" in out
+    assert f"--data {moved}: no run that had to be replayed was made on" in err and "nothing to replay" in out
     _, out, err = shown(capsys, "--causal", "--store", store, "--task", "expr", "--data", small_set)
     assert "Expression on small" in out and not err
     _, out, err = shown(capsys, "--causal", "--store", store)
@@ -146,7 +146,7 @@ def test_modified_or_missing_predictions_exclude_the_job(capsys, store):
     shutil.rmtree(trainings[(runs[1] / "training.json").stat().st_ino])
     found, err = causal(capsys, store)
     assert not found.keys() & {run.name.removesuffix("-s0") for run in runs[:2]}
-    assert f"{runs[0].name}/reported.npz was modified" in err and "the folder with the predictions of run" in err
+    assert f"{runs[0].name}/reported.npz was modified" in err and "with the predictions of run" in err
     assert err.count("--force") == 2 and "left out: " in err and "1 job left out" in err
 
 

@@ -110,7 +110,7 @@ def rewritten(folder, place, value):
         (
             ("files", 0, "parts"),
             {"../model-float32.onnx": "0" * 64},
-            "parts of model-float32.onnx are not hashes by names of files",
+            "the parts of model-float32.onnx do not map file names to hashes",
         ),
         (("files", 0, "parts"), {}, "parts of model-float32.onnx are missing or have no hash"),
         (("outputs", "columns"), ["Anger", "Neutral"], "its columns differ from those of task expr"),

@@ -64,7 +64,9 @@ def test_one_prediction_is_not_mixed_with_several(run, videos, tmp_path):
     assert code == 2 and "is not empty" in said
     before = times(tmp_path)
     code, _, said = run(videos / "a.mp4", videos / "b.mp4", "--force")
-    assert code == 2 and "contains predict.json, but not of several inputs" in said and times(tmp_path) == before
+    assert (
+        code == 2 and "predict.json, but not from a prediction of several inputs" in said and times(tmp_path) == before
+    )
     assert run(videos / "a.mp4", videos / "b.mp4", out=tmp_path / "both")[0] == 0
     code, _, said = run(videos / "a.mp4", out=tmp_path / "both")
     assert code == 2 and "is not empty" in said

@@ -125,7 +125,7 @@ def test_crops_in_several_folders_are_the_same_data(submit, data, tmp_path):
     (unread / "00001.jpg").write_bytes(b"")
     code, printed, said = submit("best:expr", data=data, out="several")
     assert code == 0 and "extracting" not in said
-    assert "crops_112: 1 folder of crops not read" in said and "1 video only here, such as 'video99'" in said
+    assert "crops_112: 1 folder of crops not read" in said and "1 video with crops only here, such as 'video99'" in said
     submit("best:expr", out="one")
     first, second = (sorted((tmp_path / out).glob("*.txt")) for out in ("one", "several"))
     assert first and [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

@@ -30,7 +30,7 @@ def test_card_and_epochs_are_printed(trained):
     assert re.search(r"^backbone +drawn: tiny_mobilenet from random", done.stdout, re.M)
     assert f"{card['metrics']['expression_macro_f1']:.3f}" in done.stdout and str(entry_of(store)) in done.stdout
     assert "Neutral, Anger" in done.stdout and "backbones=drawn" in done.stdout
-    assert re.search(r"^chosen on +training subjects$", done.stdout, re.M)
+    assert re.search(r"^selected on +training subjects$", done.stdout, re.M)
     for stage, epochs in STAGES.items():
         assert f"{stage}: epoch {epochs} of {epochs}, loss" in done.stderr
     assert "trained in" in done.stderr and "warning" not in done.stderr

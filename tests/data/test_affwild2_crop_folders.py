@@ -105,7 +105,7 @@ def test_crops_beside_those_of_a_release_are_named_and_not_read(tmp_path, expect
     crops(tmp_path, "video2", [1, 2], folder=name, shade=7)
     assert ids(tmp_path) == expected and check_dataset(tmp_path, images=False).errors == ()
     ((_, where, what),) = messages(tmp_path, "not read")
-    assert where == name and what.startswith("1 folder of crops not read, as cropped_aligned/ has another kind of")
+    assert where == name and what.startswith("1 folder of crops not read, because cropped_aligned/ has another kind of")
 
 
 def test_empty_folder_of_a_video_and_a_link_are_no_second_folder(tmp_path, expected):
@@ -155,8 +155,8 @@ def test_crops_of_another_kind_are_named_and_not_mixed(tmp_path, expected):
     assert ids(tmp_path) == expected
     told = {where: what for kind in ("not read", "videos not read") for _, where, what in messages(tmp_path, kind)}
     assert set(told) == {"cropped_aligned", "cropped_aligned/cropped_aligned_new_50_vids", "frames_112"}
-    assert "1 folder of crops not read, as cropped/ has another kind of crops" in told["cropped_aligned"]
-    assert "1 video only here, such as 'video9'" in told["cropped_aligned/cropped_aligned_new_50_vids"]
+    assert "1 folder of crops not read, because cropped/ has another kind of crops" in told["cropped_aligned"]
+    assert "1 video with crops only here, such as 'video9'" in told["cropped_aligned/cropped_aligned_new_50_vids"]
     assert "rename it to cropped if these are crops" in told["frames_112"]
 
 

@@ -247,7 +247,7 @@ def test_report_fits_a_terminal_and_its_problems_can_be_limited(tmp_path):
 @pytest.mark.parametrize(
     ("expressions", "words"),
     [
-        ([-1] * 5, "none of its 10 rows has a valid expr label"),
+        ([-1] * 5, "none of the 10 rows of the split has a valid expr label"),
         ([3, 3, -1, 3, 3], "only one class, Fear, among its 8 valid expression labels"),
     ],
 )

@@ -84,7 +84,7 @@ def test_errors_of_the_labels_of_one_task_concern_that_task_alone(tmp_path):
     )
     assert {problem.kind for problem in check_dataset(tmp_path).errors} == {"leak"}
     check_splits(Protocol("published"), open_dataset(tmp_path), "va", pytest.fail)
-    with pytest.raises(InputError, match="video 'video1_left' in both train and validation"):
+    with pytest.raises(InputError, match="video 'video1_left' is in both train and validation"):
         check_splits(Protocol("published"), open_dataset(tmp_path), "expr", pytest.fail)
 
 

@@ -41,7 +41,7 @@ def test_fer2013_is_expressions(tmp_path):
     assert by_folder["sad"] == "Sadness" and by_folder["angry"] == "Anger"
     report = check_dataset(root)
     assert not report.errors and "folders of expressions" in report.layout
-    assert "train, test; test is reported as the validation split" in render(report)
+    assert "train, test; there is no validation split" in render(report)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_folders_that_mention_expressions_are_no_people(tmp_path):
     folders(tmp_path / "a", ("train",), ("happy", "not_happy"), images=5)
     assert "'not_happy' is not a known expression" in render(check_dataset(tmp_path / "a"))
     folders(tmp_path / "b", names=("happily_surprised", "sadly angry"))
-    with pytest.raises(InputError, match="happily_surprised, .* are not single expressions; say which they are in"):
+    with pytest.raises(InputError, match="happily_surprised, .* are not single expressions; list them in"):
         open_stills(tmp_path / "b")
 
 

@@ -167,7 +167,7 @@ def test_table_without_its_columns_raises(tmp_path, header, rows, words):
     [
         ("image,expression,split", "2.jpg,happy,train", "expr", "unknown expression 'happy'; did you mean happiness"),
         ("image,expression,split", "2.jpg,anger,trian", "expr", "unknown split 'trian'; did you mean train"),
-        ("image,expression,split", "2.jpg,anger,", "expr", "no split; write train"),
+        ("image,expression,split", "2.jpg,anger,", "expr", "no split; write one of: train"),
         ("image,expression,split", "2.jpg,anger", "expr", "2 columns, but the header has 3"),
         ("image,expression,split,valence,arousal", "2.jpg,anger,train,1.5,0", "va", "valence is 1.5; it must be"),
         ("image,expression,split,valence,arousal", "2.jpg,anger,train,0,low", "va", "arousal is 'low', not a number"),

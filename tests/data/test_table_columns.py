@@ -117,7 +117,7 @@ def test_other_words_are_suggested_and_never_read(tmp_path, word, suggestion):
 @pytest.mark.parametrize("codes", [("3", "4"), ("1.0", "0")])
 def test_numbers_of_classes_are_never_read(tmp_path, codes):
     root = folder(tmp_path, PLAIN.replace("anger", codes[0]).replace("fear", codes[1]))
-    assert all("datasets number them differently; write the name" in text for text in messages(root, "expression"))
+    assert all("datasets number expressions differently; write one of" in text for text in messages(root, "expression"))
     assert "(3 lines)" in render(check_dataset(root), 5)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backbones.checkpoint import hash_file
+from backbones.regular_files import hash_file
 from harness.cli import main
 from harness.export.card import INPUT, KIND, VERSION
 from harness.export.exported_model import open_exported

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
+from backbones.regular_files import hash_file
 from harness.jobs.file_hashes import describe_alteration, find_altered_files, write_hashes
 from harness.jobs.job_folder import JobFolder
-from harness.utils.files import sha256
 from tests.helpers.hostile_records import DEEP
 from tests.helpers.other_users import as_user, needs_root, shared_folder
 
@@ -31,7 +31,7 @@ def replaced(path, text):
 def test_every_file_is_hashed_but_no_folder(folder):
     states = json.loads((folder / "hashes.json").read_text())["files"]
     assert sorted(states) == ["record.json", "reported.npz", "statistics.npz"]
-    assert states["record.json"][:2] == [sha256(folder / "record.json"), len("content of record.json")]
+    assert states["record.json"][:2] == [hash_file(folder / "record.json"), len("content of record.json")]
 
 
 @pytest.mark.parametrize("name", ["reported.npz", "statistics.npz", "record.json"])
@@ -49,13 +49,14 @@ def test_content_of_the_same_size_and_time_is_found_when_everything_is_hashed(fo
 
 def test_a_hash_that_is_known_is_compared(folder):
     replaced(folder / "statistics.npz", "planted")
-    assert find_altered_files(folder, known={"statistics.npz": sha256(folder / "statistics.npz")}) == ["statistics.npz"]
+    known = {"statistics.npz": hash_file(folder / "statistics.npz")}
+    assert find_altered_files(folder, known=known) == ["statistics.npz"]
 
 
 def test_a_copy_with_another_time_is_hashed_once(folder, monkeypatch):
     os.utime(folder / "reported.npz", ns=(1, 1))
     assert find_altered_files(folder) == []
-    monkeypatch.setattr("harness.jobs.file_hashes.sha256", None)
+    monkeypatch.setattr("harness.jobs.file_hashes.hash_file", None)
     assert find_altered_files(folder) == []
 
 
@@ -95,7 +96,7 @@ def test_hashes_of_linked_files_are_taken_over(folder, tmp_path_factory, monkeyp
         os.link(folder / name, job / name)
     (job / "record.json").write_text("its own")
     hashed = []
-    monkeypatch.setattr("harness.jobs.file_hashes.sha256", lambda path: hashed.append(path.name) or "0" * 64)
+    monkeypatch.setattr("harness.jobs.file_hashes.hash_file", lambda path: hashed.append(path.name) or "0" * 64)
     write_hashes(job)
     assert hashed == ["record.json"] and JobFolder(job).hashes.stat().st_ino != JobFolder(folder).hashes.stat().st_ino
     assert find_altered_files(folder) == []

@@ -77,9 +77,9 @@ def test_the_parts_in_which_two_runs_differ_are_named():
 
 
 def test_recorded_code_is_described():
-    assert describe_code({}) == "not recorded (made by an earlier version)"
+    assert describe_code({}) == "not recorded (made by an earlier version of Framelight)"
     assert describe_code({**PATCHED, "dirty": True}) == (
         "framelight 0.2.0, commit cccccccccccc with changes, harness hhhhhhhhhhhh, backbones bbbbbbbbbbbb, "
-        "recipe pppppppppppp (defines functions or runs code)"
+        "recipe pppppppppppp (does more than describe an experiment)"
     )
     assert "recipe passed as a Python object" in describe_code({**CODE, "recipe": ""})

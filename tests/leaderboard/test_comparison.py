@@ -133,7 +133,7 @@ def test_seeds_of_both_are_paired_and_others_are_named(runs):
         "A also has seed 7, which B lacks; only seeds that both have are compared here, "
         "whereas the leaderboard averages all seeds",
     )
-    with pytest.raises(InputError, match="no seed is in both: aaaa has seed 7, bbbb has seeds 0, 1"):
+    with pytest.raises(InputError, match="these have no seed in common: aaaa has seed 7, bbbb has seeds 0, 1"):
         compared([third], second, store)
 
 

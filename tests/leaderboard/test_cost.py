@@ -141,7 +141,7 @@ def test_table_fits_and_has_a_legend(store, width):
     assert "Measured on AMD EPYC, 2 cores." in text and "on the Pareto front" in text and "onnx int8" in text
     assert "1 run without an exported file" in text and "framelight export" in text
     if width > 200:
-        assert "0.70 (0.77)" in text and "0.45 (0.54)" in text and "75 MiB" in text and "20.9M" in text
+        assert "0.700 (0.770)" in text and "0.450 (0.540)" in text and "75 MiB" in text and "20.9M" in text
 
 
 def test_formats_hold_the_same_figures(store):

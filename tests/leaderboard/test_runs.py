@@ -93,8 +93,8 @@ FACES = record("0099", 0, 0.7, dataset="faces", data_digest="f0f0f0f0f0f0")
 def test_best_is_of_the_newest_data_set(caplog):
     caplog.set_level("INFO")
     assert found("best:expr", [*RECORDS, FACES]) == ["0099-s0"]
-    assert "that of the newest dataset, faces [f0f0f0]" in caplog.text
-    assert re.search(r"best:expr@DATASET\):\n +aa11 .*rendered", caplog.text)
+    assert "the best run on the newest dataset, faces [f0f0f0]" in caplog.text
+    assert re.search(r"best:expr@DATASET:\n +aa11 .*rendered", caplog.text)
     caplog.clear()
     assert found("best:expr", [FACES, *RECORDS]) == ["aa11-s0", "aa11-s1"] and "0099" in caplog.text
     caplog.clear()

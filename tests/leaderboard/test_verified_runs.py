@@ -97,7 +97,7 @@ def test_run_without_model_hash_is_accepted_with_a_note(store, logged):
 @pytest.mark.parametrize(
     "content, match",
     [
-        (None, "is missing, which has the settings that this run selected"),
+        (None, "with the settings that this run selected, is missing"),
         ("{", "cannot be read"),
         ("[]", "cannot be read .not a JSON object"),
         ('{"job": "another-s0", "model": {}}', "is not the selection of job"),

@@ -11,6 +11,7 @@ from tests.helpers.logs import captured_logs
 LINEAR = Recipe("linear", (Grid("expr", heads=(HeadConfig("logistic_regression"),)),), ("tiny_resnet@random",))
 OWN = dataclasses.replace(LINEAR, grids=(Grid("va", backbones=("tiny_mobilenet@random",)),))
 STILLS = dataclasses.replace(OWN, smoothing=SmoothingGrid(largest=0))
+TWO = dataclasses.replace(STILLS, grids=(Grid("va"), Grid("expr", smoothings=(SmoothingGrid(largest=50),))))
 MTL = dataclasses.replace(LINEAR, grids=(Grid("mtl", heads=(HeadConfig("multitask"),)),))
 SEPARATE = dataclasses.replace(LINEAR, grids=(Grid("mtl", heads=(HeadConfig("separate"),)),))
 
@@ -33,6 +34,7 @@ def warnings(recipe, *settings):
         (OWN, "heads.label_smoothing=0.1", "it is used for expr only"),
         (OWN, "backbones=tiny_resnet@random", "every grid lists its own backbones; set grids.backbones"),
         (STILLS, "kernels=median", "no radius is larger than 0, so nothing is smoothed; set largest"),
+        (TWO, "smoothing.kernels=median", "no radius is larger than 0, so nothing is smoothed; set largest"),
     ],
 )
 def test_setting_without_effect_is_named(recipe, setting, reason):
@@ -43,7 +45,7 @@ def test_setting_without_effect_is_named(recipe, setting, reason):
 
 def test_settings_are_judged_together():
     assert warnings(LINEAR, "hidden=64", "heads=mlp") == [
-        "warning: --set hidden=64 changes nothing: --set heads=mlp replaces it; give it after that"
+        "warning: --set hidden=64 changes nothing, because --set heads=mlp replaces it; give it last"
     ]
     assert warnings(LINEAR, "heads=mlp", "hidden=64") == warnings(LINEAR, "folds=3", "protocol=held-out") == []
     assert not warnings(STILLS, "kernels=median", "largest=3")

@@ -130,14 +130,27 @@ def test_naming_the_protocol_of_a_recipe_keeps_its_settings():
     recipe = find_recipe("real_faces")
     assert not recipe.protocol.refit and apply_settings(recipe, ["protocol=held-out"]).protocol == recipe.protocol
     published = apply_settings(recipe, ["protocol=published"])
-    assert apply_settings(published, ["protocol=held-out"]).protocol == Protocol()
+    for setting in ("protocol=held-out", "protocol.name=held-out"):
+        assert apply_settings(published, [setting]).protocol == Protocol()
+        assert apply_settings(recipe, [setting]).protocol == recipe.protocol
 
 
-@pytest.mark.parametrize("settings", [["folds=3", "protocol=published"], ["protocol=published", "refit=true"]])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["folds=3", "protocol=published"],
+        ["protocol=published", "refit=true"],
+        ["protocol=published", "folds=3", "protocol=held-out"],
+        ["protocol=published", "protocol.seed=1", "protocol.name=held-out"],
+    ],
+)
 def test_fraction_needs_the_held_out_protocol(recipe, settings):
-    with pytest.raises(InputError, match="published selects on the reported split and has no held-out videos"):
+    message = "published selects on the reported split and has no held-out videos; .* set protocol=held-out before it"
+    with pytest.raises(InputError, match=message):
         apply_settings(recipe, settings)
     assert apply_settings(recipe, ["protocol=published"]).protocol.name == "published"
+    changed = apply_settings(recipe, ["protocol=published", "protocol=held-out", "folds=3"])
+    assert changed.protocol == Protocol(folds=3)
 
 
 def test_singular_of_a_key_suggests_the_key():

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import backbones
 from harness import (
     BackboneRecipe,
     Expressions,
@@ -46,13 +47,11 @@ def recipe(**changes):
 
 
 def test_scores_of_a_backbone_without_classifier_raise_before_extraction(tmp_path):
-    import backbones
-
     network = backbones.build("tiny_mobilenet")
     network.set_classes(())
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})
     grids = (Grid("expr", ("embeddings", "embeddings+scores"), (HeadConfig("logistic_regression"),)),)
-    with pytest.raises(InputError, match="bare: .* the backbone has no classifier.*--set features=embeddings"):
+    with pytest.raises(InputError, match="without a classifier do not have: bare; add --set features=embeddings"):
         prepare_inputs(
             recipe(backbones=("bare",), grids=grids), small_abaw3(tmp_path / "data"), Store(tmp_path / "store")
         )
@@ -76,7 +75,9 @@ def test_valid_data_pass_silently(tmp_path):
 def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
     root = small_abaw3(tmp_path / "data")
     annotate(root, EXPR, "Validation_Set", "7-30-640x480", [0, 1, 4])
-    with pytest.raises(InputError, match="video '7-30-640x480' in both train and validation of task 'expr'.*data chec"):
+    with pytest.raises(
+        InputError, match="video '7-30-640x480' is in both train and validation of task 'expr'.*data chec"
+    ):
         prepare_inputs(recipe(protocol=protocol), root, Store(tmp_path / "store"))
     assert not (tmp_path / "store" / "features").exists() and warnings(root, "va") == []
 
@@ -84,7 +85,7 @@ def test_video_in_both_splits_raises_before_any_work(tmp_path, protocol):
 def test_subject_in_both_splits_raises(tmp_path):
     rows = [f"{n}.jpg,{('anger', 'fear')[n % 2]},s{n % 5},{'val' if n > 7 else 'train'}" for n in range(12)]
     root = table(tmp_path / "data", "image,expression,subject,split", *rows)
-    with pytest.raises(InputError, match="subject 's0' and 3 more in both train and validation"):
+    with pytest.raises(InputError, match="subject 's0' and 3 more are in both train and validation"):
         prepare_inputs(recipe(), root, Store(tmp_path / "store"))
 
 
@@ -227,6 +228,39 @@ def test_missing_initial_weights_of_a_training_raise_before_work(tmp_path):
     assert not (tmp_path / "store" / "features").exists()
 
 
+def test_each_missing_backbone_is_named_before_work(tmp_path):
+    store = Store(tmp_path / "store")
+    names = ("timm:resnet18@random", "tiny_mobilenet@tuned", "resnet999", "timm:resnet9999")
+    with pytest.raises(InputError) as caught:
+        prepare_inputs(recipe(backbones=names), tmp_path / "none", store)
+    assert str(caught.value).startswith("unknown weights of tiny_mobilenet 'tuned'")
+    assert "\nAlso missing: resnet999, timm:resnet9999\n" in str(caught.value) and "resnet18" not in str(caught.value)
+    assert "backbones import" not in str(caught.value), "this is not a name that weights can be imported under"
+    with pytest.raises(InputError, match="unknown backbone 'resnet999'") as caught:
+        prepare_inputs(recipe(backbones=("resnet999", "timm:resnet18@random")), tmp_path / "none", store)
+    assert "Also missing" not in str(caught.value) and "import FILE --name resnet999 --store" in str(caught.value)
+
+
+def test_ambiguous_name_is_an_error_before_work(tmp_path):
+    store, network = Store(tmp_path / "store"), backbones.build("tiny_mobilenet")
+    for seed in range(2):
+        backbones.save_checkpoint(store.backbones / f"small-{seed}", network, {"name": "small"})
+    with pytest.raises(InputError, match="unknown backbone 'small'; did you mean small-[01] or small-[01]"):
+        prepare_inputs(recipe(backbones=("small",)), tmp_path / "none", store)
+
+
+def test_parents_are_suggested_from_the_store_and_checked_with_the_other_backbones(tmp_path):
+    store = Store(tmp_path / "store")
+    backbones.save_checkpoint(store.backbones / "my_faces", backbones.build("tiny_mobilenet"), {})
+    training = dataclasses.replace(TRAINING, backbone="my_face")
+    trained = tuple(TrainedBackbone(name, training, STILLS) for name in ("mine", "other"))
+    suggestion = "from which other is trained: unknown backbone 'my_face'; did you mean my_faces or .*"
+    with pytest.raises(InputError, match=rf"^trained.training.backbone, {suggestion}\nAlso missing: resnet999\n"):
+        prepare_inputs(recipe(trained=trained, backbones=("mine", "other", "resnet999")), tmp_path / "none", store)
+    with pytest.raises(InputError, match="(?s)^unknown backbone 'resnet999'.*\nAlso missing: my_face\n"):
+        prepare_inputs(recipe(trained=trained, backbones=("resnet999", "mine")), tmp_path / "none", store)
+
+
 def test_names_of_backbones_that_the_recipe_trains_are_suggested(tmp_path):
     trained = (TrainedBackbone("mine", TRAINING, STILLS),)
     with pytest.raises(InputError, match="unknown backbone 'mnie'; did you mean mine"):
@@ -234,8 +268,6 @@ def test_names_of_backbones_that_the_recipe_trains_are_suggested(tmp_path):
 
 
 def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_are_used(tmp_path):
-    import backbones
-
     network = backbones.build("tiny_mobilenet")
     network.set_classes(())
     backbones.save_checkpoint(tmp_path / "store/artifacts/backbones/bare", network, {})

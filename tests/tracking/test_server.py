@@ -112,7 +112,7 @@ def test_ui_of_a_store_answers_on_loopback(tmp_path):
 
 
 def test_ui_without_runs_raises(tmp_path):
-    with pytest.raises(InputError, match="has no tracked runs"):
+    with pytest.raises(InputError, match="there are no tracked runs at"):
         ui_command(locate(Store(tmp_path / "none")))
     with pytest.raises(InputError, match="open this address"):
         ui_command(locate(Store(tmp_path, "http://example.org:5000")))

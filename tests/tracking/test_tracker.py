@@ -1,13 +1,16 @@
 """Tracking in the SQLite database of a store, read back through MLflow."""
 
 import json
+import os
+import runpy
 import sqlite3
 from pathlib import Path
 
 import mlflow
 import pytest
 
-from harness.tracking import locate, open_tracker, tracked_records
+from harness.tracking import locate, mlflow_api, open_tracker, tracked_records
+from harness.tracking.client import Connection
 from harness.tracking.mlflow_api import MlflowClient
 from harness.tracking.reader import query_tagged_runs
 from harness.tracking.record_json import to_json
@@ -29,6 +32,15 @@ def runs_of(store, condition=""):
     client = MlflowClient(locate(Store(store)).uri)
     experiments = [e.experiment_id for e in client.search_experiments()]
     return client, client.search_runs(experiments, condition)
+
+
+def test_blank_variables_count_as_not_set(store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", " ")
+    connection = Connection(locate(Store(store)))
+    assert connection.client.get_experiment(connection.experiment).name.startswith("framelight")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", " ")
+    runpy.run_path(mlflow_api.__file__)
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "30"
 
 
 def test_job_is_logged_with_params_metrics_and_artifacts(store, tmp_path):

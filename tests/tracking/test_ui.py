@@ -18,8 +18,9 @@ print(child.pid, flush=True)
 child.wait()
 """
 COMMAND = """
-import sys
+import signal, sys
 from harness.tracking import ui
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, which may run the tests, ignores it
 ui.END_SECONDS = 0.5
 sys.exit(ui.serve(sys.argv[1:]))
 """

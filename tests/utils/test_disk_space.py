@@ -42,6 +42,13 @@ def test_full_disk_of_temporary_files(room, tmp_path):
         raise FULL
 
 
+def test_full_disk_of_an_output_behind_a_broken_link(room, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "none")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name in ("link", "link/a", "loop"):
+        assert full_disk(tmp_path / name)[0] == "the disk is full"
+
+
 def test_errors_of_libraries_that_mean_a_full_disk(room, tmp_path):
     with pytest.raises(FramelightError, match="the disk is full"), atomic_write(tmp_path / "a"):
         raise RuntimeError("IoError(Os { code: 28, kind: StorageFull, message: 'No space left on device' })")

@@ -41,7 +41,7 @@ OLD = {
         "SyntheticVideos",
         "TrainedBackbone",
     ),
-    "harness.recipes.backbone": ("BackboneRecipe", "MEANT", "NAME"),
+    "harness.recipes.backbone": ("BackboneRecipe", "NAME"),
     "harness.recipes.finding": ("KINDS", "Kind", "find_recipe", "recipe_names"),
     "harness.recipes.settings": ("apply_settings",),
     "harness.heads.config": (

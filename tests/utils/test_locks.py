@@ -25,4 +25,4 @@ def test_waiting_is_logged_and_survives_a_moved_folder(tmp_path, capsys):
         shutil.rmtree(folder)
         time.sleep(0.2)
     other.join(timeout=600)
-    assert held == [True] and said == "waiting for another process that is creating talk\n"
+    assert held == [True] and said == "waiting for another process that is writing talk\n"

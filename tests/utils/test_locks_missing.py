@@ -45,7 +45,7 @@ def test_a_marker_is_the_lock(no_flock, tmp_path, logged):
     second.release()
     assert len(logged) == 1
     assert f"the file system of {tmp_path} has no file locks ({os.strerror(no_flock)})" in logged[0]
-    assert "*.lock.held" in logged[0] and "delete it" in logged[0]
+    assert "*.lock.held" in logged[0] and "delete the file" in logged[0]
 
 
 def test_lock_of_a_killed_process_is_released(no_flock, tmp_path):
@@ -91,7 +91,7 @@ def test_waiting_names_the_file(no_flock, tmp_path, monkeypatch):
         pass
     os.waitpid(child, 0)
     [text] = written
-    assert f"creating the entry (its lock is {tmp_path}/.entry.lock{MARKER}; delete this file only if" in text
+    assert f"writing the entry (its lock is {tmp_path}/.entry.lock{MARKER}; delete this file only if" in text
 
 
 @pytest.mark.parametrize("failures", [1, MIN_FAILURES - 1, MIN_FAILURES + 3])

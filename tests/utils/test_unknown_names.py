@@ -18,3 +18,10 @@ def test_unknown_name(error, columns, monkeypatch):
     assert first == "unknown backbone '7z'; known:" and lines[0].startswith("  network_07, ")
     assert max(map(len, lines)) <= columns
     assert sorted(" ".join(lines).replace(",", "").split()) == NAMES
+
+
+def test_number_of_listed_names():
+    names = [f"network_{number:02}" for number in range(23)]
+    assert str(unknown_backbone_error("backbone", "7z", names)).endswith(" and 3 more")
+    message = str(unknown_name_error("backbone", "7z", names))
+    assert all(name in message for name in names) and "more" not in message

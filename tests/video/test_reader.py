@@ -162,7 +162,7 @@ def test_truncated_video_is_read_with_a_note(tmp_path, name, codec, pix_fmt, sha
 
 
 def test_video_whose_index_was_cut_off_raises_with_the_reason(tmp_path):
-    with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*its end is missing"):
+    with pytest.raises(InputError, match="a.mp4: cannot be read as a video .*or its end, which holds"):
         open_source(str(cut(film(tmp_path / "a.mp4", 50), 0.6)))
 
 

@@ -160,7 +160,7 @@ def test_seconds_limits_the_input(tmp_path):
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, math.nan, math.inf])
 def test_invalid_seconds_raise(tmp_path, seconds):
-    with pytest.raises(InputError, match="--seconds .*: give a number of seconds above 0"):
+    with pytest.raises(InputError, match="--seconds .*: give a finite number of seconds above 0"):
         open_source(str(film(tmp_path / "a.mp4", 5)), seconds=seconds)
 
 

@@ -16,7 +16,7 @@ def _hair_texture(identity: Identity, u: np.ndarray, v: np.ndarray) -> np.ndarra
 
 
 def draw_behind_face(canvas: np.ndarray, identity: Identity, view: FaceView, shade: np.ndarray) -> None:
-    """Draw long hair, neck, shoulders and ears, which are behind the face.
+    """Draw what is behind the face: long hair, the back of the head, neck, shoulders and ears.
 
     Parameters
     ----------

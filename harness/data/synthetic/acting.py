@@ -145,7 +145,7 @@ def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: floa
 
 
 def sample_envelope(rng: np.random.Generator, frames: int, start: int, length: int) -> np.ndarray:
-    """Sample the intensity curve of an episode: onset, apex with a peak of 0.7 to 1, and offset.
+    """Sample the intensity curve of an episode: onset, apex with a peak of about 0.7 to 1, and offset.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ def sample_blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str], expressiveness: float) -> Acting:
-    """Simulate a video with one episode of each expression, in order and neutral in between.
+    """Simulate a video with one episode of each expression, in order; the face is neutral in between.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def _write_video_files(root: Path, folder: str, video: VideoAnnotations) -> None
 
 
 def _format_mtl_rows(video: VideoAnnotations) -> list[str]:
-    """Format the rows of every MTL_STEP-th crop with all its labels, valid or not."""
+    """Format one row for every MTL_STEP-th crop, including its invalid labels."""
     rows = []
     for frame in video.crops[::MTL_STEP]:
         labels = (video.affect[frame - 1], video.expression[frame - 1], video.action_units[frame - 1])

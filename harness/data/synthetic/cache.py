@@ -61,14 +61,14 @@ def synthetic_stills(settings: SyntheticStills, store: Store) -> Path:
 
 
 def stills_fingerprint(settings: SyntheticStills) -> str:
-    """Return a hash of the settings and the version of the renderer, which identifies the images before rendering."""
+    """Return a hash of the settings and the renderer's version; it identifies the images before they are rendered."""
     from harness.data.synthetic import VERSION
 
     return content_hash([settings, VERSION])
 
 
 def _get_or_render(root: Path, description: str, render: Callable[..., object]) -> Path:
-    """Return `root`; render it on all cores unless it exists, or wait for a process that is rendering it."""
+    """Return `root`; if it does not exist, render it on all cores, or wait for the process that is rendering it."""
     with entry_lock(root):
         if not root.is_dir():
             from harness.utils.progress import Progress

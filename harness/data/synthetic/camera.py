@@ -53,7 +53,7 @@ def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
 
 
 def sample_background(rng: np.random.Generator) -> np.ndarray:
-    """Sample a background: a plain wall, a gradient or blurred clutter.
+    """Sample a background: a wall with a brightness gradient; nearly half of the walls also have blurred clutter.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def _sample_light_directions(rng: np.random.Generator, drift: np.ndarray) -> np.
 
 
 def _sample_crop_frames(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.ndarray:
-    """Sample scale and position of the crops, which follow the head and jitter like a face detector."""
+    """Sample scale and position of the crops, which follow the head and jitter like the boxes of a face detector."""
     count = len(pose)
     scale = rng.normal(47, 2.5) * (1 + 0.02 * drift[:, 0] + rng.normal(0, 0.018, count))
     x = IMAGE_SIZE / 2 - 0.5 * scale * np.sin(pose[:, 0]) * 0.85 + rng.normal(0, 2.0) + 1.5 * drift[:, 1]

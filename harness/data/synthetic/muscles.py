@@ -64,8 +64,8 @@ class Scene:
 class FaceControls:
     """Positions of the moving parts of the face in B images.
 
-    Every field is a float32 array of shape (B, 1, 1), which broadcasts over pixels. Lengths are in face units, v points
-    down. The fields of brows, lids and lips are offsets from, or replacements of, the person's rest position.
+    Every field is a float32 array of shape (B, 1, 1), which broadcasts over pixels. Lengths are in face units; v points
+    down. Each field of brows, lids and lips is an offset from the person's rest position, or replaces it.
     """
 
     inner_brow: np.ndarray

@@ -1,7 +1,7 @@
 """Identity of a rendered person: shape, colors and accessories that are the same in all frames.
 
-Face units: the line of the eyes is v = 0 (v points down), the midline u = 0, the chin near v = 1.35. One unit is about
-46 pixels in a crop of 112 x 112 pixels.
+Positions (u, v) on the face are in face units: u = 0 is the midline, v = 0 the line of the eyes, and the chin is near
+v = 1.35 (v points down). One unit is about 47 pixels in a crop of 112 x 112 pixels.
 """
 
 from __future__ import annotations

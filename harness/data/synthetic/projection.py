@@ -1,8 +1,8 @@
 """Inverse projection: for every pixel, the visible point (u, v) of the surface of the face.
 
 The surface is a height field over the face plane, and the rotated head is projected orthographically. The inverse is
-computed by fixed-point iteration on a coarse grid and interpolated to all pixels by cubic splines, which is fast and
-accurate for a smooth surface.
+computed by fixed-point iteration on a coarse grid, then interpolated to all pixels by cubic splines. For a smooth
+surface this is fast and accurate.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def outline_distance(identity: Identity, u: np.ndarray, v: np.ndarray, jaw: np.n
 
 
 def _coarse_height(identity: Identity, u: np.ndarray, v: np.ndarray, rho2: np.ndarray) -> np.ndarray:
-    """Return the height that determines the parallax of a turned head: a shallow dome and the nose."""
+    """Return the approximate height of the face, by which a turned head is projected: a shallow dome and the nose."""
     tip = identity.nose_length - 0.06
     nose = np.exp(-np.square(u / 0.13) - np.square((v - tip) / 0.2))
     return identity.depth * (1 - 0.62 * np.minimum(rho2, 1.7)) + 0.85 * identity.nose_height * nose

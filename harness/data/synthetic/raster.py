@@ -24,12 +24,12 @@ def smoothstep(x: np.ndarray) -> np.ndarray:
 
 
 def smooth_window(x: np.ndarray, low: float | np.ndarray, high: float | np.ndarray, soft: float) -> np.ndarray:
-    """Return about 1 between `low` and `high`, fading to 0 within `soft` on either side."""
+    """Return 1 between `low` and `high` and 0 outside, with smooth transitions of width `soft` centered on both."""
     return smoothstep((x - low) / soft + 0.5) * smoothstep((high - x) / soft + 0.5)
 
 
 def antialiased_coverage(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
-    """Return the coverage, 0 to 1, of pixels whose signed distance into a shape is `inside` (positive within)."""
+    """Return how much of each pixel a shape covers, 0 to 1; `inside` is the distance to its edge, negative outside."""
     return np.clip(inside / (1.3 * pixel) + 0.5, 0, 1)
 
 
@@ -62,7 +62,7 @@ def spline_matrix(nodes: int, size: int) -> np.ndarray:
 
 
 def sample_texture(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Sample the nearest texel of a tiling square texture, at x and y in texels."""
+    """Sample a tiling square texture, whose side is a power of two, at x and y truncated to whole texels."""
     mask = len(texture) - 1
     index = (y.astype(np.int32) & mask) * len(texture) + (x.astype(np.int32) & mask)
     return texture.ravel()[index]

@@ -13,7 +13,7 @@ from harness.data.synthetic.relief import relief_height, wrinkle_darkness
 
 
 def _rows_between(view: FaceView, low: float, high: float) -> slice:
-    """Return the image rows that contain a pixel between two heights of the face in any image."""
+    """Return the range of image rows in which any image shows the face between v = `low` and v = `high`."""
     hit = np.flatnonzero(((view.v > low) & (view.v < high) & (view.rho2 < 1.1)).any(axis=(0, 2)))
     return slice(int(hit[0]), int(hit[-1]) + 1) if len(hit) else slice(0, 0)
 
@@ -50,7 +50,7 @@ def _compute_lighting(
 def _paint_face(
     identity: Identity, scene: Scene, view: FaceView, c: FaceControls
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the albedo (3, B, 112, 112), and the height and coverage of the open eyes, both (B, 112, 112)."""
+    """Return the albedo (3, B, 112, 112), the relief height and the coverage of the open eyes, both (B, 112, 112)."""
     height = relief_height(identity, view, c)
     albedo = texture.skin_albedo(identity, view.u, view.v)
     eyes = np.zeros_like(height)

@@ -23,7 +23,7 @@ class SyntheticVideos:
     Raises
     ------
     InputError
-        If `videos` or `frames` is too small.
+        If `videos`, `frames` or `seed` is too small.
 
     Examples
     --------
@@ -39,6 +39,7 @@ class SyntheticVideos:
     def __post_init__(self) -> None:
         require(self.videos >= 4, f"synthetic.videos is {self.videos}; at least 4 are needed for the three splits")
         require(self.frames >= 10, f"synthetic.frames is {self.frames}; at least 10 are needed")
+        require(self.seed >= 0, f"synthetic.seed is {self.seed}; it must not be negative")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,13 @@ class SyntheticStills:
     images : int, default 3000
         Number of images.
     identities : int, default 120
-        Number of people; each has about the same number of images.
+        Number of people, at least 6; each has about the same number of images.
     seed : int, default 0
+
+    Raises
+    ------
+    InputError
+        If `identities` or `seed` is too small.
 
     Examples
     --------
@@ -63,3 +69,7 @@ class SyntheticStills:
     images: int = 3000
     identities: int = 120
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.identities >= 6, f"synthetic.identities is {self.identities}; at least 6 are needed")
+        require(self.seed >= 0, f"synthetic.seed is {self.seed}; it must not be negative")

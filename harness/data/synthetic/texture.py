@@ -1,7 +1,7 @@
 """Texture of the face: skin, brows, eyes, nostrils and mouth (colors in linear light).
 
-The functions draw on rows of a canvas: albedo float32 (3, B, rows, 112), modified in place, with the face coordinates
-u and v (B, rows, 112) of its pixels and the size `pixel` of a pixel in face units (B, 1, 1).
+The functions draw in place on `canvas`, some rows of the albedo, float32 (3, B, rows, 112). The face coordinates of its
+pixels are `u` and `v` (B, rows, 112). The size of a pixel in face units is `pixel` (B, 1, 1).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def draw_eyes(  # noqa: PLR0913 - canvas, its coordinates, and the parts to draw
     scene: Scene,
     pixel: np.ndarray,
 ) -> np.ndarray:
-    """Draw lids, lashes and eyeballs; return the coverage of the open eyes (B, rows, 112), which receive flat light."""
+    """Draw lids, lashes and eyeballs; return the coverage of the open eyes (B, rows, 112)."""
     side = np.sign(u)
     local = np.abs(u) - identity.eye_distance
     x = local / identity.eye_width

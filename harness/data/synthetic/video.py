@@ -23,7 +23,7 @@ BATCH_SIZE = 8
 SPLIT_LETTERS = "TVTXTTVTTVTXTVTTXTVT"
 """Split of video i: T train, V validation, X test; 12, 5 and 3 of every 20 videos."""
 VIDEO_SEED, STILL_SEED = 1, 2
-"""Entries of the seeds that make the people of videos and still images different."""
+"""Entries of the seeds; they differ, so that videos and still images show different people."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def split_letter(index: int) -> str:
 
 
 def video_name(index: int) -> str:
-    """Return the name of video `index` in the style of Aff-Wild2; indices 4 and 5 of 20 are two people of one video."""
+    """Return the name of video `index`, as in Aff-Wild2; indices 4 and 5 of every 20 are two people of one video."""
     place = index % len(SPLIT_LETTERS)
     if place in (4, 5):
         return f"{index - place + 5}-30-640x480_{'left' if place == 4 else 'right'}"
@@ -64,7 +64,7 @@ def video_name(index: int) -> str:
 
 
 def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
-    """Return the expressions of a video; they rotate over the videos of a split so that a few videos show all."""
+    """Return the expressions of a video; they continue where the split's previous video ended."""
     rank = sum(split_letter(i) == split_letter(index) for i in range(index % len(SPLIT_LETTERS)))
     rank += index // len(SPLIT_LETTERS) * SPLIT_LETTERS.count(split_letter(index))
     order = np.random.default_rng((seed, 0)).permutation(len(ACTED_EXPRESSIONS))

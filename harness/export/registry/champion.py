@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backbones.errors import join_first
 from harness.leaderboard.row_keys import board_key
 from harness.leaderboard.row_types import LeaderboardRow
 from harness.tracking.records import Record
@@ -25,7 +26,8 @@ def reason_not_champion(record: Record, rows: Sequence[LeaderboardRow]) -> str:
     Returns
     -------
     str
-        The reason; "" if the run is the best of its held-out board and no other run is tied with it.
+        The reason, or "" if the run is the champion. The score of a champion is verified and not optimistic, and it is
+        significantly better than that of every other ranked run of its leaderboard.
     """
     if record.kind != "run":
         return f"{record.backbone or record.head} is a baseline"
@@ -72,5 +74,4 @@ def _value(row: LeaderboardRow) -> float:
 
 
 def _list_runs(rows: Sequence[LeaderboardRow]) -> str:
-    names = [f"{row.kind} {row.run_id}" for row in rows]
-    return ", ".join(names[:MAX_NAMES]) + (f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else "")
+    return join_first((f"{row.kind} {row.run_id}" for row in rows), MAX_NAMES)

@@ -6,15 +6,16 @@ import re
 import shutil
 from pathlib import Path
 
+from backbones.regular_files import hash_file
 from harness.export.registry.mlflow_registry import FILE, FOLDER, MODEL, SHA256, Registry, Version
 from harness.tracking import locate
 from harness.utils.errors import FramelightError, InputError, unknown_name_error
-from harness.utils.files import atomic_write_dir, sha256
+from harness.utils.files import atomic_write_dir
 from harness.utils.store import Store
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-"""Valid MLflow model ids; another tag value could point outside the store."""
+"""Pattern of MLflow model ids. A tag with any other value could point outside the store."""
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 
@@ -30,7 +31,7 @@ def fetch_model(uri: str, store: Store) -> Path:
     Raises
     ------
     InputError
-        If the model, alias or version is unknown, or Framelight did not register the model.
+        If `uri` is malformed, the model, alias or version is unknown, or Framelight did not register the model.
     FramelightError
         If the server does not answer, or the model's file is missing or has changed.
     """
@@ -104,4 +105,4 @@ def _version_folder(registry: Registry, version: Version) -> Path:
 
 def _is_intact(version: Version, folder: Path) -> bool:
     """Return whether the model's file exists and has the registered hash."""
-    return (folder / FILE).is_file() and sha256(folder / FILE) == version.tags[SHA256]
+    return (folder / FILE).is_file() and hash_file(folder / FILE) == version.tags[SHA256]

@@ -55,7 +55,7 @@ def _allowed_processors() -> int:
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """Yield the CPU limit, in processors, of each control group of this process; see `docker run --cpus`."""
+    """Yield the CPU limits, in processors, of this process's control groups and their parents (`docker run --cpus`)."""
     for line in _read(ROOT / "proc/self/cgroup").splitlines():
         controllers, _, group = line.partition(":")[2].partition(":")
         if controllers and "cpu" not in controllers.split(","):

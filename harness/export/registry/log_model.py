@@ -11,6 +11,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from backbones.regular_files import hash_file
 from harness.export.registry.champion import reason_not_champion
 from harness.export.registry.mlflow_registry import (
     CARD,
@@ -32,7 +33,7 @@ from harness.tracking.records import Record
 from harness.tracking.serialization import JOB_TAG
 from harness.utils.console import suppress_logging
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256, write_json
+from harness.utils.files import write_json
 from harness.utils.store import Store
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLE_SIDE = 64
-"""Side in pixels of the input example; small, because MLflow stores it as JSON with about 20 characters per pixel."""
+"""Side in pixels of the input example for a file that takes crops of any size. It is small, because MLflow stores the
+example as JSON with about 20 characters per pixel."""
 PACKAGES = ("onnxruntime", "numpy")
 
 
@@ -95,7 +97,7 @@ def _log_model(store: Store, record: Record, folder: Path) -> list[str]:
 
 
 def model_name(record: Record) -> str:
-    """Name the registered model of a run `framelight-<task>-<dataset>`, with characters valid in MLflow and shells."""
+    """Return the name of a run's registered model, `framelight-<task>-<dataset>`; special characters are replaced."""
     return f"framelight-{record.task}-" + (re.sub(r"[^A-Za-z0-9._-]+", "-", record.dataset).strip("-") or "data")
 
 
@@ -129,10 +131,10 @@ def _tags(record: Record, file: Path) -> dict[str, str]:
         "framelight.data_digest": record.data_digest,
         "framelight.split": record.split,
         "framelight.metric": record.metric,
-        "framelight.value": f"{record.metrics[record.metric]:.6f}",
+        "framelight.value": f"{record.metrics[record.metric]:z.6f}",
         "framelight.protocol": record.protocol,
         "framelight.backbone": record.backbone or "",
-        SHA256: sha256(file),
+        SHA256: hash_file(file),
     }
     return {name: value for name, value in values.items() if value}
 

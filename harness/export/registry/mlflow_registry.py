@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from backbones.regular_files import hash_file
 from harness.tracking.artifacts import local_path
 from harness.tracking.bounded_client import TRANSFER_SECONDS, call_with_deadline
 from harness.tracking.client import Connection, paginate
@@ -16,7 +17,6 @@ from harness.tracking.location import Location, lock_location, source_tags, writ
 from harness.tracking.mlflow_api import LoggedModel, LoggedModelOutput, download
 from harness.tracking.serialization import JOB_TAG, WRITER_TAG
 from harness.utils.errors import FramelightError
-from harness.utils.files import sha256
 
 FILE, CARD, EXAMPLE = "model-float32.onnx", "card.json", "example.py"
 """Files of an export that a logged model contains."""
@@ -100,7 +100,7 @@ class Registry:
             ]
 
     def aliases(self, name: str) -> dict[str, str]:
-        """Get the version number of each alias."""
+        """Get the version number of each alias of a model; empty for an unknown name."""
         with self._connection.guard(FramelightError):
             models = paginate(partial(self._client.search_registered_models, f"name = '{name}'"))
             return {alias: str(number) for model in models for alias, number in model.aliases.items()}
@@ -160,10 +160,10 @@ class Registry:
                 path.rename(folder / path.name)
 
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
-        """Return the logged model of a file; log the file if there is no intact one.
+        """Return the logged model of a file; log the file if there is no intact model.
 
-        Models of this store that are unfinished, or whose file is missing or has changed, are deleted. Models that
-        other stores logged are never deleted.
+        Earlier models of the file that this store logged are deleted if they are unfinished, or if their file is
+        missing or has changed. Models that other stores logged are never deleted.
         """
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):
@@ -192,7 +192,7 @@ class Registry:
         if path is None:
             return True
         file = path / FOLDER / FILE
-        return file.is_file() and sha256(file) == model.tags[SHA256]
+        return file.is_file() and hash_file(file) == model.tags[SHA256]
 
     def _link(self, run_id: str, model: LoggedModel) -> None:
         outputs = self._client.get_run(run_id).outputs

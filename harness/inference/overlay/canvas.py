@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 SUPERSAMPLING = 3
-"""Factor by which masks of curves are drawn larger and then reduced, for smooth edges."""
+"""Masks of curves are drawn larger by this factor and then reduced, for smooth edges."""
 HALF_CAP_HEIGHT = 0.365
 """Half the height of a capital letter, relative to the font size."""
 LINE, BASELINE = 1.35, 0.98
@@ -56,7 +56,7 @@ def rounded_rectangle(  # noqa: PLR0913 - drawing primitive, as in PIL
 
 
 class Patch(NamedTuple):
-    """Image with opacity, premultiplied in units of 1/256; both arrays are uint16 [h, w, 3].
+    """Image multiplied by its opacity; both arrays are uint16 [h, w, 3], in units of 1/256.
 
     Attributes
     ----------

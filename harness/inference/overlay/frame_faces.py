@@ -50,8 +50,8 @@ class FaceOverlay:
 class FacesByFrame:
     """The faces of a result by frame number.
 
-    If several runs provide the same output, the first one is displayed. In separate images that were not
-    smoothed, the trail has only the current point.
+    If several runs provide the same output, the output of the first run is displayed. Without a frame rate and without
+    smoothing, frames count as separate images: the trail has only the current point.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Place the panel of each face next to it, without covering faces or other panels.
 
-Positions depend on the previous frame: a panel keeps its side and its level of detail as long as possible, and follows
-its face without jitter.
+Positions depend on the previous frames: a panel stays on the same side of its face as long as possible, follows it
+without jitter, and shows more detail only after some frames in which there is room for it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from harness.inference.overlay.panels import LEVELS, Columns, known_columns, pan
 MAX_AREA_SHARE = 0.36
 """Largest share of the frame that the panels of several faces may cover together."""
 MIN_FACE_SIDES = (7.0, 4.5, 2.6)
-"""Smallest side of a face's box for a panel of each level, relative to the font size."""
+"""For each level of detail: minimum length of the shorter side of the face's box, relative to the font size."""
 DISTANCE = 0.8
 """Distance between a box and its panel, relative to the font size."""
 HAIR_HEIGHT = 0.25
-"""Space above a box that is left free, relative to its height."""
+"""Space above a box that is left free, relative to the height of the box."""
 MIN_MOVE, MOVE_SHARE = 0.45, 0.3
-"""A panel does not move by less than MIN_MOVE, relative to the font size; otherwise it moves by MOVE_SHARE of the
-distance in each frame."""
+"""A panel ignores moves of its face up to MIN_MOVE times the font size. If the move is larger, the panel covers
+MOVE_SHARE of the remaining distance in each frame."""
 UPGRADE_FRAMES = 25
 """Number of consecutive frames in which more detail must fit before it is displayed."""
 
@@ -57,7 +57,7 @@ class Placement:
     level : int
         Level of detail, 0 is the highest.
     choice : int
-        Identifies arrangement and side among the candidates of its level.
+        Number that identifies the arrangement of the panel and the side of the face, within its level.
     area : Area
     columns : Columns
         Content of the panel.
@@ -90,8 +90,8 @@ class PanelLayout:
     def place_panels(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Placement]:
         """Place the panels of one frame.
 
-        All panels have the highest level of detail that fits for all; panels of small faces have a lower level. Detail
-        is reduced immediately and increased again after UPGRADE_FRAMES frames.
+        All panels have the highest level of detail at which they fit together; the panel of a small face has a lower
+        level. Detail is reduced at once, but increased only after more detail has fit for UPGRADE_FRAMES frames.
 
         Parameters
         ----------
@@ -102,7 +102,8 @@ class PanelLayout:
         Returns
         -------
         dict of int to Placement
-            Placement by face number; faces that are too small or have no outputs have no panel.
+            Placement by face number; faces that are too small or have no outputs have no panel. Empty if the panels do
+            not fit at any level.
         """
         eligible = [
             i
@@ -150,7 +151,7 @@ class PanelLayout:
         return placements if len(placements) < 2 or covered <= MAX_AREA_SHARE * self.width * self.height else None
 
     def _candidates(self, shown: FaceOverlay, box: Area, level: int, before: Placement | None) -> list[Placement]:
-        """List the possible placements at a level, starting with the placement of the previous frame."""
+        """List the possible placements at a level, the choice of the previous frame first."""
         placements = [
             Placement(level, 10 * i + j, area, columns)
             for i, columns in enumerate(known_columns(arrangement, shown) for arrangement in LEVELS[level])
@@ -183,7 +184,7 @@ class PanelLayout:
         ]
 
     def _damped_area(self, placement: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
-        """Return an area part of the way from the previous frame to the new area; the new area if that is occupied."""
+        """Move a panel part of the way to its new area; fully if its choice changed or it would overlap others."""
         if before is None or (placement.level, placement.choice) != (before.level, before.choice):
             return placement.area
         target, old = placement.area, before.area

@@ -92,7 +92,7 @@ def face_color(face: int) -> str:
 
 
 def caption(shown: FaceOverlay) -> str:
-    """Summarize a face: its expression, else valence and arousal, else its active action units."""
+    """Summarize a face: its expression, else valence and arousal, else up to three active action units."""
     if not shown.known:
         return "" if shown.found else "not seen"
     if shown.expression is not None:
@@ -115,7 +115,7 @@ def format_signed(value: float) -> str:
 
 
 def _title(canvas: Canvas, shown: FaceOverlay) -> None:
-    """Draw the number of the face, its expression and the probability."""
+    """Draw the number of the face, and its expression with the probability."""
     expression = shown.expression
     size = canvas.size
     x, middle = canvas.at(0, 0.75)
@@ -139,7 +139,7 @@ def _title(canvas: Canvas, shown: FaceOverlay) -> None:
 
 
 def _bar(canvas: Canvas, left: float, y: float, height: float, share: float, color: str) -> None:
-    """Draw a bar from `left` to the right edge that is filled to a share."""
+    """Draw a bar from `left` to the right edge of the block; a share of the bar is filled."""
     x, top = canvas.at(left, y)
     right, bottom = canvas.at(WIDTH, y + height)
     fill(canvas.pixels, x, top, right, bottom, LIGHT, 0.14)
@@ -196,7 +196,7 @@ def _circle(side: int) -> np.ndarray:
 
 
 def _trail_masks(side: int, trail: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Render masks [side, side] of the trail, which fades with age, the dot at its end and the dot's dark edge."""
+    """Render three masks [side, side]: the fading trail, the dot at its end, and the dark edge of the dot."""
     half, reach = SUPERSAMPLING * side / 2, SUPERSAMPLING * (side / 2 - radius - 1)
     points = half + reach * _clip_to_circle(trail) * np.array([1, -1])
     line, dot, edge = (Image.new("L", (SUPERSAMPLING * side, SUPERSAMPLING * side)) for _ in range(3))
@@ -264,7 +264,7 @@ LEVELS: tuple[tuple[Columns, ...], ...] = (
     (((TITLE, TOP_BAR, SMALL_AFFECT, ACTIVE),), ((TITLE, TOP_BAR, ACTIVE), (SMALL_AFFECT,))),
     (((TITLE, TOP_BAR, ACTIVE),),),
 )
-"""Levels of detail in descending order, each with its arrangements, the narrowest first. Below the last level, a
+"""Levels of detail, from high to low. Each level lists its arrangements, the narrowest first. Below the last level, a
 face has only a label."""
 
 

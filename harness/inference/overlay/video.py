@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 
 MIN_SIDE, MAX_SIDE = 320, 1920
-"""Frames are enlarged by an integer factor until the shorter side has MIN_SIDE pixels, so that text is readable, as
-long as the longer side does not exceed MAX_SIDE."""
+"""Small frames are enlarged by an integer factor, so that text is readable. The shorter side gets at least MIN_SIDE
+pixels, unless the longer side would then exceed MAX_SIDE."""
 FONT_SIZE, FONT_SIDE, FONT_GROWTH = 12, 360, 0.85
 """Font size for a shorter side of FONT_SIDE pixels; it grows with the side to the power of FONT_GROWTH."""
 STRIP_WIDTH = 14
-"""Width relative to the font size of the strip that is added if the face leaves no room for its panel."""
+"""Width of the strip for panels, relative to the font size. It is added if the face leaves no room for its panel."""
 
 
 def draw_faces(pixels: np.ndarray, faces: Sequence[FaceOverlay], places: PanelLayout) -> np.ndarray:
     """Draw a box, a number and a panel for each face on a copy of a frame.
 
-    The box is dashed if the face was not detected in this frame. A face without room for a panel has its expression
-    next to its number.
+    The box is dashed if the face was not detected in this frame. A face without a panel has a caption next to its
+    number if there is room.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Renderer:
         self.places = PanelLayout(*self.size, self.font, self.picture[0] if strip else 0)
 
     def _needs_strip(self) -> bool:
-        """Return whether there is a single face that leaves no room for a panel with all details."""
+        """Return whether frames usually have a single face that leaves no room for a panel with all details."""
         result = self.faces.result
         rows = np.flatnonzero(result.found)
         if not len(rows) or np.median(np.unique(result.frame, return_counts=True)[1]) > 1:
@@ -134,8 +134,8 @@ def render_video(
     Parameters
     ----------
     frames : iterable of Frame
-        Frames in ascending order. Frames that the result lacks are left out; the audio ends where the first frame after
-        the last frame of the result starts.
+        Frames in ascending order. Frames that the result lacks are left out, and the audio ends with the last frame of
+        the result.
     result : PredictionResult
     path : Path
         Path of the video, which is written only if all frames can be written.
@@ -168,7 +168,7 @@ def _clip_box(box: tuple[float, float, float, float], width: int, height: int) -
 def _draw_label(
     image: np.ndarray, shown: FaceOverlay, box: Area, size: int, words: bool, taken: Sequence[Area]
 ) -> Area:
-    """Draw the number of a face at its box, with `words` also its caption if it fits; return the label area."""
+    """Draw the number of a face at its box and, with `words`, its caption if there is room; return the label area."""
     color = face_color(shown.face)
     number, text = str(shown.face), caption(shown) if words else ""
     inset = round(0.35 * size)

@@ -185,7 +185,7 @@ def _line_count_error(video: str, lines: int, expected: Expected) -> str | None:
     if exact is not None and lines != exact:
         return f"{lines:,} lines of predictions, but video '{video}' needs {exact:,}"
     if exact is None and lines < least - MAX_EXTRA_CROPS:
-        return f"{lines:,} lines of predictions, but video '{video}' has a crop of frame {least:,}"
+        return f"{lines:,} lines of predictions, but the crops of video '{video}' go up to frame {least:,}"
     return None
 
 
@@ -203,7 +203,7 @@ def _check_image_file(path: Path, task: str, shape: str, expected: Expected, pro
         rows = read_image_list(path)
         rows = dataclasses.replace(rows, videos=tuple(map(canonical_name, rows.videos)))
     except InputError:
-        return 0  # the line at fault is among the faults
+        return 0  # `faults` contains the malformed line already
     problems += _row_errors(rows, expected, path)
     if expected.rows is None and shape == "frames":  # with a list, _row_errors does this; MTL files may skip frames
         problems += _coverage_errors(rows, path)
@@ -211,7 +211,7 @@ def _check_image_file(path: Path, task: str, shape: str, expected: Expected, pro
 
 
 def _row_errors(rows: Rows, expected: Expected, path: Path) -> Iterator[Problem]:
-    """Find missing, unexpected and misordered images; without a list of images compare videos and numbers of lines."""
+    """Find missing, unexpected and misordered images; without a list of images, compare only videos and line counts."""
     if expected.rows is None:
         missing = [video for video in expected.videos if video not in rows.videos]
         yield from (_fault(f"no line for video '{video}'", path) for video in missing)

@@ -35,9 +35,9 @@ class Expected:
     rows : Rows or None
         Images that need predictions; None if only videos and numbers of lines are compared.
     lines : mapping of str to int
-        Exact numbers of lines, for the videos for which they are known.
+        Exact number of lines of each video; videos whose number is unknown are left out.
     min_lines : mapping of str to int
-        Frame number of the last crop of each video.
+        For each video: frame number of its last crop or, with a list of images, of its last image.
     """
 
     videos: tuple[str, ...]
@@ -64,7 +64,8 @@ def expected_contents(against: Path, task: str, shape: str, split: str) -> Expec
     Raises
     ------
     InputError
-        If the list or dataset cannot be read, or the dataset has no such list.
+        If the list or dataset cannot be read, the dataset is not in the Aff-Wild2 layout or has no such split or list,
+        or the number of lines of a video is too small for its crops.
     """
     if not against.exists():
         raise InputError(f"{against} does not exist; pass a test list or the folder of a dataset")

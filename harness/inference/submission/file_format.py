@@ -62,7 +62,7 @@ def _text(header: str, lines: np.ndarray) -> str:
 def _cells(output: str, values: np.ndarray) -> np.ndarray:
     """Format values as an object array [N] of comma-separated text; nine digits represent float32 exactly."""
     if output == "va":
-        columns = [np.char.mod("%.9g", column + 0.0).astype(object) for column in values.T]  # no -0
+        columns = [np.char.mod("%.9g", column + 0.0).astype(object) for column in values.T]  # 0 instead of -0
         return columns[0] + "," + columns[1]
     if output == "expr":
         return np.array([str(i) for i in range(len(EXPRESSIONS))], dtype=object)[values]

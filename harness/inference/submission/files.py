@@ -83,7 +83,7 @@ def read_image_predictions(path: Path, task: str, header: str) -> tuple[np.ndarr
     Raises
     ------
     InputError
-        If a file is malformed; the message names file and line of the first fault.
+        If the file is malformed; the message names file and line of the first fault.
     """
     layout, text = PREDICTED[task], read_text(path)
     first, _, body = text.rstrip().partition("\n")

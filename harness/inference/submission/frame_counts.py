@@ -1,8 +1,8 @@
-"""Number of lines of the file of each video.
+"""Number of lines that a submission needs for each video.
 
 The organizers of the challenge count one frame more than the video file has (CAP_PROP_FRAME_COUNT + 1). A few videos
-of Aff-Wild2 have a crop one frame beyond that number: it takes part in smoothing but has no line. A crop even further
-beyond means that count and crops belong to different videos, which is an error.
+of Aff-Wild2 have a crop one frame beyond the organizers' count. That crop takes part in smoothing but gets no line. A
+crop even further beyond is an error, because count and crops must then be from different videos.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SOURCES = ("frames file", "list of frames", "video file", "annotation", "last cr
 
 @dataclass(frozen=True)
 class LineSources:
-    """Sources of the number of lines, by name of the sequence or of the video that it was cut from.
+    """Sources of the number of lines; keys name a sequence, or the video that the sequence was cut from.
 
     Attributes
     ----------
@@ -89,7 +89,8 @@ def count_lines(names: Sequence[str], last: Mapping[str, int], sources: LineSour
     Raises
     ------
     InputError
-        If there is no source for a video, or a count is too small for the crops of its video.
+        If there is no source for a video, its video file cannot be read, or a count is too small for the crops of its
+        video.
     """
     return {name: _count_lines(name, last[name], sources) for name in names}
 

@@ -1,4 +1,4 @@
-"""Find in a dataset what the rows of a submission are: lists of images, and the number of lines of each video."""
+"""Find in a dataset what determines the rows of a submission: lists of images, and numbers of lines of videos."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FrameCountSources:
 
 
 def line_sources(dataset: AffWild2, task: str, split: str, count_sources: FrameCountSources) -> LineSources:
-    """Collect every source of the numbers of lines of a split's videos; raise InputError if one cannot be read."""
+    """Collect all sources of line counts for the videos of a split; raise InputError if a source cannot be read."""
     videos = count_sources.videos or dataset.root / "videos"
     return LineSources(
         read_line_counts(count_sources.frames) if count_sources.frames else {},
@@ -48,7 +48,7 @@ def last_crops(dataset: AffWild2, names: Sequence[str]) -> dict[str, int]:
 
 
 def image_list(dataset: AffWild2, task: str, split: str, shape: str) -> Path | None:
-    """Find the list of the images that are the rows of a file of this shape; None if there is no such list."""
+    """Find the list of images that defines the rows of a file of this shape; None if there is no such list."""
     folders = dataset.folders
     if shape == "mtl":
         return folders.lists[task] if split == "test" else dataset.annotation_files(task, split)[0]
@@ -62,7 +62,7 @@ def read_dataset_list(dataset: AffWild2, path: Path) -> Rows:
 
 
 def _listed_lines(dataset: AffWild2, task: str, split: str) -> Mapping[str, int]:
-    """Count the lines of each video in a list of every frame of the test split."""
+    """Count the lines of each video in the list of all frames of the test split; empty without such a list."""
     path = dataset.folders.frame_lists.get(task) if split == "test" else None
     if path is None:
         return {}

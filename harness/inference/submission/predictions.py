@@ -62,7 +62,7 @@ def decode_predictions(task: Task, outputs: np.ndarray, params: SmoothingParams)
 
 
 def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: SmoothingParams) -> np.ndarray:
-    """Fill and smooth the outputs of a video, [T, C]; T is at most the last crop and at most `last + MAX_RADIUS`."""
+    """Fill and smooth the outputs of a video up to its last crop, or to `last + MAX_RADIUS` if that is earlier."""
     frames = predictions.frames[crops]
     length = min(int(frames[-1]), last + MAX_RADIUS)  # a stray crop must not allocate millions of frames
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, params.gaps), params.kernel, params.radius)
@@ -81,8 +81,8 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
     Raises
     ------
     InputError
-        If the backbone's weights have changed, or the run is a baseline without a backbone and the store has no
-        features of the dataset.
+        If the backbone's weights have changed. For a baseline without a backbone: if the store has no features of the
+        dataset.
     """
     features = FeatureStore(run.store.features)
     if not run.configuration.entry:

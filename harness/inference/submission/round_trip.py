@@ -1,4 +1,4 @@
-"""Round trip on a labeled split: the score from the files must equal the scores from memory and in the record."""
+"""Round trip on a labeled split: compare the score from the files with the scores from memory and in the record."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from harness.tracking.records import Record
 from harness.utils.errors import FramelightError, InputError
 
 TOLERANCE = 1e-6
-"""Allowed difference from the score in the record, as valence and arousal are written as float32."""
+"""Allowed difference from the score in the record, since the files have valence and arousal only as float32."""
 
 ROUNDING = 1e-3
-"""Allowed difference from the outputs saved by the run: other processors round differently, which changes decisions
+"""Allowed difference from the outputs that the run saved. Other processors round differently, which changes decisions
 between nearly equal classes. Outputs of another model differ by far more."""
 
 
@@ -54,7 +54,8 @@ class RoundTrip:
     frames : int
         Number of scored rows.
     moved : float
-        Largest absolute difference between an output and the output that the run saved.
+        Largest absolute difference from the outputs that the run saved. 0 if the run saved none for this split and
+        data; infinite if the crops differ.
     """
 
     metric: str
@@ -66,7 +67,7 @@ class RoundTrip:
 
 
 def require_equal(task: Task, read_back: Decoded, decoded: Decoded) -> None:
-    """Raise FramelightError if predictions read from the files are not bitwise equal to those in memory."""
+    """Raise FramelightError if predictions read from the files differ from those in memory in value or type."""
     for output in task.outputs:
         from_files, in_memory = read_back[output.name], decoded[output.name]
         if from_files.dtype != in_memory.dtype or not np.array_equal(from_files, in_memory):
@@ -109,8 +110,8 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     InputError
         If no row can be scored, or a labeled frame has no row in the submission.
     FramelightError
-        If the scores from the files and from memory differ, or both the score and the outputs differ from those of the
-        run by more than is allowed.
+        If the scores from the files and from memory differ. Also if both the score and the outputs differ from those
+        of the run by more than is allowed.
     """
     valid = np.logical_or.reduce(list(task.valid(labels.targets).values()))
     scored = labels.take(np.flatnonzero(valid & ((missing == "filled") | (predictions.index_of(labels) >= 0))))
@@ -122,8 +123,8 @@ def round_trip(  # noqa: PLR0913 - each is compared or describes the rows
     if (at < 0).any():
         row = int(np.argmax(at < 0))
         raise InputError(
-            f"video '{scored.sequences[scored.sequence[row]]}' has a label at frame "
-            f"{scored.frame[row]:,}, but its file ends before; correct its number of frames"
+            f"video '{scored.sequences[scored.sequence[row]]}' has a label at frame {scored.frame[row]:,}, but its "
+            "file of the submission ends before that frame; correct the number of frames of this video"
         )
     files, memory = (
         _metric_value(task, scored, {name: values[at] for name, values in source.items()})

@@ -1,4 +1,4 @@
-"""Rows of a submission: the frames that the lists of a split require, in their order."""
+"""Rows of a submission: the frames that need a prediction, in the order of the files."""
 
 from __future__ import annotations
 

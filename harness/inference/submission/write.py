@@ -77,7 +77,12 @@ def submit(
     Raises
     ------
     InputError
-        If the dataset has no such split or list, `out` has other content, or frame counts do not match the crops.
+        If the dataset has no such split or list, if a list or the frame counts do not match the videos and crops, if
+        the weights of the backbone have changed, or if no labeled row can be scored. Also if `out` is inside the
+        dataset or has other content.
+    FramelightError
+        If a file of the model is damaged, if the files differ from the predictions, or if their score differs from the
+        run's record.
     """
     from harness.jobs.models import load_model
 
@@ -121,7 +126,7 @@ def submit(
 
 
 def check_submission_dir(out: Path, data: Path) -> None:
-    """Raise InputError if `out` is a file, a folder with anything but a submission, or inside the dataset."""
+    """Raise InputError if `out` is a file, a folder with content but no `submission.json`, or inside the dataset."""
     if out.resolve().is_relative_to(data.resolve()):
         raise InputError(f"--out {out} is inside the data folder {data}; choose a folder outside of the dataset")
     if out.exists() and (not out.is_dir() or any(out.iterdir())) and not (out / NOTE).is_file():
@@ -133,7 +138,7 @@ def _exists_error(out: Path) -> InputError:
 
 
 def _read_finished(out: Path, request: str) -> Submission | None:
-    """Read the submission that the same request has written before; None if `out` does not exist or is empty."""
+    """Read what the same request wrote; None if `out` is missing or empty; raise InputError for other content."""
     if not out.is_dir() or not any(out.iterdir()):
         return None
     if not holds_request(out, NOTE, request):

@@ -79,7 +79,7 @@ def _make_colormap() -> ListedColormap:
 
 
 def _ticks(max_count: int) -> list[int]:
-    """Return the powers of ten up to `max_count`; if it is below 50, also their multiples by 2 and 5."""
+    """Return the powers of ten up to `max_count`; if `max_count` is below 50, also their multiples by 2 and 5."""
     powers = [10**power for power in range(len(str(max_count)))]
     if max_count >= 50:
         return powers

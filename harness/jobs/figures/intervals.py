@@ -33,7 +33,7 @@ def change_interval(after: SufficientStatistics, before: SufficientStatistics, m
 def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.ndarray:
     """Compute confidence intervals of the ratios sum(part) / sum(whole) over units.
 
-    The limits are those of `harness.metrics.limits.share_limits`, which uses the jackknife.
+    The limits are jackknife limits (see `harness.metrics.limits.share_limits`), extended to include the ratio.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ LEFT, SPACING, BOTTOM = 0.75, 0.75, 0.65
 
 @dataclass(frozen=True, eq=False)
 class CalibrationBins:
-    """Sums over the rows of each unit in `BINS` bins of equal width.
+    """For each unit: sums over its rows, in `BINS` bins of equal width.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class CalibrationBins:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: mean of |true - predicted| over bins, weighted by count (Naeini 2015)."""
+        """Expected calibration error: |mean true - mean predicted value|, averaged over bins by count (Naeini 2015)."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 

@@ -31,7 +31,7 @@ def plot_run(
     folder : Path
         Folder of the job.
     record : Record
-        Its record.
+        Record of the job.
     replay : Replay
         Predictions and labels of the scored split.
     choice : PostprocessingChoice

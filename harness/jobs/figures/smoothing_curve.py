@@ -33,7 +33,7 @@ WIDTH, UPPER_HEIGHT, LOWER_HEIGHT = 7.6, 2.9, 1.75
 KERNEL_COLORS = {"mean": BLUE, "median": ORANGE, "trailing_mean": SKY, "trailing_median": PURPLE, "exponential": GREEN}
 DASHES = (0, (4, 2))
 KNOT_COUNT = 11
-"""Approximate number of radii with a computed confidence interval; in between, its width is interpolated."""
+"""Approximate number of radii with a computed confidence interval. At other radii, its width is interpolated."""
 
 
 def draw_smoothing(path: Path, run: ScoredRun) -> None:

@@ -98,9 +98,9 @@ def draw_legends(figure: Figure, names: tuple[str, ...], run: ScoredRun, top: fl
 
 
 def _value_range(run: ScoredRun) -> tuple[float, float]:
-    """Return the range of values over all videos, rounded to multiples of 0.25, so that all videos have the same axis.
+    """Return the range of values over all videos, widened to multiples of 0.25.
 
-    Raw outputs below the 1st or above the 99th percentile are ignored.
+    All videos have an axis with this range. Raw outputs below the 1st or above the 99th percentile are ignored.
     """
     block = run.blocks["va"]
     low, high = np.percentile(block.raw, [1, 99])

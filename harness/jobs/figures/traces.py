@@ -30,9 +30,9 @@ class SelectedVideo:
     Attributes
     ----------
     unit : int
-        Index of the video in `units`.
+        Index of the video in the units of the run.
     place : str
-        Description of its rank.
+        Description of its rank, such as `best of 12`.
     value : float
         Its score; NaN if undefined.
     """
@@ -66,7 +66,7 @@ def draw_traces(path: Path, run: ScoredRun) -> None:
 
 
 def score_videos(run: ScoredRun) -> tuple[np.ndarray, str]:
-    """Score each video: accuracy, mean CCC, or F1 over all action units; their mean for a task with several outputs.
+    """Score each video by accuracy (`expr`), mean CCC (`va`), F1 over all action units (`au`) or their mean (`mtl`).
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def select_videos(values: np.ndarray, frames: np.ndarray) -> list[SelectedVideo]
     Returns
     -------
     list of SelectedVideo
-        At most three videos; the longest one if no video has a score.
+        At most three videos. If no video has a score, only the longest video.
     """
     candidates = np.flatnonzero(~np.isnan(values))
     long = candidates[frames[candidates] >= MIN_FRAMES]

@@ -10,16 +10,16 @@ from torch import Tensor
 from torch.nn import functional
 
 MAX_ASPECT_RATIO = 4 / 3
-"""Largest aspect ratio of a random crop, or of its inverse (Szegedy et al. 2015, arXiv 1409.4842)."""
+"""Largest ratio of the longer to the shorter side of a random crop (Szegedy et al. 2015, arXiv 1409.4842)."""
 
 MAX_STRIDE = 1.5
-"""Largest distance, in image pixels, between neighboring pixels of a crop that is sampled without averaging."""
+"""Largest distance of neighboring samples, in image pixels, at which images are sampled without averaging."""
 
 
 def resample(pixels: Tensor, theta: Tensor, size: int) -> Tensor:
     """Resample images by affine transforms; the border of an image is repeated outside of it.
 
-    An image that is much larger than its crop is sampled on a finer grid, which is then averaged.
+    If the images are much larger than the result, they are sampled on a finer grid, which is then averaged.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def random_flip_signs(count: int, random: torch.Generator) -> Tensor:
 def random_crop(theta: Tensor, random: torch.Generator, least: float) -> Tensor:
     """Restrict affine transforms to a random window of the image.
 
-    The logarithm of the window's aspect ratio is uniform, up to `MAX_ASPECT_RATIO` or what fits into the image.
+    The logarithm of the window's aspect ratio is uniform. The largest ratio is `MAX_ASPECT_RATIO`, or less if the
+    window would not fit into the image.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
     size: int | None = None,
     geometry: float | None = None,
 ) -> Tensor:
-    """Augment a batch of crops; a pure function of its arguments and `random`.
+    """Augment a batch of crops; the result depends only on the arguments and on the state of `random`.
 
     Parameters
     ----------
@@ -167,7 +168,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
     random : torch.Generator
         On the device of `pixels`.
     strength : float
-        Factor of all changes.
+        Factor of the changes in `Strengths`, except shift, scale, stretch and rotation if `geometry` is given.
     flip : bool
         Mirror about half of the crops.
     crop : float
@@ -219,7 +220,7 @@ def _bernoulli(pixels: Tensor, random: torch.Generator, share: float) -> Tensor:
 
 
 def _random_blur(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
-    """Blend with a 3 x 3 mean, to simulate enlarged small crops."""
+    """Blend some crops with their 3 x 3 means, to simulate enlarged small crops."""
     share = _bernoulli(pixels, random, most.blur) * _uniform(pixels, random, 0, 1)
     sums = functional.pad(pixels, (1, 1, 1, 1), mode="replicate")
     sums = sums[..., :-2] + sums[..., 1:-1] + sums[..., 2:]  # ten times faster than avg_pool2d
@@ -228,7 +229,7 @@ def _random_blur(pixels: Tensor, random: torch.Generator, most: Strengths) -> Te
 
 
 def _random_color(pixels: Tensor, random: torch.Generator, most: Strengths) -> Tensor:
-    """Convert some crops to gray; change brightness, contrast about the crop's mean and the gain of each channel."""
+    """Convert some crops to gray; change the brightness, the contrast and the gain of each color channel."""
     gray = pixels.mean(dim=1, keepdim=True)
     pixels = pixels.lerp(gray, _bernoulli(pixels, random, most.gray))
     middle = gray.mean(dim=(2, 3), keepdim=True)

@@ -25,17 +25,18 @@ class Augmentation(ValidatedSettings):
     Parameters
     ----------
     strength : float from 0 to 1
-        Strength of shift, scale, brightness, color, grayscale, blur, noise and cutout. Stronger changes need more
-        epochs.
+        Strength of shift, scale, stretch, rotation, brightness, contrast, color, grayscale, blur, noise and cutout.
+        Stronger changes need more epochs.
     flip : bool
-        Mirror half of the images.
+        Mirror about half of the images.
     crop : float from above 0 to 1
         Smallest share of the image's area that a random crop covers; 1 for no random crops.
     enlarge : float from 1 to 4
         Size of images before they are cropped, relative to the backbone's input size (256 / 224 as published for
         VGGFace2).
     geometry : float from 0 to 4, optional
-        Strength of shift, scale, stretch and rotation, for crops that are framed differently. Default: `strength`.
+        Strength of shift, scale, stretch and rotation. Default: `strength`. Set it higher if the backbone will be used
+        on faces that are framed differently.
 
     Raises
     ------
@@ -100,7 +101,7 @@ class StillsConfig(ValidatedSettings):
     Raises
     ------
     InputError
-        If a number is out of range, or both stages are skipped.
+        If a number is out of range, the precision is unknown, or both stages are skipped.
 
     Examples
     --------
@@ -142,7 +143,7 @@ class StillsConfig(ValidatedSettings):
 
 @dataclass(frozen=True)
 class Hardware(ValidatedSettings):
-    """Hardware of a backbone training; the hash of the trained backbone does not depend on it.
+    """Hardware of a backbone training; the key of the trained backbone in the store does not depend on it.
 
     Parameters
     ----------

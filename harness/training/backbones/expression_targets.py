@@ -39,7 +39,7 @@ class ExpressionTargets:
 
     @classmethod
     def from_stills(cls, config: Expressions, stills: Stills) -> ExpressionTargets:
-        """Select the eight or seven classes of `config`; raise InputError if the images do not have these classes."""
+        """Select the eight or seven classes of `config`; raise InputError if the images have another number."""
         names = stills.classes
         classes = tuple(name for name in names if config.classes == 8 or name in BASIC_EXPRESSIONS)
         if len(classes) != config.classes:

@@ -23,6 +23,7 @@ from harness.training.backbones.session import Session
 from harness.training.backbones.stage_config import Expressions
 from harness.training.backbones.stages import Stage, StageResult, train_stage
 from harness.utils.errors import InputError
+from harness.utils.text import plural
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 
 @dataclass(frozen=True)
 class ExpressionEvaluation:
-    """Evaluation on the validation images, or on the selection rows if no validation image has an expression.
+    """Evaluation of a trained backbone on the validation images.
+
+    If no validation image has an expression, the images that select the epoch are evaluated instead.
 
     Attributes
     ----------
@@ -52,7 +55,7 @@ class ExpressionEvaluation:
 
 
 def train_expressions(session: Session, config: Expressions) -> tuple[ExpressionEvaluation, StageResult]:
-    """Train the backbone with a weighted cross entropy of its scores and the losses of the additional outputs."""
+    """Train the backbone with the cross entropy of the expressions and the losses of the additional outputs."""
     seed, stills = session.config.seed, session.train.stills
     label_map = ExpressionTargets.from_stills(config, stills)
     for block in sorted(set(config.also) - set(label_map.also)):
@@ -101,13 +104,13 @@ def train_expressions(session: Session, config: Expressions) -> tuple[Expression
 
 
 def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, seed: int) -> np.ndarray:
-    """Return a mask of all images of about `share` of the subjects, whose labeled images select the epoch."""
+    """Return a mask of all images of held-out subjects, who have about `share` of the labeled images."""
     labeled = np.flatnonzero(label_map.labels(stills) >= 0)
     names = [stills.subjects[subject] for subject in stills.subject[labeled].tolist()]
     if len(set(names)) < 2:
         raise InputError(
-            f"the training images with an expression are of {len(set(names))} subjects, and holding some out "
-            "to select the epoch needs two: set expressions.held_out=0 to select it on the validation images"
+            f"the training images with an expression show {plural(len(set(names)), 'subject')}, but two are needed to "
+            "hold out one and select the epoch on it: set expressions.held_out=0 to select on the validation images"
         )
     held_out = np.zeros(len(stills), bool)
     held_out[labeled[stratified_group_split(names, names, share, seed)]] = True
@@ -115,12 +118,12 @@ def _selection_mask(label_map: ExpressionTargets, stills: Stills, share: float, 
 
 
 def _validation_rows(session: Session, label_map: ExpressionTargets) -> tuple[ImageSet, np.ndarray]:
-    """Return the validation images and their rows that have an expression."""
+    """Return the validation images, and the rows of those that have an expression."""
     rows = _labeled_rows(session.validation, label_map)
     if session.validation is None or not len(rows):
         raise InputError(
-            "no validation image has an expression, and expressions.held_out=0 selects the epoch on them: set "
-            "expressions.held_out to a share of the training images"
+            "no validation image has an expression, but with expressions.held_out=0 the validation images select the "
+            "epoch: set expressions.held_out to a share of the training images"
         )
     return session.validation, rows
 
@@ -134,7 +137,7 @@ def _labeled_rows(image_set: ImageSet | None, label_map: ExpressionTargets) -> n
 def _check_two_classes(labels: np.ndarray) -> None:
     count = len(np.unique(labels[labels >= 0]))
     if count < 2:
-        raise InputError(f"the training images have {count} expressions, and training needs two: add images")
+        raise InputError(f"the training images have {plural(count, 'expression')}, and training needs two: add images")
 
 
 def _to_tensors(

@@ -27,8 +27,8 @@ def train_identities(session: Session, config: Identities) -> tuple[dict[str, fl
     Returns
     -------
     metrics : dict of str to float
-        `identity_accuracy` on held-out images of the trained subjects, `identities` (number of these subjects) and, if
-        there are pairs, the metrics of face verification on subjects that were not trained on.
+        `identities` is the number of trained subjects, and `identity_accuracy` the accuracy on their held-out images.
+        If subjects that were not trained on have pairs of images, the metrics of face verification are added.
     result : StageResult
     """
     stage, unseen = _make_stage(session, config)
@@ -46,8 +46,8 @@ def _make_stage(session: Session, config: Identities) -> tuple[Stage, np.ndarray
     if len(subjects) < 2:
         nameless = "" if counts.max(initial=0) > 1 else "; no two of these images name the same person"
         raise InputError(
-            f"{len(subjects)} subjects have {config.images} images or more, and identities need two{nameless}: skip "
-            "them (identities=none) or lower identities.images"
+            f"identities need two subjects with {config.images} images or more, and there are {len(subjects)}"
+            f"{nameless}: skip them (identities=none) or lower identities.images"
         )
     label = np.full(len(counts), -1)
     label[subjects] = np.arange(len(subjects))
@@ -79,7 +79,9 @@ def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
     Parameters
     ----------
     subject : ndarray of int, shape (N,)
+        Subject of each image; each subject has two images or more.
     share : float
+        At most 0.5.
     seed : int
 
     Returns
@@ -95,7 +97,7 @@ def validation_mask(subject: np.ndarray, share: float, seed: int) -> np.ndarray:
 
 
 def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share: float, seed: int) -> np.ndarray:
-    """Draw a mask of about a share of the subjects with two images or more."""
+    """Draw about `share` of the subjects that have two images or more, and return a mask of them."""
     unseen = np.zeros(len(counts), bool)
     if share:
         paired = np.flatnonzero(counts >= 2)
@@ -111,7 +113,7 @@ def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share:
 
 
 def _verify(session: Session, unseen: np.ndarray) -> dict[str, float]:
-    """Verify faces of reserved subjects, else of subjects that only validation images show; {} without pairs."""
+    """Verify faces of reserved subjects or, if there are none, of people seen only in validation; {} without pairs."""
     image_set, subjects = session.train_resized, unseen
     if not unseen.any():
         if session.validation is None:

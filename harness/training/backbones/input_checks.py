@@ -32,14 +32,14 @@ def check_same_classes(train: Stills, validation: Stills | None) -> None:
 
 
 def check_device(config: StillsConfig, hardware: Hardware) -> None:
-    """Raise InputError if this machine does not have the device or cannot train in the precision.
+    """Raise InputError if this machine does not have the devices or cannot train in the precision.
 
     Lightning would reject or replace some of the hardware settings only after the images have been decoded.
     """
     device = select_device(hardware).type
     if device == "cpu" and hardware.accelerator not in ("auto", "cpu"):
         raise InputError(
-            f"hardware.accelerator={hardware.accelerator}, but torch finds none on this machine; set it to auto or cpu"
+            f"hardware.accelerator={hardware.accelerator}, but torch finds no such device; set it to auto or cpu"
         )
     cores = available_processors()
     if device == "cpu" and hardware.devices.isdecimal() and int(hardware.devices) > cores:
@@ -69,7 +69,7 @@ def log_shared_subjects(train: Stills, validation: Stills | None) -> None:
     if shared := sorted(seen & tested):
         logger.info(
             f"{len(shared)} of the {len(tested)} validation subjects are also in the training images (first: "
-            f"{shared[0]}), so the validation metrics are not of unseen people"
+            f"{shared[0]}), so the validation metrics do not tell how well unseen people are recognized"
         )
 
 

@@ -93,8 +93,8 @@ class ImageLoader:
     order : callable
         Maps an epoch to the order of the n rows.
     step : int
-        Rows of one optimizer step. The rows of an incomplete step are left out, as batch norm needs batches of equal
-        size.
+        Rows of one optimizer step. Batch norm needs batches of equal size, so the rows of an incomplete step are left
+        out. If it is the only step, they are used.
     batch : int
         Rows of one batch: `step` divided by the number of accumulated batches.
     workers : int
@@ -162,7 +162,7 @@ def iter_image_batches(image_set: ImageSet, rows: np.ndarray, workers: int = 0) 
 
 
 def prefetch_images(image_set: ImageSet, batches: list[np.ndarray], workers: int) -> Iterator[np.ndarray]:
-    """Yield the images of each batch of rows in order, decoded by threads some batches ahead."""
+    """Yield the images of each batch of rows in order; threads, if there are any, decode some batches ahead."""
     if workers == 0:
         yield from map(image_set.get, batches)
         return

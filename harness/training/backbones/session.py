@@ -38,7 +38,7 @@ class Session:
         Device of evaluation passes.
     checkpoints : StageCheckpoints
     train : ImageSet
-        Training images, larger than the backbone's input if they are cropped randomly.
+        Training images, enlarged relative to the input size of the backbone; see `Augmentation.enlarge`.
     train_resized : ImageSet
         The same images in the input size of the backbone.
     validation : ImageSet or None

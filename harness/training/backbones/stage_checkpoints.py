@@ -87,7 +87,7 @@ class StageCheckpoints:
         return result
 
     def remove(self) -> None:
-        """Remove the folder, its identity file last so that an interrupted removal can be recognized."""
+        """Remove the folder; its identity file goes last, so that an interrupted removal can be recognized."""
         if not self.writes:
             return
         for path in sorted(self._list_files(), key=lambda path: path.name == IDENTITY_FILE):

@@ -31,7 +31,7 @@ class Schedule(ValidatedSettings):
     shape : {"cosine", "constant"}
         Both learning rates fall to 0 along a half cosine, or are constant.
     warmup : float from 0 to below 1
-        Share of each part (classifier, all layers) in which the learning rate rises from 0.
+        Share of each part (classifier, all layers) in which the learning rate rises to its full value.
 
     Raises
     ------
@@ -75,7 +75,8 @@ class Identities(ValidatedSettings):
     images : int, at least 2
         Number of images that a person needs to be a class.
     held_out : float up to 0.5
-        Share of each person's images, at least one, on which the epoch is selected and the accuracy is measured.
+        Share of each person's images that are held out, at least one image. The epoch is selected and the accuracy is
+        measured on these images.
     label_smoothing : float from 0 to below 1
         Share of the target that is spread over all classes.
     unseen : float from 0 to below 1
@@ -119,19 +120,19 @@ class Expressions(ValidatedSettings):
     classes : {8, 7}
         7 leaves out the class that is not a basic expression (AffectNet's Contempt, Aff-Wild2's Other).
     also : tuple of {"va", "au"}
-        Additional outputs: valence and arousal, action units.
+        Additional outputs: `va` for valence and arousal, `au` for action units.
     sampling : {"natural", "balanced"}
         `natural`: each image once in an epoch, with a loss weighted by inverse frequency. `balanced`: each expression
         equally often.
     weight_limit : float, at least 1
-        Largest weight of an expression relative to the most frequent one; inf for no limit.
+        Largest weight of an expression relative to the weight of the most frequent expression; inf for no limit.
     label_smoothing : float from 0 to below 1
         Share of the target that is spread over all classes.
     keep : {"macro_f1", "accuracy"}
         Metric that selects the epoch.
     held_out : float from 0 to 0.5
-        Share of the training images on which the epoch is selected, with either all or no images of a person. With 0 it
-        is selected on the validation images, as published.
+        Share of the training images that are held out to select the epoch. A person's images are either all held out
+        or all trained on. With 0 the epoch is selected on the validation images, as published.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class Stage:
     losses : BlockLosses
     schedule : Schedule
     image_set : ImageSet
-        Image set of the images that select the epoch.
+        Image set that contains the images that select the epoch.
     rows : ndarray of int, shape (n,)
         Rows of `image_set` that select the epoch.
     score : callable
@@ -70,9 +70,9 @@ class StageResult:
     value : float
         Value of the selected epoch.
     images : int
-        Number of images trained on; each image counts once per epoch.
+        Number of images in all epochs. For a part that was resumed, only the epochs after that count.
     seconds : float
-        Training time, without evaluation.
+        Training time of these epochs, without evaluation.
     history : list of dict
         Metrics of each epoch: first the epochs of the classifier, then the epochs of all layers.
     """
@@ -110,7 +110,7 @@ class TimedLoader:
     started: float = 0.0
 
     def batches(self, epoch: int, shard: Shard) -> Iterator[Batch]:
-        """Yield the batches of an epoch, show progress and start its clock."""
+        """Start the clock of an epoch, yield its batches and show the progress."""
         self.started = time.perf_counter()
         batches, done = self.loader(epoch, shard), 0
         if shard.index > 0:
@@ -191,7 +191,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
             session.on_epoch(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
 
-    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers continue from the last epoch
+    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers are trained from its last epoch on
     model.selection = Selection(selection_batches, stage.score, keep=keep, on_epoch=log_epoch)
     model.to(memory_format=torch.channels_last)
     checkpoint = session.checkpoints.checkpoint_path(name)

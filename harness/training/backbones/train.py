@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+import backbones
 from backbones.card import read_card
 from backbones.references import resolve
 from harness.data.learned_images import CARD_KEY, IMAGE_HASHES, hash_learned_images, read_learned_images
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_HARDWARE = Hardware()
 
 LOADING_SECONDS = {True: 0.5, False: 2.0}
-"""Duration of the measurement of loading and augmentation, by whether images are in memory."""
+"""Maximum time in seconds for measuring the speed of loading; the key is whether images are in memory."""
 
 
 def train_stills(  # noqa: PLR0913 - public, one keyword for each option
@@ -63,7 +64,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     """Train a backbone on still images and write its checkpoint.
 
     The training is deterministic: torch uses `config.threads` threads, independent of the caller and the environment.
-    In distributed training only rank zero logs, calls `on_epoch` and writes.
+    In distributed training only rank zero logs, writes and calls `on_epoch` and `on_complete`.
 
     Parameters
     ----------
@@ -80,17 +81,17 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         Folder of trained backbones, which `config.backbone` may name.
     hardware : Hardware
     work : Path, optional
-        Working folder, from which the same call resumes an interrupted training after its last epoch. It is removed
-        when `folder` is complete. Default: a hidden folder next to `folder`.
+        Working folder, from which the same call resumes an interrupted training after its last finished epoch. It
+        is removed when `folder` is complete. Default: a hidden folder next to `folder`.
     data : mapping, optional
         Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of a digest
         of the images.
     licence : str
         License of the weights in the card.
     on_epoch : callable, optional
-        `on_epoch(stage, epoch, metrics)` is called after each epoch with the stage (`identities-head`,
-        `identities-all`, `expressions-head` or `expressions-all`), the epoch, counted from 1, and its `loss`,
-        `accuracy` or `macro_f1`, `learning_rate` and `images_per_second`.
+        `on_epoch(stage, epoch, metrics)` is called after each epoch. `stage` is `identities-head`, `identities-all`,
+        `expressions-head` or `expressions-all`. `epoch` counts from 1. `metrics` has `loss`, `learning_rate`,
+        `images_per_second` and either `accuracy` or `macro_f1`.
     on_complete : callable, optional
         Called with the result when `folder` is complete and before `work` is removed. If the callback is interrupted,
         the same call of `train_stills` resumes from the finished stages and calls it again.
@@ -98,21 +99,25 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     Returns
     -------
     TrainedStills
-        `identity_accuracy` is measured on held-out images of the training subjects. Like face verification, it uses the
-        weights from before the expression stage. `expression_macro_f1` is measured on the validation images, over the
-        expressions that occur there.
+        In its `metrics`, `identity_accuracy` is measured on held-out images of the training subjects. Like face
+        verification, it uses the weights from before the expression stage. `expression_macro_f1` is measured on the
+        validation images. If none of them has an expression, it is measured on the images that select the epoch. It is
+        the mean over the expressions that occur in the measured images.
 
     Raises
     ------
     InputError
-        If the images lack labels that the configuration needs, or this machine lacks the hardware.
+        If there are too few readable images or labels for the configuration, if the training and validation images
+        have different classes, if `work` has files that do not belong to a training, if the batch size does not fit
+        the hardware settings, or if this machine lacks the hardware.
+    FramelightError
+        If the loss or the outputs stop being finite, or if an image can no longer be read.
 
     Notes
     -----
-    The scores of the checkpoint are logits of the images' classes, then valence and arousal and action units if they
-    were trained. Without expressions they are logits of the training subjects.
+    The scores of the checkpoint are the logits of the images' classes. If they were trained, valence and arousal
+    follow, and then action units. Without expressions they are logits of the training subjects.
     """
-    import backbones
     from harness.training.backbones.batch_transforms import ImageTransform
     from harness.training.backbones.session import Session
     from harness.training.backbones.stage_checkpoints import StageCheckpoints
@@ -163,16 +168,15 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     if writes:
         file, card[CARD_KEY] = _hash_learned_images(session, parent, checkpoints)
         backbones.save_checkpoint(folder, backbone.eval(), card, {IMAGE_HASHES: file})
+        trained = replace(trained, seconds=time.perf_counter() - started)
         if on_complete is not None:
             on_complete(trained)
         stage_checkpoints.remove()
-    return replace(trained, seconds=time.perf_counter() - started)
+    return trained
 
 
 def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Backbone:
     """Load the backbone that the training starts from; random weights depend on the seed of the training."""
-    import backbones
-
     backbone = backbones.load(config.backbone, checkpoints)
     if not backbone.is_random or not config.seed:
         return backbone
@@ -180,7 +184,7 @@ def _load_initial_weights(config: StillsConfig, checkpoints: Path | None) -> Bac
 
 
 def _hash_learned_images(session: Session, weights: str, checkpoints: Path | None) -> tuple[bytes, dict[str, Any]]:
-    """Hash the training images, and add the hashes of the images that the initial backbone was trained on."""
+    """Hash the training images, and add the hashes that are stored with the initial backbone, if there are any."""
     source = resolve(session.config.backbone, checkpoints)
     parent = source.folder if source.kind == "checkpoint" else None
     unknown = "" if source.kind == "random" else weights

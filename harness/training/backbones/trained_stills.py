@@ -23,20 +23,22 @@ class TrainedStills:
     metrics : dict of str to float
         Metrics in the checkpoint's card.
     seconds : float
-        Duration of the call.
+        Duration of the call of `train_stills`; 0 in the result that `on_complete` receives.
     images_per_second : float
         Speed of training, including augmentation.
     loading_images_per_second : float
         Speed of decoding and augmentation alone.
     confusion : ndarray of int64, shape (C, C), or None
-        Counts over `classes`, with true classes in rows; None without expressions. `confusion` and `errors` are
-        computed on the validation images, or on the selection rows if no validation image has an expression.
+        Number of images for each true class (row) and predicted class (column), in the order of `classes`. None without
+        expressions. `confusion` and `errors` are computed on the validation images. If none of them has an expression,
+        they are computed on the images that select the epoch.
     classes : tuple of str
+        Names of the expressions; empty without expressions.
     errors : tuple of Misclassification
-        The most confident first.
+        Misclassified images, the most confident errors first; empty without expressions.
     history : list of dict
-        For each epoch `stage`, `epoch` (from 1), `loss`, `accuracy` or `macro_f1`, `learning_rate` and, for epochs
-        that were trained by this call, `images_per_second`.
+        For each epoch `stage`, `epoch` (from 1), `loss`, `learning_rate`, `images_per_second` and either `accuracy` or
+        `macro_f1`. `images_per_second` is missing for epochs from before an interruption of the same stage.
     """
 
     folder: Path

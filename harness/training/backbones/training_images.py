@@ -32,7 +32,10 @@ def read_images(
     train: Stills,
     validation: Stills | None,
 ) -> tuple[ImageSet, ImageSet, ImageSet | None]:
-    """Return the training images enlarged and in input size, and the validation images; in memory if they fit."""
+    """Return the image sets `train`, `train_resized` and `validation` of a `Session`.
+
+    The enlarged training images and the validation images are kept in memory if they fit there together.
+    """
     from harness.training.backbones.images import ImageSet, load_images
 
     larger = replace(spec, input_size=round(config.augmentation.enlarge * spec.input_size))

@@ -38,7 +38,8 @@ def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
     ----------
     embeddings : ndarray of shape (N, D)
     subject : ndarray of shape (N,)
-        The person in each image. The only image of a person is used in pairs of two persons, and left out of `nearest`.
+        The person in each image. If a person has only one image, it is used only in pairs of two persons and is not
+        counted in `nearest`.
 
     Returns
     -------
@@ -80,7 +81,8 @@ def roc_auc(positive: np.ndarray, scores: np.ndarray) -> float:
 def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
     """Compute the true accept rate at a false accept rate.
 
-    It is the share of positives that reach the lowest threshold reached by at most a share `far` of the negatives.
+    The threshold is the lowest one at which at most a share `far` of the negatives is accepted. The rate is the share
+    of the positives that are accepted.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def tar_at_far(positive: np.ndarray, scores: np.ndarray, far: float) -> float:
 
 
 def sample_rows(subject: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Sample rows for verification, as the number of pairs grows with the square of the number of rows.
+    """Sample rows for verification, to limit the number of pairs.
 
     A pure function of its arguments.
 

@@ -43,9 +43,10 @@ class HeadEnsemble(Protocol):
 def max_ensemble_size(head: Head, device: torch.device) -> int:
     """Compute how many heads of this shape are best trained together.
 
-    On a GPU, which one head does not keep busy, this is all heads. On a CPU, it is as many as fill `MAX_COLUMNS`, but
-    only one if the heads have a hidden layer: the product of one such head is large enough, and where rounding decides
-    on which side of 0 a ReLU unit is, a batched head would not stay within 1e-5 of the head trained alone.
+    On a GPU, these are all heads, since one head does not keep the GPU busy. On a CPU, linear heads are trained in
+    groups that fill `MAX_COLUMNS`; heads with a hidden layer are trained one by one. The product of one such head is
+    large enough. Besides, rounding can decide on which side of 0 a ReLU unit is; a batched head would then differ by
+    more than 1e-5 from the head trained alone.
     """
     if device.type != "cpu":
         return sys.maxsize
@@ -66,7 +67,7 @@ class SingleHead:
         Copied.
     l2 : float
     losses : BlockLosses
-        On `device`.
+        Must be on `device`.
     device : torch.device
     """
 
@@ -101,11 +102,11 @@ class BatchedHeads:
     Parameters
     ----------
     head : Head
-        Initial weights.
+        Its weights are the initial weights of every head.
     l2 : sequence of float
         The l2 of each head.
     losses : BlockLosses
-        On `device`.
+        Must be on `device`.
     device : torch.device
 
     Attributes
@@ -132,7 +133,7 @@ class BatchedHeads:
     def _set_tensors(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
         """Replace the tensors and the states of Adam.
 
-        Adam updates a zero tensor per parameter at rate 1; the result times a head's rate is the step of that head.
+        Adam updates a zero tensor per parameter at rate 1. The result, times the rate of a head, is that head's step.
         """
         self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
         self._steps = {name: torch.zeros_like(value, requires_grad=False) for name, value in tensors.items()}

@@ -70,8 +70,9 @@ class HeadConfig:
     Parameters
     ----------
     kind : {"logistic_regression", "mlp", "multitask", "separate"}
-        One linear layer; one hidden ReLU layer; a linear layer for each output of a multi-task run, on the features or
-        on a shared hidden layer; or an independently trained network for each output.
+        `logistic_regression`: one linear layer. `mlp`: a hidden ReLU layer and a linear layer. `multitask`: a linear
+        layer for each output of a multi-task run, on the features or on a shared hidden layer. `separate`: an
+        independently trained network for each output.
     hidden : int
         Width of the hidden layer, 0 for none. Always 0 for `logistic_regression`.
     learning_rate : float
@@ -82,30 +83,33 @@ class HeadConfig:
     standardise : bool
         Shift and scale inputs by the mean and standard deviation of the training rows.
     schedule : {"cosine", "constant"}
-        The learning rate falls to 0 along a half cosine, or is constant, as in the paper.
+        `cosine`: the learning rate falls to 0 along a half cosine. `constant`: it stays the same, as in the paper.
     keep : {"best", "accuracy", "loss", "last"}
-        The epoch whose weights are used: the one with the best metric, the best accuracy (EXPR, as in the paper) or the
-        smallest loss (VA, AU and MTL, as in the paper) on the selection rows, or the last one.
+        The epoch whose weights are used. `best`: best metric on the selection rows. `accuracy`: best accuracy on these
+        rows, as in the paper for EXPR. `loss`: smallest loss on these rows, as in the paper for VA, AU and MTL.
+        `last`: the last epoch.
     class_weights : {"inverse", "published", "none"}
         Weights of classes and action units in the loss. `inverse`: by inverse frequency, with a mean of 1 over the
-        training rows. `published`: by inverse frequency, with 1 for the most frequent expression. `none`: all 1.
+        training rows. `published`: by inverse frequency, with 1 for the most frequent expression; action units are
+        weighted as for `inverse`. `none`: all 1.
     label_smoothing : float from 0 to below 1
         Share of an expression's target that is spread over all classes.
     va_loss : {"ccc", "mse"}
         1 - mean CCC of a batch, or the mean squared error.
     task_weights : {"equal", "balanced"}
-        Weights of the outputs of a multi-task run. Balanced: the largest number of valid rows of any output, divided by
-        the number of valid rows of this output.
+        Weights of the outputs of a multi-task run. `equal`: all 1. `balanced`: the largest number of valid rows of any
+        output, divided by the number of valid rows of this output.
     invalid : {"dropped", "zeroed"}
-        Rows without a valid label for an output are dropped from its loss, or remain in it with output and target 0, as
-        in the paper.
+        How the loss of an output treats rows without a valid label. `dropped`: it leaves them out. `zeroed`: it counts
+        them with output and target 0, as in the paper.
     parts : tuple of HeadOverride
         Settings of single networks of a `separate` head.
 
     Raises
     ------
     InputError
-        If a name is unknown or a number is out of range.
+        If a name is unknown, if a number is out of range, or if `parts` name an output twice or are set for a kind
+        other than `separate`.
 
     Examples
     --------
@@ -223,7 +227,7 @@ class HeadConfig:
         Raises
         ------
         TypeError, KeyError
-            If the fields are not those of a `HeadConfig`.
+            If a field is unknown, or `parts` is missing.
         """
         return cls(
             **{**_drop_type(fields), "parts": tuple(HeadOverride(**_drop_type(part)) for part in fields["parts"])}

@@ -33,7 +33,7 @@ class Standardize(nn.Module):
         self.register_buffer("scale", torch.ones(width))
 
     def set_statistics(self, mean: np.ndarray, deviation: np.ndarray) -> None:
-        """Set the mean and the standard deviation of each column, arrays of shape (D,) with finite values."""
+        """Set the mean and the standard deviation of each column; both arrays have shape (D,) and are finite."""
         scale = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * (1e-6 + np.abs(mean)))
         self.mean.copy_(torch.as_tensor(mean))
         self.scale.copy_(torch.as_tensor(scale))
@@ -89,7 +89,7 @@ HEAD_LAYERS: Mapping[str, Callable[[HeadConfig, int, Task], list[nn.Module]]] = 
     "mlp": mlp,
     "multitask": multitask,
 }
-"""Functions that create the layers of a kind of head from its configuration, the input width and the task."""
+"""For each kind of head: the function that creates its layers from the configuration, the input width and the task."""
 
 
 class Head(nn.Module):

@@ -46,11 +46,11 @@ def iter_blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 READ_ROWS, SUM_ROWS = 512, 64
-"""Rows that are read at once, and rows that are summed at once so that they stay in the CPU cache."""
+"""Number of rows that are read at once, and number of rows that are summed at once; the latter fit the CPU cache."""
 
 
 def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean and the population standard deviation of each column in one pass.
+    """Compute the mean and the population standard deviation of each column, block by block.
 
     The order of summation (the rows of a block, then the blocks) must not change: the last bits of every trained head
     depend on it.
@@ -59,7 +59,7 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     ----------
     matrix : Matrix
     labels : Labels
-        Labels that `matrix.rows` indexes; they name a row in an error.
+        Labels that `matrix.rows` indexes. An error message names the sequence and the frame of a row.
 
     Returns
     -------
@@ -106,6 +106,6 @@ def _raise_not_finite(matrix: Matrix, labels: Labels, rows: np.ndarray) -> None:
     finite = np.isfinite(matrix.gather(rows)).all(axis=1)
     row = rows[int(np.argmin(finite))]
     raise FramelightError(
-        f"features are not finite in {int((~finite).sum())} rows, first in "
+        f"features are not finite in at least {int((~finite).sum())} rows, first in "
         f"{labels.sequences[labels.sequence[row]]} frame {labels.frame[row]}; extract them again"
     )

@@ -48,11 +48,11 @@ class HeadTrainingSpec:
     ----------
     config : HeadConfig
     on_epoch : callable or None
-        `on_epoch(epoch, value)` is called after each epoch with the epoch, counted from 1, and the task's metric on the
-        selection rows. Returning True ends the training (see `TrainedHead.pruned`).
+        If there are selection rows, `on_epoch(epoch, value)` is called after each epoch. `epoch` counts from 1; `value`
+        is the task's metric on the selection rows. Returning True ends the training (see `TrainedHead.pruned`).
     epochs : int or None
-        Stop after this many of the schedule's `config.epochs` and return the last weights. None trains all of them and
-        selects the epoch by `config.keep`.
+        Stop after this many epochs and return the last weights. The schedule of the learning rate is still that of
+        `config.epochs`. None trains `config.epochs` epochs and selects one by `config.keep`.
     """
 
     config: HeadConfig
@@ -96,13 +96,13 @@ def train_head(
     Returns
     -------
     TrainedHead
-        Identical to the bit for the same arguments and number of threads.
+        On the CPU, the same arguments and the same number of threads give weights that are identical to the bit.
 
     Raises
     ------
     InputError
-        If there is no labeled row or only a single class, if the head has several networks, or if the task does not
-        have the metric that selects the epoch.
+        If an output has no labeled training row, if all training rows have the same expression, if no selection row has
+        a crop, if the kind of the head is `separate`, or if the task lacks the metric that selects the epoch.
     FramelightError
         If features or the loss are not finite.
     """
@@ -160,7 +160,7 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
     Raises
     ------
     InputError
-        If an output of the task has no row with both a crop and a label, or only one class.
+        If an output of the task has no row with both a crop and a label, or if all such rows have the same expression.
     """
     valid = {name: mask[matrix.rows] for name, mask in task.valid(labels.targets).items()}
     for output in task.outputs:
@@ -173,8 +173,8 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
             classes = np.unique(labels.targets["expr"][matrix.rows][valid["expr"]])
             if len(classes) < 2:
                 raise InputError(
-                    f"every training row is {tasks.EXPRESSIONS[classes[0]]}; add videos with another expression, as a "
-                    "classifier needs two classes"
+                    f"all training rows have the expression {tasks.EXPRESSIONS[classes[0]]}, but a classifier needs "
+                    "two; add videos with another expression"
                 )
 
 
@@ -218,7 +218,7 @@ def make_selection(
     labels : Labels
         Labels that `matrix.rows` indexes.
     loss : BlockLosses
-        Losses weighted by the training rows; a copy that training does not move or convert.
+        Losses weighted by the training rows. It must be a copy, as training moves and converts its losses.
     on_epoch : callable, optional
         See `HeadTrainingSpec`.
 

@@ -1,4 +1,4 @@
-"""Train heads together, reading the data once; they differ only in learning rate, l2, epochs, schedule and `keep`.
+"""Train heads that differ only in learning rate, l2, epochs, schedule and `keep`, on the same batches.
 
 Each head has its own last and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
 used, as its fit has one optimizer step, one loss and one end for all heads.
@@ -59,12 +59,13 @@ def train_heads(
     Returns
     -------
     list of TrainedHead or None
-        One per spec; None if its loss or outputs stopped being finite. Each has an equal share of the training time.
+        One head per spec; None if the loss or the outputs of that head stopped being finite. The training time is
+        divided equally among the heads.
 
     Raises
     ------
     InputError
-        If the configurations differ in other settings, or where `train_head` raises it.
+        If the configurations differ in other settings, or in the cases in which `train_head` raises it.
     FramelightError
         If features are not finite.
     """
@@ -137,7 +138,11 @@ class _HeadProgress:
         logits: np.ndarray | None,
         state: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """Extend the history by an epoch's mean loss and the value of the logits [N, C] of the selection rows."""
+        """End an epoch: extend the history, and store the weights if this epoch is the selected one so far.
+
+        `loss` is the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If the loss or a
+        logit is not finite, the training has failed.
+        """
         self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
             return

@@ -42,8 +42,9 @@ class TrainedHead:
     epoch : int
         Epoch of the weights, counted from 1.
     history : list of dict
-        One entry per epoch: `epoch`, `loss` and, with selection rows, `value` (the task's metric on them, unsmoothed)
-        and, if another criterion selected the epoch, `criterion` (the largest is best).
+        One entry per epoch with `epoch` and `loss`. With selection rows the entry also has `value`, the task's metric
+        on them without smoothing. If another criterion selected the epoch, the entry has `criterion` too; the largest
+        is best.
     seconds : float
         Training time.
     pruned : bool
@@ -95,7 +96,7 @@ def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
     ----------
     folder : Path
     name : str
-        Name of its files, without the suffix.
+        Name of the head's files, without the suffix.
 
     Raises
     ------
@@ -170,7 +171,7 @@ def predict(trained: TrainedHead, features: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, C)
-        float32, in the space of the head's task.
+        float32, activated by `Task.activate` of the head's task.
 
     Raises
     ------

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def optional_figures(owner: str) -> Iterator[None]:
-    """Log a warning instead of raising an error if figures, which a result does not need, cannot be drawn.
+    """Log a warning instead of raising an error if figures cannot be drawn; results do not need them.
 
     Parameters
     ----------

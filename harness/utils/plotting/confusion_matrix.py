@@ -1,4 +1,4 @@
-"""Confusion matrices with counts in the cells and colors by the share of the true class."""
+"""Confusion matrices with counts in the cells, colored by their shares of the true class."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Style of all figures: fonts, colors, titles, panels placed in inches, and reproducible PNG files.
 
-Figures are created without pyplot, whose figures are global and whose backend may need a display, and are laid out by
+Figures are created without pyplot, whose figures are global and whose backend may need a display. Most are laid out by
 hand, since an automatic layout draws every figure several times.
 """
 
@@ -24,9 +24,9 @@ TEXT: dict[str, Any] = {"family": "DejaVu Sans", "parse_math": False}
 """Font that comes with matplotlib, so that figures are the same on every machine; a `$` in a name is not math."""
 INK, GRAY, PALE, GRID, ALARM = "#1f2933", "#52606d", "#9aa5b1", "#e4e7eb", "#b3261e"
 BLUE, ORANGE, GREEN, PURPLE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"
-"""Colors that color-blind readers can distinguish (Okabe and Ito 2008), as they can `CLASS_COLORS`."""
+"""Colors that color-blind readers can distinguish (Okabe and Ito 2008); the same holds for `CLASS_COLORS`."""
 CLASS_COLORS = ("#c3c9d0", ORANGE, GREEN, PURPLE, "#e69f00", BLUE, SKY, "#3a3f45")
-"""Colors of the eight expressions, in their order."""
+"""Colors of the eight expressions, in the order of `harness.metrics.tasks.EXPRESSIONS`."""
 FACE_COLORS = (SKY, "#e69f00", "#f0e442", PURPLE, GREEN, ORANGE, "#f4f6f8", BLUE)
 """Colors of the faces in a video by id, beginning with the best contrast on dark backgrounds; the colors repeat from
 the ninth face on.
@@ -34,7 +34,7 @@ the ninth face on.
 COMPRESSION_LEVEL = 3
 """Compression level of zlib: files are a tenth larger than at the default of 6, but written in half the time."""
 HEADER_INCHES = 0.78
-"""Height of the title above the panels, in inches."""
+"""Height of the title and of the lines below it, in inches."""
 
 
 @contextmanager
@@ -58,11 +58,12 @@ def plotting_context() -> Iterator[None]:
 def make_figure(
     width: float, height: float, layout: Literal["constrained", "compressed", "tight"] | None = None
 ) -> Figure:
-    """Create an empty white figure of a size in inches.
+    """Create an empty white figure.
 
     Parameters
     ----------
     width, height : float
+        Size in inches.
     layout : {"constrained", "compressed", "tight"}, optional
         Automatic layout; none by default.
     """
@@ -120,7 +121,7 @@ def add_panel(figure: Figure, left: float, bottom: float, width: float, height: 
 
 
 def set_labels(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
-    """Set the labels of the axes and their title."""
+    """Set the axis labels and the title of a panel; empty texts are left out."""
     if x:
         axes.set_xlabel(x, fontsize=9, color=INK, labelpad=5, **TEXT)
     if y:
@@ -162,7 +163,7 @@ def label_rows(axes: Axes, rows: Iterable[float], names: Iterable[str], away: fl
 
 
 def truncate(name: str, most: int = 16) -> str:
-    """Shorten a name to at most `most` characters, ending with an ellipsis.
+    """Shorten a name to at most `most` characters; a shortened name ends with an ellipsis.
 
     Examples
     --------

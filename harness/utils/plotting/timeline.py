@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 1600
 """Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is drawn between frames that are more than `MIN_GAP`, and `GAP_FACTOR` times the median distance, apart."""
+"""A gap is drawn between two frames whose distance exceeds both `MIN_GAP` and `GAP_FACTOR` median distances."""
 LONG_VIDEO_FRAMES = 1200
 """Number of frames from which a video is considered long."""
 
@@ -83,7 +83,7 @@ def draw_line(axes: Axes, frames: np.ndarray, values: np.ndarray, color: str, wi
 
 
 def neighbor_distance(frames: np.ndarray) -> float:
-    """Return the largest distance between two frames that are drawn without a gap."""
+    """Return the largest distance of two frames that are drawn without a gap between them."""
     return max(MIN_GAP, GAP_FACTOR * float(np.median(np.diff(frames)))) if len(frames) > 1 else MIN_GAP
 
 

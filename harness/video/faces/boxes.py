@@ -89,7 +89,7 @@ def _overlaps(boxes: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Margin:
-    """Position of a square crop relative to a detected box, whose side s is the mean of its width and height.
+    """Size and position of a square crop relative to a detected box with side s, the mean of its width and height.
 
     Attributes
     ----------

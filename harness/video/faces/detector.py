@@ -37,7 +37,7 @@ class Detector(Protocol):
     least: int
 
     def smallest_side(self, width: int, height: int) -> int:
-        """Return the side in pixels of the smallest face that is detected in a frame; 0 if it has no limit."""
+        """Return the side in pixels of the smallest face that is detected in a frame; 0 if there is no limit."""
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
         """Detect the faces of a frame.
@@ -48,11 +48,12 @@ class Detector(Protocol):
             RGB.
         near : ndarray of float32, shape (K, 5), optional
             Boxes in which faces are expected, each with the hint of its last detection; see
-            `harness.video.faces.tracker.FaceTracker.expected_boxes`. The detector searches there in every frame, and
-            searches the whole frame from time to time, each time in one pose. By default it searches the whole frame in
-            all poses, which suits unrelated images but is slow for video.
+            `harness.video.faces.tracker.FaceTracker.expected_boxes`. `haar` searches these boxes in every frame. From
+            time to time it also searches the whole frame, each time in one pose. Without `near` or `turn`, or if `turn`
+            is 0, it searches the whole frame in all poses. This suits unrelated images but is slow for video. YuNet
+            ignores the boxes.
         turn : int, optional
-            Number of frames so far, which determines the pose of the search.
+            Number that increases by 1 from frame to frame and determines the pose in which the whole frame is searched.
 
         Returns
         -------

@@ -1,9 +1,9 @@
-"""Face detection with the Haar cascades of OpenCV: no model file, milliseconds on one core.
+"""Face detection with the Haar cascades of OpenCV: no model file, milliseconds per frame of a video on one core.
 
 A cascade detects faces that are upright to within about 15 degrees. Rotated faces are detected by rotating the image.
 Profile faces need another cascade, which covers one side of the face; the other side needs the mirrored image. All of
-that takes a quarter of a second, so the detector searches a small patch around each tracked face in every frame, and
-the whole frame in one pose at a time.
+that takes a quarter of a second, so in a video the detector searches a small patch around each tracked face in every
+frame, and the whole frame in one pose at a time.
 """
 
 from __future__ import annotations
@@ -73,16 +73,21 @@ FRAME_POSES = (
 """Poses in which whole frames are searched in turn, one pose per search."""
 
 CONFIDENT_SCORE = 2.0
-"""Score from which a face is not searched in other poses.
+"""Score from which a tracked face is not searched for in further poses; see also `MIN_SCORE_STILL`.
 
-In video a new face needs at least this score. Faces reach it within a few frames, while petals scored 1.9.
+In video a new face needs at least this score. Faces reach it within a few frames, while petals that were detected as a
+face scored 1.9.
 """
 MIN_SCORE_STILL = 1.2
-"""Minimum score of a face in a still image, and of a tracked face between two full searches."""
+"""Minimum score of a face in a still image.
+
+If a tracked face reaches this score in its last pose, other poses are not searched. In frames that are searched as a
+whole, it has to reach `CONFIDENT_SCORE` instead.
+"""
 FULL_SEARCH_EVERY = 4
 """While faces are tracked, the whole frame is searched once in this many frames."""
 NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
-"""Scale factors between searched sizes: around tracked faces, in frames of a video, in still images."""
+"""Scale factors between searched sizes: around tracked faces; in whole frames; in still images and first frames."""
 MIN_NEIGHBORS = 3
 """Number of overlapping detections that confirm a face."""
 MIN_FACE_PX = 24
@@ -90,23 +95,24 @@ MIN_FACE_PX = 24
 FACE, PATCH = 56, 104
 """Sides in pixels of a tracked face and of the patch that is searched for it, after resizing.
 
-OpenCV's cascades test every second position only for faces of less than 40 pixels. In the patch all sizes are larger,
-so that the mean over overlapping detections is not biased towards small sizes and boxes are as large as in whole
-frames.
+For faces of less than 40 pixels, OpenCV's cascades test only every second position. All faces in the patch are larger:
+otherwise the mean over overlapping detections would be biased towards some sizes, and the boxes would not be as large
+as in whole frames.
 """
 MIN_SCALE, MAX_SCALE = 0.72, 1.5
 """Range of sizes that are searched for a tracked face, relative to its last size."""
 MAX_SHIFT = 0.6
 """Largest distance of a tracked face from its expected position, relative to its size."""
 POSITION_WEIGHT, SIZE_WEIGHT = 0.6, 0.35
-"""Weights of the detected position and size; the expected position and size have the rest, which keeps crops from
-jittering. The weight of the detected position grows with its distance from the expected position, up to 1."""
+"""Weights of the detected position and of the detected size. The expected position and the expected size have the rest
+of the weight, which keeps crops from jittering. The weight of the detected position grows with its distance from the
+expected position, up to 1."""
 
 
 class HaarDetector:
     """Face detector with the Haar cascades of OpenCV.
 
-    The score of a face is its excess over the threshold of the cascade's last stage, from just above 0 to about 4.
+    The score of a face is the sum of the cascade's last stage minus its threshold, from just above 0 to about 4.
     See `harness.video.faces.detector.Detector`.
 
     Parameters
@@ -157,9 +163,9 @@ class HaarDetector:
         return rows
 
     def _search_near(self, gray: np.ndarray, box: np.ndarray, hint: int, min_score: float) -> np.ndarray:
-        """Search for a tracked face around `box`; return [1, 6], or [0, 6] if it is not detected.
+        """Search for a tracked face around `box`; return one row as `_search` does, or no row if it is not detected.
 
-        The pose of the hint is searched first; if the face scores at least `min_score` in it, no other is searched.
+        The pose of the hint is searched first. If the face scores at least `min_score` in it, other poses are skipped.
         """
         margin = Margin(PATCH / FACE)
         patch, (left, top, side) = crop(gray, box, margin, PATCH), margin.square(box)
@@ -239,7 +245,7 @@ def _damp(detected: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def _merge(rows: Sequence[np.ndarray]) -> Faces:
-    """Merge detections; confident ones keep their order, the others are sorted by score."""
+    """Merge detections; confident detections come first, in the given order, then the others by score."""
     detections = np.concatenate([*rows, np.empty((0, 6))])
     detections = detections[np.argsort(-np.minimum(detections[:, 4], CONFIDENT_SCORE), kind="stable")]
     return merge_overlapping(detections[:, :4], detections[:, 4], detections[:, 5])

@@ -33,8 +33,9 @@ class FrameTime(NamedTuple):
 class Track:
     """Track of one face.
 
-    `frame`, `seconds` and `end` are the number of the frame with the last detection, the time from which it was shown
-    and the time at which the next frame replaced it; `shown` is the total time of the frames with the face, in seconds.
+    `number` is the id, `hits` the number of detections and `speed` the movement in pixels per frame. `frame` is the
+    number of the frame with the last detection, which was shown from `seconds` until `end`. `shown` is the total time
+    of the frames with the face, in seconds.
     """
 
     number: int
@@ -49,7 +50,7 @@ class Track:
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def expected(self, frame: int, elapsed: float = 0.0) -> np.ndarray:
-        """Extrapolate the box to a frame with decreasing speed; after `MAX_EXTRAPOLATED_SECONDS`, do not move it."""
+        """Extrapolate the box to a frame, at decreasing speed; after `MAX_EXTRAPOLATED_SECONDS`, do not move it."""
         steps = frame - self.frame
         moved = self.box.copy()
         if elapsed > MAX_EXTRAPOLATED_SECONDS:

@@ -1,4 +1,4 @@
-"""Face tracking: assign one id to each person by matching the faces of successive frames."""
+"""Face tracking: assign the same id to the faces of one person by matching the faces of successive frames."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ REVISION = 2
 """Version of the tracker, raised whenever its results change."""
 PATIENCE_SECONDS = 1.0
 PATIENCE_FRAMES = 3
-"""A face that was not detected for longer than `PATIENCE_SECONDS` or, if longer, `PATIENCE_FRAMES` usual intervals
-between frames, gets a new id when it reappears."""
+"""A face that was not detected for too long gets a new id when it reappears. Too long means longer than
+`PATIENCE_SECONDS` and also longer than `PATIENCE_FRAMES` usual intervals between frames."""
 
 SEARCH_SECONDS = 0.5
 """An undetected face is searched for at its expected position for this long."""
@@ -29,7 +29,8 @@ STILL_SECONDS = 0.75
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
 MAX_DISTANCE = 2.0
-"""A face moves at most `MAX_SHIFT` sides plus `MAX_SPEED` sides per second, and at most `MAX_DISTANCE` sides in all."""
+"""Largest distance of a match from the expected position of a face, in sides of its box: `MAX_SHIFT`, plus `MAX_SPEED`
+for each second since the last detection, but no more than `MAX_DISTANCE`."""
 
 MAX_LOG_RESIZE = 0.7
 """Largest change in size between two detections, as a natural logarithm."""
@@ -170,9 +171,9 @@ class FaceTracker:
         return np.asarray(expected, np.float32).reshape(-1, 5)
 
     def confirmed_tracks(self) -> dict[int, int]:
-        """Return the consecutive numbers from 1 of confirmed tracks, by id; a track keeps its number.
+        """Return the number of each confirmed track, by id; numbers are consecutive from 1 and never change.
 
-        Rows with other ids are false detections, or tracks that are too short so far.
+        Faces with other ids are false detections, or belong to tracks that are too short so far.
         """
         return dict(self._confirmed)
 
@@ -201,7 +202,7 @@ class FaceTracker:
         ]
 
     def _dissimilarity(self, appearance: np.ndarray) -> np.ndarray:
-        """Return [tracks, K]: 0 for changes in appearance that are usual between frames, 1 for another person."""
+        """Return [tracks, K], from 0 for usual changes in appearance to 1 for changes that suggest another person."""
         if self._usual_change is None:
             return np.zeros((len(self._tracks), len(appearance)))
         change = np.array(

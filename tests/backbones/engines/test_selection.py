@@ -63,7 +63,7 @@ def test_missing_engine_names_its_requirements(backbone, tmp_path):
 @pytest.mark.skipif(torch.cuda.is_available() or not torch.version.cuda, reason="there is a GPU, or no CUDA")
 def test_unusable_gpu_falls_back_to_another_engine(backbone, tmp_path):
     """What torch says of a GPU without a driver, or whose memory others fill, is no traceback."""
-    with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*use another engine"):
+    with pytest.raises(BackboneError, match="small cannot be prepared for cuda .*another engine with --engine"):
         ENGINES["cuda"].open(backbone, tmp_path, BATCH, "float32")
 
 

@@ -8,8 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import backbones
 from backbones import ImportOptions
-from backbones.checkpoint import hash_file
 from backbones.importing.onnx_files import import_onnx
+from backbones.regular_files import hash_file
 from harness.export.network import with_random_head
 from harness.export.onnx import FORMAT
 from harness.metrics.tasks import TASKS

@@ -125,7 +125,7 @@ def test_last_crop_is_the_minimum_without_video_file(made, tmp_path):
     data = with_test_list(tmp_path / "data", *LIST)
     assert said(made, data) == []  # a crop may lie one past the last line
     write(made / "video3.txt", HEADERS[EXPR], "0", "1", "2")
-    assert only(made, data) == "video3.txt:4: 3 lines of predictions, but video 'video3' has a crop of frame 5"
+    assert only(made, data) == "video3.txt:4: 3 lines of predictions, but the crops of video 'video3' go up to frame 5"
 
 
 def test_labeled_split_is_checked(tmp_path):

@@ -92,5 +92,5 @@ def test_labeled_frame_without_line_is_named(trial):
     rows = all_frames("expr", {"v0": 10, "v1": 6})
     meant = {"expr": np.zeros(len(rows), np.int64)}
     everything = dataclasses.replace(labels, targets={"expr": np.zeros(20, np.int64)})
-    with pytest.raises(InputError, match="video 'v1' has a label at frame 7, but its file ends before"):
+    with pytest.raises(InputError, match="label at frame 7, but its file of the submission ends before"):
         round_trip(expr, everything, kept, rows, meant, meant, "dropped", None)

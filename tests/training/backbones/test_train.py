@@ -210,7 +210,7 @@ def test_validation_images_select_the_epoch_without_held_out_images(table, tmp_p
     assert backbones.read_card(result.folder)["selection"] == "validation"
     assert result.history[-1]["accuracy"] == result.metrics["expression_accuracy"]
     assert not any(name.startswith("selection") for name in result.metrics)
-    with pytest.raises(InputError, match="no validation image has an expression, and expressions.held_out=0"):
+    with pytest.raises(InputError, match="no validation image has an expression, but with expressions.held_out=0"):
         train_stills(expressions(held_out=0.0), table.stills("train"), None, tmp_path / "none", hardware=CPU)
 
 

@@ -47,13 +47,13 @@ def test_selection_on_one_expression_warns(tmp_path, logged):
 def test_untrainable_stills_raise(tmp_path):
     draw(tmp_path / "one")
     one = relabelled(tmp_path / "one", lambda cells: ",".join([cells[0], "anger", *cells[2:]]))
-    with pytest.raises(InputError, match="the training images have 1 expressions"):
+    with pytest.raises(InputError, match="the training images have 1 expression, and"):
         train(one, tmp_path / "out", expressions())
     draw(tmp_path / "strangers", each=2)
     strangers = ImageTable(tmp_path / "strangers")
-    with pytest.raises(InputError, match="0 subjects have 4 images or more.*identities=none"):
+    with pytest.raises(InputError, match="two subjects with 4 images or more, and there are 0.*identities=none"):
         train(strangers, tmp_path / "out")
-    with pytest.raises(InputError, match="are of 1 subjects.*held_out=0"):
+    with pytest.raises(InputError, match="show 1 subject,.*held_out=0"):
         train(
             relabelled(tmp_path / "one", lambda cells: ",".join([*cells[:2], "s0", cells[3]])),
             tmp_path / "out",
@@ -89,7 +89,7 @@ def test_subjects_in_both_splits_warn(table, tmp_path, logged):
 
 def test_missing_hardware_raises_before_reading(table, tmp_path, monkeypatch, logged):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds none on this machine"):
+    with pytest.raises(InputError, match="hardware.accelerator=cuda, but torch finds no such device"):
         train(table, tmp_path / "out", SHORT, hardware=Hardware("cuda"))
     with pytest.raises(InputError, match="16-mixed needs a GPU; on the CPU choose"):
         train(table, tmp_path / "out", dataclasses.replace(SHORT, precision="16-mixed"))

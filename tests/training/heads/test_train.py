@@ -168,7 +168,7 @@ def test_features_that_are_not_finite_are_named():
     def break_one(features, targets):
         features[700, 3] = np.nan
 
-    with pytest.raises(FramelightError, match=r"not finite in 1 rows, first in video4 frame 701"):
+    with pytest.raises(FramelightError, match=r"not finite in at least 1 rows, first in video4 frame 701"):
         train(change=break_one)
 
 
@@ -179,7 +179,7 @@ def test_diverging_loss_raises():
 
 
 def test_one_class_only_and_no_label_at_all_raise():
-    with pytest.raises(InputError, match="every training row is Happiness"):
+    with pytest.raises(InputError, match="all training rows have the expression Happiness"):
         train(change=lambda f, t: t["expr"].__setitem__(slice(None), 4))
     with pytest.raises(InputError, match="none of the 1500 annotated rows has both a crop and a expr label"):
         train(change=lambda f, t: t["expr"].__setitem__(slice(None), -1))

@@ -218,7 +218,7 @@ def test_features_that_are_not_finite_are_named():
     task = tasks.get_task("expr")
     matrix, labels = data(task)
     matrix.features[7, 3] = np.nan
-    with pytest.raises(FramelightError, match="not finite in 1 rows, first in video0 frame 8"):
+    with pytest.raises(FramelightError, match="not finite in at least 1 rows, first in video0 frame 8"):
         train_heads(task, [HeadTrainingSpec(c) for c in configs(*OWN, kind="mlp")], (matrix, labels), None, 0)
 
 
