@@ -48,9 +48,9 @@ def count_macs(model: ModelProto, pixels: str) -> int | None:
     for port in single.graph.input:
         if port.name == pixels:
             port.type.tensor_type.shape.dim[0].dim_value = 1
-    for values in (single.graph.value_info, single.graph.output):
-        for value in values:
-            value.type.tensor_type.ClearField("shape")
+    del single.graph.value_info[:]  # shapes of another batch size may be declared
+    for port in single.graph.output:
+        port.type.tensor_type.ClearField("shape")
     try:
         graph = shape_inference.infer_shapes(single, data_prop=True).graph
     except Exception:  # onnx raises errors of several kinds, and models over 2 GiB cannot be copied

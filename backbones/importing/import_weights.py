@@ -139,11 +139,12 @@ def _build_vggface(state: Mapping[str, Tensor], options: ImportOptions, path: Pa
         )
     backbone = vggface_files.build_vggface(state, path, options)
     preprocessing, channels = resolve_preprocessing(backbone.spec, backbone.score_width, options, path)
-    convert_to_rgb(backbone.network, channels, preprocessing.input_size, path)
     spec = replace(backbone.spec, preprocessing=preprocessing)
-    return Backbone(
+    backbone = Backbone(
         backbone.network, spec, backbone.weights, backbone.reference, backbone.label, backbone.score_labels
     ).eval()
+    convert_to_rgb(backbone.network, channels, preprocessing.input_size, path)
+    return backbone
 
 
 def _get_metadata(weights: WeightsFile, key: str, kind: type | tuple[type, ...]) -> Any:
@@ -169,12 +170,14 @@ def _build_backbone(weights: WeightsFile, match: Match, options: ImportOptions, 
     if stated_fields is not None:
         require_no_pixel_options(options, path)
         preprocessing = Preprocessing.from_dict(stated_fields)
+        channels = "rgb"
     else:
         preprocessing, channels = resolve_preprocessing(spec, match.columns, options, path)
-        convert_to_rgb(network, channels, preprocessing.input_size, path)
     spec = replace(spec, preprocessing=preprocessing, score_width=match.columns, tag=None)
     labels = resolve_score_labels(match.columns, options, path, stated_labels)
-    return Backbone(network, spec, f"checkpoint {name}", name, name, labels).eval()
+    backbone = Backbone(network, spec, f"checkpoint {name}", name, name, labels).eval()
+    convert_to_rgb(network, channels, preprocessing.input_size, path)
+    return backbone
 
 
 def _are_labels(labels: Sequence[Any], columns: int) -> bool:

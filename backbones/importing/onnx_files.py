@@ -114,7 +114,7 @@ def import_graph(file: GraphFile, name: str, checkpoints: Path, options: ImportO
     file.is_changed |= input_name is not None or options.size is not None
     trial, embedding, scores = _select_outputs(file, image, options)
     if file.is_changed or options.embedding or options.scores:
-        _prune(file, embedding, scores, options)
+        _prune(file, (embedding, scores), trial, options)
     parameters = graph_of_model(file.model).parameters
     labels = resolve_score_labels(scores.width, options, path) if scores else ()
     _require_finite(trial, (embedding, scores), path)
@@ -185,10 +185,12 @@ def _pool(file: GraphFile, options: ImportOptions, channels: int) -> ImportOptio
     return replace(options, embedding=onnx_rewrite.add_pooled_output(file.model.graph, options.embedding, channels))
 
 
-def _prune(file: GraphFile, embedding: VectorOutput, scores: VectorOutput | None, options: ImportOptions) -> None:
+def _prune(file: GraphFile, outputs: Sequence[VectorOutput | None], trial: TrialRun, options: ImportOptions) -> None:
     """Remove the outputs that are not used, and what only they need."""
-    names = [embedding.name, *([scores.name] if scores else [])]
+    names = [output.name for output in outputs if output is not None]
     prune_to_outputs(file.model, names)
+    for name in names:
+        onnx_rewrite.declare_shape(file.model.graph, name, trial.batch, trial.shapes[name])
     if options.embedding or options.scores:
         file.model.metadata_props.add(key=PORTS_KEY, value=json.dumps(names))
     file.is_changed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -213,6 +214,20 @@ def add_output(graph: GraphProto, name: str) -> None:
     port = ValueInfoProto()
     port.CopyFrom(known[name] if name in known else helper.make_tensor_value_info(name, FLOAT32, None))
     graph.output.append(port)
+
+
+def declare_shape(graph: GraphProto, name: str, batch: int | None, shape: Sequence[int]) -> None:
+    """Declare the shape of an output, without the batch, if it is not declared; exports need it."""
+    port = next(port for port in graph.output if port.name == name)
+    if port.type.tensor_type.HasField("shape"):
+        return
+    first = port.type.tensor_type.shape.dim.add()
+    if batch is None:
+        first.dim_param = "batch"
+    else:
+        first.dim_value = batch
+    for length in shape:
+        port.type.tensor_type.shape.dim.add().dim_value = length
 
 
 def add_pooled_output(graph: GraphProto, name: str, channels: int) -> str:

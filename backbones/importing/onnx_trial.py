@@ -33,11 +33,14 @@ class TrialRun:
         Outputs [N, D] that are one vector per image, by name.
     maps : mapping of str to int
         Channels of the outputs that are one feature map [C, H, W] per image, by name.
+    shapes : mapping of str to tuple of int
+        Shapes of the outputs without the batch, by name: (D,) or (D, 1, 1) for vectors.
     """
 
     batch: int | None
     samples: Mapping[str, np.ndarray]
     maps: Mapping[str, int]
+    shapes: Mapping[str, tuple[int, ...]]
 
     @property
     def vectors(self) -> list[VectorOutput]:
@@ -86,7 +89,7 @@ def run_on_noise(image: ImageInput, path: Path, content: bytes | None = None) ->
             if name not in samples and array.ndim == 4 and len(array) == count
         }
         if samples or batch:
-            return TrialRun(batch, samples, maps)
+            return TrialRun(batch, samples, maps, {name: array.shape[1:] for name, array in arrays.items()})
     raise AssertionError("a batch of one either works or raises")
 
 

@@ -29,6 +29,9 @@ def log_preprocessing(preprocessing: Preprocessing, options: ImportOptions, has_
         f"{preprocessing.value_range:g}, mean {_format(preprocessing.mean)}, std {_format(preprocessing.std)} "
         "of R, G and B"
     )
+    if options.value_range is not None and options.value_range[0]:
+        low, high = options.value_range
+        logger.info(f"values {low:g} to {high:g} are stored as 0 to {high - low:g}, with the mean shifted by {-low:g}")
     if options.like is not None:
         names = ("mean", "std", "range", "channels")
         given = options.given()

@@ -14,6 +14,7 @@ import torch
 
 import backbones
 from backbones import BackboneError, onnx_network
+from backbones.cost import cost
 from backbones.importing.onnx_files import import_onnx
 from backbones.regular_files import hash_file
 from harness.cli import main
@@ -76,7 +77,7 @@ def test_card_and_log_of_an_import(both, entries, network, tmp_path):
     assert sorted(path.name for path in (entries / "mine").iterdir()) == ["card.json", "model.onnx"]
     assert (entries / "mine" / "model.onnx").read_bytes() == both.read_bytes()
     assert card["engine"] == "onnxruntime" and card["imported_from"] == "both.onnx"
-    assert card["macs"] == backbones.cost(network, SIZE).macs
+    assert card["macs"] == cost(network, SIZE).macs
     assert card["file_format"] == "ONNX" and card["import_options"] == {"like": "hsemotion"}
     assert (card["embedding_width"], card["score_width"], card["classes"]) == (96, 8, list(backbones.AFFECTNET))
     assert card["preprocessing"]["input_size"] == SIZE and card["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
@@ -136,7 +137,7 @@ def test_free_size_is_fixed(both, network, tmp_path):
         import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", HSEMOTION)
     import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", replace(HSEMOTION, size=SIZE))
     backbone = backbones.load("mine", tmp_path / "entries")
-    assert backbone.spec.input_size == SIZE and backbone.info().macs == backbones.cost(network, SIZE).macs
+    assert backbone.spec.input_size == SIZE and backbone.info().macs == cost(network, SIZE).macs
     assert_same_outputs(backbone, network, 2)
 
 

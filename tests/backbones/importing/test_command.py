@@ -38,13 +38,13 @@ def test_options_are_kept_on_the_card(weights, tmp_path, capsys):
     folder = tmp_path / "store" / "artifacts" / "backbones" / "mine"
     command = ["backbones", "import", str(weights), "--name", "mine", "--store", str(tmp_path / "store")]
     options = (
-        "--mean -1,0,.5 --std 127.5 --range -1,255 --channels bgr --interpolation bicubic --align five_point --size 32 "
+        "--mean -1,0,.5 --std 127.5 --range -1,255 --channels bgr --interpolation bicubic --align five_point --size 64 "
         "--classes none --licence MIT --source here"
     )
     assert main([*command, *options.split()]) == 0
     card = backbones.read_card(folder)
     assert card["preprocessing"] == {
-        "input_size": 32,
+        "input_size": 64,
         "interpolation": "bicubic",
         "value_range": 256.0,
         "mean": [1.5, 1.0, 0.0],

@@ -22,7 +22,7 @@ MEANS = {
     "nchw": "g (float[N,3,8,8] x) => (float[N,3] embedding) { embedding = ReduceMean <axes=[2,3], keepdims=0> (x) }",
     "nhwc": "g (float[N,8,8,3] x) => (float[N,3] embedding) { embedding = ReduceMean <axes=[1,2], keepdims=0> (x) }",
     "grey": "g (float[N,1,8,8] x) => (float[N,1] embedding) { embedding = ReduceMean <axes=[2,3], keepdims=0> (x) }",
-    "nhwc grey": "g (float[2,8,8,1] x) => (float[2,1] e) { e = ReduceMean <axes=[1,2], keepdims=0> (x) }",
+    "nhwc grey": "g (float[2,8,8,1] x) => (float[2,1] pool) { pool = ReduceMean <axes=[1,2], keepdims=0> (x) }",
 }
 """Graphs whose embedding is the mean color."""
 
@@ -45,7 +45,7 @@ def loaded(path):
 )
 def test_stored_graph_takes_rgb(graph, channels, expected, tmp_path):
     path = written(tmp_path / "m.onnx", MEANS[graph])
-    card, said = taken(path, **PLAIN, channels=channels, scores="none")
+    card, said = taken(path, **PLAIN, channels=channels)
     pixels = torch.randn(3, 3, 8, 8)
     embedding, scores = loaded(path)(pixels)
     torch.testing.assert_close(embedding, expected(pixels).mean((2, 3)), rtol=1e-5, atol=1e-5)
@@ -117,6 +117,17 @@ def test_feature_map_before_a_convolutional_classifier_is_averaged(tmp_path):
     torch.testing.assert_close(embedding[:, :3], pixels.mean((2, 3)), rtol=1e-4, atol=1e-5)
     assert embedding.shape == (2, 5) and scores.shape == (2, 7) and card["macs"] == 64 * (15 + 35)
     assert "probabilities, not logits" in said
+
+
+def test_adapted_network_is_exported(tmp_path):
+    """The tensor that became an output, and the nodes before the input, are part of the exported file."""
+    path = pooled(tmp_path / "m.onnx", {"output": 8})
+    taken(path, channels="bgr")
+    head = with_random_head(loaded(path), TASKS["va"])
+    crops = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    outputs = FORMAT.open(FORMAT.write(head, tmp_path, "float32", crops[:0], embedding=True))(crops)
+    expected = [backbones.prepare(crop, head.backbone.spec).mean((1, 2))[::-1] for crop in crops]
+    np.testing.assert_allclose(outputs["embedding"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_inputs_that_nothing_uses_are_removed(tmp_path):
