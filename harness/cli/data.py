@@ -1,13 +1,16 @@
-"""`framelight data make` and `framelight data check`."""
+"""`framelight data make`, `framelight data crop` and `framelight data check`."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 
-from harness.cli.output import print_line, print_text
+from harness.cli.output import print_line, print_lines, print_text
 from harness.utils.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 SHOWN_PROBLEMS = 5
 """Maximum number of problems of one kind that are printed without --all."""
@@ -59,3 +62,32 @@ def make(arguments: argparse.Namespace) -> None:
         f"{arguments.stills} stills in {arguments.folder / 'stills'}",
         file=sys.stderr,
     )
+
+
+FAILED = 1
+"""Exit code of `crop` if some of several videos cannot be read."""
+
+
+def crop(arguments: argparse.Namespace) -> int:
+    """Crop the faces of videos and print what was cropped and what was lost."""
+    from harness.inference.cropping.crop import crop_videos
+    from harness.inference.cropping.options import CropOptions
+    from harness.inference.cropping.summary_text import summary_lines
+
+    summary = crop_videos(
+        arguments.videos,
+        CropOptions(
+            arguments.out,
+            arguments.align,
+            arguments.margin,
+            arguments.size,
+            arguments.detector,
+            arguments.smallest,
+            arguments.labels,
+            arguments.jobs,
+        ),
+    )
+    for note in summary.notes:
+        logger.info(f"note: {note}")
+    print_lines([*summary_lines(summary), *summary.files])
+    return FAILED if summary.failed else 0

@@ -95,7 +95,7 @@ def add_extract(commands: Commands) -> None:
 
 def add_data(commands: Commands) -> None:
     """Add `framelight data`."""
-    command = commands.add_parser("data", help="generate or check a dataset")
+    command = commands.add_parser("data", help="generate, crop or check a dataset")
     actions = command.add_subparsers(title="actions", metavar="ACTION", required=True)
     make = add_command(
         actions,
@@ -113,6 +113,7 @@ def add_data(commands: Commands) -> None:
         "--stills", type=int, default=3000, metavar="N", help="still images with identities (default: 3000)"
     )
     make.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random choices (default: 0)")
+    _add_crop(actions)
     check = add_command(
         actions,
         "check",
@@ -127,6 +128,55 @@ def add_data(commands: Commands) -> None:
         help="check a submission against this test list, or against the lists of this dataset",
     )
     check.add_argument("--all", action="store_true", help="list every problem (default: the first 5 of each kind)")
+
+
+def _add_crop(actions: Commands) -> None:
+    """Add `framelight data crop`."""
+    crop = add_command(
+        actions,
+        "crop",
+        "detect and track the faces of videos and cut them out as crops, in the folders of Aff-Wild2; run again, it "
+        "crops only what is missing",
+        [jobs("processes")],
+        "data.crop",
+    )
+    crop.add_argument(
+        "videos",
+        nargs="+",
+        metavar="VIDEOS",
+        help="a folder of videos, a video, or a folder of the frames of a video; may be several",
+    )
+    crop.add_argument("--out", type=path, required=True, metavar="DIR", help="output folder")
+    crop.add_argument(
+        "--labels", type=path, metavar="FILE", help="copy a table of labels, .csv or .parquet, next to the crops"
+    )
+    crop.add_argument(
+        "--align",
+        choices=("none", "five_point"),
+        default="none",
+        help="five_point: turn and scale faces so that eyes, nose and mouth are at fixed places (default: none)",
+    )
+    crop.add_argument(
+        "--margin",
+        type=float,
+        metavar="X",
+        help="side of a crop, relative to that of the detected box (default: 1.02, moved down by 0.04)",
+    )
+    crop.add_argument(
+        "--size", type=positive_int, default=112, metavar="S", help="side of the crops in pixels (default: 112)"
+    )
+    crop.add_argument(
+        "--detector",
+        default="auto",
+        metavar="NAME",
+        help="face detector: yunet, haar, a YuNet model FILE.onnx, or auto (default): yunet if installed, else haar",
+    )
+    crop.add_argument(
+        "--smallest",
+        type=positive_int,
+        metavar="PX",
+        help="side of the smallest face to detect (default: a twelfth of the shorter side of the frame, at least 24)",
+    )
 
 
 def add_backbones(commands: Commands) -> None:

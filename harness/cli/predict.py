@@ -47,6 +47,7 @@ def main(arguments: argparse.Namespace) -> int:
         radius=arguments.radius,
         seconds=arguments.seconds,
         engine=arguments.engine,
+        boxes=arguments.boxes,
     )
     for note in summary.notes:
         logger.info(f"note: {note}")

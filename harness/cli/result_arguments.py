@@ -160,6 +160,13 @@ def add_predict(commands: Commands) -> None:
         "on)",
     )
     command.add_argument(
+        "--boxes",
+        type=path,
+        metavar="FILE",
+        help="CSV file with the faces of the video, instead of detection: of py-feat, OpenFace or MediaPipe (columns "
+        "frame, x, y, width, height and optionally face_id and score), or predictions.csv",
+    )
+    command.add_argument(
         "--missing",
         choices=("filled", "empty"),
         default="filled",

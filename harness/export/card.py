@@ -16,8 +16,10 @@ from harness.leaderboard.synthetic_training import synthetic_parts_of_run
 from harness.metrics.tasks import Task
 from harness.smoothing.kernels import SmoothingParams
 from harness.tracking.environment import package_version
+from harness.video.faces.alignment import TEMPLATE, TEMPLATE_SIDE
 
 if TYPE_CHECKING:
+    from backbones.spec import Preprocessing
     from harness.leaderboard.finished_run import FinishedRun
 
 INPUT = "crops"
@@ -69,8 +71,9 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
             "size": size,
             "any_size": form.any_size(network),
             "interpolation": preprocessing.interpolation,
-            "what": "square crops of one face; resizing ignores the aspect ratio and is antialiased; "
-            "the model normalizes them itself",
+            "what": f"square crops of one face{_alignment_text(preprocessing)}; resizing ignores the aspect ratio and "
+            "is antialiased; the model normalizes them itself",
+            **({} if preprocessing.align == "none" else {"align": preprocessing.align}),
         },
         "outputs": {"name": OUTPUTS, "columns": list(task.columns), "blocks": _blocks(task)},
         "embedding": {"name": EMBEDDING, "width": network.backbone.embedding_width} if embedding else None,
@@ -147,6 +150,17 @@ def _blocks(task: Task) -> list[dict[str, Any]]:
         }
         for output in task.outputs
     ]
+
+
+def _alignment_text(preprocessing: Preprocessing) -> str:
+    """Return what a user of the file has to do to the crops before the model reads them."""
+    if preprocessing.align == "none":
+        return ""
+    points = ", ".join(f"({x:g}, {y:g})" for x, y in TEMPLATE.tolist())
+    return (
+        ", aligned by a similarity transform that maps its eyes, nose tip and corners of the mouth to "
+        f"{points} in {TEMPLATE_SIDE} x {TEMPLATE_SIDE} pixels (the model does not align them)"
+    )
 
 
 def _smoothing(params: SmoothingParams) -> dict[str, Any]:

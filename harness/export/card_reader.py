@@ -135,7 +135,7 @@ def _parse_card(card: Mapping[str, Any], form: Format) -> ExportCard:
         run,
         task,
         form,
-        Preprocessing(card["input"]["size"], card["input"]["interpolation"]),
+        Preprocessing(card["input"]["size"], card["input"]["interpolation"], align=card["input"].get("align", "none")),
         _parse_smoothing(card["smoothing"], card["thresholds"], task),
         None if causal is None else _parse_smoothing(causal, causal["thresholds"], task),
         None if margin is None else _parse_margin(margin),

@@ -49,6 +49,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     radius: int | None = None,
     seconds: float | None = None,
     engine: str = "",
+    boxes: Path | str | None = None,
     tracking_uri: str | None = None,
 ) -> PredictSummary | LiveSummary | BatchSummary:
     """Detect the faces of videos and predict with trained runs, as `framelight predict` does.
@@ -78,7 +79,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     crops : bool, optional
         Whether every image is already the crop of one face. Default: determined from the images.
     detector : str
-        `haar`, or the path of a YuNet model in ONNX.
+        `auto`, `yunet`, `haar`, or the path of a YuNet model in ONNX.
     smallest : int, optional
         Side of the smallest face to detect, in pixels. Default: a twelfth of the frame's shorter side, at least 24.
     margin : float, optional
@@ -91,6 +92,8 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
         Stop after this many seconds of the input.
     engine : str
         Inference engine of the backbone. Default: the fastest.
+    boxes : path, optional
+        CSV file of py-feat, OpenFace, MediaPipe or this function with the faces of the video, which replaces detection.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -146,6 +149,7 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
         radius,
         seconds,
         engine,
+        None if boxes is None else expand_home(boxes),
     )
     single = is_single(texts, inputs)
     if live or options.input.startswith(CAMERA):
@@ -224,7 +228,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: submissions need a dataset of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a dataset in the layout of Aff-Wild2, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX) and "@" not in run:
         records = records_of_dataset(records, dataset, store) or records

@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from harness.inference.chunks import Chunk
-    from harness.video.faces.boxes import Faces, Margin
+    from harness.video.faces.boxes import Faces, Framing
     from harness.video.faces.detector import Detector
     from harness.video.frames import Frame
 
@@ -44,7 +44,7 @@ class FrameFaces:
     appearance : ndarray of shape (K, L)
         float16 descriptor that distinguishes people.
     crops : tuple of list of ndarray of shape (S, S, 3)
-        uint8 RGB crops of the K faces, a list for each margin.
+        uint8 RGB crops of the K faces, a list for each framing.
     duration : float
         Seconds until the next frame; NaN if that is not known.
     """
@@ -81,50 +81,31 @@ class FaceStage(Protocol):
         """Get the number of ids, confirmed or not."""
 
 
-class DetectAndTrack:
-    """Face detection and tracking in the frames of a video.
-
-    A frame that is shown for almost a second or longer is searched as thoroughly as a still image. So is the frame
-    after it, since faces may have moved far by then.
+class TrackingStage:
+    """Tracking of faces and cutting of their crops; subclasses find the faces of a frame.
 
     Parameters
     ----------
-    detector : Detector
-    margins : sequence of Margin
-        Margins of the crops; every face is cut once with each margin.
+    framings : sequence of Framing
+        Framings of the crops; every face is cut once with each.
     rate : float or None
         Frames per second; None if each frame is a separate image.
-    live : bool
-        Whether frames arrive in real time. If so, even the first frame is searched in one pose only. A thorough search
-        takes as long as ten frames, and these would be dropped.
+    side : int
+        Side of the crops in pixels.
     """
 
-    def __init__(self, detector: Detector, margins: Sequence[Margin], rate: float | None, live: bool = False) -> None:
+    def __init__(self, framings: Sequence[Framing], rate: float | None, side: int = SIDE) -> None:
         from harness.video.faces.tracker import FaceTracker
 
-        self.detector, self.margins, self.rate = detector, tuple(margins), rate
+        self.framings, self.rate, self.side = tuple(framings), rate, side
         self.tracker, self._most = FaceTracker(rate), 0
-        self._last, self._seconds, self._first_turn = 0, math.nan, LIVE_TURN if live else 0
+        self._last, self._seconds = 0, math.nan
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Find the faces of the next frame and cut their crops."""
-        from harness.video.faces.boxes import crop
-        from harness.video.faces.track import FrameTime
-
-        if self.rate is None:
-            faces = self.detector(frame.pixels)
-            appearance, ids = np.zeros((len(faces), 0), np.float16), np.arange(1, len(faces) + 1)
-            self._most = max(self._most, len(faces))
-        else:
-            near = (
-                () if self._is_still(frame) else (self.tracker.expected_boxes(), self._first_turn + self.tracker.turn)
-            )
-            faces = self.detector(frame.pixels, *near)
-            appearance = _appearance(frame.pixels, faces)
-            time = FrameTime(frame.seconds, frame.duration)
-            ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None, time=time)
-            self._last, self._seconds = frame.number, frame.seconds
-        crops = tuple([crop(frame.pixels, box, margin, SIDE) for box in faces.boxes] for margin in self.margins)
+        faces = self._find(frame)
+        ids, appearance = self._track(frame, faces)
+        crops = tuple(framing.cut(frame.pixels, faces, self.side) for framing in self.framings)
         hints = np.zeros(len(faces), np.int64) if faces.hints is None else faces.hints
         return FrameFaces(
             frame.number,
@@ -139,12 +120,22 @@ class DetectAndTrack:
             frame.duration,
         )
 
-    def _is_still(self, frame: Frame) -> bool:
-        """Return whether a frame, or the frame just before it, is shown as long as a still image."""
-        from harness.video.faces.tracker import STILL_SECONDS
+    def _find(self, frame: Frame) -> Faces:
+        """Find the faces of the next frame."""
+        raise NotImplementedError
 
-        pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan
-        return frame.duration >= STILL_SECONDS or pause >= STILL_SECONDS
+    def _track(self, frame: Frame, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+        """Assign ids to the faces of the next frame, and describe their appearance."""
+        from harness.video.faces.track import FrameTime
+
+        if self.rate is None:
+            self._most = max(self._most, len(faces))
+            return np.arange(1, len(faces) + 1), np.zeros((len(faces), 0), np.float16)
+        appearance = _appearance(frame.pixels, faces)
+        time = FrameTime(frame.seconds, frame.duration)
+        ids = self.tracker.update(frame.number, faces, appearance if len(faces) else None, time=time)
+        self._last, self._seconds = frame.number, frame.seconds
+        return ids, appearance
 
     def replay(self, chunk: Chunk) -> None:
         """Restore the state of the tracker after the frames of a chunk."""
@@ -171,17 +162,52 @@ class DetectAndTrack:
         return self._most if self.rate is None else self.tracker.track_count
 
 
+class DetectAndTrack(TrackingStage):
+    """Face detection and tracking in the frames of a video.
+
+    A frame that is shown for almost a second or longer is searched as thoroughly as a still image. So is the frame
+    after it, since faces may have moved far by then.
+
+    Parameters
+    ----------
+    detector : Detector
+    framings, rate, side
+        See `TrackingStage`.
+    live : bool
+        Whether frames arrive in real time. If so, even the first frame is searched in one pose only. A thorough search
+        takes as long as ten frames, and these would be dropped.
+    """
+
+    def __init__(
+        self, detector: Detector, framings: Sequence[Framing], rate: float | None, live: bool = False, side: int = SIDE
+    ) -> None:
+        super().__init__(framings, rate, side)
+        self.detector, self._first_turn = detector, LIVE_TURN if live else 0
+
+    def _find(self, frame: Frame) -> Faces:
+        if self.rate is None or self._is_still(frame):
+            return self.detector(frame.pixels)
+        return self.detector(frame.pixels, self.tracker.expected_boxes(), self._first_turn + self.tracker.turn)
+
+    def _is_still(self, frame: Frame) -> bool:
+        """Return whether a frame, or the frame just before it, is shown as long as a still image."""
+        from harness.video.faces.tracker import STILL_SECONDS
+
+        pause = frame.seconds - self._seconds if frame.number == self._last + 1 else math.nan
+        return frame.duration >= STILL_SECONDS or pause >= STILL_SECONDS
+
+
 class PrecroppedFaces:
     """Stage for inputs in which every frame is a crop of the same face.
 
     Parameters
     ----------
-    margins : int
-        Number of margins; the crop is used for each.
+    framings : int
+        Number of framings; the crop is used for each.
     """
 
-    def __init__(self, margins: int) -> None:
-        self.margins = margins
+    def __init__(self, framings: int) -> None:
+        self.framings = framings
 
     def __call__(self, frame: Frame) -> FrameFaces:
         """Use the frame as the only face."""
@@ -195,7 +221,7 @@ class PrecroppedFaces:
             np.zeros(1, np.int64),
             np.ones(1, np.int64),
             np.zeros((1, 0), np.float16),
-            ([frame.pixels],) * self.margins,
+            ([frame.pixels],) * self.framings,
             frame.duration,
         )
 

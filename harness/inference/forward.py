@@ -45,6 +45,8 @@ class LoadedRun:
     synthetic : tuple of str
         Parts of the run (`backbone`, `head`) that learned from synthetic faces, see
         `harness.leaderboard.synthetic_training`.
+    align : str
+        Alignment of the crops that the backbone reads, see `backbones.spec.Preprocessing`.
     """
 
     name: str
@@ -57,6 +59,7 @@ class LoadedRun:
     margin: Margin | None = None
     margin_detector: str = ""
     synthetic: tuple[str, ...] = ()
+    align: str = "none"
 
 
 class ForwardPass(Protocol):

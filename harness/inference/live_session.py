@@ -78,8 +78,8 @@ class LiveSession:
         """Compute the rows of a frame; return the value of `time.monotonic()` when they were complete."""
         seen = self.face_stage(frame)
         crops = [
-            self.session.forwards[number](seen.crops[margin]) if len(seen.ids) else []
-            for number, margin in enumerate(self.session.margin_indices)
+            self.session.forwards[number](seen.crops[framing]) if len(seen.ids) else []
+            for number, framing in enumerate(self.session.framing_indices)
         ]
         outputs = [values for forward in crops for values in forward]
         rows = self.stream(seen, outputs or [np.zeros((0, 0))] * len(self.session.filters))

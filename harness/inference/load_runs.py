@@ -21,7 +21,8 @@ from harness.metrics.tasks import get_task
 from harness.tracking import tracked_records
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
-from harness.video.faces.boxes import Margin
+from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment
+from harness.video.faces.boxes import Framing, Margin
 from harness.video.faces.detector import Detector
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ def _stored_run(finished: FinishedRun, store: Store) -> StoredRun:
         causal(store, record.job_id),
         entry.data_digest,
         synthetic=synthetic_parts(record, entry.data_digest, store),
+        align=entry.backbone.get("preprocessing", {}).get("align", "none"),
     )
     return StoredRun(reader, load_model(finished.folder, entry, configuration))
 
@@ -188,12 +190,15 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
         margin=card.margin,
         margin_detector=card.margin_detector,
         synthetic=tuple(part for part in PARTS if part in card.run.get("synthetic", ())),
+        align=card.preprocessing.align,
     )
     return ExportedModelPass(model, reader, options.batch or EXPORTED_CROPS)
 
 
-def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Margin]:
-    """Get the crop margin of each run: the margin of its training crops, or the default if that is unknown.
+def crop_framings(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Framing]:
+    """Get the framing of the crops of each run: aligned, or the margin of its training crops.
+
+    A margin that is unknown is replaced by the default.
 
     Parameters
     ----------
@@ -201,8 +206,16 @@ def crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store,
     detector : Detector
     store : Store
     scale : float or None
-        Side of a crop relative to the detected box; overrides the margin of every run.
+        Side of a crop relative to the detected box; overrides the margin of every run whose crops are not aligned.
     """
+    aligned = [reader for reader in readers if reader.align == FIVE_POINT]
+    if aligned and scale is not None:
+        logger.info(f"--margin does not apply to run {aligned[0].name}, which reads aligned faces")
+    others = iter(_crop_margins([reader for reader in readers if reader.align != FIVE_POINT], detector, store, scale))
+    return [FivePointAlignment() if reader.align == FIVE_POINT else next(others) for reader in readers]
+
+
+def _crop_margins(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Margin]:
     if scale is not None:
         return [Margin(scale)] * len(readers)
     for reader in readers:

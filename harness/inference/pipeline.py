@@ -34,8 +34,8 @@ class PredictPipeline:
     ----------
     face_stage : FaceStage
     forwards : sequence of ForwardPass
-    margins : sequence of int
-        For each forward pass: index of the margin whose crops it reads.
+    framings : sequence of int
+        For each forward pass: index of the framing whose crops it reads.
     size : int
         Frames per chunk.
     progress : callable
@@ -46,11 +46,11 @@ class PredictPipeline:
         self,
         face_stage: FaceStage,
         forwards: Sequence[ForwardPass],
-        margins: Sequence[int],
+        framings: Sequence[int],
         size: int = FRAMES,
         progress: Callable[[int], None] = lambda frames: None,
     ) -> None:
-        self.face_stage, self.forwards, self.margins = face_stage, forwards, margins
+        self.face_stage, self.forwards, self.framings = face_stage, forwards, framings
         self.size, self.progress = size, progress
 
     def chunks(self, frames: Iterable[Frame]) -> Generator[Chunk, None, None]:
@@ -86,14 +86,14 @@ class PredictPipeline:
                 pool.shutdown(cancel_futures=True)
 
     def _builder(self, pools: Sequence[ThreadPoolExecutor]) -> _ChunkBuilder:
-        return _ChunkBuilder([_Batches(*parts) for parts in zip(self.forwards, pools, self.margins)])
+        return _ChunkBuilder([_Batches(*parts) for parts in zip(self.forwards, pools, self.framings)])
 
 
 class _Batches:
     """Crops of a chunk for one forward pass, collected into batches."""
 
-    def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, margin: int) -> None:
-        self.forward, self.pool, self.margin = forward, pool, margin
+    def __init__(self, forward: ForwardPass, pool: ThreadPoolExecutor, framing: int) -> None:
+        self.forward, self.pool, self.framing = forward, pool, framing
         self.waiting: list[np.ndarray] = []
         self.results: list[Future[list[np.ndarray]]] = []
 
@@ -134,7 +134,7 @@ class _ChunkBuilder:
 
     def add(self, faces: FrameFaces) -> list[Future]:
         """Add a frame and start the batches that are full."""
-        started = [future for batches in self.batches for future in batches.add(faces.crops[batches.margin])]
+        started = [future for batches in self.batches for future in batches.add(faces.crops[batches.framing])]
         self.frames.append(faces.without_crops())
         return started
 

@@ -19,9 +19,11 @@ from harness.inference.predict_options import NOTE, PredictOptions, check_option
 from harness.inference.predict_session import Models, PredictSession, open_session
 from harness.inference.result import PredictionResult
 from harness.inference.result_notes import result_notes
+from harness.utils.files import file_version
 from harness.utils.finished_output import read_finished_note, request_hash
 from harness.utils.hashing import content_hash
 from harness.utils.output_dir import replace_output_dir
+from harness.video.faces.given_faces import GivenFaces
 from harness.video.faces.tracker import REVISION
 from harness.video.folder_contents import list_folder
 from harness.video.frames import Frame, Source
@@ -115,6 +117,8 @@ def predict(options: PredictOptions, models: Models | None = None) -> PredictSum
         result = assemble(
             info, chunks.chunks(), face_stage.confirmed_tracks(), session.readers, session.filters, options.missing
         )
+        if isinstance(session.detector, GivenFaces):
+            source.notes += session.detector.require_frames(result.frames, source.name)
         source.notes += result_notes(session, face_stage, result)
         with replace_output_dir(options.out) as temp_dir:
             files = write_files(options, result, session, temp_dir, request)
@@ -146,23 +150,14 @@ def _dependencies(options: PredictOptions, session: PredictSession) -> dict[str,
     return {
         "frames": FRAMES,
         "input": str(path.resolve()),
-        "files": content_hash([_file_version(file) for file in files]),
+        "files": content_hash([file_version(file) for file in files]),
         "kind": session.source.kind,
         "seconds": options.seconds,
         "detector": None if session.detector is None else f"{session.detector.identity}, tracker {REVISION}",
-        "margins": [[margin.scale, margin.dx, margin.dy] for margin in session.margins],
+        "margins": [framing.as_json() for framing in session.framings],
         "runs": [reader.identity for reader in session.readers],
         "engines": [getattr(getattr(forward, "engine", None), "name", "") for forward in session.forwards],
     }
-
-
-def _file_version(path: Path) -> tuple[str, int, int]:
-    """Get name, size and modification time of a file; (name, -1, 0) for a broken link or an inaccessible file."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return path.name, -1, 0
-    return path.name, stat.st_size, stat.st_mtime_ns
 
 
 def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkStore) -> tuple[int, int]:
@@ -177,7 +172,7 @@ def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkSt
         VideoProgress(session.source.frames, session.source.rate, before) as progress,
         closing(_frames_after(session.source, before)) as frames,
     ):
-        pipeline = PredictPipeline(face_stage, session.forwards, session.margin_indices, progress=progress)
+        pipeline = PredictPipeline(face_stage, session.forwards, session.framing_indices, progress=progress)
         with closing(pipeline.chunks(frames)) as computed:  # stops its threads before the source is closed
             for number, chunk in enumerate(computed, finished):
                 chunks.add(number, chunk)

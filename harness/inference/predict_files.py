@@ -15,6 +15,7 @@ from harness.smoothing.kernels import SmoothingParams
 from harness.utils.escaping import escape_csv
 from harness.utils.files import atomic_write, write_json
 from harness.utils.finished_output import write_note
+from harness.video.faces.boxes import Margin
 
 if TYPE_CHECKING:
     from harness.video.images import ImageSource
@@ -84,6 +85,7 @@ def predict_note(options: PredictOptions, result: PredictionResult, session: Pre
         "missing": options.missing,
         "notes": list(session.source.notes),
         "detector": None if session.detector is None else session.detector.identity,
+        **({} if options.boxes is None else {"boxes": str(options.boxes)}),
         "runs": [
             {
                 "name": reader.name,
@@ -95,12 +97,20 @@ def predict_note(options: PredictOptions, result: PredictionResult, session: Pre
                 "gaps": params.gaps,
                 "thresholds": None if params.thresholds is None else list(params.thresholds),
                 "synthetic": list(reader.synthetic),
-                "margin": None if not session.margins else vars(session.margins[session.margin_indices[number]]),
+                **_framing_note(session, number),
             }
             for number, forward in enumerate(session.forwards)
             for reader, params in zip(forward.readers, _filters_of_pass(session, number))
         ],
     }
+
+
+def _framing_note(session: PredictSession, forward: int) -> dict[str, Any]:
+    """Describe the framing of the crops of a forward pass."""
+    framing = session.framings[session.framing_indices[forward]] if session.framings else None
+    if framing is None or isinstance(framing, Margin):
+        return {"margin": None if framing is None else vars(framing)}
+    return {"margin": None, "align": framing.as_json()}
 
 
 def _filters_of_pass(session: PredictSession, forward: int) -> Sequence[SmoothingParams]:

@@ -35,6 +35,7 @@ class PredictOptions:
     radius: int | None = None
     seconds: float | None = None
     engine: str = ""
+    boxes: Path | None = None
 
 
 def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[str] = ()) -> None:
@@ -48,6 +49,9 @@ def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[
         The inputs, if there are several.
     """
     read = (*map(Path, inputs or (options.input,)), options.store.root, *map(Path, options.runs))
+    if options.boxes is not None:
+        read = (*read, options.boxes)
+        _check_boxes(options, live, inputs)
     check_output_dir(options.out, options.force, *read, note="" if live else NOTE, shared=bool(inputs))
     check_smoothing(options.kernel, options.radius, live)
     if options.margin is not None and not 0.5 <= options.margin <= 4:
@@ -57,4 +61,18 @@ def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[
     if options.crops and (options.margin, options.smallest, options.detector) != (None, None, PredictOptions.detector):
         raise InputError(
             "--crops uses every image as a face crop without detection; leave out --margin, --smallest and --detector"
+        )
+
+
+def _check_boxes(options: PredictOptions, live: bool, inputs: Sequence[str]) -> None:
+    """Raise InputError for options that faces from a file exclude."""
+    if inputs:
+        raise InputError(
+            f"--boxes {options.boxes} has the faces of one video; give that video as the only input, not its folder"
+        )
+    if live:
+        raise InputError("--boxes needs all frames of a video, of which --live and cameras drop some; leave out one")
+    if options.crops or options.smallest is not None:
+        raise InputError(
+            "--boxes replaces the detection of faces; leave out " + ("--crops" if options.crops else "--smallest")
         )

@@ -1,4 +1,4 @@
-"""Everything that a prediction opens: runs, detector and margins for all inputs, and smoothing for one source."""
+"""Everything that a prediction opens: runs, detector and framings for all inputs, and smoothing for one source."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from typing import Any
 
 from harness.inference.face_stage import DetectAndTrack, FaceStage, PrecroppedFaces
 from harness.inference.forward import ForwardPass, LoadedRun
-from harness.inference.load_runs import LoadOptions, crop_margins, open_runs
+from harness.inference.given_face_stage import TrackGivenFaces
+from harness.inference.load_runs import LoadOptions, crop_framings, open_runs
 from harness.inference.predict_options import PredictOptions
 from harness.inference.smoothing_options import smoothing_of
 from harness.smoothing.kernels import SmoothingParams
-from harness.video.faces.boxes import Margin
+from harness.utils.errors import InputError
+from harness.video.faces.alignment import FIVE_POINT, require_landmarks
+from harness.video.faces.boxes import Framing
 from harness.video.faces.detector import Detector, open_detector
+from harness.video.faces.given_faces import GivenFaces
 from harness.video.frames import DEFAULT_RATE, Source
 
 
 @dataclass(frozen=True, eq=False)
 class PredictSession:
-    """Everything that is needed to predict one source; runs, detector and margins are shared between sources.
+    """Everything that is needed to predict one source; runs, detector and framings are shared between sources.
 
     Attributes
     ----------
@@ -28,11 +32,12 @@ class PredictSession:
     forwards : sequence of ForwardPass
     filters : sequence of SmoothingParams
         One for each of `readers`.
-    margins : sequence of Margin
-        Distinct crop margins.
-    margin_indices : sequence of int
-        For each forward pass: index of its margin.
-    detector : Detector or None
+    framings : sequence of Framing
+        Distinct framings of the crops.
+    framing_indices : sequence of int
+        For each forward pass: index of its framing.
+    detector : Detector, GivenFaces or None
+        What finds the faces; None if the input consists of crops.
     readers : tuple of LoadedRun
         The runs of all forward passes.
     """
@@ -40,8 +45,8 @@ class PredictSession:
     source: Source
     forwards: Sequence[ForwardPass]
     filters: Sequence[SmoothingParams]
-    margins: Sequence[Margin] = ()
-    margin_indices: Sequence[int] = ()
+    framings: Sequence[Framing] = ()
+    framing_indices: Sequence[int] = ()
     detector: Any = None
     readers: tuple[LoadedRun, ...] = field(init=False)
 
@@ -58,11 +63,13 @@ class PredictSession:
         if self.source.kind == "crops":
             return PrecroppedFaces(1)
         rate = (self.source.rate or DEFAULT_RATE) if self.is_video else None
-        return DetectAndTrack(self.detector, self.margins, rate, self.source.live)
+        if isinstance(self.detector, GivenFaces):
+            return TrackGivenFaces(self.detector, self.framings, rate)
+        return DetectAndTrack(self.detector, self.framings, rate, self.source.live)
 
 
 class Models:
-    """Runs, detector and crop margins, opened at their first use and shared by all inputs of a command.
+    """Runs, detector and framings of crops, opened at their first use and shared by all inputs of a command.
 
     Parameters
     ----------
@@ -81,6 +88,11 @@ class Models:
     def detector(self) -> Detector:
         """The face detector."""
         return open_detector(self.options.detector, self.options.smallest)
+
+    @cached_property
+    def given_faces(self) -> GivenFaces | None:
+        """The faces of a file that replaces detection, if there is one."""
+        return None if self.options.boxes is None else GivenFaces(self.options.boxes)
 
     def forwards(self, crops: bool) -> list[ForwardPass]:
         """Get the forward passes for inputs that are crops (`crops`) or for inputs in which faces are detected."""
@@ -102,26 +114,41 @@ class Models:
         for reader in self.readers(crops):
             smoothing_of(reader, self.live, self.options.kernel, self.options.radius)
         if not crops:
-            _ = self.detector
+            self._require_landmarks()
 
     @cached_property
-    def margins(self) -> list[Margin]:
-        """Crop margin for each forward pass, for inputs in which faces are detected."""
+    def framings(self) -> list[Framing]:
+        """Framing of the crops of each forward pass, for inputs in which faces are detected."""
+        self._require_landmarks()
         readers = [forward.readers[0] for forward in self.forwards(crops=False)]
-        return crop_margins(readers, self.detector, self.options.store, self.options.margin)
+        return crop_framings(readers, self.detector, self.options.store, self.options.margin)
+
+    def _require_landmarks(self) -> None:
+        """Raise InputError if a run reads aligned faces, and there are no landmarks to align them by."""
+        finder = self.given_faces or self.detector
+        for reader in self.readers(crops=False):
+            if reader.align == FIVE_POINT:
+                require_landmarks(finder, f"run {reader.name} reads faces aligned by five points")
 
 
 def open_session(options: PredictOptions, source: Source, models: Models) -> PredictSession:
-    """Open detector, runs, margins and smoothing for a source."""
+    """Open detector, runs, framings and smoothing for a source."""
     crops = source.kind == "crops"
-    detector = None if crops else models.detector
+    given = models.given_faces
+    if given is not None and crops:
+        raise InputError(
+            f"{source.name} consists of face crops, so --boxes does not apply; use --detect if these are whole frames"
+        )
+    detector = None if crops else given or models.detector
     forwards = models.forwards(crops)
     is_video = source.kind not in ("image", "images")
     filters = [
         smoothing_of(reader, models.live, options.kernel, options.radius, is_video) for reader in models.readers(crops)
     ]
     if detector is None:
-        return PredictSession(source, forwards, filters, margin_indices=(0,) * len(forwards))
-    by_pass = models.margins
-    margins = tuple(dict.fromkeys(by_pass))
-    return PredictSession(source, forwards, filters, margins, tuple(map(margins.index, by_pass)), detector)
+        return PredictSession(source, forwards, filters, framing_indices=(0,) * len(forwards))
+    by_pass = models.framings
+    framings = tuple(dict.fromkeys(by_pass))
+    if given is not None:
+        source.notes += given.notes
+    return PredictSession(source, forwards, filters, framings, tuple(map(framings.index, by_pass)), detector)

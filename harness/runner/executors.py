@@ -44,13 +44,15 @@ class WorkerPool(ProcessPoolExecutor):
     ----------
     workers : int
         Number of worker processes.
+    torch : bool, default=True
+        Whether the workers run jobs, for which they import torch and use `THREADS_PER_JOB` threads.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, torch: bool = True) -> None:
         prepare_process()
-        context = _start_context()
+        context = _start_context(torch)
         worker_end, self._parent_end = context.Pipe(duplex=False)
-        super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end,))
+        super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end, torch))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Submit a function to a worker process."""
@@ -58,12 +60,13 @@ class WorkerPool(ProcessPoolExecutor):
             return super().submit(fn, *args, **kwargs)
 
 
-def _start_context() -> BaseContext:
-    """Return the context that starts workers: a fork server with preloaded modules; on Windows, spawn."""
+def _start_context(torch: bool) -> BaseContext:
+    """Return the context that starts workers: a fork server, with preloaded modules for jobs; on Windows, spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+    if torch:
+        context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
     return context
 
 
@@ -83,11 +86,12 @@ def _hide_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _initialize_worker(parent: Connection) -> None:
-    import torch
-
+def _initialize_worker(parent: Connection, uses_torch: bool) -> None:
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
-    torch.set_num_threads(THREADS_PER_JOB)
+    if uses_torch:
+        import torch
+
+        torch.set_num_threads(THREADS_PER_JOB)
 
 
 def _exit_with_parent(parent: Connection) -> None:

@@ -22,7 +22,7 @@ ABANDONED_SECONDS = 3600
 
 
 @contextmanager
-def _explain_write_errors(path: Path) -> Iterator[None]:
+def explain_write_errors(path: Path) -> Iterator[None]:
     """Turn an `OSError`, and any error caused by a full disk, into a FramelightError that says what to do."""
     try:
         yield
@@ -57,7 +57,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     FramelightError
         If the file cannot be written.
     """
-    with _explain_write_errors(path), temp_file(Path(path)) as tmp_path:
+    with explain_write_errors(path), temp_file(Path(path)) as tmp_path:
         yield tmp_path
 
 
@@ -82,8 +82,17 @@ def atomic_write_dir(path: Path, replace: bool = False) -> Iterator[Path]:
     FramelightError
         If the folder cannot be written.
     """
-    with _explain_write_errors(path), temp_dir(Path(path), replace) as tmp_path:
+    with explain_write_errors(path), temp_dir(Path(path), replace) as tmp_path:
         yield tmp_path
+
+
+def file_version(path: Path) -> tuple[str, int, int]:
+    """Return name, size and modification time of a file; (name, -1, 0) for a broken link or an inaccessible file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return path.name, -1, 0
+    return path.name, stat.st_size, stat.st_mtime_ns
 
 
 def write_text(path: Path, text: str) -> None:

@@ -26,6 +26,8 @@ CROP_SIDE = 256
 """Largest side of a face crop in pixels; larger square images are taken for photos."""
 LAST_FRAME = 1_000_000
 """Largest frame number (eleven hours at 25 frames/s); larger numbers in file names are taken for dates or the like."""
+FRAME_NAME = re.compile(r"(.*?)([0-9]{1,9})")
+"""Name of the image of a frame, without its suffix: any text and a number."""
 GIF = ".gif"
 NAMED_VIDEOS = 3
 """Maximum number of videos that a note names."""
@@ -81,7 +83,7 @@ def _open_path(text: str, crops: bool | None) -> Source:
     if path.is_dir():
         return _open_folder(path, text, crops)
     if not path.exists():
-        raise _missing_path_error(path)
+        raise missing_path_error(path)
     if not path.is_file():
         raise InputError(f"{text}: neither a file nor a folder; for a camera, use camera:0")
     if not (is_image_name(path.name) or path.suffix.lower() == GIF):
@@ -121,6 +123,41 @@ def _open_folder(folder: Path, text: str, crops: bool | None) -> Source:
     return source
 
 
+def open_frames(folder: Path, text: str) -> ImageSource:
+    """Open the images of a folder as the frames of a video.
+
+    If all names end in different numbers after the same text, such as `frame_0007.png`, these are the numbers of the
+    frames. If one of them is 0, all are increased by 1, and `notes` of the source says so. Otherwise, the images are
+    numbered from 1 in natural order.
+
+    Parameters
+    ----------
+    folder : Path
+    text : str
+        The folder, as the user named it.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be listed, contains no images, or none of them can be read.
+    """
+    names = list_folder(folder).images
+    if not names:
+        raise InputError(f"{text}: this folder contains no images; give a video, or the folder of its frames")
+    matches = [FRAME_NAME.fullmatch(Path(name).stem) for name in names]
+    numbers = [int(match[2]) for match in matches if match and int(match[2]) <= LAST_FRAME]
+    prefixes = {match[1].casefold() for match in matches if match}
+    numbered = len(prefixes) == 1 and len(set(numbers)) == len(names)
+    if not numbered:
+        numbers = list(range(1, len(names) + 1))
+    first = min(numbers)
+    files = sorted((number + (first == 0), folder / name) for number, name in zip(numbers, names))
+    source = ImageSource(files, "images", text)
+    if first == 0:
+        source.notes.append("its names count frames from 0; the first frame is number 1")
+    return source
+
+
 def _first_names(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED_VIDEOS]) + (", ..." if len(names) > NAMED_VIDEOS else "")
 
@@ -146,7 +183,8 @@ def _folder_hint(folder: Path, contents: FolderContents) -> str:
     return f", but folders of images such as '{folders[0]}'" if folders else ""
 
 
-def _missing_path_error(path: Path) -> InputError:
+def missing_path_error(path: Path) -> InputError:
+    """Create the error for an input that does not exist, which suggests a similar name."""
     if path.is_symlink():
         return InputError(f"{path}: a broken link to {path.readlink()}; restore that file, or remove the link")
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []

@@ -60,6 +60,19 @@ def film(
     return path
 
 
+def encode(path: Path, frames: list[np.ndarray], rate: int = 25) -> Path:
+    """A film of RGB pictures of one even size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "12", "preset": "ultrafast"})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for pixels in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
 def sound(path: Path, cover: bool = False, film_seconds: float = 0) -> Path:
     """A second of sound, with the picture of an album or a short film beside it."""
     with av.open(str(path), "w") as container:

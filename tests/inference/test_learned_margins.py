@@ -10,7 +10,7 @@ from harness.data.fingerprint import dataset_digest
 from harness.data.registry import open_dataset
 from harness.features.crop_margins import DEFAULT_MARGIN, MIN_FACES
 from harness.inference.forward import LoadedRun
-from harness.inference.load_runs import crop_margins
+from harness.inference.load_runs import crop_framings
 from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
 from harness.video.faces.detector import open_detector
@@ -60,31 +60,31 @@ def test_margin_is_estimated_once(tmp_path, detector, videos, each, logged, monk
     monkeypatch.setattr("harness.features.crop_margins.MAX_CROPS", MAX_CROPS)
     images, seen = make_set(tmp_path / "data", detector, videos, each), Counting()
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
-    first = crop_margins([reader(images)], seen, Store(tmp_path), None)
+    first = crop_framings([reader(images)], seen, Store(tmp_path), None)
     assert seen.shown == min(MAX_CROPS, videos * each)
     if videos * each >= MIN_FACES:
         assert first[0].scale == pytest.approx(WIDE.scale, abs=0.06)
         assert first[0].dy == pytest.approx(WIDE.dy, abs=0.04)
     else:
         assert first == [DEFAULT_MARGIN] and "few faces are detected" in logged[-1]
-    assert crop_margins([reader(images)], seen, Store(tmp_path), None) == first
+    assert crop_framings([reader(images)], seen, Store(tmp_path), None) == first
     assert seen.shown == min(MAX_CROPS, videos * each)
 
 
 def test_missing_or_changed_crops_give_no_margin(tmp_path, detector, logged):
     images = make_set(tmp_path / "data", detector, 2, 12)
-    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == [DEFAULT_MARGIN]
+    assert crop_framings([reader(images)], detector, Store(tmp_path), None) == [DEFAULT_MARGIN]
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     (tmp_path / "data" / "cropped" / "video0" / "00001.png").unlink()
-    assert crop_margins([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT_MARGIN] * 2
+    assert crop_framings([reader(images), reader()], detector, Store(tmp_path), None) == [DEFAULT_MARGIN] * 2
     assert len(logged) == 3 and all("are not available" in line and "--margin X" in line for line in logged)
     assert not (Store(tmp_path).crop_margins).exists()
 
 
 def test_known_or_given_margin_is_not_estimated(tmp_path, detector):
     own, seen = Margin(1.2, 0.1, 0.05), Counting()
-    assert crop_margins([reader(margin=own)], seen, Store(tmp_path), None) == [own]
-    assert crop_margins([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
+    assert crop_framings([reader(margin=own)], seen, Store(tmp_path), None) == [own]
+    assert crop_framings([reader(margin=own), reader()], seen, Store(tmp_path), 1.5) == [Margin(1.5)] * 2
     assert seen.shown == 0
 
 
@@ -93,7 +93,7 @@ def test_damaged_cache_is_rewritten(tmp_path, detector, monkeypatch):
     images = make_set(tmp_path / "data", detector, 2, 4)
     locations.set_location(Store(tmp_path), images, tmp_path / "data")
     note = Store(tmp_path).crop_margins
-    first = crop_margins([reader(images)], detector, Store(tmp_path), None)
+    first = crop_framings([reader(images)], detector, Store(tmp_path), None)
     note.write_text("[]")
-    assert crop_margins([reader(images)], detector, Store(tmp_path), None) == first
+    assert crop_framings([reader(images)], detector, Store(tmp_path), None) == first
     assert list(json.loads(note.read_text()).values()) == [[first[0].scale, first[0].dx, first[0].dy]]

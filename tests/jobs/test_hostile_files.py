@@ -64,7 +64,7 @@ def test_a_choice_names_files_of_its_folder_only(tmp_path, name):
     JobFolder(folder).choice.write_text(
         json.dumps({"job": "aaaa-s0", "model": {name: "0" * 64}, "predictions": "0" * 64})
     )
-    with pytest.raises(FramelightError, match="names of files|is missing; it is part of"):
+    with pytest.raises(FramelightError, match="file names to SHA-256 hashes|is missing; it is part of"):
         verify_model_files(folder, "aaaa-s0", "run it again")
 
 

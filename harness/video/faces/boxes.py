@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -87,9 +88,21 @@ def _overlaps(boxes: np.ndarray) -> np.ndarray:
     return (intersection > MIN_IOU * union) | (intersection > MIN_CONTAINED * np.minimum(areas[:, None], areas[None]))
 
 
+class Framing(Protocol):
+    """Rule for the position and size of crops; hashable, and equal to every framing with the same rule."""
+
+    def cut(self, pixels: np.ndarray, faces: Faces, side: int) -> list[np.ndarray]:
+        """Cut one crop of each face, uint8 [side, side, 3], from a frame, uint8 [height, width, 3]."""
+
+    def as_json(self) -> Any:
+        """Return the rule as JSON types, for cache keys."""
+
+
 @dataclass(frozen=True)
 class Margin:
     """Size and position of a square crop relative to a detected box with side s, the mean of its width and height.
+
+    It is a `Framing`.
 
     Attributes
     ----------
@@ -117,6 +130,14 @@ class Margin:
         left = round(x + width / 2 + self.dx * face - side / 2)
         top = round(y + height / 2 + self.dy * face - side / 2)
         return left, top, side
+
+    def cut(self, pixels: np.ndarray, faces: Faces, side: int) -> list[np.ndarray]:
+        """Cut the crop around the box of each face; see `crop`."""
+        return [crop(pixels, box, self, side) for box in faces.boxes]
+
+    def as_json(self) -> list[float]:
+        """Return the scale and the offsets."""
+        return [self.scale, self.dx, self.dy]
 
 
 def crop(pixels: np.ndarray, box: np.ndarray, margin: Margin, side: int | None = None) -> np.ndarray:

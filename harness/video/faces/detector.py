@@ -30,11 +30,14 @@ class Detector(Protocol):
         Everything that the result depends on, for cache keys.
     least : int
         Side in pixels of the smallest face that the detector can be asked for.
+    has_landmarks : bool
+        Whether faces have landmarks, so that they can be aligned.
     """
 
     name: str
     identity: str
     least: int
+    has_landmarks: bool
 
     def smallest_side(self, width: int, height: int) -> int:
         """Return the side in pixels of the smallest face that is detected in a frame; 0 if there is no limit."""

@@ -123,6 +123,7 @@ class HaarDetector:
 
     name = "haar"
     least = WINDOW
+    has_landmarks = False
 
     def __init__(self, smallest: int | None = None) -> None:
         cv2.setNumThreads(1)

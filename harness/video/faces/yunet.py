@@ -44,6 +44,7 @@ class YuNetDetector:
     """
 
     least = 0
+    has_landmarks = True
 
     def __init__(self, name: str, smallest: int | None = None) -> None:
         cv2.setNumThreads(1)

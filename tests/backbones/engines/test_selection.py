@@ -44,7 +44,7 @@ def test_unknown_engine_raises(backbone, tmp_path):
     [
         ("torch", "bf17", r"unknown precision 'bf17'; did you mean bf16"),
         ("onnxruntime", "bf16", r"onnxruntime does not support bf16; use torch channels-last or"),
-        ("torch", "fp16", r"torch does not support fp16; use "),
+        ("torch", "fp16", r"torch does not support fp16; (use|no available engine) "),
     ],
 )
 def test_unsupported_precision_raises(backbone, tmp_path, name, precision, message):

@@ -1,0 +1,66 @@
+"""Short text about cropped videos: what was cropped, what was lost, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from harness.inference.cropping.crop import CropSummary
+from harness.inference.cropping.records import VideoRecord
+from harness.utils.text import format_percent, plural
+
+MAX_NAMED = 5
+"""Maximum number of videos that a line names."""
+
+
+def summary_lines(summary: CropSummary) -> Iterator[str]:
+    """Yield the lines of the text; videos are named as their crops are.
+
+    Parameters
+    ----------
+    summary : CropSummary
+    """
+    records = summary.records
+    read = [record for record in records if record not in summary.failed]
+    frames, with_face = sum(record.frames for record in read), sum(record.with_face for record in read)
+    people = sum(len(record.people) for record in records)
+    before = len(records) - summary.done
+    yield (
+        f"{plural(len(records), 'video')}: {plural(sum(record.crops for record in records), 'crop')} of "
+        f"{_people(people)}" + (f"; {before:,} cropped before" if before else "")
+    )
+    for record in [record for record in records if len(record.people) > 1][:MAX_NAMED]:
+        names = ", ".join(person.name for person in record.people[:MAX_NAMED])
+        more = f", ... {record.people[-1].name}" if len(record.people) > MAX_NAMED else ""
+        yield f"{record.name}: {_people(len(record.people))}, from left to right: {names}{more}"
+    if joined := [record for record in records if record.joined]:
+        yield (
+            "lost for a while, and then taken for the same person: "
+            f"{_named(joined, lambda record: f'{record.name} ({record.joined:,})')}"
+        )
+    if frames > with_face:
+        lost = sorted(
+            (record for record in read if record.frames > record.with_face), key=lambda r: r.with_face - r.frames
+        )
+        yield (
+            f"without a face: {frames - with_face:,} of {plural(frames, 'frame')} "
+            f"({format_percent(1 - with_face / frames)}): "
+            f"{_named(lost, lambda record: f'{record.name} ({record.frames - record.with_face:,})')}"
+        )
+    if brief := sum(record.brief_faces for record in read):
+        yield f"not cropped: {plural(brief, 'face')} seen too briefly"
+    if summary.without_face:
+        yield f"no face in {plural(len(summary.without_face), 'video')}: {_named(summary.without_face)}"
+    if summary.failed:
+        yield f"cannot be read: {plural(len(summary.failed), 'video')}: {_named(summary.failed)}"
+    for record in [record for record in read if record.notes][:MAX_NAMED]:
+        yield f"{record.name}: {'; '.join(record.notes)}"
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
+
+
+def _named(records: Iterable[VideoRecord], describe: Callable[[VideoRecord], str] = lambda record: record.name) -> str:
+    texts = [describe(record) for record in records]
+    more = f" and {len(texts) - MAX_NAMED:,} more" if len(texts) > MAX_NAMED else ""
+    return ", ".join(texts[:MAX_NAMED]) + more

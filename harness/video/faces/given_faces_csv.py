@@ -1,0 +1,131 @@
+"""Read a CSV file of faces by py-feat, OpenFace, MediaPipe or `framelight predict`: frames, boxes and landmarks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.utils.errors import InputError
+from harness.video.faces.given_faces_table import BOX, FRAME, PY_FEAT, SCORE, FacesTable
+
+EYES, NOSE, MOUTH = ((36, 42), (42, 48)), 30, (48, 54)
+"""Among the 68 points of OpenFace: those of the person's right and left eye, the nose tip, the corners of the mouth."""
+LANDMARK_BOX = (0.0, -0.31, 3.26, 4.62)
+"""Box of a detector relative to the five landmarks of the face, see `box_of_landmarks`: offset of its center to the
+right and down, width and height.
+
+Medians of the boxes and landmarks of the detector `yunet` in eight clips of real faces; the offset to the right is 0 by
+symmetry."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceRows:
+    """N faces.
+
+    Attributes
+    ----------
+    frames : ndarray of int64, shape (N,)
+        Frame numbers from 1.
+    boxes : ndarray of float32, shape (N, 4)
+        x, y, width and height.
+    scores : ndarray of float32, shape (N,)
+        NaN where the file has none.
+    lines : ndarray of int64, shape (N,)
+    landmarks : ndarray of float32, shape (N, 5, 2), or None
+        See `harness.video.faces.boxes.Faces`.
+    ids : ndarray of int64, shape (N,), or None
+        Ids from 1.
+    notes : tuple of str
+    """
+
+    frames: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    lines: np.ndarray
+    landmarks: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+
+    def arrays(self) -> tuple[Any, ...]:
+        """Return all fields except the notes."""
+        return self.frames, self.boxes, self.scores, self.lines, self.landmarks, self.ids
+
+
+def read_face_rows(path: Path) -> FaceRows:
+    """Read the faces of a CSV file.
+
+    Frames of py-feat are counted from 0, those of OpenFace from 1. Other files are counted from 0 if they have a frame
+    0, else from 1. Rows with an empty box, or with 0 in `success` or `found`, are frames without a face.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, lacks a column, or has an invalid row; the message names its line.
+    """
+    table = FacesTable(path)
+    frame = table.require(FRAME)
+    frames = table.numbers(frame, np.arange(len(table)))
+    is_py_feat = all(table.find((name,)) is not None for name in PY_FEAT)
+    points = table.find_points()
+    rows = table.rows_with_face(PY_FEAT if is_py_feat else (), points)
+    if not len(rows):
+        raise InputError(f"{path}: no row has a face; give a file with the boxes of at least one frame")
+    table.check(rows, frame, (frames[rows] >= 0) & (frames[rows] % 1 == 0), "not the number of a frame")
+    numbers = frames[rows].astype(np.int64)
+    notes: tuple[str, ...] = ()
+    if is_py_feat or (points is None and (numbers == 0).any()):
+        numbers += 1
+        notes = (f"{path} counts frames from 0",)
+    landmarks = None if points is None else _five_landmarks(table.points(points, rows, required=not is_py_feat))
+    if landmarks is not None and not np.isfinite(landmarks).all():
+        landmarks = None
+    if landmarks is None or is_py_feat:
+        names = [(name,) for name in PY_FEAT] if is_py_feat else BOX
+        columns = [table.require(name) for name in names]
+        boxes = np.stack([table.finite(column, rows) for column in columns], axis=1)
+        for column, sides in zip(columns[2:], boxes[:, 2:].T):
+            table.check(rows, column, sides > 0, "not above 0")
+    else:
+        boxes = box_of_landmarks(landmarks)
+        table.check(rows, frame, (boxes[:, 2:] > 0).all(axis=1), "a frame whose landmarks are all equal")
+    scores = np.full(len(rows), np.nan)
+    if (score := table.find(SCORE)) is not None:
+        scores = table.numbers(score, rows)
+    ids = table.ids(rows, numbers)
+    return FaceRows(
+        numbers,
+        boxes.astype(np.float32),
+        scores.astype(np.float32),
+        table.lines[rows],
+        None if landmarks is None else landmarks.astype(np.float32),
+        ids,
+        notes,
+    )
+
+
+def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
+    """Estimate the boxes that a detector would give to faces with five landmarks.
+
+    Parameters
+    ----------
+    landmarks : ndarray of float, shape (N, 5, 2)
+
+    Returns
+    -------
+    ndarray of float, shape (N, 4)
+        x, y, width and height: `LANDMARK_BOX` times the root of the mean squared distance of the landmarks from their
+        center, around that center.
+    """
+    centers = landmarks.mean(axis=1)
+    spread = np.sqrt(((landmarks - centers[:, None]) ** 2).sum(axis=2).mean(axis=1))[:, None]
+    offset, size = np.array(LANDMARK_BOX[:2]), np.array(LANDMARK_BOX[2:])
+    return np.concatenate([centers + offset * spread - size * spread / 2, size * spread], axis=1)
+
+
+def _five_landmarks(points: np.ndarray) -> np.ndarray:
+    """Reduce 68 points [N, 68, 2] to the five landmarks [N, 5, 2] that detectors give."""
+    eyes = [points[:, start:stop].mean(axis=1) for start, stop in EYES]
+    return np.stack([*eyes, points[:, NOSE], *(points[:, corner] for corner in MOUTH)], axis=1)

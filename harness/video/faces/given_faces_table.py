@@ -1,0 +1,157 @@
+"""Columns of a CSV file of faces, found by name in any case and parsed; errors name file and line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.csv_rows import read_rows
+from harness.utils.errors import InputError
+
+PY_FEAT = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
+BOX = (("x", "xmin", "left"), ("y", "ymin", "top"), ("width", "w"), ("height", "h"))
+"""Columns of a box, each with its other names."""
+FRAME = ("frame", "frame_number")
+FACE_ID = ("face_id", "face", "track_id", "track", "person", "id")
+SCORE = ("FaceScore", "confidence", "score", "detection")
+FOUND = ("success", "found")
+"""Columns that are 0 in rows without a face."""
+POINTS = 68
+FORMS = (
+    "frame with FaceRectX, FaceRectY, FaceRectWidth, FaceRectHeight (py-feat); frame with x_0 to x_67 and y_0 to y_67 "
+    "(OpenFace); or frame with x, y, width, height and optionally face_id and score"
+)
+
+
+def _squash(name: str) -> str:
+    """Return the letters and digits of a column name in lower case."""
+    return re.sub(r"[\W_]+", "", name).lower()
+
+
+_SQUASHED = frozenset(
+    map(_squash, (*PY_FEAT, *FRAME, *FACE_ID, *SCORE, *FOUND, "x_0", "y_0", *(name for names in BOX for name in names)))
+)
+
+
+class FacesTable:
+    """Columns of a file.
+
+    Parameters
+    ----------
+    path : Path
+
+    Attributes
+    ----------
+    lines : ndarray of int64
+        Line number of each row.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a row has too many or too few cells.
+    """
+
+    def __init__(self, path: Path) -> None:
+        source = read_rows(path, lambda cell: _squash(cell) in _SQUASHED)
+        self.path, self.header_line = path, source.header_line
+        if source.faults:
+            raise source.faults[0].to_exception()
+        self.names = [cell.strip() for cell in source.header]
+        self.cells = source.rows
+        self.lines = np.array(source.lines, np.int64)
+        self._exact = {name: position for position, name in reversed([*enumerate(self.names)])}
+        self._squashed = {_squash(name): position for position, name in reversed([*enumerate(self.names)])}
+
+    def __len__(self) -> int:
+        return len(self.cells)
+
+    def find(self, names: Sequence[str]) -> int | None:
+        """Return the position of the first of several columns; the case decides only between columns of the file."""
+        for columns, key in ((self._exact, str), (self._squashed, _squash)):
+            for name in names:
+                if (position := columns.get(key(name))) is not None:
+                    return position
+        return None
+
+    def require(self, names: Sequence[str]) -> int:
+        """Return the position of a column; raise InputError if it is missing."""
+        position = self.find(names)
+        if position is None:
+            raise InputError(f"{self.path}:{self.header_line}: no column {names[0]}; known forms: {FORMS}")
+        return position
+
+    def find_points(self) -> list[int] | None:
+        """Return the positions of x_0, y_0, x_1, ..., or None; X_0 with Z_0 are the points of OpenFace in space."""
+        if "x_0" not in self._exact and (self.find(("x_0",)) is None or self.find(("z_0",)) is not None):
+            return None
+        return [self.require((f"{axis}_{number}",)) for number in range(POINTS) for axis in "xy"]
+
+    def rows_with_face(self, box: Sequence[str], points: Sequence[int] | None) -> np.ndarray:
+        """Return the rows that have a face; a box is empty if all of its cells are."""
+        columns = [self.require((name,)) for name in box] or points or [self.require(names) for names in BOX]
+        found = self.find(FOUND)
+        empty = {"", "nan", "none", "null"}
+        return np.array(
+            [
+                row
+                for row, cells in enumerate(self.cells)
+                if not all(cells[column].strip().lower() in empty for column in columns)
+                and (found is None or cells[found].strip() not in ("0", "0.0"))
+            ],
+            np.int64,
+        )
+
+    def numbers(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Parse a column, float64 [rows]; empty cells become NaN."""
+        cells = [self.cells[row][column].strip() or "nan" for row in rows.tolist()]
+        try:
+            return np.array(cells, np.float64) if cells else np.zeros(0)
+        except ValueError:
+            valid = np.array([_is_number(cell) for cell in cells])
+            self.check(rows, column, valid, "not a number")
+            raise
+
+    def finite(self, column: int, rows: np.ndarray) -> np.ndarray:
+        """Parse a column of which no cell may be empty."""
+        values = self.numbers(column, rows)
+        self.check(rows, column, np.isfinite(values), "not a number")
+        return values
+
+    def points(self, columns: Sequence[int], rows: np.ndarray, required: bool) -> np.ndarray:
+        """Parse the columns of `find_points`, float64 [rows, 68, 2]; if not `required`, empty cells become NaN."""
+        parse = self.finite if required else self.numbers
+        return np.stack([parse(column, rows) for column in columns], axis=1).reshape(-1, POINTS, 2)
+
+    def ids(self, rows: np.ndarray, frames: np.ndarray) -> np.ndarray | None:
+        """Convert the ids of faces to numbers from 1; raise InputError if an id is twice in a frame."""
+        column = self.find(FACE_ID)
+        if column is None:
+            return None
+        cells = [self.cells[row][column].strip() for row in rows.tolist()]
+        self.check(rows, column, np.array([cell != "" for cell in cells]), "not the id of a face")
+        order = sorted(set(cells), key=lambda cell: (0, float(cell), "") if _is_number(cell) else (1, 0.0, cell))
+        numbers = {cell: number for number, cell in enumerate(order, 1)}
+        ids = np.array([numbers[cell] for cell in cells], np.int64)
+        _, first = np.unique(np.stack([frames, ids]), axis=1, return_index=True)
+        self.check(rows, column, np.isin(np.arange(len(rows)), first), "the id of two faces in this frame")
+        return ids
+
+    def check(self, rows: np.ndarray, column: int, valid: np.ndarray, fault: str) -> None:
+        """Raise InputError for the first row that is not valid."""
+        if not valid.all():
+            row = int(rows[np.flatnonzero(~valid)[0]])
+            cell = self.cells[row][column].strip()[:40]
+            raise InputError(
+                f"{self.path}:{self.lines[row]}: {self.names[column]} is '{cell}', {fault}; correct or remove this row"
+            )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell)) or cell == "nan"
+    except ValueError:
+        return False
