@@ -66,10 +66,11 @@ def select_outputs(
         If a name is unknown, or outputs are missing or ambiguous.
     """
     shown = ", ".join(map(str, vectors)) or "none"
-    if options.scores is not None and not options.without_scores:
+    scores: VectorOutput | None = None
+    if options.scores is None:
+        scores = _find_scores(vectors, options, shown, path)
+    elif not options.without_scores:
         scores = _find_named(vectors, options.scores, "scores", path)
-    else:
-        scores = None if options.without_scores else _find_scores(vectors, options, shown, path)
     if options.embedding is not None:
         return _find_named(vectors, options.embedding, "embedding", path), scores
     embeddings = [

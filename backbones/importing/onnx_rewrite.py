@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -176,7 +176,7 @@ def wrap_input(graph: GraphProto, image: ImageInput, channels: str) -> str | Non
     """
     from onnx import helper, numpy_helper
 
-    steps: list[tuple[str, list[str], dict[str, object]]] = []
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []
     constants = []
     if channels == "bgr":
         constants.append(numpy_helper.from_array(np.array([2, 1, 0]), f"{PIXELS}_order"))

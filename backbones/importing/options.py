@@ -150,15 +150,13 @@ class InputFormat:
                 f"mean {self.mean} and std {self.std} differ between channels, but the input is grey",
                 "give one number each with --mean and --std",
             )
-        shifted = tuple(float(value - low) for value in mean)
-        return Preprocessing(
-            size,
-            interpolation,
-            float(high - low),
-            shifted,
-            tuple(map(float, std)),
-            align=align,  # type: ignore[arg-type]
-        )
+        shifted = _triple([value - low for value in mean])
+        return Preprocessing(size, interpolation, float(high - low), shifted, _triple(std), align=align)
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = map(float, values)
+    return first, second, third
 
 
 CAFFE_MEAN_BGR = (103.939, 116.779, 123.68)
