@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 BLOCK_BYTES = 1 << 22
+TAIL_BYTES = 1 << 10
 BATCH_ROWS = 1 << 16
 MOSTLY_DISTINCT = ("image",)
 """Columns whose cells are not encoded, because nearly every row has another one."""
@@ -81,7 +82,9 @@ def read_plain_csv(path: Path, is_column: Callable[[str], object], find: FindCol
             return None
     if table.num_rows != rows:
         return None
-    columns = {name: _to_column(table.column(label).chunks) for name, label in wanted.items()}
+    chunks = {name: table.column(label).chunks for name, label in wanted.items()}
+    del table  # so that `_to_columns` frees its memory
+    columns = _to_columns(chunks)
     if any(map(has_long_cell, columns.values())) or _has_blank_row(columns):
         return None
     form = () if separator == "," else (f"separated by {SEPARATORS[separator]}",)
@@ -102,14 +105,18 @@ def _plain_header(head: bytes, is_column: Callable[[str], object]) -> tuple[list
 
 
 def _count_plain_lines(head: bytes, file: Any) -> int:
-    """Return the number of lines of a file whose beginning was read; 0 if it has a NUL or old line ends."""
+    """Return the number of lines of a file whose beginning was read, without blank ones at its end.
+
+    It is 0 if the file has a NUL or old line ends.
+    """
     lines, block, last = 0, head, b"\n"
     while block:
         if b"\0" in block or block.count(b"\r") != block.count(b"\r\n") + block.endswith(b"\r"):
             return 0
         lines += block.count(b"\n")
-        last, block = block[-1:], file.read(BLOCK_BYTES)
-    return lines + (last != b"\n")
+        last, block = block[-TAIL_BYTES:], file.read(BLOCK_BYTES)
+    end = last[len(last.rstrip(b"\r\n")) :].count(b"\n")
+    return lines - end + 1
 
 
 def _has_blank_row(columns: dict[str, CodedColumn]) -> bool:
@@ -158,7 +165,7 @@ def read_parquet(path: Path, find: FindColumns) -> CodedTable:
         ) from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    columns = {name: _to_column(arrays) for name, arrays in chunks.items()}
+    columns = _to_columns(chunks)
     rows = len(next(iter(columns.values())).codes)
     return from_columns(path, columns, np.arange(1, rows + 1), names)
 
@@ -178,6 +185,15 @@ def _to_text(path: Path, label: str, values: pyarrow.Array) -> pyarrow.Array:
     return pyarrow.DictionaryArray.from_arrays(codes, texts)
 
 
+def _to_columns(chunks: dict[str, list[pyarrow.Array]]) -> dict[str, CodedColumn]:
+    """Return the columns, and free the chunks of each one once it is converted."""
+    import pyarrow
+
+    columns = {name: _to_column(chunks.pop(name)) for name in list(chunks)}
+    pyarrow.default_memory_pool().release_unused()
+    return columns
+
+
 def _to_column(chunks: Iterable[pyarrow.Array]) -> CodedColumn:
     """Return the cells of the chunks of a column."""
     import pyarrow
@@ -189,4 +205,5 @@ def _to_column(chunks: Iterable[pyarrow.Array]) -> CodedColumn:
     if isinstance(array, pyarrow.ChunkedArray):
         array = array.chunk(0)
     cells = array.dictionary.to_numpy(zero_copy_only=False)
-    return CodedColumn(cells, array.indices.to_numpy(zero_copy_only=False))
+    codes = array.indices.to_numpy(zero_copy_only=False)
+    return CodedColumn(cells, codes.astype(np.min_scalar_type(len(cells))))

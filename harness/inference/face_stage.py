@@ -181,10 +181,17 @@ class DetectAndTrack(TrackingStage):
     def __init__(
         self, detector: Detector, framings: Sequence[Framing], rate: float | None, live: bool = False, side: int = SIDE
     ) -> None:
+        from harness.video.faces.alignment import FivePointAlignment
+
         super().__init__(framings, rate, side)
         self.detector, self._first_turn = detector, LIVE_TURN if live else 0
+        self._aligned = any(isinstance(framing, FivePointAlignment) for framing in self.framings)
 
     def _find(self, frame: Frame) -> Faces:
+        faces = self._detect(frame)
+        return self.detector.refine(frame.pixels, faces) if self._aligned else faces
+
+    def _detect(self, frame: Frame) -> Faces:
         if self.rate is None or self._is_still(frame):
             return self.detector(frame.pixels)
         return self.detector(frame.pixels, self.tracker.expected_boxes(), self._first_turn + self.tracker.turn)

@@ -78,7 +78,7 @@ CLIPS |= {f"intel_head-pose-female-and-male_{side}": 56 for side in ("left", "ri
 """Number of crops of each person in the shared clips: 582 in total."""
 
 
-@pytest.mark.parametrize("align", ["none", "five_point"])
+@pytest.mark.parametrize("align", ["none", pytest.param("five_point", marks=pytest.mark.slow)])
 def test_all_faces_of_the_clips_are_cropped(tmp_path, align):
     if find_packaged_file() is None:
         pytest.skip("the extra `faces` is not installed")

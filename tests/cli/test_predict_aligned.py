@@ -67,7 +67,7 @@ def test_video_is_read_in_aligned_crops(aligned, readers, yunet, tmp_path, capsy
     folder.mkdir()
     count = len(numbers(tmp_path / "video", "frame"))
     for number, pixels in enumerate(decode_clip("pyfeat_single_face.mp4")[:count], 1):
-        (crop,) = FivePointAlignment().cut(pixels, yunet(pixels), 112)
+        (crop,) = FivePointAlignment().cut(pixels, yunet.refine(pixels, yunet(pixels)), 112)
         Image.fromarray(crop).save(folder / f"{number:05}.png")
     assert predict(readers, folder, tmp_path / "direct", "--crops", "--kernel", "none") == 0
     assert numbers(tmp_path / "video", *RAW) == pytest.approx(numbers(tmp_path / "direct", *RAW), abs=1e-4)

@@ -98,7 +98,7 @@ def test_changed_boxes_are_predicted_again(read, tmp_path):
     code, _, said = read("--boxes", path)
     assert code == 2 and "is not empty" in said
     assert read("--boxes", path, "--force")[0] == 0
-    assert rows(tmp_path / "out")[0]["x"] == "78.0"
+    assert rows(tmp_path / "out")[0]["x"] == "78"
 
 
 def test_frames_that_the_video_lacks_are_noted(read, tmp_path):

@@ -30,6 +30,7 @@ def slow(path):
     [
         PLAIN,
         PLAIN.rstrip(),
+        PLAIN + "\r\n\n\n",
         PLAIN.replace("\n", "\r\n"),
         "\ufeff" + PLAIN,
         PLAIN.replace(",", ";").replace("0.5", "0,5"),
@@ -37,7 +38,7 @@ def slow(path):
         '"video","frame","expression"\n"a,b","1","anger"\n"a","2","fear"\n',
         PLAIN.replace("a,1", "\u00e9,1").replace("x\n", "\u00fc\n"),
     ],
-    ids=["plain", "no last newline", "CRLF", "BOM", "semicolons", "tabs", "quotes", "accents"],
+    ids=["plain", "no last newline", "blank end", "CRLF", "BOM", "semicolons", "tabs", "quotes", "accents"],
 )
 def test_plain_files_are_read_as_without_arrow(tmp_path, text):
     (tmp_path / "labels.csv").write_text(text, encoding="utf-8", newline="")

@@ -16,8 +16,9 @@ from harness.utils.files import file_version
 from harness.utils.hashing import content_hash
 from harness.utils.names import folded_name
 from harness.video.animation import animated_format
-from harness.video.folder_contents import list_folder
-from harness.video.source import GIF, missing_path_error
+from harness.video.folder_contents import list_folder, natural_key
+from harness.video.images import ANIMATED_SUFFIXES
+from harness.video.source import missing_path_error
 
 _PERSON = re.compile(r"(.+)_(left|right|[0-9]+)")
 """Name of the crops of one of several people, as `people_names` gives it."""
@@ -51,8 +52,8 @@ class VideoFile:
 def list_videos(texts: Sequence[str]) -> tuple[list[VideoFile], list[str]]:
     """List the videos that paths, patterns and folders stand for.
 
-    A folder with images is one video, whose frames the images are. A folder without images and videos stands for its
-    folders of images.
+    A folder with still images is one video, whose frames the images are; animated images are videos. A folder without
+    images and videos stands for its folders of images.
 
     Parameters
     ----------
@@ -82,11 +83,14 @@ def _expand_frames(text: str, notes: list[str]) -> Iterator[str]:
     if not path.exists():
         raise missing_path_error(path)
     if not path.is_dir():
-        if is_image_name(path.name) and path.suffix.lower() != GIF and not animated_format(path):
+        if is_image_name(path.name) and not _is_animated(path):
             raise InputError(f"{text}: a still image; give a video, or a folder with the frames of a video")
         yield text
         return
     contents = list_folder(path)
+    if contents.images and all(_is_animated(path / name) for name in contents.images):
+        yield from (str(path / name) for name in sorted((*contents.videos, *contents.images), key=natural_key))
+        return
     if contents.images:
         if contents.videos:
             notes.append(
@@ -100,6 +104,10 @@ def _expand_frames(text: str, notes: list[str]) -> Iterator[str]:
         where = f", only folders such as '{contents.folders[0]}'" if contents.folders else ""
         raise InputError(f"{text}: this folder contains no videos and no frames{where}; give a folder of videos")
     yield from (str(path / name) for name in folders)
+
+
+def _is_animated(path: Path) -> bool:
+    return path.suffix.lower() in ANIMATED_SUFFIXES and bool(animated_format(path))
 
 
 def _version(path: Path) -> tuple[int, str]:

@@ -63,6 +63,16 @@ class Detector(Protocol):
         Faces
         """
 
+    def refine(self, pixels: np.ndarray, faces: Faces) -> Faces:
+        """Refine the landmarks of faces that were detected in a frame, for alignment.
+
+        Parameters
+        ----------
+        pixels : ndarray of uint8, shape (height, width, 3)
+        faces : Faces
+            Result for this frame.
+        """
+
 
 def open_detector(name: str, smallest: int | None = None) -> Detector:
     """Create a face detector by name.

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.utils.errors import InputError
 from harness.video.faces.boxes import Faces
-from harness.video.faces.given_faces_csv import FaceRows, read_face_rows
+from harness.video.faces.given_faces_csv import read_face_rows
 
 REVISION = 1
 """Version of the conversion, part of the identity: raised whenever its results change."""
@@ -47,7 +47,7 @@ class GivenFaces:
         self.path, self.name = path, str(path)
         rows = read_face_rows(path)
         order = np.lexsort((rows.boxes[:, 0], rows.frames))
-        self._rows = FaceRows(*(None if part is None else part[order] for part in rows.arrays()), notes=rows.notes)
+        self._rows = rows.take(order)
         self.ids, self.notes = self._rows.ids, rows.notes
         self.id_count = 0 if self.ids is None else int(self.ids.max(initial=0))
         self.has_landmarks = rows.landmarks is not None

@@ -155,6 +155,10 @@ class HaarDetector:
         """Return the side in pixels of the smallest face that is detected in a frame."""
         return self.smallest or max(MIN_SIDE, min(width, height) // MIN_SIDE_SHARE)
 
+    def refine(self, pixels: np.ndarray, faces: Faces) -> Faces:
+        """Return the faces unchanged, as they have no landmarks."""
+        return faces
+
     def _search_frame(self, gray: np.ndarray, pose: SearchPose, smallest: int, step: float) -> np.ndarray:
         scale = min(MIN_FACE_PX / smallest, 1.0)
         if scale < 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from harness.video.faces.boxes import Faces, merge_overlapping
+from harness.video.faces.landmark_refinement import refine_landmarks
 from harness.video.faces.yunet_model import YUNET, YuNetModel, read_model_file, read_packaged_file
 
 REVISION = 1
@@ -64,7 +66,7 @@ class YuNetDetector:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         scores, boxes, landmarks = self._model(small)
-        ratio = np.float32([width / size[0], height / size[1]])
+        ratio = np.array([width / size[0], height / size[1]], np.float32)
         likely = np.flatnonzero((scores >= MIN_SCORE) & np.isfinite(boxes).all(axis=1))
         best = np.asarray(
             cv2.dnn.NMSBoxes(boxes[likely].tolist(), scores[likely].tolist(), MIN_SCORE, MAX_IOU, top_k=MAX_CANDIDATES)
@@ -73,3 +75,8 @@ class YuNetDetector:
         boxes, landmarks = boxes[rows] * np.tile(ratio, 2), landmarks[rows] * ratio
         large = boxes[:, 2:].mean(axis=1) >= (self.smallest or 0)
         return merge_overlapping(boxes[large], scores[rows][large], landmarks=landmarks[large])
+
+    def refine(self, pixels: np.ndarray, faces: Faces) -> Faces:
+        """Refine the landmarks of detected faces; see `refine_landmarks`."""
+        assert faces.landmarks is not None
+        return replace(faces, landmarks=refine_landmarks(self._model, pixels, faces.landmarks))

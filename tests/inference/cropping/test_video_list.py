@@ -42,6 +42,16 @@ def test_folder_of_frames_is_one_video_and_a_folder_of_them_several(tmp_path):
     assert "1 videos next to them are not read" in list_videos([str(frames)])[1][0]
 
 
+def test_animated_images_are_videos(tmp_path):
+    film(tmp_path / "a" / "b2.mp4", 2)
+    pictures = [Image.new("RGB", (48, 32), color) for color in ("red", "blue")]
+    pictures[0].save(tmp_path / "a" / "b1.gif", save_all=True, append_images=pictures[1:])
+    assert names(tmp_path / "a") == [str(tmp_path / "a" / name) for name in ("b1.gif", "b2.mp4")]
+    assert names(tmp_path / "a" / "b1.gif") == [str(tmp_path / "a" / "b1.gif")]
+    pictures[0].save(tmp_path / "a" / "still.gif")
+    assert names(tmp_path / "a") == [str(tmp_path / "a")]
+
+
 def test_folder_of_crops_inside_is_no_video(tmp_path):
     images(tmp_path / "talk", "1.png")
     (images(tmp_path / "out", "contact_sheet.jpg") / "crop.json").write_text("{}")

@@ -143,17 +143,43 @@ def yunet():
     return detector
 
 
-@pytest.mark.parametrize("degrees", [-25, 0, 20])
-def test_turned_faces_of_a_real_clip_become_upright(yunet, degrees):
+def turned_clip(degrees):
+    """A frame of a real clip, turned around its center, and the turning."""
     pixels = decode_clip("pyfeat_single_face.mp4")[0]
     height, width = pixels.shape[:2]
     turning = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
-    turned = cv2.warpAffine(pixels, turning, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    (crop,) = FivePointAlignment().cut(turned, yunet(turned), 112)
+    return cv2.warpAffine(pixels, turning, (width, height), borderMode=cv2.BORDER_REPLICATE), turning
+
+
+@pytest.mark.parametrize("degrees", [-35, -20, 20, 35])
+def test_refined_landmarks_follow_a_tilted_face(yunet, degrees):
+    """Those of the detector lean towards an upright face."""
+    upright, _ = turned_clip(0)
+    turned, turning = turned_clip(degrees)
+    expected = yunet.refine(upright, yunet(upright)).landmarks[0] @ turning[:, :2].T + turning[:, 2]
+    found = yunet(turned)
+    refined = yunet.refine(turned, found)
+    eyes = np.linalg.norm(expected[1] - expected[0])
+    before, after = (np.linalg.norm(faces.landmarks[0] - expected, axis=1).mean() for faces in (found, refined))
+    assert after < 0.1 * eyes and after < before
+    assert abs(slope(refined) - slope(yunet.refine(upright, yunet(upright))) + degrees) < 12
+    assert np.array_equal(refined.boxes, found.boxes)
+
+
+@pytest.mark.parametrize("degrees", [-35, 0, 35])
+def test_turned_faces_of_a_real_clip_become_upright(yunet, degrees):
+    turned, _ = turned_clip(degrees)
+    (crop,) = FivePointAlignment().cut(turned, yunet.refine(turned, yunet(turned)), 112)
     framed = cv2.copyMakeBorder(crop, 40, 40, 40, 40, cv2.BORDER_REPLICATE)
-    (landmarks,) = yunet(framed).landmarks
-    assert abs(slope(yunet(turned)) - slope(yunet(pixels)) + degrees) < 8
-    assert abs(slope(yunet(framed))) < 5 and np.abs(landmarks - 40 - TEMPLATE).max() < 9
+    faces = yunet(framed)
+    assert abs(slope(faces)) < 8 and np.abs(faces.landmarks[0] - 40 - TEMPLATE).max() < 9
+
+
+def test_landmarks_without_a_face_stay(yunet):
+    pixels = np.full((200, 300, 3), 128, np.uint8)
+    landmarks = np.stack([TEMPLATE, np.full((5, 2), 50.0)]).astype(np.float32)
+    faces = yunet.refine(pixels, Faces(np.zeros((2, 4)), np.zeros(2), landmarks=landmarks))
+    assert np.array_equal(faces.landmarks, landmarks)
 
 
 def slope(faces):
