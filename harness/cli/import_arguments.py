@@ -22,7 +22,12 @@ nothing is assumed. Wrong preprocessing or a wrong class order costs most of the
 
 def import_parser() -> argparse.ArgumentParser:
     """Build the parser of `framelight backbones import`."""
-    command = CommandParser("framelight backbones import", description=DESCRIPTION, parents=[store(), debug()])
+    command = CommandParser(
+        "framelight backbones import",
+        usage="framelight backbones import FILE --name NAME ...",
+        description=DESCRIPTION,
+        parents=[store(), debug()],
+    )
     command._negative_number_matcher = re.compile(r"-[\d.]")  # also of lists of numbers: --range -1,1
     command.set_defaults(module="backbones.import_weights")
     command.add_argument("file", type=path, metavar="FILE", help="the file of weights")
@@ -52,7 +57,12 @@ def _add_pixels(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--layout", choices=LAYOUTS, help="layout of the input of a graph, where its shape does not show it"
     )
-    group.add_argument("--interpolation", choices=INTERPOLATIONS, help="resizing of the crops (default: bilinear)")
+    group.add_argument(
+        "--interpolation",
+        choices=INTERPOLATIONS,
+        metavar="NAME",
+        help=f"resizing of the crops: {', '.join(INTERPOLATIONS)} (default: bilinear)",
+    )
     group.add_argument("--align", choices=ALIGNMENTS, help="alignment of the faces by their landmarks (default: none)")
     group.add_argument(
         "--size", type=positive_int, metavar="N", help="height and width of the input, where the file does not fix it"
