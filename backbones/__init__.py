@@ -13,6 +13,7 @@ from backbones.catalogue import names, spec
 from backbones.checkpoint import save_checkpoint
 from backbones.checkpoint_folders import entries
 from backbones.errors import BackboneError
+from backbones.importing.options import ImportOptions
 from backbones.metadata import describe, get_info
 from backbones.spec import AFFECTNET, BackboneInfo, BackboneSpec, Preprocessing
 from backbones.telemetry import disable_telemetry
@@ -20,6 +21,7 @@ from backbones.telemetry import disable_telemetry
 if TYPE_CHECKING:
     from backbones.backbone import Backbone, hash_weights
     from backbones.cost import cost
+    from backbones.importing.entry import remove_entry
     from backbones.importing.import_weights import import_file
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
@@ -36,6 +38,7 @@ LAZY_IMPORTS = {
     "normalize": "preprocessing",
     "cost": "cost",
     "import_file": "importing.import_weights",
+    "remove_entry": "importing.entry",
 }
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "BackboneError",
     "BackboneInfo",
     "BackboneSpec",
+    "ImportOptions",
     "Preprocessing",
     "build",
     "cost",
@@ -57,6 +61,7 @@ __all__ = [
     "normalize",
     "prepare",
     "read_card",
+    "remove_entry",
     "resize",
     "save_checkpoint",
     "spec",

@@ -251,7 +251,7 @@ class Backbone(nn.Module):
             features = self.network.forward_features(pixels)
             embeddings = self.network.forward_head(features, pre_logits=True)
             scores = self.network.forward_head(features)
-        except (AttributeError, TypeError, RuntimeError) as error:
+        except (AttributeError, TypeError, RuntimeError, AssertionError) as error:
             raise BackboneError(
                 f"{self.spec.name} cannot embed a {size} x {size} crop ({error})", "choose another backbone"
             ) from error

@@ -189,7 +189,7 @@ def read_onnx(folder: Path, card: Mapping[str, Any]) -> OnnxNetwork:
             f"{Path(folder) / CARD} does not name the outputs of the model: {error}", "import the model again"
         ) from error
     widths = int(card["embedding_width"]), int(card["score_width"])
-    return OnnxNetwork(path, ports, widths, int(card["parameters"]), digest)
+    return OnnxNetwork(path, ports, widths, int(card["parameters"]), digest, card["macs"])
 
 
 def _verify_hash(path: Path, digest: str, card: Mapping[str, Any]) -> None:

@@ -21,7 +21,8 @@ class Cost:
     parameters : int
         Number of parameters, trainable or not.
     macs : int or None
-        Multiply-accumulates of convolutions and linear layers for one crop; None for an `OnnxNetwork`.
+        Multiply-accumulates of convolutions and linear layers for one crop; None for an `OnnxNetwork` in which they
+        could not be counted.
     size_mb : float
         Size of parameters and buffers, or of the file of an `OnnxNetwork`, in units of 10^6 bytes.
     """
@@ -58,7 +59,7 @@ def cost(network: nn.Module, input_size: int) -> Cost:
     Cost(parameters=224, macs=21600, size_mb=0.001)
     """
     if isinstance(network, OnnxNetwork):
-        return Cost(network.stored_parameters, None, network.size_mb)
+        return Cost(network.stored_parameters, network.macs, network.size_mb)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     tensors = [*network.parameters(), *network.buffers()]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)

@@ -22,6 +22,10 @@ WEIGHT_TYPES = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 MODEL_FIELDS = bytes([0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42])
 """Keys of the fields after the version: producer, its version, domain, model version, documentation, graph, opsets."""
 MAX_NESTING = 8
+CONTROL_FLOW = ("Loop", "If", "Scan")
+"""Operators with graphs as attributes."""
+MAX_CLASSIFIER_NODES = 12
+"""Largest number of nodes from the scores back to the layer that computes them."""
 MAX_FILE_BYTES = 2**31
 """Size limit of a protocol buffer."""
 
@@ -63,8 +67,17 @@ class OnnxGraph:
                 "export the network without loops over data, as torch.onnx.export(..., dynamo=True) does",
             )
 
+    def require_no_control_flow(self, path: Path) -> None:
+        """Raise BackboneError if the graph has branches or loops, which cannot be counted, converted or bounded."""
+        found = sorted({node.op_type for node in self.nodes}.intersection(CONTROL_FLOW))
+        if found:
+            raise BackboneError(
+                f"{path} contains control flow ({', '.join(found)}), which is not supported",
+                "export the network without branches and loops over data, as torch.onnx.export(..., dynamo=True) does",
+            )
+
     def find_classifier_input(self, scores: str) -> str | None:
-        """Find the input of the last linear layer before an output.
+        """Find the input of the last linear layer or convolution before an output.
 
         Parameters
         ----------
@@ -78,10 +91,10 @@ class OnnxGraph:
         """
         producers = {name: node for node in self.nodes for name in node.output}
         node = producers.get(scores)
-        for _ in range(MAX_NESTING):
+        for _ in range(MAX_CLASSIFIER_NODES):
             if node is None:
                 return None
-            if node.op_type in ("Gemm", "MatMul") and node.input:
+            if node.op_type in ("Gemm", "MatMul", "Conv") and node.input:
                 return str(node.input[0])
             node = next((producers[name] for name in node.input if name in producers), None)
         return None
@@ -116,6 +129,11 @@ def read_graph(path: Path) -> OnnxGraph:
     BackboneError
         If the file is missing, truncated, too large or not an ONNX model.
     """
+    return read_model(path)[1]
+
+
+def read_model(path: Path) -> tuple[ModelProto, OnnxGraph]:
+    """Read the model in an ONNX file and its graph, see `read_graph`."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -132,7 +150,7 @@ def read_graph(path: Path) -> OnnxGraph:
         ) from error
     if not graph.nodes:
         raise BackboneError(f"{path} is not an ONNX model: it contains no graph")
-    return graph
+    return model, graph
 
 
 def graph_of_model(model: ModelProto) -> OnnxGraph:
@@ -177,3 +195,29 @@ def _add_tensor(graph: OnnxGraph, tensor: TensorProto) -> None:
         graph.external += [name for name in locations[-1:] or [""] if name not in graph.external]
     if tensor.data_type in WEIGHT_TYPES:
         graph.parameters += math.prod(tensor.dims)
+
+
+def prune_to_outputs(model: ModelProto, outputs: list[str]) -> None:
+    """Reduce a graph to these outputs, in this order, and the nodes and tensors that they depend on."""
+    ports = {port.name: port for port in model.graph.output}
+    selected = [ports[name] for name in outputs]
+    del model.graph.output[:]
+    model.graph.output.extend(selected)
+    needed, nodes = set(outputs), []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(_inputs_of(node))
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(nodes))
+    unused = {tensor.name for tensor in model.graph.initializer}.difference(needed)
+    for values in (model.graph.initializer, model.graph.input):  # old files list their tensors among the inputs
+        kept = [value for value in values if value.name not in unused]
+        del values[:]
+        values.extend(kept)
+
+
+def _inputs_of(node: NodeProto) -> set[str]:
+    """Collect the inputs of a node and of its subgraphs."""
+    subgraphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
+    return set(node.input).union(*(_inputs_of(inner) for graph in subgraphs for inner in graph.node))

@@ -28,20 +28,27 @@ class Ports:
 
     Attributes
     ----------
-    input, embedding, scores : str
-        Names of the input and of the two outputs.
+    input, embedding : str
+        Names of the input and of the output with the embedding.
+    scores : str or None
+        Name of the output with the scores; None if there is none.
     batch : int or None
         Crops per run if the graph accepts only one number, else None.
     """
 
     input: str
     embedding: str
-    scores: str
+    scores: str | None
     batch: int | None = None
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return (self.embedding,) if self.scores is None else (self.embedding, self.scores)
 
     def validate(self) -> None:
         """Raise ValueError if a field, which may come from a file, has an invalid type or value."""
-        if not all(isinstance(name, str) for name in (self.input, self.embedding, self.scores)):
+        if not all(isinstance(name, str) for name in (self.input, *self.outputs)):
             raise ValueError("the names of its ports are not text")
         if self.batch is not None and (type(self.batch) is not int or not 0 < self.batch <= MAX_BATCH):
             raise ValueError(f"its batch is {self.batch!r}, not an integer from 1 to {MAX_BATCH} or null")
@@ -69,12 +76,22 @@ class OnnxNetwork(nn.Module):
         Number of parameters.
     weights_hash : str
         SHA-256 hex digest of the file.
+    macs : int or None
+        Multiply-accumulates per crop; None if they are not known.
     """
 
-    def __init__(self, path: Path, ports: Ports, widths: tuple[int, int], parameters: int, weights_hash: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        ports: Ports,
+        widths: tuple[int, int],
+        parameters: int,
+        weights_hash: str,
+        macs: int | None = None,
+    ) -> None:
         super().__init__()
         self.path, self.ports, self.widths = Path(path), ports, widths
-        self.stored_parameters, self.weights_hash = parameters, weights_hash
+        self.stored_parameters, self.weights_hash, self.macs = parameters, weights_hash, macs
         self._sessions: dict[int, InferenceSession] = {}
         self._lock = threading.Lock()
         self.training = False
@@ -118,7 +135,9 @@ class OnnxNetwork(nn.Module):
 
     def _run_session(self, session: InferenceSession, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         count = len(pixels)
-        arrays = run_session(session, (self.ports.input, self.ports.embedding, self.ports.scores), pixels, self.path)
+        arrays = run_session(session, (self.ports.input, *self.ports.outputs), pixels, self.path)
+        if self.ports.scores is None:
+            arrays.append(np.zeros((count, 0), np.float32))
         if [array.size for array in arrays] != [count * width for width in self.widths]:
             raise BackboneError(
                 f"{self.path} returned shapes {', '.join(str(array.shape) for array in arrays)} for {count} "

@@ -13,6 +13,16 @@ from backbones.errors import BackboneError
 AFFECTNET = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 """The eight AffectNet classes in alphabetical order, as in published emotion networks (Savchenko 2022)."""
 
+CLASS_SYNONYMS = {
+    "angry": "Anger",
+    "disgusted": "Disgust",
+    "fearful": "Fear",
+    "happy": "Happiness",
+    "sad": "Sadness",
+    "surprised": "Surprise",
+}
+"""Names of AffectNet's classes by other names of the same expressions, in lower case."""
+
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 MAX_INPUT_SIZE = 8192
@@ -117,6 +127,17 @@ class Preprocessing:
             return cls(**values)
         except (TypeError, AttributeError) as error:
             raise BackboneError(f"invalid preprocessing: {error}") from error
+
+
+def canonical_class(name: str) -> str:
+    """Return AffectNet's name of an expression if a class has one of its synonyms, else the name itself.
+
+    Examples
+    --------
+    >>> [canonical_class(name) for name in ("happy", "SAD", "neutral", "AU12")]
+    ['Happiness', 'Sadness', 'neutral', 'AU12']
+    """
+    return CLASS_SYNONYMS.get(name.strip().lower(), name)
 
 
 def _is_finite(value: Any) -> bool:

@@ -4,8 +4,8 @@
     framelight leaderboard --task expr --published
 
 AFFWILD2 contains Aff-Wild2 in the ABAW3 layout. The six backbones of the paper must be imported first, each with
-`framelight backbones import FILE --name NAME`; for other backbones, add --set backbones=NAME,... As in the paper,
-everything is selected on the reported split, so the scores are optimistic. The paper reports 0.381 for
+`framelight backbones import FILE --name NAME --like hsemotion`; for other backbones, add --set backbones=NAME,... As in
+the paper, everything is selected on the reported split, so the scores are optimistic. The paper reports 0.381 for
 enet_b0_8_best_vgaf, embeddings, mlp; six runs of this row range from 0.341 to 0.384. The paper has no row with the
 features `embeddings+scores`.
 """

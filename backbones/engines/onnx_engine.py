@@ -95,7 +95,7 @@ def _export(backbone: Backbone, path: Path) -> None:
                 verbose=False,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 input_names=[PORTS.input],
-                output_names=[PORTS.embedding, PORTS.scores],
+                output_names=list(PORTS.outputs),
             )
             assert program is not None  # as documented for dynamo=True
             onnx.save(strip_metadata(program.model_proto), path)

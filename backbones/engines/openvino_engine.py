@@ -65,11 +65,10 @@ class OpenVinoEngine:
 
     def _run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         results = self._infer_request().infer({self.ports.input: pixels})
-        embeddings, scores = (
-            np.array(results[name], np.float32).reshape(self.batch, width)
-            for name, width in zip((self.ports.embedding, self.ports.scores), self.widths)
-        )
-        return embeddings, scores
+        embeddings = np.array(results[self.ports.embedding], np.float32).reshape(self.batch, self.widths[0])
+        if self.ports.scores is None:
+            return embeddings, embeddings[:, :0]
+        return embeddings, np.array(results[self.ports.scores], np.float32).reshape(self.batch, self.widths[1])
 
     def _infer_request(self) -> InferRequest:
         if not hasattr(self.thread_local, "request"):

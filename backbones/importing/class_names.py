@@ -1,4 +1,4 @@
-"""Class names of published emotion networks, which weights files do not contain."""
+"""Class names of published emotion networks, which weights files do not contain, and synonyms of class names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backbones.errors import BackboneError, printable
-from backbones.spec import AFFECTNET
+from backbones.importing.options import NONE, ImportOptions
+from backbones.spec import AFFECTNET, canonical_class
 
 SEVEN_EXPRESSIONS = tuple(name for name in AFFECTNET if name != "Contempt")
 VALENCE_AROUSAL = ("Valence", "Arousal")
@@ -19,38 +20,54 @@ arousal (EmotiEffLib).
 """
 
 
-def resolve_score_labels(width: int, classes: Sequence[str] | None, path: Path) -> tuple[str, ...]:
+def resolve_score_labels(
+    width: int, options: ImportOptions, path: Path, stated: Sequence[str] | None = None
+) -> tuple[str, ...]:
     """Return the names of score columns.
 
     Parameters
     ----------
     width : int
         Number of columns.
-    classes : sequence of str or None
-        The names given by the user; None for the published order of a network with this number of columns.
+    options : ImportOptions
+        Its `classes` are the names; synonyms such as happy are replaced. With `like="hsemotion"`, 7 to 10 columns get
+        the published names by default.
     path : Path
         The weights file, for the message of an error.
+    stated : sequence of str, optional
+        Names that the file contains, used if the user gives none; empty if it leaves the columns unnamed.
 
     Returns
     -------
     tuple of str
-        One name per column; empty if there is no published order.
+        One name per column; empty if the columns have no names, such as those of identities.
 
     Raises
     ------
     BackboneError
-        If the number of given names differs from `width`, or if names are empty, not printable or not distinct.
+        If there may be names, because published emotion networks have as many columns, but none are given; if the
+        number of names differs from `width`, or if names are empty, not printable or not distinct.
     """
-    if classes is None:
-        return PUBLISHED_ORDERS.get(width, ())
+    classes = stated if options.classes is None else options.classes
+    if classes is None and width in PUBLISHED_ORDERS:
+        if options.like == "hsemotion":
+            return PUBLISHED_ORDERS[width]
+        raise BackboneError(
+            f"{path} does not name its {width} scores, and no order is assumed",
+            "give the names in column order: --classes neutral,happy,...; --classes none leaves them unnamed, --scores "
+            f"none leaves them out, and --like hsemotion names them {', '.join(PUBLISHED_ORDERS[width])}",
+        )
+    if not classes or tuple(classes) == (NONE,):
+        return ()
     if len(classes) != width:
         raise BackboneError(
             f"{path} has a classifier with {width} columns, but {len(classes)} class names were given",
             "give one class name per column, in column order",
         )
-    if len(set(classes)) != len(classes) or not all(name.strip() and name.isprintable() for name in classes):
+    names = tuple(map(canonical_class, classes))
+    if len(set(names)) != len(names) or not all(name.strip() and name.isprintable() for name in names):
         raise BackboneError(
             f"the class names {printable(', '.join(classes))} are not all valid and distinct",
             "give one class name per column, in column order",
         )
-    return tuple(classes)
+    return names

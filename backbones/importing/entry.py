@@ -1,23 +1,28 @@
-"""Save imported backbones as entries with a unique name and a card that records their origin."""
+"""Save imported backbones as entries with a unique name and a card that records their origin, and remove entries."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.card import read_card
-from backbones.catalogue import SPECS
+from backbones.catalogue import SPECS, TIMM_PREFIX
 from backbones.checkpoint import save_checkpoint
-from backbones.checkpoint_folders import entries, entries_by_card
-from backbones.errors import BackboneError
+from backbones.checkpoint_folders import entries, entries_by_card, entries_by_name
+from backbones.errors import BackboneError, WriteError, unknown_name_error
 from backbones.regular_files import hash_file
+from backbones.temp_names import SUFFIX, create_temp
 
 if TYPE_CHECKING:
     from backbones.backbone import Backbone
+    from backbones.importing.options import ImportOptions
 
-RESERVED = {*SPECS, "random", "pretrained", "import"}
+RESERVED = {*SPECS, "random", "pretrained", "import", "remove"}
+COMPARED = ("licence", "source")
+"""Fields of a card that are compared with those of an existing entry if the user gives them."""
 
 
 def validate_entry_name(name: str) -> None:
@@ -29,6 +34,13 @@ def validate_entry_name(name: str) -> None:
         )
     if name in RESERVED:
         raise BackboneError(f"'{name}' is a reserved name", "choose another name")
+
+
+def card_fields(file_format: str, options: ImportOptions) -> dict[str, Any]:
+    """Return the fields of a card that describe an import: the format of the file and the options."""
+    given = options.given()
+    stated = {key: given[key] for key in COMPARED if key in given}
+    return {"file_format": file_format, "import_options": given, **stated}
 
 
 def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any]) -> Path:
@@ -60,7 +72,7 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     """
     existing = entries(checkpoints).get(name)
     if existing is not None:
-        _require_same(read_card(existing), backbone, name, checkpoints)
+        _require_same(read_card(existing), {**_comparable(backbone), **_stated(card)}, name, checkpoints)
         return existing
     namesakes = entries_by_card(checkpoints).get(name)
     if namesakes:
@@ -85,16 +97,68 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
     )
 
 
-def _require_same(card: Mapping[str, Any], backbone: Backbone, name: str, checkpoints: Path) -> None:
-    expected = {
+def _comparable(backbone: Backbone) -> dict[str, Any]:
+    """Return the fields of a card in which two entries differ if they compute different features."""
+    from backbones.onnx_network import OnnxNetwork
+
+    network = backbone.network
+    return {
         "weights_hash": backbone.weights_hash,
         "classes": list(backbone.score_labels),
         "preprocessing": backbone.spec.preprocessing.as_dict(),
         "architecture": backbone.spec.name,
+        **({"ports": network.ports.as_dict()} if isinstance(network, OnnxNetwork) else {}),
     }
-    differing = [key for key, value in expected.items() if card[key] != value]
+
+
+def _stated(card: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: card[key] for key in COMPARED if key in card}
+
+
+def _require_same(card: Mapping[str, Any], expected: Mapping[str, Any], name: str, checkpoints: Path) -> None:
+    differing = [key for key, value in expected.items() if card.get(key) != value]
     if differing:
         raise BackboneError(
             f"backbone '{name}' already exists in {checkpoints} with different {differing[0].replace('_', ' ')}",
-            "choose another name",
+            f"choose another name, or remove it: framelight backbones remove {name}",
         )
+
+
+def remove_entry(name: str, checkpoints: Path | None) -> Path:
+    """Remove a trained or imported backbone; cached features stay, because they are found by the hash of the weights.
+
+    Parameters
+    ----------
+    name : str
+        Name of the entry: that of its folder, or the name in its card if no other entry has it.
+    checkpoints : Path or None
+        The folder of entries.
+
+    Returns
+    -------
+    Path
+        The folder that was removed.
+
+    Raises
+    ------
+    BackboneError
+        If there is no such entry.
+    WriteError
+        If it cannot be removed.
+    """
+    folders = entries_by_name(checkpoints)
+    if name not in folders:
+        if name in SPECS or name.startswith(TIMM_PREFIX):
+            raise BackboneError(f"'{name}' is not an entry of the store", "only trained and imported backbones are")
+        raise unknown_name_error("trained or imported backbone", name, folders)
+    folder = folders[name]
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+            return folder
+        removed = create_temp(folder, SUFFIX, Path.mkdir)  # a rename removes the entry for all readers at once
+        folder.rename(removed / folder.name)
+        shutil.rmtree(removed)
+    except OSError as error:
+        raise WriteError(f"cannot remove {folder}: {error.strerror or error}", "check its permissions") from error
+    return folder

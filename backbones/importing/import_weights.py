@@ -15,32 +15,37 @@ from backbones import catalogue
 from backbones.backbone import Backbone
 from backbones.errors import BackboneError, join_first
 from backbones.importing import architectures, vggface_files
-from backbones.importing.class_names import PUBLISHED_ORDERS, resolve_score_labels
-from backbones.importing.entry import save_entry, validate_entry_name
+from backbones.importing.class_names import resolve_score_labels
+from backbones.importing.entry import card_fields, save_entry, validate_entry_name
 from backbones.importing.matching import Match, match_architecture, strip_prefixes
-from backbones.importing.torch_files import WeightsFile, read_torch_file
+from backbones.importing.options import ImportOptions
+from backbones.importing.summary import log_preprocessing
+from backbones.importing.tfjs_weights import is_tfjs
+from backbones.importing.torch_files import WeightsFile
+from backbones.importing.torch_pixels import convert_to_rgb, require_no_pixel_options, resolve_preprocessing
+from backbones.importing.weights_file import read_weights_file, require_finite, require_tensors
 from backbones.loading import construct
 from backbones.onnx_graph import is_onnx
-from backbones.regular_files import open_regular
-from backbones.spec import BackboneSpec, Preprocessing
+from backbones.spec import Preprocessing
 from backbones.state_dict import require_readable_dtypes
 
 logger = logging.getLogger(__name__)
 
-PICKLE_FIRST_BYTES = tuple(b"\x80c(]}")
-MAX_NAME_LENGTH = 300
-FACE_SIZES = {"timm:mobilevitv2_150": 224}
-"""Input sizes of published emotion weights (EmotiEffLib) where they differ from the sizes of timm's weights."""
-
 
 def import_file(
-    path: Path, name: str, checkpoints: Path, architecture: str | None = None, classes: Sequence[str] | None = None
+    path: Path,
+    name: str,
+    checkpoints: Path,
+    architecture: str | None = None,
+    classes: Sequence[str] | None = None,
+    options: ImportOptions | None = None,
 ) -> Path:
     """Import a weights file as an entry; an identical entry is left unchanged.
 
     Supported files are safetensors, files written by torch.save (networks, state dicts and Lightning checkpoints; no
-    code in them is executed), VGG-16 face networks and ONNX models. A file without a classifier becomes a backbone
-    with scores of shape [N, 0], but VGG-16 face networks and ONNX models must have scores.
+    code in them is executed), VGG-16 face networks, ONNX models and graph models of TensorFlow.js. A file without a
+    classifier becomes a backbone with scores of shape [N, 0]. Only Lightning checkpoints of this project contain
+    their preprocessing and class names; for other files the options state them.
 
     Parameters
     ----------
@@ -51,11 +56,12 @@ def import_file(
     checkpoints : Path
         The folder of entries.
     architecture : str, optional
-        A catalogue name or a timm model; by default it is read from the file or inferred from the tensors. Not for
-        ONNX models.
+        The same as `options.architecture`: a catalogue name or a timm model; by default it is read from the file or
+        inferred from the tensors. Not for graphs.
     classes : sequence of str, optional
-        Names of the score columns. By default: the names in a checkpoint of this project; else the published names
-        for 7 to 10 columns; else none.
+        The same as `options.classes`: names of the score columns.
+    options : ImportOptions, optional
+        What the file does not contain.
 
     Returns
     -------
@@ -65,7 +71,8 @@ def import_file(
     Raises
     ------
     BackboneError
-        If the file cannot be read or imported, a name is invalid, or another entry has this name.
+        If the file cannot be read or imported, options are missing or contradict the file, a name is invalid, or
+        another entry has this name.
 
     Examples
     --------
@@ -76,75 +83,68 @@ def import_file(
     >>> folder = Path(tempfile.mkdtemp())
     >>> weights = backbones.build("tiny_resnet", classes=("calm", "tense")).network.state_dict()
     >>> torch.save(weights, folder / "weights.pt")
-    >>> entry = backbones.import_file(folder / "weights.pt", "mine", folder, classes=("calm", "tense"))
+    >>> options = backbones.ImportOptions(classes=("calm", "tense"), like="imagenet")
+    >>> entry = backbones.import_file(folder / "weights.pt", "mine", folder, options=options)
     >>> backbones.read_card(entry)["architecture"]
     'tiny_resnet'
     """
-    path = Path(path)
+    path, checkpoints = Path(path), Path(checkpoints)
+    options = options or ImportOptions()
+    options = replace(
+        options,
+        architecture=architecture if options.architecture is None else options.architecture,
+        classes=classes if options.classes is None else options.classes,
+    )
     validate_entry_name(name)
     if is_onnx(path):
-        return _import_onnx_file(path, name, Path(checkpoints), architecture, classes)
-    weights, file_format = _read_weights_file(path)
-    _require_tensors(weights.state, path)
+        from backbones.importing.onnx_files import import_onnx
+
+        return import_onnx(path, name, checkpoints, options)
+    if is_tfjs(path):
+        from backbones.importing.tfjs_files import import_tfjs
+
+        return import_tfjs(path, name, checkpoints, options)
+    return _import_tensors(path, name, checkpoints, options)
+
+
+def _import_tensors(path: Path, name: str, checkpoints: Path, options: ImportOptions) -> Path:
+    weights, file_format = read_weights_file(path)
+    require_tensors(weights.state, path)
     require_readable_dtypes(weights.state, path)
     state, _ = strip_prefixes(weights.state)
-    _require_finite(state, path)
-    if vggface_files.is_vggface(state) and architecture in (None, catalogue.VGGFACE.name):
-        backbone = vggface_files.build_vggface(state, path, classes)
-        if architecture is None:
-            vggface_files.log_assumed_pixels(state)
+    require_finite(state, path)
+    options.require_unused(("layout", "embedding", "scores"), path, "which contains tensors and no graph")
+    if vggface_files.is_vggface(state) and options.architecture in (None, catalogue.VGGFACE.name):
+        backbone = _build_vggface(state, options, path)
     else:
-        given_architecture = architecture or _get_metadata(weights, "architecture", str)
+        given_architecture = options.architecture or _get_metadata(weights, "architecture", str)
         match = match_architecture(weights, given_architecture, path)
         if given_architecture is None and weights.tree is None:
             _warn_tf_padding(match)
-        backbone = _build_backbone(weights, match, classes, path, name)
+        backbone = _build_backbone(weights, match, options, path, name)
     _require_forward(backbone, path)
-    folder = save_entry(backbone, path, name, Path(checkpoints), {"file_format": file_format})
-    _log_summary(backbone, file_format)
+    folder = save_entry(backbone, path, name, checkpoints, card_fields(file_format, options))
+    _log_summary(backbone, file_format, options)
     return folder
 
 
-def _import_onnx_file(
-    path: Path, name: str, checkpoints: Path, architecture: str | None, classes: Sequence[str] | None
-) -> Path:
-    from backbones.importing.onnx_files import import_onnx
-
-    if architecture is not None:
-        raise BackboneError(f"{path} is an ONNX model, which contains its architecture", "omit --architecture")
-    return import_onnx(path, name, checkpoints, classes)
-
-
-def _read_weights_file(path: Path) -> tuple[WeightsFile, str]:
-    """Return the content of a file and a description of its format."""
-    try:
-        with open_regular(path) as file:
-            head = file.read(9)
-        size = path.stat().st_size
-    except OSError as error:
-        raise BackboneError(f"{path} cannot be read: {error.strerror or error}") from error
-    if head[:2] == b"PK" or (head[:1] and head[0] in PICKLE_FIRST_BYTES):
-        weights = read_torch_file(path)
-        file_format = {
-            "module": f"torch module {weights.tree.kind if weights.tree else ''}",
-            "state": "torch state dict",
-            "lightning": "Lightning checkpoint",
-        }[weights.kind]
-        return weights, file_format
-    if head[8:] == b"{" and int.from_bytes(head[:8], "little") < 100_000_000:
-        return WeightsFile("state", _read_safetensors(path)), "safetensors"
-    shown = "a Keras (HDF5) file" if head[:4] == b"\x89HDF" else "empty" if not size else "in an unknown format"
-    raise BackboneError(f"{path} is {shown}", "supported are files written by torch.save, safetensors and ONNX models")
-
-
-def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise BackboneError(f"{path} cannot be read as safetensors: {error}", "download the file again") from error
+def _build_vggface(state: Mapping[str, Tensor], options: ImportOptions, path: Path) -> Backbone:
+    if options.without_scores:
+        raise BackboneError(f"--scores none does not apply to {path}, a VGG-16 face network", "omit it")
+    if options.architecture is None and options.like is None and options.mean is None:
+        raise BackboneError(
+            f"{path} has the tensors of a VGG-16 network, but does not contain its preprocessing",
+            "for the weights of VGGFace give --architecture vggface; for others give --mean, --std, --range and "
+            "--channels; ImageNet's weights of torchvision are the backbone timm:vgg16@tv_in1k",
+        )
+    backbone = vggface_files.build_vggface(state, path, options)
+    preprocessing, channels = resolve_preprocessing(backbone.spec, backbone.score_width, options, path)
+    spec = replace(backbone.spec, preprocessing=preprocessing)
+    backbone = Backbone(
+        backbone.network, spec, backbone.weights, backbone.reference, backbone.label, backbone.score_labels
+    ).eval()
+    convert_to_rgb(backbone.network, channels, preprocessing.input_size, path)
+    return backbone
 
 
 def _get_metadata(weights: WeightsFile, key: str, kind: type | tuple[type, ...]) -> Any:
@@ -153,56 +153,35 @@ def _get_metadata(weights: WeightsFile, key: str, kind: type | tuple[type, ...])
     return value if isinstance(value, kind) else None
 
 
-def _build_backbone(
-    weights: WeightsFile, match: Match, classes: Sequence[str] | None, path: Path, name: str
-) -> Backbone:
-    labels = _get_metadata(weights, "classes", (list, tuple))
-    if classes is None and labels and len(labels) == match.columns and all(isinstance(x, str) for x in labels):
-        classes = tuple(labels)
+def _build_backbone(weights: WeightsFile, match: Match, options: ImportOptions, path: Path, name: str) -> Backbone:
+    if options.without_scores:
+        head = f"{match.spec.classifier}."
+        match = replace(match, state={key: tensor for key, tensor in match.state.items() if not key.startswith(head)})
+    stated_labels = _get_metadata(weights, "classes", (list, tuple))
+    if stated_labels is not None and not _are_labels(stated_labels, match.columns):
+        stated_labels = None
     spec = catalogue.spec(match.spec.name)
     with torch.random.fork_rng(devices=[]):
-        network = construct(spec, match.columns)
+        network = construct(spec, match.columns).eval()
     network.load_state_dict(match.state)
     if match.left_out:
         logger.info(f"ignored tensors outside the backbone: {join_first(match.left_out, 3)}")
-    spec = replace(
-        spec, preprocessing=_infer_preprocessing(weights, spec, match.columns), score_width=match.columns, tag=None
-    )
-    return Backbone(
-        network, spec, f"checkpoint {name}", name, name, resolve_score_labels(match.columns, classes, path)
-    ).eval()
+    stated_fields = _get_metadata(weights, "preprocessing", dict)
+    if stated_fields is not None:
+        require_no_pixel_options(options, path)
+        preprocessing = Preprocessing.from_dict(stated_fields)
+        channels = "rgb"
+    else:
+        preprocessing, channels = resolve_preprocessing(spec, match.columns, options, path)
+    spec = replace(spec, preprocessing=preprocessing, score_width=match.columns, tag=None)
+    labels = resolve_score_labels(match.columns, options, path, stated_labels)
+    backbone = Backbone(network, spec, f"checkpoint {name}", name, name, labels).eval()
+    convert_to_rgb(network, channels, preprocessing.input_size, path)
+    return backbone
 
 
-def _infer_preprocessing(weights: WeightsFile, spec: BackboneSpec, columns: int) -> Preprocessing:
-    """Return the preprocessing given in the file, or else the preprocessing of the spec.
-
-    Exception, if the file gives none: a timm model without a classifier, or with as many columns as published face
-    weights, gets the preprocessing of those weights (bilinear, ImageNet mean and std).
-    """
-    fields = _get_metadata(weights, "preprocessing", dict)
-    if fields is not None:
-        return Preprocessing.from_dict(fields)
-    may_be_face_weights = columns in PUBLISHED_ORDERS or not columns
-    if spec.name.startswith(catalogue.TIMM_PREFIX) and may_be_face_weights:
-        return Preprocessing(FACE_SIZES.get(spec.name, spec.input_size))
-    return spec.preprocessing
-
-
-def _require_tensors(state: Mapping[str, Tensor], path: Path) -> None:
-    if not state:
-        raise BackboneError(f"{path} contains no tensors", "download the file again")
-    if not all(name.isprintable() and len(name) < MAX_NAME_LENGTH for name in state):
-        raise BackboneError(f"{path} has tensors with invalid names", "download the file again")
-
-
-def _require_finite(state: Mapping[str, Tensor], path: Path) -> None:
-    names = [name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if names:
-        count = "1 tensor" if len(names) == 1 else f"{len(names)} tensors"
-        raise BackboneError(
-            f"{path} has non-finite values in {count}: {', '.join(names[:3])}",
-            "download the file again, or train the network again",
-        )
+def _are_labels(labels: Sequence[Any], columns: int) -> bool:
+    return len(labels) in (0, columns) and all(isinstance(label, str) for label in labels)
 
 
 @torch.inference_mode()
@@ -214,14 +193,10 @@ def _require_forward(backbone: Backbone, path: Path) -> None:
         raise BackboneError(f"{path} produces non-finite outputs", "download the file again")
 
 
-def _log_summary(backbone: Backbone, file_format: str) -> None:
-    preprocessing, size = backbone.spec.preprocessing, backbone.spec.input_size
+def _log_summary(backbone: Backbone, file_format: str, options: ImportOptions) -> None:
     parameters = sum(p.numel() for p in backbone.network.parameters())
     logger.info(f"{file_format}: {backbone.spec.name}, {parameters:,} parameters")
-    logger.info(
-        f"input: {size} x {size} pixels ({preprocessing.interpolation}, no crop), values 0 to "
-        f"{preprocessing.value_range:g}, mean {preprocessing.mean}, std {preprocessing.std}"
-    )
+    log_preprocessing(backbone.spec.preprocessing, options, bool(backbone.score_labels))
     names = ", ".join(backbone.score_labels) or "unnamed"
     logger.info(
         f"embedding: {backbone.embedding_width}; scores: "

@@ -6,8 +6,7 @@ torchvision numbers them in `features` and `classifier`, including activations, 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from torch import Tensor
 from backbones.backbone import Backbone
 from backbones.catalogue import VGGFACE
 from backbones.importing.class_names import resolve_score_labels
+from backbones.importing.options import ImportOptions
 from backbones.state_dict import check_state_dict
 from backbones.vggface import WIDTHS, VGGFace
-
-logger = logging.getLogger(__name__)
 
 DENSE_LAYERS = {"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}
 LAYOUT_HINT = (
@@ -35,7 +33,7 @@ def is_vggface(state: Mapping[str, Tensor]) -> bool:
     return _is_dag_layout(names) or {"features.0.weight", "classifier.0.weight"} <= names
 
 
-def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str] | None = None) -> Backbone:
+def build_vggface(state: Mapping[str, Tensor], path: Path, options: ImportOptions | None = None) -> Backbone:
     """Build the VGGFace backbone of a state dict.
 
     Parameters
@@ -44,8 +42,8 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
         The state dict, whose tensors are used without copying if they are float32.
     path : Path
         The file that the state dict was read from.
-    classes : sequence of str, optional
-        Names of the score columns; by default they are unnamed identities.
+    options : ImportOptions, optional
+        Its `classes` name the score columns; by default they are unnamed identities.
 
     Returns
     -------
@@ -65,23 +63,12 @@ def build_vggface(state: Mapping[str, Tensor], path: Path, classes: Sequence[str
     file_names = {name: f"{layers[layer]}.{kind}" for name, layer, kind in map(_split_parameter_name, expected)}
     expected_in_file = {file_names[name]: tensor for name, tensor in expected.items()}
     check_state_dict(state, expected_in_file, str(path), "a VGG-16 face network", LAYOUT_HINT)
-    names = resolve_score_labels(width, classes, path) if classes else ()
+    names = resolve_score_labels(width, options, path) if options and options.classes else ()
     with torch.device("meta"):
         network = VGGFace(width)
     network.load_state_dict({name: state[file_names[name]].to(torch.float32) for name in expected}, assign=True)
     spec = replace(VGGFACE, score_width=width)
     return Backbone(network, spec, f"file {path.name}", f"vggface@{path}", "vggface", names).eval()
-
-
-def log_assumed_pixels(state: Mapping[str, Tensor]) -> None:
-    """Log the assumed preprocessing for torchvision's layout, which torchvision's ImageNet weights have too."""
-    if not _is_dag_layout(set(state)):
-        preprocessing = VGGFACE.preprocessing
-        logger.info(
-            "weights in torchvision's VGG-16 layout are assumed to be those of a VGGFace network; preprocessing: pixel "
-            f"values 0 to {preprocessing.value_range:g} minus {preprocessing.mean}. For torchvision's ImageNet "
-            "weights, use the backbone timm:vgg16@tv_in1k instead"
-        )
 
 
 def _is_dag_layout(names: set[str]) -> bool:

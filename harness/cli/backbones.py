@@ -1,8 +1,9 @@
-"""`framelight backbones` and `framelight backbones import`."""
+"""`framelight backbones`, `framelight backbones import` and `framelight backbones remove`."""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import sys
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     print()
     for note in (
         *(["on a wider terminal there are more columns"] if len(cells) < len(columns) else []),
-        "MACs: of one face crop, unknown (-) for an ONNX file; MB: of float32 weights or of the ONNX file",
+        "MACs: of one face crop, unknown (-) for some ONNX files; MB: of float32 weights or of the ONNX file",
         "any timm model is a backbone too: timm:NAME",
         f"trained and imported backbones are in {escape_text(str(folder))}",
     ):
@@ -115,11 +116,18 @@ def import_weights(arguments: argparse.Namespace) -> None:
     """Import a weights file as a backbone."""
     import backbones
 
+    fields = {field.name: getattr(arguments, field.name, None) for field in dataclasses.fields(backbones.ImportOptions)}
+    options = backbones.ImportOptions(**{**fields, "value_range": arguments.range})
     with console_logging(sys.stdout):
-        folder = backbones.import_file(
-            arguments.file, arguments.name, backbones_dir(arguments.store), arguments.architecture, arguments.classes
-        )
+        folder = backbones.import_file(arguments.file, arguments.name, backbones_dir(arguments.store), options=options)
     print_text(
         f"\n{arguments.name} is in {folder}.\nTo use it, run framelight extract --backbone {arguments.name} --data DIR "
         f"--store {arguments.store}, or list it in a recipe."
     )
+
+
+def remove(arguments: argparse.Namespace) -> None:
+    """Remove a trained or imported backbone."""
+    import backbones
+
+    print_text(f"removed {backbones.remove_entry(arguments.name, backbones_dir(arguments.store))}")

@@ -7,19 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-from harness.cli.arguments import (
-    CommandParser,
-    Commands,
-    add_command,
-    comma_separated,
-    debug,
-    jobs,
-    path,
-    positive_int,
-    settings,
-    shared_arguments,
-    store,
-)
+from harness.cli.arguments import Commands, add_command, jobs, path, positive_int, settings, shared_arguments, store
+from harness.cli.import_arguments import import_parser, remove_parser
 
 
 def add_run(commands: Commands) -> None:
@@ -193,36 +182,13 @@ def _add_crop(actions: Commands) -> None:
 def add_backbones(commands: Commands) -> None:
     """Add `framelight backbones`."""
     command = add_command(commands, "backbones", "list the backbones with their cost, or describe one", [store()])
-    command.epilog = "to import weights: framelight backbones import FILE --name NAME (see its --help)"
+    command.epilog = (
+        "to import weights: framelight backbones import FILE --name NAME (see its --help); to remove a trained or "
+        "imported backbone: framelight backbones remove NAME"
+    )
     command.add_argument("name", nargs="?", metavar="NAME", help="a backbone (default: list all)")
     command.subcommands["import"] = import_parser()
-
-
-def import_parser() -> argparse.ArgumentParser:
-    """Build the parser of `framelight backbones import`."""
-    command = CommandParser(
-        "framelight backbones import",
-        description="import a file of weights as a backbone: a network or state dict of torch.save (HSEmotion, "
-        "EmotiEffLib, VGGFace, timm), a Lightning checkpoint, safetensors or an ONNX model; code in the file is not "
-        "executed",
-        parents=[store(), debug()],
-    )
-    command.set_defaults(module="backbones.import_weights")
-    command.add_argument("file", type=path, metavar="FILE", help="the file of weights")
-    command.add_argument("--name", required=True, metavar="NAME", help="name of the backbone in recipes")
-    command.add_argument(
-        "--architecture",
-        metavar="ARCH",
-        help="name of a backbone or timm model (default: determined from names and shapes of the tensors)",
-    )
-    command.add_argument(
-        "--classes",
-        type=comma_separated,
-        metavar="A,B,...",
-        help="names of the scores (default: the published order of 7 to 10 scores; none for VGGFace, whose scores are "
-        "people)",
-    )
-    return command
+    command.subcommands["remove"] = remove_parser()
 
 
 def add_ui(commands: Commands) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from backbones.regular_files import open_regular
 from harness.data.problems import ERROR, WARNING, Problem
-from harness.data.text_encoding import WINDOWS, read_decoded
+from harness.data.text_encoding import WINDOWS, encoding_of, read_decoded
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 
@@ -18,6 +19,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[,;\t|]*\n')
 """First line that tells spreadsheet programs the separator; it is not the header."""
 ENOUGH_COLUMNS = 2
+MAX_HEADER = 1 << 16
+"""Maximum number of bytes that are read to find the header of a file."""
 
 
 @dataclass(frozen=True)
@@ -177,3 +180,25 @@ def _count_named(header: Sequence[str]) -> int:
 
 def _is_blank(row: Sequence[str]) -> bool:
     return not any(map(str.strip, row))
+
+
+def peek_header(path: Path, is_column: Callable[[str], object]) -> list[str]:
+    """Return the cells of the header of a CSV file, of which only the beginning is read; empty if there is none.
+
+    Parameters
+    ----------
+    path : Path
+    is_column : callable
+        See `read_rows`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with open_regular(path) as file:
+        head = file.read(MAX_HEADER)
+    text = head.decode(encoding_of(head), errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    if setting := _SEPARATOR_LINE.match(text):
+        return _first_row(text[setting.end() :], setting[1])
+    return _first_row(text, find_separator(text, is_column))

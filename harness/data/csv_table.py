@@ -1,10 +1,10 @@
-"""CSV file of an image table: its columns as text with line numbers, and the parsers of the cells."""
+"""CSV file of an image or frame table: its columns as text with line numbers, and the parsers of the cells."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
@@ -16,13 +16,14 @@ from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, MISSI
 from harness.data.csv_rows import CsvRows, read_rows
 from harness.data.expression_words import parse_expression, parse_split
 from harness.data.problems import ERROR, WARNING, Problem
-from harness.data.table_columns import LABEL_COLUMNS, NUMBER_COLUMNS, ColumnNames, find_columns, standard_name
+from harness.data.table_columns import LABEL_COLUMNS, POSITION_COLUMNS, ColumnNames, find_columns, standard_name
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS
 from harness.utils.errors import InputError
 
 EXPRESSION_NAMES = {name.lower(): code for code, name in enumerate(EXPRESSIONS)} | {"contempt": len(EXPRESSIONS) - 1}
 SPLIT_NAMES = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
+_CLEANED = frozenset((*LABEL_COLUMNS, *POSITION_COLUMNS))
 MAX_CELL = 4096
 """Maximum number of characters of a cell: the length of the longest path on Linux."""
 
@@ -67,25 +68,37 @@ class Table:
         return np.any(filled, axis=0) if filled else np.zeros(len(self), bool)
 
 
-def read_table(path: Path) -> Table:
-    """Read the CSV file of an image table.
+def read_table(
+    path: Path,
+    is_column: Callable[[str], object] = standard_name,
+    find: Callable[[Path, int, Sequence[str]], ColumnNames] = find_columns,
+) -> Table:
+    """Read the CSV file of a table; by default of an image table.
 
     Missing labels (see `MISSING_WORDS`) become empty cells, and decimal commas become points.
+
+    Parameters
+    ----------
+    path : Path
+    is_column : callable, optional
+        Returns whether a cell of the header is the name of a known column.
+    find : callable, optional
+        Finds the columns from the path, the line of the header and its names; see `find_columns`.
 
     Raises
     ------
     InputError
         If the file cannot be read or has no rows, or if its header is invalid; see `find_columns`.
     """
-    source = read_rows(path, standard_name)
-    names = find_columns(path, source.header_line, source.header)
+    source = read_rows(path, is_column)
+    names = find(path, source.header_line, source.header)
     if not source.rows and not source.faults:
         raise InputError(f"{path}:{source.header_line}: no row follows the header; write one row for each image")
     rows, lines, faults = _reject_long_cells(path, source, names)
     columns, decimal_commas = {}, False
     for name, position in names.positions.items():
         cells = [row[position] for row in rows]
-        cleaned = {cell: _clean_cell(cell, name) for cell in set(cells)}
+        cleaned = {cell: clean_cell(cell, name) for cell in set(cells)}
         columns[name] = np.array([cleaned[cell] for cell in cells], dtype=np.str_)
         decimal_commas |= any("," in cell and "," not in clean for cell, clean in cleaned.items())
     form = (*source.form, *(["decimal commas"] if decimal_commas else []))
@@ -114,14 +127,14 @@ def _reject_long_cells(
     return list(compress(source.rows, sound)), lines, source.faults + faults
 
 
-def _clean_cell(cell: str, column: str) -> str:
-    """Return a stripped cell; in columns of labels a missing value becomes '' and a decimal comma a point."""
+def clean_cell(cell: str, column: str) -> str:
+    """Return a stripped cell; in columns of labels and numbers, a missing value becomes '', a decimal comma a point."""
     cell = cell.strip()
-    if column not in LABEL_COLUMNS:
+    if column not in _CLEANED:
         return cell
     if cell.lower() in MISSING_WORDS:
         return ""
-    return cell.replace(",", ".") if column in NUMBER_COLUMNS and DECIMAL_COMMA.fullmatch(cell) else cell
+    return cell.replace(",", ".") if column != "expression" and DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def parse_splits(table: Table) -> tuple[np.ndarray, tuple[Problem, ...]]:
@@ -165,21 +178,45 @@ def parse_targets(table: Table, output: str, rows: np.ndarray) -> tuple[np.ndarr
 def _parse_codes(
     table: Table, column: str, rows: np.ndarray, codes: Mapping[str, Any], missing: object, dtype: type
 ) -> tuple[np.ndarray, tuple[Problem, ...]]:
-    names, index = np.unique(np.char.lower(table.columns[column][rows]), return_inverse=True)
-    valid = np.array([name in codes for name in names.tolist()], dtype=bool)
-    values: np.ndarray = np.array([codes.get(name, missing) for name in names.tolist()], dtype=dtype)
-    faulty_rows = rows[~valid[index]] if len(rows) else rows
+    cells, index = np.unique(table.columns[column][rows], return_inverse=True)
+    values, messages = parse_words(column, cells, codes, missing, dtype)
     faults = tuple(
-        Problem(
-            ERROR,
-            column,
-            _unknown_value_message(column, str(table.columns[column][row]), codes),
-            table.path,
-            int(table.lines[row]),
-        )
-        for row in faulty_rows
+        Problem(ERROR, column, message, table.path, int(table.lines[row]))
+        for row, i in zip(rows.tolist(), index.tolist())
+        if (message := messages[i])
     )
-    return values[index] if len(rows) else np.zeros(0, dtype), faults
+    return values[index], faults
+
+
+def parse_words(
+    column: str, cells: Sequence[str] | np.ndarray, codes: Mapping[str, Any], missing: object, dtype: type
+) -> tuple[np.ndarray, list[str | None]]:
+    """Parse the distinct cells of a column of words, in any case.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column, for messages.
+    cells : sequence of str
+        K cells.
+    codes : mapping of str to object
+        Value of each word, in lower case.
+    missing : object
+        Value of a malformed cell.
+    dtype : type
+        NumPy type of the values.
+
+    Returns
+    -------
+    values : array of shape (K,)
+    messages : list of str or None
+        What is wrong with each cell.
+    """
+    words = [str(cell).lower() for cell in cells]
+    values: np.ndarray = np.array([codes.get(word, missing) for word in words], dtype=dtype)
+    return values, [
+        None if word in codes else _unknown_value_message(column, str(cell), codes) for word, cell in zip(words, cells)
+    ]
 
 
 def _unknown_value_message(column: str, cell: str, codes: Mapping[str, Any]) -> str:
@@ -228,16 +265,44 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tu
     if (values := rule.parse(cells)) is not None:
         return values, ()
     distinct, index = np.unique(cells, return_inverse=True)
-    messages = [rule.fault(column, cell) for cell in distinct.tolist()]
-    sound = np.array([message is None for message in messages])
-    numbers = np.full(len(distinct), missing, np.float64)
-    sound_numbers = rule.parse(distinct[sound])
-    assert sound_numbers is not None  # `parse` and `fault` agree
-    numbers[sound] = sound_numbers
-    kind = "action unit" if column in ACTION_UNITS else column
+    numbers, messages = parse_distinct_numbers(column, distinct, rule)
     faults = tuple(
-        Problem(ERROR, kind, message, table.path, int(table.lines[row]))
+        Problem(ERROR, problem_kind(column), message, table.path, int(table.lines[row]))
         for row, i in zip(rows.tolist(), index.tolist())
         if (message := messages[i])
     )
     return numbers[index], faults
+
+
+def parse_distinct_numbers(column: str, cells: np.ndarray, rule: Rule) -> tuple[np.ndarray, list[str | None]]:
+    """Parse the distinct cells of a column of numbers.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column, for messages.
+    cells : str array of shape (K,)
+    rule : Rule
+        Valid values.
+
+    Returns
+    -------
+    numbers : float64 or int64 array of shape (K,)
+        Malformed cells are `rule.missing`, or NaN if that is None.
+    messages : list of str or None
+        What is wrong with each cell.
+    """
+    if (values := rule.parse(cells)) is not None:
+        return values, [None] * len(cells)
+    messages = [rule.fault(column, cell) for cell in cells.tolist()]
+    sound = np.array([message is None for message in messages], dtype=bool)
+    numbers = np.full(len(cells), np.nan if rule.missing is None else rule.missing, np.float64)
+    sound_numbers = rule.parse(cells[sound])
+    assert sound_numbers is not None  # `parse` and `fault` agree
+    numbers[sound] = sound_numbers
+    return numbers, messages
+
+
+def problem_kind(column: str) -> str:
+    """Return the `Problem.kind` of malformed cells of a column."""
+    return "action unit" if column in ACTION_UNITS else column

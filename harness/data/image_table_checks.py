@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,7 +47,7 @@ def find_problems(table: CheckableTable) -> Iterator[Problem]:
     yield from _find_duplicate_rows(table)
     yield from _find_leaks(table)
     yield from _find_unclear_subjects(table)
-    yield from _find_missing_columns(table)
+    yield from find_missing_columns(table.csv, table.table.header_line, table.table.columns)
 
 
 def _find_missing_images(table: CheckableTable) -> Iterator[Problem]:
@@ -85,32 +85,46 @@ def _find_leaks(table: CheckableTable) -> Iterator[Problem]:
 
 
 def _find_unclear_subjects(table: CheckableTable) -> Iterator[Problem]:
-    """Yield words for missing values that are read as names of subjects, and names that differ only in spelling."""
-    if "subject" not in table.table.columns:
-        return
-    names, first, counts = np.unique(table.table.columns["subject"], return_index=True, return_counts=True)
+    if "subject" in table.table.columns:
+        names, first, counts = np.unique(table.table.columns["subject"], return_index=True, return_counts=True)
+        yield from find_unclear_subjects(table.csv, names.tolist(), table.table.lines[first].tolist(), counts.tolist())
+
+
+def find_unclear_subjects(
+    path: Path, names: Sequence[str], lines: Sequence[int], counts: Sequence[int]
+) -> Iterator[Problem]:
+    """Yield words for missing values that are read as names of subjects, and names that differ only in spelling.
+
+    Parameters
+    ----------
+    path : Path
+        File of the table.
+    names : sequence of str
+        Distinct names; '' is no name.
+    lines, counts : sequence of int
+        First line with each name, and number of rows with it.
+    """
     spellings: dict[str, str] = {}
-    for name, row, count in zip(names.tolist(), first.tolist(), counts.tolist()):
-        line = int(table.table.lines[row])
+    for name, line, count in zip(names, lines, counts):
         if name and name.lower() in MISSING_WORDS:
             message = (
                 f"'{name}' is read as the name of one subject, with {plural(count, 'row')}; leave the cells empty "
                 "if the subject is unknown"
             )
-            yield Problem(WARNING, "subject", message, table.csv, line)
+            yield Problem(WARNING, "subject", message, path, line)
         other = spellings.setdefault(folded_name(name), name)
         if other != name:
             message = f"subjects '{other}' and '{name}' differ in spelling alone; write them alike if they are one"
-            yield Problem(WARNING, "subject", message, table.csv, line)
+            yield Problem(WARNING, "subject", message, path, line)
 
 
-def _find_missing_columns(table: CheckableTable) -> Iterator[Problem]:
-    line = table.table.header_line
-    action_units = [name for name in ACTION_UNITS if name not in table.table.columns]
+def find_missing_columns(path: Path, line: int, columns: Collection[str]) -> Iterator[Problem]:
+    """Yield tasks of which only a part of the columns is in a table whose header is on a given line."""
+    action_units = [name for name in ACTION_UNITS if name not in columns]
     if 0 < len(action_units) < len(ACTION_UNITS):
         message = f"no column {', '.join(action_units)}; task au needs all twelve"
-        yield Problem(WARNING, "columns", message, table.csv, line)
-    affects = [name for name in AFFECTS if name not in table.table.columns]
+        yield Problem(WARNING, "columns", message, path, line)
+    affects = [name for name in AFFECTS if name not in columns]
     if len(affects) == 1:
         message = f"no column {affects[0]}; task va needs valence and arousal"
-        yield Problem(WARNING, "columns", message, table.csv, line)
+        yield Problem(WARNING, "columns", message, path, line)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from backbones.errors import join_first
+from backbones.spec import canonical_class
 from harness.data.dataset import Dataset
 from harness.data.splits import REPORTED, TRAINING
 from harness.metrics.tasks import ACTION_UNITS, AFFECTS, EXPRESSIONS, get_task
@@ -93,7 +94,7 @@ def scores_leak_targets(task: str, features: str, score_labels: Sequence[str]) -
     """
     if "scores" not in features.split("+"):
         return False
-    columns = {name.lower() for name in score_labels}
+    columns = {canonical_class(name).lower() for name in score_labels}
     return any(not columns.isdisjoint(TARGET_COLUMN_NAMES[output.name]) for output in get_task(task).outputs)
 
 

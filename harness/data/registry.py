@@ -12,6 +12,7 @@ from harness.data.affectnet_2021 import AffectNet2021
 from harness.data.affwild2 import AffWild2
 from harness.data.dataset import Dataset
 from harness.data.expression_folders import ExpressionFolders, ExpressionStills
+from harness.data.frame_table import FrameTable
 from harness.data.image_table import ImageTable
 from harness.data.image_table_stills import TableStills
 from harness.data.layout_hints import hint_at_layout
@@ -61,7 +62,7 @@ def detect_stills_layout(root: Path) -> type[ImageLayout] | None:
     return detect_layout(Path(root), STILLS_LAYOUTS)
 
 
-DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, ImageTable, RafDB, ExpressionFolders)
+DATASET_LAYOUTS: tuple[type[VideoLayout], ...] = (AffWild2, FrameTable, ImageTable, RafDB, ExpressionFolders)
 
 
 def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
@@ -70,8 +71,8 @@ def open_dataset(root: Path | str, seed: int = 0) -> Dataset:
     Parameters
     ----------
     root : path-like
-        Aff-Wild2 as released for the ABAW challenges, an image table (`labels.csv`, or its folder), RAF-DB, or folders
-        of expressions.
+        Aff-Wild2 as released for the ABAW challenges, a frame table or image table (`labels.csv`, or its folder),
+        RAF-DB, or folders of expressions.
     seed : int, default 0
         Seed of the splits, for images without a split.
 
@@ -118,6 +119,11 @@ def _open(layout: type[AnyLayout], root: Path, seed: int) -> AnyLayout:
     try:
         return layout.open(root, seed)
     except InputError as error:
+        if layout is TableStills and FrameTable.detect(root):
+            raise InputError(
+                f"{error}; this is {FrameTable.layout}, on which heads are trained; backbones need the columns image "
+                "and expression or subject"
+            ) from error
         if layout.layout != ImageTable.layout or not ExpressionFolders.detect(root):
             raise
         raise InputError(f"{error}; to read its folders of expressions instead, move labels.csv elsewhere") from error

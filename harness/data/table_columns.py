@@ -1,4 +1,4 @@
-"""Column names of an image table: the spellings that are read, and suggestions for similar names."""
+"""Column names of image tables and frame tables: the spellings that are read, and suggestions for similar names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from harness.utils.errors import InputError
 NUMBER_COLUMNS = (*AFFECTS, *ACTION_UNITS)
 LABEL_COLUMNS = ("expression", *NUMBER_COLUMNS)
 COLUMNS = ("image", "subject", "split", *LABEL_COLUMNS)
+"""Columns of an image table."""
+POSITION_COLUMNS = ("frame", "time", "start", "end", "start_frame", "end_frame", "fps")
+FRAME_COLUMNS = ("video", "image", *POSITION_COLUMNS, "subject", "split", *LABEL_COLUMNS)
+"""Columns of a frame table."""
 SIMILAR_NAMES = {
     "image": "image_path image_name image_file image_id image_location img img_path img_name path pth file file_path "
     "filepath file_name filename name picture photo crop frame_path subdirectory_filepath",
@@ -23,8 +27,18 @@ SIMILAR_NAMES = {
     "split": "set subset fold partition usage phase mode dataset_split",
     "valence": "val v",
     "arousal": "aro a",
+    "video": "video_name video_id video_file clip clip_name clip_id sequence sequence_name sequence_id movie",
+    "frame": "frame_number frame_no frame_nr frame_id frame_index framenumber frameid nframe",
+    "time": "timestamp time_s time_sec seconds sec t",
+    "start": "onset begin start_time begin_time begin_time_hh_mm_ss_ms begin_time_msec from",
+    "end": "offset stop end_time stop_time end_time_hh_mm_ss_ms end_time_msec to",
+    "start_frame": "onset_frame begin_frame first_frame",
+    "end_frame": "offset_frame stop_frame last_frame",
+    "fps": "frame_rate framerate rate",
 }
 """Names that other tables use for a column; they are not read, but lead to a suggestion in the message."""
+ALIASES = {"begin time - ss.msec": "start", "end time - ss.msec": "end"}
+"""Names of columns in exports of ELAN, in lower case."""
 SIMILARITY = 0.8
 MAX_LENGTH = 200
 
@@ -44,10 +58,13 @@ class ColumnNames:
         Position of each column that is read, by its standard name.
     header : tuple of str
         Names as the table spells them, stripped.
+    known : tuple of str
+        Names of all columns that a table of this kind may have.
     """
 
     positions: dict[str, int]
     header: tuple[str, ...]
+    known: tuple[str, ...] = COLUMNS
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -62,8 +79,8 @@ class ColumnNames:
 
     def notes(self) -> tuple[str, ...]:
         """Return what the columns that are not read may mean, for a warning."""
-        absent = [name for name in COLUMNS if name not in self.positions]
-        similar = [f"{name} (did you mean {column}?)" for name, column in _similar(self.unread, absent)]
+        absent = [name for name in self.known if name not in (*self.positions, *POSITION_COLUMNS)]
+        similar = [f"{name} (did you mean {column}?)" for name, column in _similar(self.unread, absent, self.known)]
         intensities = [
             name for name in self.unread if (match := _INTENSITY.fullmatch(name.lower())) and f"AU{match[1]}" in absent
         ]
@@ -73,11 +90,16 @@ class ColumnNames:
                 f"columns not read: {_enumerate(intensities)}; they hold intensities, but task au needs the "
                 "presence of each action unit (0 or 1), as in AU01_c"
             )
+        if "video" not in self.known and any(standard_name(name, FRAME_COLUMNS) == "video" for name in self.unread):
+            notes.append(
+                "column not read: video; the images are read as stills, and may be from one video in two splits; add "
+                "a column frame to read them as frames of videos"
+            )
         return tuple(notes)
 
 
-def standard_name(name: str) -> str | None:
-    """Return the column that a name in a header stands for, or None.
+def standard_name(name: str, columns: Collection[str] = COLUMNS) -> str | None:
+    """Return which of `columns` a name in a header stands for, or None.
 
     Case is ignored, and so are blanks around a name. The name of an action unit may have a separator, leading zeros,
     and the suffix `_c`, as in OpenFace's columns of 0 and 1 (`AU01_c`).
@@ -90,11 +112,41 @@ def standard_name(name: str) -> str | None:
     spelled = name.strip(_BLANKS).lower()
     if match := _ACTION_UNIT.fullmatch(spelled):
         spelled = f"AU{match[1]}"
-    return spelled if spelled in COLUMNS else None
+    spelled = ALIASES.get(spelled, spelled)
+    return spelled if spelled in columns else None
+
+
+def locate_columns(path: Path, line: int, names: Sequence[str], known: tuple[str, ...]) -> ColumnNames:
+    """Find those of the columns `known` that a header has.
+
+    Raises
+    ------
+    InputError
+        If the header is empty, or two columns have the same meaning.
+    """
+    header = tuple(name.strip(_BLANKS) for name in names)
+    if not any(header):
+        raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
+    positions: dict[str, int] = {}
+    for position, name in enumerate(header):
+        column = standard_name(name, known)
+        if column in positions:
+            first = header[positions[column]]
+            twice = f"column {name} occurs twice" if name == first else f"columns {first} and {name} both mean {column}"
+            raise InputError(f"{path}:{line}: {twice}; remove one")
+        if column is not None:
+            positions[column] = position
+    return ColumnNames(positions, header, known)
+
+
+def missing_columns_error(path: Path, line: int, names: ColumnNames, missing: Sequence[str]) -> InputError:
+    """Return an error that names missing columns, the columns of the table, and those that may be meant."""
+    what = " and no column ".join(missing)
+    return InputError(f"{path}:{line}: no column {what}; {_advice(names)}")
 
 
 def find_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNames:
-    """Find the columns of a header.
+    """Find the columns of the header of an image table.
 
     Parameters
     ----------
@@ -109,37 +161,29 @@ def find_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNames:
         If the header is empty, there is no column `image`, there is neither a column `expression` nor `subject`, or two
         columns have the same meaning.
     """
-    header = tuple(name.strip(_BLANKS) for name in names)
-    if not any(header):
-        raise InputError(f"{path}: the table is empty; its first line names the columns image,expression,...")
-    positions: dict[str, int] = {}
-    for position, name in enumerate(header):
-        column = standard_name(name)
-        if column in positions:
-            first = header[positions[column]]
-            twice = f"column {name} occurs twice" if name == first else f"columns {first} and {name} both mean {column}"
-            raise InputError(f"{path}:{line}: {twice}; remove one")
-        if column is not None:
-            positions[column] = position
-    missing = [] if "image" in positions else ["image"]
-    if not {"expression", "subject"} & set(positions):
+    columns = locate_columns(path, line, names, COLUMNS)
+    missing = [] if "image" in columns.positions else ["image"]
+    if not {"expression", "subject"} & set(columns.positions):
         missing.append("expression or subject")
     if missing:
-        raise InputError(f"{path}:{line}: no column {' and no column '.join(missing)}; {_advice(header, positions)}")
-    return ColumnNames(positions, header)
+        raise missing_columns_error(path, line, columns, missing)
+    return columns
 
 
-def _advice(header: Collection[str], positions: Collection[str]) -> str:
+def _advice(names: ColumnNames) -> str:
     """Return the names in a header, and which of them may stand for columns that were not found."""
-    available = _shorten(", ".join(name or "(no name)" for name in header))
-    similar = _similar(header, [column for column in COLUMNS if column not in positions])
-    renamed = ", ".join(f"rename {name} to {column}" for name, column in similar)
+    available = _shorten(", ".join(name or "(no name)" for name in names.header))
+    absent = [column for column in names.known if column not in names.positions]
+    renamed = ", ".join(f"rename {name} to {column}" for name, column in _similar(names.header, absent, names.known))
     return f"the columns are {available}" + (f"; perhaps {renamed}" if renamed else "")
 
 
-def _similar(names: Collection[str], columns: Collection[str]) -> Iterator[tuple[str, str]]:
+def _similar(
+    names: Collection[str], columns: Collection[str], known_columns: Collection[str]
+) -> Iterator[tuple[str, str]]:
     """For each of `columns` except action units, yield the first similar name, if any, and the column."""
-    words = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in names if not standard_name(name)}
+    unknown = [name for name in names if not standard_name(name, known_columns)]
+    words = {name: re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") for name in unknown}
     for column in columns:
         if column in ACTION_UNITS:
             continue  # AU14 is similar to AU4, but another action unit

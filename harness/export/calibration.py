@@ -34,9 +34,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
         If no crop can be read.
     """
     crops = []
-    for path in spread_evenly(
-        [dataset.sequences[name].images for name in dataset.sequence_names(task, TRAINING)], count
-    ):
+    for path in spread_evenly(_training_images(dataset, task), count):
         try:
             crops.append(decode_image(path, dataset.upright))
         except CorruptImageError:
@@ -47,6 +45,15 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
             "dataset with --data DIR"
         )
     return crops
+
+
+def _training_images(dataset: Dataset, task: str) -> list[tuple[Path, ...]]:
+    """List the images of each training sequence; a block of an image table may also have images of other splits."""
+    images = []
+    for name, frames in dataset.frames(task, TRAINING).items():
+        sequence = dataset.sequences[name]
+        images.append(tuple(sequence.images[i] for i in np.searchsorted(sequence.frames, frames).tolist()))
+    return images
 
 
 def spread_evenly(sequences: list[tuple[Path, ...]], count: int) -> list[Path]:

@@ -23,7 +23,7 @@ from harness.export.example import example_script
 from harness.export.formats import Format
 from harness.export.latency import measure_cost
 from harness.export.network import ExportNetwork, make_network, require_images
-from harness.export.parity import CropFile, ParityResult, check_parity, compute_outputs, crop_files
+from harness.export.parity import CropFile, ParityResult, check_parity, compute_outputs, crop_files, scored_predictions
 from harness.features.crop_margins import estimate_dataset_margin
 from harness.features.entry import FeatureEntry
 from harness.features.store import FeatureStore
@@ -113,7 +113,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     """
     network, entry = open_network(run)
     dataset = open_scored_dataset(run, entry, data)
-    predictions = run.load_predictions()
+    predictions = scored_predictions(run, dataset)
     crops = crop_files(predictions, dataset)
     calibration = resize_batch(
         training_crops(dataset, run.configuration.task, options.calibration), network.backbone.spec.preprocessing
@@ -129,13 +129,15 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
         causal.load_filter(run.store, run.record.job_id),
         None if margin is None else {**asdict(margin), "detector": detector.name},
     )
+    # still images: earlier versions cached in "outputs" those of all predictions, not only of the scored ones
+    outputs = run.store.exported(run.record.job_id) / ("outputs" if dataset.temporal else "scored-outputs")
     records = []
     with replace_output_dir(out) as folder:
         for precision in options.ordered_precisions:
             logger.info(f"{options.form.name} {precision}: writing, checking on {len(crops):,} crops, timing")
             path = options.form.write(network, folder, precision, calibration, options.embedding)
             file = describe_file(options.form, path, precision)
-            cache = run.store.exported(run.record.job_id) / "outputs" / str(file["sha256"])[:16]
+            cache = outputs / str(file["sha256"])[:16]
             parity = check_parity(run, predictions, dataset, _outputs(network, options.form, path, crops, cache))
             record = _export_record(run, network, options.form, path, file, parity)
             _save_record(run.store, record, parity)
@@ -189,7 +191,7 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
     """
     record, store = run.record, run.store
     root = data or locations.get_location(store, entry.data_digest)
-    if root is None or not root.is_dir():
+    if root is None or not root.exists():
         raise InputError(
             f"the dataset {record.dataset} that run {record.group_id} was scored on "
             f"{'has no location in this store' if root is None else f'is not at {root}'}; pass it with --data DIR"

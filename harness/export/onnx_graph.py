@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from backbones.engines.onnx_engine import get_or_export_onnx, suppress_exporter_output, unexportable_error
+from backbones.onnx_graph import prune_to_outputs
 from backbones.onnx_network import OnnxNetwork
 from harness.export.network import EMBEDDING, OUTPUTS, ExportNetwork, Heads
 from harness.export.onnx_preprocessing import PIXELS, preprocessing_graph
 from harness.utils.errors import InputError
 
 if TYPE_CHECKING:
-    from onnx import ModelProto, NodeProto
+    from onnx import ModelProto
 
 OPSET, IR = 20, 10
 """Minimum ONNX opset, to which older graphs are converted, and IR version of all graphs."""
@@ -44,13 +45,13 @@ def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
         heads = _convert_opset(_heads_model(network), _opset(model))
         inputs = [port.name for port in heads.graph.input]
         sources = {"embeddings": EMBEDDING, SCORES: SCORES}
-        _prune_to_outputs(model, [EMBEDDING] * ("embeddings" in inputs or embedding) + [SCORES] * (SCORES in inputs))
+        prune_to_outputs(model, [EMBEDDING] * ("embeddings" in inputs or embedding) + [SCORES] * (SCORES in inputs))
         model = compose.merge_models(
             model, heads, io_map=[(sources[name], name) for name in inputs], outputs=list(network.outputs(embedding))
         )
         _merge_opset_imports(model)
         _add_views(model, network)
-    _prune_to_outputs(model, _output_names(network, embedding))
+    prune_to_outputs(model, _output_names(network, embedding))
     return model
 
 
@@ -99,9 +100,8 @@ def _backbone_model(network: ExportNetwork) -> ModelProto:
             "with a dynamic batch size and import that file"
         )
     model = compose.add_prefix(_convert_opset(model, max(OPSET, _opset(model))), BACKBONE)
-    _rename(
-        model, {BACKBONE + ports.input: PIXELS, BACKBONE + ports.embedding: EMBEDDING, BACKBONE + ports.scores: SCORES}
-    )
+    names = {ports.input: PIXELS, ports.embedding: EMBEDDING, **({ports.scores: SCORES} if ports.scores else {})}
+    _rename(model, {BACKBONE + name: new_name for name, new_name in names.items()})
     return model
 
 
@@ -192,27 +192,3 @@ def _add_views(model: ModelProto, network: ExportNetwork) -> None:
         model.graph.output.append(
             helper.make_tensor_value_info(view, TensorProto.FLOAT, ["batch", len(output.columns)])
         )
-
-
-def _prune_to_outputs(model: ModelProto, outputs: list[str]) -> None:
-    """Reduce the graph to these outputs, in this order, and the nodes and tensors that they depend on."""
-    ports = {port.name: port for port in model.graph.output}
-    selected = [ports[name] for name in outputs]
-    del model.graph.output[:]
-    model.graph.output.extend(selected)
-    needed, nodes = set(outputs), []
-    for node in reversed(model.graph.node):
-        if needed.intersection(node.output):
-            nodes.append(node)
-            needed.update(_inputs_of(node))
-    del model.graph.node[:]
-    model.graph.node.extend(reversed(nodes))
-    tensors = [tensor for tensor in model.graph.initializer if tensor.name in needed]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(tensors)
-
-
-def _inputs_of(node: NodeProto) -> set[str]:
-    """Collect the inputs of a node and of its subgraphs."""
-    subgraphs = [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs)]
-    return set(node.input).union(*(_inputs_of(inner) for graph in subgraphs for inner in graph.node))

@@ -58,6 +58,31 @@ class ParityResult:
     statistics: SufficientStatistics
 
 
+def scored_predictions(run: FinishedRun, dataset: Dataset) -> Predictions:
+    """Load the saved predictions of a run that its score on the reported split depends on.
+
+    An image table is predicted in blocks of rows, so that the saved predictions also have rows of other splits.
+
+    Parameters
+    ----------
+    run : FinishedRun
+    dataset : Dataset
+        Dataset with the labels of the reported split.
+
+    Returns
+    -------
+    Predictions
+        See `Replay.used_predictions`.
+
+    Raises
+    ------
+    FramelightError
+        If the predictions are missing, were changed or cannot be read.
+    """
+    predictions = run.load_predictions()
+    return predictions.take(_make_replay(run, predictions, dataset).used_predictions)
+
+
 class CropFile(NamedTuple):
     """Image file of a crop, and whether it is turned upright by its EXIF orientation, see `Dataset.upright`."""
 
@@ -173,16 +198,15 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
     ----------
     run : FinishedRun
     predictions : Predictions
-        Predictions that the run saved, n rows.
+        The result of `scored_predictions`, n rows.
     dataset : Dataset
         Dataset with the labels of the reported split.
     outputs : ndarray of shape (n, C)
         Outputs of the exported file, in the order of the predictions.
     """
-    task, params, configuration = get_task(run.configuration.task), run.filter, run.configuration
+    task, params = get_task(run.configuration.task), run.filter
     exported = Predictions(predictions.sequences, predictions.lengths, predictions.frames, outputs)
-    labels = dataset.labels(task.name, run.record.split)
-    replay = Replay(task, exported, labels, dataset.temporal, params.gaps, configuration.missing)
+    replay = _make_replay(run, exported, dataset)
     thresholds = 0.5 if params.thresholds is None else np.array(params.thresholds)
     statistics = replay.statistics(params.kernel, params.radius, thresholds)
     return ParityResult(
@@ -193,6 +217,12 @@ def check_parity(run: FinishedRun, predictions: Predictions, dataset: Dataset, o
         replay.units,
         statistics,
     )
+
+
+def _make_replay(run: FinishedRun, predictions: Predictions, dataset: Dataset) -> Replay:
+    task = get_task(run.configuration.task)
+    labels = dataset.labels(task.name, run.record.split)
+    return Replay(task, predictions, labels, dataset.temporal, run.filter.gaps, run.configuration.missing)
 
 
 def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds: np.ndarray | float) -> float:

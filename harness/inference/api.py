@@ -228,7 +228,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     writing.check_submission_dir(out, data)
     dataset = open_dataset(data)
     if not isinstance(dataset, AffWild2):
-        raise InputError(f"{data}: submissions need a dataset of videos, but this is {dataset.layout}")
+        raise InputError(f"{data}: submissions need a dataset in the layout of Aff-Wild2, but this is {dataset.layout}")
     records = tracked_records(store)
     if run.startswith(BEST_PREFIX) and "@" not in run:
         records = records_of_dataset(records, dataset, store) or records

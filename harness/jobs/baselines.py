@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.spec import canonical_class
 from harness.data.dataset import Labels
 from harness.features.entry import FeatureEntry
 from harness.jobs.base_model import JobModel
@@ -22,7 +23,7 @@ MIN_COLUMNS = 2
 
 
 def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
-    """Map score columns to expressions by their names.
+    """Map score columns to expressions by their names or synonyms of these, such as happy.
 
     Contempt is mapped to the class Other. AffectNet's eight classes, in alphabetical order, are therefore mapped to
     1, 7, 2, 3, 4, 0, 5, 6. Without Contempt (seven classes), the class Other has no column. Columns such as valence or
@@ -38,7 +39,8 @@ def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
     float64 ndarray of shape (S, 8) or None
         1 where a column is the score of an expression; None if fewer than two columns are scores of expressions.
     """
-    indices = np.array([EXPRESSION_INDEX.get(name.lower(), -1) for name in score_labels], dtype=np.int64)
+    names = [canonical_class(name).lower() for name in score_labels]
+    indices = np.array([EXPRESSION_INDEX.get(name, -1) for name in names], dtype=np.int64)
     columns = (indices[:, None] == np.arange(len(EXPRESSIONS))).astype(np.float64)
     return columns if columns.sum() >= MIN_COLUMNS else None
 

@@ -78,6 +78,11 @@ class Predictions:
         ends = np.cumsum(self.lengths)
         return [slice(int(ends[i] - self.lengths[i]), int(ends[i])) for i in sequences]
 
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Select rows by their ascending indices; the sequences stay the same, with fewer crops or none."""
+        ends = np.searchsorted(rows, np.cumsum(self.lengths))
+        return Predictions(self.sequences, np.diff(ends, prepend=0), self.frames[rows], self.outputs[rows])
+
     def index_of(self, labels: Labels) -> np.ndarray:
         """Return the row of each label in `outputs`, int64 [N]; -1 if the frame of the label has no crop."""
         number = {name: i for i, name in enumerate(self.sequences)}

@@ -83,6 +83,14 @@ class Replay:
         """Share of the rows with a valid label that have a crop; 0 without labels."""
         return self._cropped / self.annotated if self.annotated else 0.0
 
+    @property
+    def used_predictions(self) -> np.ndarray:
+        """Ascending rows of the predictions that the scores depend on, int64.
+
+        All rows of videos, since their frames are smoothed; of still images, those of the scored labels.
+        """
+        return np.arange(len(self._predictions.frames)) if self.temporal else np.unique(self._position)
+
     def raw_outputs(self) -> np.ndarray:
         """Return the unsmoothed outputs [N, C] of the scored rows."""
         return self.smoothed_outputs("none", 0) if self.filled else self._predictions.outputs[self._position]

@@ -11,7 +11,7 @@ from typing import Any
 from harness.utils.errors import FramelightError
 from harness.utils.files import write_json
 from harness.utils.hashing import content_hash
-from harness.utils.json_checks import Predicate, is_number, is_share, list_of, mapping_of, optional
+from harness.utils.json_checks import Predicate, is_count, is_number, is_share, list_of, mapping_of, optional
 from harness.utils.json_text import read_json
 from harness.utils.store import Store
 
@@ -22,6 +22,8 @@ Checks = Mapping[str, Predicate]
 
 _IS_OPTIONAL_NUMBER = optional(is_number)
 INTERVAL: Checks = {"low": is_number, "high": is_number, "corrected": is_number, "few_units": mapping_of(is_number)}
+RARE: Checks = {"rare": mapping_of(is_count)}
+WITHOUT_RARE: Checks = {"value": is_number}
 DIFFERENCE: Checks = {
     "value": is_number,
     **dict.fromkeys(("low", "high", "detectable"), _IS_OPTIONAL_NUMBER),

@@ -73,12 +73,14 @@ def leaderboard_columns(
         return note_numbers.get(row.note or "", "-") if wording.numbered else row.note or "-"
 
     raw = Column("raw", lambda row: format_number(row.unsmoothed), right=True)
+    without_rare = Column("without rare", lambda row: format_number(row.without_rare), right=True)
     note = Column("note", format_note)
     columns = [
         rank_column(rows),
         *name_columns(rows, wording),
         Column("smoothing", lambda row: format_smoothing(row.kernel, row.radius)),
         Column(rows[0].metric, partial(_format_value, sign=sign_option(rows, "value"))),
+        *([without_rare] if any(row.rare_classes for row in rows) else []),
         Column("corrected", lambda row: format_number(row.corrected), right=True, optional=True),
         Column("95% CI", lambda row: format_interval(row.ci_low, row.ci_high, bound)),
         Column("p-value", lambda row: format_p_value(row.p_value)),

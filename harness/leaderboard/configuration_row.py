@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,14 @@ class SignificanceProvider(Protocol):
 
     def interval(self, jobs: Sequence[Record]) -> ScoreInterval | None:
         """Return the 95% confidence interval of the mean score of the jobs, or None if it cannot be computed."""
+        ...
+
+    def rare_classes(self, jobs: Sequence[Record]) -> dict[str, int]:
+        """Return the number of labels of each class that has few, by the metric of the class."""
+        ...
+
+    def score_without(self, jobs: Sequence[Record], classes: Collection[str]) -> float | None:
+        """Return the mean score of the jobs without some classes, or None if it cannot be computed."""
         ...
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
@@ -87,6 +95,7 @@ def make_row(
         std_seeds=spread.seeds,
         refit=_is_refit(first),
         **interval,
+        rare_classes=_rare_classes(finished, significance),
         unsmoothed=mean_over_seeds(finished, lambda record: record.unsmoothed.get(record.metric)),
         metrics=mean_metrics(finished),
         undefined=sorted({name for record in finished for name in record.undefined}),
@@ -142,6 +151,12 @@ def _interval_fields(finished: list[Record], significance: SignificanceProvider 
         mean_over_seeds(finished, lambda record: record.ci_high),
     )
     return {"ci_low": low, "ci_high": high, "ci_method": None if low is None or high is None else "records"}
+
+
+def _rare_classes(finished: list[Record], significance: SignificanceProvider | None) -> dict[str, int]:
+    if significance is None or not finished or finished[0].kind == "published":
+        return {}
+    return significance.rare_classes(finished)
 
 
 def _is_optimistic(record: Record) -> bool:

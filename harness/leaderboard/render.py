@@ -32,6 +32,8 @@ FIELDS = (
     "ci_method",
     "corrected",
     "few_units",
+    "without_rare",
+    "rare_classes",
     "tied_with_best",
     "p_value",
     "detectable",

@@ -124,6 +124,12 @@ class LeaderboardRow(BoardRow):
     few_units : dict of str to float
         For each class with fewer effective units than `harness.metrics.effective_units.FEW_UNITS`: the effective number
         of units with its labels, by the metric of the class.
+    rare_classes : dict of str to int
+        For each class with fewer labels in the scored frames than `harness.metrics.rare_classes.MIN_LABELS`: the number
+        of its labels, by the metric of the class.
+    without_rare : float or None
+        `value` without the classes that are rare in some row of the board; None if there are none, no class is left, or
+        statistics are missing.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
@@ -187,6 +193,8 @@ class LeaderboardRow(BoardRow):
     note: str | None
     corrected: float | None = None
     few_units: dict[str, float] = field(default_factory=dict)
+    rare_classes: dict[str, int] = field(default_factory=dict)
+    without_rare: float | None = None
     rank: int | None = None
     tied_with_best: bool | None = None
     p_value: float | None = None

@@ -59,9 +59,21 @@ def leaderboard_rows(
         for row, distinction in zip(board_rows, distinctions):
             row.distinction = distinction
         flag_other_code(board_rows)
+        if significance is not None:
+            _score_without_rare(board_rows, jobs, significance)
 
     tests = None if significance is None else _board_tests(significance, jobs)
     return [row for board_rows in sorted(boards.values(), key=board_sort_key) for row in rank_rows(board_rows, tests)]
+
+
+def _score_without_rare(
+    board_rows: list[LeaderboardRow], jobs: Mapping[tuple[str, str], list[Record]], significance: SignificanceProvider
+) -> None:
+    """Set `without_rare`: the score of each row without the classes that are rare in some row of the board."""
+    rare = {name for row in board_rows for name in row.rare_classes}
+    for row in board_rows if rare else []:
+        if row.kind != "published":
+            row.without_rare = significance.score_without(finished_records(jobs[row_key(row)]), rare)
 
 
 def _board_tests(significance: SignificanceProvider, jobs: Mapping[tuple[str, str], list[Record]]) -> BoardTests:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness.leaderboard.learned_images import learned_images
@@ -17,6 +18,7 @@ from harness.leaderboard.verification_result import Verification
 from harness.metrics.effective_units import few_units
 from harness.metrics.intervals import Interval, confidence_intervals
 from harness.metrics.pooled_scores import score
+from harness.metrics.rare_classes import rare_classes, score_without
 from harness.metrics.variance_components import VarianceComponents, variance_components
 from harness.tracking import mlflow_runs, remote_job_files, tracked_records
 from harness.tracking.export_records import ExportRecord, read_exports
@@ -68,6 +70,10 @@ class RunSummary:
         Whether the files are unchanged since the jobs wrote them, and whether they yield the recorded scores.
     learned : mapping or None
         What is known about the images that the backbone was trained on; see `learned_images`.
+    rare_classes : mapping of str to int
+        Number of labels of each class that has few, by the metric of the class; see `harness.metrics.rare_classes`.
+    without_rare : float or None
+        The task's metric without the rare classes, mean over seeds; None if there are none, or no class is left.
     """
 
     records: tuple[Record, ...]
@@ -78,6 +84,8 @@ class RunSummary:
     tracking_uri: str
     verification: Verification
     learned: Mapping[str, Any] | None
+    rare_classes: Mapping[str, int]
+    without_rare: float | None
 
     @property
     def spread(self) -> VarianceComponents:
@@ -120,6 +128,8 @@ class RunSummary:
                 }
                 for one in self.metrics
             },
+            "rare_classes": dict(self.rare_classes),
+            "without_rare": self.without_rare,
             "exports": [vars(export) for export in self.exports],
             "tracking_uri": self.tracking_uri,
             "code": [dict(code) for code in distinct_code(self.records)],
@@ -168,8 +178,11 @@ def summarize_run(store: Store, run: str) -> RunSummary:
     folders = tuple(store.job(record.job_id) for record in records)
     verification = verifier.verify(records)
     verifier.save()
-    learned = learned_images(records[0], store)
-    return RunSummary(records, metrics, exports, folders, runs, uri, verification, learned)
+    learned, rare = learned_images(records[0], store), rare_classes(statistics[0])
+    without = [score_without(each, main, rare) for each in statistics] if rare else []
+    values = [value for value in without if value is not None]
+    without_rare = fmean(values) if values else None
+    return RunSummary(records, metrics, exports, folders, runs, uri, verification, learned, rare, without_rare)
 
 
 def distinct_code(records: Iterable[Record]) -> list[Mapping[str, Any]]:

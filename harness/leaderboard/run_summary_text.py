@@ -7,10 +7,12 @@ from textwrap import fill, wrap
 from typing import Any
 
 from harness.jobs.job_folder import JobFolder
+from harness.leaderboard.class_notes import format_rare_classes
 from harness.leaderboard.columns import format_interval, format_number, format_smoothing
 from harness.leaderboard.learned_images import describe_learned_images
 from harness.leaderboard.run_summary import RunSummary, distinct_code
 from harness.leaderboard.table_layout import join_phrases, wrap_sentence
+from harness.metrics.rare_classes import MIN_LABELS
 from harness.metrics.tasks import ACTION_UNITS
 from harness.tracking.code_identity import describe_code
 from harness.tracking.export_records import ExportRecord
@@ -177,6 +179,8 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
                 " ".join([*number, *("u" if metric.undefined else "")]),
             )
         )
+    if summary.without_rare is not None:
+        rows.insert(2, ("without rare", format_number(summary.without_rare), "-", "-", ""))
     repeated = "seeds" if summary.records[0].training is None else "trainings of the backbone"
     over = f"{unit}s and {repeated}" if len(summary.records) > 1 else f"{unit}s"
     title = [
@@ -184,9 +188,17 @@ def _format_metrics(summary: RunSummary, width: int) -> str:
         f"corrected: for the bias that scores of few {unit}s have",
         f"95% CI: jackknife over {over}",
         *([f"{unit}s: effective number of {unit}s with labels of the class, shown where it is small"] if few else []),
+        *_describe_rare_classes(summary),
         *(["u: undefined, counts as 0"] if any(metric.undefined for metric in summary.metrics) else []),
     ]
     return join_phrases(title, width) + "\n" + _indent(align_columns(rows, {0, 4}))
+
+
+def _describe_rare_classes(summary: RunSummary) -> Iterator[str]:
+    """Name the classes with few labels, and the score without them if there is one."""
+    if summary.rare_classes:
+        term = "" if summary.without_rare is None else f"without rare: {summary.records[0].metric} without classes of "
+        yield f"{term}fewer than {MIN_LABELS} labels: {format_rare_classes(summary.rare_classes)}"
 
 
 def _format_cost(exports: Sequence[ExportRecord], run: str, width: int) -> str:

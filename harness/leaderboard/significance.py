@@ -6,13 +6,23 @@ numpy is imported only if a result is not in the cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from harness.jobs.job_statistics import JobStatistics
-from harness.leaderboard.cached_results import DIFFERENCE, INTERVAL, CachedResults, Checks, board_checks
+from harness.leaderboard.cached_results import (
+    DIFFERENCE,
+    INTERVAL,
+    RARE,
+    WITHOUT_RARE,
+    CachedResults,
+    Checks,
+    board_checks,
+)
 from harness.leaderboard.repetitions import pair_jobs, training_groups
 from harness.leaderboard.row_types import INTERVAL_METHOD
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference, ScoreInterval
@@ -75,6 +85,67 @@ class SignificanceCache:
         key = ["interval", INTERVAL_METHOD, jobs[0].metric, [digest for _, digest in files], trainings]
         result = self._compute_or_warn(key, INTERVAL, compute)
         return ScoreInterval(**result) if result else None
+
+    def rare_classes(self, jobs: Sequence[Record]) -> dict[str, int]:
+        """Count the labels of the rare classes of a configuration; see `harness.metrics.rare_classes`.
+
+        Parameters
+        ----------
+        jobs : sequence of Record
+            The finished jobs of a configuration, whose labels are the same.
+
+        Returns
+        -------
+        dict of str to int
+            By the metric of the class, such as `F1/Fear`; empty without rare classes, and if statistics are missing or
+            damaged.
+        """
+        files = self._files.find(jobs)
+        if not files:
+            return {}
+
+        def compute() -> dict[str, Any]:
+            from harness.metrics.rare_classes import rare_classes
+
+            statistics = self._files.load_aligned(files[:1], jobs[0])
+            return {"rare": rare_classes(statistics[0])} if statistics else {}
+
+        key = [REVISION, "rare", jobs[0].metric, files[0][1]]
+        with suppress(FramelightError):  # `interval` warns of unreadable statistics
+            return self._results.get_or_compute(key, RARE, compute).get("rare", {})
+        return {}
+
+    def score_without(self, jobs: Sequence[Record], classes: Collection[str]) -> float | None:
+        """Compute the mean score over jobs without some classes; see `harness.metrics.rare_classes.score_without`.
+
+        Parameters
+        ----------
+        jobs : sequence of Record
+            The finished jobs of a configuration.
+        classes : collection of str
+            Metrics of classes that do not count, such as `F1/Fear`.
+
+        Returns
+        -------
+        float or None
+            None if no class is left, and if statistics are missing or damaged.
+        """
+        files = self._files.find(jobs)
+        if not files:
+            return None
+
+        def compute() -> dict[str, Any]:
+            from harness.metrics.rare_classes import score_without
+
+            statistics = self._files.load_aligned(files, jobs[0]) or []
+            scores = [score_without(each, jobs[0].metric, classes) for each in statistics]
+            values = [score for score in scores if score is not None]
+            return {"value": fmean(values)} if values else {}
+
+        key = [REVISION, "without", jobs[0].metric, [digest for _, digest in files], sorted(classes)]
+        with suppress(FramelightError):
+            return self._results.get_or_compute(key, WITHOUT_RARE, compute).get("value")
+        return None
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
         """Compute the paired difference of two configurations, seed by seed.

@@ -9,10 +9,11 @@ from functools import partial
 
 from backbones.errors import join_first
 from harness.leaderboard.board import Board
+from harness.leaderboard.class_notes import few_units_note, rare_classes_note
 from harness.leaderboard.columns import MARKS, format_marks, leaderboard_columns, published_notes
 from harness.leaderboard.row_types import BoardRow, LeaderboardRow
 from harness.leaderboard.table_layout import Column, Wording, join_phrases
-from harness.metrics.effective_units import FEW_UNITS
+from harness.metrics.rare_classes import MIN_LABELS
 from harness.utils.text import plural
 
 TITLES = {"expr": "Expression", "va": "Valence and arousal", "au": "Action units", "mtl": "Multi-task"}
@@ -22,7 +23,7 @@ METRIC_DESCRIPTIONS = {
     "P_AU": "mean F1 of 12 action units",
     "P_MTL": "P_VA + P_EXPR + P_AU",
 }
-DROPPED = ("params", "coverage", "p-value", "raw")
+DROPPED = ("params", "coverage", "p-value", "raw", "without rare")
 """Headings of the columns left out of a narrow table, in this order, before names are shortened."""
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
 """Headings of the columns left out, in this order, once names are shortened."""
@@ -172,7 +173,7 @@ def _footnotes(rows: Sequence[LeaderboardRow]) -> list[str]:
     notes += problems[:MAX_PROBLEMS] + (
         [f"{plural(more, 'more job')} with altered files; JSON has all"] if more > 0 else []
     )
-    return [*notes, *_missing_statistics_note(rows), *_few_units_note(rows)]
+    return [*notes, *_missing_statistics_note(rows), *few_units_note(rows), *rare_classes_note(rows)]
 
 
 def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
@@ -185,16 +186,6 @@ def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
         f"the {scores} of {join_first(missing, MAX_PROBLEMS)} could not be verified: {their} statistics are "
         "missing (mark n)"
     ]
-
-
-def _few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Name the classes whose labels rest on few units; these are the same for all rows of a board."""
-    numbers = {name.removeprefix("F1/"): number for row in rows for name, number in row.few_units.items()}
-    if not numbers:
-        return []
-    ordered = sorted((round(number, 1), name) for name, number in numbers.items())
-    names = ", ".join(f"{name} {number}" for number, name in ordered)
-    return [f"labels from fewer than {FEW_UNITS} effective {rows[0].unit}s: {names}"]
 
 
 def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
@@ -245,6 +236,7 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         ("smoothing", "kernel and radius in frames", "smoothing" in names and smoothed),
         ("mixed", "seeds differ in kernel (median radius)", any(row.kernel == "mixed" for row in rows)),
         ("raw", "score without smoothing", "raw" in names),
+        ("without rare", f"score without classes of fewer than {MIN_LABELS} labels", "without rare" in names),
         ("corrected", "score corrected for the bias of few {units}", "corrected" in names),
         ("±", f"standard deviation over {_repeated(rows)}", any(row.std is not None for row in rows)),
         ("2 x 3", "2 trainings of the backbone, 3 seeds each", "seeds" in names and any(row.trainings for row in rows)),

@@ -61,7 +61,7 @@ class ExportRecord:
         Share of crops for which the file and the run give the same label. Labels are the expression, each action unit
         and the quadrant of valence and arousal. None if the task has no labels.
     crops : int
-        Number of predicted crops.
+        Number of crops compared.
     """
 
     job_id: str

@@ -13,7 +13,7 @@ from harness.data.image_files import is_image_name
 from harness.data.litter import is_directory, is_litter
 from harness.utils.errors import InputError
 from harness.utils.text import plural
-from harness.video.video_files import OTHER_SUFFIXES, VIDEO_SUFFIXES
+from harness.video.video_files import ANIMATED_SUFFIXES, OTHER_SUFFIXES, VIDEO_SUFFIXES
 
 MAX_SUFFIXES = 6
 """Maximum number of suffixes that a note names."""
@@ -26,9 +26,9 @@ class FolderContents:
     Attributes
     ----------
     images : tuple of str
-        Files with the suffix of an image.
+        Files with the suffix of an image, unless all of them are animated.
     videos : tuple of str
-        Files with the suffix of a video.
+        Files with the suffix of a video, and animated images of a folder that has no others.
     folders : tuple of str
     others : tuple of str
         All other files.
@@ -57,7 +57,9 @@ class FolderContents:
 
 
 def list_folder(folder: Path) -> FolderContents:
-    """List a folder and classify its entries by type and name, without opening files.
+    """List a folder and classify its entries by type and name.
+
+    If all images are animated, they are videos; image files are opened only as far as needed to tell.
 
     Raises
     ------
@@ -84,8 +86,18 @@ def list_folder(folder: Path) -> FolderContents:
                     (broken if _is_broken_link(entry) else others).append(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: this folder cannot be listed: {error.strerror or error}") from error
+    if images and all(_is_animated(folder / name) for name in images):
+        images, videos = [], [*videos, *images]
     parts = (images, videos, folders, others, broken)
     return FolderContents(*(tuple(sorted(names, key=natural_key)) for names in parts))
+
+
+def _is_animated(path: Path) -> bool:
+    if path.suffix.lower() not in ANIMATED_SUFFIXES:
+        return False
+    from harness.video.animation import animated_format
+
+    return bool(animated_format(path))
 
 
 def _is_broken_link(entry: os.DirEntry[str]) -> bool:

@@ -14,8 +14,8 @@ from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.animation import animated_format
 from harness.video.frames import Frame
+from harness.video.video_files import ANIMATED_SUFFIXES
 
-ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
 MAX_NAMED = 5
 """Maximum number of unreadable images that a note names."""
 

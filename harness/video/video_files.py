@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v")
 """File name endings of the videos of datasets."""
+ANIMATED_SUFFIXES = (".gif", ".webp", ".avif")
+"""Suffixes of images that are often animated."""
 OTHER_SUFFIXES = (
     *(".wmv", ".asf", ".flv", ".f4v", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogm", ".vob", ".mxf", ".qt"),
     *(".mjpeg", ".mjpg", ".h264", ".264", ".h265", ".265", ".hevc", ".m2v", ".divx", ".dv", ".y4m", ".rm", ".rmvb"),

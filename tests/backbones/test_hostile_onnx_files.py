@@ -13,7 +13,7 @@ from backbones import BackboneError
 from backbones.onnx_graph import read_graph
 from backbones.onnx_session import open_session, run_session
 from harness.export.onnx import FORMAT
-from tests.helpers.onnx_imports import refusal
+from tests.helpers.onnx_imports import refusal, taken
 from tests.helpers.onnx_models import pooled, written
 
 
@@ -117,29 +117,23 @@ def words_of(command, folder):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_suggested_command_is_shell_quoted(tmp_path, name):
+def test_names_of_tensors_are_escaped(tmp_path, name):
     model = onnx.load(pooled(tmp_path / "m.onnx", {"output": 8}))
     for node in model.graph.node:
         for names in (node.input, node.output):
             names[:] = [name if given == "mean" else given for given in names]
     onnx.save(model, tmp_path / "m.onnx")
-    said = refusal(tmp_path / "m.onnx")
-    assert said.isprintable()
-    command, flag, code = words_of(said[said.index("python -c") :], tmp_path)
-    assert (command, flag) == ("python", "-c")
-    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.keyword) and node.arg == "name"]
-    assert [call.value.value for call in calls] == [name]
+    card, said = taken(tmp_path / "m.onnx")
+    assert card["ports"]["embedding"] == name and all(line.isprintable() for line in said.splitlines())
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_suggested_commands_for_size_and_tensors_are_shell_quoted(tmp_path, name):
+def test_suggested_command_for_tensors_is_shell_quoted(tmp_path, name):
     model = onnx.load(pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32}, "float[N,3,H,W] x"))
     model.graph.input[0].name = name
     model.graph.node[0].input[0] = name
     onnx.save(model, tmp_path / "m.onnx")
-    said = refusal(tmp_path / "m.onnx")
-    words = words_of(said[said.index("python -m") :], tmp_path)
-    assert said.isprintable() and len(words) == 9 and words[3] == "--input_name" and words[-1] == "fixed.onnx"
+    assert refusal(tmp_path / "m.onnx").isprintable()
     model.graph.initializer.append(external(onnx.TensorProto(name="w", dims=[8], data_type=1), name))
     path = tmp_path / f"{name.replace('/', '')}.onnx"
     onnx.save(model, path)
@@ -191,7 +185,7 @@ LOOP = """g (float[N,3,8,8] x) => (float[N,8] scores, float[N,16] embedding) {
 
 def test_endless_loop_is_refused(tmp_path):
     path = written(tmp_path / "m.onnx", LOOP)
-    assert "contains a Loop, whose number of iterations is not limited" in refusal(path)
+    assert "contains control flow (Loop), which is not supported" in refusal(path)
     with pytest.raises(BackboneError, match="contains a Loop"):
         FORMAT.open(path)
 

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,16 @@ import torch
 
 import backbones
 from backbones import BackboneError, onnx_network
+from backbones.cost import cost
 from backbones.importing.onnx_files import import_onnx
+from backbones.regular_files import hash_file
 from harness.cli import main
 from harness.data.image_decoding import decode_image
 from harness.features.extraction import extract
 from harness.features.store import FeatureStore
 from harness.utils.store import Store
 from tests.helpers.crop_folders import contents, write_crops
+from tests.helpers.onnx_imports import HSEMOTION
 from tests.helpers.onnx_models import SIZE, Both, export, pooled, timm_network
 
 
@@ -52,7 +56,7 @@ def scores_only(network, tmp_path_factory):
 @pytest.fixture
 def entries(both, tmp_path):
     """A folder of entries with one, `mine`."""
-    import_onnx(both, "mine", tmp_path / "backbones", None)
+    import_onnx(both, "mine", tmp_path / "backbones", HSEMOTION)
     return tmp_path / "backbones"
 
 
@@ -72,7 +76,9 @@ def test_card_and_log_of_an_import(both, entries, network, tmp_path):
     card = backbones.read_card(entries / "mine")
     assert sorted(path.name for path in (entries / "mine").iterdir()) == ["card.json", "model.onnx"]
     assert (entries / "mine" / "model.onnx").read_bytes() == both.read_bytes()
-    assert card["engine"] == "onnxruntime" and card["imported_from"] == "both.onnx" and card["macs"] is None
+    assert card["engine"] == "onnxruntime" and card["imported_from"] == "both.onnx"
+    assert card["macs"] == cost(network, SIZE).macs
+    assert card["file_format"] == "ONNX" and card["import_options"] == {"like": "hsemotion"}
     assert (card["embedding_width"], card["score_width"], card["classes"]) == (96, 8, list(backbones.AFFECTNET))
     assert card["preprocessing"]["input_size"] == SIZE and card["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
     # The exporter folds batch norms into convolutions: their scale goes, their shift becomes a bias.
@@ -81,59 +87,58 @@ def test_card_and_log_of_an_import(both, entries, network, tmp_path):
     loaded = backbones.load("mine", entries)
     assert backbones.get_info("mine", entries) == loaded.info() and not loaded.is_random
     assert loaded.weights == "checkpoint mine" and loaded.weights_hash == card["file_sha256"]
-    assert backbones.describe("mine", entries)["macs"] is None
+    assert backbones.describe("mine", entries)["macs"] == card["macs"]
 
 
 def test_imported_model_is_listed_and_shown(both, tmp_path, capsys):
     store = tmp_path / "store"
-    import_onnx(both, "mine", Store(store).backbones, None)
+    import_onnx(both, "mine", Store(store).backbones, HSEMOTION)
     assert main(["backbones", "--store", str(store)]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("mine "))
-    assert " - " in line and "imported both.onnx" in line
+    assert " - " not in line and "imported both.onnx" in line
     assert main(["backbones", "mine", "--store", str(store)]) == 0
     shown = capsys.readouterr().out
-    assert "onnxruntime" in shown and "not known" in shown
+    assert "onnxruntime" in shown and "for one crop" in shown and "import options.like" in shown
 
 
 def test_chosen_outputs_are_reported(both, tmp_path, logged):
-    import_onnx(both, "mine", tmp_path, None)
+    import_onnx(both, "mine", tmp_path, HSEMOTION)
     text = "\n".join(logged)
     assert "embedding: embedding [96]; scores: scores [8]: Anger, Contempt" in text
     assert f"{SIZE} x {SIZE} RGB" in text and "0.485" in text and "probabilities" not in text
 
 
-def test_advice_for_scores_only_model_works(scores_only, network, tmp_path):
-    with pytest.raises(BackboneError, match=r"an output for scores only \(output \[8\]\)") as error:
-        import_onnx(scores_only, "mine", tmp_path, None)
-    command = error.value.hint[error.value.hint.index("python -c") :]
-    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
-    import_onnx(tmp_path / "both.onnx", "mine", tmp_path / "entries", None)
+def test_input_of_the_classifier_is_the_embedding_of_scores_only_models(scores_only, network, tmp_path, logged):
+    import_onnx(scores_only, "mine", tmp_path / "entries", HSEMOTION)
+    assert any("outputs scores only, so the input of" in line for line in logged)
     backbone = backbones.load("mine", tmp_path / "entries")
     assert backbone.network.ports.batch == 1  # as it was exported
     assert_same_outputs(backbone, network, 3)
+    card = backbones.read_card(tmp_path / "entries" / "mine")
+    assert card["file_sha256"] == hash_file(scores_only) != card["weights_hash"]
 
 
 def test_advice_for_external_tensors_works(program, network, tmp_path):
     program.save(tmp_path / "split.onnx", external_data=True)
     with pytest.raises(BackboneError, match="tensors are stored in split.onnx.data") as error:
-        import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", None)
+        import_onnx(tmp_path / "split.onnx", "mine", tmp_path / "entries", HSEMOTION)
     command = error.value.hint[error.value.hint.index("python -c") :]
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
-    import_onnx(tmp_path / "whole.onnx", "mine", tmp_path / "entries", None)
+    import_onnx(tmp_path / "whole.onnx", "mine", tmp_path / "entries", HSEMOTION)
     assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
 
 
-def test_advice_for_dynamic_size_works(both, network, tmp_path):
+def test_free_size_is_fixed(both, network, tmp_path):
     model = onnx.load(both)
     for axis, name in ((2, "height"), (3, "width")):
         model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
     onnx.save(model, tmp_path / "any.onnx")
-    with pytest.raises(BackboneError, match="does not fix the size of its input.*height, width") as error:
-        import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", None)
-    command = error.value.hint[error.value.hint.index("python -m") :].replace("224", str(SIZE))
-    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True, capture_output=True)
-    import_onnx(tmp_path / "fixed.onnx", "mine", tmp_path / "entries", None)
-    assert_same_outputs(backbones.load("mine", tmp_path / "entries"), network, 2)
+    with pytest.raises(BackboneError, match="does not fix the size of its input.*height, width.*--size 224"):
+        import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", HSEMOTION)
+    import_onnx(tmp_path / "any.onnx", "mine", tmp_path / "entries", replace(HSEMOTION, size=SIZE))
+    backbone = backbones.load("mine", tmp_path / "entries")
+    assert backbone.spec.input_size == SIZE and backbone.info().macs == cost(network, SIZE).macs
+    assert_same_outputs(backbone, network, 2)
 
 
 def test_extraction_uses_one_thread_per_worker(entries, tmp_path, monkeypatch):
@@ -196,11 +201,11 @@ def test_unsupported_card_is_rejected(entries, changes, message):
 
 def test_importing_again_needs_the_same_weights(both, entries, tmp_path):
     before = (entries / "mine" / "card.json").stat().st_mtime_ns
-    assert import_onnx(both, "mine", entries, None) == entries / "mine"
+    assert import_onnx(both, "mine", entries, HSEMOTION) == entries / "mine"
     assert (entries / "mine" / "card.json").stat().st_mtime_ns == before
     other = pooled(tmp_path / "other.onnx", {"embedding": 20, "scores": 8})
     with pytest.raises(BackboneError, match="backbone 'mine' already exists"):
-        import_onnx(other, "mine", entries, None)
+        import_onnx(other, "mine", entries, HSEMOTION)
     assert [path.name for path in entries.iterdir()] == ["mine"]
 
 
@@ -216,4 +221,5 @@ def test_get_info_and_listing_need_neither_torch_nor_runtime(entries):
         text=True,
         check=True,
     )
-    assert result.stdout.split() == ["None", "False", "False"]
+    macs, *imported = result.stdout.split()
+    assert int(macs) > 0 and imported == ["False", "False"]

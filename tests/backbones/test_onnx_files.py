@@ -48,49 +48,48 @@ def test_published_class_names_depend_on_their_number(tmp_path, width, classes):
 
 def test_given_class_names(tmp_path):
     path = pooled(tmp_path / "m.onnx", {"scores": 3, "embedding": 32, "other": 8})
-    assert taken(path, ("bored", "awake", "gone"))[0]["classes"] == ["bored", "awake", "gone"]
+    assert taken(path, classes=("bored", "awake", "gone"))[0]["classes"] == ["bored", "awake", "gone"]
     card, said = taken(pooled(tmp_path / "unnamed" / "m.onnx", {"scores": 3, "embedding": 32}))
     assert card["classes"] == [] and card["score_width"] == 3 and "unnamed" in said
 
 
 @pytest.mark.parametrize(
-    "outputs, classes, message",
+    "outputs, options, message",
     [
-        ({"scores": 8, "embedding": 32}, ("a", "b"), "8 columns, but 2 class names were given"),
-        (
-            {"one": 8, "two": 8, "embedding": 32},
-            None,
-            r"which output is the scores among one \[8\], two \[8\], embedding \[32\]",
-        ),
-        ({"scores": 8, "one": 32, "two": 64}, None, "which output is the embedding"),
-        (
-            {"output": 8},
-            None,
-            r"scores only \(output \[8\]\).*output_names=.*make 'mean', the input of its last linear layer",
-        ),
-        ({"features": 1280}, None, r"no output for scores: its outputs are features \[1280\], and none has 7 or 8"),
+        ({"scores": 8, "embedding": 32}, {"classes": ("a", "b")}, "8 columns, but 2 class names were given"),
+        ({"one": 5, "embedding": 32}, {"classes": ("a", "b")}, r"no output for scores with 2 columns: .* one \[5\]"),
+        ({"one": 8, "two": 8, "embedding": 32}, {}, r"output is the scores among one \[8\], two .*--scores NAME, or"),
+        ({"scores": 8, "one": 32, "two": 64}, {}, "output is the embedding among .*--embedding NAME$"),
+        ({"scores": 8, "embedding": 32}, {"embedding": "embeding"}, "unknown tensor of .*did you mean .*embedding"),
+        ({"scores": 8, "embedding": 32}, {"scores": "shape_scores"}, "'shape_scores' in .* is not one float32 vector"),
+        ({"scores": 8, "embedding": 32}, {"architecture": "resnet18"}, "--architecture does not apply to"),
+        ({"scores": 8, "embedding": 32}, {"size": 16}, r"takes x: float32 \[N, 3, 8, 8\], but --size is 16; omit"),
+        ({"scores": 8, "embedding": 32}, {"layout": "nhwc"}, "not a batch of images .* in layout nhwc"),
     ],
 )
-def test_ambiguous_or_missing_outputs_raise(tmp_path, outputs, classes, message):
-    assert re.search(message, refusal(pooled(tmp_path / "m.onnx", outputs), classes))
+def test_ambiguous_or_missing_outputs_raise(tmp_path, outputs, options, message):
+    assert re.search(message, refusal(pooled(tmp_path / "m.onnx", outputs), **options))
 
 
 @pytest.mark.parametrize(
     "pixels, message",
     [
-        ("float[N,8,8,3] x", "takes x: tensor(float) [N, 8, 8, 3], not float32 [N, 3, S, S]"),
-        ("float16[N,3,8,8] x", "not float32"),
-        ("float[3,8] x", "not float32"),
+        ("float[N,4,8,8] x", "takes x: float32 [N, 4, 8, 8], which is not float32 [N, 3, S, S], [N, S, S, 3] or"),
+        ("float[N,3,3,3] x", "give --layout if the shape is ambiguous"),
+        ("float16[N,3,8,8] x", "takes x: float16 [N, 3, 8, 8], not float32"),
+        ("float[3,8] x", "takes x: float32 [3, 8], not float32 [N, 3, S, S]"),
         ("float[N,3,8,9] x", "only square images"),
-        ("float[N,3,H,W] x", "--input_name x --input_shape 1,3,224,224"),
-        ("float[N,3,8,8] x, float[N] y", "takes 2 inputs (x, y)"),
+        ("float[N,3,H,W] x", "takes x: float32 [N, 3, H, W]; give the size that the network was trained for"),
+        ("float[N,3,8,8] x, float[N,3,8,8] y", "takes 2 inputs (x, y)"),
         ("float[60000,3,200,200] x", "more than 67,108,864 pixels"),
     ],
 )
 def test_invalid_inputs_raise(tmp_path, pixels, message):
     kind = "float16" if "float16" in pixels else "float"
+    both = "both = Sub (x, y)" if " y" in pixels else "both = Identity (x)"
     path = written(
-        tmp_path / "m.onnx", f"g ({pixels}) => ({kind}[N,3] scores) {{ flat = Flatten (x) scores = Identity (flat) }}"
+        tmp_path / "m.onnx",
+        f"g ({pixels}) => ({kind}[N,3] scores) {{ {both} flat = Flatten (both) scores = Identity (flat) }}",
     )
     assert message in refusal(path)
 

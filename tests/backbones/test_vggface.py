@@ -9,8 +9,8 @@ import torch
 from torchvision.models import vgg16
 
 import backbones
-from backbones import BackboneError
-from backbones.importing.vggface_files import build_vggface, is_vggface, log_assumed_pixels
+from backbones import BackboneError, ImportOptions
+from backbones.importing.vggface_files import build_vggface, is_vggface
 
 CONVOLUTIONS = {
     "conv1_1": 0,
@@ -94,18 +94,18 @@ def test_file_is_read_by_reference(original, file):
 
 
 def test_classes_name_the_columns():
-    assert build_vggface(flat(3), "a.pth", ("anna", "berta", "carla")).score_labels == ("anna", "berta", "carla")
+    named = ImportOptions(classes=("anna", "berta", "carla"))
+    assert build_vggface(flat(3), "a.pth", named).score_labels == ("anna", "berta", "carla")
     with pytest.raises(BackboneError, match="a.pth has a classifier with 2622 columns, but 2 class names were given"):
-        build_vggface(flat(), "a.pth", ("anna", "berta"))
+        build_vggface(flat(), "a.pth", ImportOptions(classes=("anna", "berta")))
 
 
-def test_assumed_preprocessing_is_reported(logged):
-    """torchvision's own weights, which want other pixels, have its names too."""
-    log_assumed_pixels(dag(flat()))
-    assert not logged
-    log_assumed_pixels(flat())
-    assert len(logged) == 1 and "0 to 255 minus (129.186, 104.762, 93.594)" in logged[0]
-    assert "timm:vgg16@tv_in1k" in logged[0]
+def test_preprocessing_is_not_assumed(file, tmp_path):
+    """torchvision's own weights, which want other pixels, have the same names."""
+    with pytest.raises(BackboneError, match="VGG-16 network, but .*--architecture vggface; .*timm:vgg16@tv_in1k"):
+        backbones.import_file(file, "mine", tmp_path)
+    backbones.import_file(file, "mine", tmp_path, "vggface")
+    assert backbones.load("mine", tmp_path).spec.preprocessing == backbones.spec("vggface").preprocessing
 
 
 @pytest.mark.parametrize("layout", [lambda state: state, dag], ids=["torchvision", "dag"])

@@ -96,10 +96,11 @@ def test_card_is_self_contained(exported, best):
 def test_crop_margin_equals_that_of_the_run(readers, best, short_cost, tmp_path, capsys):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     images = FeatureStore(store / "features").entry(best.configuration.entry).data_digest
-    write_json(Store(store).crop_margins, {f"{images}, {open_detector('haar').identity}": [1.3, 0.1, 0.2]})
+    detector = open_detector("auto")
+    write_json(Store(store).crop_margins, {f"{images}, {detector.identity}": [1.3, 0.1, 0.2]})
     assert export(store, "best:expr", tmp_path / "out", "--precision", "float32") == 0
     card = json.loads((tmp_path / "out" / "card.json").read_text())
-    assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2}
+    assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2, "detector": detector.name}
     table = capsys.readouterr().out.split("\n\n")[1].splitlines()
     assert table[0].split() == ["float32"] and table[1].split()[0] == "MB" and table[-2].startswith("P_EXPR ")
     assert len(table) == 9 and max(map(len, table)) <= 60

@@ -52,7 +52,7 @@ def on_terminal(columns, *arguments):
 def test_help_fits(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     pages = [parser.format_help() for parser in parsers(build_parser())]
-    assert len(pages) == 20
+    assert len(pages) == 21
     for page in pages:
         assert max(map(len, page.splitlines())) <= columns, page
         assert "%%" not in page and "framelight-\n" not in page, page

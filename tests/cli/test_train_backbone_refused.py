@@ -57,10 +57,11 @@ def test_ambiguous_parent_raises(capsys, copied, table):
 
 def test_untrainable_parent_raises_before_work(capsys, drawn, table, tmp_path):
     from backbones.importing.onnx_files import import_onnx
+    from tests.helpers.onnx_imports import HSEMOTION
     from tests.helpers.onnx_models import pooled
 
     model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
-    import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", None)
+    import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", HSEMOTION)
     message = said(
         capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set", "backbone=fixed"
     )
@@ -135,7 +136,7 @@ def test_untrainable_stills_fail_the_run(capsys, drawn, tmp_path):
 def test_name_of_imported_backbone_raises_before_work(drawn, table, tmp_path, capsys):
     entries = tmp_path / "store/artifacts/backbones"
     torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
-    backbones.import_file(tmp_path / "weights.pt", "drawn", entries)
+    backbones.import_file(tmp_path / "weights.pt", "drawn", entries, options=backbones.ImportOptions(like="hsemotion"))
     assert main(["train-backbone", str(drawn), "--data", str(table), "--store", str(tmp_path / "store")]) == 2
     assert "has an imported backbone called 'drawn'" in capsys.readouterr().err
     assert [path.name for path in entries.iterdir() if not path.name.startswith(".")] == ["drawn"]

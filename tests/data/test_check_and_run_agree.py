@@ -14,6 +14,7 @@ from harness.runner.loader import find_recipe
 from harness.utils.errors import InputError
 from harness.utils.store import Store
 from tests.helpers.data_folders import EXPR, crops, small_abaw3, table, write
+from tests.helpers.frame_tables import frame_table
 
 ROWS = [f"{i}.jpg,{('anger', 'fear')[i % 2]},s{i},{('train', 'validation')[i > 3]}" for i in range(8)]
 
@@ -45,6 +46,17 @@ def video_of_the_test_list_in_train(root):
     write(root / "Expression_Classification_Challenge_test_set_release.txt", "video1_left")
 
 
+def subject_in_two_splits_of_a_frame_table(root):
+    rows = [f"v{i},{frame},{'anger' if frame == 1 else 'fear'}" for i in range(2) for frame in (1, 2)]
+    splits = [f"{row},s,{'train' if row.startswith('v0') else 'val'}" for row in rows]
+    frame_table(root, "video,frame,expression,subject,split", *splits, videos=("v0", "v1"))
+
+
+def intervals_that_contradict_each_other(root):
+    rows = ("a,1,5,anger,train", "a,5,6,fear,train", "b,1,2,anger,val", "b,3,4,fear,val")
+    frame_table(root, "video,start_frame,end_frame,expression,split", *rows)
+
+
 @pytest.mark.parametrize(
     "make, kind",
     [
@@ -54,6 +66,8 @@ def video_of_the_test_list_in_train(root):
         (other_crops_in_a_second_folder, "two folders"),
         (name_of_no_file, "video name"),
         (video_of_the_test_list_in_train, "leak"),
+        (subject_in_two_splits_of_a_frame_table, "leak"),
+        (intervals_that_contradict_each_other, "conflict"),
     ],
 )
 def test_run_refuses_an_error_of_the_check(tmp_path, make, kind):

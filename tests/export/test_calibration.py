@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from harness.export.calibration import spread_evenly
+from harness.export import calibration
+from harness.export.calibration import spread_evenly, training_crops
+from tests.helpers.drawn_stills import draw
 
 
 def named(video, count):
@@ -26,3 +28,12 @@ def test_sample_is_limited_by_available_crops():
     assert len(spread_evenly([named("a", 2), named("b", 5)], 256)) == 7
     assert len(spread_evenly([named(f"v{i}", 9) for i in range(10)], 7)) == 7
     assert spread_evenly([], 5) == []
+
+
+def test_images_of_other_splits_do_not_calibrate(tmp_path, monkeypatch):
+    """A block of an image table has rows of every split."""
+    table, read = draw(tmp_path / "faces"), []
+    decode = calibration.decode_image
+    monkeypatch.setattr(calibration, "decode_image", lambda path, upright: read.append(path) or decode(path, upright))
+    assert len(training_crops(table, "expr", 1000)) == 64
+    assert sorted(read) == [path for path, split in zip(table.paths, table.split) if split == "train"]

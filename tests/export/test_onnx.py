@@ -78,7 +78,10 @@ def test_reduced_precision_files_are_smaller_and_close(network, crops, expected,
 
 def test_imported_onnx_backbone_is_exported(tmp_path):
     backbones.import_file(
-        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
+        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}),
+        "mean",
+        tmp_path / "store",
+        options=backbones.ImportOptions(like="hsemotion"),
     )
     backbone = backbones.load("mean", tmp_path / "store")
     made = with_random_head(backbone, TASKS["va"])

@@ -96,7 +96,10 @@ def test_invalid_file_raises(form, tmp_path):
 
 def test_imported_onnx_backbone_is_rejected(form, tmp_path):
     backbones.import_file(
-        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}), "mean", tmp_path / "store"
+        pooled(tmp_path / "in" / "mean.onnx", {"features": 4, "logits": 8}),
+        "mean",
+        tmp_path / "store",
+        options=backbones.ImportOptions(like="hsemotion"),
     )
     network = with_random_head(backbones.load("mean", tmp_path / "store"), TASKS["va"])
     with pytest.raises(InputError, match="was imported as an ONNX file.*--format onnx or openvino"):

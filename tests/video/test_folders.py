@@ -138,3 +138,12 @@ def test_folder_of_crops_names_other_files(tmp_path):
     (tmp_path / "labels.txt").touch()
     with open_source(str(tmp_path)) as source:
         assert source.kind == "crops" and any("1 .txt" in note for note in source.notes)
+
+
+def test_animated_images_without_others_are_videos(tmp_path):
+    animation(tmp_path / "2.webp", lossless=True)
+    (tmp_path / "talk.mp4").touch()
+    contents = list_folder(tmp_path)
+    assert contents.images == () and contents.videos == ("2.webp", "talk.mp4")
+    photo(tmp_path / "1.png")
+    assert list_folder(tmp_path).images == ("1.png", "2.webp")

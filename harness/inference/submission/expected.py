@@ -83,8 +83,8 @@ def _of_dataset(against: Path, task: str, shape: str, split: str) -> Expected:
     dataset = open_dataset(against)
     if not isinstance(dataset, AffWild2):
         raise InputError(
-            f"{against}: submissions need a dataset of videos, but this is {dataset.layout}; pass a test list or a "
-            "dataset in the Aff-Wild2 layout"
+            f"{against}: submissions need a dataset in the layout of Aff-Wild2, but this is {dataset.layout}; pass "
+            "such a dataset or a test list"
         )
     videos = dataset.sequence_names(task, split)
     list_path = image_list(dataset, task, split, shape)

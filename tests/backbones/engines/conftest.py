@@ -7,6 +7,7 @@ from backbones import BackboneSpec, Preprocessing
 from backbones.backbone import Backbone
 from backbones.engines.selection import open_engine
 from backbones.importing.onnx_files import import_onnx
+from tests.helpers.onnx_imports import HSEMOTION
 from tests.helpers.onnx_models import pooled
 
 WIDTH = 32
@@ -65,5 +66,5 @@ def cache(backbone, tmp_path_factory):
 def foreign(tmp_path_factory):
     """A backbone that came as an ONNX file: 8 x 8, any number of crops."""
     folder = tmp_path_factory.mktemp("foreign")
-    import_onnx(pooled(folder / "m.onnx", {"scores": 8, "embedding": 32}), "mine", folder, None)
+    import_onnx(pooled(folder / "m.onnx", {"scores": 8, "embedding": 32}), "mine", folder, HSEMOTION)
     return backbones.load("mine", folder)

@@ -8,6 +8,7 @@ import torch
 
 import backbones
 from backbones import AFFECTNET, BackboneError
+from tests.helpers.onnx_imports import HSEMOTION
 from tests.helpers.published_releases import computed
 from tests.helpers.release_writer import pictures
 
@@ -22,7 +23,7 @@ def imported(tmp_path):
     """Imports a file as `mine` into tmp_path/entries and loads the entry."""
 
     def imported(path, **options):
-        folder = backbones.import_file(path, "mine", tmp_path / "entries", **options)
+        folder = backbones.import_file(path, "mine", tmp_path / "entries", options=HSEMOTION, **options)
         assert folder == tmp_path / "entries" / "mine"
         return backbones.load("mine", tmp_path / "entries")
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import backbones
-from backbones import AFFECTNET, BackboneError
+from backbones import AFFECTNET, BackboneError, ImportOptions
 from backbones.importing.torch_files import read_torch_file
 from harness.training.fit import OptimizerConfig, Selection
 from harness.training.lightning_module import FrameModel
@@ -22,6 +22,7 @@ from harness.training.losses import BlockLosses, CrossEntropy
 from harness.training.trainer import fit
 from tests.backbones.importing.conftest import CLASSES
 from tests.helpers.hostile_checkpoints import Call, Kept, archive, pickled
+from tests.helpers.onnx_imports import HSEMOTION
 
 
 def outputs(network, size=64):
@@ -53,7 +54,7 @@ WRITERS = {
 @pytest.mark.parametrize("form", WRITERS)
 def test_state_dict_variants(form, tiny, state, entries, tmp_path):
     WRITERS[form](state, tmp_path / "weights.bin")
-    backbones.import_file(tmp_path / "weights.bin", "mine", entries, classes=CLASSES)
+    backbones.import_file(tmp_path / "weights.bin", "mine", entries, classes=CLASSES, options=HSEMOTION)
     loaded = backbones.load("mine", entries)
     assert loaded.spec.name == "tiny_mobilenet" and loaded.score_labels == CLASSES
     assert loaded.weights_hash == tiny.weights_hash
@@ -63,7 +64,9 @@ def test_state_dict_variants(form, tiny, state, entries, tmp_path):
 def test_timm_weights_keep_timm_preprocessing(entries, tmp_path, logged):
     network = timm.create_model("resnet18", num_classes=12).eval()
     save_file(network.state_dict(), tmp_path / "w.safetensors")
-    backbones.import_file(tmp_path / "w.safetensors", "mine", entries, "resnet18")
+    backbones.import_file(
+        tmp_path / "w.safetensors", "mine", entries, "resnet18", options=ImportOptions(like="imagenet")
+    )
     loaded = backbones.load("mine", entries)
     assert loaded.spec.name == "timm:resnet18" and loaded.score_labels == () and loaded.score_width == 12
     assert loaded.spec.preprocessing == backbones.spec("timm:resnet18").preprocessing
@@ -76,7 +79,7 @@ def test_identity_weights_without_classifier_give_embeddings_alone(named, entrie
     """`state_vggface2_enet0_new.pt`: the state dict of tf_efficientnet_b0_ns less its classifier."""
     network = timm.create_model("tf_efficientnet_b0", num_classes=0).eval()
     torch.save(network.state_dict(), tmp_path / "state_vggface2_enet0_new.pt")
-    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named)
+    backbones.import_file(tmp_path / "state_vggface2_enet0_new.pt", "faces", entries, named, options=HSEMOTION)
     assert any("not efficientnet_b0, which has the same tensors" in line for line in logged) == (named is None)
     loaded = backbones.load("faces", entries)
     embedding, scores = outputs(loaded, 224)
@@ -92,7 +95,7 @@ def test_identity_weights_without_classifier_give_embeddings_alone(named, entrie
 def test_project_networks_without_classifier(name, size, entries, tmp_path):
     network = backbones.build(name, ())
     torch.save(network.network.state_dict(), tmp_path / "w.pt")
-    backbones.import_file(tmp_path / "w.pt", "faces", entries)
+    backbones.import_file(tmp_path / "w.pt", "faces", entries, options=HSEMOTION)
     loaded = backbones.load("faces", entries)
     assert loaded.spec.name == name and outputs(loaded, size)[1].shape == (2, 0)
     assert_equal(loaded, network, size)
@@ -133,7 +136,7 @@ def test_checkpoint_with_hyperparameters(state, entries, tmp_path):
         "bytes": b"abc",
     }
     torch.save({"state_dict": state, "pytorch-lightning_version": "2.6.0", **beside}, tmp_path / "last.ckpt")
-    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES)
+    backbones.import_file(tmp_path / "last.ckpt", "mine", entries, classes=CLASSES, options=HSEMOTION)
     assert backbones.read_card(entries / "mine")["file_format"] == "Lightning checkpoint"
 
 
@@ -185,7 +188,7 @@ def test_assumed_padding_is_reported(entries, tmp_path, logged):
     for model, other in (("mobilenetv3_large_100", "tf_mobilenetv3_large_100"), ("resnet18", None)):
         save_file(timm.create_model(model, num_classes=0).state_dict(), tmp_path / "w.safetensors")
         logged.clear()
-        backbones.import_file(tmp_path / "w.safetensors", model, entries)
+        backbones.import_file(tmp_path / "w.safetensors", model, entries, options=HSEMOTION)
         assert any(f"not {other}, which has the same tensors" in line for line in logged) == (other is not None)
         assert any("has the same tensors" in line for line in logged) == (other is not None)
 
@@ -195,7 +198,7 @@ def test_half_precision_is_converted_to_float32(tiny, state, entries, tmp_path):
         {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in state.items()},
         tmp_path / "w.pt",
     )
-    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES, options=HSEMOTION)
     loaded = backbones.load("mine", entries)
     assert all(tensor.dtype == state[name].dtype for name, tensor in loaded.network.state_dict().items())
     torch.testing.assert_close(outputs(loaded), outputs(tiny), rtol=0.05, atol=0.05)
@@ -203,7 +206,7 @@ def test_half_precision_is_converted_to_float32(tiny, state, entries, tmp_path):
 
 def test_files_without_num_batches_tracked(tiny, state, entries, tmp_path):
     torch.save({name: tensor for name, tensor in state.items() if "num_batches" not in name}, tmp_path / "w.pt")
-    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES)
+    backbones.import_file(tmp_path / "w.pt", "mine", entries, classes=CLASSES, options=HSEMOTION)
     assert_equal(backbones.load("mine", entries), tiny)
 
 
