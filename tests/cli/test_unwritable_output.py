@@ -34,9 +34,8 @@ def test_write_error_during_import_exits_with_1(capsys, tmp_path):
     torch.save(backbones.build("tiny_resnet").network.state_dict(), tmp_path / "weights.pt")
     (tmp_path / "store").mkdir()
     (tmp_path / "store/artifacts").write_text("in the way")
-    assert "cannot write" in said(
-        capsys, "backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--store", tmp_path / "store", code=1
-    )
+    command = ("backbones", "import", tmp_path / "weights.pt", "--name", "mine", "--like", "hsemotion")
+    assert "cannot write" in said(capsys, *command, "--store", tmp_path / "store", code=1)
 
 
 def test_full_device_message(finished):
