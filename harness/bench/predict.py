@@ -17,7 +17,7 @@ from harness.bench.figure import Measurement, interleave_rounds
 if TYPE_CHECKING:
     from harness.inference.face_stage import FaceStage
     from harness.inference.forward import SharedBackbonePass
-    from harness.video.faces.detector import Detector
+    from harness.video.faces.detector_protocol import Detector
     from harness.video.frames import Frame
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from harness.utils.errors import FramelightError
 from harness.utils.json_cache import JsonCache
 from harness.utils.store import Store
 from harness.video.faces.boxes import Margin, crop
-from harness.video.faces.detector import Detector
+from harness.video.faces.detector_protocol import Detector
 
 logger = logging.getLogger(__name__)
 

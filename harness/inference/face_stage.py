@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from harness.inference.chunks import Chunk
     from harness.video.faces.boxes import Faces, Framing
-    from harness.video.faces.detector import Detector
+    from harness.video.faces.detector_protocol import Detector
     from harness.video.frames import Frame
 
 SIDE = 112

@@ -23,7 +23,7 @@ from harness.utils.errors import FramelightError, InputError
 from harness.utils.store import Store
 from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment
 from harness.video.faces.boxes import Framing, Margin
-from harness.video.faces.detector import Detector
+from harness.video.faces.detector_protocol import Detector
 
 logger = logging.getLogger(__name__)
 

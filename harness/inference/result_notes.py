@@ -10,7 +10,7 @@ from harness.inference.predict_session import PredictSession
 from harness.inference.result import PredictionResult
 from harness.smoothing.kernels import CAUSAL
 from harness.utils.text import plural
-from harness.video.faces.detector import Detector
+from harness.video.faces.detector_protocol import Detector
 
 MAX_CROP_SIDE = 256
 """Maximum side in pixels of a frame that may be a face crop."""

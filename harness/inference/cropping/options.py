@@ -14,7 +14,8 @@ from harness.utils.output_dir import check_output_dir
 from harness.video.faces import tracker
 from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment, require_landmarks
 from harness.video.faces.boxes import Framing, Margin
-from harness.video.faces.detector import Detector, open_detector
+from harness.video.faces.detector import open_detector
+from harness.video.faces.detector_protocol import Detector
 
 NOTE = "crop.json"
 """Name of the report, by which a folder of crops is recognized."""

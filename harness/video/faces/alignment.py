@@ -14,7 +14,7 @@ from harness.video.faces.yunet_model import INSTALL
 
 if TYPE_CHECKING:
     from harness.video.faces.boxes import Faces
-    from harness.video.faces.detector import Detector
+    from harness.video.faces.detector_protocol import Detector
     from harness.video.faces.given_faces import GivenFaces
 
 FIVE_POINT = "five_point"

@@ -113,7 +113,7 @@ class HaarDetector:
     """Face detector with the Haar cascades of OpenCV.
 
     The score of a face is the sum of the cascade's last stage minus its threshold, from just above 0 to about 4.
-    See `harness.video.faces.detector.Detector`.
+    See `harness.video.faces.detector_protocol.Detector`.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class HaarDetector:
         self._cascades = {name: _Cascade(name) for name in (FRONTAL, PROFILE)}
 
     def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
-        """Detect the faces of a frame; see `harness.video.faces.detector.Detector`."""
+        """Detect the faces of a frame; see `harness.video.faces.detector_protocol.Detector`."""
         gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         smallest = self.smallest_side(*gray.shape)
         if near is None or not turn:

@@ -27,7 +27,7 @@ MIN_SIDE_SHARE = 12
 
 
 class YuNetDetector:
-    """Face detector with a YuNet network; see `harness.video.faces.detector.Detector`.
+    """Face detector with a YuNet network; see `harness.video.faces.detector_protocol.Detector`.
 
     Large frames are shrunk first: YuNet is trained on small faces, and misses those that fill a large frame.
 
