@@ -26,7 +26,7 @@ TRIALS, TRIAL_SIMULATIONS = 2, 40
 NEAR = (0.85, 1.15)
 """Multiples of the detectable difference at which the power is measured; between them, the power is interpolated."""
 BEYOND = (-0.3, 1.3)
-"""The power is reported if its position lies in this range; 0 is the first multiple in `NEAR`, 1 the second."""
+"""Range of positions at which the power is reported: position 0 is the first multiple in `NEAR`, 1 the second."""
 MOVES = 3
 """Largest number of attempts to place the two leads around the detectable difference."""
 PARTS = 4

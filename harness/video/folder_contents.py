@@ -86,13 +86,14 @@ def list_folder(folder: Path) -> FolderContents:
                     (broken if _is_broken_link(entry) else others).append(entry.name)
     except OSError as error:
         raise InputError(f"{folder}: this folder cannot be listed: {error.strerror or error}") from error
-    if images and all(_is_animated(folder / name) for name in images):
+    if images and all(is_animated(folder / name) for name in images):
         images, videos = [], [*videos, *images]
     parts = (images, videos, folders, others, broken)
     return FolderContents(*(tuple(sorted(names, key=natural_key)) for names in parts))
 
 
-def _is_animated(path: Path) -> bool:
+def is_animated(path: Path) -> bool:
+    """Return whether a file is an animated image."""
     if path.suffix.lower() not in ANIMATED_SUFFIXES:
         return False
     from harness.video.animation import animated_format

@@ -15,9 +15,7 @@ from harness.utils.errors import InputError
 from harness.utils.files import file_version
 from harness.utils.hashing import content_hash
 from harness.utils.names import folded_name
-from harness.video.animation import animated_format
-from harness.video.folder_contents import list_folder, natural_key
-from harness.video.images import ANIMATED_SUFFIXES
+from harness.video.folder_contents import is_animated, list_folder
 from harness.video.source import missing_path_error
 
 _PERSON = re.compile(r"(.+)_(left|right|[0-9]+)")
@@ -83,14 +81,11 @@ def _expand_frames(text: str, notes: list[str]) -> Iterator[str]:
     if not path.exists():
         raise missing_path_error(path)
     if not path.is_dir():
-        if is_image_name(path.name) and not _is_animated(path):
+        if is_image_name(path.name) and not is_animated(path):
             raise InputError(f"{text}: a still image; give a video, or a folder with the frames of a video")
         yield text
         return
     contents = list_folder(path)
-    if contents.images and all(_is_animated(path / name) for name in contents.images):
-        yield from (str(path / name) for name in sorted((*contents.videos, *contents.images), key=natural_key))
-        return
     if contents.images:
         if contents.videos:
             notes.append(
@@ -104,10 +99,6 @@ def _expand_frames(text: str, notes: list[str]) -> Iterator[str]:
         where = f", only folders such as '{contents.folders[0]}'" if contents.folders else ""
         raise InputError(f"{text}: this folder contains no videos and no frames{where}; give a folder of videos")
     yield from (str(path / name) for name in folders)
-
-
-def _is_animated(path: Path) -> bool:
-    return path.suffix.lower() in ANIMATED_SUFFIXES and bool(animated_format(path))
 
 
 def _version(path: Path) -> tuple[int, str]:
