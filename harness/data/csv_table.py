@@ -20,6 +20,10 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:e[+-]?\d+)?", re.IGNORECASE)
 _CLEANED = frozenset((*LABEL_COLUMNS, *POSITION_COLUMNS))
 MAX_CELL = 4096
 """Maximum number of characters of a cell: the length of the longest path on Linux."""
+MAX_VALUE = 64
+"""Maximum number of characters of a label, number or split. Arrays of text reserve as much memory for each cell as for
+the longest one."""
+_NAME_COLUMNS = frozenset(("image", "video", "subject"))
 
 
 @dataclass(frozen=True)
@@ -122,8 +126,15 @@ def _reject_long_cells(
 
 
 def clean_cell(cell: str, column: str) -> str:
-    """Return a stripped cell; in columns of labels and numbers, a missing value becomes '', a decimal comma a point."""
+    """Return a stripped cell; in columns of labels and numbers, a missing value becomes '', a decimal comma a point.
+
+    Cells of more than `MAX_VALUE` characters are cut, and end in an ellipsis, which makes them malformed.
+    """
     cell = cell.strip()
+    if column in _NAME_COLUMNS:
+        return cell
+    if len(cell) > MAX_VALUE:
+        return f"{cell[:MAX_VALUE]}\u2026"
     if column not in _CLEANED:
         return cell
     if cell.lower() in MISSING_WORDS:

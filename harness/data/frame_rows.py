@@ -28,7 +28,7 @@ TOLERANCE = 1e-6
 FRAME_RULE = Rule(int, lambda v: (v >= 0) & (v <= MAX_FRAME), "a frame number, such as 1")
 TIME_RULE = Rule(float, lambda v: (v >= 0) & (v <= MAX_SECONDS), "a time in seconds, such as 0.04")
 FPS_RULE = Rule(float, lambda v: (v > 0) & (v <= MAX_FPS), f"a frame rate above 0, at most {MAX_FPS:,}")
-_LAST_NUMBER = re.compile(r"([0-9]+)[^0-9]*\.[^./\\]*$")
+_LAST_NUMBER = re.compile(r"([0-9]+)[^0-9/\\]*\.[^./\\]*$")
 """The last number in the name of an image before its suffix."""
 
 
