@@ -12,7 +12,7 @@ from harness.data.image_decoding import CorruptImageError, decode_image
 from harness.inference.cropping.records import PersonRecord
 from harness.inference.overlay.canvas import draw_text
 from harness.utils.escaping import escape_text
-from harness.utils.files import atomic_write
+from harness.utils.files import atomic_write, explain_write_errors
 
 SHEET = "contact_sheet.jpg"
 MAX_PEOPLE = 240
@@ -34,7 +34,7 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
     folder : Path
         Folder with the folders of crops.
     people : sequence of PersonRecord
-        At least one.
+        At least one; those whose folder was removed are left out.
     out : Path
         Folder of the sheet, whose name is `SHEET`.
 
@@ -43,8 +43,9 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
     int
         Number of people on the sheet.
     """
-    shown = [people[i] for i in np.linspace(0, len(people) - 1, min(len(people), MAX_PEOPLE)).astype(int)]
-    rows = min(len(shown), ROWS)
+    present = [person for person in people if (folder / person.name).is_dir()]
+    shown = [present[i] for i in np.linspace(0, len(present) - 1, min(len(present), MAX_PEOPLE)).astype(int)]
+    rows = max(min(len(shown), ROWS), 1)
     width, height = CROPS * (SIDE + GAP) + GAP, TITLE + SIDE + GAP
     columns = -(-len(shown) // rows)
     sheet = np.full((rows * height + GAP, columns * (width + 2 * GAP), 3), BACKGROUND, np.uint8)
@@ -52,7 +53,7 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
         column, row = divmod(index, rows)
         _draw_person(sheet[row * height :, column * (width + 2 * GAP) :], folder, person)
     _, data = cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-    with atomic_write(out / SHEET) as tmp_path:
+    with explain_write_errors(out / SHEET), atomic_write(out / SHEET) as tmp_path:
         tmp_path.write_bytes(data.tobytes())
     return len(shown)
 

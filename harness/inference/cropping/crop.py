@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -13,21 +12,23 @@ from pathlib import Path
 
 from harness.inference.cropping.contact_sheet import SHEET, write_contact_sheet
 from harness.inference.cropping.crop_video import CropTask, crop_video
+from harness.inference.cropping.label_copies import LabelCopies
 from harness.inference.cropping.options import NOTE, CropOptions, check_crop_options
 from harness.inference.cropping.records import FAILED, NO_FACE, VideoRecord
 from harness.inference.cropping.report import CropReport, video_names
-from harness.inference.cropping.shared_progress import Counter, SharedProgress
+from harness.inference.cropping.shared_progress import SharedProgress, VideoProgress
 from harness.inference.cropping.video_list import VideoFile, list_videos, people_bases
 from harness.utils.errors import FramelightError, InputError
-from harness.utils.files import atomic_write, explain_write_errors, remove_stale_temp_files
+from harness.utils.files import remove_stale_temp_files
 from harness.utils.locks import entry_lock
 from harness.utils.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 SAVE_SECONDS = 1.0
+"""Minimum time between two writes of the report while videos are cropped."""
 SAVE_SHARE = 20
-"""Minimum time between two writes of the report while videos are cropped, in seconds, and in durations of a write."""
+"""The same in durations of a write, so that a long report is written less often."""
 POLL_SECONDS = 0.2
 """Time between two updates of the progress bar."""
 REASONS = {
@@ -99,6 +100,7 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
         report.moved(videos)
         tasks = _tasks(videos, report, options)
         report.require_no_other_crops({task.name: task.base for task in tasks})
+        labels = LabelCopies(options, report.labels)
         report.pending |= {task.name for task in tasks}
         try:
             for record in _run(tasks, report, options.jobs):
@@ -108,7 +110,9 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
         finally:
             report.write()
         records = tuple(report.records[video.source] for video in videos)
-        labels = _copy_labels(options)
+        if labels.files:
+            report.labels = labels.write([record.rate for record in records if record.status != FAILED])
+            report.write()
         people = [
             person
             for record in sorted(report.records.values(), key=lambda record: record.name)
@@ -120,7 +124,7 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
                 notes.append(f"{SHEET} shows {shown} of {len(people):,} people")
     if not any(record.people for record in records):
         raise _nothing_cropped_error(records, options)
-    files = (options.folder, options.out / SHEET, *labels, options.out / NOTE)
+    files = (options.folder, options.out / SHEET, *labels.files, options.out / NOTE)
     return CropSummary(options, records, len(tasks), tuple(notes), files)
 
 
@@ -162,7 +166,7 @@ def _here(tasks: Sequence[CropTask], shared: SharedProgress, progress: Progress)
     for index, task in enumerate(tasks):
         counter = shared.counter(index)
 
-        def count(done: int, expected: int, counter: Counter = counter) -> None:
+        def count(done: int, expected: int, counter: VideoProgress = counter) -> None:
             counter(done, expected)
             shared.show(progress)
 
@@ -194,24 +198,10 @@ def _in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _crop_and_count(task: CropTask, counter: Counter) -> VideoRecord:
+def _crop_and_count(task: CropTask, counter: VideoProgress) -> VideoRecord:
     record = crop_video(task, counter)
     counter.finish()
     return record
-
-
-def _copy_labels(options: CropOptions) -> tuple[Path, ...]:
-    """Copy the labels, and their settings in a JSON file of the same name, unless the copies are the same."""
-    if options.labels is None:
-        return ()
-    copies = {options.labels: options.labels_copy}
-    if (settings := options.labels.with_suffix(".json")).is_file():
-        copies[settings] = options.labels_copy.with_suffix(".json")
-    for original, copy in copies.items():
-        if not copy.exists() or copy.read_bytes() != original.read_bytes():
-            with explain_write_errors(copy), atomic_write(copy) as tmp_path:
-                shutil.copyfile(original, tmp_path)
-    return tuple(copies.values())
 
 
 def _nothing_cropped_error(records: Sequence[VideoRecord], options: CropOptions) -> FramelightError:

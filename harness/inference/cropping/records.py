@@ -42,7 +42,7 @@ class VideoRecord:
     with_face : int
         Number of frames that have a crop.
     brief_faces : int
-        Number of faces that were detected, but not cropped, as they were seen too briefly.
+        Number of faces that were detected, but not cropped; see `harness.inference.cropping.people.MIN_SHARE`.
     joined : int
         Number of times that the face of a person was lost and tracked anew.
     rate : float or None

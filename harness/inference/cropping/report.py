@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,6 +42,8 @@ class CropReport:
         self.records: dict[str, VideoRecord] = {}
         self.pending: set[str] = set()
         """Names of videos that a call has begun to crop, or could not read; their folders may be replaced."""
+        self.labels: dict[str, str] = {}
+        """SHA-256 of the copies of the labels by file name."""
         if self.path.exists():
             self.records = {record.source: record for record in self._read()}
 
@@ -50,7 +53,9 @@ class CropReport:
             valid = report["kind"] == KIND and report["version"] == FORMAT and is_json(report["settings"])
             records = [parse_record(values) for values in report["videos"]] if valid else []
             valid = valid and isinstance(report["pending"], list) and all(map(is_file_name, report["pending"]))
-        except (OSError, ValueError, LookupError, TypeError):
+            labels = report.get("labels", {})
+            valid = valid and all(is_file_name(name) and isinstance(value, str) for name, value in labels.items())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             valid = False
         if not valid:
             raise InputError(f"{self.path} is not the report of crops of this version; choose another --out folder")
@@ -59,13 +64,12 @@ class CropReport:
                 f"{self.path.parent} has crops with other settings: {_differences(report['settings'], self.settings)}; "
                 "choose another --out folder, or give the settings of these crops"
             )
-        self.pending = set(report["pending"])
+        self.pending, self.labels = set(report["pending"]), labels
         return records
 
     def moved(self, videos: Iterable[VideoFile]) -> None:
-        """Recognize videos that were moved since they were cropped: same file name, size and time."""
-        sources = {video.source for video in videos}
-        others = {record.version: record for record in self.records.values() if record.source not in sources}
+        """Recognize videos that were moved since they were cropped: same file name, size and time, and no old file."""
+        others = {record.version: record for record in self.records.values() if not os.path.lexists(record.source)}
         for video in videos:
             if video.source not in self.records and (record := others.pop(video.version, None)) is not None:
                 del self.records[record.source]
@@ -91,7 +95,8 @@ class CropReport:
         ours = {person.name for record in self.records.values() for person in record.people}
         others = set(list_names(self.folder)) - ours
         for name, base in names.items():
-            found = others & {name, f"{base}_left", f"{base}_right", f"{base}_1"}
+            of_people = re.compile(rf"{re.escape(base)}_(left|right|\d+)")
+            found = {other for other in others if other == name or of_people.fullmatch(other)}
             if found and name not in self.pending:
                 raise InputError(
                     f"{self.folder / min(found)} was not made by this command, and would be replaced by the crops of "
@@ -122,6 +127,7 @@ class CropReport:
                 "settings": self.settings,
                 "videos": [asdict(record) for record in records],
                 "pending": sorted(self.pending),
+                **({"labels": self.labels} if self.labels else {}),
                 "lost": {
                     "videos_without_a_face": [record.name for record in records if record.status == NO_FACE],
                     "videos_that_cannot_be_read": {r.name: r.error for r in records if r.status == FAILED},

@@ -21,8 +21,8 @@ class StoppedError(FramelightError):
 
 
 @dataclass
-class Counter:
-    """Counter of the frames of one video; it can be sent to another process.
+class VideoProgress:
+    """Progress of one video, counted in frames; it can be sent to another process.
 
     Parameters
     ----------
@@ -78,9 +78,9 @@ class SharedProgress:
     ) -> None:
         self._stack.close()
 
-    def counter(self, index: int) -> Counter:
+    def counter(self, index: int) -> VideoProgress:
         """Return the counter of a video."""
-        return Counter(self._file.name, len(self._sizes), index)
+        return VideoProgress(self._file.name, len(self._sizes), index)
 
     def stop(self) -> None:
         """End the work of all processes at their next frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from harness.inference.cropping.crop import CropSummary
+from harness.inference.cropping.people import MIN_SHARE
 from harness.inference.cropping.records import VideoRecord
 from harness.utils.text import format_percent, plural
 
@@ -47,7 +48,10 @@ def summary_lines(summary: CropSummary) -> Iterator[str]:
             f"{_named(lost, lambda record: f'{record.name} ({record.frames - record.with_face:,})')}"
         )
     if brief := sum(record.brief_faces for record in read):
-        yield f"not cropped: {plural(brief, 'face')} seen too briefly"
+        yield (
+            f"not cropped: {plural(brief, 'face')} in fewer than three frames, or in less than "
+            f"{format_percent(MIN_SHARE)} as many as the most frequent person of the video"
+        )
     if summary.without_face:
         yield f"no face in {plural(len(summary.without_face), 'video')}: {_named(summary.without_face)}"
     if summary.failed:

@@ -26,7 +26,7 @@ TEMPLATE = np.array(
 `TEMPLATE_SIDE` pixels (the template of ArcFace)."""
 TEMPLATE_SIDE = 112
 MIN_SPREAD = 1e-6
-"""Minimum sum of squared distances of landmarks from their center, in pixels squared; fewer are a single point."""
+"""Minimum sum of squared distances of landmarks from their center in pixels squared; below it, they coincide."""
 MIN_SCALE = 1e-3
 """Smallest scale by which a face is reduced before the warp; landmarks that are no face may have a smaller one."""
 

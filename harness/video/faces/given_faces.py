@@ -70,8 +70,8 @@ class GivenFaces:
             If a box is outside of the frame.
         """
         at = self._slice(number)
-        scale = np.tile(size, 2).astype(np.float32) if self._relative else np.float32(1)
-        boxes = self._rows.boxes[at] * scale
+        scale = np.array(size if self._relative else (1, 1), np.float32)
+        boxes = self._rows.boxes[at] * np.tile(scale, 2)
         outside = (boxes[:, :2] >= size).any(axis=1) | (boxes[:, :2] + boxes[:, 2:] <= 0).any(axis=1)
         if outside.any():
             line = int(self._rows.lines[at][outside][0])
@@ -79,7 +79,7 @@ class GivenFaces:
                 f"{self.path}:{line}: this face is outside of frame {number}, which has {size[0]} x {size[1]} pixels; "
                 "give the file that belongs to this video, with boxes in its pixels"
             )
-        landmarks = None if self._rows.landmarks is None else self._rows.landmarks[at]
+        landmarks = None if self._rows.landmarks is None else self._rows.landmarks[at] * scale
         return Faces(boxes, self._rows.scores[at], landmarks=landmarks)
 
     def ids_in_frame(self, number: int) -> np.ndarray:

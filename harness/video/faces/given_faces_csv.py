@@ -21,6 +21,10 @@ Medians over 582 boxes of the detector `yunet` in eight clips of real faces; the
 symmetry."""
 
 
+MAX_FRAME = 10**9 - 1
+"""Largest frame number, as in tables of labels."""
+
+
 @dataclass(frozen=True, eq=False)
 class FaceRows:
     """N faces.
@@ -76,15 +80,22 @@ def read_face_rows(path: Path) -> FaceRows:
     rows = table.rows_with_face(PY_FEAT if is_py_feat else (), points)
     if not len(rows):
         raise InputError(f"{path}: no row has a face; give a file with the boxes of at least one frame")
-    table.check(rows, frame, np.asarray((frames[rows] >= 0) & (frames[rows] % 1 == 0)), "not the number of a frame")
+    valid = (frames[rows] >= 0) & (frames[rows] <= MAX_FRAME) & (frames[rows] % 1 == 0)
+    table.check(rows, frame, np.asarray(valid), "not the number of a frame")
     numbers = frames[rows].astype(np.int64)
     notes: tuple[str, ...] = ()
     if is_py_feat or (points is None and (numbers == 0).any()):
         numbers += 1
         notes = (f"{path} counts frames from 0",)
     landmarks = None if points is None else _five_landmarks(table.points(points, rows, required=not is_py_feat))
-    if landmarks is not None and not np.isfinite(landmarks).all():
-        landmarks = None
+    if points is not None and landmarks is not None:
+        complete = np.isfinite(landmarks).all(axis=(1, 2))
+        if complete.any():
+            table.check(rows, points[0], complete, "of a face without all landmarks, but other faces have them")
+            spread = np.ptp(landmarks, axis=1).any(axis=1)
+            table.check(rows, frame, spread, "a frame whose landmarks are all equal")
+        else:
+            landmarks = None
     if landmarks is None or is_py_feat:
         names = [(name,) for name in PY_FEAT] if is_py_feat else BOX
         columns = [table.require(name) for name in names]
@@ -93,7 +104,6 @@ def read_face_rows(path: Path) -> FaceRows:
             table.check(rows, column, sides > 0, "not above 0")
     else:
         boxes = box_of_landmarks(landmarks)
-        table.check(rows, frame, np.asarray((boxes[:, 2:] > 0).all(axis=1)), "a frame whose landmarks are all equal")
     scores = np.full(len(rows), np.nan)
     if (score := table.find(SCORE)) is not None:
         scores = table.numbers(score, rows)

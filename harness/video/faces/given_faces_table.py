@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,11 +108,13 @@ class FacesTable:
         """Parse a column, float64 [rows]; empty cells become NaN."""
         cells = [self.cells[row][column].strip() or "nan" for row in rows.tolist()]
         try:
-            return np.array(cells, np.float64) if cells else np.zeros(0)
+            numbers = np.array(cells, np.float64) if cells else np.zeros(0)
+            sound = not any("_" in cell for cell in cells)  # Python reads 1_0 as 10
         except ValueError:
-            valid = np.array([_is_number(cell) for cell in cells])
-            self.check(rows, column, valid, "not a number")
-            raise
+            sound = False
+        if not sound:
+            self.check(rows, column, np.array([_is_number(cell) for cell in cells]), "not a number")
+        return numbers
 
     def finite(self, column: int, rows: np.ndarray) -> np.ndarray:
         """Parse a column of which no cell may be empty."""
@@ -152,6 +153,7 @@ class FacesTable:
 
 def _is_number(cell: str) -> bool:
     try:
-        return math.isfinite(float(cell)) or cell == "nan"
+        float(cell)
     except ValueError:
         return False
+    return "_" not in cell

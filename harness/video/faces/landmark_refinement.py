@@ -18,9 +18,9 @@ MIN_CHANGE = 0.02
 FACE, REGION = 96, 172
 """Sides in pixels of the upright face and of the region around it. Smaller and larger faces give worse landmarks."""
 MIN_SCORE = 0.5
+"""Minimum score of a candidate; without a candidate, the landmarks stay as they are."""
 MAX_DISTANCE = 0.5
-"""A candidate needs this score, and landmarks within this mean distance from their expected places, in distances of the
-eyes; otherwise the landmarks stay as they are."""
+"""Maximum mean distance of a candidate's landmarks from their expected places, in distances of the eyes."""
 PLACES = (TEMPLATE - TEMPLATE_SIDE / 2) * (FACE / TEMPLATE_SIDE) + REGION / 2
 """Expected places of the landmarks in the region."""
 

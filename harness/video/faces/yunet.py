@@ -18,8 +18,9 @@ REVISION = 1
 MIN_SCORE = 0.6
 """Minimum score of a face."""
 MAX_IOU = 0.3
+"""Candidates with a larger intersection over union with a better one are dropped."""
 MAX_CANDIDATES = 5000
-"""Candidates with a larger intersection over union with a better one are dropped; only the best are considered."""
+"""Maximum number of candidates that are compared, those with the highest scores."""
 MIN_FACE_PX = 24
 """Frames are shrunk so that the side of the smallest face has this many pixels."""
 MIN_SIDE_SHARE = 12
@@ -67,7 +68,8 @@ class YuNetDetector:
         small = pixels if size == (width, height) else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
         scores, boxes, landmarks = self._model(small)
         ratio = np.array([width / size[0], height / size[1]], np.float32)
-        likely = np.flatnonzero((scores >= MIN_SCORE) & np.isfinite(boxes).all(axis=1))
+        finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=(1, 2))
+        likely = np.flatnonzero((scores >= MIN_SCORE) & finite)
         best = np.asarray(
             cv2.dnn.NMSBoxes(boxes[likely].tolist(), scores[likely].tolist(), MIN_SCORE, MAX_IOU, top_k=MAX_CANDIDATES)
         ).astype(np.int64)

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from harness.inference.cropping import crop as cropping
+from harness.inference.cropping.contact_sheet import SHEET
 from harness.inference.cropping.crop import crop_videos
 from harness.inference.cropping.options import CropOptions
 from harness.inference.cropping.summary_text import summary_lines
@@ -120,6 +121,8 @@ def test_moved_and_new_videos(copied, videos, tmp_path):
     out, again = copied
     folder = tmp_path / "moved"
     folder.mkdir()
+    report = (out / "crop.json").read_text()
+    (out / "crop.json").write_text(report.replace(json.dumps(str(videos))[1:-1], str(tmp_path / "gone")))
     for name in ("one.mp4", "two.mkv"):
         shutil.copy2(videos / name, folder)
     shutil.copy2(videos / "one.mp4", folder / "two_left.mp4")
@@ -137,3 +140,20 @@ def test_crops_that_a_killed_call_has_placed_are_replaced(copied, videos, tmp_pa
     (out / "crop.json").write_text(json.dumps({**report, "pending": ["new"]}))
     again(tmp_path / "new.mp4")
     assert len(files(out / "cropped" / "new")) == FRAMES
+
+
+def test_copies_of_videos_are_not_moved_videos(copied, videos, tmp_path):
+    """The record of a video that is still there stays."""
+    out, again = copied
+    shutil.copy2(videos / "one.mp4", tmp_path / "one.mp4")
+    summary = again(tmp_path / "one.mp4")
+    assert [record.name for record in summary.records] == ["one-2"] and "one" in files(out / "cropped")
+
+
+def test_person_whose_folder_was_removed_is_left_out_of_the_sheet(copied, videos, tmp_path):
+    """The next call is about another video."""
+    out, again = copied
+    shutil.rmtree(out / "cropped" / "two_left")
+    shutil.copy2(videos / "one.mp4", tmp_path / "new.mp4")
+    assert again(tmp_path / "new.mp4").done == 1
+    assert (out / SHEET).exists() and "new" in files(out / "cropped")

@@ -83,14 +83,15 @@ def test_other_content_is_not_touched(videos, tmp_path):
         crop_videos([str(videos)], CropOptions(videos.parent, detector="haar"))
 
 
-def test_crops_of_others_are_not_replaced(copied, videos, tmp_path):
+@pytest.mark.parametrize("person", ["mine", "mine_left", "mine_1", "mine_12"])
+def test_crops_of_others_are_not_replaced(copied, videos, tmp_path, person):
     """A folder that was put there by hand, with the name of a new video."""
     out, again = copied
     shutil.copy2(videos / "one.mp4", tmp_path / "mine.mp4")
-    other = out / "cropped" / "mine_left"
+    other = out / "cropped" / person
     other.mkdir()
     (other / "00001.jpg").write_text("mine")
-    with pytest.raises(InputError, match="mine_left was not made by this command, and would be replaced by the crops"):
+    with pytest.raises(InputError, match=f"{person} was not made by this command, and would be replaced by the crops"):
         again(tmp_path / "mine.mp4")
     assert files(other) == ["00001.jpg"] and json.loads((out / "crop.json").read_text())["pending"] == ["broken"]
 

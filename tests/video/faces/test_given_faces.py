@@ -146,6 +146,9 @@ def test_ids_are_numbered_in_their_order(given):
         ("frame,x,y,width,height\n-1,2,3,4,5\n", r"faces.csv:2: frame is '-1', not the number of a frame"),
         ("frame,x,y,width,height\n,2,3,4,5\n", r"faces.csv:2: frame is '', not the number of a frame"),
         ("frame,x,y,width,height\none,2,3,4,5\n", r"faces.csv:2: frame is 'one', not a number"),
+        ("frame,x,y,width,height\n1e30,2,3,4,5\n", r"faces.csv:2: frame is '1e30', not the number of a frame"),
+        ("frame,x,y,width,height\n1_0,2,3,4,5\n", r"faces.csv:2: frame is '1_0', not a number"),
+        ("frame,x,y,width,height,score\n1,2,3,4,5,NaN\n2,2,3,4,5,abc\n", r"faces.csv:3: score is 'abc', not a number"),
         ("frame,x,y,width,height\n1,2,3\n", r"faces.csv:2: 3 columns, but the header has 5"),
         ("frame,x,y,width,height\n1,,,,\n", r"faces.csv: no row has a face"),
         ("frame,x,y,width,height\n", r"faces.csv: no row has a face"),
@@ -163,6 +166,40 @@ def test_invalid_file_is_reported_with_its_line(given, text, said):
 def test_equal_landmarks_are_reported(given):
     with pytest.raises(InputError, match=r"faces.csv:2: frame is '1', a frame whose landmarks are all equal"):
         given(openface([(1, 0, 1, np.full((68, 2), 9.0))]))
+
+
+def py_feat(rows):
+    """The text of py-feat: each row has a frame, a box and landmarks, or empty cells in place of the landmarks."""
+    names = ["frame", "FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"]
+    names += [f"{axis}_{number}" for axis in "xy" for number in range(68)]
+    lines = [",".join(names)]
+    for frame, places in rows:
+        cells = [""] * 136 if places is None else [*places[:, 0], *places[:, 1]]
+        lines.append(",".join(map(str, [frame, 150, 50, 100, 100, *cells])))
+    return "\n".join(lines) + "\n"
+
+
+def test_landmarks_of_py_feat(given):
+    faces = given(py_feat([(0, points()), (1, points(10))]))
+    assert faces.has_landmarks and faces.in_frame(2, SIZE).landmarks[0][0].tolist() == [190, 90]
+    assert not given(py_feat([(0, None), (1, None)])).has_landmarks
+
+
+@pytest.mark.parametrize(
+    "places, said",
+    [
+        (np.zeros((68, 2)), "faces.csv:3: frame is '1', a frame whose landmarks are all equal"),
+        (None, "faces.csv:3: x_0 is '', of a face without all landmarks, but other faces have them"),
+    ],
+)
+def test_face_without_landmarks_among_others_is_reported(given, places, said):
+    with pytest.raises(InputError, match=said):
+        given(py_feat([(0, points()), (1, places)]))
+
+
+def test_relative_landmarks_are_scaled_to_the_frame(given):
+    faces = given(openface([(1, 0, 1, points() / SIZE)]))
+    assert np.allclose(faces.in_frame(1, SIZE).landmarks[0], points()[[36, 42, 30, 48, 54]], atol=0.01)
 
 
 def test_missing_file_is_reported(tmp_path):
