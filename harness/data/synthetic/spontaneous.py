@@ -22,11 +22,12 @@ from harness.data.synthetic.posed import sample_side
 from harness.data.synthetic.prototypes import CIRCUMPLEX, LID_OPENING, PROTOTYPES
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
-EPISODES = (*ACTED_EXPRESSIONS, "Other", "Other")
-"""Expressions of successive episodes: each basic expression once, and Other three times."""
+EPISODES = (*ACTED_EXPRESSIONS, "Other", "Other", "Other")
+"""Expressions of successive episodes: each basic expression once, and Other four times, in a quarter of all frames."""
 EPISODE_SLOT = 34
 """Frames from the start of one episode to that of the next, with the neutral face between them."""
-DURATION = (18, 34)
+DURATION = (21, 38)
+"""Range of the frames of an episode; about a third of all frames is left for Neutral, as in Aff-Wild2."""
 INTENSITY = (0.5, 0.9)
 """Range of the intensity at the apex, relative to the prototype."""
 LABEL_THRESHOLD = 0.25
