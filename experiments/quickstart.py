@@ -2,7 +2,7 @@
 
     framelight run quickstart
 
-Generates 40 videos and 3,000 still images, trains two small backbones on the images (identities, then expressions) and
+Generates 120 videos and 3,000 still images, trains two small backbones on the images (identities, then expressions) and
 compares them on the four tasks: three combinations of features and two heads for EXPR, one head each for VA, AU and
 MTL, and mean and median filters with radii from 0 to 50 frames. Takes about four minutes on two cores, and seconds
 when it is repeated.
@@ -14,7 +14,7 @@ from harness import FEATURES, Grid, HeadConfig, Recipe, SmoothingGrid, Synthetic
 
 recipe = Recipe(
     name="quickstart",
-    synthetic=SyntheticVideos(videos=40, frames=150),
+    synthetic=SyntheticVideos(videos=120, frames=70, style="spontaneous"),
     trained=QUICK,
     backbones=QUICK_NAMES,
     grids=(

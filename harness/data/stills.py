@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from backbones.spec import AFFECTNET
 from harness.data.dataset import Sequence
+from harness.data.expression_words import CONTEMPT
 from harness.data.fingerprint import digest_cache, sequence_digest
 from harness.metrics.tasks import EXPRESSIONS
 from harness.utils.hashing import content_hash
@@ -65,6 +67,11 @@ class Stills:
         return replace(
             self, images=images, subject=self.subject[rows], expression=self.expression[rows], va=va, au=au, boxes=boxes
         )
+
+    def with_affectnet_classes(self) -> Stills:
+        """Return the images with the classes of AffectNet; those of the class Other must show contempt."""
+        order = [AFFECTNET.index(CONTEMPT if name == "Other" else name) for name in self.classes]
+        return replace(self, expression=np.array([*order, -1], np.int64)[self.expression], classes=AFFECTNET)
 
     def digest(self, cache: Path | None = None, progress: Callable[[int, int], None] | None = None) -> str:
         """Return a hash of the images, subjects, labels and face boxes, in row order.

@@ -59,6 +59,10 @@ class Board:
         Names of columns; `more` is shown if one of them was dropped. Default: all columns that are not optional.
     closed : bool, default=True
         Whether the table ends with a rule even if no sentence follows.
+    apart : int, default=0
+        Number of last rows that stand apart: below a rule, and in Markdown in another table.
+    apart_title : str, default=""
+        A sentence above the other table.
     """
 
     rows: Sequence[BoardRow]
@@ -72,6 +76,8 @@ class Board:
     more: str = ""
     expected: tuple[str, ...] = ()
     closed: bool = True
+    apart: int = 0
+    apart_title: str = ""
 
     def fit(self, width: int | None) -> Cells:
         """Choose columns and cells that fit within `width` characters; None means no limit."""
@@ -96,6 +102,8 @@ class Board:
         header, rule, *body = table_lines(cells)
         if bold and getattr(self.rows[0], "rank", None) == 1:
             body[0] = f"\033[1m{body[0]}\033[0m"
+        if 0 < self.apart < len(body):
+            body.insert(len(body) - self.apart, rule)
         is_cut = self.more and len(self._expected(cells)) < len(self._expected(self.fit(None)))
         notes = [*self.notes, *self.table_notes, *([self.more] if is_cut else [])]
         above = [join_phrases(phrases, width) for phrases in (self.heading, self.subheading) if phrases]
@@ -109,7 +117,11 @@ class Board:
     def to_markdown(self) -> str:
         """Format the board in Markdown, with all columns."""
         above = [f"### {'; '.join(self.heading)}", *(["; ".join(self.subheading)] if self.subheading else [])]
-        return "\n\n".join([*above, markdown_columns(self.rows, self.columns(FULL_WORDING)), *self.notes])
+        columns, ranked = self.columns(FULL_WORDING), len(self.rows) - self.apart
+        tables = [markdown_columns(self.rows[:ranked], columns)] if ranked else []
+        if self.apart:
+            tables += [self.apart_title, markdown_columns(self.rows[ranked:], columns)]
+        return "\n\n".join([*above, *tables, *self.notes])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harness.leaderboard.differing_settings import shortest_distinguishing
 from harness.leaderboard.row_keys import display_key, row_key
-from harness.leaderboard.row_types import BoardRow, LeaderboardRow
+from harness.leaderboard.row_types import ORACLE_FLAG, BoardRow, LeaderboardRow
 from harness.leaderboard.table_layout import FULL_WORDING, RUN_ID, Column, Wording
 from harness.utils.text import format_count, format_percent
 
@@ -25,7 +25,7 @@ MARKS = {
     "=": ("not significantly different from the best (permutation test over {units} of all rows together, alpha 0.05)"),
     "b": "baseline",
     "s": "features include the backbone's own predictions of the target",
-    "l": "uses the labels of the reported split, not ranked",
+    "l": "oracle, uses the labels of the reported split, not ranked",
     "t": "the backbone was trained on crops of this split",
     "d": "a file of the run differs from the one that was written, not ranked",
     "c": "made by other code than most rows of its board",
@@ -119,9 +119,9 @@ def format_marks(row: RankedRow) -> str:
     applies = {
         "=": bool(row.tied_with_best) and row.p_value is not None,
         "n": row.untested,
-        "b": row.kind == "baseline",
+        "b": row.kind == "baseline" and ORACLE_FLAG not in row.flags,
         "p": row.kind == "published",
-        "l": "uses_labels" in row.flags,
+        "l": ORACLE_FLAG in row.flags,
         "s": "own_scores" in row.flags,
         "t": "seen_crops" in row.flags,
         "d": "altered" in row.flags,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.leaderboard.row_types import LeaderboardRow
+from harness.leaderboard.row_types import ORACLE_FLAG, LeaderboardRow
 from harness.leaderboard.significance_results import BoardComparison, PairedDifference
 
 SIGNIFICANCE_LEVEL = 0.05
 """A difference is significant if its p-value is at most this."""
-UNRANKED = frozenset({"uses_labels", "altered"})
+UNRANKED = frozenset({ORACLE_FLAG, "altered"})
 """Flags of rows that are not ranked, and are never the best row that others are tested against."""
 
 
@@ -49,8 +49,8 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
     Returns
     -------
     list of LeaderboardRow
-        All rows: ranked rows by value, then rows that use labels or were altered, then published figures, then rows
-        without a value.
+        All rows: ranked rows by value, then altered rows, then published figures, then rows without a value, and last
+        the oracles.
     """
     ordered = sorted(board_rows, key=_sort_key)
     ranked = [row for row in ordered if _sort_key(row)[0] == 0]
@@ -64,10 +64,10 @@ def rank_rows(board_rows: list[LeaderboardRow], tests: BoardTests | None) -> lis
 
 
 def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
-    """Order ranked rows, rows that use labels or were altered, published figures and rows without a value."""
+    """Order ranked rows, altered rows, published figures, rows without a value and oracles."""
     value = row.value
     unranked = not UNRANKED.isdisjoint(row.flags)
-    part = 3 if value is None else 2 if row.kind == "published" else 1 if unranked else 0
+    part = 4 if row.oracle else 3 if value is None else 2 if row.kind == "published" else 1 if unranked else 0
     return part, 0.0 if value is None else -value, row.run_id
 
 

@@ -49,6 +49,7 @@ FIELDS = (
     "data_digest",
     "source",
     "note",
+    "oracle",
 )
 
 

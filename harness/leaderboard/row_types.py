@@ -24,7 +24,8 @@ CONFIGURATION_FIELDS = (
 )
 """Fields that describe the board and the configuration of a row, in the order of the columns of the CSV."""
 
-
+ORACLE_FLAG = "uses_labels"
+"""Flag of rows that use the labels of the reported split."""
 INTERVAL_METHOD = "jackknife"
 """Method of intervals that are computed from the statistics of a run; see `harness.metrics.intervals`."""
 
@@ -165,6 +166,8 @@ class LeaderboardRow(BoardRow):
         known or there are `problems`. None if nothing was verified, as for published figures.
     problems : list of str
         Altered files and scores, with what to do; a row with problems has the flag `altered` and no rank.
+    oracle : bool
+        Whether the row uses the labels of the reported split; such rows have no rank.
     code : str or None
         Hash of the code that ran the jobs, `mixed` if seeds differ, None if not recorded. Rows that differ from most
         rows of the board have the flag `other_code`.
@@ -206,3 +209,7 @@ class LeaderboardRow(BoardRow):
     code: str | None = None
     configurations: int | None = None
     expected_luck: float | None = None
+    oracle: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.oracle = ORACLE_FLAG in self.flags

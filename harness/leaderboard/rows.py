@@ -25,9 +25,9 @@ def leaderboard_rows(
     """Build and rank one row for each configuration.
 
     A board is defined by task, dataset (by digest), split and protocol. Within a board, runs and baselines are ranked
-    by value; rows of equal value are sorted by run id. Other rows follow with rank None: rows that use labels of the
-    reported split or have altered files, published figures, and rows without a finished seed. Rows that do not differ
-    significantly from the best are marked by `tied_with_best`.
+    by value; rows of equal value are sorted by run id. Other rows follow with rank None: rows with altered files,
+    published figures, rows without a finished seed, and last the oracles, which use the labels of the reported split.
+    Rows that do not differ significantly from the best are marked by `tied_with_best`.
 
     Parameters
     ----------

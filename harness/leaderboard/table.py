@@ -66,6 +66,8 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
         more="columns were left out: a wider terminal, --format csv or --out FILE shows them all",
         expected=DROPPED_LAST,
         closed=False,
+        apart=sum(row.oracle for row in board_rows),
+        apart_title="Oracles, which use the labels of the reported split:",
     )
 
 

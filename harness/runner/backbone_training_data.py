@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.synthetic import STILLS_NAME, is_synthetic
 from harness.data.synthetic.cache import stills_fingerprint, synthetic_stills
+from harness.data.synthetic.settings import GENERIC
 from harness.runner.backbone_recipe import BackboneRecipe
 from harness.utils.errors import InputError
 from harness.utils.hashing import content_hash
@@ -83,9 +84,16 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
     from harness.data.registry import open_stills
 
     def read() -> Splits:
-        return _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
+        splits = _select_splits(recipe, open_stills(synthetic_stills(stills, store)))
+        return splits if stills.style == GENERIC else _with_affectnet_classes(splits)
 
     return TrainingData(STILLS_NAME, stills_fingerprint(stills), read, recipe.licence, synthetic=True)
+
+
+def _with_affectnet_classes(splits: Splits) -> Splits:
+    """Give posed images the classes that they were drawn with; an image table reads contempt as Other."""
+    training, validation = splits
+    return training.with_affectnet_classes(), validation.with_affectnet_classes() if validation else None
 
 
 def _training_data_from_folder(recipe: BackboneRecipe, data: Path, store: Store) -> TrainingData:

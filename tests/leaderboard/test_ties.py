@@ -6,6 +6,7 @@ import pytest
 
 from harness.jobs.job_folder import JobFolder
 from harness.jobs.job_statistics import load
+from harness.leaderboard.ranking import rank_rows
 from harness.leaderboard.render import render
 from harness.leaderboard.rows import leaderboard_rows
 from harness.leaderboard.significance import SignificanceCache
@@ -133,8 +134,33 @@ def test_label_baseline_is_unranked(store):
     listed = board(store, oracle, keep(store, "a", 0.6), keep(store, "b", 0.2))
     assert [(row.run_id, row.rank) for row in listed] == [("a", 1), ("b", 2), ("oracle", None)]
     assert listed[2].tied_with_best is None and listed[0].tied_with_best is True
-    text = render(listed)
-    assert "- bl" in text and "l: uses the labels of the reported split, not ranked" in text
+    text = " ".join(render(listed).split())
+    assert "- l" in text and "l: oracle, uses the labels of the reported split, not ranked" in text
+
+
+def test_oracles_stand_apart_below_a_rule(store):
+    oracle = keep(store, "oracle", 0.95, kind="baseline", flags=("uses_labels",))
+    listed = board(store, oracle, keep(store, "a", 0.6), keep(store, "failed", 0.2))
+    listed[1].value = listed[1].rank = None
+    listed = rank_rows(listed, None)
+    assert [row.run_id for row in listed] == ["a", "failed", "oracle"], "last, even below rows without a value"
+    lines = render(listed).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("- l"))
+    assert set(lines[at - 1]) == set(lines[at + 1]) == {"-"} and "failed" in lines[at - 2]
+    markdown = render(listed, "md")
+    title = "Oracles, which use the labels of the reported split:"
+    assert markdown.count("| rank |") == 2 and markdown.index("failed") < markdown.index(title) < markdown.index("- l")
+    assert [row["oracle"] for row in json.loads(render(listed, "json"))] == [False, False, True]
+    header, *rows = render(listed, "csv").splitlines()
+    place = header.split(",").index("oracle")
+    assert [row.split(",")[place] for row in rows] == ["false", "false", "true"]
+
+
+def test_board_of_an_oracle_alone_has_one_rule_above_it(store):
+    listed = board(store, keep(store, "oracle", 0.95, kind="baseline", flags=("uses_labels",)))
+    lines = render(listed).splitlines()
+    at = next(i for i, line in enumerate(lines) if line.startswith("- l"))
+    assert set(lines[at - 1]) == {"-"} and lines[at - 2].startswith("rank")
 
 
 def test_untested_row_is_marked(store):

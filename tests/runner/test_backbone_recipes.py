@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from backbones import AFFECTNET
 from harness import BackboneRecipe, Schedule, StillsConfig, SyntheticStills
+from harness.metrics.tasks import EXPRESSIONS
 from harness.runner import apply_settings, find_recipe, recipe_names
+from harness.runner.backbone_training_data import open_training_data
 from harness.utils.errors import InputError
+from harness.utils.store import Store
 
 PUBLISHED = ("vggface2_identities", "affectnet_expressions", "affectnet_multitask")
 LIGHT = ("light_identities", "light_expressions", "light_both")
@@ -165,3 +169,12 @@ def test_recipe_file_of_either_kind(tmp_path):
         recipe(str(path))
     with pytest.raises(InputError, match="no such recipe file.*light_both"):
         recipe(str(tmp_path / "none.py"))
+
+
+def test_posed_images_train_the_classes_of_affectnet(tmp_path):
+    for style, classes in (("generic", EXPRESSIONS), ("posed", AFFECTNET)):
+        made = BackboneRecipe(
+            "mine", StillsConfig("tiny_resnet@random"), stills=SyntheticStills(48, identities=6, style=style)
+        )
+        for split in open_training_data(made, None, Store(tmp_path)).read():
+            assert split.classes == classes and set(split.expression.tolist()) == set(range(8))

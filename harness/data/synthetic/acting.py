@@ -1,65 +1,24 @@
 """Simulated facial behavior: episodes of expressions with onset, apex and offset, speech, blinks, valence and arousal.
 
-Videos have T frames at 30 frames per second. The prototypes of the expressions follow EMFACS (Ekman and Friesen), and
-their valence and arousal follow the circumplex model (Russell).
+Videos have T frames at 30 frames per second.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from harness.data.synthetic.prototypes import CIRCUMPLEX, LID_OPENING, PROTOTYPES
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 LABEL_THRESHOLD = 0.35
 """Intensity above which expressions and action units are labeled as present."""
 EPISODE_SLOT = 48
 
-PROTOTYPES: dict[str, tuple[dict[str, float], ...]] = {
-    "Anger": (
-        {"AU4": 1.0, "AU7": 0.8, "AU23": 0.85, "AU24": 0.6},
-        {"AU4": 0.9, "AU7": 0.7, "AU23": 0.7, "AU24": 0.9},
-        {"AU4": 1.0, "AU7": 0.9, "AU23": 0.9, "AU10": 0.4},
-    ),
-    "Disgust": (
-        {"AU10": 1.0, "AU7": 0.6, "AU4": 0.4, "AU15": 0.5},
-        {"AU10": 0.9, "AU4": 0.55, "AU7": 0.7, "AU25": 0.5},
-    ),
-    "Fear": (
-        {"AU1": 0.9, "AU2": 0.6, "AU4": 0.7, "AU25": 0.8, "AU26": 0.5},
-        {"AU1": 1.0, "AU2": 0.7, "AU4": 0.6, "AU25": 0.6},
-    ),
-    "Happiness": (
-        {"AU6": 0.9, "AU12": 1.0, "AU25": 0.7},
-        {"AU6": 0.7, "AU12": 0.9},
-        {"AU6": 1.0, "AU12": 1.0, "AU25": 0.9, "AU26": 0.5},
-    ),
-    "Sadness": ({"AU1": 0.9, "AU4": 0.6, "AU15": 0.9}, {"AU1": 0.8, "AU4": 0.8, "AU15": 0.7, "AU7": 0.3}),
-    "Surprise": (
-        {"AU1": 1.0, "AU2": 1.0, "AU25": 0.9, "AU26": 0.9},
-        {"AU1": 0.9, "AU2": 1.0, "AU25": 0.7, "AU26": 0.5},
-    ),
-    "Other": (
-        {"AU24": 1.0, "AU12": 0.6},
-        {"AU10": 0.8, "AU12": 0.6, "AU25": 0.7},
-        {"AU2": 1.0, "AU23": 0.9},
-        {"AU4": 0.7, "AU12": 0.8},
-        {"AU24": 1.0, "AU15": 0.5, "AU2": 0.8},
-    ),
-}
-CIRCUMPLEX = {
-    "Anger": (-0.6, 0.65),
-    "Disgust": (-0.65, 0.3),
-    "Fear": (-0.6, 0.75),
-    "Happiness": (0.8, 0.45),
-    "Sadness": (-0.7, -0.4),
-    "Surprise": (0.2, 0.8),
-    "Other": (0.05, 0.2),
-}
-LID_OPENING = {"Fear": 0.75, "Surprise": 0.85}
-ACTED_EXPRESSIONS = tuple(PROTOTYPES)
+ACTED_EXPRESSIONS = tuple(name for name in PROTOTYPES if name in EXPRESSIONS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +38,11 @@ class Acting:
     wide : array of shape (T,)
         Widening of the lids, from 0 to 1.
     asymmetry : array of shape (T,)
-        Asymmetry of the expression, from -1 to 1.
+        Asymmetry of the expression, from -1 to 1; up to `prototypes.ONE_SIDED` in contempt.
     gaze : array of shape (T, 2)
         Offset of the pupils in face units.
+    label_threshold : float
+        Intensity above which an action unit is labeled as present.
     """
 
     action_units: np.ndarray
@@ -91,16 +52,12 @@ class Acting:
     wide: np.ndarray
     asymmetry: np.ndarray
     gaze: np.ndarray
+    label_threshold: float = LABEL_THRESHOLD
 
     @property
     def labels(self) -> np.ndarray:
         """Which action units are present, int64 of shape (T, 12)."""
-        return (self.action_units > LABEL_THRESHOLD).astype(np.int64)
-
-
-def episode_count(frames: int) -> int:
-    """Return the number of expression episodes in a video of `frames` frames."""
-    return max(1, frames // EPISODE_SLOT)
+        return (self.action_units > self.label_threshold).astype(np.int64)
 
 
 def smooth_noise(rng: np.random.Generator, frames: int, period: float, columns: int = 1) -> np.ndarray:
@@ -124,13 +81,16 @@ def smooth_noise(rng: np.random.Generator, frames: int, period: float, columns: 
     return drift[pad : pad + frames] * np.sqrt(np.sqrt(np.pi) * period)
 
 
-def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: float) -> np.ndarray:
+def sample_peaks(
+    rng: np.random.Generator, prototypes: Sequence[Mapping[str, float]], expressiveness: float
+) -> np.ndarray:
     """Sample the peak intensities of the action units in one episode of an expression.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-    expression : str
+    prototypes : sequence of mapping of str to float
+        Variants of an expression, see `PROTOTYPES`; one of them is drawn.
     expressiveness : float
         Factor of all intensities, see `Identity`.
 
@@ -139,7 +99,7 @@ def sample_peaks(rng: np.random.Generator, expression: str, expressiveness: floa
     array of shape (12,)
         Intensities from 0 to 1.
     """
-    prototype = PROTOTYPES[expression][rng.integers(len(PROTOTYPES[expression]))]
+    prototype = prototypes[int(rng.integers(len(prototypes)))]
     peaks = np.array([prototype.get(name, 0.0) for name in ACTION_UNITS])
     return np.clip(peaks * expressiveness * rng.uniform(0.78, 1.15, len(peaks)), 0, 1)
 
@@ -166,10 +126,10 @@ def sample_envelope(rng: np.random.Generator, frames: int, start: int, length: i
     return curve * rng.uniform(0.7, 1.0) * (1 + 0.07 * np.sin(0.35 * t + rng.uniform(0, 6)))
 
 
-def _sample_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """Sample lip and jaw movements (T, 12) of a few periods of speech."""
+def sample_speech(rng: np.random.Generator, frames: int, every: float = 110) -> np.ndarray:
+    """Sample lip and jaw movements (T, 12) of speech, which starts about every `every` frames."""
     talk = np.zeros((frames, len(ACTION_UNITS)))
-    for _ in range(rng.poisson(frames / 110)):
+    for _ in range(rng.poisson(frames / every)):
         start, length = rng.integers(frames), rng.integers(15, 50)
         t = np.arange(frames) - start
         gate = np.clip(np.minimum(t, length - t) / 5, 0, 1)
@@ -180,7 +140,7 @@ def _sample_speech(rng: np.random.Generator, frames: int) -> np.ndarray:
     return talk
 
 
-def _sample_gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
+def sample_gestures(rng: np.random.Generator, frames: int) -> np.ndarray:
     """Sample brief movements (T, 12) of single action units that are unrelated to the expression."""
     extra = np.zeros((frames, len(ACTION_UNITS)))
     for _ in range(rng.poisson(frames / 45)):
@@ -223,12 +183,12 @@ def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str
         length = int(min(np.clip(slot * rng.uniform(0.68, 0.92), 25, 60), frames))
         start = int(i * slot + rng.uniform(0, max(slot - length, 0)))
         curve = sample_envelope(rng, frames, start, length)
-        units = np.maximum(units, curve[:, None] * sample_peaks(rng, name, expressiveness))
+        units = np.maximum(units, curve[:, None] * sample_peaks(rng, PROTOTYPES[name], expressiveness))
         label[curve > LABEL_THRESHOLD] = EXPRESSIONS.index(name)
         wide = np.maximum(wide, LID_OPENING.get(name, 0.0) * curve)
         affect += curve[:, None] * (np.array(CIRCUMPLEX[name]) + rng.normal(0, 0.07, 2))
     units = units * (1 + 0.14 * smooth_noise(rng, frames, 2.5, len(ACTION_UNITS)))
-    units = np.clip(np.maximum(np.maximum(units, _sample_speech(rng, frames)), _sample_gestures(rng, frames)), 0, 1)
+    units = np.clip(np.maximum(np.maximum(units, sample_speech(rng, frames)), sample_gestures(rng, frames)), 0, 1)
     return Acting(
         units,
         label,
@@ -237,4 +197,42 @@ def simulate_acting(rng: np.random.Generator, frames: int, expressions: list[str
         wide,
         np.clip(rng.normal(0, 0.4) + 0.3 * smooth_noise(rng, frames, 30)[:, 0], -1, 1),
         np.clip(0.02 * smooth_noise(rng, frames, 12, 2), -0.05, 0.05),
+    )
+
+
+def sample_still_acting(rng: np.random.Generator, expression: str, expressiveness: float) -> Acting:
+    """Sample a single frame with a strong expression, sometimes with speech, a blink or a stray movement.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    expression : str
+    expressiveness : float
+        Factor of all intensities, see `Identity`.
+
+    Returns
+    -------
+    Acting
+    """
+    strength = rng.uniform(0.7, 1.0)
+    units, affect, wide = np.zeros(len(ACTION_UNITS)), rng.normal(0, 0.1, 2), 0.0
+    if expression != "Neutral":
+        units = strength * sample_peaks(rng, PROTOTYPES[expression], max(expressiveness, 0.9))
+        affect = affect + strength * np.array(CIRCUMPLEX[expression])
+        wide = LID_OPENING.get(expression, 0.0) * strength
+    stray = rng.integers(len(ACTION_UNITS))
+    units[stray] = max(units[stray], rng.uniform(0, 0.7) * (rng.random() < 0.2))
+    talk = rng.random() < 0.08
+    for name, share in (("AU25", 0.7), ("AU26", 0.5)):
+        unit = ACTION_UNITS.index(name)
+        units[unit] = max(units[unit], talk * rng.uniform(0, share))
+    blink = 1.0 if rng.random() < 0.05 else max(0.0, rng.normal(0, 0.08))
+    return Acting(
+        np.clip(units, 0, 1)[None],
+        np.array([EXPRESSIONS.index(expression)]),
+        np.clip(affect, -1, 1)[None],
+        np.array([blink]),
+        np.array([wide]),
+        np.clip(rng.normal(0, 0.5, 1), -1, 1),
+        np.clip(rng.normal(0, 0.025, (1, 2)), -0.05, 0.05),
     )

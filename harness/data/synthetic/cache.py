@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -32,9 +33,7 @@ def synthetic_videos(settings: SyntheticVideos, store: Store) -> Path:
 
     root = store.synthetic / f"videos-{content_hash([settings, VERSION])}"
     description = f"the synthetic dataset: {settings.videos} videos of {settings.frames} frames"
-    return _get_or_render(
-        root, description, partial(make, videos=settings.videos, frames=settings.frames, seed=settings.seed, stills=0)
-    )
+    return _get_or_render(root, description, partial(make, stills=0, **asdict(settings)))
 
 
 def synthetic_stills(settings: SyntheticStills, store: Store) -> Path:
@@ -53,11 +52,7 @@ def synthetic_stills(settings: SyntheticStills, store: Store) -> Path:
 
     root = store.synthetic / f"stills-{stills_fingerprint(settings)}"
     description = f"{settings.images} synthetic still images of {settings.identities} identities"
-    return _get_or_render(
-        root,
-        description,
-        partial(make_stills, images=settings.images, identities=settings.identities, seed=settings.seed),
-    )
+    return _get_or_render(root, description, partial(make_stills, **asdict(settings)))
 
 
 def stills_fingerprint(settings: SyntheticStills) -> str:

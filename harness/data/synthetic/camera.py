@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.synthetic.acting import Acting, smooth_noise
+from harness.data.synthetic.conditions import GENERIC, RecordingConditions
 from harness.data.synthetic.muscles import Scene
 from harness.data.synthetic.projection import IMAGE_SIZE
 from harness.data.synthetic.raster import spline_matrix
@@ -40,15 +41,15 @@ class CameraEffects:
     quality: int
 
 
-def sample_camera_effects(rng: np.random.Generator) -> CameraEffects:
+def sample_camera_effects(rng: np.random.Generator, conditions: RecordingConditions = GENERIC) -> CameraEffects:
     """Sample the camera properties of a video."""
     return CameraEffects(
-        int(rng.choice([0, 0, 0, 0, 1, 1, 2, 3])),
-        float(rng.uniform(0.004, 0.038)),
+        int(rng.choice(conditions.blur)),
+        float(rng.uniform(*conditions.noise)),
         float(rng.choice([0.02, 0.06, 0.12])),
-        float(rng.choice([0.0, 0.5, 1.0])),
-        bool(rng.random() < 0.2),
-        int(rng.integers(68, 96)),
+        float(rng.choice(conditions.occlusion)),
+        bool(rng.random() < conditions.gray),
+        int(rng.integers(*conditions.quality)),
     )
 
 
@@ -81,16 +82,18 @@ def _sample_light_directions(rng: np.random.Generator, drift: np.ndarray) -> np.
     return light / np.linalg.norm(light, axis=1, keepdims=True)
 
 
-def _sample_crop_frames(rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray) -> np.ndarray:
+def _sample_crop_frames(
+    rng: np.random.Generator, pose: np.ndarray, drift: np.ndarray, conditions: RecordingConditions
+) -> np.ndarray:
     """Sample scale and position of the crops, which follow the head and jitter like the boxes of a face detector."""
     count = len(pose)
-    scale = rng.normal(47, 2.5) * (1 + 0.02 * drift[:, 0] + rng.normal(0, 0.018, count))
+    scale = rng.normal(*conditions.scale) * (1 + 0.02 * drift[:, 0] + rng.normal(0, 0.018, count))
     x = IMAGE_SIZE / 2 - 0.5 * scale * np.sin(pose[:, 0]) * 0.85 + rng.normal(0, 2.0) + 1.5 * drift[:, 1]
-    y = rng.normal(55, 2.5) - 0.8 * scale * np.sin(pose[:, 1]) * 0.85 + 1.5 * drift[:, 2]
+    y = rng.normal(*conditions.height) - 0.8 * scale * np.sin(pose[:, 1]) * 0.85 + 1.5 * drift[:, 2]
     return np.stack([scale, x + rng.normal(0, 1.1, count), y + rng.normal(0, 1.1, count)], axis=1)
 
 
-def sample_scene(rng: np.random.Generator, acting: Acting) -> Scene:
+def sample_scene(rng: np.random.Generator, acting: Acting, conditions: RecordingConditions = GENERIC) -> Scene:
     """Sample pose, framing and light of the frames of a video.
 
     Parameters
@@ -98,14 +101,15 @@ def sample_scene(rng: np.random.Generator, acting: Acting) -> Scene:
     rng : numpy.random.Generator
     acting : Acting
         Facial behavior, included in the scene.
+    conditions : RecordingConditions
 
     Returns
     -------
     Scene
     """
     count = len(acting.blink)
-    rest = np.clip(rng.normal(0, [0.17, 0.08, 0.05]), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
-    pose = rest + smooth_noise(rng, count, 22, 3) * [0.09, 0.06, 0.04] + rng.normal(0, 0.012, (count, 3))
+    rest = np.clip(rng.normal(0, conditions.pose), [-0.4, -0.22, -0.2], [0.4, 0.22, 0.2])
+    pose = rest + smooth_noise(rng, count, 22, 3) * conditions.sway + rng.normal(0, 0.012, (count, 3))
     pose = np.clip(pose, [-0.55, -0.35, -0.35], [0.55, 0.35, 0.35])
     flicker = rng.choice([0.01, 0.04, 0.1])
     gain = np.exp(rng.normal(0.08, 0.22) + 0.06 * smooth_noise(rng, count, 30)[:, 0] + rng.normal(0, flicker, count))
@@ -117,7 +121,7 @@ def sample_scene(rng: np.random.Generator, acting: Acting) -> Scene:
         acting.gaze,
         acting.asymmetry,
         pose,
-        _sample_crop_frames(rng, pose, smooth_noise(rng, count, 15, 3)),
+        _sample_crop_frames(rng, pose, smooth_noise(rng, count, 15, 3), conditions),
         _sample_light_directions(rng, smooth_noise(rng, count, 40, 2)),
         np.full(count, rng.uniform(0.25, 0.65)),
         tint,

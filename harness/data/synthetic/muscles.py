@@ -28,7 +28,7 @@ class Scene:
     gaze : array of shape (B, 2)
         Offset of the pupils in face units.
     asymmetry : array of shape (B,)
-        Asymmetry of the expression, from -1 to 1.
+        Asymmetry of the expression, from -1 to 1; up to `prototypes.ONE_SIDED` in contempt.
     pose : array of shape (B, 3)
         Yaw, pitch and roll in radians.
     frame : array of shape (B, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import simplejpeg
 
-from harness.data.synthetic.acting import ACTED_EXPRESSIONS, Acting, episode_count, simulate_acting
+from harness.data.synthetic.acting import Acting
 from harness.data.synthetic.camera import (
     apply_camera_effects,
     sample_background,
@@ -18,6 +18,8 @@ from harness.data.synthetic.camera import (
 )
 from harness.data.synthetic.person import Identity, sample_identity
 from harness.data.synthetic.render import render_faces
+from harness.data.synthetic.settings import SyntheticVideos
+from harness.data.synthetic.styles import VIDEO_STYLES, VideoStyle
 
 BATCH_SIZE = 8
 SPLIT_LETTERS = "TVTXTTVTTVTXTVTTXTVT"
@@ -63,13 +65,12 @@ def video_name(index: int) -> str:
     return base + {9: "_left", 13: "_right"}.get(place, "")
 
 
-def _plan_expressions(seed: int, index: int, frames: int) -> list[str]:
+def _plan_expressions(style: VideoStyle, seed: int, index: int, frames: int) -> list[str]:
     """Return the expressions of a video; they continue where the split's previous video ended."""
     rank = sum(split_letter(i) == split_letter(index) for i in range(index % len(SPLIT_LETTERS)))
     rank += index // len(SPLIT_LETTERS) * SPLIT_LETTERS.count(split_letter(index))
-    order = np.random.default_rng((seed, 0)).permutation(len(ACTED_EXPRESSIONS))
-    first = rank * episode_count(frames)
-    return [ACTED_EXPRESSIONS[order[(first + i) % len(ACTED_EXPRESSIONS)]] for i in range(episode_count(frames))]
+    order, count = np.random.default_rng((seed, 0)).permutation(len(style.episodes)), style.episode_count(frames)
+    return [style.episodes[order[(rank * count + i) % len(order)]] for i in range(count)]
 
 
 def _random_runs(rng: np.random.Generator, length: int, count: float, longest: int) -> np.ndarray:
@@ -96,9 +97,13 @@ def _make_annotations(rng: np.random.Generator, index: int, acting: Acting) -> V
     return VideoAnnotations(video_name(index), crops, expression, affect, units)
 
 
-def _write_crops(seed: int, index: int, identity: Identity, acting: Acting, crops: np.ndarray, folder: Path) -> None:
+def _write_crops(
+    settings: SyntheticVideos, index: int, identity: Identity, acting: Acting, crops: np.ndarray, folder: Path
+) -> None:
+    seed, conditions = settings.seed, VIDEO_STYLES[settings.style].conditions
     rng = np.random.default_rng((seed, VIDEO_SEED, index, 3))
-    camera, scene, background = sample_camera_effects(rng), sample_scene(rng, acting), sample_background(rng)
+    camera = sample_camera_effects(rng, conditions)
+    scene, background = sample_scene(rng, acting, conditions), sample_background(rng)
     hidden = sample_occluders(rng, len(scene), camera.occlusion)
     folder.mkdir(parents=True)
     for start in range(0, len(crops), BATCH_SIZE):
@@ -116,24 +121,24 @@ def video_identity(seed: int, index: int) -> Identity:
     return sample_identity(np.random.default_rng((seed, VIDEO_SEED, index, 1)))
 
 
-def write_video(root: Path, seed: int, index: int, frames: int) -> VideoAnnotations:
+def write_video(root: Path, settings: SyntheticVideos, index: int) -> VideoAnnotations:
     """Write the crops of a video to root/cropped_aligned and return its annotations.
 
     Parameters
     ----------
     root : Path
-    seed : int
+    settings : SyntheticVideos
     index : int
         Number of the video.
-    frames : int
-        Number of frames.
 
     Returns
     -------
     VideoAnnotations
     """
+    seed, frames, style = settings.seed, settings.frames, VIDEO_STYLES[settings.style]
     rng, identity = np.random.default_rng((seed, VIDEO_SEED, index, 2)), video_identity(seed, index)
-    acting = simulate_acting(rng, frames, _plan_expressions(seed, index, frames), identity.expressiveness)
+    expressions = _plan_expressions(style, seed, index, frames)
+    acting = style.simulate(rng, frames, expressions, identity.expressiveness)
     annotations = _make_annotations(rng, index, acting)
-    _write_crops(seed, index, identity, acting, annotations.crops, root / "cropped_aligned" / annotations.name)
+    _write_crops(settings, index, identity, acting, annotations.crops, root / "cropped_aligned" / annotations.name)
     return annotations

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.data.synthetic import NOTE, VERSION
 from harness.data.synthetic.annotation_files import write_annotations
+from harness.data.synthetic.settings import GENERIC, SyntheticStills, SyntheticVideos
 from harness.data.synthetic.stills import HEADER, write_subject
 from harness.data.synthetic.video import VideoAnnotations, split_letter, write_video
 from harness.utils.errors import InputError
@@ -23,7 +24,7 @@ MIN_VIDEOS = 4
 ProgressCallback = Callable[[int, int], None]
 
 
-def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
+def _is_finished(root: Path, parameters: dict[str, Any]) -> bool:
     """Return whether a folder already contains the same dataset; raise InputError if it has other content."""
     if (root.is_symlink() or root.exists()) and not root.is_dir():
         raise InputError(f"{root} is a file or a broken link; choose a new folder for the synthetic dataset")
@@ -35,8 +36,13 @@ def _is_finished(root: Path, parameters: dict[str, int]) -> bool:
     return True
 
 
-def _request(parameters: dict[str, int]) -> str:
+def _request(parameters: dict[str, Any]) -> str:
     return request_hash("data make", renderer=VERSION, **parameters)
+
+
+def _style_parameter(style: str) -> dict[str, str]:
+    """Return the style as a parameter; datasets of the generic style have none, as before there were styles."""
+    return {} if style == GENERIC else {"style": style}
 
 
 def _require_at_least(name: str, value: int, minimum: int, reason: str = "") -> None:
@@ -53,36 +59,26 @@ def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Itera
         yield from pool.map(work, range(count))
 
 
-def _write_settings(root: Path, parameters: dict[str, int]) -> None:
+def _write_settings(root: Path, parameters: dict[str, Any]) -> None:
     record = {"generator": "framelight synthetic", "version": VERSION, **parameters}
     write_note(root, NOTE, record, _request(parameters))
 
 
-def _write_share_of_subject(root: Path, seed: int, images: int, identities: int, index: int) -> list[str]:
-    return write_subject(root, seed, index, images // identities + (index < images % identities))
-
-
-def _write_stills(
-    root: Path, images: int, identities: int, seed: int, workers: int, tick: Callable[[int], None]
-) -> None:
+def _write_stills(root: Path, settings: SyntheticStills, workers: int, tick: Callable[[int], None]) -> None:
     (root / "images").mkdir(parents=True)
     rows = []
-    for part in _parallel_map(partial(_write_share_of_subject, root, seed, images, identities), identities, workers):
+    for part in _parallel_map(partial(write_subject, root, settings), settings.identities, workers):
         rows += part
         tick(len(part))
     (root / "labels.csv").write_text("\n".join([",".join(HEADER), *rows]) + "\n", encoding="utf-8")
 
 
-def _write_videos(root: Path, videos: int, frames: int, seed: int, workers: int, tick: Callable[[int], None]) -> None:
+def _write_videos(root: Path, settings: SyntheticVideos, workers: int, tick: Callable[[int], None]) -> None:
     annotations: list[tuple[str, VideoAnnotations]] = []
-    for index, video in enumerate(_parallel_map(partial(_write_one_video, root, seed, frames), videos, workers)):
+    for index, video in enumerate(_parallel_map(partial(write_video, root, settings), settings.videos, workers)):
         annotations.append((split_letter(index), video))
-        tick(frames)
+        tick(settings.frames)
     write_annotations(root, annotations)
-
-
-def _write_one_video(root: Path, seed: int, frames: int, index: int) -> VideoAnnotations:
-    return write_video(root, seed, index, frames)
 
 
 def _make_counter(progress: ProgressCallback | None, total: int) -> Callable[[int], None]:
@@ -97,13 +93,14 @@ def _make_counter(progress: ProgressCallback | None, total: int) -> Callable[[in
     return advance
 
 
-def make_stills(
+def make_stills(  # noqa: PLR0913 - one keyword for each option
     root: Path,
     images: int = 3000,
     identities: int = 120,
     seed: int = 0,
     progress: ProgressCallback | None = None,
     workers: int = 1,
+    style: str = GENERIC,
 ) -> None:
     """Render still images with an image table: root/labels.csv and root/images.
 
@@ -122,19 +119,22 @@ def make_stills(
         Called with the number of images done and the total.
     workers : int, default 1
         Number of processes; does not change the result.
+    style : {"generic", "posed"}, default "generic"
+        See `SyntheticStills`.
 
     Raises
     ------
     InputError
-        If root has other content or a number is too small.
+        If root has other content, a number is too small or the style is unknown.
     """
     _require_at_least("identities", identities, 6, " (one in six is for validation)")
     _require_at_least("images", images, identities, ", one of each person")
-    root, parameters = Path(root), {"seed": seed, "stills": images, "identities": identities}
+    settings = SyntheticStills(images, identities, seed, style)
+    root, parameters = Path(root), {"seed": seed, "stills": images, "identities": identities, **_style_parameter(style)}
     if _is_finished(root, parameters):
         return
     with atomic_write_dir(root) as temp_dir:
-        _write_stills(temp_dir, images, identities, seed, workers, _make_counter(progress, images))
+        _write_stills(temp_dir, settings, workers, _make_counter(progress, images))
         _write_settings(temp_dir, parameters)
 
 
@@ -147,6 +147,7 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
     identities: int = 120,
     progress: ProgressCallback | None = None,
     workers: int = 1,
+    style: str = GENERIC,
 ) -> None:
     """Render a synthetic dataset: videos in the ABAW3 layout and, in root/stills, still images with an image table.
 
@@ -170,11 +171,13 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
         Called with the number of images done and the total.
     workers : int, default 1
         Number of processes; does not change the result.
+    style : {"generic", "spontaneous"}, default "generic"
+        See `SyntheticVideos`. The still images beside spontaneous videos are posed.
 
     Raises
     ------
     InputError
-        If root has other content or a number is too small.
+        If root has other content, a number is too small or the style is unknown.
     """
     _require_at_least("videos", videos, MIN_VIDEOS, " (train, validation and test)")
     _require_at_least("frames", frames, 10)
@@ -183,12 +186,21 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
         _require_at_least("identities", identities, 6, " (one in six is for validation)")
         _require_at_least("stills", stills, identities, ", one of each person")
     tick = _make_counter(progress, videos * frames + stills)
-    root = Path(root)
-    parameters = {"seed": seed, "videos": videos, "frames": frames, "stills": stills, "identities": identities}
+    root, settings = Path(root), SyntheticVideos(videos, frames, seed, style)
+    parameters: dict[str, Any] = {
+        "seed": seed,
+        "videos": videos,
+        "frames": frames,
+        "stills": stills,
+        "identities": identities,
+    }
+    parameters |= _style_parameter(style)
+    parameters = {**parameters, **_style_parameter(style)}
     if _is_finished(root, parameters):
         return
     with atomic_write_dir(root) as temp_dir:
-        _write_videos(temp_dir, videos, frames, seed, workers, tick)
+        _write_videos(temp_dir, settings, workers, tick)
         if stills:
-            _write_stills(temp_dir / "stills", stills, identities, seed, workers, tick)
+            beside = SyntheticStills(stills, identities, seed, GENERIC if style == GENERIC else "posed")
+            _write_stills(temp_dir / "stills", beside, workers, tick)
         _write_settings(temp_dir, parameters)

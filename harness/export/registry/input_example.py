@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from harness.data.image_decoding import decode_image
+from harness.data.synthetic.settings import SyntheticStills
 from harness.data.synthetic.stills import write_subject
 
 
@@ -27,7 +28,7 @@ def synthetic_example(side: int | None = None) -> np.ndarray:
     """
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "images").mkdir()
-        write_subject(Path(folder), seed=0, index=0, images=1)
+        write_subject(Path(folder), SyntheticStills(images=6, identities=6), index=0)  # one image
         [path] = Path(folder).glob("images/*.jpg")
         crop = decode_image(path)
     if side is not None:
