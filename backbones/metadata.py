@@ -7,7 +7,6 @@ source code of this package, and the versions of torch and timm, whose initializ
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from functools import cache as once
 from pathlib import Path
@@ -148,10 +147,12 @@ def _describe_architecture(name: str) -> dict[str, Any]:
 @once
 def _environment_key() -> str:
     """Return the versions of torch and timm and a hash of the source of this package without its subpackages."""
+    from importlib.metadata import version
+
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    versions = " ".join(f"{name}-{importlib.metadata.version(name)}" for name in ("torch", "timm"))
+    versions = " ".join(f"{name}-{version(name)}" for name in ("torch", "timm"))
     return f"{versions} {digest.hexdigest()[:12]}"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,7 +41,7 @@ def temp_prefix(name: str) -> str:
 def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
     """Create a file or folder with a new name next to `path`; unlike those of `tempfile`, it is not private."""
     for _ in range(ATTEMPTS):
-        new = path.parent / f"{temp_prefix(path.name)}{secrets.token_hex(4)}{suffix}"
+        new = path.parent / f"{temp_prefix(path.name)}{os.urandom(4).hex()}{suffix}"
         with suppress(FileExistsError):
             create(new)
             return new

@@ -157,8 +157,10 @@ def remove_entry(name: str, checkpoints: Path | None) -> Path:
             folder.unlink()
             return folder
         removed = create_temp(folder, SUFFIX, Path.mkdir)  # a rename removes the entry for all readers at once
-        folder.rename(removed / folder.name)
-        shutil.rmtree(removed)
+        try:
+            folder.rename(removed / folder.name)
+        finally:
+            shutil.rmtree(removed, ignore_errors=True)  # what stays is a temporary folder, which is removed later
     except OSError as error:
         raise WriteError(f"cannot remove {folder}: {error.strerror or error}", "check its permissions") from error
     return folder

@@ -10,7 +10,8 @@ from backbones.errors import BackboneError, printable
 from backbones.importing.entry import validate_entry_name
 from backbones.importing.onnx_files import GraphFile, import_graph
 from backbones.importing.options import ImportOptions
-from backbones.importing.tfjs_operators import CONVERTERS, GraphBuilder, Node, UnsupportedOperatorError
+from backbones.importing.tfjs_graph import GraphBuilder, Node, UnsupportedOperatorError
+from backbones.importing.tfjs_operators import CONVERTERS
 from backbones.importing.tfjs_weights import CONVERT_HINT, TfjsModel, read_tfjs
 
 if TYPE_CHECKING:

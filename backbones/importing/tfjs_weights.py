@@ -110,8 +110,10 @@ def _signature_outputs(content: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _read_weights(path: Path, manifest: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
     weights: dict[str, np.ndarray] = {}
+    limit = MAX_WEIGHT_BYTES
     for group in manifest:
-        data = b"".join(_read_shards(path, group["paths"]))
+        data = b"".join(_read_shards(path, group["paths"], limit))
+        limit -= len(data)
         offset = 0
         for entry in group["weights"]:
             array, offset = _decode(entry, data, offset, path)
@@ -119,21 +121,20 @@ def _read_weights(path: Path, manifest: list[Mapping[str, Any]]) -> dict[str, np
     return weights
 
 
-def _read_shards(path: Path, names: list[str]) -> Iterator[bytes]:
+def _read_shards(path: Path, names: list[str], limit: int) -> Iterator[bytes]:
     """Yield the content of binary files; a name may not lead out of the folder of the JSON file."""
-    total = 0
     for name in names:
         if name in ("", ".", "..") or any(mark in name for mark in "/\\\0"):
             raise BackboneError(f"{path} names a file of weights outside its folder: {printable(name)}")
         shard = path.parent / name
         try:
-            content = read_regular(shard, limit=MAX_WEIGHT_BYTES - total)
+            content = read_regular(shard, limit=limit)
         except OSError as error:
             raise BackboneError(
                 f"cannot read {printable(str(shard))}, which {path.name} names: {error.strerror or error}",
                 "keep the .bin files of the model in the folder of its JSON file",
             ) from error
-        total += len(content)
+        limit -= len(content)
         yield content
 
 

@@ -14,11 +14,12 @@ from harness.data import affectnet_labels
 from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
-from harness.data.csv_table import Table, parse_numbers
+from harness.data.csv_table import Table
 from harness.data.image_paths import ImagePaths
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem, first_error
 from harness.data.stills import Stills
+from harness.data.table_cells import parse_numbers
 from harness.utils.errors import InputError
 
 FILES = {"train": "training.csv", "validation": "validation.csv"}

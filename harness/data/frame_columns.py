@@ -51,10 +51,8 @@ def find_frame_columns(path: Path, line: int, names: Sequence[str]) -> ColumnNam
 
     Parameters
     ----------
-    path : Path
-    line : int
-        Line of the header.
-    names : sequence of str
+    path, line, names
+        See `harness.data.table_columns.find_columns`.
 
     Raises
     ------

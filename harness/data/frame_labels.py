@@ -10,7 +10,6 @@ import numpy as np
 
 from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, shorten
 from harness.data.coded_table import MAX_FAULTS, CodedTable
-from harness.data.csv_table import EXPRESSION_NAMES, parse_distinct_numbers, parse_words, problem_kind
 from harness.data.frame_rows import FrameRows
 from harness.data.frame_settings import FrameSettings
 from harness.data.image_table import TARGET_COLUMNS
@@ -25,6 +24,7 @@ from harness.data.label_spreading import (
     spread_points,
 )
 from harness.data.problems import ERROR, Problem
+from harness.data.table_cells import EXPRESSION_NAMES, parse_distinct_numbers, parse_words, problem_kind
 from harness.metrics.tasks import AFFECTS
 
 DTYPES = {"expr": np.int64, "va": np.float32, "au": np.int8}

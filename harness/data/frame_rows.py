@@ -11,12 +11,12 @@ import numpy as np
 
 from harness.data.annotation_formats import Rule, shorten
 from harness.data.coded_table import MAX_FAULTS, CodedTable
-from harness.data.csv_table import parse_distinct_numbers
 from harness.data.frame_columns import INTERVALS
 from harness.data.frame_settings import MAX_FPS, FrameSettings
 from harness.data.frame_videos import folder_videos, video_name
 from harness.data.label_spreading import Spans
 from harness.data.problems import ERROR, Problem
+from harness.data.table_cells import parse_distinct_numbers
 from harness.utils.errors import InputError
 from harness.utils.escaping import escape_text
 from harness.utils.names import is_file_name
@@ -28,7 +28,7 @@ TOLERANCE = 1e-6
 FRAME_RULE = Rule(int, lambda v: (v >= 0) & (v <= MAX_FRAME), "a frame number, such as 1")
 TIME_RULE = Rule(float, lambda v: (v >= 0) & (v <= MAX_SECONDS), "a time in seconds, such as 0.04")
 FPS_RULE = Rule(float, lambda v: (v > 0) & (v <= MAX_FPS), f"a frame rate above 0, at most {MAX_FPS:,}")
-_LAST_NUMBER = re.compile(r"([0-9]+)[^0-9]*\.[^./\\]*$")
+_LAST_NUMBER = re.compile(r"([0-9]+)[^0-9/\\]*\.[^./\\]*$")
 """The last number in the name of an image before its suffix."""
 
 

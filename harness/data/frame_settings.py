@@ -17,6 +17,8 @@ RULES = {
 }
 """Rules that spread the labels of single frames to crops, and what they do."""
 MAX_FPS = 1000
+MAX_DISTANCE = 10**9
+"""Maximum of `max_frames`: more than the frames of any video."""
 MAX_BYTES = 1 << 16
 
 
@@ -47,7 +49,10 @@ class FrameSettings:
 _VALID = {
     "fps": (lambda value: _is_number(value) and 0 < value <= MAX_FPS, f"a number above 0, at most {MAX_FPS:,}"),
     "spread": (lambda value: isinstance(value, str) and value in RULES, f"one of {', '.join(RULES)}"),
-    "max_frames": (lambda value: isinstance(value, int) and value is not True and value > 0, "an integer above 0"),
+    "max_frames": (
+        lambda value: isinstance(value, int) and value is not True and 0 < value <= MAX_DISTANCE,
+        f"an integer above 0, at most {MAX_DISTANCE:,}",
+    ),
     "first_frame": (lambda value: value in (0, 1) and not isinstance(value, bool), "0 or 1"),
 }
 

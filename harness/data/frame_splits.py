@@ -9,7 +9,6 @@ import numpy as np
 
 from harness.data.affwild2_paths import source_video
 from harness.data.coded_table import CodedTable
-from harness.data.csv_table import SPLIT_NAMES, parse_words
 from harness.data.dataset import Labels
 from harness.data.frame_labels import LabelColumns
 from harness.data.frame_rows import FrameRows
@@ -17,6 +16,7 @@ from harness.data.image_table import TARGET_COLUMNS, VALIDATION_SHARE
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.data.splits import label_counts_by_unit
 from harness.data.stratification import stratified_group_split
+from harness.data.table_cells import SPLIT_NAMES, parse_words
 from harness.metrics.tasks import TASKS
 
 NAMES = ("train", "validation", "test")

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 
 from backbones.regular_files import read_regular
-from harness.data import csv_table as tables
-from harness.data import image_table_checks
+from harness.data import image_table_checks, table_cells
+from harness.data.csv_table import read_table
 from harness.data.dataset import Labels, Sequence
 from harness.data.layouts import SPLITS, VideoLayout
 from harness.data.problems import Problem, first_error, select_errors
@@ -65,7 +65,7 @@ class ImageTable(VideoLayout):
         resolved = self.csv.resolve()
         self.name = storable_name(resolved.parent.name if resolved.name == "labels.csv" else resolved.stem)
         self.seed = seed
-        self.table = tables.read_table(self.csv)
+        self.table = read_table(self.csv)
         self.split, self.split_faults = self._parse_or_make_splits()
 
     @classmethod
@@ -231,7 +231,7 @@ class ImageTable(VideoLayout):
 
     def _parse_or_make_splits(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
         if "split" in self.table.columns:
-            return tables.parse_splits(self.table)
+            return table_cells.parse_splits(self.table)
         names, index = np.unique(self.subjects, return_inverse=True)
         if len(names) < 2:
             return np.full(len(self.table), "train"), ()
@@ -246,7 +246,7 @@ class ImageTable(VideoLayout):
         """Return the labels of one output, or None if the table lacks one of its columns."""
         if not all(name in self.table.columns for name in TARGET_COLUMNS[output]):
             return None
-        values, faults = tables.parse_targets(self.table, output, rows)
+        values, faults = table_cells.parse_targets(self.table, output, rows)
         if faults and problems is None:
             raise first_error(faults)
         if problems is not None:

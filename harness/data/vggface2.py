@@ -13,10 +13,11 @@ from harness.data import image_files
 from harness.data.annotation_formats import Rule
 from harness.data.boxes import box_corners
 from harness.data.csv_listing import read_csv_columns
-from harness.data.csv_table import Table, parse_numbers
+from harness.data.csv_table import Table
 from harness.data.layouts import ImageLayout, folder_name
 from harness.data.problems import ERROR, WARNING, Problem, first_error, unreadable_folder
 from harness.data.stills import Stills
+from harness.data.table_cells import parse_numbers
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.utils.progress import Progress

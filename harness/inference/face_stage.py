@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -81,7 +82,7 @@ class FaceStage(Protocol):
         """Get the number of ids, confirmed or not."""
 
 
-class TrackingStage:
+class TrackingStage(ABC):
     """Tracking of faces and cutting of their crops; subclasses find the faces of a frame.
 
     Parameters
@@ -120,9 +121,9 @@ class TrackingStage:
             frame.duration,
         )
 
+    @abstractmethod
     def _find(self, frame: Frame) -> Faces:
         """Find the faces of the next frame."""
-        raise NotImplementedError
 
     def _track(self, frame: Frame, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
         """Assign ids to the faces of the next frame, and describe their appearance."""

@@ -1,6 +1,7 @@
 """Frame tables that are refused, with file and line."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -42,6 +43,7 @@ INTERVALS = "video,start,end,expression,split"
         (HEADER, {"first_frame": 2}, "first_frame is 2; it must be 0 or 1"),
         (HEADER, {"max_frames": 5}, "max_frames has no effect without spread"),
         (HEADER, {"max_frames": 0.5, "spread": "hold"}, "max_frames is 0.5; it must be an integer above 0"),
+        (HEADER, {"max_frames": 10**20, "spread": "hold"}, "must be an integer above 0, at most 1,000,000,000"),
         (HEADER, [25], "labels.json: not a JSON object; write for example"),
         (INTERVALS, {"fps": 25, "spread": "hold"}, "spread is for labels of single frames, not of intervals"),
     ],
@@ -90,6 +92,30 @@ def test_rows(tmp_path, row, words):
     assert str(caught.value).startswith(f"{root / 'labels.csv'}:6: ")
     problems = [str(problem.to_exception()) for problem in check_dataset(root).errors]
     assert str(caught.value).partition(" (and ")[0] in problems
+
+
+def test_one_long_label_does_not_widen_all_others(tmp_path):
+    """Arrays of text reserve as much memory for each cell as for the longest one."""
+    header = "video,frame,expression,valence,arousal,split"
+    rows = [
+        f"{video},{frame},,0.{frame:04},0.5,{split}"
+        for video, split in (("a", "train"), ("b", "val"))
+        for frame in range(1, 1500)
+    ]
+    root = frame_table(tmp_path, header, *rows, f"b,1500,,0.{'1' * 4000},0.5,val", frames=(1, 2))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"labels.csv:3000: valence is '?0\.1"):
+        open_dataset(root).labels("va", "validation")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12_000_000, "1,500 cells of 4,000 characters take 24 MB"
+
+
+def test_numbers_of_folders_are_no_frames(tmp_path):
+    rows = ["v,s12/neutral.jpg,0.1,fear", "v,s13/happy.jpg,0.2,anger"]
+    write(tmp_path / "labels.csv", "video,image,time,expression", *rows)
+    with pytest.raises(InputError, match="labels.csv:2: the name of the image has no number; name crops by frame"):
+        open_dataset(tmp_path).labels("expr", "train")
 
 
 @pytest.mark.parametrize(

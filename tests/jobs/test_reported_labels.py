@@ -136,6 +136,7 @@ READERS = {
     "harness.data.registry",
     "harness.data.annotations",
     "harness.data.csv_table",
+    "harness.data.table_cells",
     "harness.jobs.labels",
     "harness.data.validation_checks",
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness import Grid, HeadConfig, HeadOverride, Protocol, Recipe, Search, SmoothingGrid
-from harness.data import affwild2, csv_table
+from harness.data import affwild2, table_cells
 from harness.metrics.tasks import EXPRESSIONS
 from harness.runner.executors import SerialExecutor
 from harness.runner.expansion import JobGrid
@@ -80,7 +80,7 @@ def stills(small_set, tmp_path_factory):
 @pytest.fixture
 def poisoned(monkeypatch, store):
     """The readers of labels raise when they are asked for the reported split while no choice is being scored."""
-    asked, frames, multitask, cells = [], affwild2.read_frames, affwild2.read_multitask, csv_table.parse_targets
+    asked, frames, multitask, cells = [], affwild2.read_frames, affwild2.read_multitask, table_cells.parse_targets
 
     def reported(what):
         assert list(store.glob("artifacts/jobs/.*.aside/choice.json")), f"{what} was read before a choice"
@@ -103,7 +103,7 @@ def poisoned(monkeypatch, store):
 
     monkeypatch.setattr(affwild2, "read_frames", read_frames)
     monkeypatch.setattr(affwild2, "read_multitask", read_multitask)
-    monkeypatch.setattr(csv_table, "parse_targets", targets)
+    monkeypatch.setattr(table_cells, "parse_targets", targets)
     return asked
 
 

@@ -224,3 +224,19 @@ def test_removed_entry_is_gone(state, entries, tmp_path):
     assert backbones.remove_entry("mine", entries) == folder
     assert not list(entries.iterdir()) and backbones.entries(entries) == {}
     assert backbones.import_file(tmp_path / "w.pt", "mine", entries, options=options) == folder
+
+
+def test_entry_that_cannot_be_renamed_stays_whole(state, entries, tmp_path, monkeypatch):
+    torch.save(state, tmp_path / "w.pt")
+    folder = backbones.import_file(
+        tmp_path / "w.pt", "mine", entries, options=ImportOptions(like="imagenet", classes=CLASSES)
+    )
+
+    def refuse(path, target):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.rename", refuse)
+        with pytest.raises(BackboneError, match="cannot remove .*mine: Permission denied"):
+            backbones.remove_entry("mine", entries)
+    assert list(entries.iterdir()) == [folder] and backbones.read_card(folder)["name"] == "mine"

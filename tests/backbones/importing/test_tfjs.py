@@ -194,6 +194,17 @@ def test_invalid_models_raise(change, message, tmp_path):
     assert "\n" not in str(error.value) and not (tmp_path / "entries").exists()
 
 
+def test_groups_that_repeat_a_large_file_are_refused(tmp_path, monkeypatch):
+    path = write_tfjs(tmp_path / "net", MOBILENET, VALUES, ["pool", "emotion"])
+    changed(path, lambda c: c["weightsManifest"].extend([{**c["weightsManifest"][0], "weights": []}] * 3))
+    monkeypatch.setattr(
+        "backbones.importing.tfjs_weights.MAX_WEIGHT_BYTES",
+        sum(map(len, (file.read_bytes() for file in (tmp_path / "net").glob("*.bin")))),
+    )
+    with pytest.raises(BackboneError, match="which model.json names: the file has .* bytes; at most 0 are read"):
+        read_tfjs(path)
+
+
 @pytest.mark.parametrize(
     "content, message",
     [
