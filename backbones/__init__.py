@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backbones.importing.import_weights import import_file
     from backbones.loading import build, load
     from backbones.preprocessing import normalize, prepare, resize
+    from backbones.trainable import make_trainable
 
 disable_telemetry()
 
@@ -33,6 +34,7 @@ LAZY_IMPORTS = {
     "hash_weights": "backbone",
     "build": "loading",
     "load": "loading",
+    "make_trainable": "trainable",
     "prepare": "preprocessing",
     "resize": "preprocessing",
     "normalize": "preprocessing",
@@ -57,6 +59,7 @@ __all__ = [
     "hash_weights",
     "import_file",
     "load",
+    "make_trainable",
     "names",
     "normalize",
     "prepare",

@@ -143,8 +143,11 @@ class Backbone(nn.Module):
 
     @property
     def trainable(self) -> bool:
-        """Whether the weights can be trained; if not, `train(True)` and `set_classes` raise BackboneError."""
-        return self.spec.trainable
+        """Whether the weights can be trained; if not, `train(True)` and `set_classes` raise BackboneError.
+
+        See `make_trainable` for networks that run through ONNX Runtime.
+        """
+        return not isinstance(self.network, OnnxNetwork)
 
     @property
     def weights_hash(self) -> str:

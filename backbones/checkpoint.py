@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ def save_checkpoint(
     folder: Path, backbone: Backbone, card: Mapping[str, Any], files: Mapping[str, bytes] | None = None
 ) -> Path:
     """Write a checkpoint folder atomically; an existing one is replaced.
+
+    A graph that was converted by `make_trainable` is written as an ONNX model again.
 
     Parameters
     ----------
@@ -63,7 +66,14 @@ def save_checkpoint(
     >>> backbones.load("mine", checkpoints).weights_hash == backbone.weights_hash
     True
     """
+    from backbones.onnx_torch import TorchGraph
+    from backbones.trainable import store_as_onnx
+
     folder = Path(folder)
+    if isinstance(backbone.network, TorchGraph):
+        with tempfile.TemporaryDirectory() as temp_dir:
+            stored = store_as_onnx(backbone, Path(temp_dir) / ONNX_MODEL)
+            return save_checkpoint(folder, stored, {"name": folder.name, **card}, files)
     text = json.dumps(_build_card(folder, backbone, card), indent=1, sort_keys=True) + "\n"
     with atomic_write_dir(folder) as tmp_path:
         _write_model(tmp_path, backbone)

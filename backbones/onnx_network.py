@@ -1,4 +1,4 @@
-"""Network that runs through ONNX Runtime instead of torch; it extracts features and cannot be trained."""
+"""Network that runs through ONNX Runtime instead of torch; to train it, see `trainable`."""
 
 from __future__ import annotations
 
@@ -174,5 +174,5 @@ def untrainable_error(name: str) -> BackboneError:
     """Return the error for an attempt to train an ONNX backbone."""
     return BackboneError(
         f"'{name}' runs through ONNX Runtime and cannot be trained",
-        "train a head on its features, or import the PyTorch weights of the same network",
+        "convert it with backbones.make_trainable, or train a head on its features",
     )

@@ -184,9 +184,9 @@ class BackboneSpec:
         return self.preprocessing.input_size
 
     @property
-    def trainable(self) -> bool:
-        """Whether the network can be trained; an ONNX network cannot."""
-        return self.constructor != ONNX_CONSTRUCTOR
+    def is_onnx(self) -> bool:
+        """Whether the network runs through ONNX Runtime; `make_trainable` converts it to torch."""
+        return self.constructor == ONNX_CONSTRUCTOR
 
     @property
     def classes(self) -> int:

@@ -142,7 +142,7 @@ def _select_outputs(
     for name in (options.embedding, None if options.without_scores else options.scores):
         if name is not None:
             _require_output(file, name)
-    trial = run_on_noise(image, file.path, file.content)
+    trial = _run_trial(file, image)
     if options.embedding is not None and options.embedding in trial.maps:
         options = _pool(file, options, trial.maps[options.embedding])
         trial = run_on_noise(image, file.path, file.content)
@@ -161,6 +161,19 @@ def _select_outputs(
         "embedding; --embedding NAME takes another tensor"
     )
     return _select_outputs(file, image, replace(options, embedding=tensor, scores=scores.name))
+
+
+def _run_trial(file: GraphFile, image: ImageInput) -> TrialRun:
+    try:
+        return run_on_noise(image, file.path, file.content)
+    except BackboneError as error:
+        if image.declared in (None, image.size):
+            raise
+        raise BackboneError(
+            f"{file.path} is a network for images of {image.declared} pixels and does not run at --size {image.size} "
+            f"({error.message})",
+            "omit --size",
+        ) from error
 
 
 def _tensors(file: GraphFile) -> set[str]:

@@ -39,6 +39,8 @@ class ImageInput:
         Height and width in pixels.
     batch : int or None
         Number of images per run; None for any.
+    declared : int or None
+        Height and width in the file; None if it does not fix them.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ImageInput:
     channels: int
     size: int
     batch: int | None
+    declared: int | None = None
 
 
 def simplify_graph(graph: GraphProto) -> bool:
@@ -70,9 +73,9 @@ def read_image_input(graph: GraphProto, options: ImportOptions, path: Path) -> I
     Parameters
     ----------
     graph : GraphProto
-        The graph; a free height and width are set to `size`.
+        The graph; its height and width are set to `size` if that is given.
     options : ImportOptions
-        Its `layout` and `size` state what the shape leaves open.
+        Its `layout` states what the shape leaves open, and its `size` replaces the size in the file, if any.
     path : Path
         The file, for the message of an error.
 
@@ -107,13 +110,15 @@ def read_image_input(graph: GraphProto, options: ImportOptions, path: Path) -> I
             f"{path} takes {shown}, which is not a batch of images with one or three channels in layout {layout}",
             "give the other --layout, or export it for RGB or grey images",
         )
-    size = _set_size(port, [2, 3] if layout == "nchw" else [1, 2], options.size, path)
+    size, declared = _set_size(port, [2, 3] if layout == "nchw" else [1, 2], options.size, path)
+    if declared not in (None, size):
+        del graph.value_info[:]  # shapes at the declared size
     batch = dims[0] if dims[0] and dims[0] > 0 else None
     if size**2 * (batch or 1) > MAX_PIXELS:
         raise BackboneError(
             f"{path} takes {shown} at once, more than {MAX_PIXELS:,} pixels", "export it for fewer or smaller images"
         )
-    return ImageInput(port.name, layout, int(dims[axis] or 0), size, batch)
+    return ImageInput(port.name, layout, int(dims[axis] or 0), size, batch, declared)
 
 
 def _guess_layout(dims: list[int | None], shown: str, path: Path) -> str:
@@ -126,8 +131,8 @@ def _guess_layout(dims: list[int | None], shown: str, path: Path) -> str:
     return layouts[0]
 
 
-def _set_size(port: ValueInfoProto, axes: list[int], size: int | None, path: Path) -> int:
-    """Return the size of the image; if the shape leaves it free, set it to `size`."""
+def _set_size(port: ValueInfoProto, axes: list[int], size: int | None, path: Path) -> tuple[int, int | None]:
+    """Set the size of the image to `size` if that is given; return it and the size in the file."""
     dims = [port.type.tensor_type.shape.dim[axis] for axis in axes]
     fixed = {dim.dim_value for dim in dims if dim.HasField("dim_value") and dim.dim_value > 0}
     shown = _format_port(port)
@@ -135,17 +140,17 @@ def _set_size(port: ValueInfoProto, axes: list[int], size: int | None, path: Pat
         raise BackboneError(
             f"{path} takes {shown}, but only square images are supported", "export it for square images"
         )
-    if size is not None and fixed and fixed != {size}:
-        raise BackboneError(f"{path} takes {shown}, but --size is {size}", "omit --size")
     if size is None and not all(dim.HasField("dim_value") and dim.dim_value > 0 for dim in dims):
         raise BackboneError(
             f"{path} does not fix the size of its input: it takes {shown}",
             "give the size that the network was trained for, for example --size 224",
         )
-    value = size or fixed.pop()
+    declared = next(iter(fixed), None)
+    value = size or declared
+    assert value is not None
     for dim in dims:
         dim.dim_value = value
-    return value
+    return value, declared
 
 
 def _format_port(port: ValueInfoProto) -> str:

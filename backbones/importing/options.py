@@ -41,7 +41,7 @@ class ImportOptions:
     align : str or None
         `none` or `five_point`: whether the network expects faces that are aligned by five landmarks.
     size : int or None
-        Height and width of the input in pixels, for a network that does not fix them.
+        Height and width of the input in pixels, for a network that does not fix them or runs at other sizes, too.
     embedding, scores : str or None
         Names of the outputs, or of tensors within the graph; `none` for no scores.
     classes : sequence of str or None

@@ -65,7 +65,10 @@ def _add_pixels(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--align", choices=ALIGNMENTS, help="alignment of the faces by their landmarks (default: none)")
     group.add_argument(
-        "--size", type=positive_int, metavar="N", help="height and width of the input, where the file does not fix it"
+        "--size",
+        type=positive_int,
+        metavar="N",
+        help="height and width of the input, where the file does not fix it or the graph also runs at others",
     )
 
 

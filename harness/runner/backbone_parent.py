@@ -15,11 +15,8 @@ from harness.utils.store import Store
 def get_trainable_parent(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
     """Return the backbone that the training starts from; raise an error if it is missing or cannot be trained."""
     parent = _get_parent_info(recipe, store)
-    if not parent.spec.trainable:
-        raise InputError(
-            f"backbone '{recipe.training.backbone}' runs in ONNX Runtime and cannot be trained; import the "
-            "PyTorch file of the same network, or start from another backbone with --set backbone=NAME"
-        )
+    if parent.spec.is_onnx:
+        backbones.make_trainable(backbones.load(recipe.training.backbone, store.backbones))
     return parent
 
 

@@ -63,7 +63,6 @@ def test_given_class_names(tmp_path):
         ({"scores": 8, "embedding": 32}, {"embedding": "embeding"}, "unknown tensor of .*did you mean .*embedding"),
         ({"scores": 8, "embedding": 32}, {"scores": "shape_scores"}, "'shape_scores' in .* is not one float32 vector"),
         ({"scores": 8, "embedding": 32}, {"architecture": "resnet18"}, "--architecture does not apply to"),
-        ({"scores": 8, "embedding": 32}, {"size": 16}, r"takes x: float32 \[N, 3, 8, 8\], but --size is 16; omit"),
         ({"scores": 8, "embedding": 32}, {"layout": "nhwc"}, "not a batch of images .* in layout nhwc"),
     ],
 )
@@ -92,6 +91,19 @@ def test_invalid_inputs_raise(tmp_path, pixels, message):
         f"g ({pixels}) => ({kind}[N,3] scores) {{ {both} flat = Flatten (both) scores = Identity (flat) }}",
     )
     assert message in refusal(path)
+
+
+def test_size_replaces_that_of_the_file_where_the_network_runs_at_it(tmp_path):
+    path = pooled(tmp_path / "free" / "m.onnx", {"scores": 8, "embedding": 32})
+    assert taken(path, size=16)[0]["preprocessing"]["input_size"] == 16
+    path = written(
+        tmp_path / "fixed" / "m.onnx",
+        "g (float[N,3,8,8] x) => (float[N,192] embedding) "
+        "{ shape = Constant <value = int64[2] {-1, 192}> () "
+        "weights = Constant <value = int64[2] {192, 2}> () ones = ConstantOfShape <value = float[1] {1.0}> (weights) "
+        "embedding = Flatten (x) narrow = MatMul (embedding, ones) }",
+    )
+    assert re.search("for images of 8 pixels and does not run at --size 16 .*; omit --size", refusal(path, size=16))
 
 
 def test_probabilities_are_distinguished_from_logits(tmp_path):

@@ -58,14 +58,19 @@ def test_ambiguous_parent_raises(capsys, copied, table):
 def test_untrainable_parent_raises_before_work(capsys, drawn, table, tmp_path):
     from backbones.importing.onnx_files import import_onnx
     from tests.helpers.onnx_imports import HSEMOTION
-    from tests.helpers.onnx_models import pooled
+    from tests.helpers.onnx_models import written
 
-    model = pooled(tmp_path / "m.onnx", {"scores": 8, "embedding": 32})
+    model = written(
+        tmp_path / "m.onnx",
+        "g (float[N,3,8,8] x) => (float[N,8] scores, float[N,192] embedding) { flat = Flatten (x) "
+        "embedding = Softsign (flat) some = Constant <value = int64[8] {0, 1, 2, 3, 4, 5, 6, 7}> () "
+        "scores = Gather <axis = 1> (embedding, some) }",
+    )
     import_onnx(model, "fixed", tmp_path / "store/artifacts/backbones", HSEMOTION)
     message = said(
         capsys, "train-backbone", drawn, "--data", table, "--store", tmp_path / "store", "--set", "backbone=fixed"
     )
-    assert "'fixed' runs in ONNX Runtime and cannot be trained" in message
+    assert "cannot be trained: its graph has operators without an equivalent in training: Softsign" in message
     assert not (tmp_path / "store/features/digests.json").exists()
 
 

@@ -1,8 +1,10 @@
 """ONNX files: a small timm network written by torch's exporter, and graphs of a few nodes."""
 
+import numpy as np
 import onnx
 import timm
 import torch
+from onnx import numpy_helper
 
 SIZE = 64
 
@@ -58,3 +60,43 @@ def pooled(path, outputs, pixels="float[N,3,8,8] x"):
         ends.append(f"float[N,{width}] {name}")
     mean = "mean = ReduceMean <axes = [2, 3], keepdims = 0> (x)"
     return written(path, f"g ({pixels}) => ({', '.join(ends)}) {{ {mean} {' '.join(makers)} }}")
+
+
+def tensor(name, *shape):
+    values = np.random.default_rng(len(name)).normal(0.3, 0.4, shape).astype(np.float32)
+    return numpy_helper.from_array(np.abs(values) if name == "variance" else values, name)
+
+
+def mobile(path, padding="SAME_UPPER", pixels="float[N,3,16,16] x"):
+    """A network as in TensorFlow's graphs: padding by name, batch normalization folded into products and sums."""
+    written(
+        path,
+        f"""g ({pixels}) => (float[N,6] embedding) {{
+            low = Constant <value = float {{0.0}}> ()
+            high = Constant <value = float {{6.0}}> ()
+            first = Conv <auto_pad = "{padding}", kernel_shape = [3, 3], strides = [2, 2]> (x, conv_weight)
+            shifted = Add (first, shift)
+            active = Relu (shifted)
+            capped = Min (active, high)
+            raised = Max (capped, low)
+            deep = Conv <auto_pad = "{padding}", kernel_shape = [3, 3], group = 4> (raised, deep_weight)
+            scaled = Mul (deep, scale)
+            normal = BatchNormalization <epsilon = 0.001> (scaled, gamma, beta, mean, variance)
+            pooled = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (normal)
+            gated = HardSigmoid (pooled)
+            last = Conv <kernel_shape = [1, 1]> (gated, last_weight, last_bias)
+            embedding = ReduceMean <axes = [2, 3], keepdims = 0> (last) }}""",
+    )
+    model = onnx.load(path)
+    shapes = {
+        "conv_weight": (4, 3, 3, 3),
+        "shift": (1, 4, 1, 1),
+        "deep_weight": (4, 1, 3, 3),
+        "scale": (1, 4, 1, 1),
+        **dict.fromkeys(("gamma", "beta", "mean", "variance"), (4,)),
+        "last_weight": (6, 4, 1, 1),
+        "last_bias": (6,),
+    }
+    model.graph.initializer.extend(tensor(name, *shape) for name, shape in shapes.items())
+    onnx.save(model, path)
+    return path

@@ -133,6 +133,7 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         log_shared_subjects(train, validation)
         backbone = _load_initial_weights(config, checkpoints)
         parent, parent_hash = backbone.weights, backbone.weights_hash
+        backbone = backbones.make_trainable(backbone)
         parts = [part for part in (train, validation) if part is not None]
         digest = (data or {}).get("digest") or content_hash([part.digest() for part in parts])
         stage_checkpoints = StageCheckpoints(
