@@ -35,6 +35,7 @@ BENCHMARKS = {
     "memory": "memory.measure",
     "tracking": "tracking.measure",
     "predicting": "predict.measure",
+    "detector": "detector.measure",
     SCALE: "scale.measure",
 }
 """Module and function of each benchmark in the order in which they run; the function yields measurements."""

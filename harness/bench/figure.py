@@ -83,7 +83,11 @@ class Times:
         return statistics.median(base / time for time, base in zip(self.rounds[ours], self.rounds[rival]))
 
 
-def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: int = ROUNDS) -> Times:
+def interleave_rounds(
+    contestants: Mapping[str, Callable[[], object]],
+    rounds: int = ROUNDS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Times:
     """Time functions in turn, every second round in reverse order, after a warm-up round.
 
     Parameters
@@ -91,14 +95,16 @@ def interleave_rounds(contestants: Mapping[str, Callable[[], object]], rounds: i
     contestants : mapping of str to callable
     rounds : int
         Number of rounds, without the warm-up round.
+    clock : callable
+        Clock in seconds: of wall time by default, `time.process_time` for CPU time.
     """
     elapsed: dict[str, list[float]] = {name: [] for name in contestants}
     for round in range(rounds + 1):
         for name in list(contestants)[:: -1 if round % 2 else 1]:
-            began = time.perf_counter()
+            began = clock()
             contestants[name]()
             if round:
-                elapsed[name].append(time.perf_counter() - began)
+                elapsed[name].append(clock() - began)
     return Times({name: tuple(values) for name, values in elapsed.items()})
 
 

@@ -15,7 +15,7 @@ from backbones.processors import available_processors
 from harness.bench.figure import Measurement, interleave_rounds
 
 if TYPE_CHECKING:
-    from harness.inference.face_stage import FaceStage
+    from harness.inference.face_stage import FaceStage, FrameFaces
     from harness.inference.forward import SharedBackbonePass
     from harness.video.faces.detector_protocol import Detector
     from harness.video.frames import Frame
@@ -33,34 +33,23 @@ ROUNDS = 3
 
 def measure() -> Iterator[Measurement]:
     """Compare the whole pipeline with the slowest of its stages alone: decoding, detection or network."""
-    from harness.inference.face_stage import DetectAndTrack
-    from harness.inference.pipeline import PredictPipeline
-    from harness.video.faces.boxes import Margin
     from harness.video.faces.detector import open_detector
-    from harness.video.source import open_source
 
     forward, detector = open_forward_pass(), open_detector("haar")
     with tempfile.TemporaryDirectory() as folder:
         path = render_video(Path(folder))
-        frames = _decode_frames(path)
-        seen = [faces for faces in map(_make_face_stage(detector), frames) if len(faces.ids)]
+        frames = decode_frames(path)
+        seen = [faces for faces in find_faces(detector, frames) if len(faces.ids)]
         logger.info(
             f"{BACKBONE}: a video of {FRAMES} frames, a face found in {len(seen)} of them, with {forward.engine.name}"
         )
         crops = [faces.crops[0][0] for faces in seen]
 
-        def run_pipeline() -> None:
-            with open_source(str(path)) as source:
-                for _ in PredictPipeline(DetectAndTrack(detector, (Margin(1.0),), RATE), (forward,), (0,)).chunks(
-                    source
-                ):
-                    pass
-
         times = interleave_rounds(
             {
-                "whole": run_pipeline,
-                "decoding": lambda: _decode_frames(path),
-                "detection": lambda: list(map(_make_face_stage(detector), frames)),
+                "whole": lambda: run_pipeline(path, detector, forward),
+                "decoding": lambda: decode_frames(path),
+                "detection": lambda: find_faces(detector, frames),
                 "network": lambda: _run_forward_passes(forward, crops),
             },
             ROUNDS,
@@ -100,24 +89,58 @@ def open_forward_pass() -> SharedBackbonePass:
 
 def render_video(folder: Path) -> Path:
     """Render a video of a synthetic face that moves in front of a gray background."""
-    from PIL import Image
-
-    from harness.data.image_decoding import decode_image
-    from harness.data.registry import open_dataset
-    from harness.data.synthetic import make
     from harness.video.writer import VideoWriter
 
-    make(folder / "drawn", videos=14, frames=RENDERED_FRAMES, seed=3, stills=0)
-    sequences = open_dataset(folder / "drawn").sequences
-    images = max((sequences[name].images for name in sorted(sequences)), key=len)
+    faces = render_faces(folder)
     with VideoWriter(folder / "film.mp4", RATE, (WIDTH, HEIGHT)) as video:
         for number in range(FRAMES):
             pixels = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
-            face = Image.fromarray(decode_image(images[number % len(images)])).resize((FACE, FACE))
             left, top = int(220 + 60 * np.sin(number / 20)), int(90 + 30 * np.sin(number / 13))
-            pixels[top : top + FACE, left : left + FACE] = np.asarray(face)
+            paste(pixels, faces[number % len(faces)], (left, top), FACE)
             video.write(pixels)
     return folder / "film.mp4"
+
+
+def render_faces(folder: Path) -> list[np.ndarray]:
+    """Render the crops of a synthetic video, uint8 [S, S, 3]; files are written to the folder."""
+    from harness.data.image_decoding import decode_image
+    from harness.data.registry import open_dataset
+    from harness.data.synthetic import make
+
+    make(folder / "drawn", videos=14, frames=RENDERED_FRAMES, seed=3, stills=0)
+    sequences = open_dataset(folder / "drawn").sequences
+    return [decode_image(path) for path in max((sequences[name].images for name in sorted(sequences)), key=len)]
+
+
+def paste(pixels: np.ndarray, face: np.ndarray, corner: tuple[int, int], side: int) -> None:
+    """Paste a resized face into a frame; the corner is its left and top edge."""
+    from PIL import Image
+
+    left, top = corner
+    pixels[top : top + side, left : left + side] = np.asarray(Image.fromarray(face).resize((side, side)))
+
+
+def run_pipeline(path: Path, detector: Detector, forward: SharedBackbonePass) -> None:
+    """Run the whole pipeline over a video: decoding, detection, tracking and network."""
+    from harness.inference.pipeline import PredictPipeline
+    from harness.video.source import open_source
+
+    with open_source(str(path)) as source:
+        for _ in PredictPipeline(_make_face_stage(detector), (forward,), (0,)).chunks(source):
+            pass
+
+
+def find_faces(detector: Detector, frames: list[Frame]) -> list[FrameFaces]:
+    """Detect and track the faces of a video."""
+    return list(map(_make_face_stage(detector), frames))
+
+
+def decode_frames(path: Path) -> list[Frame]:
+    """Decode a video."""
+    from harness.video.source import open_source
+
+    with open_source(str(path)) as source:
+        return list(source)
 
 
 def _make_face_stage(detector: Detector) -> FaceStage:
@@ -125,13 +148,6 @@ def _make_face_stage(detector: Detector) -> FaceStage:
     from harness.video.faces.boxes import Margin
 
     return DetectAndTrack(detector, (Margin(1.0),), RATE)
-
-
-def _decode_frames(path: Path) -> list[Frame]:
-    from harness.video.source import open_source
-
-    with open_source(str(path)) as source:
-        return list(source)
 
 
 def _run_forward_passes(forward: SharedBackbonePass, crops: list[np.ndarray]) -> None:

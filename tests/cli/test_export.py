@@ -96,8 +96,9 @@ def test_card_is_self_contained(exported, best):
 def test_crop_margin_equals_that_of_the_run(readers, best, short_cost, tmp_path, capsys):
     store = Path(shutil.copytree(readers, tmp_path / "store"))
     images = FeatureStore(store / "features").entry(best.configuration.entry).data_digest
-    detector = open_detector("auto")
-    write_json(Store(store).crop_margins, {f"{images}, {detector.identity}": [1.3, 0.1, 0.2]})
+    detector, haar = open_detector("auto"), open_detector("haar")
+    margins = {haar.identity: [1.2, 0.3, 0.4], detector.identity: [1.3, 0.1, 0.2]}
+    write_json(Store(store).crop_margins, {f"{images}, {identity}": margin for identity, margin in margins.items()})
     assert export(store, "best:expr", tmp_path / "out", "--precision", "float32") == 0
     card = json.loads((tmp_path / "out" / "card.json").read_text())
     assert card["margin"] == {"scale": 1.3, "dx": 0.1, "dy": 0.2, "detector": detector.name}
