@@ -31,8 +31,8 @@ class SyntheticVideos:
     seed : int, default 0
     style : {"generic", "spontaneous"}, default "generic"
         In generic videos, expressions are strong, and faces are framed as in generic still images. In spontaneous
-        videos, people talk, expressions are subtle and mixed, about a quarter of the frames show the class Other, and faces are
-        smaller, turned and less sharp.
+        videos, people talk, expressions are subtle and mixed, about a quarter of the frames show the class Other, and
+        faces are smaller, turned and less sharp.
 
     Raises
     ------
