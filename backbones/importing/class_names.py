@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +11,11 @@ from backbones.errors import BackboneError, printable
 from backbones.importing.options import NONE, ImportOptions
 from backbones.spec import AFFECTNET, canonical_class
 
+logger = logging.getLogger(__name__)
+
+SIMILARITY = 0.75
+"""Similarity from which a name is taken for a misspelled expression."""
+_KNOWN_NAMES = tuple(name.lower() for name in AFFECTNET)
 SEVEN_EXPRESSIONS = tuple(name for name in AFFECTNET if name != "Contempt")
 VALENCE_AROUSAL = ("Valence", "Arousal")
 PUBLISHED_ORDERS = {
@@ -70,4 +77,8 @@ def resolve_score_labels(
             f"the class names {printable(', '.join(classes))} are not all valid and distinct",
             "give one class name per column, in column order",
         )
+    for name in names:
+        similar = difflib.get_close_matches(name.lower(), _KNOWN_NAMES, 1, SIMILARITY)
+        if similar and name.lower() not in similar:
+            logger.warning(f"the class {printable(name)} is not a known expression; did you mean {similar[0]}?")
     return names

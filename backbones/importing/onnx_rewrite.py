@@ -123,10 +123,12 @@ def read_image_input(graph: GraphProto, options: ImportOptions, path: Path) -> I
 
 def _guess_layout(dims: list[int | None], shown: str, path: Path) -> str:
     layouts = [layout for layout, axis in (("nchw", 1), ("nhwc", 3)) if dims[axis] in (1, 3)]
-    if len(layouts) != 1:
+    if len(layouts) > 1:
+        raise BackboneError(f"{path} takes {shown}, whose layout is ambiguous", "give --layout nchw or nhwc")
+    if not layouts:
         raise BackboneError(
             f"{path} takes {shown}, which is not float32 [N, 3, S, S], [N, S, S, 3] or the same with one channel",
-            "give --layout if the shape is ambiguous; otherwise export it for RGB or grey images",
+            "export it for RGB or grey images",
         )
     return layouts[0]
 

@@ -9,6 +9,9 @@ from backbones.spec import Preprocessing
 
 logger = logging.getLogger(__name__)
 
+MIN_SPAN, MAX_SPAN = 0.3, 300
+"""Plausible range of the difference between white and black after normalization."""
+
 
 def log_preprocessing(preprocessing: Preprocessing, options: ImportOptions, has_labels: bool) -> None:
     """Log the stored preprocessing and what `like` replaced.
@@ -29,6 +32,12 @@ def log_preprocessing(preprocessing: Preprocessing, options: ImportOptions, has_
         f"{preprocessing.value_range:g}, mean {_format(preprocessing.mean)}, std {_format(preprocessing.std)} "
         "of R, G and B"
     )
+    spans = [preprocessing.value_range / std for std in preprocessing.std]
+    if not all(MIN_SPAN <= span <= MAX_SPAN for span in spans):
+        logger.warning(
+            f"these values span {spans[0]:g} after normalization, but networks take spans of 1 to 10, or 255 without "
+            "a division; check that --mean and --std are in the units of --range"
+        )
     if options.value_range is not None and options.value_range[0]:
         low, high = options.value_range
         logger.info(f"values {low:g} to {high:g} are stored as 0 to {high - low:g}, with the mean shifted by {-low:g}")

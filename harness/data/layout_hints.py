@@ -13,6 +13,8 @@ from harness.data.layouts import DatasetLayout, detect_layout
 from harness.utils.text import plural
 
 Entry = TypeVar("Entry", str, Path)
+CROPS = ("cropped", "cropped_aligned")
+"""Folders of crops of videos."""
 MAX_NEARBY = 12
 """Maximum number of nearby folders that are searched; each is listed about seven times, perhaps over a network."""
 PIXEL_LISTS = ("fer2013.csv", "icml_face_data.csv")
@@ -53,6 +55,11 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
         yield (
             f"{lists[0]} holds pixels, not image files: write each row to an image file in a folder of its split and "
             "expression, such as train/happy"
+        )
+    if crops := next((folder for folder in folders if folder.name in CROPS and _list(list_subfolders, folder)), None):
+        yield (
+            f"{crops.name} has crops without labels: write labels.csv beside it, with the columns video, frame and "
+            "expression, or others of frame tables"
         )
     tables = [name for name in names if name.lower().endswith((".csv", ".tsv"))]
     if tables:

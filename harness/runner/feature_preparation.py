@@ -83,12 +83,27 @@ def get_or_extract_features(
     images = images or DatasetFingerprint(dataset, store.digests).images
     info = get_backbone_info(reference, store)
     selector = EngineSelector(store.engines, options.engine, options.compute)
+    warn_if_unaligned(info, dataset, label)
     if feature_store.find(info, images, options.precision, options.compute) is None:
         logger.info(f"extracting the features of {label} ({info.weights}) from {dataset.name}")
     with Progress("frames", unit="frame") as progress:
         entry = extract(dataset, info, feature_store, options.precision, progress, options.threads, images, selector)
     _warn_corrupt_images(entry)
     return entry, info
+
+
+def warn_if_unaligned(info: BackboneInfo, dataset: Dataset, label: str) -> None:
+    """Warn if a backbone reads aligned crops, but those of the dataset are in Aff-Wild2's folder of other crops."""
+    sequence = next((each for each in dataset.sequences.values() if each.images), None)
+    align = info.spec.preprocessing.align
+    if sequence is None or align == "none":
+        return
+    folder = sequence.images[0].parent.parent
+    if folder.name == "cropped":
+        logger.warning(
+            f"{label} reads crops aligned by {align.replace('_', ' ')}, but those in {folder} are not aligned; align "
+            "them with `framelight data crop --align`"
+        )
 
 
 def _warn_corrupt_images(entry: FeatureEntry) -> None:

@@ -96,6 +96,14 @@ def test_data_set_in_a_folder_nearby_is_named(tmp_path, make, name):
         assert f"is {name}" in hint(above) and f"give {tmp_path}/deep/data" in hint(above)
 
 
+def test_crops_without_labels_are_named(tmp_path):
+    """As they are after `data crop` without labels, beside its contact sheet."""
+    image(tmp_path / "contact_sheet.jpg")
+    image(tmp_path / "cropped" / "talk" / "00001.jpg")
+    with pytest.raises(InputError, match="cropped has crops without labels: write labels.csv beside it, with .* frame"):
+        open_dataset(tmp_path)
+
+
 def test_part_of_a_data_set_is_named(tmp_path):
     affectnet_2021(tmp_path / "data")
     assert "it is a part of AffectNet of 2021 (train_set/images/0.jpg" in hint(tmp_path / "data/train_set")

@@ -21,8 +21,10 @@ from harness import (
     SyntheticVideos,
     TrainedBackbone,
 )
+from harness.data.registry import open_dataset
 from harness.data.synthetic.cache import synthetic_stills, synthetic_videos
 from harness.data.validation import validate_dataset
+from harness.runner.feature_preparation import warn_if_unaligned
 from harness.runner.preparation import prepare_inputs
 from harness.tracking import TrackingUnavailableError
 from harness.utils.errors import InputError
@@ -275,3 +277,14 @@ def test_backbones_of_single_grids_are_prepared_and_asked_for_scores_where_they_
     grids = Grid("expr", ("scores",), head), Grid("au", ("embeddings",), head, backbones=("bare",))
     prepared = prepare_inputs(recipe(grids=grids), small_abaw3(tmp_path / "data"), Store(tmp_path / "store"))
     assert [backbone.label for backbone in prepared.backbones] == ["tiny_mobilenet", "bare"]
+
+
+@pytest.mark.parametrize("folder, warned", [("cropped", True), ("cropped_aligned", False)])
+def test_unaligned_crops_for_a_backbone_that_reads_aligned_ones(tmp_path, folder, warned):
+    dataset = open_dataset(small_abaw3(tmp_path, folder=folder))
+    info = backbones.get_info("tiny_resnet@random")
+    aligned = dataclasses.replace(info.spec.preprocessing, align="five_point")
+    info = dataclasses.replace(info, spec=dataclasses.replace(info.spec, preprocessing=aligned))
+    with captured_logs() as lines:
+        warn_if_unaligned(info, dataset, "mine")
+    assert bool(lines) == warned

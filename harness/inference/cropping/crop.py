@@ -52,6 +52,8 @@ class CropSummary:
         Messages about files that were not read.
     files : tuple of Path
         Folder of the crops, contact sheet, labels and report.
+    earlier : int
+        Number of videos with crops in this folder that this call does not name.
     """
 
     options: CropOptions
@@ -59,6 +61,7 @@ class CropSummary:
     done: int
     notes: tuple[str, ...]
     files: tuple[Path, ...]
+    earlier: int = 0
 
     @property
     def failed(self) -> tuple[VideoRecord, ...]:
@@ -125,7 +128,8 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
     if not any(record.people for record in records):
         raise _nothing_cropped_error(records, options)
     files = (options.folder, options.out / SHEET, *labels.files, options.out / NOTE)
-    return CropSummary(options, records, len(tasks), tuple(notes), files)
+    earlier = sum(bool(record.people) for record in report.records.values() if record not in records)
+    return CropSummary(options, records, len(tasks), tuple(notes), files, earlier)
 
 
 def _tasks(videos: Sequence[VideoFile], report: CropReport, options: CropOptions) -> list[CropTask]:

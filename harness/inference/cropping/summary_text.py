@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from harness.inference.cropping.crop import CropSummary
 from harness.inference.cropping.people import MIN_SHARE
@@ -29,10 +30,15 @@ def summary_lines(summary: CropSummary) -> Iterator[str]:
         f"{plural(len(records), 'video')}: {plural(sum(record.crops for record in records), 'crop')} of "
         f"{_people(people)}" + (f"; {before:,} cropped before" if before else "")
     )
+    if summary.earlier:
+        yield f"also in this folder: the crops of {plural(summary.earlier, 'video')} of earlier calls"
     for record in [record for record in records if len(record.people) > 1][:MAX_NAMED]:
         names = ", ".join(person.name for person in record.people[:MAX_NAMED])
         more = f", ... {record.people[-1].name}" if len(record.people) > MAX_NAMED else ""
         yield f"{record.name}: {_people(len(record.people))}, from left to right: {names}{more}"
+    if renamed := [record for record in records if record.name != _file_name(record)]:
+        named = _named(renamed, lambda record: f"{Path(record.source).name} is {record.name}")
+        yield f"named apart, because names repeat: {named}"
     if joined := [record for record in records if record.joined]:
         yield (
             "lost for a while, and then taken for the same person: "
@@ -58,6 +64,11 @@ def summary_lines(summary: CropSummary) -> Iterator[str]:
         yield f"cannot be read: {plural(len(summary.failed), 'video')}: {_named(summary.failed)}"
     for record in [record for record in read if record.notes][:MAX_NAMED]:
         yield f"{record.name}: {'; '.join(record.notes)}"
+
+
+def _file_name(record: VideoRecord) -> str:
+    source = Path(record.source)
+    return source.name if source.is_dir() else source.stem
 
 
 def _people(count: int) -> str:

@@ -11,6 +11,8 @@ from harness.utils.errors import InputError
 from harness.video.faces.boxes import Faces
 from harness.video.faces.given_faces_csv import read_face_rows
 
+MAX_BOX_SHARE = 10
+"""Largest side of a box, relative to that of the frame."""
 REVISION = 1
 """Version of the conversion, part of the identity: raised whenever its results change."""
 
@@ -73,11 +75,12 @@ class GivenFaces:
         scale = np.array(size if self._relative else (1, 1), np.float32)
         boxes = self._rows.boxes[at] * np.tile(scale, 2)
         outside = (boxes[:, :2] >= size).any(axis=1) | (boxes[:, :2] + boxes[:, 2:] <= 0).any(axis=1)
+        outside |= (boxes[:, 2:] > MAX_BOX_SHARE * np.array(size)).any(axis=1)
         if outside.any():
             line = int(self._rows.lines[at][outside][0])
             raise InputError(
-                f"{self.path}:{line}: this face is outside of frame {number}, which has {size[0]} x {size[1]} pixels; "
-                "give the file that belongs to this video, with boxes in its pixels"
+                f"{self.path}:{line}: this face is outside of frame {number}, which has {size[0]} x {size[1]} pixels, "
+                "or far larger than it; give the file that belongs to this video, with boxes in its pixels"
             )
         landmarks = None if self._rows.landmarks is None else self._rows.landmarks[at] * scale
         return Faces(boxes, self._rows.scores[at], landmarks=landmarks)

@@ -21,6 +21,8 @@ Medians over 582 boxes of the detector `yunet` in eight clips of real faces; the
 symmetry."""
 
 
+MAX_PIXELS = 1_000_000
+"""Largest position or side of a box."""
 MAX_FRAME = 10**9 - 1
 """Largest frame number, as in tables of labels."""
 
@@ -100,6 +102,8 @@ def read_face_rows(path: Path) -> FaceRows:
         names = [(name,) for name in PY_FEAT] if is_py_feat else BOX
         columns = [table.require(name) for name in names]
         boxes = np.stack([table.finite(column, rows) for column in columns], axis=1)
+        for column, values in zip(columns, boxes.T):
+            table.check(rows, column, np.abs(values) <= MAX_PIXELS, "not a position in a frame")
         for column, sides in zip(columns[2:], boxes[:, 2:].T):
             table.check(rows, column, sides > 0, "not above 0")
     else:

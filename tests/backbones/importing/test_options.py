@@ -240,3 +240,20 @@ def test_entry_that_cannot_be_renamed_stays_whole(state, entries, tmp_path, monk
         with pytest.raises(BackboneError, match="cannot remove .*mine: Permission denied"):
             backbones.remove_entry("mine", entries)
     assert list(entries.iterdir()) == [folder] and backbones.read_card(folder)["name"] == "mine"
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"classes": ("neutrl", *CLASSES[1:])}, "the class neutrl is not a known expression; did you mean neutral?"),
+        ({"value_range": (0, 1), "mean": (127.5,), "std": (127.5,)}, "these values span 0.00784314 after"),
+        ({"value_range": (0, 255)}, "check that --mean and --std are in the units of --range"),
+    ],
+)
+def test_implausible_options_are_warned_about(state, entries, tmp_path, caplog, change, said):
+    torch.save(state, tmp_path / "w.pt")
+    options = ImportOptions(like="imagenet", classes=CLASSES)
+    backbones.import_file(tmp_path / "w.pt", "plain", entries, options=options)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    backbones.import_file(tmp_path / "w.pt", "odd", entries, options=dataclasses.replace(options, **change))
+    assert said in caplog.text

@@ -148,6 +148,9 @@ def test_copies_of_videos_are_not_moved_videos(copied, videos, tmp_path):
     shutil.copy2(videos / "one.mp4", tmp_path / "one.mp4")
     summary = again(tmp_path / "one.mp4")
     assert [record.name for record in summary.records] == ["one-2"] and "one" in files(out / "cropped")
+    lines = list(summary_lines(summary))
+    assert "also in this folder: the crops of 2 videos of earlier calls" in lines
+    assert "named apart, because names repeat: one.mp4 is one-2" in lines
 
 
 def test_person_whose_folder_was_removed_is_left_out_of_the_sheet(copied, videos, tmp_path):

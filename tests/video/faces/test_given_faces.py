@@ -147,6 +147,7 @@ def test_ids_are_numbered_in_their_order(given):
         ("frame,x,y,width,height\n,2,3,4,5\n", r"faces.csv:2: frame is '', not the number of a frame"),
         ("frame,x,y,width,height\none,2,3,4,5\n", r"faces.csv:2: frame is 'one', not a number"),
         ("frame,x,y,width,height\n1e30,2,3,4,5\n", r"faces.csv:2: frame is '1e30', not the number of a frame"),
+        ("frame,x,y,width,height\n1,1e308,3,4,5\n", r"faces.csv:2: x is '1e308', not a position in a frame"),
         ("frame,x,y,width,height\n1_0,2,3,4,5\n", r"faces.csv:2: frame is '1_0', not a number"),
         ("frame,x,y,width,height,score\n1,2,3,4,5,NaN\n2,2,3,4,5,abc\n", r"faces.csv:3: score is 'abc', not a number"),
         ("frame,x,y,width,height\n1,2,3\n", r"faces.csv:2: 3 columns, but the header has 5"),
@@ -213,6 +214,12 @@ def test_face_outside_of_the_frame_is_reported(given):
     for frame in (2, 3):
         with pytest.raises(InputError, match=rf"faces.csv:{frame + 1}: this face is outside of frame {frame}"):
             faces.in_frame(frame, SIZE)
+
+
+def test_face_far_larger_than_the_frame_is_reported(given):
+    faces = given("frame,x,y,width,height\n1,1,1,900000,900000\n")
+    with pytest.raises(InputError, match="faces.csv:2: this face is outside of frame 1, .* or far larger than it"):
+        faces.in_frame(1, SIZE)
 
 
 def test_frames_of_another_video_are_reported(given):
