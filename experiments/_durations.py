@@ -11,7 +11,7 @@ MINUTES: dict[str, float | None] = {
     "abaw3_tables": None,
     "abaw3_va": 7.7,
     "abaw4_mtl": None,
-    "quickstart": 4.1,
+    "quickstart": 4.2,
     "real_faces": 8.0,
     "table_au": None,
     "table_expr": None,
