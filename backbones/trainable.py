@@ -48,6 +48,8 @@ def make_trainable(backbone: Backbone) -> Backbone:
         return backbone
     try:
         graph = TorchGraph(read_model(network.path)[0], network.ports, network.widths[0], network.path)
+    except BackboneError:
+        raise
     except (TypeError, ValueError, KeyError) as error:
         raise _not_convertible(network.path, printable(str(error))) from error
     _require_parity(graph.eval(), network, backbone.spec.input_size)

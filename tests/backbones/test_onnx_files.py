@@ -74,7 +74,7 @@ def test_ambiguous_or_missing_outputs_raise(tmp_path, outputs, options, message)
     "pixels, message",
     [
         ("float[N,4,8,8] x", "takes x: float32 [N, 4, 8, 8], which is not float32 [N, 3, S, S], [N, S, S, 3] or"),
-        ("float[N,3,3,3] x", "give --layout if the shape is ambiguous"),
+        ("float[N,3,3,3] x", "whose layout is ambiguous; give --layout nchw or nhwc"),
         ("float16[N,3,8,8] x", "takes x: float16 [N, 3, 8, 8], not float32"),
         ("float[3,8] x", "takes x: float32 [3, 8], not float32 [N, 3, S, S]"),
         ("float[N,3,8,9] x", "only square images"),
