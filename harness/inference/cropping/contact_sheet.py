@@ -34,7 +34,7 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
     folder : Path
         Folder with the folders of crops.
     people : sequence of PersonRecord
-        At least one; those whose folder was removed are left out.
+        Those whose folder was removed are left out; without any, no sheet is written.
     out : Path
         Folder of the sheet, whose name is `SHEET`.
 
@@ -45,7 +45,9 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
     """
     present = [person for person in people if (folder / person.name).is_dir()]
     shown = [present[i] for i in np.linspace(0, len(present) - 1, min(len(present), MAX_PEOPLE)).astype(int)]
-    rows = max(min(len(shown), ROWS), 1)
+    if not shown:
+        return 0
+    rows = min(len(shown), ROWS)
     width, height = CROPS * (SIDE + GAP) + GAP, TITLE + SIDE + GAP
     columns = -(-len(shown) // rows)
     sheet = np.full((rows * height + GAP, columns * (width + 2 * GAP), 3), BACKGROUND, np.uint8)

@@ -11,7 +11,7 @@ from harness.inference.cropping.contact_sheet import SHEET
 from harness.inference.cropping.crop import crop_videos
 from harness.inference.cropping.options import CropOptions
 from harness.inference.cropping.summary_text import summary_lines
-from harness.utils.errors import InputError
+from harness.utils.errors import FramelightError, InputError
 from tests.helpers.crop_films import FRAMES, content, files, scene
 from tests.helpers.video_files import encode
 
@@ -160,3 +160,12 @@ def test_person_whose_folder_was_removed_is_left_out_of_the_sheet(copied, videos
     shutil.copy2(videos / "one.mp4", tmp_path / "new.mp4")
     assert again(tmp_path / "new.mp4").done == 1
     assert (out / SHEET).exists() and "new" in files(out / "cropped")
+
+
+def test_sheet_without_any_folder_left(videos, tmp_path):
+    """The only crops were removed, and the next video shows no face."""
+    options = CropOptions(tmp_path / "out", detector="haar")
+    crop_videos([str(videos / "one.mp4")], options)
+    shutil.rmtree(tmp_path / "out" / "cropped" / "one")
+    with pytest.raises(FramelightError, match="no face was found in this video"):
+        crop_videos([str(videos / "nobody.mp4")], options)
