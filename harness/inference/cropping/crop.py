@@ -144,7 +144,7 @@ def _tasks(videos: Sequence[VideoFile], report: CropReport, options: CropOptions
             logger.info(f"{video.text} {REASONS[state]}")
         record, name = report.records.get(video.source), names[video.text]
         previous = tuple(person.name for person in record.people) if record else ()
-        tasks.append(CropTask(video, name, bases[video.text], previous, options))
+        tasks.append(CropTask(video, name, bases[video.text], previous, options, name in report.pending))
     return tasks
 
 

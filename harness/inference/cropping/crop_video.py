@@ -45,6 +45,8 @@ class CropTask:
     previous : tuple of str
         Names of the folders of an earlier call, which are removed.
     options : CropOptions
+    pending : bool
+        Whether an interrupted call may have left folders of this video, which are replaced.
     """
 
     video: VideoFile
@@ -52,6 +54,7 @@ class CropTask:
     base: str
     previous: tuple[str, ...]
     options: CropOptions
+    pending: bool = False
 
 
 def crop_video(task: CropTask, progress: Progress = lambda done, expected: None) -> VideoRecord:
@@ -106,7 +109,9 @@ def _crop_video(task: CropTask, progress: Progress) -> VideoRecord:
         people = tracks.people(confirmed)
         names = people_names(task.name, task.base, len(people))
         with explain_write_errors(options.folder / task.name):
-            _place(staging, options.folder, dict(zip(names, people)), task.previous)
+            _place(
+                staging, options.folder, dict(zip(names, people)), (*task.previous, *(names if task.pending else ()))
+            )
         shown = np.unique(np.concatenate([person.frames for person in people])) if people else ()
         return VideoRecord(
             task.name,
@@ -151,7 +156,14 @@ def _write_crops(staging: Path, faces: FrameFaces) -> None:
 
 def _place(staging: Path, folder: Path, people: dict[str, Person], previous: Iterable[str]) -> None:
     """Move the crops of each person to the folder of that person, in place of the folders of an earlier call."""
-    for number, name in enumerate({*previous, *people}):
+    replaced = dict.fromkeys(previous)
+    for name in people.keys() - replaced.keys():
+        if (folder / name).exists():
+            raise FramelightError(
+                f"{folder / name} was made by others while the video was cropped; move it elsewhere, and run the same "
+                "command again"
+            )
+    for number, name in enumerate(replaced):
         if (folder / name).exists():
             (folder / name).rename(staging / f"previous{number}")
     for name, person in people.items():

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from harness.inference.cropping import crop_video
 from harness.inference.cropping.crop import crop_videos
 from harness.inference.cropping.options import CropOptions
 from harness.inference.cropping.summary_text import summary_lines
@@ -94,6 +95,21 @@ def test_crops_of_others_are_not_replaced(copied, videos, tmp_path, person):
     with pytest.raises(InputError, match=f"{person} was not made by this command, and would be replaced by the crops"):
         again(tmp_path / "mine.mp4")
     assert files(other) == ["00001.jpg"] and json.loads((out / "crop.json").read_text())["pending"] == ["broken"]
+
+
+def test_folder_that_appears_meanwhile_is_not_replaced(videos, tmp_path, monkeypatch):
+    """Another process makes it after the check, while the video is cropped."""
+    original, other = crop_video._write_crops, tmp_path / "out" / "cropped" / "one"
+
+    def write(*arguments):
+        other.mkdir(exist_ok=True)
+        (other / "mine.jpg").write_text("mine")
+        original(*arguments)
+
+    monkeypatch.setattr(crop_video, "_write_crops", write)
+    with pytest.raises(FramelightError, match="one was made by others while the video was cropped; move it elsewhere"):
+        crop_videos([str(videos / "one.mp4")], CropOptions(tmp_path / "out", detector="haar"))
+    assert files(other) == ["mine.jpg"]
 
 
 def test_names_in_a_report_are_not_paths(copied):
