@@ -114,8 +114,9 @@ def crop_videos(texts: Sequence[str], options: CropOptions) -> CropSummary:
             report.write()
         records = tuple(report.records[video.source] for video in videos)
         if labels.files:
-            report.labels = labels.write([record.rate for record in records if record.status != FAILED])
+            report.labels = labels.write([record.rate for record in report.records.values() if record.people])
             report.write()
+            notes += labels.notes
         people = [
             person
             for record in sorted(report.records.values(), key=lambda record: record.name)
