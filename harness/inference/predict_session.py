@@ -15,9 +15,9 @@ from harness.inference.predict_options import PredictOptions
 from harness.inference.smoothing_options import smoothing_of
 from harness.smoothing.kernels import SmoothingParams
 from harness.utils.errors import InputError
-from harness.video.faces.alignment import FIVE_POINT, require_landmarks
+from harness.video.faces.alignment import FIVE_POINT
 from harness.video.faces.boxes import Framing
-from harness.video.faces.detector import open_detector
+from harness.video.faces.detector import open_detector, require_landmarks
 from harness.video.faces.detector_protocol import Detector
 from harness.video.faces.given_faces import GivenFaces
 from harness.video.frames import DEFAULT_RATE, Source

@@ -12,9 +12,9 @@ from harness.features.crop_margins import DEFAULT_MARGIN
 from harness.utils.errors import InputError, unknown_name_error
 from harness.utils.output_dir import check_output_dir
 from harness.video.faces import tracker
-from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment, require_landmarks
+from harness.video.faces.alignment import FIVE_POINT, FivePointAlignment
 from harness.video.faces.boxes import Framing, Margin
-from harness.video.faces.detector import open_detector
+from harness.video.faces.detector import open_detector, require_landmarks
 from harness.video.faces.detector_protocol import Detector
 
 NOTE = "crop.json"

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from harness.utils.errors import InputError
-from harness.video.faces.yunet_model import INSTALL
-
 if TYPE_CHECKING:
     from harness.video.faces.boxes import Faces
-    from harness.video.faces.detector_protocol import Detector
-    from harness.video.faces.given_faces import GivenFaces
 
 FIVE_POINT = "five_point"
 """Name of this alignment in the preprocessing of a backbone and on the command line."""
@@ -44,27 +39,6 @@ class FivePointAlignment:
     def as_json(self) -> str:
         """Return the name of the alignment."""
         return FIVE_POINT
-
-
-def require_landmarks(detector: Detector | GivenFaces, reason: str) -> None:
-    """Check that a detector, or a file of faces, gives the landmarks that alignment needs.
-
-    Parameters
-    ----------
-    detector : Detector or GivenFaces
-    reason : str
-        Why faces are aligned, as the beginning of the message.
-
-    Raises
-    ------
-    InputError
-        If it gives boxes only.
-    """
-    if not detector.has_landmarks:
-        raise InputError(
-            f"{reason}, which takes the positions of eyes, nose and mouth, but {detector.name} gives boxes only; "
-            f"use --detector yunet ({INSTALL})"
-        )
 
 
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from harness.utils.errors import unknown_name_error
+from harness.utils.errors import InputError, unknown_name_error
 from harness.video.faces.detector_protocol import Detector
 from harness.video.faces.yunet_model import INSTALL, YUNET, find_packaged_file
+
+if TYPE_CHECKING:
+    from harness.video.faces.given_faces import GivenFaces
 
 HAAR = "haar"
 """Name of the detector that needs no model file."""
@@ -48,3 +52,24 @@ def open_detector(name: str, smallest: int | None = None) -> Detector:
 
         return YuNetDetector(name, smallest)
     raise unknown_name_error("detector", name, [AUTO, YUNET, HAAR, "FILE.onnx"])
+
+
+def require_landmarks(detector: Detector | GivenFaces, reason: str) -> None:
+    """Check that a detector, or a file of faces, gives the landmarks that alignment needs.
+
+    Parameters
+    ----------
+    detector : Detector or GivenFaces
+    reason : str
+        Why faces are aligned, as the beginning of the message.
+
+    Raises
+    ------
+    InputError
+        If it gives boxes only.
+    """
+    if not detector.has_landmarks:
+        raise InputError(
+            f"{reason}, which takes the positions of eyes, nose and mouth, but {detector.name} gives boxes only; "
+            f"use --detector yunet ({INSTALL})"
+        )

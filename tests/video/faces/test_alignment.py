@@ -7,16 +7,9 @@ import pytest
 from backbones.errors import BackboneError
 from backbones.spec import Preprocessing
 from harness.utils.errors import InputError
-from harness.video.faces.alignment import (
-    FIVE_POINT,
-    TEMPLATE,
-    FivePointAlignment,
-    align_face,
-    require_landmarks,
-    similarity_transform,
-)
+from harness.video.faces.alignment import FIVE_POINT, TEMPLATE, FivePointAlignment, align_face, similarity_transform
 from harness.video.faces.boxes import Faces
-from harness.video.faces.detector import open_detector
+from harness.video.faces.detector import open_detector, require_landmarks
 from harness.video.faces.yunet_model import find_packaged_file
 from tests.helpers.shared_data import decode_clip
 
