@@ -41,6 +41,12 @@ class FivePointAlignment:
         return FIVE_POINT
 
 
+def coincident(landmarks: np.ndarray) -> np.ndarray:
+    """Return which faces [N] cannot be aligned because their landmarks [N, 5, 2] are one point."""
+    points = np.asarray(landmarks, np.float64)
+    return ((points - points.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)) <= MIN_SPREAD
+
+
 def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Compute the similarity transform that maps points to target points with the least squared distance.
 

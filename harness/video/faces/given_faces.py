@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.utils.errors import InputError
+from harness.video.faces.alignment import coincident
 from harness.video.faces.boxes import Faces
 from harness.video.faces.given_faces_csv import read_face_rows
 
@@ -69,7 +70,7 @@ class GivenFaces:
         Raises
         ------
         InputError
-            If a box is outside of the frame.
+            If a box is outside of the frame, or the landmarks of a face coincide.
         """
         at = self._slice(number)
         scale = np.array(size if self._relative else (1, 1), np.float32)
@@ -83,6 +84,9 @@ class GivenFaces:
                 "or far larger than it; give the file that belongs to this video, with boxes in its pixels"
             )
         landmarks = None if self._rows.landmarks is None else self._rows.landmarks[at] * scale
+        if landmarks is not None and (equal := coincident(landmarks)).any():
+            line = int(self._rows.lines[at][equal][0])
+            raise InputError(f"{self.path}:{line}: the landmarks of this face coincide; correct or remove this row")
         return Faces(boxes, self._rows.scores[at], landmarks=landmarks)
 
     def ids_in_frame(self, number: int) -> np.ndarray:

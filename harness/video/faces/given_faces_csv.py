@@ -22,7 +22,7 @@ symmetry."""
 
 
 MAX_PIXELS = 1_000_000
-"""Largest position or side of a box."""
+"""Largest position of a box or landmark, and largest side of a box."""
 MAX_FRAME = 10**9 - 1
 """Largest frame number, as in tables of labels."""
 
@@ -89,15 +89,10 @@ def read_face_rows(path: Path) -> FaceRows:
     if is_py_feat or (points is None and (numbers == 0).any()):
         numbers += 1
         notes = (f"{path} counts frames from 0",)
-    landmarks = None if points is None else _five_landmarks(table.points(points, rows, required=not is_py_feat))
-    if points is not None and landmarks is not None:
-        complete = np.isfinite(landmarks).all(axis=(1, 2))
-        if complete.any():
-            table.check(rows, points[0], complete, "of a face without all landmarks, but other faces have them")
-            spread = np.ptp(landmarks, axis=1).any(axis=1)
-            table.check(rows, frame, spread, "a frame whose landmarks are all equal")
-        else:
-            landmarks = None
+    landmarks = None if points is None else _read_landmarks(table, rows, points, required=not is_py_feat)
+    if landmarks is not None:
+        spread = np.ptp(landmarks, axis=1).any(axis=1)
+        table.check(rows, frame, spread, "a frame whose landmarks are all equal")
     if landmarks is None or is_py_feat:
         names = [(name,) for name in PY_FEAT] if is_py_feat else BOX
         columns = [table.require(name) for name in names]
@@ -140,6 +135,19 @@ def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
     spread = np.sqrt(((landmarks - centers[:, None]) ** 2).sum(axis=2).mean(axis=1))[:, None]
     offset, size = np.array(LANDMARK_BOX[:2]), np.array(LANDMARK_BOX[2:])
     return np.concatenate([centers + offset * spread - size * spread / 2, size * spread], axis=1)
+
+
+def _read_landmarks(table: FacesTable, rows: np.ndarray, points: list[int], required: bool) -> np.ndarray | None:
+    """Read the five landmarks of each face [N, 5, 2]; None if they are not `required` and no face has all of them."""
+    values = table.points(points, rows, required)
+    for column, positions in zip(points, values.reshape(len(rows), -1).T):
+        table.check(rows, column, ~(np.abs(positions) > MAX_PIXELS), "not a position in a frame")
+    landmarks = _five_landmarks(values)
+    complete = np.isfinite(landmarks).all(axis=(1, 2))
+    if not complete.any():
+        return None
+    table.check(rows, points[0], complete, "of a face without all landmarks, but other faces have them")
+    return landmarks
 
 
 def _five_landmarks(points: np.ndarray) -> np.ndarray:

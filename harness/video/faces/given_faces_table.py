@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,7 +135,7 @@ class FacesTable:
             return None
         cells = [self.cells[row][column].strip() for row in rows.tolist()]
         self.check(rows, column, np.array([cell != "" for cell in cells]), "not the id of a face")
-        order = sorted(set(cells), key=lambda cell: (0, float(cell), "") if _is_number(cell) else (1, 0.0, cell))
+        order = sorted(set(cells), key=_id_key)
         numbers = {cell: number for number, cell in enumerate(order, 1)}
         ids = np.array([numbers[cell] for cell in cells], np.int64)
         _, first = np.unique(np.stack([frames, ids]), axis=1, return_index=True)
@@ -149,6 +150,12 @@ class FacesTable:
             raise InputError(
                 f"{self.path}:{self.lines[row]}: {self.names[column]} is '{cell}', {fault}; correct or remove this row"
             )
+
+
+def _id_key(cell: str) -> tuple[int, float, str]:
+    """Order numbers by value and before other ids; equal ones by their text."""
+    is_number = _is_number(cell) and not math.isnan(float(cell))
+    return (0, float(cell), cell) if is_number else (1, 0.0, cell)
 
 
 def _is_number(cell: str) -> bool:

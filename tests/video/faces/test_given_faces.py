@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.utils.errors import InputError
+from harness.video.faces.alignment import FivePointAlignment
 from harness.video.faces.given_faces import GivenFaces
 
 SIZE = (640, 360)
@@ -130,6 +131,10 @@ def test_ids_are_numbered_in_their_order(given):
     assert numbers.ids.tolist() == [3, 1, 2] and numbers.id_count == 3
     words = given("frame,x,y,width,height,person\n1,1,1,2,2,Bo\n1,9,1,2,2,Al\n")
     assert words.ids_in_frame(1).tolist() == [2, 1]
+    texts = ["nan", "2", "1.0", "NaN", "b", "1", "1.00", "a"]
+    lines = [f"1,{column},1,2,2,{text}" for column, text in enumerate(texts, 1)]
+    mixed = given("\n".join(["frame,x,y,width,height,id", *lines, ""]))
+    assert [texts[i] for i in np.argsort(mixed.ids)] == ["1", "1.0", "1.00", "2", "NaN", "a", "b", "nan"]
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,7 @@ def test_landmarks_of_py_feat(given):
 @pytest.mark.parametrize(
     "places, said",
     [
+        (points() * 1e30, "faces.csv:3: x_0 is .*, not a position in a frame"),
         (np.zeros((68, 2)), "faces.csv:3: frame is '1', a frame whose landmarks are all equal"),
         (None, "faces.csv:3: x_0 is '', of a face without all landmarks, but other faces have them"),
     ],
@@ -196,6 +202,21 @@ def test_landmarks_of_py_feat(given):
 def test_face_without_landmarks_among_others_is_reported(given, places, said):
     with pytest.raises(InputError, match=said):
         given(py_feat([(0, points()), (1, places)]))
+
+
+@pytest.mark.parametrize("distance, valid", [(1e-4, False), (0.1, True)])
+def test_coinciding_landmarks_are_reported(given, distance, valid):
+    """Landmarks that differ, but by too little for alignment."""
+    places = np.full((68, 2), 200.0)
+    places[30] += distance
+    faces = given(py_feat([(0, points()), (1, places)]))
+    assert len(faces.in_frame(1, SIZE)) == 1
+    if valid:
+        crops = FivePointAlignment().cut(np.zeros((360, 640, 3), np.uint8), faces.in_frame(2, SIZE), 112)
+        assert [crop.shape for crop in crops] == [(112, 112, 3)]
+    else:
+        with pytest.raises(InputError, match="faces.csv:3: the landmarks of this face coincide"):
+            faces.in_frame(2, SIZE)
 
 
 def test_relative_landmarks_are_scaled_to_the_frame(given):

@@ -11,13 +11,14 @@ from harness.video.faces.detector import open_detector
 STRIDES = (8, 16, 32)
 
 
-def write_model(path, drop=(), size=320):
-    """Brightness is the score of each cell; boxes are the cells, at the strides of YuNet."""
+def write_model(path, drop=(), size=320, landmark=0.0):
+    """Brightness is the score of each cell, and times `landmark` its last landmark; boxes are the cells."""
     nodes, outputs = [], []
     fixed = {
         "grey": np.full((1, 3, 1, 1), 1 / 3 / 255, np.float32),
         "column": np.array([1, -1, 1]),
         "nothing": np.float32([0]),
+        "landmark": np.float32([landmark]),
     }
     nodes.append(helper.make_node("Conv", ["input", "grey"], ["light"]))
     for stride in STRIDES:
@@ -29,7 +30,8 @@ def write_model(path, drop=(), size=320):
             helper.make_node("Identity", [f"cls_{stride}"], [f"obj_{stride}"]),
             helper.make_node("Mul", [f"cls_{stride}", "nothing"], [f"zero_{stride}"]),
             helper.make_node("Concat", [f"zero_{stride}"] * 4, [f"bbox_{stride}"], axis=2),
-            helper.make_node("Concat", [f"zero_{stride}"] * 10, [f"kps_{stride}"], axis=2),
+            helper.make_node("Mul", [f"cls_{stride}", "landmark"], [f"place_{stride}"]),
+            helper.make_node("Concat", [f"zero_{stride}"] * 9 + [f"place_{stride}"], [f"kps_{stride}"], axis=2),
         ]
         outputs += [
             helper.make_tensor_value_info(f"{name}_{stride}", TensorProto.FLOAT, [1, None, width])
@@ -63,6 +65,14 @@ def test_user_model_finds_faces(model):
     assert (np.abs(centres - (176, 112)) <= 24).all() and set(faces.boxes[:, 2]) <= {8.0, 16.0, 32.0}
     assert len(detector(np.zeros((200, 330, 3), np.uint8))) == 0
     assert len(open_detector(model, 64)(pixels)) == 0
+
+
+@pytest.mark.parametrize("landmark", [np.nan, np.inf])
+def test_faces_without_finite_landmarks_are_dropped(tmp_path, landmark):
+    pixels = np.zeros((200, 330, 3), np.uint8)
+    pixels[96:128, 160:192] = 255
+    assert len(open_detector(write_model(tmp_path / "a.onnx", landmark=0.5))(pixels))
+    assert len(open_detector(write_model(tmp_path / "b.onnx", landmark=landmark))(pixels)) == 0
 
 
 def test_input_of_fixed_and_of_variable_size_agree(model, tmp_path):
