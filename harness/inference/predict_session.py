@@ -20,6 +20,7 @@ from harness.video.faces.boxes import Framing
 from harness.video.faces.detector import open_detector, require_landmarks
 from harness.video.faces.detector_protocol import Detector
 from harness.video.faces.given_faces import GivenFaces
+from harness.video.frame_limit import max_frames
 from harness.video.frames import DEFAULT_RATE, Source
 
 
@@ -133,13 +134,15 @@ class Models:
 
 
 def open_session(options: PredictOptions, source: Source, models: Models) -> PredictSession:
-    """Open detector, runs, framings and smoothing for a source."""
+    """Open detector, runs, framings and smoothing for a source; raise InputError if one of them does not suit it."""
     crops = source.kind == "crops"
     given = models.given_faces
     if given is not None and crops:
         raise InputError(
             f"{source.name} consists of face crops, so --boxes does not apply; use --detect if these are whole frames"
         )
+    if given is not None:
+        _require_first_frame(given, source)
     detector = None if crops else given or models.detector
     forwards = models.forwards(crops)
     is_video = source.kind not in ("image", "images")
@@ -153,3 +156,12 @@ def open_session(options: PredictOptions, source: Source, models: Models) -> Pre
     if given is not None:
         source.notes += given.notes
     return PredictSession(source, forwards, filters, framings, tuple(map(framings.index, by_pass)), detector)
+
+
+def _require_first_frame(given: GivenFaces, source: Source) -> None:
+    """Raise InputError if a source ends before the first frame with a face; no frame is decoded for that."""
+    if source.frames is None or given.first_frame <= source.frames:
+        return
+    limit = max_frames(source)
+    if limit is not None and given.first_frame > limit:
+        raise given.other_video_error(source.name)

@@ -139,6 +139,24 @@ def test_invalid_file_is_one_message(read, tmp_path, text, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_file_of_a_longer_video_is_reported_before_frames_are_read(read, tmp_path, monkeypatch):
+    """With --seconds only once they are read, as the video itself has the frame."""
+    path = write(tmp_path / "b.csv", ("frame", "x", "y", "width", "height"), [(FRAMES, 20, 30, 40, 40)])
+    message = f"its faces are in frames {FRAMES} to {FRAMES}, and"
+    code, _, said = read("--boxes", path, "--seconds", 0.2)
+    assert code == 2 and message in said and not (tmp_path / "out").exists()
+    monkeypatch.setattr("harness.inference.predict._read_frames", lambda *_: pytest.fail("frames were read"))
+    code, _, said = read("--boxes", path, source=film(tmp_path / "a.mp4", FRAMES - 1))
+    assert code == 2 and message in said and not (tmp_path / "out").exists()
+
+
+def test_video_with_more_frames_than_its_header_says(read, tmp_path):
+    path = write(tmp_path / "b.csv", ("frame", "x", "y", "width", "height"), [(n, 20, 3, 30, 30) for n in (9, 10, 11)])
+    source = film(tmp_path / "a.mp4", FRAMES, keys=4, fragmented=True)
+    code, printed, said = read("--boxes", path, source=source)
+    assert code == 0 and "1 face, found in 3 frames" in printed, said
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [

@@ -33,12 +33,15 @@ def film(
     keys: int | None = None,
     format: str | None = None,
     fast: bool = False,
+    fragmented: bool = False,
     shape: Fraction | None = None,
 ) -> Path:
     """times: of the frames in milliseconds; rotation: degrees named in the container; keys: frames between two key
-    frames; fast: the index of the frames stands first; shape: width of a pixel in heights."""
+    frames; fast: the index of the frames stands first; fragmented: an index for each key frame; shape: width of
+    a pixel in heights."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"movflags": "+faststart"} if fast else {}
+    flags = "+faststart" * fast + "+frag_keyframe" * fragmented
+    options = {"movflags": flags} if flags else {}
     with av.open(str(path), "w", format=format, container_options=options) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt

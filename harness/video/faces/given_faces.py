@@ -37,6 +37,8 @@ class GivenFaces:
         Ids from 1; None if the file has none.
     id_count : int
         Number of different ids.
+    first_frame : int
+        Number of the first frame with a face, from 1.
     notes : tuple of str
         Messages about how the file was read.
 
@@ -53,6 +55,7 @@ class GivenFaces:
         self._rows = rows.take(order)
         self.ids, self.notes = self._rows.ids, rows.notes
         self.id_count = 0 if self.ids is None else int(self.ids.max(initial=0))
+        self.first_frame = int(self._rows.frames[0])
         self.has_landmarks = rows.landmarks is not None
         self._relative = bool((rows.boxes[:, 2:] <= 1).all())
         self.identity = f"boxes {REVISION} {hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -117,15 +120,18 @@ class GivenFaces:
         lost = ~np.isin(self._rows.frames, frames)
         if not lost.any():
             return ()
-        first, last = (int(frame) for frame in (self._rows.frames[0], self._rows.frames[-1]))
         if lost.all():
-            raise InputError(
-                f"{self.path}: its faces are in frames {first} to {last}, and {source} has none of them; give the file "
-                "that belongs to this video"
-            )
+            raise self.other_video_error(source)
         return (
             f"{int(lost.sum()):,} of {len(lost):,} faces in {self.path} are in frames that {source} does not have "
-            f"(the last: {last})",
+            f"(the last: {self._rows.frames[-1]})",
+        )
+
+    def other_video_error(self, source: str) -> InputError:
+        """Create the error for a video that lacks all frames of the file."""
+        return InputError(
+            f"{self.path}: its faces are in frames {self.first_frame} to {self._rows.frames[-1]}, and {source} has "
+            "none of them; give the file that belongs to this video"
         )
 
     def _slice(self, number: int) -> slice:
