@@ -42,8 +42,8 @@ def _missing_faces_note(detector: Detector, face_stage: FaceStage, result: Predi
         )
     smallest = detector.smallest_side(*result.size)
     limit = f" of at least {smallest} pixels" if smallest else " of any size"
-    down_to = f" (down to {detector.least} pixels)" if detector.least else ""
-    hints = [f"--smallest N finds smaller ones{down_to}"] * (smallest > detector.least)
+    down_to = f" (down to {detector.min_size} pixels)" if detector.min_size else ""
+    hints = [f"--smallest N finds smaller ones{down_to}"] * (smallest > detector.min_size)
     hints += ["use --crops if every frame is the crop of a face"] * (max(result.size) <= MAX_CROP_SIDE)
     return f"no face was found; faces{limit} were searched" + f": {', or '.join(hints)}" * bool(hints)
 

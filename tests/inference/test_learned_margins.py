@@ -27,9 +27,9 @@ class Counting:
         self.detector, self.shown = open_detector("haar"), 0
         self.name, self.identity = self.detector.name, self.detector.identity
 
-    def __call__(self, pixels, near=None, turn=None):
+    def __call__(self, pixels, expected_boxes=None, frame_index=None):
         self.shown += 1
-        return self.detector(pixels, near, turn)
+        return self.detector(pixels, expected_boxes, frame_index)
 
 
 @pytest.fixture(scope="module")

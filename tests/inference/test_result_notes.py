@@ -55,7 +55,7 @@ def test_single_detections_are_named_instead_of_smaller_faces():
 
 
 def test_detector_without_a_limit_is_not_asked_for_smaller_faces():
-    detector = SimpleNamespace(least=0, smallest_side=lambda width, height: 0, __call__=lambda *arguments: Faces)
+    detector = SimpleNamespace(min_size=0, smallest_side=lambda width, height: 0, __call__=lambda *arguments: Faces)
     (note,) = notes(detector)
     assert "faces of any size were searched" in note and "--smallest" not in note
 

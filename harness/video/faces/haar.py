@@ -122,7 +122,7 @@ class HaarDetector:
     """
 
     name = "haar"
-    least = WINDOW
+    min_size = WINDOW
     has_landmarks = False
 
     def __init__(self, smallest: int | None = None) -> None:
@@ -131,21 +131,23 @@ class HaarDetector:
         self.identity = f"haar {REVISION}, OpenCV {cv2.__version__}, smallest {smallest}"
         self._cascades = {name: _Cascade(name) for name in (FRONTAL, PROFILE)}
 
-    def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
+    def __call__(
+        self, pixels: np.ndarray, expected_boxes: np.ndarray | None = None, frame_index: int | None = None
+    ) -> Faces:
         """Detect the faces of a frame; see `harness.video.faces.detector_protocol.Detector`."""
         gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         smallest = self.smallest_side(*gray.shape)
-        if near is None or not turn:
+        if expected_boxes is None or not frame_index:
             rows = [self._search_frame(gray, pose, smallest, THOROUGH_STEP) for pose in dict.fromkeys(FRAME_POSES)]
-            min_score = MIN_SCORE_STILL if near is None else CONFIDENT_SCORE
+            min_score = MIN_SCORE_STILL if expected_boxes is None else CONFIDENT_SCORE
             return _merge([_with_min_score(detections, min_score) for detections in rows])
-        min_score = MIN_SCORE_STILL if turn % FULL_SEARCH_EVERY else CONFIDENT_SCORE
-        rows = [self._search_near(gray, row[:4], int(row[4]), min_score) for row in near]
-        every = FULL_SEARCH_EVERY if len(near) else 1
-        if turn % every == 0:
+        min_score = MIN_SCORE_STILL if frame_index % FULL_SEARCH_EVERY else CONFIDENT_SCORE
+        rows = [self._search_near(gray, row[:4], int(row[4]), min_score) for row in expected_boxes]
+        every = FULL_SEARCH_EVERY if len(expected_boxes) else 1
+        if frame_index % every == 0:
             rows.append(
                 _with_min_score(
-                    self._search_frame(gray, FRAME_POSES[turn // every % len(FRAME_POSES)], smallest, STEP),
+                    self._search_frame(gray, FRAME_POSES[frame_index // every % len(FRAME_POSES)], smallest, STEP),
                     CONFIDENT_SCORE,
                 )
             )

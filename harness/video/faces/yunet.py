@@ -46,7 +46,7 @@ class YuNetDetector:
         If the file cannot be read, was changed, or is not a YuNet model.
     """
 
-    least = 0
+    min_size = 0
     has_landmarks = True
 
     def __init__(self, name: str, smallest: int | None = None) -> None:
@@ -60,8 +60,10 @@ class YuNetDetector:
         """Return the side in pixels of the smallest face that a frame is searched for."""
         return self.smallest or max(min(width, height) // MIN_SIDE_SHARE, MIN_FACE_PX)
 
-    def __call__(self, pixels: np.ndarray, near: np.ndarray | None = None, turn: int | None = None) -> Faces:
-        """Detect the faces of a frame; `near` and `turn` are ignored."""
+    def __call__(
+        self, pixels: np.ndarray, expected_boxes: np.ndarray | None = None, frame_index: int | None = None
+    ) -> Faces:
+        """Detect the faces of a frame; `expected_boxes` and `frame_index` are ignored."""
         height, width = pixels.shape[:2]
         scale = min(MIN_FACE_PX / self.smallest_side(width, height), 1.0)
         size = max(round(width * scale), 1), max(round(height * scale), 1)

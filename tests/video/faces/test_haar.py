@@ -62,17 +62,17 @@ def test_photos_without_faces_have_no_detections(haar, name):
 
 def test_tracked_face_is_searched_locally(haar):
     pixels = face_scenes.frame(640, 360, [(0, 200, 180, 120), (2, 480, 180, 120)])
-    there = haar(pixels, near([150, 130, 100, 100]), turn=1)
+    there = haar(pixels, near([150, 130, 100, 100]), frame_index=1)
     assert len(there) == 1
     assert_at(there.boxes[0], 200, 180, 120)
-    assert len(haar(pixels, near([290, 130, 100, 100]), turn=1)) == 0
-    assert len(haar(pixels, near([150, 130, 100, 100]), turn=8)) == 2
+    assert len(haar(pixels, near([290, 130, 100, 100]), frame_index=1)) == 0
+    assert len(haar(pixels, near([150, 130, 100, 100]), frame_index=8)) == 2
 
 
 def test_tilted_face_is_found_with_its_hint(haar):
     pixels = face_scenes.frame(640, 360, [(1, 300, 180, 120)], degrees=-40)
-    first = haar(pixels, near([255, 135, 90, 90]), turn=1)
-    again = haar(pixels, near(first.boxes[0], hint=first.hints[0]), turn=2)
+    first = haar(pixels, near([255, 135, 90, 90]), frame_index=1)
+    again = haar(pixels, near(first.boxes[0], hint=first.hints[0]), frame_index=2)
     assert first.hints[0] != 0 and again.hints[0] == first.hints[0]
     assert_at(again.boxes[0], 300, 180, 120)
 

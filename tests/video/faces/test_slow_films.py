@@ -91,8 +91,8 @@ def test_first_frame_of_a_usual_film_is_searched_thoroughly_unless_live(live, tu
     """That takes as long as ten frames, which would be dropped."""
     calls = []
 
-    def detector(pixels, near=None, turn=None):
-        calls.append((near is None, turn))
+    def detector(pixels, expected_boxes=None, frame_index=None):
+        calls.append((expected_boxes is None, frame_index))
         return Faces(np.empty((0, 4), np.float32), np.empty(0, np.float32))
 
     stage = DetectAndTrack(detector, (), 25, live)
