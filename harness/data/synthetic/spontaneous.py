@@ -56,12 +56,8 @@ def simulate_spontaneous(
 
     Parameters
     ----------
-    rng : numpy.random.Generator
-    frames : int
-        Length of the video.
-    expressions : list of str
-    expressiveness : float
-        Factor of all intensities, see `Identity`.
+    rng, frames, expressions, expressiveness
+        See `harness.data.synthetic.acting.simulate_acting`.
 
     Returns
     -------

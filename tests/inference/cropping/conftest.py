@@ -1,4 +1,4 @@
-"""Drawn films of one person, of two and of nobody, and their crops."""
+"""Drawn films of one person, of two people and of none, and their crops."""
 
 import shutil
 
@@ -12,11 +12,11 @@ from tests.helpers.video_files import encode, film
 
 @pytest.fixture(scope="package")
 def videos(tmp_path_factory):
-    """A person, two people, nobody, and no video at all."""
+    """Films of one person, of two people and of none, and a file that is no video."""
     folder = tmp_path_factory.mktemp("videos")
     encode(folder / "one.mp4", [scene((0, 140 + n)) for n in range(FRAMES)])
     encode(folder / "two.mkv", [scene((1, 80), (2, 230 + n)) for n in range(FRAMES)])
-    film(folder / "nobody.mp4", 5, WIDTH, HEIGHT)
+    film(folder / "empty.mp4", 5, WIDTH, HEIGHT)
     (folder / "broken.mp4").write_text("<html>Sign in to download</html>")
     return folder
 

@@ -44,7 +44,7 @@ def test_report_says_what_was_lost(cropped):
     summary, out = cropped
     report = json.loads((out / "crop.json").read_text())
     by_name = {video["name"]: video for video in report["videos"]}
-    assert report["lost"]["videos_without_a_face"] == ["nobody"] and report["lost"]["frames_without_a_face"] == 5
+    assert report["lost"]["videos_without_a_face"] == ["empty"] and report["lost"]["frames_without_a_face"] == 5
     assert list(report["lost"]["videos_that_cannot_be_read"]) == ["broken"]
     assert "cannot be read as a video" in by_name["broken"]["error"]
     assert [person["name"] for person in by_name["two"]["people"]] == ["two_left", "two_right"]
@@ -56,8 +56,8 @@ def test_report_says_what_was_lost(cropped):
         f"4 videos: {3 * FRAMES} crops of 3 people",
         "two: 2 people, from left to right: two_left, two_right",
     ]
-    assert f"without a face: 5 of {2 * FRAMES + 5} frames (23.8%): nobody (5)" in lines
-    assert "no face in 1 video: nobody" in lines and "cannot be read: 1 video: broken" in lines
+    assert f"without a face: 5 of {2 * FRAMES + 5} frames (23.8%): empty (5)" in lines
+    assert "no face in 1 video: empty" in lines and "cannot be read: 1 video: broken" in lines
 
 
 def test_contact_sheet_has_a_row_for_each_person(cropped):

@@ -168,4 +168,4 @@ def test_sheet_without_any_folder_left(videos, tmp_path):
     crop_videos([str(videos / "one.mp4")], options)
     shutil.rmtree(tmp_path / "out" / "cropped" / "one")
     with pytest.raises(FramelightError, match="no face was found in this video"):
-        crop_videos([str(videos / "nobody.mp4")], options)
+        crop_videos([str(videos / "empty.mp4")], options)

@@ -25,8 +25,8 @@ def test_damaged_film_is_read_as_far_as_possible(tmp_path):
 
 def test_video_without_a_face_is_an_error(videos, tmp_path):
     with pytest.raises(FramelightError, match="no face was found in this video; try another --detector, or --smallest"):
-        crop_videos([str(videos / "nobody.mp4")], CropOptions(tmp_path / "out", detector="haar"))
-    assert json.loads((tmp_path / "out" / "crop.json").read_text())["lost"]["videos_without_a_face"] == ["nobody"]
+        crop_videos([str(videos / "empty.mp4")], CropOptions(tmp_path / "out", detector="haar"))
+    assert json.loads((tmp_path / "out" / "crop.json").read_text())["lost"]["videos_without_a_face"] == ["empty"]
 
 
 def test_folder_of_broken_videos_is_an_error(videos, tmp_path):
