@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.utils.parallel import torch_threads
 from harness.utils.process_environment import prepare_process
+from harness.utils.worker_interrupts import blocked_interrupts, exit_on_interrupt, run_interruptible
 
 THREADS_PER_JOB = 1
 """Threads of a job. The number is the same for any number of workers, so that the results are the same, too."""
@@ -50,23 +51,28 @@ class WorkerPool(ProcessPoolExecutor):
 
     def __init__(self, workers: int, torch: bool = True) -> None:
         prepare_process()
-        context = _start_context(torch)
+        with blocked_interrupts():
+            context = _start_context(torch)
         worker_end, self._parent_end = context.Pipe(duplex=False)
         super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=(worker_end, torch))
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Submit a function to a worker process."""
-        with _hide_main_module():
-            return super().submit(fn, *args, **kwargs)
+        with _hide_main_module(), blocked_interrupts():  # of which the new processes are copies
+            return super().submit(run_interruptible, fn, *args, **kwargs)
 
 
 def _start_context(torch: bool) -> BaseContext:
     """Return the context that starts workers: a fork server, with preloaded modules for jobs; on Windows, spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
     context = multiprocessing.get_context("forkserver")
     if torch:
         context.set_forkserver_preload(["harness.training.heads.train", "harness.jobs.execute"])
+    with _hide_main_module():
+        forkserver.ensure_running()
     return context
 
 
@@ -87,6 +93,7 @@ def _hide_main_module() -> Iterator[None]:
 
 
 def _initialize_worker(parent: Connection, uses_torch: bool) -> None:
+    exit_on_interrupt()
     threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
     if uses_torch:
         import torch

@@ -17,6 +17,7 @@ from harness.data.synthetic.video import VideoAnnotations, split_letter, write_v
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
 from harness.utils.finished_output import holds_request, request_hash, write_note
+from harness.utils.worker_interrupts import exit_on_interrupt, run_interruptible
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Itera
     if workers <= 1:
         yield from map(work, range(count))
         return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(work, range(count))
+    with ProcessPoolExecutor(workers, initializer=exit_on_interrupt) as pool:
+        yield from pool.map(partial(run_interruptible, work), range(count))
 
 
 def _write_settings(root: Path, parameters: dict[str, Any]) -> None:
