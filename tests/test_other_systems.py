@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.runner.executors import WorkerPool
+from harness.runner.executors import local_executor
 
 HOME = Path(__file__).resolve().parents[1]
 WITHOUT = {
@@ -60,5 +60,5 @@ def test_every_module_can_be_imported(system):
 @pytest.mark.slow
 def test_workers_are_started_anew_where_they_cannot_be_copied(monkeypatch):
     monkeypatch.setattr(multiprocessing, "get_all_start_methods", lambda: ["spawn"])
-    with WorkerPool(2) as pool:
+    with local_executor(2) as pool:
         assert pool.submit(os.getpid).result() != os.getpid() and pool._mp_context.get_start_method() == "spawn"

@@ -1,4 +1,8 @@
-"""Let Ctrl-C, which a terminal sends to all processes of a command, end worker processes without a traceback."""
+"""Let Ctrl-C, which a terminal sends to all processes of a command, end the tasks of worker processes.
+
+A worker that waits for a task is not interrupted: it may hold a lock of the pool, for which the others would wait
+forever. It ends when the pool is shut down.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-EXIT_CODE = 130
-"""Exit code of a worker that was interrupted while it waited for work."""
 _is_working = False
+_was_interrupted = False
 
 
 @contextmanager
@@ -29,10 +32,10 @@ def blocked_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def exit_on_interrupt() -> None:
-    """Let Ctrl-C end this worker process if it waits for work; within `run_interruptible` it raises KeyboardInterrupt.
+def handle_interrupts() -> None:
+    """Let Ctrl-C end the task of this worker process, and any later one, with KeyboardInterrupt.
 
-    `concurrent.futures` sends a KeyboardInterrupt of a task to the parent process, but prints one of a waiting worker.
+    Tasks must be called by `run_interruptible`.
     """
     signal.signal(signal.SIGINT, _handle_interrupt)
     if hasattr(signal, "pthread_sigmask"):
@@ -40,16 +43,20 @@ def exit_on_interrupt() -> None:
 
 
 def _handle_interrupt(number: int, frame: FrameType | None) -> None:
+    global _is_working, _was_interrupted
+    _was_interrupted = True
     if _is_working:
+        _is_working = False
         raise KeyboardInterrupt
-    raise SystemExit(EXIT_CODE)
 
 
 def run_interruptible(fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function in a worker process in which `exit_on_interrupt` was called."""
+    """Call a function in a worker process in which `handle_interrupts` was called."""
     global _is_working
-    _is_working = True
     try:
+        _is_working = True
+        if _was_interrupted:
+            raise KeyboardInterrupt
         return fn(*args, **kwargs)
     finally:
         _is_working = False

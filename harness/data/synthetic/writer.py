@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from harness.data.synthetic.video import VideoAnnotations, split_letter, write_v
 from harness.utils.errors import InputError
 from harness.utils.files import atomic_write_dir
 from harness.utils.finished_output import holds_request, request_hash, write_note
-from harness.utils.worker_interrupts import exit_on_interrupt, run_interruptible
+from harness.utils.worker_pool import WorkerPool
 
 logger = logging.getLogger(__name__)
 
@@ -56,8 +55,8 @@ def _parallel_map(work: Callable[[int], Any], count: int, workers: int) -> Itera
     if workers <= 1:
         yield from map(work, range(count))
         return
-    with ProcessPoolExecutor(workers, initializer=exit_on_interrupt) as pool:
-        yield from pool.map(partial(run_interruptible, work), range(count))
+    with WorkerPool(workers, preload=[__name__]) as pool:
+        yield from pool.map(work, range(count))
 
 
 def _write_settings(root: Path, parameters: dict[str, Any]) -> None:
@@ -195,7 +194,6 @@ def make(  # noqa: PLR0913 - public, one keyword for each option
         "stills": stills,
         "identities": identities,
     }
-    parameters |= _style_parameter(style)
     parameters = {**parameters, **_style_parameter(style)}
     if _is_finished(root, parameters):
         return

@@ -182,9 +182,9 @@ def _here(tasks: Sequence[CropTask], shared: SharedProgress, progress: Progress)
 def _in_processes(
     tasks: Sequence[CropTask], workers: int, shared: SharedProgress, progress: Progress
 ) -> Iterator[VideoRecord]:
-    from harness.runner.executors import WorkerPool
+    from harness.utils.worker_pool import WorkerPool
 
-    pool = WorkerPool(workers, torch=False)
+    pool = WorkerPool(workers)
     try:
         running: set[Future[VideoRecord]] = {
             pool.submit(_crop_and_count, task, shared.counter(index)) for index, task in enumerate(tasks)
