@@ -139,7 +139,10 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "preprocessing": (lambda value: isinstance(value, dict), "an object"),
     "engine": (lambda value: value is None or _is_text(value), "text"),
     "source": (lambda value: value is None or _is_text(value), "text"),
-    "image_hashes": (lambda value: value is None or _is_about_images(value), "an object with a number of images"),
+    "image_hashes": (
+        lambda value: value is None or _is_about_images(value),
+        "an object whose `images` is a whole number",
+    ),
 }
 """For each checked field of a card: the check and, for the error message, what the value must be."""
 
@@ -177,9 +180,9 @@ def info_from_card(card: Mapping[str, Any], reference: str, checkpoints: Path | 
     card : mapping
         See `read_card`.
     reference : str
-        The reference of the backbone.
+        Name of the backbone, NAME[@WEIGHTS], as passed to `backbones.load`.
     checkpoints : Path or None
-        The folder of entries that `reference` refers to.
+        Folder of the trained and imported backbones that `reference` may name.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class Ports:
     scores : str or None
         Name of the output with the scores; None if there is none.
     batch : int or None
-        Crops per run if the graph accepts only one number, else None.
+        Batch size of the graph if it is fixed; None if the graph accepts batches of any size.
     """
 
     input: str

@@ -48,7 +48,7 @@ def hash_file(path: str | os.PathLike[str]) -> str:
 
 
 def require_regular(path: Path | str) -> None:
-    """Raise OSError unless a path is a regular file or a link to one, before a library opens the file by its path."""
+    """Raise OSError if a path is not a regular file or a link to one; for libraries that open a file by its path."""
     _require_regular(Path(path).stat().st_mode, path)
 
 

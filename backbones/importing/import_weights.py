@@ -135,7 +135,7 @@ def _build_vggface(state: Mapping[str, Tensor], options: ImportOptions, path: Pa
         raise BackboneError(
             f"{path} has the tensors of a VGG-16 network, but does not contain its preprocessing",
             "for the weights of VGGFace give --architecture vggface; for others give --mean, --std, --range and "
-            "--channels; ImageNet's weights of torchvision are the backbone timm:vgg16@tv_in1k",
+            "--channels; torchvision's ImageNet weights need no import: use the backbone timm:vgg16@tv_in1k",
         )
     backbone = vggface_files.build_vggface(state, path, options)
     preprocessing, channels = resolve_preprocessing(backbone.spec, backbone.score_width, options, path)

@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
-"""A trait is stratified once at most this many unassigned groups have it. Chance spreads more common traits well."""
+"""Maximum number of unassigned groups with a trait for it to be stratified. More common traits are left to chance."""
 
 
 def stratified_group_split(

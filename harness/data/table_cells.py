@@ -72,7 +72,7 @@ def _parse_codes(
 def parse_words(
     column: str, cells: Sequence[str] | np.ndarray, codes: Mapping[str, Any], missing: object, dtype: type
 ) -> tuple[np.ndarray, list[str | None]]:
-    """Parse the distinct cells of a column of words, in any case.
+    """Parse the distinct cells of a column of words; upper and lower case are equal.
 
     Parameters
     ----------

@@ -92,8 +92,8 @@ class ColumnNames:
             )
         if "video" not in self.known and any(standard_name(name, FRAME_COLUMNS) == "video" for name in self.unread):
             notes.append(
-                "column not read: video; the images are read as stills, and may be from one video in two splits; add "
-                "a column frame to read them as frames of videos"
+                "column not read: video; the images are read as independent stills, so images of the same video may be "
+                "in different splits; add a column frame to read them as frames of videos"
             )
         return tuple(notes)
 

@@ -39,7 +39,8 @@ class Format(Protocol):
     runtime : str
         Module that runs a file.
     example : tuple of str
-        Imports of example.py, and its lines that run `file` on `crop`.
+        Two parts of the script `example.py` that is written with each export: the modules that it imports, and the
+        lines that run the model file `file` on the array `crop`.
     """
 
     name: str
@@ -64,7 +65,8 @@ class Format(Protocol):
         ----------
         network : ExportNetwork
         folder : Path
-            Folder of the file. The function `file_name` gives its name; further parts are next to it.
+            Folder of the file. The function `file_name` gives its name. If the model has further files, they are in the
+            same folder.
         precision : str
         calibration : ndarray of shape (M, S, S, 3)
             uint8 training crops of the input size that calibrate int8; M may be 0 for other precisions.

@@ -1,7 +1,7 @@
 """Pipeline from frames to chunks of predictions, with decoding, face detection and networks in parallel threads.
 
-A batch contains crops of several frames, but of only one chunk. Outputs therefore depend neither on the number of
-threads nor on where an interrupted run stopped.
+A batch contains crops of several frames, but of only one chunk, and an interrupted command resumes at the beginning of
+a chunk. Batches, and so outputs, depend neither on where it was interrupted nor on the number of threads.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class PredictPipeline:
     face_stage : FaceStage
     forwards : sequence of ForwardPass
     framings : sequence of int
-        For each forward pass: index of the framing whose crops it reads.
+        For each forward pass: index, in `FrameFaces.crops`, of the crops that it reads.
     size : int
         Frames per chunk.
     progress : callable
@@ -113,7 +113,7 @@ class _Batches:
         return started
 
     def outputs(self) -> list[np.ndarray]:
-        """Collect the outputs [N, C] of each run."""
+        """Wait for the batches; return the outputs [N, C] of each trained run for all crops of the chunk."""
         batches = [result.result() for result in self.results]
         return [
             np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
@@ -167,7 +167,7 @@ class _ChunkBuilder:
 
 
 def _stack_nonempty(appearances: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate to [N, L]; frames without a face have L = 0 and are skipped."""
+    """Concatenate the descriptors of the faces of all frames; without any face the shape is (0, 0)."""
     nonempty = [appearance for appearance in appearances if len(appearance)]
     return np.concatenate(nonempty) if nonempty else np.zeros((0, 0), np.float16)
 

@@ -19,27 +19,29 @@ ASSUMED_RATE = 30.0
 
 @dataclass(kw_only=True)
 class CausalRow(BoardRow):
-    """A configuration offline and with causal smoothing.
+    """Scores of a configuration with its own filter, which may use future frames (offline), and with causal smoothing.
 
     Attributes
     ----------
     rank, kernel, radius, seeds, value, std, ci_low, ci_high, ci_method, tied_with_best, p_value, untested, undefined
-        See `LeaderboardRow`; computed from the causal replays.
+        See `LeaderboardRow`; computed from the causal replays, that is, from the saved predictions, smoothed again with
+        causal filters (see `harness.jobs.causal`).
     parameters : int
         Parameters of backbone and head.
     offline : float
-        Mean score of the run with its own filter, over the replayed seeds.
+        Mean score of the original jobs, each with its own filter, over the seeds that have a causal replay.
     offline_kernel, offline_radius
         The filter of the run.
     look_ahead : float
-        Future frames that the filter of the run needs; the median over seeds.
+        Future frames that the filter of the run needs. If the seeds selected different filters, the median over seeds.
     price : float
         `offline` minus `value`.
     price_low, price_high, price_p : float or None
         95% confidence interval of `price`, and p-value of the paired test. The p-value is not adjusted for the number
         of rows. All are None without statistics.
     delay : float
-        Mean lag of the causal filter in frames; the median over seeds.
+        Frames by which the causal filter lags behind on average, half its radius. If the seeds selected different
+        filters, the median over seeds.
     delay_ms : float
         The same in milliseconds at `rate`.
     rate : float
@@ -113,7 +115,8 @@ def causal_rows(
     Returns
     -------
     list of CausalRow
-        Boards one after another, best causal score first. Value, interval and rank are computed from the replays alone.
+        Rows grouped by board (task, dataset, split and protocol), in each board by decreasing causal score. Value,
+        interval and rank are computed from the replays alone.
     """
     records = list(records)
     offline_rows = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}

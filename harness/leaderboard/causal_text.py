@@ -148,7 +148,7 @@ def _legend(rows: Sequence[CausalRow], names: set[str], width: int) -> list[str]
     marks = {mark for row in rows for mark in format_marks(row)}
     entries = [explain(mark, meaning, rows) for mark, meaning in MARKS.items() if mark in marks]
     if any("mixed" in (row.kernel, row.offline_kernel) for row in rows):
-        entries.append("mixed: seeds differ in kernel (median radius)")
+        entries.append("mixed: seeds use different kernels (radius: their median)")
     notes = [EXPLANATION, DELAY_NOTE.format(rate=rows[0].rate)]
     notes += [f"Rank: by causal score; {'; '.join(entries)}."] if entries else []
     return [wrap_sentence(note, width) for note in notes]

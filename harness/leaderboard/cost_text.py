@@ -34,7 +34,7 @@ class CostRow(BoardRow):
     difference : float or None
         Score of the file minus score of the seed.
     difference_low, difference_high : float or None
-        Paired 95% confidence interval of `difference`; None without statistics.
+        Paired 95% confidence interval of `difference`; None if the file or the run has no statistics for each unit.
     largest, agreement : float or None
         See `harness.tracking.export_records.ExportRecord`.
     size : int or None

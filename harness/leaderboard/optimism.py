@@ -43,11 +43,11 @@ class OptimismRow(BoardRow):
     gap : float
         `published` minus `held_out`.
     ci_low, ci_high : float or None
-        95% confidence interval of the gap; None without statistics.
+        95% confidence interval of the gap; None if the runs have no statistics for each unit.
     p_value : float or None
-        P-value of the paired permutation test, not adjusted for the number of rows; None without statistics.
+        P-value of the paired permutation test, not adjusted for the number of rows; None like the interval.
     chosen : dict
-        Selected kernel and radius, by protocol.
+        Selected smoothing kernel and its radius in frames, by protocol.
     refit : bool
         Whether the held-out model was refitted on all training videos; the published one is always trained on them.
     """
@@ -141,7 +141,7 @@ def _optimism_row(
 
 
 def _depends_on_protocol(record: Record) -> bool:
-    """Whether the protocol can change the result; it cannot for published figures and results that use the labels."""
+    """Return whether the result depends on the protocol. Scores quoted from publications and oracles do not."""
     return record.kind != "published" and "uses_labels" not in record.flags
 
 
@@ -187,7 +187,7 @@ EXPLANATION = (
     "The published protocol selects epochs, thresholds and smoothing on the reported split itself{videos}. "
     "Gap: published minus held-out on the same videos and seeds, with 95% CI and p-value of the paired test."
 )
-MORE_VIDEOS_NOTE = ", and trains on the held-out videos as well"
+MORE_VIDEOS_NOTE = ", and also trains on the training videos that held-out sets aside for selection"
 BOTH_FILTERS = "smoothing (held-out | published)"
 DROPPED, DROPPED_LAST = ("seeds", "smoothing", BOTH_FILTERS, "p-value"), ("run id", "features", "95% CI of gap")
 

@@ -28,7 +28,7 @@ DROPPED = ("params", "coverage", "p-value", "raw", "without rare")
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
 """Headings of the columns left out, in this order, once names are shortened."""
 INTERVAL_METHODS = {
-    "jackknife": "jackknife over {units} and seeds, from the score corrected for bias",
+    "jackknife": "around the score corrected for bias, from a jackknife over {units} and seeds",
     "records": "mean of the seeds' intervals, for runs without statistics in this store",
 }
 """Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
@@ -198,7 +198,11 @@ def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
     if parts:
         between = statistics.median(trainings for trainings, _ in parts if trainings is not None)
         within = [seeds for _, seeds in parts if seeds is not None]
-        seeds = f", between seeds of the head {statistics.median(within):.3f}" if within else " and seeds of the head"
+        seeds = (
+            f", between seeds of the head {statistics.median(within):.3f}"
+            if within
+            else " (including seeds of the head)"
+        )
         median = f" (medians of {len(parts)} runs)" if len(parts) > 1 else ""
         notes.append(f"standard deviation between trainings of the backbone {between:.3f}{seeds}{median}")
     if single:
@@ -236,7 +240,7 @@ def board_legend(rows: Sequence[LeaderboardRow], names: set[str], width: int) ->
         *((mark, meaning, mark in marks) for mark, meaning in MARKS.items()),
         ("(random)", "backbone with random weights", any(row.random_weights for row in rows)),
         ("smoothing", "kernel and radius in frames", "smoothing" in names and smoothed),
-        ("mixed", "seeds differ in kernel (median radius)", any(row.kernel == "mixed" for row in rows)),
+        ("mixed", "seeds use different kernels (radius: their median)", any(row.kernel == "mixed" for row in rows)),
         ("raw", "score without smoothing", "raw" in names),
         ("without rare", f"score without classes of fewer than {MIN_LABELS} labels", "without rare" in names),
         ("corrected", "score corrected for the bias of few {units}", "corrected" in names),

@@ -1,4 +1,4 @@
-"""Metrics of a task from sufficient statistics, pooled over all units."""
+"""Metrics of a task from the sufficient statistics of all units (videos, or subjects of still images)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Score:
 
 
 def score(statistics: SufficientStatistics) -> Score:
-    """Compute the metrics of a task, pooled over all rows of all units.
+    """Compute the metrics of a task from the sum of the statistics of all units.
 
     Parameters
     ----------
@@ -54,7 +54,10 @@ def score(statistics: SufficientStatistics) -> Score:
 
 
 def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Compute each metric, [...], from pooled arrays; also, for all but means and sums, whether it is defined."""
+    """Return the value of each metric, and whether it is defined, from the summed statistics of each block.
+
+    Values have the leading (batch) shape of `totals`. The second dict has no entries for the `P_*` metrics.
+    """
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
     for block, total in totals.items():
@@ -73,7 +76,7 @@ def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[s
 
 
 def _compute_block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
-    """Return the primary metric of a block, and of its parts: names, values [..., parts] and whether defined."""
+    """Return the name of the primary metric; of the metrics that it averages: names, values and whether defined."""
     if block == "expr":
         return "P_EXPR", [f"F1/{name}" for name in EXPRESSIONS], *expression_f1(total)
     if block == "va":

@@ -1,7 +1,8 @@
 """Code of a recipe: the files that it consists of, and whether they do more than describe an experiment.
 
 A recipe is Python code and can change anything that runs in its process. Most recipes only assign settings, which are
-in the configuration of each run. A recipe that contains anything else is compared by its content, see `CodeIdentity`.
+in the configuration of each run. If a recipe does anything else, two results count as made by the same code only if the
+hashes of their recipe files are equal; see `harness.tracking.code_identity.code_key`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from harness.tracking.code_identity import CodeIdentity, hash_files, identify_co
 from harness.tracking.environment import PROJECT_ROOT
 
 DESCRIPTIVE_MODULES = frozenset({"__future__", "collections.abc", "harness", "framelight", "math"})
-"""Modules from which a recipe may import names and still only describe an experiment."""
+"""Modules from which a recipe that only describes an experiment may import any name."""
 DESCRIPTIVE_NAMES = {"dataclasses": frozenset({"replace"}), "itertools": frozenset({"product"})}
 """Names that such a recipe may import from other modules, by module."""
 DESCRIPTIVE_BUILTINS = frozenset(
@@ -71,13 +72,13 @@ DESCRIPTIVE_NODES = (
 
 
 def identify_recipe_code(path: Path) -> CodeIdentity:
-    """Return the identity of the code of this process and of a recipe.
+    """Return the hashes of Framelight's own packages and of the files of a recipe.
 
     Parameters
     ----------
     path : Path
         File of the recipe. Modules of its folder and of `experiments` that it imports, directly or indirectly, are part
-        of the recipe; modules that it imports by name at run time are not.
+        of the recipe; modules that it imports at run time, with `importlib` for instance, are not.
     """
     path = Path(path).resolve()
     trees = _parse_files(path)

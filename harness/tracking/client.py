@@ -49,9 +49,7 @@ def paginate(search: Any) -> list[Any]:
             raise FramelightError("the search repeats a page, so it has no end")
         tokens.add(token)
         if len(tokens) >= MAX_PAGES or len(results) > MAX_RESULTS:
-            raise FramelightError(
-                f"the search has more than {MAX_RESULTS:,} results or {MAX_PAGES:,} pages, the most that are read"
-            )
+            raise FramelightError(f"the search exceeds the limit of {MAX_RESULTS:,} results or {MAX_PAGES:,} pages")
 
 
 HEALTH_CHECK_ENVIRONMENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
@@ -77,8 +75,9 @@ DEFAULT_EXPERIMENT = "framelight"
 def get_or_create_experiment(client: MlflowClient, location: Location, name: str | None = None) -> str:
     """Return the id of an MLflow experiment; create the experiment if there is none.
 
-    If the experiment was deleted in MLflow, or if the store was moved, a second experiment is used: MLflow cannot
-    change the artifact folder of an experiment. The name of the second experiment ends with a hash of its folder.
+    If the experiment was deleted in MLflow, a second experiment is used. The same holds if the store was moved, because
+    MLflow cannot change the artifact folder of an experiment. The name of the second experiment ends with a hash of its
+    folder.
 
     Parameters
     ----------
@@ -196,7 +195,7 @@ class Connection:
         except Exception as error:
             self._lost = self.location.server and bool(health_check(self._bounded))
             what = "no longer answers" if self._lost else "failed"
-            advice = "check that this version of MLflow created it, or choose another location"
+            advice = "check that the installed version of MLflow created the database, or choose another location"
             reason, advice = explain(error, self.location.database, "" if self.location.server else advice)
             advice = (advice + _results_stay(kind)).removeprefix("; ") or "check the server and the network"
             advice += proxy_advice(self.location.uri) if self._lost else ""
@@ -206,8 +205,8 @@ class Connection:
         cause = health_check(self._bounded)
         if cause:
             raise FramelightError(
-                f"the MLflow server at {self.location.uri} does not answer ({cause}); start it, "
-                "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit it to use the store"
+                f"the MLflow server at {self.location.uri} does not answer ({cause}); start the server, "
+                "correct --tracking-uri (or MLFLOW_TRACKING_URI), or omit the option to use the store"
                 f"{proxy_advice(self.location.uri)}"
             )
 

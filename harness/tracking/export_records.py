@@ -58,8 +58,8 @@ class ExportRecord:
     largest : float or None
         Largest absolute difference between an output of the file and the saved prediction of the run.
     agreement : float or None
-        Share of crops for which the file and the run give the same label. Labels are the expression, each action unit
-        and the quadrant of valence and arousal. None if the task has no labels.
+        Share of predicted labels that are the same for the file and the run, averaged over the outputs of the task. The
+        labels are the expression, each action unit and the quadrant of valence and arousal. None if the task has none.
     crops : int
         Number of crops compared.
     """
@@ -145,4 +145,4 @@ FIELDS: Mapping[str, Check] = {
     "largest": _NUMBER,
     "agreement": _NUMBER,
 }
-"""Check of each field of an `ExportRecord`, as a JSON value."""
+"""For each field of an `ExportRecord`: the check of its value in JSON and, for the message, what the value must be."""

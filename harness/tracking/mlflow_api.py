@@ -58,11 +58,11 @@ Ports = Sequence[tuple[str, str, Sequence[int]]]
 """(name, numpy type, shape) of arrays; -1 in a shape is any length."""
 
 MAX_RESPONSE_BYTES = 2**28
-"""Largest response of a server that is read into memory; files are downloaded in parts."""
+"""Maximum size of a response that is read into memory; downloads of files are streamed and have no limit."""
 
 
 def _limit_response(response: Any, **options: Any) -> None:
-    """Response hook of requests: read the body of a response, up to the limit."""
+    """Read the body of a response; raise OSError if it is too large. A response hook for the library `requests`."""
     if options.get("stream"):
         return
     content = bytearray()
@@ -70,7 +70,7 @@ def _limit_response(response: Any, **options: Any) -> None:
         content += part
         if len(content) > MAX_RESPONSE_BYTES:
             response.close()
-            raise OSError(f"the response has more than {MAX_RESPONSE_BYTES:,} bytes, the most that are read")
+            raise OSError(f"the response is larger than the limit of {MAX_RESPONSE_BYTES:,} bytes")
     response._content = bytes(content)
 
 

@@ -75,7 +75,7 @@ def broadcast_from_rank_zero(tensors: Iterable[Tensor], world_size: int) -> None
 
 
 def broadcast_buffers(module: nn.Module, averages: Mapping[str, Tensor], world_size: int) -> None:
-    """Overwrite the module's buffers, and the averages of the same names, with the values of rank zero.
+    """Overwrite the module's buffers, and their exponential moving averages, with the values of rank zero.
 
     Each process updates the running statistics of batch norm from its own rows only.
     """

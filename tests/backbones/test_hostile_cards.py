@@ -78,5 +78,5 @@ def test_what_a_card_says_of_the_training_images_is_checked(entries, card, about
     mine = {"backbone": "mine", "backbone_weights": "checkpoint mine", "weights_hash": values["weights_hash"]}
     known = learned_images(record(**mine), Store(entries.parent.parent))
     assert describe_learned_images(known) == "not known, so copies of scored crops among them cannot be found"
-    with pytest.raises(BackboneError, match="image_hashes is not an object with a number of images"):
+    with pytest.raises(BackboneError, match="image_hashes is not an object whose `images` is"):
         backbones.read_card(card.parent)

@@ -76,7 +76,7 @@ def test_every_held_out_variant_is_paired(tmp_path):
     assert {run: row.refit for run, row in listed.items()} == {"slice": False, "folds": True}
     assert "folds=5" in listed["folds"].distinction
     text = render_optimism(list(listed.values()))
-    assert "folds=5" in text and "trains on the held-out videos as well" in text
+    assert "folds=5" in text and "also trains on the training videos that held-out sets aside" in text
     assert "held-out videos as well" not in render_optimism([listed["folds"]]), "refit: the same training videos"
 
 

@@ -249,5 +249,5 @@ def test_seeds_of_the_runs_go_to_the_title_and_mixed_kernels_are_explained():
     ]
     records.append(record(group="ba5e1e000000", kind="baseline", kernel="none", radius=0))
     text = render(leaderboard_rows(records))
-    assert "2 seeds" in text and "mixed 6" in text and "mixed: seeds differ in kernel" in text
+    assert "2 seeds" in text and "mixed 6" in text and "mixed: seeds use different kernels" in text
     assert "seeds" not in next(line for line in text.splitlines() if line.startswith("rank"))

@@ -94,7 +94,7 @@ def test_endless_pages_end(tmp_path, monkeypatch, tokens):
         token = "again" if tokens == "same" else str(len(pages))
         send(handler, {"experiments": [EXPERIMENT], "runs": [], "next_page_token": token})
 
-    with serving(page) as uri, pytest.raises(FramelightError, match="repeats a page|20 pages, the most that are read"):
+    with serving(page) as uri, pytest.raises(FramelightError, match="repeats a page|or 20 pages"):
         tracked_records(Store(tmp_path, uri))
     assert len(pages) < 60
 
@@ -114,10 +114,7 @@ def test_large_response_is_not_read_whole(tmp_path, monkeypatch):
             handler.wfile.write(bytes(2**16))
             sent.append(2**16)
 
-    with (
-        serving(flood) as uri,
-        pytest.raises(FramelightError, match="more than 1,048,576 bytes, the most that are read"),
-    ):
+    with serving(flood) as uri, pytest.raises(FramelightError, match="larger than the limit of 1,048,576 bytes"):
         tracked_records(Store(tmp_path, uri))
     assert sum(sent) < 2**26
 

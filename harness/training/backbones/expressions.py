@@ -71,10 +71,10 @@ def train_expressions(session: Session, config: Expressions) -> tuple[Expression
     labels = targets["expr"][0][fit_rows]
     _check_two_classes(labels)
     truth = label_map.labels(image_set.stills)[selection_rows]
-    if (count := len(np.unique(truth))) < 2:
+    if len(np.unique(truth)) < 2:
         logger.warning(
-            f"the {len(truth)} images that select the epoch have {count} expression, so the selection is nearly "
-            "arbitrary; change expressions.held_out or add images"
+            f"the {len(truth)} images that select the epoch contain fewer than two expression classes, so the "
+            "selection is nearly arbitrary; change expressions.held_out or add images"
         )
     loader = session.make_loader(
         fit_rows,
