@@ -179,7 +179,20 @@ def test_frames_after_damage_are_read_with_a_note(tmp_path):
 
 def test_longer_audio_track_is_ignored(tmp_path):
     frames, source = read(sound(tmp_path / "a.mp4", film_seconds=0.4))
-    assert len(frames) == 10 and source.notes == []
+    assert len(frames) == source.frames == 10 and source.notes == []
+
+
+@pytest.mark.parametrize(
+    "fragments", ["frag_keyframe", "frag_keyframe+empty_moov", "frag_keyframe+empty_moov+delay_moov"]
+)
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_all_fragments_are_counted(tmp_path, fragments, suffix):
+    """The header of the first of them counts the frames of the first fragment only."""
+    path = film(tmp_path / f"a.{suffix}", 50, keys=10, fragments=fragments)
+    frames, source = read(path)
+    assert len(frames) == source.frames == 50 and source.notes == []
+    with open_source(str(path), seconds=1) as source:
+        assert source.frames == len(list(source)) == 25
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "a.m4a"])
