@@ -20,6 +20,7 @@ MAX_RATE = 1000
 """Largest plausible frame rate, per second."""
 MICROSECONDS = 1_000_000
 MP4 = "mp4"
+AVI = "avi"
 TEXT_FORMAT = "tty"
 """FFmpeg's format for text files, which it would render as terminal output."""
 

@@ -35,10 +35,12 @@ def film(
     fast: bool = False,
     fragments: str = "",
     shape: Fraction | None = None,
+    b_frames: int | None = None,
 ) -> Path:
     """times: of the frames in milliseconds; rotation: degrees named in the container; keys: frames between two key
     frames; fast: the index of the frames stands first; fragments: options of MP4 files with an index for each
-    fragment; shape: width of a pixel in heights."""
+    fragment; shape: width of a pixel in heights; b_frames: most frames in a row that are shown before the frame that
+    they follow in the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     flags = "+faststart" * fast + fragments
     options = {"movflags": flags} if flags else {}
@@ -49,6 +51,8 @@ def film(
             stream.codec_context.sample_aspect_ratio = shape
         if keys is not None:
             stream.codec_context.gop_size = keys
+        if b_frames is not None:
+            stream.codec_context.max_b_frames = b_frames
         if rotation is not None:
             stream.set_display_rotation(rotation)
         if times is not None:
