@@ -164,7 +164,7 @@ def add_predict(commands: Commands) -> None:
         type=path,
         metavar="FILE",
         help="CSV file with the faces of the video, instead of detection: of py-feat, OpenFace or MediaPipe (columns "
-        "frame, x, y, width, height and optionally face_id and score), or predictions.csv",
+        "frame, x, y, width, height or frame, x1, y1, x2, y2, and optionally face_id and score), or predictions.csv",
     )
     command.add_argument(
         "--missing",

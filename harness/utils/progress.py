@@ -40,13 +40,15 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, done: int, total: int, *_: float) -> None:
+    def __call__(self, done: int, total: int | None, *_: float) -> None:
         """Update the bar.
 
         Parameters
         ----------
-        done, total : int
-            Number of finished units, and of all units.
+        done : int
+            Number of finished units.
+        total : int or None
+            Number of all units; None if unknown.
         *_ : float
             Ignored: the bar computes rate and remaining time itself.
         """
@@ -93,7 +95,7 @@ class VideoProgress(Progress):
         self.start = time.perf_counter()
         return self
 
-    def __call__(self, done: int, total: int = 0, *_: float) -> None:
+    def __call__(self, done: int, total: int | None = None, *_: float) -> None:
         """Update the bar.
 
         Parameters
@@ -105,7 +107,7 @@ class VideoProgress(Progress):
         *_ : float
             Ignored.
         """
-        super().__call__(self.before + done, max(self.expected or 0, self.before + done))
+        super().__call__(self.before + done, self.expected)
         if self.rate and done % 10 == 0:
             speed = done / max(time.perf_counter() - self.start, 1e-9)
             self.set_postfix(f"{speed / self.rate:.1f}x real time ({self.rate:g} frames/s)")

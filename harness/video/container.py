@@ -20,6 +20,7 @@ MAX_RATE = 1000
 """Largest plausible frame rate, per second."""
 MICROSECONDS = 1_000_000
 MP4 = "mp4"
+AVI = "avi"
 TEXT_FORMAT = "tty"
 """FFmpeg's format for text files, which it would render as terminal output."""
 
@@ -125,12 +126,19 @@ def end_seconds(container: InputContainer, stream: VideoStream, rate: float | No
 
 
 def expected_frames(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
-    """Return the number of frames by the header, else by duration and rate; None if unknown."""
-    if stream.frames:
+    """Return the number of frames by the header, else by duration and rate; None if unknown.
+
+    The header of a fragmented MP4 file can count only the frames of the first fragment. Therefore the larger of both
+    numbers is returned for MP4.
+    """
+    if stream.frames and MP4 not in container.format.name:
         return stream.frames
-    if container.duration and rate:
-        return max(1, math.floor(container.duration / MICROSECONDS * rate + 0.5))
-    return None
+    if stream.frames:
+        seconds = float((stream.duration or 0) * (stream.time_base or 0))
+    else:
+        seconds = (container.duration or 0) / MICROSECONDS
+    by_duration = max(1, math.floor(seconds * rate + 0.5)) if seconds and rate else 0
+    return max(stream.frames, by_duration) or None
 
 
 def pixel_aspect(stream: VideoStream) -> float:

@@ -10,8 +10,8 @@ from harness.video.reader import VideoSource
 def max_frames(source: Source) -> int | None:
     """Return a number of frames that a source does not exceed; None if unknown.
 
-    The header of a video may count too few frames: that of a fragmented MP4 file counts those of the first fragment.
-    Therefore the packets of a video are counted, for which the whole file is read.
+    The expected number of frames of a video may be too small. Therefore its packets are counted, for which the whole
+    file is read.
     """
     if isinstance(source, TimeLimitedSource):
         return max_frames(source.source)

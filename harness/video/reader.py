@@ -18,6 +18,7 @@ from harness.data.orientation import UPRIGHT, Orientation, from_display_matrix
 from harness.utils.errors import InputError
 from harness.utils.text import plural
 from harness.video.container import (
+    AVI,
     MICROSECONDS,
     end_seconds,
     ends_with,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MAX_MISSING_SECONDS = 0.5
 """A file is considered truncated if more than this many seconds at its end have no packet."""
 UNFINISHED, GIF_END = "its last part is incomplete", b";"
+REORDERING_CODECS = ("h264", "hevc", "vvc")
+"""Codecs for which FFmpeg does not know the order of presentation before a frame is decoded."""
 NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
@@ -70,12 +73,15 @@ class VideoSource:
         self._last, self._reached, self._broken = NO_FRAME, 0.0, ""
         self._damaged: list[Frame] = []
         self._unstamped = 0
+        self._first_dts: int | None = None
+        self._avi_delay: int | None = None
         self._resized: list[str] = []
         try:
             self._container = self._open.enter_context(open_container(path, self.name))
             self._stream = video_stream(self._container, self.name)
             self.rate = frame_rate(self._stream)
             self.frames = expected_frames(self._container, self._stream, self.rate)
+            self._is_avi = self._container.format.name == AVI
             frames = with_durations(self._read())
             first = next(frames, None)
             if first is None:
@@ -144,6 +150,8 @@ class VideoSource:
                     assert packet.time_base is not None
                     self._reached = max(self._reached, float((stamp + (packet.duration or 0)) * packet.time_base))
                 if packet.stream is self._stream and packet.size:
+                    if self._first_dts is None:
+                        self._first_dts = packet.dts
                     self._broken = UNFINISHED if packet.is_corrupt else ""
                     yield packet
             if self._container.format.name == "gif" and not ends_with(self.path, GIF_END):
@@ -158,12 +166,28 @@ class VideoSource:
         """
         start = Fraction(self._container.start_time or 0, MICROSECONDS)
         time_base = self._stream.time_base
-        stamp = None if decoded.pts is None or time_base is None else float(decoded.pts * time_base - start)
-        seconds = -math.inf if stamp is None else round(stamp, 6) + 0.0  # no -0.0
+        stamp = self._avi_stamp(decoded) if self._is_avi else decoded.pts
+        exact = None if stamp is None or time_base is None else float(stamp * time_base - start)
+        seconds = -math.inf if exact is None else round(exact, 6) + 0.0  # no -0.0
         if seconds > self._last.seconds:
             return seconds
-        self._unstamped += 1
+        self._unstamped += not (self._is_avi and stamp is None)
         return self._last.seconds + 1 / self.rate if self.rate and self._last.number else 0.0 if self.rate else math.nan
+
+    def _avi_stamp(self, decoded: VideoFrame) -> int | None:
+        """Return the time stamp of a frame of an AVI file; None for its last frames if frames are reordered.
+
+        AVI files have no presentation times. Those that FFmpeg estimates are too late by a constant delay, and for
+        `REORDERING_CODECS` they are in the order of decoding. Frames of these have the decoding time of the packet that
+        released them from the decoder, also too late by a constant delay. The delay of the first frame is subtracted.
+        """
+        reordered = self._stream.codec_context.codec.canonical_name in REORDERING_CODECS
+        stamp = decoded.dts if reordered else decoded.pts
+        if stamp is None or self._first_dts is None:
+            return None
+        if self._avi_delay is None:
+            self._avi_delay = stamp - self._first_dts
+        return stamp - self._avi_delay
 
     def _close_notes(self) -> None:
         last, end = self._last, end_seconds(self._container, self._stream, self.rate)

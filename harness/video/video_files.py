@@ -12,7 +12,7 @@ from harness.data.affwild2_paths import source_video
 from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
-from harness.video.container import open_av
+from harness.video.container import expected_frames, frame_rate, open_av
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,6 +71,7 @@ def frame_count(path: Path) -> int:
     """Count the frames of a video as OpenCV's CAP_PROP_FRAME_COUNT does.
 
     The count is taken from the container, else computed from duration and rate, else determined by reading all packets.
+    OpenCV counts only the first fragment of some fragmented MP4 files; of these, all packets are counted.
 
     Raises
     ------
@@ -97,8 +98,8 @@ def _count_frames(container: InputContainer) -> int:
     if not container.streams.video:
         return 0
     stream = container.streams.video[0]
-    if stream.frames:
+    if stream.frames and expected_frames(container, stream, frame_rate(stream)) == stream.frames:
         return stream.frames
-    if container.duration and stream.average_rate:
+    if not stream.frames and container.duration and stream.average_rate:
         return math.floor(container.duration / av.time_base * float(stream.average_rate) + 0.5)
-    return sum(packet.size > 0 for packet in container.demux(stream))
+    return max(stream.frames, sum(packet.size > 0 for packet in container.demux(stream)))

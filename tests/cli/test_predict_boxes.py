@@ -152,7 +152,7 @@ def test_file_of_a_longer_video_is_reported_before_frames_are_read(read, tmp_pat
 
 def test_video_with_more_frames_than_its_header_says(read, tmp_path):
     path = write(tmp_path / "b.csv", ("frame", "x", "y", "width", "height"), [(n, 20, 3, 30, 30) for n in (9, 10, 11)])
-    source = film(tmp_path / "a.mp4", FRAMES, keys=4, fragmented=True)
+    source = film(tmp_path / "a.mp4", FRAMES, keys=4, fragments="frag_keyframe")
     code, printed, said = read("--boxes", path, source=source)
     assert code == 0 and "1 face, found in 3 frames" in printed, said
 

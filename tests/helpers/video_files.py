@@ -33,14 +33,16 @@ def film(
     keys: int | None = None,
     format: str | None = None,
     fast: bool = False,
-    fragmented: bool = False,
+    fragments: str = "",
     shape: Fraction | None = None,
+    b_frames: int | None = None,
 ) -> Path:
     """times: of the frames in milliseconds; rotation: degrees named in the container; keys: frames between two key
-    frames; fast: the index of the frames stands first; fragmented: an index for each key frame; shape: width of
-    a pixel in heights."""
+    frames; fast: the index of the frames stands first; fragments: options of MP4 files with an index for each
+    fragment; shape: width of a pixel in heights; b_frames: most frames in a row that are shown before the frame that
+    they follow in the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    flags = "+faststart" * fast + "+frag_keyframe" * fragmented
+    flags = "+faststart" * fast + fragments
     options = {"movflags": flags} if flags else {}
     with av.open(str(path), "w", format=format, container_options=options) as container:
         stream = container.add_stream(codec, rate=rate)
@@ -49,6 +51,8 @@ def film(
             stream.codec_context.sample_aspect_ratio = shape
         if keys is not None:
             stream.codec_context.gop_size = keys
+        if b_frames is not None:
+            stream.codec_context.max_b_frames = b_frames
         if rotation is not None:
             stream.set_display_rotation(rotation)
         if times is not None:

@@ -171,7 +171,7 @@ def _here(tasks: Sequence[CropTask], shared: SharedProgress, progress: Progress)
     for index, task in enumerate(tasks):
         counter = shared.counter(index)
 
-        def count(done: int, expected: int, counter: VideoProgress = counter) -> None:
+        def count(done: int, expected: int | None, counter: VideoProgress = counter) -> None:
             counter(done, expected)
             shared.show(progress)
 

@@ -28,7 +28,7 @@ from harness.video.source import open_frames, open_source
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def crop_video(task: CropTask, progress: Progress = lambda done, expected: None)
     ----------
     task : CropTask
     progress : callable
-        Called with the number of frames so far and the expected number.
+        Called with the number of frames so far and the expected number, None if unknown.
 
     Returns
     -------
@@ -98,13 +98,12 @@ def _crop_video(task: CropTask, progress: Progress) -> VideoRecord:
         stage = DetectAndTrack(
             options.open_detector(), (options.framing,), source.rate or DEFAULT_RATE, side=options.size
         )
-        expected = source.frames or 0
         with Prefetcher(source, DECODED) as decoded:
             for frames, faces in enumerate(map(stage, decoded), 1):
                 tracks.add(faces)
                 with explain_write_errors(options.folder / task.name):
                     _write_crops(staging, faces)
-                progress(frames, max(expected, frames))
+                progress(frames, source.frames)
         confirmed = stage.confirmed_tracks()
         people = tracks.people(confirmed)
         names = people_names(task.name, task.base, len(people))

@@ -14,6 +14,8 @@ from harness.utils.errors import FramelightError
 from harness.utils.progress import Progress
 
 MEGABYTE = 1e6
+UNFINISHED = 0.99
+"""Largest share of a video whose crops are not complete."""
 
 
 class StoppedError(FramelightError):
@@ -39,17 +41,23 @@ class VideoProgress:
     index: int
     _shares: np.memmap | None = field(default=None, init=False, repr=False)
 
-    def __call__(self, done: int, expected: int) -> None:
-        """Set the share of the video that is done; raise StoppedError if the command was interrupted."""
+    def __call__(self, done: int, expected: int | None) -> None:
+        """Set the share of the video that is done, less than 1; raise StoppedError if the command was interrupted.
+
+        The share is 0 if the expected number of frames is unknown, and remains the same once it is exceeded.
+        """
+        self._set(min(done / expected, UNFINISHED) if expected else 0.0)
+
+    def finish(self) -> None:
+        """Set the share to 1."""
+        self._set(1.0)
+
+    def _set(self, share: float) -> None:
         if self._shares is None:
             self._shares = np.memmap(self.path, np.float64, "r+", shape=(self.videos + 1,))
         if self._shares[-1]:
             raise StoppedError("interrupted")
-        self._shares[self.index] = done / max(expected, done, 1)
-
-    def finish(self) -> None:
-        """Set the share to 1."""
-        self(1, 1)
+        self._shares[self.index] = share
 
 
 class SharedProgress:

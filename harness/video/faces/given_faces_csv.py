@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.utils.errors import InputError
-from harness.video.faces.given_faces_table import BOX, FRAME, PY_FEAT, SCORE, FacesTable
+from harness.video.faces.given_faces_table import CORNERS, FRAME, PY_FEAT, SCORE, FacesTable
 
 EYES, NOSE, MOUTH = ((36, 42), (42, 48)), 30, (48, 54)
 """Among the 68 points of OpenFace: those of the person's right and left eye, the nose tip, the corners of the mouth."""
@@ -77,9 +77,10 @@ def read_face_rows(path: Path) -> FaceRows:
     table = FacesTable(path)
     frame = table.require(FRAME)
     frames = table.numbers(frame, np.arange(len(table)))
-    is_py_feat = all(table.find((name,)) is not None for name in PY_FEAT)
-    points = table.find_points()
-    rows = table.rows_with_face(PY_FEAT if is_py_feat else (), points)
+    form, points = table.box_form(), table.find_points()
+    is_py_feat = form is PY_FEAT
+    box = [table.require(names) for names in form] if points is None or is_py_feat else []
+    rows = table.rows_with_face(box or points or [])
     if not len(rows):
         raise InputError(f"{path}: no row has a face; give a file with the boxes of at least one frame")
     valid = (frames[rows] >= 0) & (frames[rows] <= MAX_FRAME) & (frames[rows] % 1 == 0)
@@ -94,13 +95,7 @@ def read_face_rows(path: Path) -> FaceRows:
         spread = np.ptp(landmarks, axis=1).any(axis=1)
         table.check(rows, frame, spread, "a frame whose landmarks are all equal")
     if landmarks is None or is_py_feat:
-        names = [(name,) for name in PY_FEAT] if is_py_feat else BOX
-        columns = [table.require(name) for name in names]
-        boxes = np.stack([table.finite(column, rows) for column in columns], axis=1)
-        for column, values in zip(columns, boxes.T):
-            table.check(rows, column, np.abs(values) <= MAX_PIXELS, "not a position in a frame")
-        for column, sides in zip(columns[2:], boxes[:, 2:].T):
-            table.check(rows, column, sides > 0, "not above 0")
+        boxes = _read_boxes(table, rows, box, is_corners=form is CORNERS)
     else:
         boxes = box_of_landmarks(landmarks)
     scores = np.full(len(rows), np.nan)
@@ -135,6 +130,20 @@ def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
     spread = np.sqrt(((landmarks - centers[:, None]) ** 2).sum(axis=2).mean(axis=1))[:, None]
     offset, size = np.array(LANDMARK_BOX[:2]), np.array(LANDMARK_BOX[2:])
     return np.concatenate([centers + offset * spread - size * spread / 2, size * spread], axis=1)
+
+
+def _read_boxes(table: FacesTable, rows: np.ndarray, columns: list[int], is_corners: bool) -> np.ndarray:
+    """Read the boxes as x, y, width and height [N, 4]; `is_corners`: the columns are left, top, right and bottom."""
+    boxes = np.stack([table.finite(column, rows) for column in columns], axis=1)
+    for column, values in zip(columns, boxes.T):
+        table.check(rows, column, np.abs(values) <= MAX_PIXELS, "not a position in a frame")
+    limits = ["0", "0"]
+    if is_corners:
+        boxes[:, 2:] -= boxes[:, :2]
+        limits = [table.names[column] for column in columns[:2]]
+    for column, sides, limit in zip(columns[2:], boxes[:, 2:].T, limits):
+        table.check(rows, column, sides > 0, f"not above {limit}")
+    return boxes
 
 
 def _read_landmarks(table: FacesTable, rows: np.ndarray, points: list[int], required: bool) -> np.ndarray | None:

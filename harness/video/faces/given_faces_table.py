@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ import numpy as np
 from harness.data.csv_rows import read_rows
 from harness.utils.errors import InputError
 
-PY_FEAT = ("FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight")
+PY_FEAT = (("FaceRectX",), ("FaceRectY",), ("FaceRectWidth",), ("FaceRectHeight",))
+"""Columns of a box by py-feat."""
 BOX = (("x", "xmin", "left"), ("y", "ymin", "top"), ("width", "w"), ("height", "h"))
 """Columns of a box, each with its other names."""
+CORNERS = (("x1", "xmin", "left"), ("y1", "ymin", "top"), ("x2", "xmax", "right"), ("y2", "ymax", "bottom"))
+"""Columns of the left, top, right and bottom edge of a box, each with its other names."""
 FRAME = ("frame", "frame_number")
 FACE_ID = ("face_id", "face", "track_id", "track", "person", "id")
 SCORE = ("FaceScore", "confidence", "score", "detection")
@@ -23,7 +27,7 @@ FOUND = ("success", "found")
 POINTS = 68
 FORMS = (
     "frame with FaceRectX, FaceRectY, FaceRectWidth, FaceRectHeight (py-feat); frame with x_0 to x_67 and y_0 to y_67 "
-    "(OpenFace); or frame with x, y, width, height and optionally face_id and score"
+    "(OpenFace); or frame with x, y, width, height or x1, y1, x2, y2, and optionally face_id and score"
 )
 
 
@@ -33,7 +37,7 @@ def _squash(name: str) -> str:
 
 
 _SQUASHED = frozenset(
-    map(_squash, (*PY_FEAT, *FRAME, *FACE_ID, *SCORE, *FOUND, "x_0", "y_0", *(name for names in BOX for name in names)))
+    map(_squash, (*FRAME, *FACE_ID, *SCORE, *FOUND, "x_0", "y_0", *chain.from_iterable((*PY_FEAT, *BOX, *CORNERS))))
 )
 
 
@@ -90,9 +94,22 @@ class FacesTable:
             return None
         return [self.require((f"{axis}_{number}",)) for number in range(POINTS) for axis in "xy"]
 
-    def rows_with_face(self, box: Sequence[str], points: Sequence[int] | None) -> np.ndarray:
-        """Return the rows that have a face; a box is empty if all of its cells are."""
-        columns = [self.require((name,)) for name in box] or points or [self.require(names) for names in BOX]
+    def box_form(self) -> tuple[tuple[str, ...], ...]:
+        """Return the form of the boxes: `PY_FEAT` if it is complete, else the one of which most columns are present.
+
+        If `BOX` and `CORNERS` are complete, it is `BOX` if there is a column x: next to edges, the columns width and
+        height can be those of the frame. Beside x_0, the columns x_1, y_1, x_2 and y_2 are points.
+        """
+        sizes, corners, py_feat = (
+            sum(self.find(names) is not None for names in form) for form in (BOX, CORNERS, PY_FEAT)
+        )
+        if py_feat == len(PY_FEAT):
+            return PY_FEAT
+        has_edges = corners > sizes or (corners == sizes == len(BOX) and self.find(("x",)) is None)
+        return CORNERS if has_edges and self.find(("x_0",)) is None else BOX
+
+    def rows_with_face(self, columns: Sequence[int]) -> np.ndarray:
+        """Return the rows that have a face; the others have no text in any of the columns of its box or points."""
         found = self.find(FOUND)
         empty = {"", "nan", "none", "null"}
         return np.array(

@@ -7,6 +7,7 @@ import pytest
 from harness.inference.submission.frame_counts import LineSources, count_lines, read_line_counts, videos_by_source
 from harness.utils.errors import InputError
 from harness.video.video_files import find_videos, frame_count, video_path
+from tests.helpers import video_files
 
 
 def film(path, frames):
@@ -43,6 +44,13 @@ def test_container_without_count_is_read_by_its_duration(tmp_path):
     with av.open(str(path)) as container:
         assert container.streams.video[0].frames == 0
     assert frame_count(path) == 60
+
+
+def test_all_fragments_are_counted(tmp_path):
+    path = video_files.film(tmp_path / "video1.mp4", 50, keys=10, fragments="frag_keyframe")
+    with av.open(str(path)) as container:
+        assert container.streams.video[0].frames == 10
+    assert frame_count(path) == 50
 
 
 def test_invalid_video_is_named(tmp_path):

@@ -107,6 +107,41 @@ def test_generic_columns_in_any_case(given, header, ids):
     assert np.isnan(faces.in_frame(1, SIZE).scores).all() == ("score" not in header)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "frame,x1,y1,x2,y2",
+        "frame;X_min;Y_min;X_max;Y_max",
+        "frame,left,top,right,bottom",
+        "frame,xmin,ymin,xmax,ymax,width,height",
+        "frame,x_1,y_1,x_2,y_2,w,h,face_id",
+    ],
+)
+def test_boxes_by_their_edges(given, header):
+    """Width and height beside edges can be those of the frame."""
+    separator = ";" if ";" in header else ","
+    rows = [[1, 10, 20, 40, 60, 640, 360, 1], [3, 15.5, 20, 45, 60.25, 640, 360, 1]]
+    width = len(header.split(separator))
+    faces = given("\n".join([header, *(separator.join(map(str, row[:width])) for row in rows)]))
+    assert boxes(faces, 1) == [[10, 20, 30, 40]] and boxes(faces, 3) == [[15.5, 20, 29.5, 40.25]]
+
+
+def test_columns_x_and_y_with_a_size_are_the_box(given):
+    """Detectors also name the eyes x1, y1, x2, y2."""
+    faces = given("frame,x,y,w,h,x1,y1,x2,y2\n1,10,20,30,40,18,30,32,30\n")
+    assert boxes(faces, 1) == [[10, 20, 30, 40]]
+
+
+def test_rows_without_edges_have_no_face(given):
+    faces = given("frame,xmin,ymin,xmax,ymax\n1,,,,\n2,1,2,4,6\n")
+    assert boxes(faces, 1) == [] and boxes(faces, 2) == [[1, 2, 3, 4]]
+
+
+def test_relative_edges_are_scaled_to_the_frame(given):
+    faces = given("frame,xmin,ymin,xmax,ymax\n1,0.25,0.5,0.375,0.75\n2,-0.5,0.875,0.5,1.125\n")
+    assert boxes(faces, 1) == [[160, 180, 80, 90]] and boxes(faces, 2) == [[-320, 315, 640, 90]]
+
+
 def test_frame_0_shifts_all_frames(given):
     faces = given("frame,x,y,width,height\n0,1,2,3,4\n5,6,7,8,9\n")
     assert boxes(faces, 1) == [[1, 2, 3, 4]] and boxes(faces, 6) == [[6, 7, 8, 9]] and len(faces.notes) == 1
@@ -162,6 +197,12 @@ def test_ids_are_numbered_in_their_order(given):
         ("frame,x,y,width,height,id\n1,2,3,4,5,\n", r"faces.csv:2: id is '', not the id of a face"),
         ("frame,FaceRectX,FaceRectY,FaceRectWidth,FaceRectHeight\n0,1,1,0,1\n", r":2: FaceRectWidth is '0', not above"),
         ("frame,x_0,y_0\n1,2,3\n", r"faces.csv:1: no column x_1"),
+        ("frame,x1,y1,x2,y2\n1,2,3,4,5\n2,4,3,2,5\n", r"faces.csv:3: x2 is '2', not above x1; correct or remove"),
+        ("frame,x1,y1,x2,y2\n1,2,3,4,3\n", r"faces.csv:2: y2 is '3', not above y1"),
+        ("frame,left,Top,right,Bottom\n1,2,5,4,3\n", r"faces.csv:2: Bottom is '3', not above Top"),
+        ("frame,x1,y1,x2,y2\n1,2,3,,5\n", r"faces.csv:2: x2 is '', not a number"),
+        ("frame,x1,y1,x2\n1,2,3,4\n", r"faces.csv:1: no column y2; known forms: .* or x1, y1, x2, y2"),
+        ("frame,X_0,Y_0,Z_0,X_1,Y_1,X_2,Y_2\n1,2,3,4,5,6,7,8\n", r"faces.csv:1: no column x; known forms"),
     ],
 )
 def test_invalid_file_is_reported_with_its_line(given, text, said):
