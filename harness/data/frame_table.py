@@ -151,7 +151,7 @@ class FrameTable(VideoLayout):
         names = tuple(self.rows.videos[number] for number in used)
         groups = tuple(self.video_splits.groups[number] for number in used)
         index = sequence.astype(np.int32)
-        return Labels(names, index, frame, names, index, groups, labels.targets)
+        return Labels(names, index, frame, names, index, groups, labels.targets, labels.warnings)
 
     def labels_digest(self, task: str, split: str) -> str:
         """Return a hash of the bytes of the table and its settings, and of the seed if it determines the split."""
