@@ -12,9 +12,9 @@ import numpy as np
 
 from backbones.regular_files import hash_file
 from harness.data import frame_table_checks
-from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
-from harness.data.affwild2_crop_search import ONLY_UNREAD
-from harness.data.affwild2_crops import CropFolders
+from harness.data.crop_checks import find_misnamed_crops, find_second_folders
+from harness.data.crop_folders import CropFolders
+from harness.data.crop_search import ONLY_UNREAD
 from harness.data.dataset import Labels, Sequence
 from harness.data.frame_images import ImageSequences
 from harness.data.frame_labels import LabelColumns
