@@ -14,13 +14,12 @@ import numpy as np
 from backbones.regular_files import read_regular
 from harness.data import affwild2_checks, affwild2_paths
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_crop_problems, find_misnamed_crops, find_second_folders
-from harness.data.affwild2_crop_search import ONLY_UNREAD
-from harness.data.affwild2_crops import CropFolders
 from harness.data.affwild2_names import TEST_LISTS
-from harness.data.affwild2_paths import source_video
 from harness.data.annotation_faults import frame_faults, multitask_faults
 from harness.data.annotations import read_frames, read_multitask
+from harness.data.crop_checks import find_crop_problems, find_misnamed_crops, find_second_folders
+from harness.data.crop_folders import CropFolders, source_video
+from harness.data.crop_search import ONLY_UNREAD
 from harness.data.dataset import Labels, Sequence
 from harness.data.image_rows import read_image_rows, read_test_videos
 from harness.data.layouts import SPLITS, VideoLayout, folder_name

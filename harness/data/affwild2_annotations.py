@@ -8,8 +8,8 @@ from pathlib import Path
 
 from backbones.errors import join_first
 from harness.data import affwild2_names as names
-from harness.data.affwild2_crop_search import descend, entries, leads_up, subfolders
 from harness.data.annotation_formats import read_text
+from harness.data.crop_search import descend, entries, leads_up, subfolders
 from harness.data.problems import ERROR, WARNING, Problem, unreadable_folder
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name

@@ -11,9 +11,10 @@ import numpy as np
 
 from backbones.regular_files import read_regular
 from harness.data.affwild2_annotations import video_of
-from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error, names_in_other_case
-from harness.data.affwild2_paths import AffWild2Folders, source_video
+from harness.data.affwild2_paths import AffWild2Folders
 from harness.data.annotation_formats import read_text
+from harness.data.crop_checks import find_crop_problems, has_crop_error, names_in_other_case
+from harness.data.crop_folders import source_video
 from harness.data.dataset import Sequence
 from harness.data.image_rows import has_image_column, read_image_rows
 from harness.data.problems import ERROR, WARNING, Problem

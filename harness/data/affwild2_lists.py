@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.data import affwild2_names as names
 from harness.data.affwild2_annotations import unread_entries
-from harness.data.affwild2_crop_search import descend, entries, subfolders
+from harness.data.crop_search import descend, entries, subfolders
 from harness.data.image_rows import has_image_column, read_image_rows, read_test_list
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError

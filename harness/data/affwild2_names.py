@@ -22,7 +22,6 @@ TEST_LISTS = {
     "mtl": "Multi_Task_Learning_Challenge_test_set_release.txt",
 }
 """Names of test lists in the third challenge, for messages."""
-CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
 
 _TASK_WORDS = {
     "expr": r"expr(?:essions?)?",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from backbones.errors import join_first
 from harness.data.affwild2_annotations import Key, find_annotations
-from harness.data.affwild2_crop_search import CropSearch, entries, find_crops
 from harness.data.affwild2_lists import find_lists
 from harness.data.affwild2_names import is_crop_folder
+from harness.data.crop_search import CropSearch, entries, find_crops
 from harness.data.problems import ERROR, Problem
 from harness.utils.errors import InputError
 from harness.utils.text import plural
@@ -108,11 +107,6 @@ def has_release_layout(root: Path) -> bool:
     crops = find_crops(root).folders if lists else ()
     top_lists = any(path.parent == root for path in lists.values())
     return bool(crops) and (top_lists or any(is_crop_folder(folder.relative_to(root).parts[0]) for folder in crops))
-
-
-def source_video(name: str) -> str:
-    """Return the name of the video that a sequence was cut from, without `_left` or `_right`."""
-    return re.sub(r"_(left|right)$", "", name)
 
 
 def summarize(folders: AffWild2Folders) -> tuple[tuple[str, str], ...]:

@@ -63,7 +63,9 @@ def check_dataset(root: Path, seed: int = 0, images: bool = True) -> DatasetRepo
     for task in dataset.tasks():
         problems.extend(_missing_splits(dataset, task))
         for split in dataset.splits(task):
-            split_counts = tuple(count_labels(task, split, dataset.labels(task, split, problems), crops))
+            labels = dataset.labels(task, split, problems)
+            problems.extend(labels.warnings)
+            split_counts = tuple(count_labels(task, split, labels, crops))
             problems.extend(_find_split_problems(dataset, split_counts))
             counts.extend(split_counts)
     tests = tuple(_summarize_test_splits(dataset, crops))

@@ -24,6 +24,8 @@ MAX_VALUE = 64
 """Maximum number of characters of a label, number or split. Arrays of text reserve as much memory for each cell as for
 the longest one."""
 _NAME_COLUMNS = frozenset(("image", "video", "subject"))
+_QUOTES = "'\""
+_EMPTY_QUOTES = ("''", '""')
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,14 @@ def _reject_long_cells(
 def clean_cell(cell: str, column: str) -> str:
     """Return a stripped cell; in columns of labels and numbers, a missing value becomes '', a decimal comma a point.
 
+    Quotes that are a part of the cell, as after a blank, are removed: around names only if there is nothing in them.
     Cells of more than `MAX_VALUE` characters are cut, and end in an ellipsis, which makes them malformed.
     """
     cell = cell.strip()
     if column in _NAME_COLUMNS:
-        return cell
+        return "" if cell in _EMPTY_QUOTES else cell
+    if len(cell) > 1 and cell[0] == cell[-1] and cell[0] in _QUOTES:
+        cell = cell[1:-1].strip()
     if len(cell) > MAX_VALUE:
         return f"{cell[:MAX_VALUE]}\u2026"
     if column not in _CLEANED:

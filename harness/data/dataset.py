@@ -54,6 +54,8 @@ class Labels:
     targets : mapping of str to array
         The outputs of the task: `expr` int64 (N,), `va` float32 (N, 2), `au` int8 (N, 12). Invalid labels are -1,
         for `va` -5. The task `mtl` has all three.
+    warnings : tuple of Problem
+        Warnings about rows that are not used, for checks; they are not selected by `take`.
     """
 
     sequences: tuple[str, ...]
@@ -63,6 +65,7 @@ class Labels:
     unit: np.ndarray
     groups: tuple[str, ...]
     targets: Mapping[str, np.ndarray]
+    warnings: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frame)

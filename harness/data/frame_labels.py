@@ -13,6 +13,7 @@ from harness.data.coded_table import MAX_FAULTS, CodedTable
 from harness.data.frame_rows import FrameRows
 from harness.data.frame_settings import FrameSettings
 from harness.data.image_table import TARGET_COLUMNS
+from harness.data.image_table_checks import find_partial_labels
 from harness.data.label_spreading import (
     Coverage,
     Spans,
@@ -44,11 +45,14 @@ class FrameLabels:
         See `Labels.targets`.
     problems : tuple of Problem
         Malformed cells, and labels that contradict each other.
+    warnings : tuple of Problem
+        Frames with a part of the labels of an output.
     """
 
     keys: np.ndarray
     targets: dict[str, np.ndarray]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
 
 
 class LabelColumns:
@@ -120,7 +124,9 @@ class LabelColumns:
             output: (values[:, 0] if output == "expr" else values).astype(DTYPES[output])
             for output, values in stacked.items()
         }
-        return FrameLabels(keys[labeled], targets, tuple(dict.fromkeys(problems)))
+        keys = keys[labeled]
+        warnings = [warning for each in outputs for warning in self._partial(each, targets[each], keys, filled)]
+        return FrameLabels(keys, targets, tuple(dict.fromkeys(problems)), tuple(warnings))
 
     def reach(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return which labels and crops belong together.
@@ -188,6 +194,17 @@ class LabelColumns:
             f"'{self._rows.videos[video]}'; remove one of the two labels"
         )
         return Problem(ERROR, "conflict", message, self._table.path, int(lines[later]))
+
+    def _partial(
+        self, output: str, targets: np.ndarray, keys: np.ndarray, filled: dict[str, np.ndarray]
+    ) -> Iterator[Problem]:
+        """Yield a warning if frames have a part of the labels of an output."""
+
+        def line_of(frame: int, name: str) -> int:
+            spread, coverage = self._cover(self._rows.spans.take(filled[name]), keys[[frame]])
+            return int(self._table.lines[spread.row[coverage.label[0]]])
+
+        return find_partial_labels(self._table.path, output, targets, "frame", line_of)
 
     def _malformed(self, names: list[str], selected: np.ndarray) -> Iterator[Problem]:
         faults = [fault for name in names for fault in self._parse(name)[1]]

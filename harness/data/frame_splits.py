@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from harness.data.affwild2_paths import source_video
 from harness.data.coded_table import CodedTable
+from harness.data.crop_folders import source_video
 from harness.data.dataset import Labels
 from harness.data.frame_labels import LabelColumns
 from harness.data.frame_rows import FrameRows

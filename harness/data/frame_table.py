@@ -12,9 +12,9 @@ import numpy as np
 
 from backbones.regular_files import hash_file
 from harness.data import frame_table_checks
-from harness.data.affwild2_crop_checks import find_misnamed_crops, find_second_folders
-from harness.data.affwild2_crop_search import ONLY_UNREAD
-from harness.data.affwild2_crops import CropFolders
+from harness.data.crop_checks import find_misnamed_crops, find_second_folders
+from harness.data.crop_folders import CropFolders
+from harness.data.crop_search import ONLY_UNREAD
 from harness.data.dataset import Labels, Sequence
 from harness.data.frame_images import ImageSequences
 from harness.data.frame_labels import LabelColumns
@@ -151,7 +151,7 @@ class FrameTable(VideoLayout):
         names = tuple(self.rows.videos[number] for number in used)
         groups = tuple(self.video_splits.groups[number] for number in used)
         index = sequence.astype(np.int32)
-        return Labels(names, index, frame, names, index, groups, labels.targets)
+        return Labels(names, index, frame, names, index, groups, labels.targets, labels.warnings)
 
     def labels_digest(self, task: str, split: str) -> str:
         """Return a hash of the bytes of the table and its settings, and of the seed if it determines the split."""

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.data.affwild2_crop_checks import find_crop_problems, has_crop_error, names_in_other_case
-from harness.data.affwild2_crop_search import CropSearch
 from harness.data.coded_table import CodedTable
+from harness.data.crop_checks import find_crop_problems, has_crop_error, names_in_other_case
+from harness.data.crop_search import CropSearch
 from harness.data.dataset import Sequence
 from harness.data.frame_images import ImageSequences
 from harness.data.frame_labels import LabelColumns

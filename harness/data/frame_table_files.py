@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.data.affwild2_crop_search import CropSearch, find_crops
 from harness.data.arrow_table import read_parquet, read_plain_csv
 from harness.data.coded_table import CodedTable, from_text_table
+from harness.data.crop_search import CropSearch, find_crops
 from harness.data.csv_rows import peek_header
 from harness.data.csv_table import read_table
 from harness.data.frame_columns import find_frame_columns, is_frame_header, standard_frame_name

@@ -153,11 +153,15 @@ class ImageTable(VideoLayout):
             available = ", ".join(self.tasks()) or "none"
             raise InputError(f"{self.csv}: no labels of task '{task}'; available: {available}")
         self._validate_split(split, problems)
-        rows, targets = self._labeled_rows(task, split), {}
+        rows, targets, warnings = self._labeled_rows(task, split), {}, list[Problem]()
+        lines = self.table.lines[rows]
         for output in TASKS[task].outputs:
             values = self._parse_targets(output.name, rows, problems)
             assert values is not None  # all columns exist, see `tasks`
             targets[output.name] = values
+            warnings += image_table_checks.find_partial_labels(
+                self.csv, output.name, values, "row", lambda row, _: int(lines[row])
+            )
         units, unit = np.unique(self.subjects[rows], return_inverse=True)
         names = tuple(units.tolist())
         return Labels(
@@ -168,6 +172,7 @@ class ImageTable(VideoLayout):
             unit.astype(np.int32),
             names,
             targets,
+            tuple(warnings),
         )
 
     def labels_digest(self, task: str, split: str) -> str:

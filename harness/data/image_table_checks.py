@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from harness.data.annotation_formats import MISSING_WORDS, shorten
+from harness.data.annotation_formats import ACTION_UNIT_RULE, AFFECT_RULE, MISSING_WORDS, shorten
 from harness.data.csv_table import Table
 from harness.data.image_paths import ImagePaths
 from harness.data.problems import ERROR, WARNING, Problem
@@ -23,6 +23,11 @@ MAX_EXPLAINED = 200
 
 MAX_NAME = 200
 NO_NAME = "no image file (the cell is empty)"
+_PARTS = {
+    "va": (AFFECTS, AFFECT_RULE, "one of valence and arousal", "valence and arousal"),
+    "au": (ACTION_UNITS, ACTION_UNIT_RULE, "some of the twelve action units", "action units"),
+}
+"""Columns and rule of an output, and its names in a message."""
 
 
 class CheckableTable(Protocol):
@@ -128,3 +133,36 @@ def find_missing_columns(path: Path, line: int, columns: Collection[str]) -> Ite
     if len(affects) == 1:
         message = f"no column {affects[0]}; task va needs valence and arousal"
         yield Problem(WARNING, "columns", message, path, line)
+
+
+def find_partial_labels(
+    path: Path, output: str, targets: np.ndarray, noun: str, line_of: Callable[[int, str], int]
+) -> Iterator[Problem]:
+    """Yield a warning if rows have a label in some of the columns of an output, but not in all; they are not valid.
+
+    Parameters
+    ----------
+    path : Path
+        File of the table.
+    output : {"expr", "va", "au"}
+    targets : array of N rows
+        See `Labels.targets`.
+    noun : str
+        Name of a row in the message.
+    line_of : callable
+        Returns the line of a label from its row and column.
+    """
+    if output == "expr":
+        return
+    names, rule, some, title = _PARTS[output]
+    labeled = targets != rule.missing
+    counts = np.count_nonzero(labeled, axis=1)
+    partial = np.flatnonzero((counts > 0) & (counts < len(names)))
+    if len(partial):
+        first = int(partial[0])
+        absent = ", ".join(name for name, present in zip(names, labeled[first]) if not present)
+        message = (
+            f"{plural(len(partial), noun)} with labels of only {some} (here not of {absent}); not used for {title}"
+        )
+        line = line_of(first, names[int(np.argmax(labeled[first]))])
+        yield Problem(WARNING, "partial label", message, path, line)

@@ -71,8 +71,8 @@ def check_splits(
     dataset : Dataset
     task : str
     warn : callable
-        Called with a message if units in the two splits come from the same video, such as `video1_left` and
-        `video1_right`.
+        Called with a message about labels that are not used, and if units in the two splits come from the same video,
+        such as `video1_left` and `video1_right`.
     seeds : sequence of int, default=(0,)
         Seeds of the jobs.
 
@@ -95,6 +95,8 @@ def check_splits(
                 f"{dataset.root}: no {split} split for task '{task}'; check the folder with `framelight data check`"
             )
         labels[split] = dataset.labels(task, split)
+        for warning in labels[split].warnings:
+            warn(f"{warning.location()}: {warning.message}")
         check_labels_nonempty(labels[split], task, f"{split} split of {dataset.root}")
         if not _has_crop(dataset, task, labels[split]):
             raise InputError(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backbones.errors import did_you_mean
-from harness.data.affwild2_crops import read_crops
-from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.crop_folders import read_crops
+from harness.data.crop_search import CROP_PATTERN
 from harness.data.image_decoding import open_image
 from harness.data.image_files import is_image_name, list_image_names
 from harness.utils.errors import InputError

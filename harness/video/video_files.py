@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.data.affwild2_paths import source_video
+from harness.data.crop_folders import source_video
 from harness.data.litter import is_litter
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name

@@ -37,8 +37,9 @@ def slow(path):
         PLAIN.replace(",", "\t"),
         '"video","frame","expression"\n"a,b","1","anger"\n"a","2","fear"\n',
         PLAIN.replace("a,1", "\u00e9,1").replace("x\n", "\u00fc\n"),
+        PLAIN.replace("NaN", ' ""').replace("FEAR", "'fear'").replace("b,1", "'',1"),
     ],
-    ids=["plain", "no last newline", "blank end", "CRLF", "BOM", "semicolons", "tabs", "quotes", "accents"],
+    ids=["plain", "no last newline", "blank end", "CRLF", "BOM", "semicolons", "tabs", "quotes", "accents", "quoted"],
 )
 def test_plain_files_are_read_as_without_arrow(tmp_path, text):
     (tmp_path / "labels.csv").write_text(text, encoding="utf-8", newline="")

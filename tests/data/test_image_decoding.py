@@ -146,7 +146,7 @@ def test_pipe_among_the_crops_is_named(tmp_path, picture):
     assert "not a regular file" in check_image(pipe)[0] and not hash_images([pipe]).shows.any()
     with pytest.raises(InputError, match="not a regular file"):
         open_source(str(pipe.parent))
-    from harness.data.affwild2_crops import read_crops
+    from harness.data.crop_folders import read_crops
 
     class Crops:
         sequences, upright = {"crops": read_crops("crops", pipe.parent, [pipe.name])}, False

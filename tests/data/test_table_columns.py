@@ -8,7 +8,7 @@ from harness.data.table_columns import standard_name
 from harness.metrics.tasks import ACTION_UNITS
 from harness.utils.errors import InputError
 from tests.data.test_table_forms import PLAIN, action_units, folder, messages, summary
-from tests.helpers.data_folders import image_bytes
+from tests.helpers.data_folders import image_bytes, table
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,9 @@ def test_action_units_in_the_spelling_of_openface_and_pandas(tmp_path, pattern, 
     assert pattern.format(1).strip() in summary(root)["columns"]
 
 
-@pytest.mark.parametrize("cell", ["", "nan", "NaN", "NA", "N/A", "None", "null", "-", "<NA>"])
+@pytest.mark.parametrize(
+    "cell", ["", "nan", "NaN", "NA", "N/A", "None", "null", "-", "<NA>", '""', "''", ' ""', '""""""', "'NA'", ' "nan"']
+)
 def test_missing_labels_are_not_annotated(tmp_path, cell):
     text = action_units([*ACTION_UNITS, "valence", "arousal"], "1.0", f"4.jpg,{cell},train{f',{cell}' * 14}\n")
     (tmp_path / "4.jpg").write_bytes(image_bytes())
@@ -56,6 +58,21 @@ def test_missing_labels_are_not_annotated(tmp_path, cell):
     stills = dataset.stills("train")
     assert stills.expression.tolist() == [1, 3, -1] and stills.au[2].tolist() == [-1] * 12
     assert stills.va.tolist() == [[1, 1], [1, 1], [-5, -5]]
+
+
+@pytest.mark.parametrize("cell", ["''", '""', ' ""', " ''"])
+def test_quotes_with_nothing_in_them_name_no_subject(tmp_path, cell):
+    root = table(tmp_path, "image,expression,subject", f"1.jpg,anger,{cell}", f"2.jpg,fear,{cell}", "3.jpg,fear,'t")
+    assert sorted(set(open_dataset(root).subjects)) == ["'t", "1.jpg", "2.jpg"]
+
+
+@pytest.mark.parametrize("cell", ["'Fear'", ' "fear"', "' fear '"])
+def test_quotes_around_labels_are_not_read(tmp_path, cell):
+    row = f"2.jpg,{cell},'0.5',' -1 ',train"
+    root = table(tmp_path, "image,expression,valence,arousal,split", "1.jpg,anger,0,0,train", row)
+    dataset = open_dataset(root)
+    assert dataset.labels("expr", "train").targets["expr"].tolist() == [1, 3]
+    assert dataset.labels("va", "train").targets["va"].tolist() == [[0, 0], [0.5, -1]]
 
 
 def test_columns_that_are_not_read_are_named(tmp_path):

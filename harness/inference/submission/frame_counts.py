@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.data.affwild2_paths import source_video
 from harness.data.annotation_formats import read_text
+from harness.data.crop_folders import source_video
 from harness.utils.errors import InputError
 from harness.utils.names import canonical_name
 from harness.video.video_files import frame_count, video_path

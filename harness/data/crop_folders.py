@@ -1,15 +1,15 @@
-"""Sequences of face crops of Aff-Wild2."""
+"""Sequences of face crops in folders of videos, and the names of these folders."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from harness.data.affwild2_crop_search import CropSearch
-from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.crop_search import CROP_PATTERN, CropSearch
 from harness.data.dataset import Sequence
 from harness.data.problems import ERROR, Problem, unreadable_folder
 
@@ -73,3 +73,8 @@ def video_folder(search: CropSearch, name: str) -> tuple[Path, list[str]]:
         return folders[0], []
     except OSError as error:
         raise unreadable_folder(folders[0], error).to_exception() from error
+
+
+def source_video(name: str) -> str:
+    """Return the name of the video that a sequence was cut from, without `_left` or `_right`."""
+    return re.sub(r"_(left|right)$", "", name)

@@ -1,19 +1,22 @@
-"""Find the folders of face crops of Aff-Wild2, which is delivered in several archives."""
+"""Find the folders of face crops of videos, as the archives of Aff-Wild2 and users name and nest them."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
 
-from harness.data.affwild2_names import CROP_PATTERN, crop_kind, is_annotation_folder, is_crop_folder, squash
+from harness.data.affwild2_names import crop_kind, is_annotation_folder, is_crop_folder, squash
 from harness.data.litter import is_directory, is_litter
 from harness.data.problems import WARNING, Problem, unreadable_folder
 from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
+CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
+"""Names of the files of crops: frame numbers."""
 MAX_DEPTH = 5
 """Maximum depth of nested folders that are searched."""
 ONLY_UNREAD = "videos not read"

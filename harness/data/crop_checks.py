@@ -1,4 +1,4 @@
-"""Problems of the crops of Aff-Wild2: names of folders and files that cannot be used, and videos in two folders."""
+"""Problems of the crops of videos: names of folders and files that cannot be used, and videos in two folders."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from harness.data.affwild2_crop_search import CropSearch, entries
-from harness.data.affwild2_crops import FRAME_ZERO, video_folder
-from harness.data.affwild2_names import CROP_PATTERN
+from harness.data.crop_folders import FRAME_ZERO, video_folder
+from harness.data.crop_search import CROP_PATTERN, CropSearch, entries
 from harness.data.litter import is_litter
 from harness.data.problems import ERROR, WARNING, Problem
 from harness.utils.errors import InputError
