@@ -1,7 +1,8 @@
-"""Accumulators of statistics per unit, for many blocks of outputs with the same labels.
+"""Accumulators of statistics per unit (video or subject), for many sets of outputs with the same labels.
 
 N is the number of rows with a valid label, sorted by unit; V is the number of units. Everything that depends on the
-labels alone is computed once, so that a smoothing curve of 251 radii costs a few passes over the outputs per radius.
+labels alone is computed once. Each set of outputs, such as those smoothed with one of many radii, then costs only a few
+passes over the outputs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class BlockAccumulator(Protocol):
         Parameters
         ----------
         block : ndarray of shape (C, N)
-            Outputs, one contiguous row for each output column.
+            Outputs, one contiguous row for each of the C output columns.
 
         Returns
         -------
@@ -123,7 +124,10 @@ class AffectAccumulator:
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; for equal values, exactly 0."""
+        """Return the means of each unit, the centered columns, and the sums of squares of each unit.
+
+        If all values of a unit are equal, its centered values and its sum of squares are exactly 0.
+        """
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)

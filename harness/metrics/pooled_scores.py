@@ -54,7 +54,20 @@ def score(statistics: SufficientStatistics) -> Score:
 
 
 def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Compute each metric, [...], from pooled arrays; also, for all but means and sums, whether it is defined."""
+    """Compute each metric from pooled statistics, and whether it is defined.
+
+    Parameters
+    ----------
+    task : str
+        Name of the task.
+    totals : mapping of str to ndarray
+        Pooled statistics by output block; see `SufficientStatistics.total`. Leading axes are allowed.
+
+    Returns
+    -------
+    values, defined : dict of str to ndarray
+        By metric. Metrics that are means or sums of others are not in `defined`.
+    """
     values: dict[str, np.ndarray] = {}
     defined: dict[str, np.ndarray] = {}
     for block, total in totals.items():
@@ -73,7 +86,7 @@ def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[s
 
 
 def _compute_block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
-    """Return the primary metric of a block, and of its parts: names, values [..., parts] and whether defined."""
+    """Return the name of a block's primary metric, and of the scores that it averages: names, values, defined flags."""
     if block == "expr":
         return "P_EXPR", [f"F1/{name}" for name in EXPRESSIONS], *expression_f1(total)
     if block == "va":

@@ -1,7 +1,7 @@
 """Sufficient statistics per unit, from which scores, intervals and tests are computed without the frames.
 
-V is the number of units (videos, or subjects of still images), over which scores are resampled; N is the number of
-labeled rows. There is one array for each output block of the task:
+V is the number of units (videos, or subjects of still images), over which scores are resampled. N is the number of
+labeled rows, C the number of output columns of the task. There is one array for each output block of the task:
 
 - `expr`: int64, shape (V, 8, 8), counts by true and predicted class;
 - `va`: float64, shape (V, 2, 6), `harness.metrics.counts.MOMENTS` of valence and arousal, centered within the unit;
@@ -91,7 +91,7 @@ class StatisticsAccumulator:
     unit : array-like of int, shape (N,)
         Unit of each row, 0 to V - 1.
     units : int
-        V.
+        Number of units, V.
     thresholds : float or ndarray of shape (12,), default=0.5
         Decision thresholds of the action units.
     rows : array-like of int, shape (N,), optional
@@ -166,7 +166,7 @@ def compute_statistics(
     unit : array-like of int, shape (N,)
         Unit of each row, 0 to V - 1.
     units : int
-        V.
+        Number of units, V.
     thresholds : float or ndarray of shape (12,), default=0.5
         Decision thresholds of the action units.
 
