@@ -58,11 +58,12 @@ Ports = Sequence[tuple[str, str, Sequence[int]]]
 """(name, numpy type, shape) of arrays; -1 in a shape is any length."""
 
 MAX_RESPONSE_BYTES = 2**28
-"""Largest response of a server that is read into memory; files are downloaded in parts."""
+"""Maximum size of a server's response, which is read into memory as a whole. The limit does not apply to files, which
+are downloaded in parts."""
 
 
 def _limit_response(response: Any, **options: Any) -> None:
-    """Response hook of requests: read the body of a response, up to the limit."""
+    """Read the body of a response, up to `MAX_RESPONSE_BYTES`; a response hook of requests."""
     if options.get("stream"):
         return
     content = bytearray()
@@ -107,14 +108,14 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
     requirements: Sequence[str],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write an MLflow model that is loaded by a Python file and never by unpickling.
+    """Write an MLflow model that is loaded by a Python file, not by unpickling.
 
     Parameters
     ----------
     path : Path
         Folder to write.
     model : LoggedModel
-        MLflow's entry of the model.
+        The logged model in MLflow that the written model belongs to.
     loader : Path
         Python file with a function `_load_pyfunc`, which is called with the copy of `data`. The file is copied into
         the model.
