@@ -1,4 +1,8 @@
-"""Cost of causal smoothing: each run as it was scored, and with filters that use no future frames."""
+"""Loss of accuracy by causal smoothing: each run with its own filter, and with a filter that uses no future frames.
+
+A causal replay scores the saved predictions of a job again, with a causal filter. Offline scores are those of the
+filter that the job selected, which may use future frames.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ ASSUMED_RATE = 30.0
 
 @dataclass(kw_only=True)
 class CausalRow(BoardRow):
-    """A configuration offline and with causal smoothing.
+    """Scores of a configuration offline and with causal smoothing.
 
     Attributes
     ----------
@@ -32,18 +36,18 @@ class CausalRow(BoardRow):
     offline_kernel, offline_radius
         The filter of the run.
     look_ahead : float
-        Future frames that the filter of the run needs; the median over seeds.
+        Number of future frames that the filter of the run needs; if seeds differ, the median.
     price : float
         `offline` minus `value`.
     price_low, price_high, price_p : float or None
         95% confidence interval of `price`, and p-value of the paired test. The p-value is not adjusted for the number
         of rows. All are None without statistics.
     delay : float
-        Mean lag of the causal filter in frames; the median over seeds.
+        Average lag, in frames, of the causal filter behind its input; if the filters of seeds differ, their median.
     delay_ms : float
-        The same in milliseconds at `rate`.
+        `delay` in milliseconds at `rate`.
     rate : float
-        Frames per second.
+        Assumed frames per second.
     """
 
     rank: int | None
@@ -113,7 +117,7 @@ def causal_rows(
     Returns
     -------
     list of CausalRow
-        Boards one after another, best causal score first. Value, interval and rank are computed from the replays alone.
+        Rows grouped by board, best causal score first. Value, interval and rank are computed from the replays alone.
     """
     records = list(records)
     offline_rows = {(row.run_id, row.data_digest): row for row in leaderboard_rows(records, task)}

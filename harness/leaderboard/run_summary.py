@@ -71,9 +71,9 @@ class RunSummary:
     learned : mapping or None
         What is known about the images that the backbone was trained on; see `learned_images`.
     rare_classes : mapping of str to int
-        Number of labels of each class that has few, by the metric of the class; see `harness.metrics.rare_classes`.
+        Number of labels of each class with few labels, by the metric of the class; see `harness.metrics.rare_classes`.
     without_rare : float or None
-        The task's metric without the rare classes, mean over seeds; None if there are none, or no class is left.
+        The task's metric without the rare classes, averaged over seeds; None if no class is rare, or none is left.
     """
 
     records: tuple[Record, ...]
