@@ -8,9 +8,10 @@ import numpy as np
 def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Convert the statistics of a block to sums that add up over units, and return their center.
 
-    For block `va`, sums are of deviations from a center: the mean over all units of labels and predictions, for valence
-    and arousal. It is computed as the mean of one unit plus an offset, so that a constant column deviates from it by
-    exactly 0. For other blocks, the statistics are returned unchanged, with a center of 0.
+    For block `va`, the sums are of deviations from a center. It has the shape (2, 2): the means of labels and
+    predictions over all rows, for valence and arousal. Each mean is computed as the mean of one unit plus an offset, so
+    that a constant column deviates from it by exactly 0. For other blocks, the statistics are returned unchanged, and
+    the center is 0.
     """
     if block != "va":
         return values, np.zeros((2, 2))

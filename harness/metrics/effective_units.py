@@ -17,7 +17,7 @@ FEW_UNITS = 6
 
 
 def effective_number(counts: np.ndarray) -> np.ndarray:
-    """Compute how many units with equal numbers of frames are worth as much as units with these numbers.
+    """Compute how many units of equal size are worth as much as units with the given numbers of frames.
 
     ``(sum of counts)^2 / (sum of squared counts)`` (Kish 1965, Survey Sampling, ch. 11.7).
 

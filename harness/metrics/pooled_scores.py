@@ -86,7 +86,17 @@ def compute_metrics(task: str, totals: Mapping[str, np.ndarray]) -> tuple[dict[s
 
 
 def _compute_block_metrics(block: str, total: np.ndarray) -> tuple[str, list[str], np.ndarray, np.ndarray]:
-    """Return the name of a block's primary metric, and of the scores that it averages: names, values, defined flags."""
+    """Compute the scores whose mean is the primary metric of a block.
+
+    Returns
+    -------
+    primary : str
+        Name of the primary metric.
+    names : list of str
+        Names of the scores.
+    values, defined : ndarray, shape (..., number of scores)
+        The scores, and whether each is defined.
+    """
     if block == "expr":
         return "P_EXPR", [f"F1/{name}" for name in EXPRESSIONS], *expression_f1(total)
     if block == "va":

@@ -14,8 +14,8 @@ LARGEST = 64.0
 FIRST_LEAD = 4.0
 """Difference for which critical values are first computed, in standard errors."""
 ROUNDS = 2
-"""Number of iterations in which the critical values are computed from the difference, and the difference from them. A
-third iteration changes the difference by less than 1%."""
+"""Number of iterations: the critical values depend on the detectable difference, and the difference on the critical
+values. A third iteration changes the difference by less than 1%."""
 
 
 def is_underpowered(units: int) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def validate_expressions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return the true and predicted classes of rows with a valid label; raise `InputError` if one is not 0 to 7."""
+    """Return the true and predicted classes of rows with a valid label; raise `InputError` if a class is not 0 to 7."""
     labels, predictions = select_valid(EXPR, *validate_pair(y_true, y_pred, (), finite=False))
     for name, values in (("labels", labels), ("predictions", predictions)):
         invalid = values[~np.isin(values, range(8))]

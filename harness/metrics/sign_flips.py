@@ -6,8 +6,8 @@ so the sign of its contribution can be flipped at random. The contributions of a
 which preserves the weight of the unit and the dependence between rows.
 
 A difference is divided by its standard error, which is estimated again after each flip. Otherwise a row that differs
-much from the other rows would be tested with their standard errors. R is the number of rows, V the number of units,
-and B the number of draws of random signs.
+much from the other rows would be tested with the standard errors of those rows. R is the number of rows, V the number
+of units, and B the number of draws of random signs.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class Studentizer:
         return self.with_sum(contributions, 0) * np.sqrt(self.weights)
 
     def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Compute weighted inner products over units; sign flips do not change that of a row with itself."""
+        """Compute inner products of contributions over units, weighted by `weights`.
+
+        Sign flips do not change the inner product of a row's contributions with themselves.
+        """
         return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
@@ -141,7 +144,21 @@ def divide(differences: np.ndarray, variances: np.ndarray) -> np.ndarray:
 
 
 def flip_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Sum each row of `values` over units with randomly flipped signs, once for each draw; flips are shared by rows."""
+    """Sum values over units with randomly flipped signs.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, V)
+        In each draw, the same units are flipped for all n rows.
+    draws : int
+        Number of draws, B.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, B)
+    """
     parts = [values @ (1 - 2 * flips).T for flips in permutation_flips(values.shape[1], draws, seed)]
     return np.concatenate(parts, axis=1)
 

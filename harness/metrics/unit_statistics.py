@@ -204,7 +204,7 @@ def _make_accumulator(
 
 
 def validate_unit_index(unit: np.ndarray, units: int) -> np.ndarray:
-    """Return the units [N] of the rows; raise `InputError` unless they are in 0 to `units` - 1."""
+    """Return the unit index of each row; raise `InputError` unless all indices are from 0 to `units` - 1."""
     if unit.ndim != 1 or (unit.size and not 0 <= unit.min() <= unit.max() < units):
         raise InputError(f"unit must be an index of shape [N] into {units} units, with values 0 to {units - 1}")
     return unit
