@@ -214,7 +214,7 @@ class Connection:
 
 
 def _results_stay(kind: type[FramelightError]) -> str:
-    """Return a note that no result is lost if `kind` is the error of a failed transmission, else ""."""
+    """Return a note that no result is lost if `kind` is the error of a result that cannot be sent, else ""."""
     return "; results stay in the store and the next run sends them" if kind is TrackingUnavailableError else ""
 
 

@@ -160,7 +160,7 @@ def lock_location(location: Location) -> Iterator[None]:
 
 
 def writer_id(location: Location) -> str:
-    """Return an id of the store on this machine, with which it tags its runs.
+    """Return the id of the store on this machine, which is a tag of all runs that the store logs.
 
     On a server, a store deletes only runs that have its id.
     """

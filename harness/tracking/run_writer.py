@@ -17,7 +17,7 @@ from harness.tracking.records import Record
 
 
 class RunWriter:
-    """Writes single runs, without a lock and without converting errors; `harness.tracking.tracker.Tracker` does both.
+    """Writes single runs for `harness.tracking.tracker.Tracker`, which acquires the lock and converts errors.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class RunWriter:
 
 
 def dataset_input(data: tuple[str, str], context: str, profile: Mapping[str, int], source: Path | None) -> DatasetInput:
-    """Return the MLflow dataset of a run from its name and digest (`data`); without a `source`, this is the digest."""
+    """Return the MLflow dataset with a name and digest (`data`); if `source` is None, its source is the digest."""
     name, digest = data
     uri = json.dumps({"uri": digest if source is None else str(source.absolute())})
     dataset = Dataset(name, digest[:36], "local", uri, profile=json.dumps(profile))
