@@ -43,7 +43,7 @@ def get_causal_replays(
     data : Path or None
         Folder of a dataset that was moved. Other datasets are read from the folders that the store last opened.
     progress : callable
-        Called after each replay that had to be computed, with the number of replays done and to be done in total.
+        Called after each replay that had to be computed, with the number computed so far and the total number.
     task : str, optional
         Default: all tasks.
 

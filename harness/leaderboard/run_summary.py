@@ -39,7 +39,7 @@ class MetricSummary:
     undefined : bool
         Whether the metric is undefined for some seed, where it counts as 0.
     few_units : float or None
-        For the F1 of a class or action unit that rests on few units: the effective number of units with its labels.
+        For the F1 of a class or action unit whose labels come from few units: the effective number of these units.
         See `harness.metrics.effective_units`.
     """
 

@@ -113,7 +113,7 @@ class RunVerifier:
         return False
 
     def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
-        """Whether another store logged the tracked scores, as they differ from this store's record of the job."""
+        """Whether the tracked scores differ from this store's record of the job, so another store logged them."""
         if self._is_own_database or not JobFolder(folder).has_record():
             return False
         with suppress(FramelightError):
