@@ -14,8 +14,8 @@ from harness.metrics.jackknife import Jackknife
 LEAST_FREEDOM = 0.05
 """Smallest degrees of freedom of Student's t; its quantiles are practically infinite there."""
 LARGEST_DECREASE, LARGEST_INCREASE = 0.5, 0.99
-"""Limits of the bias correction of a share (F1 or accuracy): the largest decrease, as a fraction of the distance from 0,
-and the largest increase, as a fraction of the distance from 1. The first limit ensures that one bad video among few
+"""Limits of the bias correction of a share (F1 or accuracy): the largest decrease, as a fraction of the distance from
+0, and the largest increase, as a fraction of the distance from 1. The first limit ensures that one bad video among few
 does not give a corrected score of 0. The second is wider, because F1 over few units is too low on average, so most
 corrections are increases."""
 TINY = 1e-8
