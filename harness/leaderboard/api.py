@@ -46,13 +46,13 @@ def run(  # noqa: PLR0913 - public, one keyword for each option
     recipe : Recipe, path or str
         A recipe, the name of one in `experiments`, or a Python file that defines `recipe`.
     data : path, optional
-        A dataset. Default: the recipe's rendered videos, if it has any.
+        Folder of a dataset. Default: the synthetic videos that the recipe renders, if it does.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     settings : str or sequence of str
         Changes of the recipe as `KEY=VALUE`, such as `"seeds=0,1,2"`.
     jobs : int, optional
-        Jobs at a time. Default: the number of available cores.
+        Number of jobs that run at a time. Default: the number of available cores.
     force : bool
         Run finished jobs again.
     tracking_uri : str, optional

@@ -30,7 +30,7 @@ Row = TypeVar("Row", bound=BoardRow)
 FORMATS = ("table", "csv", "json", "md")
 TEXT_WIDTH = 100
 MARKDOWN_WIDTH = 10_000
-"""Characters of a line in Markdown, so many that no sentence is wrapped."""
+"""Width of lines in Markdown, large enough that no sentence is wrapped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,9 @@ class Board:
     closed : bool, default=True
         Whether the table ends with a rule even if no sentence follows.
     apart : int, default=0
-        Number of last rows that stand apart: below a rule, and in Markdown in another table.
+        Number of rows at the end that are set apart: below a rule, or in a second table in Markdown.
     apart_title : str, default=""
-        A sentence above the other table.
+        A sentence above the second table in Markdown.
     """
 
     rows: Sequence[BoardRow]
@@ -149,7 +149,7 @@ class Boards:
     empty: str = ""
 
     def render(self, form: str = "table", width: int | None = TEXT_WIDTH, bold: bool = False) -> str:
-        """Format the boards; equal rows give equal bytes.
+        """Format the boards; the same rows always give the same text.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ def escape_rows(rows: Sequence[Row], form: str) -> Sequence[Row]:
 
 
 def as_json(rows: Sequence[BoardRow]) -> str:
-    """Format rows as a JSON list of objects; floats are rounded to six decimals, except in settings of heads."""
+    """Format rows as a JSON list of objects; floats are rounded to six decimals, except those in `settings`."""
     objects = [_round_floats(row.as_dict()) | {"settings": row.settings} for row in rows]
     return json.dumps(objects, indent=1, sort_keys=True) + "\n"
 

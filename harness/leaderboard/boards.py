@@ -81,7 +81,7 @@ def board_rows(
     Returns
     -------
     list of LeaderboardRow
-        Boards one after another, best row first.
+        Rows grouped by board, best row first.
     """
     records = _stored_records(store) if from_store else tracked_records(store)
     if boards is not None:
@@ -125,7 +125,10 @@ def format_leaderboard(
 
 
 def format_optimism(store: Store, task: str | None = None, format: str = "table", plain: bool = False) -> str:
-    """Format the configurations run under both protocols; if there are none, table and Markdown say how to run them."""
+    """Format the optimism of each configuration that was run under both protocols; see `harness.leaderboard.optimism`.
+
+    If there are none, the result for `table` and `md` says how to run one.
+    """
     significance = _open_significance_cache(store)
     records = RunVerifier(store, significance).keep_unaltered(tracked_records(store), task)
     rows = optimism_rows(records, task, significance)
@@ -137,14 +140,16 @@ def format_optimism(store: Store, task: str | None = None, format: str = "table"
 def format_causal(
     store: Store, data: Path | None, task: str | None = None, format: str = "table", plain: bool = False
 ) -> str:
-    """Format each run offline and with causal smoothing; compute missing replays.
+    """Format the scores of each run with its own smoothing and with causal smoothing.
+
+    A replay scores the saved predictions of a job again, with causal smoothing. Missing replays are computed.
 
     Parameters
     ----------
     store : Store
         The store of the runs.
     data : Path or None
-        Folder of a dataset that was moved. Default: the folders that the store last opened.
+        Folder of a dataset that was moved. If None, datasets are read from the folders that the store last opened.
     task : str, optional
         Default: all tasks.
     format : {"table", "csv", "json", "md"}
@@ -175,7 +180,7 @@ def format_causal(
 def format_cost(
     store: Store, plot: Path | None, task: str | None = None, format: str = "table", plain: bool = False
 ) -> str:
-    """Format accuracy and cost of exported files, and draw them to `plot` unless it is None."""
+    """Format accuracy and cost of exported files, and draw them to the file `plot` unless it is None."""
     from harness.leaderboard import cost
 
     return cost.format_cost_boards(store, plot, task, format, table_width(plain))

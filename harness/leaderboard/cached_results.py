@@ -1,4 +1,4 @@
-"""Cache of confidence intervals and test results; a file is named by a hash of all that its result depends on."""
+"""Cache of confidence intervals and test results. The name of a file is a hash of all that its result depends on."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class CachedResults:
         key : list
             All that the result depends on, as JSON values.
         checks : mapping of str to callable
-            Checks of the result, such as `INTERVAL`. An empty result, which says that there was nothing to compute, is
+            Checks of the result, such as `INTERVAL`. An empty result means that nothing could be computed, and is
             always valid.
         compute : callable
             Computes the result.

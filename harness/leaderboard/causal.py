@@ -1,4 +1,8 @@
-"""Cost of causal smoothing: each run as it was scored, and with filters that use no future frames."""
+"""Loss of accuracy by causal smoothing: each run with its own filter, and with a filter that uses no future frames.
+
+A causal replay scores the saved predictions of a job again, with a causal filter. Offline scores are those of the
+filter that the job selected, which may use future frames.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +47,9 @@ class CausalRow(BoardRow):
         Frames by which the causal filter lags behind on average, half its radius. If the seeds selected different
         filters, the median over seeds.
     delay_ms : float
-        The same in milliseconds at `rate`.
+        `delay` in milliseconds at `rate`.
     rate : float
-        Frames per second.
+        Assumed frames per second.
     """
 
     rank: int | None

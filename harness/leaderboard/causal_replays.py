@@ -1,4 +1,7 @@
-"""Causal replays of a store's runs: saved replays are read, missing ones are computed with the labels on disk."""
+"""Causal replays of a store's runs: saved predictions of jobs, scored again with filters that use no future frames.
+
+Saved replays are read. Missing ones are computed with the labels of the dataset on disk.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def get_causal_replays(
     data : Path or None
         Folder of a dataset that was moved. Other datasets are read from the folders that the store last opened.
     progress : callable
-        Called after each replay that had to be computed, with the number done and their total.
+        Called after each replay that had to be computed, with the number computed so far and the total number.
     task : str, optional
         Default: all tasks.
 

@@ -1,4 +1,4 @@
-"""Notes under a board that name the classes whose labels are from few units or are few."""
+"""Notes under a board that name classes with few labels, and classes whose labels come from few videos or subjects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.metrics.rare_classes import MIN_LABELS
 
 
 def few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Name the classes whose labels rest on few units; these are the same for all rows of a board."""
+    """Name the classes whose labels come from few units; these are the same for all rows of a board."""
     numbers = {name.removeprefix("F1/"): number for row in rows for name, number in row.few_units.items()}
     if not numbers:
         return []
@@ -20,7 +20,7 @@ def few_units_note(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def rare_classes_note(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Name the classes with few labels; rows that are scored on other frames may have other numbers of labels."""
+    """Name the classes with few labels; if rows are scored on different frames, the largest number is shown."""
     numbers: dict[str, int] = {}
     for row in rows:
         for name, number in row.rare_classes.items():

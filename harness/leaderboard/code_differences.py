@@ -34,8 +34,8 @@ def flag_other_code(board_rows: Sequence[LeaderboardRow]) -> None:
     """Flag the rows of one board whose code differs from the code of most rows.
 
     Rows without recorded code are neither counted nor flagged. Rows whose jobs differ in code (`mixed`) are not counted
-    but always flagged. If several codes have equally many rows, the code with the best row counts as
-    the code of most rows.
+    but always flagged. If several versions of the code have equally many rows, that of the best row counts as the code
+    of most rows.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ MARKS = {
     "n": "not tested against the best (scored on different frames, or its statistics are missing)",
     "p": "published result, not ranked",
 }
-"""Meaning of each mark next to a rank; `{units}` is "videos" or "subjects"."""
+"""Meaning of each mark next to a rank; `{units}` is replaced by "videos" or "subjects"."""
 
 
 class RankedRow(Protocol):
@@ -58,7 +58,7 @@ def leaderboard_columns(
     rows : sequence of LeaderboardRow
         The rows of one board.
     run_length : int
-        Characters of a run id that are shown.
+        Number of characters shown of each run id.
     wording : Wording
         How verbose cells and headings are.
 

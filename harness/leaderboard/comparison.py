@@ -24,9 +24,10 @@ from harness.utils.errors import InputError
 from harness.utils.hashing import flatten
 
 MAX_UNITS_SHOWN = 5
-"""Influential units shown for each run."""
+"""Maximum number of influential units (videos or subjects) shown for each run."""
 UNIT_SCORES = {"expr": "accuracy", "va": "P_VA", "au": "F1, all AUs together"}
-"""Name of the score of a single unit, by task. A mean over classes is not informative for a video of one class."""
+"""Name of the score that is shown for a single video or subject, by task. For expressions and action units it is not
+the task's metric, because a mean over all classes says little about a video in which only one class occurs."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _format_coverage(record: Record) -> str:
 
 
 def align_units(units: Sequence[str], job_statistics: JobStatistics, record: Record) -> SufficientStatistics:
-    """Reorder the statistics of a job by the names of its units.
+    """Reorder the statistics of a job to a given order of units (videos or subjects).
 
     Parameters
     ----------
@@ -101,7 +102,7 @@ def align_units(units: Sequence[str], job_statistics: JobStatistics, record: Rec
 def check_same_rows(
     units: Sequence[str], sides: Sequence[Sequence[SufficientStatistics]], pairs: Sequence[tuple[Record, Record]]
 ) -> None:
-    """Raise InputError if the two runs were scored on different numbers of rows of some unit."""
+    """Raise InputError if two runs were scored on different numbers of rows of a unit (video or subject)."""
     row_counts = [[statistics.rows() for statistics in side] for side in sides]
     for (first, second), first_counts, second_counts in zip(pairs, *row_counts):
         mismatches = np.flatnonzero((first_counts != second_counts).any(axis=0))
@@ -207,7 +208,7 @@ def _influential_units(
 
 
 def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
-    """Return the mean score of each unit over seeds, float64 [V]; NaN if it is undefined, and for a multi-task run."""
+    """Return the score of each unit alone, averaged over seeds; NaN if it is undefined, and for a multi-task run."""
     pooled = PooledStatistics(side, many_in_groups=False)
     values = np.full(pooled.has_rows.shape, np.nan)
     if pooled.task == "expr":
@@ -226,7 +227,7 @@ def _score_by_unit(side: Sequence[SufficientStatistics]) -> np.ndarray:
 
 
 def _differing_settings(first: Record, second: Record) -> dict[str, tuple[Any, Any]]:
-    """Return the settings that differ, by dotted name; identifiers such as `entry` are left out."""
+    """Return the settings that differ, by dotted name; hashes such as `entry` and `data` are left out."""
     sides = [
         {
             "backbone": record.backbone,

@@ -23,8 +23,8 @@ class MetricComparison:
     paired : PairedTestResult
         Difference, 95% confidence interval and p-value.
     p_adjusted : float
-        The p-value of the task's metric is not adjusted. The p-values of all other metrics are adjusted together by
-        Holm's correction.
+        P-value with Holm's correction over all metrics except the task's metric. For the task's metric, the p-value is
+        not corrected.
     undefined : bool
         Whether the metric is undefined, and counts as 0, in some seed of either run.
     """

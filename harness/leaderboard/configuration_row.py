@@ -34,11 +34,11 @@ class SignificanceProvider(Protocol):
         ...
 
     def rare_classes(self, jobs: Sequence[Record]) -> dict[str, int]:
-        """Return the number of labels of each class that has few, by the metric of the class."""
+        """Return the number of labels of each class with few labels, by the metric of the class."""
         ...
 
     def score_without(self, jobs: Sequence[Record], classes: Collection[str]) -> float | None:
-        """Return the mean score of the jobs without some classes, or None if it cannot be computed."""
+        """Return the score without some classes, averaged over the jobs, or None if it cannot be computed."""
         ...
 
     def difference(self, first: Sequence[Record], second: Sequence[Record]) -> PairedDifference | None:
@@ -119,7 +119,7 @@ def _missing_trainings(group: list[Record], trainings: Mapping[int | None, list[
 def _missing_seeds(group: list[Record], trainings: Mapping[int | None, list[Record]]) -> list[int]:
     """Return the expected seeds that are not finished on every training of the backbone.
 
-    Trainings without a finished job do not count. If no job is finished, all expected seeds are missing.
+    Trainings that have no finished job at all are ignored here. If no job is finished, all expected seeds are missing.
     """
     expected = {seed for record in group for seed in (*record.expected_seeds, record.seed)}
     unfinished = {seed for jobs in trainings.values() for seed in expected - {job.seed for job in jobs}}

@@ -64,7 +64,7 @@ def cost_rows(
     task: str | None = None,
     significance: SignificanceProvider | None = None,
 ) -> list[CostRow]:
-    """Build one row for each exported file of a finished job, and one for each run without a file.
+    """Build one row for each exported file of a finished job, and one for each run without an exported file.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def cost_rows(
     exported : iterable of ExportRecord
         Records of exported files.
     macs : mapping of str to (int or None)
-        By run id: the multiply-accumulate operations of the backbone for one crop. Used for runs without a file.
+        Multiply-accumulate operations of the backbone for one crop, by run id. Used for runs without an exported file.
     task : str, optional
         Default: all tasks.
     significance : SignificanceProvider, optional
@@ -82,7 +82,7 @@ def cost_rows(
     Returns
     -------
     list of CostRow
-        Boards one after another, highest value first.
+        Rows grouped by board, highest score first.
     """
     records = list(records)
     run_rows = {row.run_id: row for row in leaderboard_rows(records, task)}

@@ -40,7 +40,7 @@ MAX_AREA, MIN_AREA = 330.0, 22.0
 
 
 class Point(NamedTuple):
-    """A file that was scored and measured.
+    """An exported file with its score and its latency.
 
     Attributes
     ----------
@@ -210,7 +210,8 @@ def _backbone_colors(points: list[Point]) -> dict[str, str]:
 def _point_labels(points: list[Point]) -> list[str | None]:
     """Label one file of each run and format, preferably on the Pareto front; None for the others.
 
-    A label has head, features and format, each only if it differs on the board, then the first distinguishing setting.
+    A label names head, features and format, each only if rows of the board differ in it. The first setting that
+    distinguishes the row follows.
     """
     rows = _rows(points)
     differing = [name for name in ("head", "features", "format") if len({getattr(row, name) for row in rows}) > 1]

@@ -30,7 +30,7 @@ class CostRow(BoardRow):
     seed : int or None
         The seed that was exported.
     format, precision, file : str or None
-        The exported file.
+        Format of the exported file, precision of its weights, and its name.
     difference : float or None
         Score of the file minus score of the seed.
     difference_low, difference_high : float or None

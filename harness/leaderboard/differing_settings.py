@@ -76,7 +76,7 @@ def distinguishing_settings(display_keys: Sequence[Key], records: Sequence[Recor
     display_keys : sequence of tuple
         Cells of each configuration on the board; see `harness.leaderboard.row_keys.display_key`.
     records : sequence of Record
-        A record of each configuration.
+        One record of each configuration.
 
     Returns
     -------

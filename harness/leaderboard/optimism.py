@@ -1,4 +1,7 @@
-"""Optimism of selecting on the reported split: each configuration under both protocols."""
+"""Optimism bias of selecting on the reported split: scores of each configuration under both protocols.
+
+The held-out protocol selects on a part of the training videos, the published protocol on the reported split itself.
+"""
 
 from __future__ import annotations
 

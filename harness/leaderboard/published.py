@@ -31,7 +31,7 @@ ANNOTATED_ROWS = {"expr": 284_230, "va": 344_714, "au": 445_845, "mtl": 27_087}
 """Rows with a valid label in the validation split of the third ABAW challenge, by task, with or without a crop."""
 
 SCORED_ROWS = {"expr": 280_532, "va": 338_755, "au": 445_836, "mtl": 26_876}
-"""Number of `ANNOTATED_ROWS` that have a crop, by task; the scores of the paper are computed on these rows."""
+"""Number of the `ANNOTATED_ROWS` that have a crop, by task. The scores of the paper are computed on these rows."""
 
 METRIC_TERMS = {"P_VA": ("CCC_V", "CCC_A"), "P_MTL": ("P_VA", "P_EXPR", "P_AU")}
 """Terms from which a metric is computed if the source gives only the terms: P_VA is their mean, P_MTL their sum."""
@@ -70,10 +70,10 @@ def published_figures() -> tuple[Record, ...]:
     Returns
     -------
     tuple of Record
-        `dataset` is `Aff-Wild2`. For other releases than that of the third challenge, the edition follows in
-        parentheses. `config` has `source` and, where the file gives them, `note`, `head` (kind, hidden) and
-        `thresholds` (chosen or half). `annotated` and `scored` are `ANNOTATED_ROWS` and `SCORED_ROWS` for heads on the
-        validation split of the third challenge; they are 0 for all other figures.
+        `dataset` is `Aff-Wild2`; for releases other than that of the third challenge, the edition follows in
+        parentheses. `config` has `source` and, where the file gives them, `note`, `head` (`kind`, `hidden`) and
+        `thresholds` (`chosen` or `half`). `annotated` and `scored` are `ANNOTATED_ROWS` and `SCORED_ROWS` for heads on
+        the validation split of the third challenge; they are 0 for all other figures.
     """
     return tuple(_make_record(row, f"published-{number}") for number, row in enumerate(_read_csv("figures.csv"), 1))
 
@@ -162,9 +162,9 @@ def add_published_rows(
 ) -> list[Record]:
     """Add published results to runs, on the same board if they are comparable.
 
-    A figure for the validation split of `dataset` is added to every board of its task and protocol whose runs have the
-    number of labeled rows in `annotated`. There the figure gets the dataset name and digest of the board. All other
-    figures keep their dataset name and digest.
+    A figure on the validation split of `dataset` is comparable with runs of the same task and protocol that have the
+    number of labeled rows given in `annotated`. It is added to every board with such runs, and gets the dataset name
+    and digest of the board. All other figures keep their dataset name and digest.
 
     Parameters
     ----------

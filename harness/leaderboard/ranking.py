@@ -74,9 +74,9 @@ def _sort_key(row: LeaderboardRow) -> tuple[int, float, str]:
 def _test_against_best(ranked: Sequence[LeaderboardRow], tests: BoardTests) -> None:
     """Test all rows jointly against the best row, and also each row alone against the best row.
 
-    The best row is the first one with statistics: a row without statistics cannot be tested, and must not prevent the
-    tests of the others. Each row gets the larger p-value and the larger detectable difference of its two tests. So a
-    row is marked as worse only if both tests find it worse.
+    The best row is the first one with statistics (sufficient statistics per video or subject). A row without them
+    cannot be tested, and must not prevent the tests of other rows. Each row gets the larger p-value and the larger
+    detectable difference of its two tests. So a row is marked as worse only if both tests find it worse.
     """
     for row in ranked:
         row.has_statistics = tests.has_statistics(row)

@@ -1,4 +1,4 @@
-"""Jobs of one configuration: several trainings of a backbone, and several seeds of the head on each."""
+"""Jobs of one configuration: several trainings of a backbone, and several seeds of the head on each training."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def pair_seeds(first: Sequence[Record], second: Sequence[Record]) -> list[tuple[
     Returns
     -------
     list of (Record, Record)
-        One pair for each seed, and training, that both runs have.
+        One pair for each combination of training and seed that both runs have.
 
     Raises
     ------

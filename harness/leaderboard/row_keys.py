@@ -14,7 +14,7 @@ def board_key(row: BoardRow) -> tuple[str, str, str, str]:
 
 
 def row_key(row: BoardRow) -> tuple[str, str]:
-    """Return the key of a row: run id and dataset digest, as a published figure can be on several boards."""
+    """Return the key of a row: run id and dataset digest, since a published figure can be on several boards."""
     return row.run_id, row.data_digest
 
 

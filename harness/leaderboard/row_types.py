@@ -1,4 +1,8 @@
-"""Row types of the leaderboard."""
+"""Types of rows of the leaderboard.
+
+A board is the table of all rows with the same task, dataset, split and protocol. Statistics are the sufficient
+statistics per unit (video or subject) that each job saves; see `harness.metrics.unit_statistics`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ INTERVAL_METHOD = "jackknife"
 
 @dataclass(kw_only=True)
 class BoardRow:
-    """Fields that rows of every board share: the board and the configuration.
+    """Fields that rows have on every board: the identity of the board and the configuration of the row.
 
     Attributes
     ----------
@@ -100,14 +104,14 @@ class LeaderboardRow(BoardRow):
     radius : float or None
         Smoothing radius in frames; the median if seeds differ.
     seeds, seeds_missing : list of int
-        Seeds with a finished job; expected seeds without a finished job on some training of the backbone.
+        Seeds with a finished job, and expected seeds that lack a finished job on some training of the backbone.
     value : float or None
         Mean of the metric over the finished seeds; None if no seed is finished.
     trainings, trainings_missing : list of int
-        Trainings of the backbone, by their seeds: those with a finished job; expected ones without a finished job. Both
-        are empty for one training.
+        Seeds of the trainings of the backbone that have a finished job, and of expected trainings that have none. Both
+        are empty if the recipe has only one training of the backbone.
     std : float or None
-        Standard deviation of one score over seeds and trainings of the backbone; None for one job.
+        Standard deviation of the score of a single job, over seeds and trainings of the backbone; None for one job.
     std_trainings : float or None
         Standard deviation between trainings of the backbone; None for one training. See
         `harness.metrics.variance_components`.
@@ -117,7 +121,7 @@ class LeaderboardRow(BoardRow):
         Whether the model was fitted again on all training videos after the selection; None if the protocol has no
         held-out videos.
     ci_low, ci_high : float or None
-        95% confidence interval of the score that very many units would give.
+        95% confidence interval. It is for the score that would be measured on very many units.
     ci_method : {"jackknife", "records"} or None
         Method of the interval; `records` if the interval is the mean of the seeds' intervals.
     corrected : float or None
@@ -129,8 +133,8 @@ class LeaderboardRow(BoardRow):
         For each class with fewer labels in the scored frames than `harness.metrics.rare_classes.MIN_LABELS`: the number
         of its labels, by the metric of the class.
     without_rare : float or None
-        `value` without the classes that are rare in some row of the board; None if there are none, no class is left, or
-        statistics are missing.
+        The metric computed without the classes that are rare in some row of the board. None if no class is rare, no
+        class is left, or statistics are missing.
     unsmoothed : float or None
         The metric without smoothing, mean over seeds.
     metrics : dict
@@ -148,9 +152,10 @@ class LeaderboardRow(BoardRow):
     tied_with_best : bool or None
         Whether the adjusted `p_value` is above 0.05; True for the best row, None if no test is possible.
     p_value : float or None
-        Test against the best row, adjusted for the choice of the best and for the number of rows.
+        P-value of the test against the best row. It is adjusted for the number of rows, and for the fact that the best
+        row is chosen from the same scores.
     untested : bool
-        True if other rows of the board were tested but not this one, and also if its statistics are missing.
+        Whether this row has no test although other rows of the board have one; also True if its statistics are missing.
     has_statistics : bool or None
         Whether the statistics of all jobs of the row are available; without them `value` cannot be verified. None if
         this was not checked.
@@ -159,11 +164,11 @@ class LeaderboardRow(BoardRow):
     configurations : int or None
         Number of ranked runs of the board, without baselines; None for rows that are not ranked.
     expected_luck : float or None
-        How far the best ranked run would lead the mean of the ranked runs, on average, if all were equally good. None
-        without a test or for a single run.
+        Expected lead of the best ranked run over the mean of the ranked runs if all were equally good. None if nothing
+        was tested, or for a single run.
     verified : bool or None
-        Whether the files of all seeds are unchanged since their jobs wrote them, and give `value`; False if this is not
-        known or there are `problems`. None if nothing was verified, as for published figures.
+        Whether the files of all jobs are unchanged since they were written, and `value` follows from them. False if
+        this is not known or there are `problems`. None if nothing was verified, as for published figures.
     problems : list of str
         Altered files and scores, with what to do; a row with problems has the flag `altered` and no rank.
     oracle : bool

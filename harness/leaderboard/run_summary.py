@@ -39,7 +39,7 @@ class MetricSummary:
     undefined : bool
         Whether the metric is undefined for some seed, where it counts as 0.
     few_units : float or None
-        For the F1 of a class or action unit that rests on few units: the effective number of units with its labels.
+        For the F1 of a class or action unit whose labels come from few units: the effective number of these units.
         See `harness.metrics.effective_units`.
     """
 
@@ -71,9 +71,9 @@ class RunSummary:
     learned : mapping or None
         What is known about the images that the backbone was trained on; see `learned_images`.
     rare_classes : mapping of str to int
-        Number of labels of each class that has few, by the metric of the class; see `harness.metrics.rare_classes`.
+        Number of labels of each class with few labels, by the metric of the class; see `harness.metrics.rare_classes`.
     without_rare : float or None
-        The task's metric without the rare classes, mean over seeds; None if there are none, or no class is left.
+        The task's metric without the rare classes, averaged over seeds; None if no class is rare, or none is left.
     """
 
     records: tuple[Record, ...]

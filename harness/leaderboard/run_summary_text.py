@@ -22,7 +22,7 @@ from harness.utils.hashing import flatten
 from harness.utils.text import align_columns, format_megabytes, format_three_digits, plural
 
 HIDDEN_SETTINGS = ("kind", "task", "data", "entry", "features", "revision", "head.kind")
-"""Settings that are shown elsewhere, that identify data by a hash, or that no user sets."""
+"""Settings that are left out: they are shown elsewhere, are hashes, or are not set by users."""
 
 
 def format_run(summary: RunSummary, width: int = 100) -> str:

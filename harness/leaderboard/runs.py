@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 BEST_PREFIX = "best:"
 
 MIN_DIGEST_LENGTH = 6
-"""Number of characters of a dataset's digest that are shown, and the minimum that selects a dataset."""
+"""Number of characters shown of a dataset's digest, and minimum number that a user must give to select a dataset."""
 MAX_CANDIDATES_SHOWN = 8
 """Maximum number of candidate runs listed in a message."""
 
@@ -39,17 +39,18 @@ def find_records(records: Iterable[Record], text: str, verify: VerifyJobs | None
     text : str
         A run id, a job id or `best:TASK`. A job id is `<run id>-s<seed>`; with several trainings of the backbone it is
         `<run id>-t<training>-s<seed>`. In both kinds of id, a unique prefix can replace the run id. `best:TASK` is the
-        best run on the board of the task, never a baseline or a result that uses labels. A held-out board is preferred
-        to a published board. If several datasets have such a board, the board of the newest run is used, and this is
-        logged. `best:TASK@DATASET` selects a dataset by its name or the first characters of its digest.
+        best run of the task, never a baseline or a result that uses the labels of the reported split. Runs under the
+        held-out protocol are preferred to runs under the published protocol. If there are such runs on several
+        datasets, the dataset of the newest run is used, and this is logged. `best:TASK@DATASET` selects a dataset by
+        its name or the first characters of its digest.
     verify : callable, optional
         Verifies the jobs of a run; `best:TASK` skips runs with a problem, and logs the problem.
 
     Returns
     -------
     list of Record
-        All finished seeds of the run in order, or only the seed in the job id; a job id without a training selects that
-        seed on every training.
+        The records of all finished jobs of the run, in the order of trainings and seeds. For a job id, only those of
+        its seed: one record for each training if the id does not name a training.
 
     Raises
     ------
@@ -195,7 +196,7 @@ def _may_be_best(group: Sequence[Record]) -> bool:
 def _best_of_each_board(
     ordered_runs: Iterable[list[Record]], verify: VerifyJobs | None
 ) -> dict[tuple[str, str], Record]:
-    """Return a record of the best run without a problem on each board; log the problems of better runs."""
+    """For each board, return a record of the best run without problems; log the problems of runs that are better."""
     best: dict[tuple[str, str], Record] = {}
     for run in ordered_runs:
         if _board_key(run[0]) in best:
@@ -209,7 +210,7 @@ def _best_of_each_board(
 
 
 def _board_key(record: Record) -> tuple[str, str]:
-    """Return dataset and split of the record's board."""
+    """Return the dataset and the split that the record was scored on."""
     return record.data_digest or record.dataset, record.split
 
 

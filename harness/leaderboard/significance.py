@@ -38,7 +38,8 @@ REVISION = 11
 class SignificanceCache:
     """Confidence intervals and paired tests of the runs of a store, cached on disk.
 
-    Results depend on the statistics alone, not on the store or the process.
+    Results depend only on the statistics of the jobs (sufficient statistics per video or subject), not on the store or
+    the process.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ class SignificanceCache:
     fetch : callable, optional
         Downloads the statistics of jobs that are not in the store; see `FetchFile`.
     paths : mapping of str to Path, optional
-        Files of statistics that belong to no job of the store, by the job id of their records.
+        Files of statistics outside the folders of jobs, such as those of exported models, by the job id of the records
+        that they belong to.
     """
 
     def __init__(self, store: Store, fetch: FetchFile | None = None, paths: Mapping[str, Path] | None = None) -> None:
@@ -97,8 +99,8 @@ class SignificanceCache:
         Returns
         -------
         dict of str to int
-            By the metric of the class, such as `F1/Fear`; empty without rare classes, and if statistics are missing or
-            damaged.
+            Numbers of labels by the metric of the class, such as `F1/Fear`; empty if no class is rare, and if
+            statistics are missing or damaged.
         """
         files = self._files.find(jobs)
         if not files:
@@ -116,14 +118,14 @@ class SignificanceCache:
         return {}
 
     def score_without(self, jobs: Sequence[Record], classes: Collection[str]) -> float | None:
-        """Compute the mean score over jobs without some classes; see `harness.metrics.rare_classes.score_without`.
+        """Compute the score without some classes, averaged over jobs; see `harness.metrics.rare_classes`.
 
         Parameters
         ----------
         jobs : sequence of Record
             The finished jobs of a configuration.
         classes : collection of str
-            Metrics of classes that do not count, such as `F1/Fear`.
+            Classes to leave out, named by their metrics, such as `F1/Fear`.
 
         Returns
         -------

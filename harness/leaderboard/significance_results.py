@@ -16,7 +16,8 @@ class ScoreInterval:
     corrected : float
         The score corrected for bias.
     few_units : dict of str to float
-        For each class with labels from few units: their effective number; see `harness.metrics.effective_units`.
+        For each class whose labels come from few units (videos or subjects): the effective number of these units; see
+        `harness.metrics.effective_units`.
     """
 
     low: float
@@ -58,13 +59,14 @@ class BoardComparison:
     Attributes
     ----------
     p : tuple of float
-        p-value of each row, adjusted for the choice of the best and for the number of rows.
+        P-value of each row, adjusted for the number of rows and for the fact that the best row is chosen from the same
+        scores.
     detectable : tuple of (float or None)
         For each row: the minimum difference to the best row that the test detects with 80% power. None for the best
         row, and for all rows if there are too few units to detect any.
     luck : float
-        How far the best run would lead the mean of all runs, on average, if all were equally good. Baselines do not
-        count. 0 for fewer than two runs.
+        Expected lead of the best run over the mean of all runs if all were equally good. Baselines are left out. 0 for
+        fewer than two runs.
     """
 
     p: tuple[float, ...]

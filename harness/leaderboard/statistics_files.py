@@ -1,6 +1,7 @@
 """Files of the sufficient statistics that jobs saved, downloaded if only the tracking server has them.
 
-A job saves its statistics per unit in its folder. Downloaded statistics are in the cache, `Store.significance`.
+A job saves its statistics per unit (video or subject) in its folder. Downloaded statistics are in the cache,
+`Store.significance`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_CACHED_FILES = 32
-"""Maximum number of statistics files in memory, for the best row and the row that is compared with it."""
+"""Maximum number of statistics files in memory: enough for the best row and a row that is compared with it."""
 
 FetchFile = Callable[[str, str, Path], bool]
-"""Downloads a file of a job (job id, file name) to a path; returns False if there is none."""
+"""Called with a job id, a file name and a path; downloads the file of the job to the path. False if there is none."""
 
 
 class StatisticsFiles:
@@ -42,7 +43,8 @@ class StatisticsFiles:
     fetch : callable, optional
         Downloads the statistics of jobs that are not in the store; see `FetchFile`.
     paths : mapping of str to Path, optional
-        Files of statistics that belong to no job of the store, by the job id of their records.
+        Files of statistics outside the folders of jobs, such as those of exported models, by the job id of the records
+        that they belong to.
     """
 
     def __init__(self, store: Store, fetch: FetchFile | None = None, paths: Mapping[str, Path] | None = None) -> None:
@@ -98,7 +100,7 @@ class StatisticsFiles:
         return files if len(files) == len(jobs) else []
 
     def refetch(self, job: Record) -> tuple[Path, str] | None:
-        """Download the statistics of a tracked job again, because the file found before does not give the job's score.
+        """Download the statistics of a tracked job again, for a job whose score does not follow from the file in use.
 
         Parameters
         ----------
@@ -146,7 +148,7 @@ class StatisticsFiles:
     def _find_job_statistics(self, job_id: str) -> tuple[Path, str] | None:
         """Return the statistics file of a job and its SHA-256, or None if it is missing or damaged.
 
-        After a failed download, nothing more is downloaded.
+        After the tracking server failed to answer, no more files are downloaded.
         """
         try:
             is_missing = self._is_unreachable and not self._local_path(job_id).is_file()

@@ -35,9 +35,9 @@ def synthetic_parts(record: Record, images: str, store: Store) -> tuple[str, ...
     Returns
     -------
     tuple of str
-        The members of `PARTS` that learned from synthetic faces. A backbone counts
-        if it, or a backbone that its training started from, was trained on them. The head counts if its dataset was
-        rendered by this project; a dataset that was moved since counts as real.
+        The members of `PARTS` that learned from synthetic faces. The backbone is included if it was trained on them, or
+        if its training started from such a backbone. The head is included if its dataset was rendered by this project.
+        A dataset that was moved since then is taken for real.
     """
     root = locations.get_location(store, images)
     head = record.dataset == VIDEOS_NAME if root is None else is_synthetic(root)

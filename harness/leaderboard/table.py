@@ -1,4 +1,8 @@
-"""Boards of the leaderboard: heading, columns, footnotes and legend."""
+"""Boards of the leaderboard: heading, columns, footnotes and legend.
+
+A board is the table of all rows with the same task, dataset, split and protocol. Statistics are the sufficient
+statistics per video or subject that each job saves; see `harness.metrics.unit_statistics`.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +28,18 @@ METRIC_DESCRIPTIONS = {
     "P_MTL": "P_VA + P_EXPR + P_AU",
 }
 DROPPED = ("params", "coverage", "p-value", "raw", "without rare")
-"""Headings of the columns left out of a narrow table, in this order, before names are shortened."""
+"""Columns that are dropped from a narrow table, in this order, before names are shortened."""
 DROPPED_LAST = ("note", "source", "seeds", "95% CI", "smoothing", "run id", "features")
-"""Headings of the columns left out, in this order, once names are shortened."""
+"""Columns that are dropped, in this order, if the table is still too wide after names were shortened."""
 INTERVAL_METHODS = {
     "jackknife": "around the score corrected for bias, from a jackknife over {units} and seeds",
     "records": "mean of the seeds' intervals, for runs without statistics in this store",
 }
-"""Descriptions of the interval methods; `{units}` is "videos" or "subjects"."""
+"""Descriptions of the interval methods; `{units}` is replaced by "videos" or "subjects"."""
 MAX_PROBLEMS = 5
-"""Maximum number of jobs with altered files, and of runs without statistics, that are named under a board."""
+"""Maximum number of jobs with altered files that are named under a board, and also of runs without statistics."""
 SHAREABLE_COLUMNS = ("seeds", "smoothing", "coverage")
-"""Columns that move into the subheading when all rows of a board agree."""
+"""Columns whose value moves into the subheading if it is the same for all rows of a board."""
 
 
 def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardRow], run_length: int) -> Board:
@@ -48,7 +52,7 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
     rows : sequence of LeaderboardRow
         The rows of all boards that are printed together.
     run_length : int
-        Characters of a run id that are shown.
+        Number of characters shown of each run id.
 
     Returns
     -------
@@ -74,7 +78,8 @@ def make_board(board_rows: Sequence[LeaderboardRow], rows: Sequence[LeaderboardR
 def board_title(board_rows: Sequence[BoardRow], rows: Sequence[BoardRow]) -> list[str]:
     """List the phrases of a board's title: task and dataset, split, metric, and a mark of optimistic scores.
 
-    The dataset is followed by its digest if the `rows` of the task are on several datasets of this name.
+    The name of the dataset is followed by a part of its digest if, in `rows`, several datasets of the task have this
+    name.
     """
     first = board_rows[0]
     dataset = min(row.dataset for row in board_rows)
@@ -115,7 +120,7 @@ def _subheading(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def format_refit(rows: Sequence[LeaderboardRow]) -> str:
-    """Format whether the runs of a board were refitted on all training videos; empty if that does not apply."""
+    """Return a phrase on whether the runs of a board were refitted on all training videos; empty if not applicable."""
     settings = {row.refit for row in rows if row.kind == "run"} or {row.refit for row in rows}
     units = f"{rows[0].unit}s"
     if len(settings) > 1:
@@ -139,7 +144,10 @@ def _shared_columns(rows: Sequence[LeaderboardRow]) -> set[str]:
 
 
 def _representative_rows(column: Column, rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
-    """Select the rows that the subheading describes; for seeds, these are the runs, since other rows have one seed."""
+    """Select the rows that the subheading describes.
+
+    For the column of seeds, these are only the runs, because baselines and published figures have one seed.
+    """
     runs = [row for row in rows if row.kind == "run"]
     unpublished = [row for row in rows if row.kind != "published"]
     return (runs if column.name == "seeds" else unpublished) or unpublished or rows
@@ -191,7 +199,7 @@ def _missing_statistics_note(rows: Sequence[LeaderboardRow]) -> list[str]:
 
 
 def _training_notes(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """Format how much scores vary between trainings of the backbone, or that there is only one."""
+    """Describe how much scores vary between trainings of the backbone, or state that there was only one training."""
     runs = [row for row in rows if row.kind == "run" and row.value is not None and not row.random_weights]
     notes, single = [], sum(not row.trainings for row in runs)
     parts = [(row.std_trainings, row.std_seeds) for row in runs if row.std_trainings is not None]
@@ -259,7 +267,7 @@ def _repeated(rows: Sequence[LeaderboardRow]) -> str:
 
 
 def explain(term: str, meaning: str, rows: Sequence[BoardRow]) -> str:
-    """Format an entry of a legend: `b: baseline`; signs such as `=` take no colon.
+    """Format an entry of a legend, such as `b: baseline`; signs such as `=` take no colon.
 
     `{units}` in the meaning is replaced by the units of the rows, such as "videos".
     """

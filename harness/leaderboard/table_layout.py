@@ -14,7 +14,8 @@ MIN_NAME_WIDTH = 12
 """Minimum width of a shortened name, in characters."""
 RUN_ID = "run id"
 MAX_END_WIDTH = 24
-"""Maximum number of characters at the end of a cell that are kept as long as possible."""
+"""Maximum width, in characters, that a column keeps so that the ends of its cells are whole; see `Column.end`. It is
+reduced to `MIN_NAME_WIDTH` only if the table does not fit otherwise."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,14 @@ class Column:
     name : str
         The heading.
     text : callable
-        The cell of a row.
+        Returns the cell of a row.
     right : bool, default=False
         Align to the right.
     shrinks : bool, default=False
         Whether cells may be shortened.
     end : callable
-        The most informative part of a cell, at its end, which is kept when the cell is shortened.
+        Returns the last part of a row's cell, which is kept when the cell is shortened, because it is the most
+        informative part.
     optional : bool, default=False
         Show the column only if the table also fits with it.
     """
@@ -84,16 +86,17 @@ def fit_to_width(
 
     The first of `WORDINGS` that fits is used. If none fits, columns of the last wording are dropped in the order of
     `dropped`, names are shortened, and then columns are dropped in the order of `dropped_last`. Settings that tell
-    rows apart are cut last. Columns without any value are left out. Cells that differ still differ after shortening,
-    and a column is kept if rows would have the same names without it. For these reasons a table can be wider than
-    `width`.
+    rows apart are cut last. Columns without any value are left out.
+
+    A table can be wider than `width` for two reasons: cells that differ are not shortened to equal texts, and a column
+    is not dropped if the names of two rows differ only in that column.
 
     Parameters
     ----------
     rows : sequence
         The rows of the table.
     columns : callable
-        The columns for a `Wording`.
+        Returns the columns for a `Wording`.
     dropped, dropped_last : sequence of str
         Names of columns to drop, before and after names are shortened.
     width : int or None
@@ -195,8 +198,9 @@ def _widest_column(cells: Cells, limits: dict[Column, int]) -> Column | None:
 def _truncate(text: str, limit: int, end: str) -> str:
     """Shorten a cell to `limit` characters.
 
-    The end is kept as long as two characters of the name fit before it. A name without an end keeps its last
-    characters, in which related names differ.
+    A cell is a name, followed by an `end` that may be empty (see `Column.end`). The end is kept if at least two
+    characters of the name fit before it. If the end is empty, the first and last characters of the name are kept,
+    because related names often differ only in their last characters.
     """
     if len(text) <= limit:
         return text

@@ -29,14 +29,14 @@ TOLERANCE = 1e-9
 """Maximum difference between a recorded score and the score from its statistics, absolute or relative."""
 CACHE_VERSION = 2
 RELABELED = ("dataset", "expected_seeds", "expected_trainings", "backbone", "recipe")
-"""Display labels that a later recipe with the same job may replace in the tracked record."""
+"""Fields of a tracked record that are replaced if a later recipe contains the same job. They are only for display."""
 
 
 class RunVerifier:
     """Verifies finished runs.
 
-    Statistics are always hashed; other files are hashed if their size or modification time changed, or if `full` is
-    True. Scores that were verified once are not computed again for the same statistics.
+    The statistics file of a job is always hashed. Other files are hashed if their size or modification time changed, or
+    if `full` is True. A score that was verified is not computed again while the statistics are the same.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class RunVerifier:
         return unaltered
 
     def save(self) -> None:
-        """Save which scores were verified."""
+        """Save the cache of verified scores."""
         with suppress(FramelightError):  # with a read-only store, scores are computed again each time
             self._scores.save()
 
@@ -106,14 +106,14 @@ class RunVerifier:
         return f"{_relative(path, self._store)} {'cannot be read (no permission)' if is_unreadable(path) else what}"
 
     def _has_code(self, job: Record) -> bool:
-        """Whether the job was run by a version of Framelight that records its code; such versions also write hashes."""
+        """Whether the version of Framelight that ran the job records its code; such versions also write file hashes."""
         folder = JobFolder(self._store.job(job.job_id))
         with suppress(FramelightError):
             return bool(job.code or (folder.has_record() and folder.read_record().code))
         return False
 
     def _is_made_elsewhere(self, job: Record, folder: Path) -> bool:
-        """Whether another store logged the tracked scores: they differ from those of the store's own run of the job."""
+        """Whether the tracked scores differ from this store's record of the job, so another store logged them."""
         if self._is_own_database or not JobFolder(folder).has_record():
             return False
         with suppress(FramelightError):
@@ -121,7 +121,7 @@ class RunVerifier:
         return False
 
     def _find_differing_score(self, job: Record, path: Path, digest: str) -> str | None:
-        """Compare the recorded scores with those from statistics; describe the first that differs, else return None."""
+        """Describe the first recorded score that differs from the score of the statistics; None if all agree."""
         metrics = json.dumps([job.metric, dict(job.metrics)], sort_keys=True)
         key = f"{digest[:32]} {hashlib.sha256(metrics.encode()).hexdigest()[:32]}"
         computed = None if key in self._scores else self._compute_scores(path)
@@ -144,11 +144,11 @@ class RunVerifier:
         return None
 
     def _is_score_of_tracked_run(self, job: Record) -> bool:
-        """Whether the tracked scores match statistics from the tracking server, though not those in the store.
+        """Whether the tracked scores match the statistics on the tracking server, though not those in the store.
 
-        The statistics in the store may belong to another run of the job: this store's own run, or an earlier tracked
-        run whose statistics were downloaded. If none can be downloaded, the result is True unless this store has
-        statistics of its own run.
+        A job can be executed several times, here and elsewhere. The statistics in the store may be from another
+        execution than the tracked scores: from one in this store, or from an earlier one whose statistics were
+        downloaded. If no statistics can be downloaded, the result is True unless the job was executed in this store.
         """
         if self._is_own_database:
             return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.tracking.records import Record
 
 ALTERED = "altered"
-"""Flag of a row with an altered file, or with a score that its statistics do not give."""
+"""Flag of a row with an altered file, or with a score that does not follow from its statistics."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Accumulators of statistics per unit, for many blocks of outputs with the same labels.
+"""Accumulators of statistics per unit (video or subject), for many sets of outputs with the same labels.
 
 N is the number of rows with a valid label, sorted by unit; V is the number of units. Everything that depends on the
-labels alone is computed once, so that a smoothing curve of 251 radii costs a few passes over the outputs per radius.
+labels alone is computed once. Each further set of outputs, such as outputs that are smoothed with another radius, then
+costs only a few passes over the outputs.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class BlockAccumulator(Protocol):
         Parameters
         ----------
         block : ndarray of shape (C, N)
-            Outputs, one contiguous row for each output column.
+            Outputs, one contiguous row for each of the C output columns.
 
         Returns
         -------
@@ -51,7 +52,7 @@ class ExpressionAccumulator:
         self.code = (unit.astype(np.int64) * 8 + target.astype(np.int64)) * 8
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Compute confusion counts [V, 8, 8] of outputs [8, N]."""
+        """Compute the confusion counts of each unit."""
         maximum = block.max(axis=0)
         before_maximum, predicted = np.ones(len(maximum), dtype=bool), np.zeros(len(maximum), dtype=np.int8)
         for column in block:  # index of the first maximum; many times faster than argmax over short rows
@@ -85,17 +86,17 @@ class GroupReducer:
         self.units = units
 
     def sum(self, values: np.ndarray) -> np.ndarray:
-        """Sum values [..., N] over each unit with rows, giving [..., P]; bools are counted as int64."""
+        """Sum values over the rows of each of the P units with rows, along the last axis; bools become int64."""
         if values.dtype != bool:
             return np.add.reduceat(values, self.starts, axis=-1)
         return np.add.reduceat(values.view(np.int8), self.starts, axis=-1, dtype=np.int32).astype(np.int64)
 
     def broadcast(self, values: np.ndarray) -> np.ndarray:
-        """Repeat values [..., P] for each row of their unit, giving [..., N]."""
+        """Repeat the value of each of the P units with rows for all of its rows, along the last axis."""
         return np.repeat(values, self.sizes, axis=-1)
 
     def scatter(self, values: np.ndarray) -> np.ndarray:
-        """Expand values [P, ...] to all units, giving [V, ...]; units without rows get 0."""
+        """Expand values of the P units with rows to all V units, along the first axis; units without rows get 0."""
         expanded = np.zeros((self.units, *values.shape[1:]), dtype=values.dtype)
         expanded[self.present] = values
         return expanded
@@ -123,7 +124,10 @@ class AffectAccumulator:
         self.mean_true, self.truth, self.ss_true = self._center(truth)
 
     def _center(self, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return means [2, P], centered columns [2, N] and sums of squares [2, P]; for equal values, exactly 0."""
+        """Return the means of each unit, the centered columns, and the sums of squares of each unit.
+
+        If all values of a unit are equal, its centered values and its sum of squares are exactly 0.
+        """
         segments = self.segments
         first = columns[:, segments.starts]
         shifted = columns - segments.broadcast(first)
@@ -132,7 +136,7 @@ class AffectAccumulator:
         return first + offset, centered, segments.sum(centered * centered)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Compute moments [V, 2, 6] of outputs [2, N]."""
+        """Compute the moments of each unit."""
         segments = self.segments
         if not len(segments.starts):
             return np.zeros((segments.units, 2, len(MOMENTS)))
@@ -167,7 +171,7 @@ class ActionUnitAccumulator:
         self.positive = self.segments.sum(self.truth)
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Compute binary counts [V, 12, 4] of probabilities [12, N]."""
+        """Compute the binary counts of each unit."""
         segments = self.segments
         if not len(segments.starts):
             return np.zeros((segments.units, len(block), len(COUNTS)), dtype=np.int64)

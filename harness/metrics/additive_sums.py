@@ -1,4 +1,4 @@
-"""Statistics in a form that adds up over units."""
+"""Conversion of sufficient statistics to sums that add up over units (videos or subjects), and back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import numpy as np
 
 
 def to_additive_sums(block: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Convert statistics [...] to a form that adds up over units, and return the center [2, 2] of the moments.
+    """Convert the statistics of a block to sums that add up over units, and return their center.
 
-    The center is the pooled mean. It is computed as the mean of one unit plus an offset, so that a constant
-    column deviates from it by exactly 0.
+    For block `va`, the sums are of deviations from a center. It has the shape (2, 2): the means of labels and
+    predictions over all rows, for valence and arousal. Each mean is computed as the mean of one unit plus an offset, so
+    that a constant column deviates from it by exactly 0. For other blocks, the statistics are returned unchanged, and
+    the center is 0.
     """
     if block != "va":
         return values, np.zeros((2, 2))

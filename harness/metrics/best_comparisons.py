@@ -1,7 +1,8 @@
 """Comparison of many rows with the best of them, which is chosen from the same data.
 
-The best of many equally good rows stands above the others by luck. The null distribution therefore includes this
-choice: every draw chooses its best row again, and takes the largest studentized difference to it.
+A row is one configuration of a board. Even if all rows are equally good, the best one leads the others by luck. The
+null distribution therefore includes the choice of the best: in every draw, the best row is chosen again, and the
+statistic is the largest studentized difference to it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from harness.utils.parallel import limit_blas_threads
 
 DRAWS = 10_000
 CELLS = 1 << 21
-"""Maximum of rows times draws, to limit memory; comparisons of more than about 200 rows use fewer draws."""
+"""Maximum number of rows times draws, to limit memory; comparisons of more than about 200 rows use fewer draws."""
 POWER_CELLS = 120_000
-"""Maximum of rows times draws for the power, which needs fewer draws than a p-value."""
+"""Maximum number of rows times draws when power is computed, which needs fewer draws than a p-value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +39,8 @@ class BestComparison:
         For each row: the minimum difference to the best row that the test finds with 80% power; NaN for the best row.
         None in place of the array if there are too few units to find any difference.
     luck : float
-        How far the best candidate leads the mean of the candidates, on average, if all are equally good. 0 for fewer
-        than two candidates or units.
+        Expected lead of the best candidate over the mean of all candidates if all were equally good; 0 for fewer than
+        two candidates or units.
     """
 
     best: int
@@ -117,7 +118,7 @@ def compare_with_best(
 
 
 def adjusted_p_values(scores: RowScores, metric: str, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """Compute only the p-values of `compare_with_best`, [R]; this needs at least two units."""
+    """Compute only the p-value of each row, see `compare_with_best`; this needs at least two units."""
     values = scores.scores(metric)
     with limit_blas_threads():
         flips = RowFlips(scores, metric, min(draws, CELLS // len(values)), seed)
@@ -129,7 +130,7 @@ def _first_best(values: np.ndarray) -> int:
 
 
 def _step_down(flips: RowFlips, values: np.ndarray, best: int) -> np.ndarray:
-    """Compute adjusted p-values, [R]."""
+    """Compute the adjusted p-value of each row."""
     statistics = _studentized_leads(flips, values, best)
     p, remaining = np.ones(len(values)), np.arange(len(values))
     smallest = 2.0 ** (1 - flips.scores.units)  # flipping no unit, or all units, gives the observed statistics
@@ -147,7 +148,7 @@ def _step_down(flips: RowFlips, values: np.ndarray, best: int) -> np.ndarray:
 
 
 def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.ndarray:
-    """Compute the studentized difference between the best row and each row, [R]."""
+    """Compute the studentized difference between the best row and each row."""
     contributions = flips.scores.pair_contributions(flips.metric, best, np.arange(len(values)))
     seed_variances = flips.seed_errors**2
     variances = flips.studentizer.variance_of(contributions) + seed_variances + seed_variances[best]
@@ -155,10 +156,10 @@ def _studentized_leads(flips: RowFlips, values: np.ndarray, best: int) -> np.nda
 
 
 def expected_luck(flips: RowFlips, candidates: Sequence[int] | None = None) -> float:
-    """Compute how far the best of equally good rows leads their mean, on average.
+    """Compute the expected lead of the best candidate over the mean of all candidates if all were equally good.
 
-    The errors of the rows depend on each other as observed. The result is 0 for fewer than two candidates; see
-    `compare_with_best`.
+    The dependence between the errors of the candidates is the observed one. The result is 0 for fewer than two
+    candidates; see `compare_with_best`.
     """
     rows = np.arange(len(flips.seed_errors)) if candidates is None else np.asarray(candidates, dtype=np.int64)
     if len(rows) < 2:

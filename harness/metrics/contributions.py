@@ -1,9 +1,10 @@
 """Scores of rows, and what each unit contributes to the differences between them.
 
-A row is one configuration: a sequence of statistics, one for each seed. R is the number of rows, V the number of units,
-K the number of columns. A metric is not linear in its columns, but nearly linear close to the mean of some rows. A
-unit's contribution to a difference of scores is the gradient at that mean times the difference of the unit's columns;
-the contributions of all units add up to nearly the difference of scores.
+A row is one configuration of a board: a sequence of statistics, one for each seed. R is the number of rows, V the
+number of units, and K the number of additive columns (see `harness.metrics.pooled`). A metric is not a linear function
+of the columns, but nearly linear close to the mean of the rows that are compared. The contribution of a unit to the
+difference between two rows is the gradient at that mean, times the difference between the unit's columns in the two
+rows. The contributions of all units add up to nearly the difference between the scores.
 """
 
 from __future__ import annotations
@@ -75,11 +76,11 @@ class RowScores:
             raise unknown_name_error("metric", metric, self.names)
 
     def scores(self, metric: str) -> np.ndarray:
-        """Compute the mean score over seeds of each row, [R]."""
+        """Compute the score of each row, averaged over its seeds."""
         return np.array([self._values[metric][part].mean() for part in self.slices])
 
     def seed_errors(self, metric: str) -> np.ndarray:
-        """Estimate the standard error of each score that is due to the seeds alone, [R]; 0 for a single seed."""
+        """Estimate the standard error of each row's score that is due to the seeds alone; 0 for a single seed."""
         errors = np.zeros(len(self.seeds))
         for i, part in enumerate(self.slices):
             if self.seeds[i] > 1 and self.units > 1:
@@ -90,11 +91,11 @@ class RowScores:
         return errors
 
     def shares(self, metric: str) -> np.ndarray:
-        """Compute how much of the metric rests on each unit, [V], with sum 1.
+        """Compute the share of each unit in the metric; the shares sum to 1.
 
-        A shift of all scores would be spread over the units in these shares. For each part of the metric, a unit's
-        share is its fraction of a total: of the labeled and predicted frames for F1, of the squares for a concordance,
-        of the labeled frames for accuracy. The shares are averaged over the parts.
+        If a score is changed, the change is divided among the units by these shares. For each part of the metric, a
+        unit's share is its fraction of a total: for F1 of the labeled and predicted frames, for a concordance of the
+        sums of squares, and for accuracy of the labeled frames. The shares are averaged over the parts.
         """
         counts, blocks = self.counts.mean(axis=0), []
         for block, columns in self.pooled.columns.items():
@@ -109,11 +110,13 @@ class RowScores:
         ----------
         metric : str
         rows : ndarray of int, shape (r,)
+            Positions of r rows, whose mean is the mean row.
 
         Returns
         -------
         ndarray of float64, shape (r, V)
-            Contributions. The gradient is the same for all rows, so that rows may exchange contributions.
+            Contributions with the gradient at the mean row. Since this gradient is the same for all rows, rows may
+            exchange their contributions.
         """
         counts = self.counts[rows]
         mean = counts.mean(axis=0)
@@ -141,7 +144,7 @@ class RowScores:
         return np.einsum("kr,rkv->rv", gradients[0], (self.counts[first] - self.counts[rows])[:, columns])
 
     def _share_parts(self, block: str, metric: str, counts: np.ndarray) -> list[np.ndarray]:
-        """Return the unnormalized shares, [V], of each class of a block on which the metric depends."""
+        """For each class of a block that the metric depends on, return the unnormalized shares of the units."""
         if block == "va":
             which = [i for i in range(2) if metric in ("P_MTL", "P_VA", CCC_NAMES[i])]
             return [counts[6 * i + 3] + counts[6 * i + 4] for i in which]

@@ -17,7 +17,7 @@ FEW_UNITS = 6
 
 
 def effective_number(counts: np.ndarray) -> np.ndarray:
-    """Compute the number of equally large units that are worth as much as units with these counts.
+    """Compute how many units of equal size are worth as much as units with the given numbers of frames.
 
     ``(sum of counts)^2 / (sum of squared counts)`` (Kish 1965, Survey Sampling, ch. 11.7).
 
@@ -42,7 +42,7 @@ def effective_number(counts: np.ndarray) -> np.ndarray:
 
 
 def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Count the frames of each unit that a score depends on, for all scores that are not means of others.
+    """Count the frames of each unit that a score depends on; scores that are means of other scores are left out.
 
     Parameters
     ----------
@@ -51,8 +51,9 @@ def frames_by_unit(pooled: PooledStatistics) -> dict[str, tuple[np.ndarray, np.n
     Returns
     -------
     dict of str to (ndarray, ndarray), both of shape (V,)
-        By metric. For F1: the labeled frames of the class, and its labeled plus predicted frames (the denominator of
-        F1), averaged over seeds. For accuracy and concordances, both arrays count all frames.
+        Two counts for each metric, averaged over seeds. For F1, the first counts the frames with the label of the
+        class; the second, the denominator of F1, adds the frames for which the class is predicted. For accuracy and
+        concordances, both count all frames.
     """
     rows = pooled.rows.mean(axis=0)
     frames: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -81,15 +82,16 @@ def effective_units(pooled: PooledStatistics, names: Sequence[str]) -> np.ndarra
     Returns
     -------
     ndarray of float64, shape (k,)
-        Geometric mean of two effective numbers of units, from the labeled frames of each unit and from the frames in
-        the denominator of the score; 0 for a class without labels.
+        For each of the k metrics: the geometric mean of two effective numbers of units. One is computed from the
+        labeled frames of each unit, the other from the frames in the denominator of the score. 0 for a class without
+        labels.
     """
     frames = frames_by_unit(pooled)
     return np.array([np.sqrt(np.prod(effective_number(np.stack(frames[name])))) for name in names])
 
 
 def few_units(seeds: Sequence[SufficientStatistics]) -> dict[str, float]:
-    """Find the classes whose labels rest on few units.
+    """Find the classes whose labels come from few units.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ class Interval:
     low, high : float or None
         Lower and upper end; both None if fewer than two units have a row with a valid label.
     corrected : float or None
-        The score corrected for bias, from which both ends are computed; None without an interval.
+        The score corrected for bias, from which both ends are computed; None if there is no interval.
     """
 
     low: float | None
@@ -49,11 +49,12 @@ def confidence_interval(
 ) -> Interval:
     """Compute a confidence interval of a metric pooled over units, averaged over seeds.
 
-    The interval is for the score that very many units would give. A mean F1 over few units is too low on average: some
-    classes occur in few of the units. The interval therefore extends from a corrected score. Each F1, accuracy or
-    concordance has limits from its jackknife over units (`harness.metrics.limits`). The limits of a mean or sum are
-    combined from those of its parts by MOVER, with the correlation of the parts over units (`combine_limits` in
-    `harness.metrics.mover`). The error over seeds is added in the same way (`combine_errors`).
+    The interval is for the score that very many units would give. A mean F1 over few units is too low on average,
+    because some classes occur in few of the units. The interval is therefore built around a score that is corrected for
+    this bias. Each F1, accuracy or concordance has limits from its jackknife over units (`harness.metrics.limits`). The
+    limits of a mean or sum are combined from the limits of its parts by MOVER, with the correlation of the parts over
+    units (`combine_limits` in `harness.metrics.mover`). The error over seeds is added in the same way
+    (`combine_errors`).
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ def _predicted_shares(block: str, total: np.ndarray) -> np.ndarray:
 
 
 def _part_weights(metric: str) -> dict[str, float]:
-    """Return the weight of each part in the sum that gives a metric; without parts, the metric itself with weight 1."""
+    """Return the weights of the scores whose sum is the metric; a metric without parts is returned with weight 1."""
     means = {primary: [f"F1/{name}" for name in names] for primary, names in F1_BLOCKS.values()}
     means["P_VA"] = list(CCC_NAMES)
     terms = list(means) if metric == "P_MTL" else [metric]

@@ -56,31 +56,31 @@ class Jackknife:
         return Jackknife(self.values.mean(axis=0), self.without.mean(axis=0))
 
     def influence(self) -> np.ndarray:
-        """Compute the influence of each unit, [..., V].
+        """Compute the influence of each unit on each score.
 
-        It is ``(V - 1) (mean of without - without)``; its mean is 0.
+        It is ``(V - 1) (mean of without - without)``; the mean over units is 0.
         """
         return (self.units - 1) * (self.without.mean(axis=-1, keepdims=True) - self.without)
 
     def bias(self) -> np.ndarray:
-        """Estimate the bias of each score, [...]: the part that shrinks as 1 / V."""
+        """Estimate the bias of each score, to the order of 1 / V."""
         return (self.units - 1) * (self.without.mean(axis=-1) - self.values)
 
     def corrected(self) -> np.ndarray:
-        """Compute the scores minus their bias, [...]. They may lie slightly outside the range of the metric."""
+        """Compute the scores minus their bias. The results may be slightly outside the range of the metric."""
         return self.values - self.bias()
 
     def standard_error(self) -> np.ndarray:
-        """Estimate the standard error over units of each score, [...]."""
+        """Estimate the standard error over units of each score."""
         return np.sqrt(np.sum(self.influence() ** 2, axis=-1) / (self.units * (self.units - 1)))
 
     def seed_error(self, groups: Sequence[int] | None = None) -> np.ndarray:
         """Estimate the standard error of the mean over seeds that is due to the seeds alone.
 
         The seeds are the first axis. If one seed is better than another on all units alike, the mean over seeds depends
-        on which seeds were drawn. `standard_error` does not include this error. Its square is the variance between
-        seeds, minus the part that would arise if seeds differed independently on each unit, divided by the number of
-        seeds (two-way analysis of variance of the influences).
+        on which seeds were drawn. `standard_error` does not include this error. The square of the result is a variance
+        divided by the number of seeds: the variance between seeds, minus the part that would arise if seeds differed
+        independently on each unit (two-way analysis of variance of the influences).
 
         Parameters
         ----------

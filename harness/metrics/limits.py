@@ -14,9 +14,10 @@ from harness.metrics.jackknife import Jackknife
 LEAST_FREEDOM = 0.05
 """Smallest degrees of freedom of Student's t; its quantiles are practically infinite there."""
 LARGEST_DECREASE, LARGEST_INCREASE = 0.5, 0.99
-"""Largest corrections of a share: a decrease as a part of its distance from 0, an increase as a part of its distance
-from 1. So one bad video among few does not give a corrected score of 0. F1 over few units is too low on average, so
-most corrections are increases."""
+"""Limits of the bias correction of a share (F1 or accuracy): the largest decrease, as a fraction of the distance from
+0, and the largest increase, as a fraction of the distance from 1. The first limit ensures that one bad video among few
+does not give a corrected score of 0. The second is wider, because F1 over few units is too low on average, so most
+corrections are increases."""
 TINY = 1e-8
 """Standard errors below this are rounding errors, and concordances this close to 1 or -1 are perfect."""
 
@@ -39,14 +40,14 @@ class Limits:
 
 
 def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
-    """Compute limits of scores that are ratios of frames: F1 and accuracy.
+    """Compute confidence limits of scores that are ratios of numbers of frames: F1 and accuracy.
 
     The corrected score is treated as a proportion of independent observations. The number of observations is the one
     that gives the jackknife's variance, reduced for the degrees of freedom of that variance (Korn and Graubard 1998).
     The limits are those of Jeffreys' interval of the proportion (Brown, Cai and DasGupta 2001). Clopper-Pearson limits
     would be too wide: they covered more than 98% in simulations.
 
-    The correction keeps a score between 0 and 1 away from 0 and 1. A score of 0 or 1 has the exact one-sided limit for
+    The correction does not move a score between 0 and 1 to 0 or 1. A score of 0 or 1 has the exact one-sided limit for
     `effective` observations, at a distance of ``1 - (1 - level)^(1 / effective)``. The limits of a class without labels
     are 0 and 1.
 
@@ -93,12 +94,12 @@ def share_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limi
 
 
 def concordance_limits(scores: Jackknife, effective: np.ndarray, level: float) -> Limits:
-    """Compute limits of concordance correlation coefficients.
+    """Compute confidence limits of concordance correlation coefficients.
 
     They are Student's t intervals of Fisher's z (Lin 1989) around the corrected z. The standard error is that of the
     jackknife; its degrees of freedom follow from the kurtosis of the influences. The correction of z is at most the
     standard error of z by the delta method: the standard error of the score divided by ``1 - score^2``. Without this
-    bound, a single unit that keeps a score from 1 could change the sign of the score: z without that unit is very
+    bound, a single unit could change the sign of a score: if the score without that unit is close to 1, its z is very
     large.
 
     A perfect concordance has the exact one-sided limit of a share of 1. The concordance of a constant output is always
@@ -162,7 +163,7 @@ def t_quantile(freedom: np.ndarray, level: float) -> np.ndarray:
 
 
 def _corrected_shares(scores: Jackknife) -> np.ndarray:
-    """Correct shares for bias, [k]; shares between 0 and 1 do not become 0 or 1."""
+    """Correct shares for bias; shares between 0 and 1 do not become 0 or 1."""
     values, corrected = scores.values, scores.corrected()
     low, high = (1 - LARGEST_DECREASE) * values, values + LARGEST_INCREASE * (1 - values)
     return np.where((values > 0) & (values < 1), np.clip(corrected, low, high), np.clip(corrected, 0, 1))
@@ -173,7 +174,7 @@ def _fisher(values: np.ndarray) -> np.ndarray:
 
 
 def _variance_freedom(influence: np.ndarray) -> np.ndarray:
-    """Compute the degrees of freedom of the variance of influences [k, V] from their kurtosis, [k]."""
+    """Compute the degrees of freedom of the variance of each score's influences from their kurtosis."""
     squares, units = np.sum(influence**2, axis=-1), influence.shape[-1]
     kurtosis = np.divide(
         units * np.sum(influence**4, axis=-1), squares**2, out=np.full_like(squares, 3.0), where=squares > 0

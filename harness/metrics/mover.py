@@ -11,8 +11,9 @@ from harness.metrics.limits import TINY, Limits
 def combine_limits(limits: Limits, weights: np.ndarray, correlation: np.ndarray) -> tuple[float, float, float]:
     """Compute the limits of a weighted sum of scores.
 
-    The distances of the single limits from their scores are taken as standard errors with the given correlation. The
-    standard error of the weighted sum is then the distance of its limit from the corrected sum.
+    The distance of each limit from its corrected score is treated as a standard error; errors of different scores have
+    the given correlation. The standard error of the weighted sum is then the distance of its limit from the weighted
+    sum of the corrected scores.
 
     Parameters
     ----------

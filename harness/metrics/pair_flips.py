@@ -9,7 +9,7 @@ from harness.metrics.sign_flips import SeedDraws, Studentizer, critical_value, d
 
 
 class PairFlips:
-    """Studentized differences between two runs, for flips of the signs of their contributions.
+    """Studentized differences between two runs, under sign flips of the units' contributions.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class PairFlips:
     seed_error : float
         Standard error of the difference that is due to the seeds alone.
     seed_draws : SeedDraws
-        Draws of that error, (1, B).
+        Draws of that error; its arrays have the shape (1, B).
     """
 
     def __init__(self, studentizer: Studentizer, signs: np.ndarray, seed_error: float, seed_draws: SeedDraws) -> None:
@@ -27,7 +27,7 @@ class PairFlips:
         self.seed_errors, self.seed_variances = seed_draws.errors[0], seed_draws.variances[0]
 
     def statistics(self, differences: np.ndarray, contributions: np.ndarray) -> np.ndarray:
-        """Compute absolute studentized differences, [B].
+        """Compute the absolute studentized difference for each flip.
 
         Parameters
         ----------
@@ -40,7 +40,8 @@ class PairFlips:
         -------
         ndarray of float64, shape (B,)
         """
-        noise = self.seed_error * divide(self.seed_errors, self.seed_variances)  # Student's t: the error is estimated
+        # dividing by an estimated error gives the noise the distribution of Student's t
+        noise = self.seed_error * divide(self.seed_errors, self.seed_variances)
         return np.abs(divide(differences + noise, self._variances(differences, contributions) + self.seed_error**2))
 
     def detectable(self, contributions: np.ndarray) -> float:
@@ -59,7 +60,7 @@ class PairFlips:
         return lead
 
     def _variances(self, differences: np.ndarray, contributions: np.ndarray) -> np.ndarray:
-        """Estimate the variance of each difference over units, [B]."""
+        """Estimate the variance of each difference over units."""
         studentizer = self.studentizer
         products = self.signs @ (contributions * studentizer.shares * studentizer.weights)
         return studentizer.variance(differences, studentizer.inner_products(contributions, contributions), products)

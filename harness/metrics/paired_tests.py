@@ -112,8 +112,8 @@ def all_paired_tests(
 ) -> dict[str, PairedTestResult]:
     """Test the difference between two runs in every metric of the task, with the same draws.
 
-    In each permutation every unit exchanges its two runs with probability 1/2, in all seeds at once. The statistic is
-    the difference divided by its standard error, both computed anew for each permutation. The p-value is
+    In each permutation, the two runs are exchanged on every unit with probability 1/2, in all seeds at once. The
+    statistic is the difference divided by its standard error, both computed again in each permutation. The p-value is
     ``(1 + number of permuted statistics at least as large) / (1 + permutations)``. With one seed, the test is exact if
     the two runs are exchangeable within units. With several seeds, a random error is added to each permuted difference:
     the part of the seed error that is common to all units. It is drawn as Student's t with S - 1 degrees of freedom,
@@ -162,8 +162,8 @@ def jackknife_influence(
     Returns
     -------
     ndarray of float64, shape (V,)
-        The difference minus the difference without that unit; positive where the unit favors the first run, 0 for units
-        without rows.
+        For each of the V units: the difference minus the difference without that unit. Positive if the unit favors the
+        first run, and 0 for units without labeled rows.
 
     Raises
     ------
@@ -206,7 +206,7 @@ class _PairedRuns:
         }
 
     def differences(self, sums: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Compute differences of mean scores, [r], from sums [S, K, r] of all seeds."""
+        """Compute the difference between the runs' mean scores in each permutation, from the sums of all seeds."""
         values = self.pooled.metrics(sums)
         return {
             name: values[name][: self.seeds].mean(axis=0) - values[name][self.seeds :].mean(axis=0) for name in names
@@ -215,9 +215,22 @@ class _PairedRuns:
     def _run_test(
         self, name: str, difference: float, permuted: np.ndarray, signs: np.ndarray, seed: int
     ) -> PairedTestResult:
-        """Test one metric; `permuted` are the differences [B] after exchanges with the `signs` [B, V].
+        """Test one metric; see `all_paired_tests`.
 
-        Differences are oriented towards the better run, so that the order of the runs does not matter.
+        The signs of differences are chosen in favor of the better run, so that the order of the runs does not matter.
+
+        Parameters
+        ----------
+        name : str
+            The metric.
+        difference : float
+            The observed difference.
+        permuted : ndarray of float64
+            The difference in each permutation.
+        signs : ndarray of float64, shape (permutations, units)
+            -1 where a unit is exchanged, else 1.
+        seed : int
+            Seed of the draws.
         """
         direction = 1 if difference >= 0 else -1
         seed_error = self._seed_error(name)
@@ -242,7 +255,7 @@ class _PairedRuns:
         return float(Jackknife(values[:, 0], without).seed_error(self.groups)) if self.seeds > 1 else 0.0
 
     def _permuted_sums(self, part: np.ndarray) -> np.ndarray:
-        """Compute sums [S, K, r] of all seeds after the units in `part` [r, V] have been exchanged between the runs."""
+        """Compute the sums of all seeds in each permutation; a row of `part` is 1 for the units that are exchanged."""
         first, second = self.pooled.rows[: self.seeds], self.pooled.rows[self.seeds :]
         differences = (second - first).reshape(-1, self.pooled.shape[2])
         moved = (differences @ part.T).reshape(self.seeds, -1, len(part))

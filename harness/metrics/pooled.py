@@ -1,8 +1,12 @@
-"""Additive columns of unit statistics, metrics of sums of these columns, and the gradients of the metrics.
+"""Metrics of pooled statistics, and their gradients.
 
-S is the number of sets of statistics (the seeds of one or more runs) of the same V units; K is the number of columns.
-The columns of a class or an action unit are true positives, labeled and predicted counts; the columns of valence and
-arousal are the count, sums, squares and product about one center for all sets.
+The statistics of each unit (a video, or a subject of still images) are converted to columns that can be added up over
+units; every metric is a function of the sums. A class or an action unit has three columns: the numbers of true
+positives, of labeled frames and of predicted frames. Valence and arousal have six columns each: the number of frames,
+and the sums, sums of squares and sum of products of labels and predictions, as deviations from a common center.
+
+S is the number of sets of statistics, one for each seed of one or more runs. K is the number of columns, V the number
+of units, and R the number of sums for which a metric is computed at once.
 """
 
 from __future__ import annotations
@@ -26,28 +30,29 @@ EXACT_BITS = 52
 then do not depend on the order of summation, which differs between machines and numbers of threads.
 """
 F1_BLOCKS = {"expr": ("P_EXPR", EXPRESSIONS), "au": ("P_AU", ACTION_UNITS)}
-"""Primary metric and class names of the blocks whose metric is a mean F1."""
+"""Output blocks whose metric is a mean F1, each with the name of this metric and the names of its classes."""
 CCC_NAMES = ("CCC_V", "CCC_A")
 
 
 class PooledStatistics:
-    """Sets of unit statistics as additive columns.
+    """Sets of statistics, converted to columns that add up over units.
 
     Parameters
     ----------
     sets : sequence of SufficientStatistics
         S sets, of the same task and units.
     many_in_groups : bool, default=True
-        Whether many units are combined into random groups; see `harness.metrics.resampling.random_groups`.
+        Whether units are combined into random groups if there are many; see
+        `harness.metrics.resampling.random_groups`.
 
     Attributes
     ----------
     rows : ndarray of float64, shape (S, K, V)
-        Columns of the units with rows, or of groups of such units.
+        Columns of each unit that has labeled rows, or of each random group of such units.
     has_rows : ndarray of bool
         Whether each unit of the statistics has rows with a valid label.
     units : int
-        Number of units with rows, before any grouping.
+        Number of units that have labeled rows, before any grouping.
     task : str
     columns : dict of str to slice
         Columns of each output block.
@@ -81,11 +86,11 @@ class PooledStatistics:
         return self.rows.shape
 
     def total(self) -> np.ndarray:
-        """Compute the sums over all units, [S, K, 1]."""
+        """Compute the sums over all units, shape (S, K, 1)."""
         return self.rows.sum(axis=-1, keepdims=True)
 
     def leave_one_out(self) -> np.ndarray:
-        """Compute the sums over all units but one, [S, K, V]."""
+        """Compute the sums over all units but one, leaving out each unit in turn, shape (S, K, V)."""
         return self.total() - self.rows
 
     def metric(self, metric: str, sums: np.ndarray) -> np.ndarray:
@@ -94,6 +99,7 @@ class PooledStatistics:
         Parameters
         ----------
         metric : str
+            Name of a metric of the task.
         sums : ndarray of float64, shape (..., K, R)
 
         Returns
@@ -143,8 +149,9 @@ class PooledStatistics:
     def gradients(self, metric: str, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the derivatives of a metric with respect to its columns.
 
-        Every metric is unchanged when all sums are scaled alike, so the gradient times the columns of a unit is the
-        influence of that unit (infinitesimal jackknife).
+        A metric does not change when all sums are multiplied by the same factor, so the gradient times the sums is 0.
+        The influence of a unit (infinitesimal jackknife) is thus the gradient times the columns of the unit, without
+        centering.
 
         Parameters
         ----------
@@ -154,14 +161,14 @@ class PooledStatistics:
         Returns
         -------
         columns : ndarray of int, shape (k,)
-            Columns on which the metric depends.
+            The k columns on which the metric depends.
         gradients : ndarray of float64, shape (S, k, R)
         """
         parts = [part for block in self.columns if (part := self._block_gradients(block, metric, sums)) is not None]
         return np.concatenate([columns for columns, _ in parts]), np.concatenate([slope for _, slope in parts], axis=1)
 
     def _additive_columns(self, block: str, values: np.ndarray) -> np.ndarray:
-        """Convert statistics [S, V, ...] of a block to float64 columns [S, k, V]."""
+        """Convert the statistics of a block, shape (S, V, ...), to its k columns, shape (S, k, V)."""
         if block == "va":
             return self._moment_columns(values)
         if block == "expr":
@@ -185,9 +192,9 @@ class PooledStatistics:
         return np.round(columns / grid) * grid
 
     def _concordance(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Compute the CCC [..., R] of valence or arousal from sums [..., 12, R].
+        """Compute the CCC of valence (`which` 0) or arousal (1) from sums of the 12 columns of block `va`.
 
-        Squares as small as rounding errors become 0.
+        Sums of squares that are no larger than rounding errors are set to 0.
         """
         n, true, pred, ss_true, ss_pred, ss_both = np.moveaxis(part[..., 6 * which : 6 * which + 6, :], -2, 0)
         count = np.maximum(n, 1)
@@ -225,7 +232,7 @@ class PooledStatistics:
         return start + columns, np.concatenate([slope, denominator_slope, denominator_slope], axis=1)
 
     def _concordance_gradients(self, part: np.ndarray, which: int) -> np.ndarray:
-        """Compute the derivatives [S, 6, R] of a CCC with respect to its six columns; 0 if it is undefined."""
+        """Compute the derivatives of a CCC with respect to its six columns; 0 if the CCC is undefined."""
         n, true, pred, ss_true, ss_pred, _ = np.moveaxis(part[:, 6 * which : 6 * which + 6], 1, 0)
         count = np.maximum(n, 1)
         centers_apart = self.center[which, 0] - self.center[which, 1]
@@ -247,9 +254,20 @@ def _safe_divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _pooled_means(n: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """Compute the pooled means [2, 2] of labels and predictions from n [S, V, 2] and means [S, V, 2, 2].
+    """Compute the means of labels and predictions over all rows of all units, for valence and arousal.
 
-    They are computed as an offset from the means of one unit, so that the means of constant columns are exact.
+    They are computed as an offset from the means of one unit, so that the mean of a constant column is exact.
+
+    Parameters
+    ----------
+    n : ndarray, shape (S, V, 2)
+        Numbers of rows.
+    means : ndarray, shape (S, V, 2, 2)
+        Means within each unit.
+
+    Returns
+    -------
+    ndarray, shape (2, 2)
     """
     n, means = n.reshape(-1, 2), means.reshape(-1, 2, 2)
     first = means[n[:, 0].argmax()] if len(n) else np.zeros((2, 2))

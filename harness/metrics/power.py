@@ -1,4 +1,4 @@
-"""Power of the tests of boards and comparisons: the differences that they detect with a given number of units."""
+"""Statistical power of the tests on boards and between two runs: the minimum differences that they detect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ LARGEST = 64.0
 FIRST_LEAD = 4.0
 """Difference for which critical values are first computed, in standard errors."""
 ROUNDS = 2
-"""Rounds in which critical values and the difference are adjusted to each other; a third changes less than 1%."""
+"""Number of iterations: the critical values depend on the detectable difference, and the difference on the critical
+values. A third iteration changes the difference by less than 1%."""
 
 
 def is_underpowered(units: int) -> bool:
@@ -40,11 +41,12 @@ def is_underpowered(units: int) -> bool:
 
 
 def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
-    """Compute the minimum difference of each row to the best that `compare_with_best` finds with the power POWER.
+    """Compute the minimum difference of each row to the best that `compare_with_best` finds with a power of `POWER`.
 
     The best row is assumed to be truly better than each other row, by a difference that may vary from row to row.
-    Errors are drawn by flipping the signs of residuals. Critical values are those of a board whose best row leads by
-    the minimum detectable difference. So the result does not grow with the differences that were observed.
+    Errors are drawn by flipping the signs of residuals. Critical values are computed for a board whose best row leads
+    by the minimum detectable difference, not by the observed differences. The result therefore does not grow with the
+    observed differences.
 
     Parameters
     ----------
@@ -71,7 +73,7 @@ def step_down_detectable(flips: RowFlips, best: int) -> np.ndarray:
 
 
 def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Find by bisection the lead over each row, [r], that exceeds the limits in a share POWER of the draws."""
+    """Find by bisection the lead over each row that the test detects in a fraction `POWER` of the draws."""
     low, high = np.zeros(len(errors)), LARGEST * errors.mean(axis=1)
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
@@ -81,7 +83,7 @@ def _find_leads(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray)
 
 
 def _found(differences: np.ndarray, errors: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """Apply the step-down rule to each draw: whether each row is found worse, [r, B].
+    """Return whether the step-down test finds each row worse than the best, for each draw.
 
     The largest statistic must exceed the first limit, the second largest the second limit, and so on.
     """
@@ -101,12 +103,13 @@ def critical_values(flips: RowFlips, best: int, lead: float) -> np.ndarray:
     best : int
         Position of the best row.
     lead : float
+        Lead of the best row.
 
     Returns
     -------
     ndarray of float64, shape (R - 1,)
-        Critical values for R, R - 1, ..., 2 rows. They are computed for some of these numbers, from the best row and
-        random other rows, and interpolated for the rest.
+        Critical values for steps of the test with R, R - 1, ..., 2 remaining rows. They are computed for some of these
+        numbers of rows, from the best row and randomly drawn other rows, and interpolated for the rest.
     """
     rows = len(flips.seed_errors)
     others = np.delete(np.arange(rows), best)

@@ -1,4 +1,4 @@
-"""Classes and action units with too few labels for their F1 to mean much, and the metric of the others."""
+"""Classes and action units that have too few labels for a meaningful F1, and metrics computed without them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.metrics.pooled_scores import score
 from harness.metrics.unit_statistics import SufficientStatistics
 
 MIN_LABELS = 10
-"""Classes with fewer labels than this are rare: a few frames decide their F1."""
+"""Classes with fewer labels than this are rare; their F1 depends on a few frames."""
 
 
 def rare_classes(statistics: SufficientStatistics) -> dict[str, int]:

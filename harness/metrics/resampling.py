@@ -1,4 +1,4 @@
-"""Random groups of units, and reproducible random flips of units for permutation tests.
+"""Random groups of units (videos or subjects), and random draws of units for permutation tests.
 
 V is the number of units. The draws depend on the arguments alone, so every process gets the same draws. Many units are
 first combined into random groups, so that 200,000 subjects cost no more than a few hundred videos.
@@ -13,9 +13,9 @@ import numpy as np
 
 MAX_GROUPS = 512
 """Maximum number of units. More units are combined into this many random groups, which then take the place of units:
-groups are left out and permuted. The groups are independent if the units are, and almost equal in size. So they give
-the same spread in expectation (random groups method: Wolter, Introduction to Variance Estimation, ch. 2). With 512
-groups the spread is estimated to within 3%.
+groups instead of units are left out and permuted. The groups are independent if the units are, and almost equal in
+size. The expected variance is therefore the same (random groups method: Wolter, Introduction to Variance Estimation,
+ch. 2). With 512 groups, the standard error is estimated to within 3%.
 """
 CELLS = 1 << 22
 """Maximum number of flips drawn at once."""
@@ -50,7 +50,7 @@ def random_groups(rows: np.ndarray) -> np.ndarray:
 
 
 def permutation_flips(units: int, permutations: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Draw which units exchange their two runs, each with probability 1/2.
+    """Draw the units on which two runs are exchanged, each with probability 1/2.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def validate_expressions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return true and predicted classes of rows with a valid label, as int64; raise `InputError` if one is no class."""
+    """Return the true and predicted classes of rows with a valid label; raise `InputError` if a class is not 0 to 7."""
     labels, predictions = select_valid(EXPR, *validate_pair(y_true, y_pred, (), finite=False))
     for name, values in (("labels", labels), ("predictions", predictions)):
         invalid = values[~np.isin(values, range(8))]
@@ -32,7 +32,7 @@ def select_valid(output: Output, y_true: np.ndarray, y_pred: np.ndarray) -> tupl
 def validate_pair(
     y_true: ArrayLike, y_pred: ArrayLike, width: tuple[int, ...], finite: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Convert both arrays to float64 [N, *width]; raise `InputError` if one has another shape or is not finite."""
+    """Convert both arrays to float64; raise `InputError` unless both have rows of shape `width` and are finite."""
     pair = []
     for name, array in (("labels", y_true), ("predictions", y_pred)):
         values = np.asarray(array, dtype=np.float64)

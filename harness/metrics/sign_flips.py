@@ -1,10 +1,13 @@
-"""Studentized differences under sign flips: their distribution if rows are equally good.
+"""Null distribution of studentized differences between the rows of a board, by random sign flips.
 
-If two rows are equally good, each unit is as likely to favor one row as the other. So the signs of all contributions
-of a unit can be flipped together. Flips preserve the weight of each unit and the dependence between rows. A difference
-is divided by its standard error, which is estimated anew after every flip; otherwise a row that differs much from the
-others would be judged by the errors of the others. R is the number of rows, V the number of units, B the number of
-draws.
+A row is one configuration. The difference between two rows is nearly the sum of one contribution of each unit; see
+`harness.metrics.contributions`. If the two rows are equally good, each unit is as likely to favor one row as the other,
+so the sign of its contribution can be flipped at random. The contributions of a unit to all rows are flipped together,
+which preserves the weight of the unit and the dependence between rows.
+
+A difference is divided by its standard error, which is estimated again after each flip. Otherwise a row that differs
+much from the other rows would be tested with the standard errors of those rows. R is the number of rows, V the number
+of units, and B the number of draws of random signs.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class SeedDraws:
-    """Simulated errors of rows over their seeds.
+    """Simulated errors of the mean scores of rows that are due to their seeds.
 
     Attributes
     ----------
@@ -41,7 +44,10 @@ class SeedDraws:
 
 
 def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, seed: int) -> SeedDraws:
-    """Simulate normal errors of each row's seeds; few seeds then give the heavy tails of Student's t.
+    """Simulate normally distributed errors of each row's seeds.
+
+    A row gets as many simulated seeds in each draw as it has real seeds. Few seeds thus give the heavy tails of
+    Student's t.
 
     Parameters
     ----------
@@ -50,13 +56,14 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
     seeds : list of int
         Number of seeds, or of groups of seeds, of each row.
     draws : int
-        B.
+        Number of draws, B.
     seed : int
+        Seed of the draws.
 
     Returns
     -------
     SeedDraws
-        Zeros for rows without an error.
+        Its arrays are 0 for rows whose standard error is 0.
     """
     random = np.random.default_rng([seed, 1])
     errors = np.zeros((len(seeds), draws))
@@ -70,15 +77,15 @@ def draw_seed_errors(standard_errors: np.ndarray, seeds: list[int], draws: int, 
 class Studentizer:
     """Standard errors of sums of contributions.
 
-    A unit's residual is its contribution minus its share of the sum. Its variance is smaller than that of the
-    contribution, by the factor ``1 - 2 w + sum(w ** 2)`` for a share w if standard deviations are proportional to
-    shares. Squares of residuals are divided by this factor. With equal shares, this multiplies them by the usual
-    ``V / (V - 1)``.
+    A unit's residual is its contribution minus its share of the sum of all contributions. The residual has a smaller
+    variance than the contribution. For a unit with the share w, the factor is ``1 - 2 w + sum(w ** 2)``, with the sum
+    over all units, if the standard deviations of contributions are proportional to the shares. Squared residuals are
+    divided by this factor. With equal shares, this is the usual multiplication by ``V / (V - 1)``.
 
     Parameters
     ----------
     shares : ndarray of float64, shape (V,)
-        How a difference is spread over the units; see `RowScores.shares`.
+        Share of each unit in a difference; see `RowScores.shares`.
 
     Attributes
     ----------
@@ -91,15 +98,18 @@ class Studentizer:
         self.weights = 1 / np.maximum(1 - 2 * shares + np.sum(shares**2), FLOOR)
 
     def with_sum(self, contributions: np.ndarray, total: float) -> np.ndarray:
-        """Change contributions [..., V] so that their sum is `total`, each by its share of the change."""
+        """Change contributions so that their sum is `total`; each unit takes its share of the change."""
         return contributions + (total - contributions.sum(axis=-1, keepdims=True)) * self.shares
 
     def residuals(self, contributions: np.ndarray) -> np.ndarray:
-        """Compute residuals of contributions [..., V], scaled to the variance of the contributions."""
+        """Compute the residuals of contributions, scaled to the variance of the contributions."""
         return self.with_sum(contributions, 0) * np.sqrt(self.weights)
 
     def inner_products(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """Compute weighted inner products of contributions [..., V]; flips do not change those of a row with itself."""
+        """Compute inner products of contributions over units, weighted by `weights`.
+
+        Sign flips do not change the inner product of a row's contributions with themselves.
+        """
         return np.sum(first * second * self.weights, axis=-1)
 
     def variance(self, differences: np.ndarray, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
@@ -121,7 +131,7 @@ class Studentizer:
         return np.maximum(variances, FLOOR * (squares + differences**2))
 
     def variance_of(self, contributions: np.ndarray, differences: np.ndarray | None = None) -> np.ndarray:
-        """Estimate the variance of the sums of contributions [..., V], or of `differences` in place of the sums."""
+        """Estimate the variance of the sums of contributions, or of `differences` in place of the sums."""
         sums = contributions.sum(axis=-1) if differences is None else differences
         squares = self.inner_products(contributions, contributions)
         return self.variance(sums, squares, self.inner_products(contributions, self.shares))
@@ -134,7 +144,21 @@ def divide(differences: np.ndarray, variances: np.ndarray) -> np.ndarray:
 
 
 def flip_sums(values: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """Add up values [n, V] over units with flipped signs, [n, B]; the same flips for all n."""
+    """Sum values over units with randomly flipped signs.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, V)
+        In each draw, the same units are flipped for all n rows.
+    draws : int
+        Number of draws, B.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, B)
+    """
     parts = [values @ (1 - 2 * flips).T for flips in permutation_flips(values.shape[1], draws, seed)]
     return np.concatenate(parts, axis=1)
 
@@ -145,6 +169,7 @@ def p_values(statistics: np.ndarray, null: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     statistics : ndarray of float64
+        The observed statistics.
     null : ndarray of float64, shape (B,)
         Draws of the statistic if there is no difference.
 
@@ -179,8 +204,9 @@ class RowFlips:
     scores : RowScores
     metric : str
     draws : int
-        B.
+        Number of draws, B.
     seed : int
+        Seed of the draws.
     """
 
     def __init__(self, scores: RowScores, metric: str, draws: int, seed: int) -> None:
@@ -190,7 +216,12 @@ class RowFlips:
         self.seed_draws = draw_seed_errors(self.seed_errors, scores.repetitions, draws, seed)
 
     def sums(self, contributions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Flip the contributions [r, V] of rows.
+        """Flip the signs of contributions, and sum them over units.
+
+        Parameters
+        ----------
+        contributions : ndarray of float64, shape (r, V)
+            Contributions to r rows.
 
         Returns
         -------
@@ -209,15 +240,20 @@ class RowFlips:
     def against(
         self, best: np.ndarray | int, flipped: tuple[np.ndarray, np.ndarray, np.ndarray], rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the differences between the best row of each draw and all others, and their variances, [r, B].
+        """Compute the differences between the best row and all rows in each draw, and the variances of the differences.
 
         Parameters
         ----------
         best : int or ndarray of int, shape (B,)
-            Position of the best row in `rows`, for all draws or for each.
+            Position of the best row in `rows`: the same for all draws, or one for each draw.
         flipped : tuple of ndarray
             The result of `sums`.
         rows : ndarray of int, shape (r,)
+            Positions of the r rows among all rows.
+
+        Returns
+        -------
+        differences, variances : ndarray of float64, shape (r, B)
         """
         sums, products, squares = flipped
         draw, best = np.arange(self.draws), np.broadcast_to(best, self.draws)
@@ -226,6 +262,6 @@ class RowFlips:
         return totals[best, draw] - totals, variances + seed_variances + seed_variances[best, draw]
 
     def largest(self, flipped: tuple[np.ndarray, np.ndarray, np.ndarray], rows: np.ndarray) -> np.ndarray:
-        """Compute the largest studentized difference to the row that is best in each draw, [B]."""
+        """For each draw, compute the largest studentized difference between its best row and another row."""
         best = (flipped[0] + self.seed_draws.errors[rows]).argmax(axis=0)
         return divide(*self.against(best, flipped, rows)).max(axis=0)

@@ -1,7 +1,7 @@
 """Sufficient statistics per unit, from which scores, intervals and tests are computed without the frames.
 
-V is the number of units (videos, or subjects of still images), over which scores are resampled; N is the number of
-labeled rows. There is one array for each output block of the task:
+V is the number of units (videos, or subjects of still images), over which scores are resampled. N is the number of
+labeled rows, C the number of output columns of the task. There is one array for each output block of the task:
 
 - `expr`: int64, shape (V, 8, 8), counts by true and predicted class;
 - `va`: float64, shape (V, 2, 6), `harness.metrics.counts.MOMENTS` of valence and arousal, centered within the unit;
@@ -91,7 +91,7 @@ class StatisticsAccumulator:
     unit : array-like of int, shape (N,)
         Unit of each row, 0 to V - 1.
     units : int
-        V.
+        Number of units, V.
     thresholds : float or ndarray of shape (12,), default=0.5
         Decision thresholds of the action units.
     rows : array-like of int, shape (N,), optional
@@ -166,7 +166,7 @@ def compute_statistics(
     unit : array-like of int, shape (N,)
         Unit of each row, 0 to V - 1.
     units : int
-        V.
+        Number of units, V.
     thresholds : float or ndarray of shape (12,), default=0.5
         Decision thresholds of the action units.
 
@@ -204,7 +204,7 @@ def _make_accumulator(
 
 
 def validate_unit_index(unit: np.ndarray, units: int) -> np.ndarray:
-    """Return the units [N] of the rows; raise `InputError` unless they are in 0 to `units` - 1."""
+    """Return the unit index of each row; raise `InputError` unless all indices are from 0 to `units` - 1."""
     if unit.ndim != 1 or (unit.size and not 0 <= unit.min() <= unit.max() < units):
         raise InputError(f"unit must be an index of shape [N] into {units} units, with values 0 to {units - 1}")
     return unit

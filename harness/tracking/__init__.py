@@ -1,7 +1,7 @@
 """Experiment tracking with MLflow.
 
-Runs are written through the MLflow client. Sqlite files are read by SQL, without importing MLflow, if
-their tables have the expected columns.
+Runs are written through the MLflow client. Sqlite files are read by SQL, without importing MLflow, if their tables have
+the expected columns.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def remote_job_files(store: Store) -> Callable[[str, str, Path], bool] | None:
     -------
     callable or None
         Called with a job id, a file name and the path to write to; returns False if the file is not tracked or too
-        large. The first call imports MLflow and raises FramelightError if the server does not answer. None if the
-        store's own database is the tracking location, as all files of its jobs are in the store.
+        large. The first call imports MLflow and raises FramelightError if the server does not answer. The result is
+        None if the store's own database is the tracking location, since all files of its jobs are in the store.
     """
     location = locate(store)
     if location.uri == locate(store.untracked).uri:

@@ -1,4 +1,8 @@
-"""MLflow's client with bounds: calls to a server end at a deadline, calls to a locked sqlite file are repeated."""
+"""MLflow's client with time limits.
+
+A call to a server fails if it exceeds its time limit. A call that fails because a sqlite file is locked is repeated
+until its time limit.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,7 @@ class DatabaseLockedError(FramelightError):
 
 
 class BoundedClient:
-    """MLflow's client at a location; its methods have the bounds of this module.
+    """MLflow's client at a location; its methods have the time limits of this module.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ class BoundedClient:
         self.bounded(lambda: self._client.search_experiments(max_results=1), PING_SECONDS)
 
     def bounded(self, call: Callable[[], Result], limit_s: float = CALL_SECONDS) -> Result:
-        """Call MLflow within the bounds of the location."""
+        """Call MLflow with the time limit that applies at the location."""
         if self._location.server:
             return call_with_deadline(call, limit_s, self._location.uri)
         database = self._location.database
@@ -137,7 +141,7 @@ class LockReporter:
 
     @contextmanager
     def watch(self) -> Iterator[None]:
-        """Report in a thread for the duration of a call, as sqlite waits for a lock silently."""
+        """Context manager that reports in a thread while a call runs, since sqlite waits for a lock silently."""
         done = threading.Event()
 
         def run() -> None:

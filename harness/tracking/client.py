@@ -25,7 +25,7 @@ from harness.utils.paths import environment_variable
 
 PAGE_SIZE = 1000
 MAX_PAGES, MAX_RESULTS = 10_000, 1_000_000
-"""Bounds of a search, for servers whose pages never end."""
+"""Maximum number of pages and of results of a search; a faulty server may return pages without end."""
 
 
 def paginate(search: Any) -> list[Any]:
@@ -123,7 +123,8 @@ def _has_same_artifact_root(location: Location, artifact_location: str) -> bool:
 class Connection:
     """Connection to an MLflow location.
 
-    Use it from the parent process only, not from workers; several parents may use one location at the same time.
+    Use it from the parent process only, not from workers. Several parent processes may use one location at the same
+    time.
 
     Parameters
     ----------
@@ -212,7 +213,7 @@ class Connection:
 
 
 def _results_stay(kind: type[FramelightError]) -> str:
-    """Return a note that nothing is lost, for errors in sending a result; "" for other errors."""
+    """Return a note that no result is lost if `kind` is the error of a result that cannot be sent, else ""."""
     return "; results stay in the store and the next run sends them" if kind is TrackingUnavailableError else ""
 
 

@@ -1,7 +1,7 @@
 """Identity of the code that made a result: hashes of the sources of Framelight and of the recipe.
 
-Run ids do not depend on the code, so a store stays valid after an update of Framelight; leaderboards mark runs of other
-code.
+Run ids do not depend on the code, so a store stays valid after an update of Framelight. Leaderboards mark runs that
+were made by other code than most runs of their board.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CodeIdentity:
         Hash of the recipe's file and of the modules that it imports from its folder or from `experiments`; empty for a
         recipe that was passed as a Python object, whose code is not known.
     recipe_runs_code : bool
-        Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`; True if it is not
+        Whether the recipe does more than describe an experiment, see `harness.runner.recipe_code`; True if this is not
         known.
     """
 
@@ -44,7 +44,7 @@ class CodeIdentity:
     recipe_runs_code: bool
 
     def to_dict(self, environment: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields and, from an `environment`, the git commit and whether the code differs from it."""
+        """Return the fields, and from `environment` the git commit and whether the code differs from the commit."""
         commit = {"commit": environment.get("git_commit"), "dirty": environment.get("git_dirty")}
         return {**dataclasses.asdict(self), **commit}
 

@@ -36,8 +36,8 @@ def download_file(client: MlflowClient, run_id: str, name: str, path: Path) -> b
     Returns
     -------
     bool
-        Whether the file was downloaded; False if the artifact does not exist or is too large. A file that is too large
-        is logged.
+        Whether the file was downloaded; False if the artifact does not exist or is too large. If it is too large, a
+        warning is logged.
     """
     sizes = {file.path: file.file_size or 0 for file in client.list_artifacts(run_id)}
     if name not in sizes or not _is_small(sizes[name], run_id, name):

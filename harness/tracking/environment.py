@@ -50,10 +50,10 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
     Returns
     -------
     dict of JSON types
-        `git_commit` and `git_dirty` (None if no repository tracks the code; dirty if a tracked file was changed, or if
-        a Python file of harness/, backbones/ or experiments/ is not tracked), `cwd_git_commit` (only if the working
-        directory is in another repository), `python`, `packages`, `system`, `host`, `processor`, `cores` and
-        `accelerator`.
+        `git_commit`, `git_dirty`, `python`, `packages`, `system`, `host`, `processor`, `cores` and `accelerator`.
+        The first two are None if no repository tracks the code. The code is dirty if a tracked file was changed, or if
+        a Python file of harness/, backbones/ or experiments/ is not tracked. If the working directory is in another
+        repository, `cwd_git_commit` is its commit.
     """
     commit, dirty = _project_git_state() if folder is None else _git_state(Path(folder))
     top, head = _git_head(Path())

@@ -1,6 +1,7 @@
-"""Records of exported models: one JSON document in the store for each exported file. Does not import torch.
+"""Records of exported models: one JSON document in the store for each exported file.
 
-<store>/artifacts/exports/<job_id>/<format>-<precision>.json
+The path of a document is `<store>/artifacts/exports/<job_id>/<format>-<precision>.json`. This module does not import
+torch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SCHEMA = 1
 class ExportRecord:
     """Cost, parity and score of one exported file of one job.
 
-    The sufficient statistics of the score, by video, are next to the document as `<format>-<precision>.npz`.
+    The sufficient statistics of the score, by video, are saved next to the document as `<format>-<precision>.npz`.
 
     Attributes
     ----------
@@ -46,7 +47,7 @@ class ExportRecord:
     versions : mapping of str to str
         Versions of the packages involved.
     latency : mapping
-        Milliseconds of one crop after warm-up, by number of threads ("1", "2"): `median` and `p95`.
+        Latency of one crop after warm-up: for each number of threads ("1", "2"), `median` and `p95` in milliseconds.
     memory : float or None
         Peak resident memory, in MiB, of a process that loads and runs the file.
     metric : str

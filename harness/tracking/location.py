@@ -116,7 +116,7 @@ def _check_encoding(path: str) -> None:
 
 
 def _usable_sqlite_uri(uri: str) -> str:
-    """Return a URI that means the same file to MLflow, SQLAlchemy and Framelight; a URI with options is unchanged."""
+    """Return a URI that MLflow, SQLAlchemy and Framelight take for the same file; a URI with options is unchanged."""
     path = sqlite_path(uri)
     if path is None:
         raise InputError(f"tracking URI '{uri}' is a database in memory, which is lost; use sqlite:///FILE")
@@ -131,7 +131,7 @@ MESSAGE_AFTER_SECONDS = 5
 
 @contextmanager
 def lock_location(location: Location) -> Iterator[None]:
-    """Hold the lock of a location in a context; the system releases the lock of a killed process.
+    """Context manager that holds the lock of a location; if the process is killed, the system releases the lock.
 
     Raises
     ------
@@ -160,7 +160,10 @@ def lock_location(location: Location) -> Iterator[None]:
 
 
 def writer_id(location: Location) -> str:
-    """Return the identity of the store on this machine; on a server, a store deletes only runs with its identity."""
+    """Return the id of the store on this machine, which is a tag of all runs that the store logs.
+
+    On a server, a store deletes only runs that have its id.
+    """
     return f"{platform.node()}:{location.store}"
 
 

@@ -107,14 +107,14 @@ def save_pyfunc(  # noqa: PLR0913 - as mlflow.pyfunc.save_model
     requirements: Sequence[str],
     metadata: Mapping[str, Any],
 ) -> None:
-    """Write an MLflow model that is loaded by a Python file and never by unpickling.
+    """Write an MLflow model that is loaded by a Python file, not by unpickling.
 
     Parameters
     ----------
     path : Path
         Folder to write.
     model : LoggedModel
-        MLflow's entry of the model.
+        The logged model in MLflow that the written model belongs to.
     loader : Path
         Python file with a function `_load_pyfunc`, which is called with the copy of `data`. The file is copied into
         the model.

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 MAX_FAULTS_SHOWN = 3
 """Maximum number of unreadable records that a warning names."""
 MAX_FAULT_LENGTH = 240
-"""Maximum number of characters about each named record."""
+"""Maximum number of characters of the text about each named record."""
 _REQUIRED_COLUMNS = {
     "runs": {"run_uuid", "status", "lifecycle_stage", "experiment_id", "end_time"},
     "tags": {"run_uuid", "key", "value"},
@@ -53,7 +53,7 @@ def query_tagged_runs(database: Path) -> RunTags | None:
     Raises
     ------
     DatabaseLockedError
-        If another process locks the file for minutes.
+        If another process keeps the file locked for minutes.
     """
     uri = f"file:{quote(os.fsencode(database))}?mode=ro"
     try:
@@ -80,7 +80,7 @@ FetchRuns = Callable[[], RunTags]
 
 
 def read_runs(location: Location, fetch_runs: FetchRuns) -> RunTags:
-    """Return (run id, MLflow status, tags) of all active runs that Framelight logged at a location, the newest last."""
+    """Return (run id, MLflow status, tags) of each run that Framelight logged at a location, the newest last."""
     if location.database is not None:
         if not location.database.exists():
             return []
@@ -117,7 +117,7 @@ def warn_unreadable(faults: Sequence[str], what: str) -> None:
     faults : sequence of str
         Name of each record, and what is wrong with it. If there are none, nothing is logged.
     what : str
-        Place of the records, with `{}` in place of the noun, such as ``tracked {} at URI``.
+        Where the records are; `{}` is replaced by `record` or `records`, as in ``tracked {} at URI``.
     """
     if not faults:
         return

@@ -15,7 +15,8 @@ from harness.utils.json_checks import find_faults, is_count, shorten_value
 from harness.utils.json_text import parse_json
 
 SCHEMA = 2
-"""Version of the fields. Increase it with each new field, so that earlier versions recognize newer records."""
+"""Version of the record schema. Increase it with each new field, so that earlier versions of Framelight recognize newer
+records."""
 OLDEST_SCHEMA = 1
 """Oldest version that is read; fields that it lacks have their default values."""
 MAX_FAULTS = 3

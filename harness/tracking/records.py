@@ -1,7 +1,8 @@
 """The record of a job: scores, selected settings and provenance.
 
 Jobs are identified by content: `group_id` is a hash of everything but the seed (configuration, data, weights), and
-`job_id` adds the seed. Names inside a record are labels for readers and never used as keys.
+`job_id` adds the seed. Names in a record, such as those of dataset and backbone, are labels for people. They are never
+used as keys.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class DisplayLabels:
     expected_trainings : tuple of int
         Seeds of all trainings of the backbone.
     training_group : str
-        Hash of the feature entries of all trainings; replaces the entry of the configuration in `group_id`.
+        Hash of the cached features of all trainings. In `group_id`, it replaces the hash of the features of a single
+        training (`entry` in `config`), so that the jobs of all trainings are in one group.
     """
 
     dataset: str

@@ -28,7 +28,7 @@ class RemoteJobFiles:
         self._runs: dict[str, str] = {}
 
     def __call__(self, job_id: str, name: str, path: Path) -> bool:
-        """Download a file of a job to `path`; return False if it is not tracked or too large."""
+        """Download a file of a job to `path`; return False if the file is not tracked or too large."""
         if self._tracker is None:
             from harness.tracking.tracker import Tracker
 

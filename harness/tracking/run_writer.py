@@ -17,7 +17,7 @@ from harness.tracking.records import Record
 
 
 class RunWriter:
-    """Writes single runs; `harness.tracking.tracker.Tracker` holds the lock and converts errors.
+    """Writes single runs for `harness.tracking.tracker.Tracker`, which acquires the lock and converts errors.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class RunWriter:
         return run_id
 
     def resume_or_create(self, run: Any, name: str, tags: Mapping[str, str], params: Mapping[str, Any]) -> str:
-        """Resume `run`, or create a run if it is None; log the params that it does not have yet, and return its id."""
+        """Resume a run, or create one if `run` is None; log the params that are missing in the run. Return its id."""
         tags = {**tags, **source_tags(self._location)}
         if run is None:
             run = self._client.create_run(self._experiment, tags=tags, run_name=name)
@@ -86,12 +86,12 @@ class RunWriter:
             self._client.log_batch(run_id, metrics=new[i : i + PAGE_SIZE])
 
     def is_ours(self, run: Any) -> bool:
-        """Return whether this process may delete the run; on a server other stores may log the same jobs."""
+        """Return whether this process may delete a run; on a server, other stores may have logged the same job."""
         return bool(self._location.database) or run.data.tags.get(serialization.WRITER_TAG) == writer_id(self._location)
 
 
 def dataset_input(data: tuple[str, str], context: str, profile: Mapping[str, int], source: Path | None) -> DatasetInput:
-    """Return the MLflow dataset of a name and a digest; if `source` is None, the digest is its source."""
+    """Return the MLflow dataset with a name and digest (`data`); if `source` is None, its source is the digest."""
     name, digest = data
     uri = json.dumps({"uri": digest if source is None else str(source.absolute())})
     dataset = Dataset(name, digest[:36], "local", uri, profile=json.dumps(profile))

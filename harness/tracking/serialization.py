@@ -33,7 +33,7 @@ MLFLOW_STATUS = {"finished": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
 
 
 def tags(record: Record) -> dict[str, str]:
-    """Return the tags of a run; its record (see `Record.light`) takes as many tags as its length requires."""
+    """Return the tags of a job's run; the record (see `Record.light`) is split over as many tags as it needs."""
     text = to_json(record.light())
     pieces = [text[i : i + MAX_TAG_LENGTH] for i in range(0, len(text), MAX_TAG_LENGTH)]
     run_tags = {RECORD_TAG if i == 0 else f"{RECORD_TAG}.{i + 1}": piece for i, piece in enumerate(pieces)}
@@ -62,7 +62,7 @@ def environment_tags(environment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
-    """Parse the light record in the tags of a run; None if Framelight did not log the run.
+    """Parse the record (see `Record.light`) in the tags of a run; None if Framelight did not log the run.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def record_from_tags(run_tags: Mapping[str, Any]) -> Record | None:
 
 
 def record_of_job(run_tags: Mapping[str, Any]) -> Record | None:
-    """Parse the light record of a run; None if it cannot be read or its job id differs from the run's tag."""
+    """Parse the record of a run; None if it cannot be read, or if its job id differs from the job id in the tags."""
     try:
         record = record_from_tags(run_tags)
     except ValueError:
@@ -94,7 +94,7 @@ def record_of_job(run_tags: Mapping[str, Any]) -> Record | None:
 
 
 def params(record: Record) -> dict[str, str]:
-    """Return the params to filter and compare by in the MLflow UI; nested settings have dotted names."""
+    """Return the params by which runs can be filtered in the MLflow UI; nested settings have dotted names."""
     names = (
         "task",
         "dataset",
@@ -127,7 +127,7 @@ def flatten_params(values: Mapping[str, Any], prefix: str = "") -> dict[str, str
 def metrics(record: Record) -> list[MetricPoint]:
     """Return the metrics of a run.
 
-    Scores have step 0. In a smoothing curve, the step is the radius in frames. Names of scores of the selection split
+    Scores have step 0. In a smoothing curve, the step is the radius in frames. Names of scores on the selection split
     begin with `selection/`.
     """
     from harness.data.splits import SELECTION  # late, as reading records does not need numpy

@@ -25,8 +25,8 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
     -------
     str
         ``sqlite:///PATH`` for most paths. With `existing`, and for paths with `%` or `?`, a sqlite URI inside a
-        SQLAlchemy URI. This URI names the driver: without it, MLflow would take the URI for a path and create a folder
-        of that name.
+        SQLAlchemy URI. The URI names a driver, because MLflow would take a URI without one for a path and create a
+        folder of that name.
 
     Examples
     --------
@@ -45,8 +45,8 @@ def sqlite_uri(path: Path, existing: bool = False) -> str:
 def sqlite_path(uri: str) -> Path | None:
     """Return the path of the sqlite file that a URI names; None for other URIs, and for databases in memory.
 
-    The path is unquoted, with two exceptions: a file exists at the path as written, or the folder of the path as
-    written exists and that of the unquoted path does not.
+    The path is unquoted, except in two cases: a file exists at the path as written, or only the path as written is in
+    an existing folder.
 
     Examples
     --------

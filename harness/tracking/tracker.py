@@ -1,4 +1,7 @@
-"""Write studies, jobs and backbone trainings to MLflow."""
+"""Write studies, jobs and backbone trainings to MLflow.
+
+Each of them is an MLflow run. The run of a study is the parent of the runs of a recipe's jobs.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,9 @@ from harness.utils.errors import FramelightError
 class Tracker:
     """Sends records to an MLflow location.
 
-    Use it from the parent process only, not from workers; several parents may use one location at the same time. If the
-    location no longer answers, methods raise TrackingUnavailableError, and `download_file` raises FramelightError.
+    Use it from the parent process only, not from workers. Several parent processes may use one location at the same
+    time. If the location no longer answers, `download_file` raises FramelightError and the other methods raise
+    TrackingUnavailableError.
 
     Parameters
     ----------
@@ -49,12 +53,12 @@ class Tracker:
     def start_study(
         self, recipe: str, study_id: str, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None
     ) -> str:
-        """Start or resume the run that is the parent of a recipe's jobs.
+        """Start or resume the study of a recipe.
 
         Parameters
         ----------
         recipe : str
-            Name of the recipe, and of the run.
+            Name of the recipe, which is also the name of the run.
         study_id : str
             Identity of the study; a run with the same id is resumed.
         params, tags : mapping, optional
@@ -63,7 +67,7 @@ class Tracker:
         Returns
         -------
         str
-            The run id.
+            MLflow's id of the run.
         """
         with self._guard(), lock_location(self.location):
             studies = self._search(f"tags.`{serialization.STUDY_TAG}` = '{study_id}'")
@@ -96,7 +100,7 @@ class Tracker:
         Returns
         -------
         str or None
-            The run id; None if the training has finished and is not repeated.
+            MLflow's id of the run; None if the training has finished and is not repeated.
         """
         with self._guard(), lock_location(self.location):
             trainings = self._find_trainings(key)
@@ -186,12 +190,14 @@ class Tracker:
         computed: bool = False,
         curves: Sequence[serialization.MetricPoint] = (),
     ) -> str:
-        """Log one job as a run, then delete its earlier runs; by default a job with a finished run is not logged again.
+        """Log one job as a run, then delete earlier runs of the job unless another store logged them on a server.
+
+        By default, a job that already has a finished run is not logged again.
 
         Parameters
         ----------
         record : Record
-            The record.
+            The record of the job.
         folder : Path or None
             Files to log as artifacts.
         parent : str
@@ -199,15 +205,15 @@ class Tracker:
         replace : bool
             Log the job even if a finished run of it exists.
         computed : bool
-            Whether the job was run just now. If so, its finished runs are replaced too, unless another store logged one
-            of them.
+            Whether the job was executed just now. If so, finished runs of the job are replaced too, unless another
+            store logged one of them.
         curves : sequence of (name, value, step)
             Metrics of each epoch.
 
         Returns
         -------
         str
-            The run id.
+            MLflow's id of the new run, or of a finished run that is kept.
 
         Raises
         ------
@@ -243,7 +249,7 @@ class Tracker:
             return reader.read_records(self.location, self.tagged_runs)
 
     def tagged_runs(self) -> serialization.RunTags:
-        """Return (run id, status, tags) of all active runs with a record, the newest last, through MLflow's search."""
+        """Search MLflow for all runs with a record, and return (run id, status, tags) of each, the newest last."""
         with self._guard():
             runs = self._search(f"tags.`{serialization.RECORD_TAG}` LIKE '{{%'", everywhere=True)
             runs = sorted(runs, key=lambda run: (run.info.end_time or 0, run.info.run_id))

@@ -1,4 +1,4 @@
-"""Track the training of a backbone as a run. The training continues if the tracking server is lost."""
+"""Track the training of a backbone as an MLflow run. If the tracking server fails, the training continues."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from harness.utils.errors import InputError
 
 HOST = "127.0.0.1"
 END_SECONDS = 5
-"""Time, in seconds, after which a server that was asked to end is ended by force."""
+"""Seconds after SIGTERM until a server that still runs is killed."""
 ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Environment variables of the server. Without job execution it has two processes instead of nine."""
 
@@ -118,7 +118,7 @@ def _exit_on_signals() -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End all processes of a session, by force if they are not gone after `END_SECONDS`."""
+    """End all processes of a session; kill those that still run after `END_SECONDS`."""
     if not hasattr(os, "killpg"):  # Windows
         process.terminate()
         process.wait()

@@ -1,4 +1,4 @@
-"""Connection to a sqlite file that waits for the lock of another process and reports it."""
+"""Connection to a sqlite file that waits while another process has locked the file, and logs that it waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 2.0
 
 
 def connect_options(database: Path) -> dict[str, Any]:
-    """Return options of `sqlite3.connect` that make statements and commits wait for the lock of a file.
+    """Return options of `sqlite3.connect` that make statements and commits wait while a file is locked.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def connect_options(database: Path) -> dict[str, Any]:
 
 
 class WaitingConnection(sqlite3.Connection):
-    """Connection whose commits and cursors wait for the lock of a file."""
+    """Connection whose commits and statements wait while the file is locked."""
 
     def __init__(self, *args: Any, waits_for: Path, **options: Any) -> None:
         self.waits_for = waits_for
@@ -41,7 +41,7 @@ class WaitingConnection(sqlite3.Connection):
         call_when_unlocked(super().commit, self.waits_for)
 
     def cursor(self, factory: Any = None) -> Any:
-        """Open a cursor whose statements wait for the lock."""
+        """Open a cursor whose statements wait while the file is locked."""
         return super().cursor(factory or WaitingCursor)
 
     def execute(self, *args: Any) -> sqlite3.Cursor:
