@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from harness.utils.process_environment import prepare_process
@@ -21,8 +22,8 @@ from harness.utils.worker_interrupts import blocked_interrupts, handle_interrupt
 class WorkerPool(ProcessPoolExecutor):
     """Process pool whose workers exit when this process ends, even if it is killed.
 
-    A thread in each worker waits until its pipe to this process closes, and then ends the worker. Ctrl-C, which a
-    terminal sends to all processes of a command, ends the tasks with KeyboardInterrupt.
+    A thread in each worker waits until its pipe to this process closes, and then ends the worker. If the context of the
+    pool is left by an exception, waiting tasks are canceled; Ctrl-C also ends running tasks, with KeyboardInterrupt.
 
     Parameters
     ----------
@@ -48,6 +49,18 @@ class WorkerPool(ProcessPoolExecutor):
         """Submit a function to a worker process."""
         with _hide_main_module(), blocked_interrupts():  # of which the new processes are copies
             return super().submit(run_interruptible, fn, *args, **kwargs)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Shut the pool down, and end running tasks unless the context was left normally or by an `Exception`."""
+        if kind is not None and not issubclass(kind, Exception):
+            for (
+                worker
+            ) in multiprocessing.active_children():  # one that has just been started missed a terminal's Ctrl-C
+                with suppress(ProcessLookupError):
+                    os.kill(worker.pid or 0, signal.SIGINT)
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def _start_context(preload: Sequence[str]) -> BaseContext:

@@ -89,3 +89,12 @@ def test_workers_end_with_a_killed_command(script, tmp_path):
     process.kill()
     process.communicate(timeout=120)
     wait_for_end_of(process.pid)
+
+
+def test_interrupt_of_this_process_alone_ends_the_tasks():
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), WorkerPool(2) as pool:
+        for _ in range(4):
+            pool.submit(time.sleep, 60)
+        raise KeyboardInterrupt
+    assert time.monotonic() - begin < 50

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -184,23 +185,21 @@ def _in_processes(
 ) -> Iterator[VideoRecord]:
     from harness.utils.worker_pool import WorkerPool
 
-    pool = WorkerPool(workers)
     try:
-        running: set[Future[VideoRecord]] = {
-            pool.submit(_crop_and_count, task, shared.counter(index)) for index, task in enumerate(tasks)
-        }
-        while running:
-            done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
-            shared.show(progress)
-            yield from (future.result() for future in done)
+        with WorkerPool(workers) as pool, ExitStack() as stack:
+            stack.callback(shared.stop)
+            running: set[Future[VideoRecord]] = {
+                pool.submit(_crop_and_count, task, shared.counter(index)) for index, task in enumerate(tasks)
+            }
+            while running:
+                done, running = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                shared.show(progress)
+                yield from (future.result() for future in done)
     except BrokenProcessPool as error:
         raise FramelightError(
             "a process that was cropping a video ended without an error, perhaps as memory ran out; run the same "
             "command again with a smaller --jobs"
         ) from error
-    finally:
-        shared.stop()
-        pool.shutdown(cancel_futures=True)
 
 
 def _crop_and_count(task: CropTask, counter: VideoProgress) -> VideoRecord:
