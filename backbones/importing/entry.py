@@ -43,7 +43,9 @@ def card_fields(file_format: str, options: ImportOptions) -> dict[str, Any]:
     return {"file_format": file_format, "import_options": given, **stated}
 
 
-def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any]) -> Path:
+def save_entry(
+    backbone: Backbone, path: Path, name: str, checkpoints: Path, card: Mapping[str, Any], sha256: str | None = None
+) -> Path:
     """Save a backbone as an entry; an identical entry is left unchanged.
 
     Parameters
@@ -58,6 +60,8 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
         The folder of entries.
     card : mapping
         Further metadata as JSON types; the name and the hash of the file are added.
+    sha256 : str, optional
+        SHA-256 hex digest of all files that it was imported from; by default that of `path`.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def save_entry(backbone: Backbone, path: Path, name: str, checkpoints: Path, car
         backbone,
         {
             "name": name,
-            "file_sha256": hash_file(path),
+            "file_sha256": sha256 or hash_file(path),
             "imported_from": path.name,
             "data": "unknown",
             "parent": None,

@@ -22,6 +22,7 @@ from backbones.importing.onnx_outputs import VectorOutput, select_outputs
 from backbones.importing.onnx_rewrite import ImageInput
 from backbones.importing.onnx_trial import TrialRun, run_on_noise
 from backbones.importing.options import ImportOptions, resolve_format
+from backbones.importing.probe_images import probe_pixels, require_varying
 from backbones.importing.summary import log_preprocessing
 from backbones.onnx_graph import graph_of_model, prune_to_outputs, read_model
 from backbones.onnx_macs import count_macs
@@ -52,12 +53,15 @@ class GraphFile:
         Description of the format.
     is_changed : bool
         Whether the model differs from the content of the file, so that it cannot be stored by copying the file.
+    sha256 : str or None
+        SHA-256 hex digest for the card if the model is in more files than `path`; None for that of `path`.
     """
 
     path: Path
     model: ModelProto
     file_format: str = "ONNX"
     is_changed: bool = False
+    sha256: str | None = None
 
     @property
     def content(self) -> bytes | None:
@@ -128,7 +132,8 @@ def import_graph(file: GraphFile, name: str, checkpoints: Path, options: ImportO
         macs = count_macs(file.model, ports.input)
         network = OnnxNetwork(stored, ports, widths, parameters, hash_file(stored), macs)
         backbone = Backbone(network, spec, f"checkpoint {name}", name, name, labels, False, checkpoints).eval()
-        folder = save_entry(backbone, path, name, checkpoints, card_fields(file.file_format, options))
+        _require_varying(backbone, embedding, path)
+        folder = save_entry(backbone, path, name, checkpoints, card_fields(file.file_format, options), file.sha256)
     log_preprocessing(preprocessing, options, bool(labels))
     _log_graph(image, expected.channels, trial)
     _log_outputs(embedding, scores, labels, trial)
@@ -223,6 +228,12 @@ def _require_finite(trial: TrialRun, vectors: Sequence[VectorOutput | None], pat
     for vector in vectors:
         if vector is not None and not np.isfinite(trial.samples[vector.name]).all():
             raise BackboneError(f"{path} produces non-finite values in {vector}", "export it again")
+
+
+def _require_varying(backbone: Backbone, embedding: VectorOutput, path: Path) -> None:
+    embeddings, _ = backbone(probe_pixels(backbone.spec.preprocessing))
+    another = f"name another tensor than '{printable(embedding.name)}' with --embedding NAME"
+    require_varying(embeddings, path, f"{another}, or export the network again with trained weights")
 
 
 def _log_graph(image: ImageInput, channels: str, trial: TrialRun) -> None:

@@ -49,8 +49,10 @@ def import_tfjs(path: Path, name: str, checkpoints: Path, options: ImportOptions
     """
     path = Path(path)
     validate_entry_name(name)
-    model = convert_tfjs(read_tfjs(path), path, (options.embedding, options.scores))
-    return import_graph(GraphFile(path, model, FILE_FORMAT, is_changed=True), name, checkpoints, options)
+    original = read_tfjs(path)
+    model = convert_tfjs(original, path, (options.embedding, options.scores))
+    file = GraphFile(path, model, FILE_FORMAT, is_changed=True, sha256=original.sha256)
+    return import_graph(file, name, checkpoints, options)
 
 
 def convert_tfjs(model: TfjsModel, path: Path, further: Iterable[str | None] = ()) -> ModelProto:

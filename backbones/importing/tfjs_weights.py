@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ import numpy as np
 
 from backbones.errors import BackboneError, printable
 from backbones.importing.faceapi_graph import EMBEDDING, SCORES, faceapi_nodes, is_faceapi
-from backbones.regular_files import open_regular, read_regular, read_regular_text
+from backbones.regular_files import open_regular, read_regular
 
 MAX_JSON_BYTES = 2**26
 MAX_WEIGHT_BYTES = 2**31
@@ -34,11 +35,14 @@ class TfjsModel:
         Values of the constant nodes by name.
     outputs : tuple of str
         Names of the nodes that the signature lists as outputs; empty if there is no signature.
+    sha256 : str
+        SHA-256 hex digest of the JSON file followed by its binary files, in the order in which it names them.
     """
 
     nodes: tuple[Mapping[str, Any], ...]
     weights: Mapping[str, np.ndarray]
     outputs: tuple[str, ...]
+    sha256: str
 
 
 def is_tfjs(path: Path) -> bool:
@@ -69,25 +73,27 @@ def read_tfjs(path: Path) -> TfjsModel:
         If a file is missing, damaged or too large, or its graph is neither in it nor known.
     """
     try:
-        content = json.loads(read_regular_text(path, limit=MAX_JSON_BYTES))
+        data = read_regular(path, limit=MAX_JSON_BYTES)
+        content = json.loads(data.decode())
     except OSError as error:
         raise BackboneError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise BackboneError(f"{path} is not valid JSON ({printable(str(error))})", "download it again") from error
     try:
-        return _parse(content, path)
+        return _parse(content, path, hashlib.sha256(data))
     except BackboneError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BackboneError(f"{path} is damaged ({printable(str(error))})", "download it again") from error
 
 
-def _parse(content: Any, path: Path) -> TfjsModel:
+def _parse(content: Any, path: Path, digest: hashlib._Hash) -> TfjsModel:
+    """Return the model; `digest`, which has read the JSON file, reads the binary files."""
     if isinstance(content, list) and content and isinstance(content[0], dict) and "weights" in content[0]:
-        weights = _read_weights(path, content)
+        weights = _read_weights(path, content, digest)
         if not is_faceapi(weights):
             raise BackboneError(f"{path} lists weights without the graph that they belong to", CONVERT_HINT)
-        return TfjsModel(faceapi_nodes(weights), weights, (EMBEDDING, SCORES))
+        return TfjsModel(faceapi_nodes(weights), weights, (EMBEDDING, SCORES), digest.hexdigest())
     topology = content.get("modelTopology") if isinstance(content, dict) else None
     if not isinstance(topology, dict) or "weightsManifest" not in content:
         raise BackboneError(f"{path} is not a TensorFlow.js model", "give its model.json")
@@ -99,7 +105,8 @@ def _parse(content: Any, path: Path) -> TfjsModel:
     nodes = tuple(topology["node"])
     if not all(isinstance(node["name"], str) and isinstance(node["op"], str) for node in nodes):
         raise ValueError("a node has no name or operator")
-    return TfjsModel(nodes, _read_weights(path, content["weightsManifest"]), _signature_outputs(content))
+    weights = _read_weights(path, content["weightsManifest"], digest)
+    return TfjsModel(nodes, weights, _signature_outputs(content), digest.hexdigest())
 
 
 def _signature_outputs(content: Mapping[str, Any]) -> tuple[str, ...]:
@@ -108,11 +115,12 @@ def _signature_outputs(content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(port.get("name", key)).partition(":")[0] for key, port in outputs)
 
 
-def _read_weights(path: Path, manifest: list[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def _read_weights(path: Path, manifest: list[Mapping[str, Any]], digest: hashlib._Hash) -> dict[str, np.ndarray]:
     weights: dict[str, np.ndarray] = {}
     limit = MAX_WEIGHT_BYTES
     for group in manifest:
         data = b"".join(_read_shards(path, group["paths"], limit))
+        digest.update(data)
         limit -= len(data)
         offset = 0
         for entry in group["weights"]:

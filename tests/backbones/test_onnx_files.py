@@ -150,6 +150,30 @@ def test_values_that_are_not_finite(tmp_path):
     assert "non-finite values in embedding [192]" in refusal(path)
 
 
+@pytest.mark.parametrize("batch", ["N", "1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "low = Constant <value = float {1e9}> () less = Sub (mean, low) embedding = Relu (less)",
+        "none = Constant <value = float {0.0}> () bias = Constant <value = float[3] {0.1, 2.0, 3.0}> () "
+        "zero = Mul (mean, none) embedding = Add (zero, bias)",
+    ],
+)
+def test_embedding_that_does_not_depend_on_the_image(tmp_path, body, batch):
+    graph = f"g (float[{batch},3,8,8] x) => (float[{batch},3] embedding) {{"
+    path = written(tmp_path / "m.onnx", f"{graph} mean = ReduceMean <axes = [2, 3], keepdims = 0> (x) {body} }}")
+    message = refusal(path)
+    assert "computes the same embedding for a black, a white and a noise image; name another tensor than" in message
+    assert "'embedding' with --embedding NAME" in message
+    assert taken(path, embedding="mean")[0]["embedding_width"] == 3
+
+
+def test_embedding_may_depend_on_contrast_only(tmp_path):
+    body = "mean = ReduceMean <axes = [2, 3]> (x) less = Sub (x, mean) size = Abs (less)"
+    last = "embedding = ReduceMean <axes = [2, 3], keepdims = 0> (size)"
+    taken(written(tmp_path / "m.onnx", f"g (float[N,3,8,8] x) => (float[N,3] embedding) {{ {body} {last} }}"))
+
+
 def test_parameters_are_counted_over_all_weights(tmp_path):
     floats = onnx.numpy_helper.from_array(np.zeros((3, 5), np.float32), "a")
     quantised = onnx.numpy_helper.from_array(np.zeros((2, 7), np.int8), "b")

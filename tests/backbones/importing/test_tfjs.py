@@ -1,5 +1,6 @@
 """Graph models of TensorFlow.js."""
 
+import hashlib
 import itertools
 import json
 
@@ -11,10 +12,12 @@ from torch.nn import functional as F
 import backbones
 from backbones import BackboneError, ImportOptions
 from backbones.importing.tfjs_weights import read_tfjs
+from backbones.regular_files import hash_file
 from tests.helpers.tfjs_models import conv, image, ints, node, text, write_tfjs
 
 RANDOM = np.random.default_rng(0)
 OPTIONS = ImportOptions(like="vggface2")
+UNNAMED = ImportOptions(like="vggface2", classes=("none",))
 
 
 def weights(*shape):
@@ -164,6 +167,29 @@ def changed(path, change):
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+
+
+def test_files_of_weights_are_part_of_the_hash(tmp_path):
+    """It was that of `model.json` only, which is equal for the same graph with other weights."""
+    files, cards = {}, {}
+    for name, last in (("one", LAST), ("two", LAST + 1)):
+        path = write_tfjs(tmp_path / name, MOBILENET, {**VALUES, "last": last}, ["pool", "emotion"])
+        files[name] = [path.with_name(file).read_bytes() for file in ("model.json", "a.bin", "b.bin")]
+        cards[name] = backbones.read_card(backbones.import_file(path, name, tmp_path / "entries", options=UNNAMED))
+        assert cards[name]["file_sha256"] == hashlib.sha256(b"".join(files[name])).hexdigest()
+    assert files["one"][0] == files["two"][0] and cards["one"]["file_sha256"] != cards["two"]["file_sha256"]
+    with pytest.raises(BackboneError, match="'one' already exists in .* with different weights hash"):
+        backbones.import_file(tmp_path / "two" / "model.json", "one", tmp_path / "entries", options=UNNAMED)
+
+
+def test_entries_with_the_former_hash_are_found(tmp_path):
+    path = write_tfjs(tmp_path / "net", MOBILENET, VALUES, ["pool", "emotion"])
+    folder = backbones.import_file(path, "mine", tmp_path / "entries", options=UNNAMED)
+    changed(folder / "card.json", lambda card: card.update(file_sha256=hash_file(path)))
+    former = (folder / "card.json").read_bytes()
+    assert backbones.import_file(path, "mine", tmp_path / "entries", options=UNNAMED) == folder
+    assert (folder / "card.json").read_bytes() == former
+    assert backbones.load("mine", tmp_path / "entries").score_width == 7
 
 
 @pytest.mark.parametrize(
