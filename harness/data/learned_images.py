@@ -42,8 +42,8 @@ def hash_learned_images(
     parent : Path or None
         Folder of the trained backbone that the training started from, if any. Its hashes are added.
     unknown : str
-        Name of the pretrained weights from which this training, or the first of its parents, started, if the training
-        images of these weights are not known; else "".
+        Name of the weights that this training or one of its parents started from, if the training images of those
+        weights are not known; else "".
 
     Returns
     -------
