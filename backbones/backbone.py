@@ -65,7 +65,7 @@ class Backbone(nn.Module):
     weights : str
         Source of the weights: `random (seed 0)`, `checkpoint <name>` or `timm <tag>`.
     reference : str
-        The reference with which `load` returns this backbone again.
+        Name of the backbone, NAME[@WEIGHTS], with which `load` returns this backbone again.
     label : str
         The name shown in results.
     score_labels : sequence of str
@@ -85,11 +85,11 @@ class Backbone(nn.Module):
     Raises
     ------
     BackboneError
-        If the network does not produce embeddings of shape [N, D].
+        If the network does not return one embedding vector for each crop.
     """
 
     network: Any
-    """An `nn.Module`; typed loosely because torch does not know the methods of timm's interface."""
+    """An `nn.Module`; typed as Any because `nn.Module` does not declare the methods of timm's interface."""
 
     def __init__(  # noqa: PLR0913 - the parts of a backbone
         self,
@@ -119,14 +119,14 @@ class Backbone(nn.Module):
         Parameters
         ----------
         pixels : Tensor
-            Crops prepared by the spec, float32 [N, 3, S, S].
+            Crops after the preprocessing (see `backbones.prepare`), float32 of shape (N, 3, S, S) for the input size S.
 
         Returns
         -------
         embeddings : Tensor
-            [N, D].
+            Shape (N, D), where D is the embedding width.
         scores : Tensor
-            Logits [N, K].
+            Logits of shape (N, K), where K is the number of score columns.
         """
         features = self.network.forward_features(pixels)
         embeddings = self.network.forward_head(features, pre_logits=True)

@@ -17,11 +17,11 @@ def run_in_batches(pixels: np.ndarray, count: int, run: Callable[[np.ndarray], O
     Parameters
     ----------
     pixels : ndarray
-        float32 [N, 3, S, S], N >= 1.
+        float32 crops of shape (N, 3, S, S), N >= 1, where S is the input size.
     count : int
         Crops per batch.
     run : callable
-        Maps float32 [count, 3, S, S] to embeddings [count, D] and scores [count, K].
+        Maps one batch, float32 [count, 3, S, S], to embeddings with D columns and scores with K columns.
 
     Returns
     -------

@@ -55,5 +55,5 @@ def entries_by_card(checkpoints: Path | None) -> dict[str, list[Path]]:
         try:
             folders.setdefault(str(read_card(path)["name"]), []).append(path)
         except BackboneError:
-            continue  # reported when that entry itself is loaded
+            continue  # the error is raised when this backbone itself is loaded
     return folders

@@ -1,9 +1,10 @@
 """Load backbones from references of the form NAME[@WEIGHTS].
 
 NAME is a catalogue name or `timm:<model>`. WEIGHTS is `random`, `pretrained`, a timm tag, the name of a trained or
-imported entry, or the path of a checkpoint folder (for `vggface`, also the path of a PyTorch state dict). A name alone
-means the entry with that name. If there is no such entry, it means the backbone of the catalogue or of timm: pretrained
-if its spec has a tag, otherwise random. A path of a checkpoint folder alone is accepted if it contains a separator.
+imported backbone, or the path of a checkpoint folder (for `vggface`, also the path of a PyTorch state dict). A name
+alone means the trained or imported backbone with that name. If there is none, it means the backbone of the catalogue or
+of timm: pretrained if its spec has a tag, otherwise random. The path of a checkpoint folder is also accepted alone if
+it contains a path separator.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def load(reference: str, checkpoints: Path | None = None) -> Backbone:
     reference : str
         NAME[@WEIGHTS], see the documentation of this module.
     checkpoints : Path, optional
-        The folder of trained and imported entries.
+        Folder of the trained and imported backbones (entries).
 
     Returns
     -------

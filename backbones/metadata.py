@@ -30,7 +30,7 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
     reference : str
         NAME[@WEIGHTS], see `backbones.loading`.
     checkpoints : Path, optional
-        The folder of trained and imported entries.
+        Folder of the trained and imported backbones (entries).
     cache : Path, optional
         JSON file in which results are cached.
 
@@ -66,14 +66,14 @@ def get_info(reference: str, checkpoints: Path | None = None, cache: Path | None
 
 
 def describe(name: str, checkpoints: Path | None = None, cache: Path | None = None) -> dict[str, Any]:
-    """Describe an architecture or an entry without initializing or reading weights.
+    """Describe an architecture, or a trained or imported backbone, without initializing or reading weights.
 
     Parameters
     ----------
     name : str
-        A catalogue name, `timm:<model>` or the name of an entry.
+        A catalogue name, `timm:<model>`, or the name of a trained or imported backbone (an entry).
     checkpoints : Path, optional
-        The folder of trained and imported entries.
+        Folder of the trained and imported backbones (entries).
     cache : Path, optional
         JSON file in which results are cached.
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def dequantize_weights(graph: GraphProto) -> None:
     """Replace each DequantizeLinear node whose inputs are all constant by its result, in place.
 
-    OpenCV's model zoo quantizes weights in blocks. ONNX Runtime rejects blocks that are larger than the tensor, and a
-    block size beside a single scale, both of which occur there.
+    OpenCV's model zoo quantizes weights in blocks. Some of its nodes have blocks that are larger than the tensor, or a
+    block size although there is only a single scale. ONNX Runtime rejects both.
     """
     from onnx import numpy_helper
 
@@ -36,7 +36,7 @@ def dequantize_weights(graph: GraphProto) -> None:
 
 
 def _dequantize(node: NodeProto, values: np.ndarray, scale: np.ndarray, zero: np.ndarray | float = 0.0) -> np.ndarray:
-    """Compute (values - zero) * scale in float32; scales are for the tensor, each index of an axis or each block."""
+    """Compute (values - zero) * scale in float32; there is one scale per tensor, per index of an axis or per block."""
     attributes = {attribute.name: attribute.i for attribute in node.attribute}
     axis, block = attributes.get("axis", 1), attributes.get("block_size", 0)
 

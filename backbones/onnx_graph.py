@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 WEIGHT_TYPES = {1, 2, 3, 10, 11, 16, *range(17, 25)}
 """Element types of tensors that are counted as parameters: floating point, and integers of 8 bits or less."""
 MODEL_FIELDS = bytes([0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42])
-"""Keys of the fields after the version: producer, its version, domain, model version, documentation, graph, opsets."""
+"""Protobuf keys of the fields that may follow the version of the format: producer name and version, domain, model
+version, documentation, graph and opsets."""
 MAX_NESTING = 8
 CONTROL_FLOW = ("Loop", "If", "Scan")
 """Operators with graphs as attributes."""
@@ -68,7 +69,7 @@ class OnnxGraph:
             )
 
     def require_no_control_flow(self, path: Path) -> None:
-        """Raise BackboneError if the graph has branches or loops, which cannot be counted, converted or bounded."""
+        """Raise BackboneError if the graph has branches or loops, whose cost is neither known nor limited."""
         found = sorted({node.op_type for node in self.nodes}.intersection(CONTROL_FLOW))
         if found:
             raise BackboneError(

@@ -80,7 +80,7 @@ def _shapes(graph: GraphProto) -> Shapes:
 
 
 def _node_macs(node: NodeProto, shapes: Shapes, varying: set[str]) -> int | None:
-    """Count a node whose output depends on the image; None if a shape is not known."""
+    """Count the multiply-accumulates of a node whose output depends on the image; None if a shape is not known."""
     position = WEIGHT_INPUTS.get(node.op_type)
     if position is None or len(node.input) <= position:
         return 0

@@ -1,4 +1,4 @@
-"""Remove what exporters write into ONNX models about the machine."""
+"""Remove information about the exporting machine from ONNX models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators of ONNX as functions of torch, with which a graph can be trained; see `onnx_torch`."""
+"""ONNX operators implemented with torch functions, so that a graph can be trained; see `onnx_torch`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _same_padding(x: Tensor, kernel: Sequence[int], attributes: Attributes) -> l
 
 
 def _pad(x: Tensor, kernel: Sequence[int], attributes: Attributes, value: float = 0.0) -> tuple[Tensor, list[int]]:
-    """Pad where the pads of two sides differ; return the result and the padding that is left to the operator."""
+    """Pad here if the operator cannot (other values than 0, or unequal sides); return the rest for the operator."""
     top, left, bottom, right = _same_padding(x, kernel, attributes)
     if (top, left) == (bottom, right) and value == 0.0:
         return x, [top, left]
@@ -76,7 +76,7 @@ def _gemm(attributes: Attributes, a: Tensor, b: Tensor, c: Tensor | None = None)
 
 
 def _batch_norm(attributes: Attributes, *tensors: Tensor) -> Tensor:
-    """Normalize with the stored statistics, also during training, as most exported graphs have no others."""
+    """Normalize with the stored mean and variance, also during training."""
     x, scale, bias, mean, variance = tensors
     epsilon = attributes.get("epsilon", BATCH_NORM_EPSILON)
     return functional.batch_norm(x, mean, variance, scale, bias, training=False, eps=epsilon)
@@ -219,4 +219,4 @@ TRAINED_INPUTS: Mapping[str, Sequence[int]] = {
     "PRelu": (1,),
     "Sub": (0, 1),
 }
-"""Inputs of operators that are weights if they are tensors of the file with more than one element."""
+"""Positions of the inputs of each operator that are trained, if they are tensors in the file with several elements."""

@@ -1,4 +1,4 @@
-"""ONNX graph as a network of torch that can be trained; see `trainable` for backbones."""
+"""ONNX graph as a torch network that can be trained; see `trainable` for the conversion of backbones."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class GraphNode:
 class TorchGraph(nn.Module):
     """ONNX graph with trainable weights and timm's interface.
 
-    Convolutions, linear layers, normalizations and per-channel factors and terms are trained. The statistics of
-    normalizations are not updated; most exported graphs have them folded into other weights. The scores of the graph
-    are not used: `reset_classifier` adds a linear layer.
+    Convolutions, linear layers, normalizations and per-channel scales and offsets are trained. Running means and
+    variances are not updated; in most exported graphs they are folded into other weights. The scores of the graph are
+    not used: `reset_classifier` adds a linear layer.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class TorchGraph(nn.Module):
                 self.register_buffer(name, value)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Map crops float32 [N, 3, S, S] to embeddings [N, D]."""
+        """Map a batch of float32 crops, channels first, to embeddings."""
         values: dict[str, Tensor | None] = {"": None, self.ports.input: x}
         values |= {name: getattr(self, attribute) for name, attribute in self.tensor_names.items()}
         for node in self.nodes:
@@ -118,11 +118,11 @@ class TorchGraph(nn.Module):
         return embedding.flatten(1)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Return the scores [N, K] of embeddings [N, D], or the embeddings if `pre_logits`."""
+        """Return the scores of embeddings, or the embeddings themselves if `pre_logits`."""
         return x if pre_logits else self.get_classifier()(x)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map crops float32 [N, 3, S, S] to scores [N, K]."""
+        """Map a batch of float32 crops, channels first, to scores."""
         return self.forward_head(self.forward_features(x))
 
     def get_classifier(self) -> nn.Module:

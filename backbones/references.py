@@ -13,12 +13,12 @@ from backbones.errors import BackboneError, unknown_name_error
 
 @dataclass(frozen=True)
 class WeightsSource:
-    """Source of the weights of a reference.
+    """Where the weights of a backbone come from.
 
     Attributes
     ----------
     reference : str
-        The reference.
+        Name of the backbone, NAME[@WEIGHTS], as the user gave it.
     kind : str
         `random`, `tag`, `checkpoint` or `file`.
     name : str
@@ -37,14 +37,14 @@ class WeightsSource:
 
 
 def resolve(reference: str, checkpoints: Path | None = None) -> WeightsSource:
-    """Resolve a reference.
+    """Find out where the weights of a backbone come from.
 
     Parameters
     ----------
     reference : str
         NAME[@WEIGHTS], see `backbones.loading`.
     checkpoints : Path, optional
-        The folder of trained and imported entries.
+        Folder of the trained and imported backbones (entries).
 
     Returns
     -------

@@ -21,7 +21,7 @@ CLASS_SYNONYMS = {
     "sad": "Sadness",
     "surprised": "Surprise",
 }
-"""Names of AffectNet's classes by other names of the same expressions, in lower case."""
+"""AffectNet's class name for each synonym; synonyms are in lower case."""
 
 TIMM_SOURCE = "https://huggingface.co/timm/"
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -130,7 +130,7 @@ class Preprocessing:
 
 
 def canonical_class(name: str) -> str:
-    """Return AffectNet's name of an expression if a class has one of its synonyms, else the name itself.
+    """Replace a synonym of an AffectNet class by the name of the class; return any other name unchanged.
 
     Examples
     --------
@@ -234,7 +234,7 @@ class BackboneInfo:
     spec : BackboneSpec
         Architecture and preprocessing.
     checkpoints : Path or None
-        The folder of entries that `reference` refers to.
+        Folder of the trained and imported backbones that `reference` may name.
     """
 
     reference: str

@@ -39,7 +39,7 @@ def temp_prefix(name: str) -> str:
 
 
 def create_temp(path: Path, suffix: str, create: Callable[[Path], None]) -> Path:
-    """Create a file or folder with a new name next to `path`; unlike those of `tempfile`, it is not private."""
+    """Create a file or folder with a new name next to `path`; others may read it, unlike the files of `tempfile`."""
     for _ in range(ATTEMPTS):
         new = path.parent / f"{temp_prefix(path.name)}{os.urandom(4).hex()}{suffix}"
         with suppress(FileExistsError):

@@ -23,7 +23,7 @@ def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int =
 
 
 class LocalContrast(nn.Module):
-    """Local contrast normalization of the gray image (Jarrett et al. 2009), [N, 3, S, S] to [N, 1, S, S].
+    """Convert RGB crops to gray and apply local contrast normalization (Jarrett et al. 2009).
 
     Subtracts the local mean and divides by the local standard deviation. This reduces the effect of lighting and
     skin color and keeps the edges of brows, lids and lips, so that a few training images generalize to unseen people.

@@ -1,6 +1,6 @@
 """Measured running times of the recipes, printed by `framelight recipes`.
 
-They are listed here and are not fields of the recipes, so that a new measurement does not change a recipe's hash.
+The times are listed here and are not fields of the recipes, so that a new measurement does not change a recipe's hash.
 """
 
 MINUTES: dict[str, float | None] = {

@@ -1,7 +1,7 @@
 """Two small backbones that recipes train on synthetic still images, so that no download is needed.
 
-They are trained for identities, then for expressions together with valence, arousal and action units. Crops are shifted
-and scaled strongly, because faces in other datasets are framed differently from the synthetic ones.
+The backbones learn identities, then expressions together with valence, arousal and action units. Crops are shifted and
+scaled strongly, because crops of other datasets are placed around the face differently from the synthetic crops.
 """
 
 from dataclasses import replace

@@ -4,7 +4,7 @@
     framelight leaderboard --task mtl --published
 
 Compares `multitask` heads directly on the features (hidden=0) and on a shared hidden layer (hidden=128), as in the
-paper, and `separate` networks. For data and backbones, see table_expr. As in the paper, thresholds are 0.5, and rows
+paper, and `separate` networks. For data and backbones, see table_expr. As in the paper, thresholds are 0.5, and frames
 without a valid label stay in the loss of `multitask` heads, with output and target set to 0. The paper reports 1.147
 for enet_b2_8, embeddings+scores, hidden=0. The frames of this task are sparse, so there is no smoothing.
 """

@@ -4,10 +4,10 @@
     framelight leaderboard --published
 
 Compares mean and median filters over 1, 5 and 15 frames (radius 0, 2 and 7) and mean filters with radii up to 200
-frames. Each network is trained once; the filters are replays of its predictions. For data, see table_expr. The backbone
-is enet_b0_8_best_vgaf; for others, add --set backbones=NAME,... The paper reports for EXPR 0.381 without smoothing,
-0.402 (mean, radius 7) and 0.426 (mean, radius 50); for VA 0.464 without smoothing and 0.492 (mean, radius 7); for AU
-0.537 without smoothing and 0.548 (median, radius 7). Long windows make AU worse.
+frames. Each network is trained once; all filters are applied to its saved predictions. For data, see table_expr. The
+backbone is enet_b0_8_best_vgaf; for others, add --set backbones=NAME,... The paper reports for EXPR 0.381 without
+smoothing, 0.402 (mean, radius 7) and 0.426 (mean, radius 50); for VA 0.464 without smoothing and 0.492 (mean, radius
+7); for AU 0.537 without smoothing and 0.548 (median, radius 7). Long windows lower the score for AU.
 """
 
 from experiments._paper import EXPR_MLP, FRAME_LEVEL, LINEAR, MLP, PUBLISHED, SUBMITTED, fixed

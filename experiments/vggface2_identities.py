@@ -11,7 +11,7 @@ epoch at a learning rate of 1e-3, then all layers for ten epochs at 1e-4, with S
 batches of 48, random crops of images of 256 pixels, and flips. The epoch is selected on a tenth of the images of each
 identity. This takes days on one GPU; to use all GPUs, add --set devices=auto, --set precision=bf16-mixed and --set
 hardware.workers=16. If interrupted, the same command resumes after the last complete epoch. The recipes
-affectnet_expressions and affectnet_multitask start from the resulting entry, vggface2_identities.
+affectnet_expressions and affectnet_multitask start from the resulting backbone, vggface2_identities.
 """
 
 from harness import Augmentation, BackboneRecipe, Identities, Schedule, StillsConfig

@@ -95,7 +95,7 @@ def measure_throughput(  # noqa: PLR0913 - keyword settings of a measurement
     keep : float
         An engine is dropped after the first round if its throughput is below this fraction of the highest.
     limit : float
-        Seconds after which no further round starts. The first `MIN_ROUNDS` rounds start in any case.
+        Seconds after which no further round starts, except the first `MIN_ROUNDS` rounds.
 
     Returns
     -------

@@ -12,7 +12,8 @@ PRECISIONS = ("float32", "bf16", "fp16")
 """Precisions of a forward pass; only float32 is used unless the user asks for another."""
 
 ENGINE_NAMES = ("cuda", "onnxruntime", "torch channels-last", "openvino", "torch")
-"""Names of the engines, in the order of `backbones.engines.registry`, which imports torch."""
+"""Names of the engines, in the order of `backbones.engines.registry`. They are repeated here because that module
+imports torch."""
 
 
 def require_engine_name(name: str) -> None:
@@ -45,13 +46,13 @@ class Engine(Protocol):
         Parameters
         ----------
         pixels : ndarray
-            Crops with the preprocessing of the backbone, float32 [N, 3, S, S] with N from 1 to the batch size of the
-            engine.
+            Crops after the backbone's preprocessing, float32 of shape (N, 3, S, S), where S is the input size and N is
+            from 1 to the batch size of the engine.
 
         Returns
         -------
         embeddings : ndarray
-            float32 [N, D], newly allocated.
+            float32 of shape (N, D), where D is the embedding width; newly allocated.
         scores : ndarray
-            float32 [N, K], newly allocated.
+            float32 of shape (N, K), where K is the number of score columns; newly allocated.
         """

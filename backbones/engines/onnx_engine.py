@@ -81,7 +81,7 @@ def get_or_export_onnx(backbone: Backbone, cache: Path) -> OnnxNetwork:
 
 
 def _export(backbone: Backbone, path: Path) -> None:
-    """Write an ONNX model with a dynamic batch size and the outputs embeddings [N, D] and scores [N, K]."""
+    """Write an ONNX model with a dynamic batch size and two outputs, the embeddings and the scores."""
     import onnx
 
     size = backbone.spec.input_size

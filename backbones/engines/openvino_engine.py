@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from backbones.onnx_network import OnnxNetwork
 
 PRECISION_HINTS = {"float32": "f32", "bf16": "bf16"}
-"""Set explicitly because OpenVINO defaults to bf16 on processors that support it."""
+"""OpenVINO's precision hint for each precision, set explicitly because OpenVINO defaults to bf16 where supported."""
 
 
 class OpenVinoEngine:

@@ -30,7 +30,7 @@ class OutputDifference:
     largest : float
         Largest absolute difference.
     of_range : float
-        Largest absolute difference, as a fraction of the range of the reference (maximum minus minimum over the batch).
+        Largest absolute difference, as a fraction of the range (maximum minus minimum) of the reference outputs.
     cosine : float
         Smallest cosine similarity over the crops.
     """

@@ -26,7 +26,7 @@ TIE_RATIO, CONTENDER_RATIO = 0.97, 0.7
 MACS_PER_SECOND = 4e10
 """Assumed throughput of torch on one or two cores; constant, so that the decision to measure is reproducible."""
 MAX_MEASURING_SECONDS = 20.0
-"""Seconds after which no further round of measurements starts. A minimum number of rounds starts in any case."""
+"""Seconds after which no further round of measurements starts. A minimum number of rounds is always run."""
 MIN_SAVING_FACTOR = 5
 """An engine is considered if the work would take torch at least this many times as long as preparing the engine."""
 

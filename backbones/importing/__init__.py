@@ -1,1 +1,1 @@
-"""Import weight files as backbone entries; no code in a file is ever executed."""
+"""Import weights files as backbones, which are saved as checkpoint folders; no code in a file is ever executed."""

@@ -1,4 +1,4 @@
-"""Globals that the pickle of a weights file may refer to, and the arguments it may call them with."""
+"""Globals (classes and functions) that the pickle in a weights file may refer to, and checks of their arguments."""
 
 from __future__ import annotations
 

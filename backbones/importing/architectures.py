@@ -140,7 +140,7 @@ class ArchitectureSpec:
         return sum(expected.get(name) != shapes.get(name) for name in {*expected, *shapes})
 
     def convert_state(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Convert a state dict with the `checkpoint_filter_fn` of the module that implements the network.
+        """Convert a state dict with the function `checkpoint_filter_fn` of the Python module that defines the network.
 
         Parameters
         ----------

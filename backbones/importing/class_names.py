@@ -14,7 +14,7 @@ from backbones.spec import AFFECTNET, canonical_class
 logger = logging.getLogger(__name__)
 
 SIMILARITY = 0.75
-"""Similarity from which a name is taken for a misspelled expression."""
+"""Smallest similarity, from 0 to 1, at which the user is asked whether a name is a misspelled expression."""
 _KNOWN_NAMES = tuple(name.lower() for name in AFFECTNET)
 SEVEN_EXPRESSIONS = tuple(name for name in AFFECTNET if name != "Contempt")
 VALENCE_AROUSAL = ("Valence", "Arousal")
@@ -22,8 +22,8 @@ PUBLISHED_ORDERS = {
     len(order): order
     for order in (SEVEN_EXPRESSIONS, AFFECTNET, SEVEN_EXPRESSIONS + VALENCE_AROUSAL, AFFECTNET + VALENCE_AROUSAL)
 }
-"""Names of score columns by their number: 7 or 8 expressions in alphabetical order, alone or followed by valence and
-arousal (EmotiEffLib).
+"""Names of the score columns, by number of columns: 7 or 8 expressions in alphabetical order, alone or followed by
+valence and arousal (EmotiEffLib).
 """
 
 
@@ -37,8 +37,8 @@ def resolve_score_labels(
     width : int
         Number of columns.
     options : ImportOptions
-        Its `classes` are the names; synonyms such as happy are replaced. With `like="hsemotion"`, 7 to 10 columns get
-        the published names by default.
+        The option `classes` gives the names; synonyms such as happy are replaced. With `like="hsemotion"`, 7 to 10
+        columns get the published names by default.
     path : Path
         The weights file, for the message of an error.
     stated : sequence of str, optional
@@ -52,8 +52,8 @@ def resolve_score_labels(
     Raises
     ------
     BackboneError
-        If there may be names, because published emotion networks have as many columns, but none are given; if the
-        number of names differs from `width`, or if names are empty, not printable or not distinct.
+        If no names are given although published emotion networks have this number of columns; if the number of names
+        differs from `width`; or if names are empty, not printable or not distinct.
     """
     classes = stated if options.classes is None else options.classes
     if classes is None and width in PUBLISHED_ORDERS:

@@ -1,4 +1,4 @@
-"""Save imported backbones as entries with a unique name and a card that records their origin, and remove entries."""
+"""Save and remove entries: checkpoint folders with a unique name and a card that records where the backbone is from."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def save_entry(
     name : str
         Name of the entry.
     checkpoints : Path
-        The folder of entries.
+        Folder of the trained and imported backbones (entries).
     card : mapping
         Further metadata as JSON types; the name and the hash of the file are added.
     sha256 : str, optional
-        SHA-256 hex digest of all files that it was imported from; by default that of `path`.
+        SHA-256 hex digest of all files that the backbone was imported from. Default: the digest of `path`.
 
     Returns
     -------
@@ -71,8 +71,7 @@ def save_entry(
     Raises
     ------
     BackboneError
-        If another entry has this name as the name of its folder or in its card; references by the name would be
-        ambiguous.
+        If another entry has this name, as the name of its folder or in its card, so that the name would be ambiguous.
     """
     existing = entries(checkpoints).get(name)
     if existing is not None:
@@ -134,9 +133,9 @@ def remove_entry(name: str, checkpoints: Path | None) -> Path:
     Parameters
     ----------
     name : str
-        Name of the entry: that of its folder, or the name in its card if no other entry has it.
+        Name of the folder, or the name in the card if no other entry has the same name.
     checkpoints : Path or None
-        The folder of entries.
+        Folder of the trained and imported backbones (entries).
 
     Returns
     -------
@@ -164,7 +163,9 @@ def remove_entry(name: str, checkpoints: Path | None) -> Path:
         try:
             folder.rename(removed / folder.name)
         finally:
-            shutil.rmtree(removed, ignore_errors=True)  # what stays is a temporary folder, which is removed later
+            shutil.rmtree(
+                removed, ignore_errors=True
+            )  # if this fails, the rest is a temporary folder, which is removed later
     except OSError as error:
         raise WriteError(f"cannot remove {folder}: {error.strerror or error}", "check its permissions") from error
     return folder

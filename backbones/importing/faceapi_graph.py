@@ -1,4 +1,4 @@
-"""The graph of face-api's networks with dense blocks, whose files list weights only.
+"""Graph of face-api's networks with dense blocks. The files of these networks contain weights but no graph.
 
 The graph is part of face-api's program (`FaceFeatureExtractor` and `FaceProcessor`): four blocks of four convolutions,
 each block with half the resolution of the one before, an average over what is left, and a linear layer.
@@ -69,7 +69,7 @@ class _Graph:
         return self.sum(f"{name}/out", parts)
 
     def sum(self, name: str, parts: list[str]) -> str:
-        """Add the outputs so far and apply ReLU; the first of them is the output of a ReLU already."""
+        """Add outputs and apply ReLU; a single output is returned unchanged because it is the output of a ReLU."""
         total = parts[0]
         for number, part in enumerate(parts[1:], start=1):
             total = self.add(f"{name}/sum{number}", "AddV2", total, part)

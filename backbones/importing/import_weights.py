@@ -44,8 +44,8 @@ def import_file(
 
     Supported files are safetensors, files written by torch.save (networks, state dicts and Lightning checkpoints; no
     code in them is executed), VGG-16 face networks, ONNX models and graph models of TensorFlow.js. A file without a
-    classifier becomes a backbone with scores of shape [N, 0]. Only Lightning checkpoints of this project contain
-    their preprocessing and class names; for other files the options state them.
+    classifier becomes a backbone without score columns. Only Lightning checkpoints of this project contain their
+    preprocessing and class names; for other files the options must give them.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def import_file(
     name : str
         Name of the entry.
     checkpoints : Path
-        The folder of entries.
+        Folder of the trained and imported backbones (entries).
     architecture : str, optional
         The same as `options.architecture`: a catalogue name or a timm model; by default it is read from the file or
-        inferred from the tensors. Not for graphs.
+        inferred from the tensors. Not allowed for graphs (ONNX, TensorFlow.js), which contain their architecture.
     classes : sequence of str, optional
         The same as `options.classes`: names of the score columns.
     options : ImportOptions, optional
-        What the file does not contain.
+        Settings that the file does not contain, such as the preprocessing.
 
     Returns
     -------
@@ -205,7 +205,7 @@ def _log_summary(backbone: Backbone, file_format: str, options: ImportOptions) -
 
 
 def _warn_tf_padding(match: Match) -> None:
-    """Log which padding was assumed: the tensors do not show whether a network uses TensorFlow's padding."""
+    """Log which padding is assumed, because the tensors do not show whether a network uses TensorFlow's padding."""
     module, _, model = catalogue.spec(match.spec.name).constructor.partition(":")
     twin = model.removeprefix("tf_") if model.startswith("tf_") else f"tf_{model}"
     if module == "timm" and architectures.is_timm_model(twin):

@@ -105,7 +105,7 @@ def _best_match(names: Sequence[str], weights: WeightsFile, state: Mapping[str, 
     matches = []
     for name in names:
         spec = architectures.architecture_spec(name)
-        # a conversion function of timm expects a file of its architecture, so none is tried here
+        # timm's conversion functions expect files of their own architecture, so they are not tried here
         match = _match_unconverted(spec, state) if spec.is_timm else _match_converted(spec, state)
         if not match.mismatches and (weights.tree is None or not find_differences(weights.tree, spec.network)):
             return match
@@ -119,7 +119,7 @@ def _match_unconverted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> M
 
 
 def _match_converted(spec: ArchitectureSpec, state: Mapping[str, Tensor]) -> Match:
-    """Match the tensors unchanged or, if they fit only then, converted by the function of the architecture."""
+    """Match the tensors unchanged; if only the result of `ArchitectureSpec.convert_state` fits, match that instead."""
     match = _match_unconverted(spec, state)
     converted = _match_unconverted(spec, spec.convert_state(state)) if match.mismatches else match
     return match if converted.mismatches else converted

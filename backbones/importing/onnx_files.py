@@ -36,25 +36,26 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PORTS_KEY = "framelight_ports"
-"""Key of the outputs that the user chose in the metadata of a stored model, so that another choice has another hash."""
+"""Metadata key under which a stored model records the outputs that the user chose. Different choices therefore give
+files with different hashes."""
 
 
 @dataclass
 class GraphFile:
-    """Model of a file, which is adapted to this project in place.
+    """ONNX model that was read from a file and is then adapted to this project in place.
 
     Attributes
     ----------
     path : Path
         The file.
     model : ModelProto
-        Its model.
+        The model in the file.
     file_format : str
         Description of the format.
     is_changed : bool
         Whether the model differs from the content of the file, so that it cannot be stored by copying the file.
     sha256 : str or None
-        SHA-256 hex digest for the card if the model is in more files than `path`; None for that of `path`.
+        SHA-256 hex digest of all files of the model, for the card; None if `path` is the only file.
     """
 
     path: Path
@@ -72,9 +73,10 @@ class GraphFile:
 def import_onnx(path: Path, name: str, checkpoints: Path, options: ImportOptions | None = None) -> Path:
     """Import an ONNX model as an entry; an identical entry is left unchanged.
 
-    The model must have one input, float32 [N, 3, S, S] or [N, S, S, 3] or the same with one channel, where N may be
-    fixed. It is stored unchanged if it takes RGB crops [N, 3, S, S] and has an output for the embedding. Otherwise the
-    stored model has nodes before its input, or a tensor of the graph as an additional output.
+    The model must have one float32 input for N square images of S x S pixels, with shape [N, 3, S, S] or [N, S, S, 3],
+    or the same with one channel; N may be fixed. The model is stored unchanged if it takes RGB crops of shape
+    [N, 3, S, S] and has an output for the embedding. Otherwise, nodes are added before its input, or a tensor inside
+    the graph becomes an additional output.
 
     Parameters
     ----------
@@ -83,9 +85,9 @@ def import_onnx(path: Path, name: str, checkpoints: Path, options: ImportOptions
     name : str
         Name of the entry.
     checkpoints : Path
-        The folder of entries.
+        Folder of the trained and imported backbones (entries).
     options : ImportOptions, optional
-        What the file does not contain: preprocessing, and class names if there are 7 to 10 scores.
+        Settings that the file does not contain: preprocessing, and class names if there are 7 to 10 scores.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def import_graph(file: GraphFile, name: str, checkpoints: Path, options: ImportO
 def _select_outputs(
     file: GraphFile, image: ImageInput, options: ImportOptions
 ) -> tuple[TrialRun, VectorOutput, VectorOutput | None]:
-    """Select the outputs after a trial run; tensors that are no outputs yet become outputs."""
+    """Select the outputs after a trial run; a tensor that the options name becomes an output if it is not one."""
     for name in (options.embedding, None if options.without_scores else options.scores):
         if name is not None:
             _require_output(file, name)
@@ -186,7 +188,7 @@ def _tensors(file: GraphFile) -> set[str]:
 
 
 def _require_output(file: GraphFile, name: str) -> None:
-    """Make a tensor an output, if it is none yet; raise BackboneError if the graph does not compute it."""
+    """Add a tensor to the outputs unless it is one already; raise BackboneError if the graph does not compute it."""
     if name in {port.name for port in file.model.graph.output}:
         return
     if name not in _tensors(file):
@@ -204,7 +206,7 @@ def _pool(file: GraphFile, options: ImportOptions, channels: int) -> ImportOptio
 
 
 def _prune(file: GraphFile, outputs: Sequence[VectorOutput | None], trial: TrialRun, options: ImportOptions) -> None:
-    """Remove the outputs that are not used, and what only they need."""
+    """Remove the outputs that are not used, and the nodes and weights that only these outputs need."""
     names = [output.name for output in outputs if output is not None]
     prune_to_outputs(file.model, names)
     for name in names:

@@ -49,7 +49,7 @@ def select_outputs(
     vectors : sequence of VectorOutput
         The outputs that are one vector per image.
     options : ImportOptions
-        `embedding` and `scores` name the outputs; `classes` shows the width of the scores.
+        `embedding` and `scores` name the outputs; the number of `classes` is the expected number of score columns.
     path : Path
         The file, for the message of an error.
 

@@ -1,4 +1,4 @@
-"""Changes to an ONNX graph so that it takes float32 RGB crops [N, 3, S, S] and outputs an embedding for each."""
+"""Rewrite an ONNX graph so that it takes a batch of float32 RGB crops, channels first, and returns their embeddings."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def _block_size(node: NodeProto) -> int:
 
 
 def read_image_input(graph: GraphProto, options: ImportOptions, path: Path) -> ImageInput:
-    """Return the only input of a graph.
+    """Read the image input of a graph, which must be its only input.
 
     Parameters
     ----------
     graph : GraphProto
-        The graph; its height and width are set to `size` if that is given.
+        The graph. If the option `size` is given, height and width of the input are set to it.
     options : ImportOptions
-        Its `layout` states what the shape leaves open, and its `size` replaces the size in the file, if any.
+        `layout` is used instead of the layout that the shape suggests, `size` instead of the size in the file.
     path : Path
         The file, for the message of an error.
 
@@ -112,7 +112,7 @@ def read_image_input(graph: GraphProto, options: ImportOptions, path: Path) -> I
         )
     size, declared = _set_size(port, [2, 3] if layout == "nchw" else [1, 2], options.size, path)
     if declared not in (None, size):
-        del graph.value_info[:]  # shapes at the declared size
+        del graph.value_info[:]  # these shapes are for the declared size
     batch = dims[0] if dims[0] and dims[0] > 0 else None
     if size**2 * (batch or 1) > MAX_PIXELS:
         raise BackboneError(
@@ -134,7 +134,7 @@ def _guess_layout(dims: list[int | None], shown: str, path: Path) -> str:
 
 
 def _set_size(port: ValueInfoProto, axes: list[int], size: int | None, path: Path) -> tuple[int, int | None]:
-    """Set the size of the image to `size` if that is given; return it and the size in the file."""
+    """Set height and width of an input to `size` if it is given; return the size, and the size in the file if any."""
     dims = [port.type.tensor_type.shape.dim[axis] for axis in axes]
     fixed = {dim.dim_value for dim in dims if dim.HasField("dim_value") and dim.dim_value > 0}
     shown = _format_port(port)
@@ -174,7 +174,7 @@ def wrap_input(graph: GraphProto, image: ImageInput, channels: str) -> str | Non
     image : ImageInput
         Its input.
     channels : str
-        `rgb`, `bgr` or `grey`, what the network expects.
+        Channel order that the network expects: `rgb`, `bgr` or `grey`.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def add_output(graph: GraphProto, name: str) -> None:
 
 
 def declare_shape(graph: GraphProto, name: str, batch: int | None, shape: Sequence[int]) -> None:
-    """Declare the shape of an output, without the batch, if it is not declared; exports need it."""
+    """Declare the shape of an output if the file does not, because exports need it; `shape` has no batch axis."""
     port = next(port for port in graph.output if port.name == name)
     if port.type.tensor_type.HasField("shape"):
         return
@@ -238,7 +238,7 @@ def declare_shape(graph: GraphProto, name: str, batch: int | None, shape: Sequen
 
 
 def add_pooled_output(graph: GraphProto, name: str, channels: int) -> str:
-    """Add the global average of a feature map [N, C, H, W] as an output [N, C]; return its name."""
+    """Add the average of a feature map over height and width as an output; return the name of the output."""
     from onnx import helper
 
     graph.node.append(helper.make_node("GlobalAveragePool", [name], [f"{POOLED}_map"]))

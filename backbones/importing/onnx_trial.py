@@ -30,11 +30,11 @@ class TrialRun:
     batch : int or None
         The only batch size that works; None if all work.
     samples : mapping of str to ndarray
-        Outputs [N, D] that are one vector per image, by name.
+        Outputs that are one vector per image, by name; one row for each image.
     maps : mapping of str to int
         Channels of the outputs that are one feature map [C, H, W] per image, by name.
     shapes : mapping of str to tuple of int
-        Shapes of the outputs without the batch, by name: (D,) or (D, 1, 1) for vectors.
+        Shapes of the outputs without the batch axis, by name: (D,) or (D, 1, 1) for vectors of D elements.
     """
 
     batch: int | None
@@ -49,7 +49,7 @@ class TrialRun:
 
 
 def run_on_noise(image: ImageInput, path: Path, content: bytes | None = None) -> TrialRun:
-    """Run a graph that takes float32 crops [N, 3, S, S] on noise.
+    """Run a graph that takes float32 crops, channels first, on random noise instead.
 
     Some graphs declare a dynamic batch size but fail on two images; these are run one image at a time.
 

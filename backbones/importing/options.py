@@ -1,4 +1,4 @@
-"""Options of an import, with which users state what a weights file does not: preprocessing, outputs and classes."""
+"""Options of an import, for what a weights file does not contain: preprocessing, choice of outputs and class names."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LUMA = (0.299, 0.587, 0.114)
 LAYOUTS = ("nchw", "nhwc")
 PIXEL_OPTIONS = ("mean", "std", "value_range", "channels", "interpolation", "align", "size", "like")
 NONE = "none"
-"""Value of `scores` for a network without scores that are used, and of `classes` for scores without names."""
+"""Value of `scores` if no scores are used, and of `classes` if the scores have no names."""
 OPTION_NAMES = {"value_range": "range"}
-"""Names on the command line of the options that have another name here."""
+"""Command-line names of options, by name of the field, where the two differ."""
 
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Statements about the network in a weights file. An option that is None is not given.
+    """Description of the network in a weights file by the user. None means that an option is not given.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class ImportOptions:
     licence, source : str or None
         License and source of the weights, for the card.
     like : str or None
-        `imagenet`, `vggface2` or `hsemotion`: what the other options do not state is as in those networks.
+        `imagenet`, `vggface2` or `hsemotion`: options that are not given are taken from these published networks.
 
     Raises
     ------
@@ -140,7 +140,7 @@ class InputFormat:
     channels: str
 
     def preprocessing(self, size: int, interpolation: str, align: str) -> Preprocessing:
-        """Return the preprocessing of RGB crops whose result, in the channel order of the network, is this format."""
+        """Return the preprocessing of RGB crops that gives this format once the channels are in the network's order."""
         low, high = self.value_range
         mean, std = (values * 3 if len(values) == 1 else values for values in (self.mean, self.std))
         if self.channels == "bgr":
@@ -165,8 +165,8 @@ KNOWN_FORMATS = {
     "vggface2": InputFormat(CAFFE_MEAN_BGR, (1.0,), (0.0, 255.0), "bgr"),
     "hsemotion": InputFormat(IMAGENET_MEAN, IMAGENET_STD, (0.0, 1.0), "rgb"),
 }
-"""Preprocessing of published networks: ImageNet's of timm and torchvision, the VGGFace2 networks of A. Savchenko's
-HSE_FaceRec_tf, and the emotion networks of HSEmotion and EmotiEffLib."""
+"""Preprocessing of published networks: the ImageNet networks of timm and torchvision, the VGGFace2 networks of
+A. Savchenko's HSE_FaceRec_tf, and the emotion networks of HSEmotion and EmotiEffLib."""
 MBF_FORMAT = InputFormat((0.5,), (0.5,), (0.0, 1.0), "rgb")
 """Preprocessing of HSEmotion's MobileFaceNet, whose files are named `mbf_...`."""
 
@@ -174,18 +174,18 @@ MBF_FORMAT = InputFormat((0.5,), (0.5,), (0.0, 1.0), "rgb")
 def resolve_format(
     options: ImportOptions, path: Path, is_grey: bool = False, known: InputFormat | None = None
 ) -> InputFormat:
-    """Return the pixels that a network expects, from the options.
+    """Determine from the options which pixels a network expects.
 
     Parameters
     ----------
     options : ImportOptions
         The options.
     path : Path
-        The weights file, for messages and, with `like="hsemotion"`, for the family of the network.
+        The weights file, for messages. With `like="hsemotion"`, its name also shows whether it is a MobileFaceNet.
     is_grey : bool
         Whether the input of the network has one channel.
     known : InputFormat, optional
-        What replaces missing options; by default the format of `like`.
+        Values of options that are not given. Default: the format of `like`.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def resolve_format(
     Raises
     ------
     BackboneError
-        If options are missing and `like` does not replace them, or they contradict the number of channels.
+        If options are missing and neither `known` nor `like` replaces them, or the channels contradict the input.
     """
     if known is None and options.like is not None:
         is_mbf = options.like == "hsemotion" and path.name.startswith("mbf_")

@@ -1,7 +1,7 @@
 """Check a pickle before it is loaded: every global it refers to, every call and the bounds of every tensor.
 
 `torch.load(weights_only=True)` calls only allowed functions, but it hashes and prints values from the file and stops at
-the first global that it does not allow. This scan therefore interprets the opcodes first, on inert values.
+the first global that it does not allow. This scan therefore interprets the opcodes first, on placeholder values.
 """
 
 from __future__ import annotations

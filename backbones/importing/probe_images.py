@@ -17,7 +17,7 @@ TOLERANCE = 1e-6
 
 
 def probe_pixels(preprocessing: Preprocessing) -> Tensor:
-    """Return a black, a white and a noise crop as input of a network, float32 [3, 3, S, S]."""
+    """Return three crops after the preprocessing of a network: black, white and noise."""
     shape = (preprocessing.input_size, preprocessing.input_size, 3)
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     crops = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8), noise])
@@ -30,7 +30,7 @@ def require_varying(embeddings: Tensor, path: Path, remedy: str) -> None:
     Parameters
     ----------
     embeddings : Tensor
-        The embeddings [3, D].
+        Embeddings of the three crops, one row for each.
     path : Path
         The imported file, for the message of an error.
     remedy : str

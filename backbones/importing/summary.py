@@ -14,7 +14,7 @@ MIN_SPAN, MAX_SPAN = 0.3, 300
 
 
 def log_preprocessing(preprocessing: Preprocessing, options: ImportOptions, has_labels: bool) -> None:
-    """Log the stored preprocessing and what `like` replaced.
+    """Log the stored preprocessing, and which settings were taken from `like`.
 
     Parameters
     ----------

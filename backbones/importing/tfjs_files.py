@@ -32,9 +32,9 @@ def import_tfjs(path: Path, name: str, checkpoints: Path, options: ImportOptions
     name : str
         Name of the entry.
     checkpoints : Path
-        The folder of entries.
+        Folder of the trained and imported backbones (entries).
     options : ImportOptions
-        What the file does not contain. `embedding` and `scores` may name any node of the graph.
+        Settings that the file does not contain. `embedding` and `scores` may name any node of the graph.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def import_tfjs(path: Path, name: str, checkpoints: Path, options: ImportOptions
 
 
 def convert_tfjs(model: TfjsModel, path: Path, further: Iterable[str | None] = ()) -> ModelProto:
-    """Convert a model to ONNX, with the input of the original, float32 [N, S, S, C].
+    """Convert a model to ONNX; the input stays as in the original, float32 with channels last.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class GraphBuilder:
     nchw : set of str
         Names of feature maps in layout NCHW; all other tensors have TensorFlow's layout.
     transposed : dict of str to str
-        Names of tensors in the other layout by their names.
+        Name of the transposed copy of each tensor that has one, by name of the tensor.
     dimensions : set of str
         Names of nodes that compute shapes; they are not converted, see `tfjs_operators`.
     """
@@ -95,7 +95,7 @@ class GraphBuilder:
 
 
 def to_nchw(values: np.ndarray) -> np.ndarray:
-    """Return a constant that is broadcast to feature maps [N, H, W, C] as one that is broadcast to [N, C, H, W]."""
+    """Transpose a constant that is broadcast over feature maps from layout NHWC to NCHW."""
     return values if values.size == 1 else values.reshape((1,) * (4 - values.ndim) + values.shape).transpose(TO_NCHW)
 
 
@@ -107,7 +107,7 @@ class Node:
     ----------
     name, operator : str
     inputs : tuple of str
-        Names of the nodes whose first output it takes.
+        Names of the nodes whose first output is an input of this node.
     attributes : mapping
         Attributes in the JSON form of GraphDef.
     """

@@ -29,7 +29,7 @@ ACTIVATIONS = ("Relu", "Relu6", "Elu", "LeakyRelu", "Prelu", "Sigmoid", "Tanh")
 
 
 def activate(graph: GraphBuilder, kind: str, source: str, output: str, node: Node) -> str:
-    """Apply an activation function that is fused with another operator, or on its own."""
+    """Add an activation function, which may be fused with another operator in the TensorFlow graph."""
     if kind == "Relu6":
         ends = [graph.weights(f"framelight/{value}", np.array(value, np.float32)) for value in (0.0, 6.0)]
         return graph.emit("Clip", [source, *ends], output)

@@ -30,7 +30,7 @@ def _unary(graph: GraphBuilder, node: Node) -> None:
 
 
 def _binary(graph: GraphBuilder, node: Node) -> None:
-    """Convert an element-wise operator: in layout NCHW if each input is a feature map in it or constant."""
+    """Convert an element-wise operator, in layout NCHW if every input is constant or a feature map in that layout."""
     inputs = node.inputs[:2]
     is_map = any(name in graph.nchw for name in inputs) and all(
         name in graph.nchw or name in graph.constants for name in inputs
@@ -87,7 +87,7 @@ def _skip_dimension(graph: GraphBuilder, node: Node) -> None:
 
 
 def _stack(graph: GraphBuilder, node: Node) -> None:
-    """Convert a stack of one computed and several constant lengths, a new shape, to a constant with -1."""
+    """Convert a shape that is stacked from single lengths to a constant; -1 stands for the only computed length."""
     lengths = [-1 if name in graph.dimensions else int(graph.constant(name, "the length")) for name in node.inputs]
     require(lengths.count(-1) <= 1, "stacks several computed lengths", node)
     graph.constants[node.name] = np.array(lengths, np.int32)

@@ -46,7 +46,7 @@ class TfjsModel:
 
 
 def is_tfjs(path: Path) -> bool:
-    """Return whether a file is JSON, as the descriptions of TensorFlow.js models are."""
+    """Return whether a file starts like JSON, the format of TensorFlow.js model descriptions."""
     try:
         with open_regular(path) as file:
             return file.read(64).lstrip()[:1] in (b"{", b"[")
@@ -88,7 +88,7 @@ def read_tfjs(path: Path) -> TfjsModel:
 
 
 def _parse(content: Any, path: Path, digest: hashlib._Hash) -> TfjsModel:
-    """Return the model; `digest`, which has read the JSON file, reads the binary files."""
+    """Return the model; `digest`, which has hashed the JSON file, is updated with the binary files."""
     if isinstance(content, list) and content and isinstance(content[0], dict) and "weights" in content[0]:
         weights = _read_weights(path, content, digest)
         if not is_faceapi(weights):

@@ -154,6 +154,6 @@ def _to_grey(pixels: Tensor) -> Tensor:
 
 
 def _fold(weight: Tensor, reorder: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the weights [O, 3, H, W] of a convolution that includes a linear map of the channels before it."""
+    """Return the weights of a convolution that has the same effect as `reorder` and then the original convolution."""
     matrix = reorder(torch.eye(3).reshape(3, 3, 1, 1)).reshape(3, 3)  # row: input channel, column: reordered channel
     return torch.einsum("ochw,ic->oihw", weight, matrix.to(weight.dtype))

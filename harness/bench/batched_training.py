@@ -30,11 +30,11 @@ class _Case:
     config : HeadConfig
     seeds : tuple of int
     rows, selection_rows : int
-        Number of rows (crops) to fit, and number of rows on which the epoch is selected.
+        Number of rows (crops) to fit, and number of rows on which the best epoch is selected.
     timed_every : int
         Of the heads trained one after another, only every n-th is timed.
     flops_per_row : int
-        Floating-point operations of one forward pass and one gradient, per column of the features.
+        Floating-point operations of one forward pass and one gradient, for one row and one column of the features.
     target : float
         Required speedup of joint training on a CPU.
     note : str
@@ -133,7 +133,7 @@ def _measure(folder: str, case: _Case, device: str) -> Measurement:
 
 
 def _open_features(folder: str, rows: int, selection_rows: int) -> tuple[Callable[[], tuple[Any, Any]], int]:
-    """Return a function that opens training and selection rows anew, as each job does, and their number of columns."""
+    """Return a function that opens training and selection rows as each job does, and the number of feature columns."""
     import numpy as np
 
     from harness.bench.memory import make_random_features

@@ -53,7 +53,7 @@ def measure_leaderboard() -> Iterator[Measurement]:
 
 
 def _write_statistics(store: Store) -> None:
-    """Write per-video statistics for each record, sampled with the record's `P_EXPR` as accuracy."""
+    """Write per-video confusion counts for each record, sampled with the record's `P_EXPR` as accuracy."""
     random = np.random.default_rng(0)
     truth = random.integers(0, FRAMES // 4, (VIDEOS, len(EXPRESSIONS)))
     for record in _make_records():

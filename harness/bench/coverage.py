@@ -71,7 +71,7 @@ def measure_coverage(
     Yields
     ------
     Coverage
-        One result for each rarity, number of seeds, number of videos and metric.
+        One result for each combination of rarity, number of seeds, number of videos and metric.
     """
     for rare, trainings in product((False, True), seeds):
         population = Population(rare=rare)

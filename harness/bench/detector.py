@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MIN_RATIO = 0.8
-"""Required speed of `predict` with YuNet, as a share of that with the cascades."""
+"""Required speed of `predict` with YuNet, as a share of its speed with the cascades."""
 LARGE, SMALL = (1920, 1080), (480, 270)
 """Width and height in pixels of a large frame, and of the same frame shrunk."""
 SIDES = (420, 300, 240, 180, 140, 120)
@@ -33,7 +33,7 @@ ROUNDS = 5
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare `predict` and its detection stage with both detectors, and YuNet on large and small frames."""
+    """Time `predict` and its detection stage with each detector, and YuNet on large and on small frames."""
     from harness.video.faces.detector import HAAR, open_detector
     from harness.video.faces.yunet_model import INSTALL, YUNET, find_packaged_file
 

@@ -1,4 +1,7 @@
-"""Error rate and power of the significance test of leaderboards, on simulated boards with known true scores."""
+"""Error rate and power of the leaderboard's significance test, on simulated leaderboards with known true scores.
+
+A simulated leaderboard is called a board.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,15 @@ POWER_ROWS = (2, 5, 12, 30)
 VIDEOS = (12, 70)
 SIMULATIONS, LUCK_SIMULATIONS, POWER_SIMULATIONS = 800, 100, 200
 TRIALS, TRIAL_SIMULATIONS = 2, 40
-"""Number of rounds that move the true difference near the detectable one, and number of boards per round."""
+"""Number of rounds that bring the true difference close to the detectable difference, and number of boards per round.
+"""
 NEAR = (0.85, 1.15)
-"""Multiples of the detectable difference at which the power is measured; between them, the power is interpolated."""
+"""Multiples of the detectable difference at which the power is measured. In between, the power is interpolated."""
 BEYOND = (-0.3, 1.3)
-"""Range of positions at which the power is reported: position 0 is the first multiple in `NEAR`, 1 the second."""
+"""The power is reported only if the true difference equals the detectable difference at a position in this range.
+Position 0 is the first multiple in `NEAR`, position 1 the second."""
 MOVES = 3
-"""Largest number of attempts to place the two leads around the detectable difference."""
+"""Largest number of attempts to find one lead below the detectable difference and one above it."""
 PARTS = 4
 """Largest number of smaller boards into which a simulated board is divided; their errors are nearly independent."""
 DRAWS = 499
@@ -38,7 +43,7 @@ LEADS = {
     "va": (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8),
     "au": (0.0, 0.1, 0.2, 0.4, 0.8, 1.2, 1.8),
 }
-"""Simulated leads of the first row for each task; between them, the true difference is interpolated."""
+"""Simulated leads of the first row for each task. In between, the true difference is interpolated."""
 POPULATION_VIDEOS = 20_000
 
 
@@ -54,19 +59,19 @@ class ErrorRow:
     families : bool
         Whether rows come in families with similar errors.
     false_positives, margin : float
-        Share of boards of equally good rows on which some row was found worse than the best. The margin is half the
-        width of the share's 95% confidence interval.
+        Share of boards of equally good rows on which the test found some row worse than the best. The margin is half
+        the width of the share's 95% confidence interval.
     luck, expected_luck : float
-        How far the best of equally good rows leads the mean of all rows, and how far it is expected to lead by luck.
-        Both are means over boards.
+        Lead of the best of equally good rows over the mean of all rows: the observed lead, and the lead that
+        `expected_luck` predicts. Both are means over boards.
     detectable : float or None
-        Median over boards of the minimum detectable difference. On these boards, the first row has a true lead equal
-        to this median, as the mean over sets of `videos` videos. None if no such lead was found.
+        Median over boards of the minimum detectable difference. The boards are simulated so that the true lead of the
+        first row, averaged over sets of `videos` videos, equals this median. None if no such lead was found.
     power, power_margin : float or None
-        Share of the other rows that are found worse than the first on the boards of `detectable`. The margin is half
+        Share of the other rows that the test finds worse than the first row, on the same boards. The margin is half
         the width of the share's 95% confidence interval.
     population_power : float or None
-        Like `power`, but on boards whose first row leads by the detectable difference over very many videos.
+        Like `power`, but on boards where the true lead over very many videos equals the detectable difference.
     """
 
     task: str
@@ -123,8 +128,8 @@ def measure_false_positives(
 def measure_power(row: ErrorRow, simulations: int = POWER_SIMULATIONS) -> ErrorRow:
     """Measure the power on boards where the true lead of the first row equals the minimum detectable difference.
 
-    The detectable difference depends on the true difference, because better rows have other errors. Therefore boards
-    are simulated with two leads, from the same videos, and the power is interpolated to the point where the true
+    The detectable difference depends on the true difference, because a better row makes other errors. Boards are
+    therefore simulated with two leads on the same videos, and the power is interpolated to the point where the true
     difference equals the detectable one. `row` is returned unchanged if there is no such point near the two leads.
     """
     leads, differences = LEADS[row.task], _true_differences(row.task, row.videos)

@@ -37,7 +37,7 @@ MAX_BATCHES_IN_MEMORY = 16
 
 @dataclass(frozen=True)
 class OpenEngineSelector(EngineSelector):
-    """Selector that returns an open engine, so that opening it is not timed.
+    """Engine selector that returns an engine that is open already, so that opening it is not timed.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class OpenEngineSelector(EngineSelector):
 
 
 def measure() -> Iterator[Measurement]:
-    """Measure the extraction of features with every named backbone."""
+    """Measure the extraction of features with every backbone in `backbones.names()`."""
     import backbones
 
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def _prepare_batches(backbone: Backbone, paths: list[Path], batch: int) -> list[
 
 
 def _run_forward_passes(engine: Engine, batches: list[np.ndarray], passes: int, workers: int) -> None:
-    """Run batches in single-threaded workers as extraction does, or in one worker if the engine is not concurrent."""
+    """Run batches in single-threaded workers, as extraction does; in one worker if the engine is not concurrent."""
     import torch
 
     before = torch.get_num_threads()

@@ -35,7 +35,7 @@ class Measurement:
     least : float or None
         Required ratio.
     limit : float or None
-        Largest allowed value, for measurements without a baseline.
+        Largest allowed value, None if the value is not limited.
     floor : float or None
         Lower bound of the value, usually from the bytes and operations of the workload and the measured hardware
         limits.

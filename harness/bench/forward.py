@@ -1,4 +1,4 @@
-"""Benchmark of forward passes: the selected engine against the fastest one, for every named backbone."""
+"""Benchmark of forward passes: the selected engine against the fastest one, for every backbone of the catalogue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def engine_cache_dir() -> Path:
 
 
 def measure() -> Iterator[Measurement]:
-    """Measure the forward passes of every named backbone."""
+    """Measure the forward passes of every backbone in `backbones.names()`."""
     import backbones
 
     for name in backbones.names():
@@ -83,11 +83,11 @@ def _ms_per_crop(rates: tuple[float, ...]) -> float:
 
 
 WORKLOAD_CROPS = 10_000_000
-"""Number of crops for which an engine is selected: large enough that any preparation pays off."""
+"""Number of crops for which an engine is selected: so many that even an engine with long preparation pays off."""
 
 
 def measure_parity() -> Iterator[Measurement]:
-    """Compare the outputs of the selected engine with those of eager torch for every named backbone."""
+    """Compare the outputs of the selected engine with those of eager torch for every backbone of the catalogue."""
     import backbones
 
     for name in backbones.names():

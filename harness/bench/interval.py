@@ -1,4 +1,4 @@
-"""Benchmark of one confidence interval over 70 videos of 4,000 frames, from saved statistics."""
+"""Benchmark of one confidence interval over 70 videos of 4,000 frames, from the saved counts of each video."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT_S = 0.1
 
 
 def measure() -> Iterator[Measurement]:
-    """Compare the interval from per-video statistics with counting the frames again with each video left out."""
+    """Compare an interval from per-video counts with counting all frames again for each video that is left out."""
     random = np.random.default_rng(0)
     unit = np.repeat(np.arange(VIDEOS), FRAMES)
     truth, outputs = random.integers(0, CLASSES, len(unit)), random.random((len(unit), CLASSES))

@@ -93,7 +93,7 @@ def watch_resident_memory() -> Callable[[], int]:
 
 
 def make_random_features(folder: Path, rows: int) -> tuple[FeatureEntry, Labels]:
-    """Write a feature entry of random numbers, unless it exists, and make random labels for all of its rows.
+    """Write random features to a feature store, unless they exist, and make a random label for each row.
 
     All videos have the same rows, each in a different order.
     """

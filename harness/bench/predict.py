@@ -102,7 +102,7 @@ def render_video(folder: Path) -> Path:
 
 
 def render_faces(folder: Path) -> list[np.ndarray]:
-    """Render the crops of a synthetic video, uint8 [S, S, 3]; files are written to the folder."""
+    """Render a synthetic video into a folder and return its face crops, square uint8 RGB images."""
     from harness.data.image_decoding import decode_image
     from harness.data.registry import open_dataset
     from harness.data.synthetic import make
@@ -113,7 +113,7 @@ def render_faces(folder: Path) -> list[np.ndarray]:
 
 
 def paste(pixels: np.ndarray, face: np.ndarray, corner: tuple[int, int], side: int) -> None:
-    """Paste a resized face into a frame; the corner is its left and top edge."""
+    """Resize a face to `side` pixels and paste it into a frame; `corner` is its (left, top) position."""
     from PIL import Image
 
     left, top = corner

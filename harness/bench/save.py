@@ -15,7 +15,7 @@ EXPERIMENT = "framelight-bench"
 
 
 def log_measurements(figures: Sequence[Measurement], store: Store) -> int:
-    """Append measurements to the curves of this machine's run and return their step.
+    """Append measurements to the metric curves of this machine's MLflow run and return their step.
 
     The curves are `<part>/value`, `<part>/ratio`, `<part>/floor` and `<part>/reached`. The run is called
     `bench <host>, <processor>, <n> cores` in the experiment EXPERIMENT; the tags `commit.<step>` and `dirty.<step>`

@@ -106,7 +106,7 @@ def growth_measurements(measured: Sequence[ScaleResult]) -> Iterator[Measurement
 
 
 def write_features(root: Path, frames: Sequence[int]) -> None:
-    """Write a deterministic feature entry for each number of frames; smaller entries link to files of the largest."""
+    """Write deterministic features for each number of frames; the smaller sets link to files of the largest set."""
     store, largest = FeatureStore(root), max(frames)
     random = np.random.default_rng(0)
     values = random.standard_normal((SEQUENCE, WIDTH), np.float32).astype(np.float16)

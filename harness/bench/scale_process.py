@@ -40,12 +40,12 @@ TASK, HEAD = TASKS["expr"], HeadConfig("logistic_regression", hidden=0, epochs=1
 
 
 def entry_key(frames: int) -> str:
-    """Return the key of the feature entry that has `frames` frames."""
+    """Return the key under which the features of `frames` frames are stored."""
     return f"scale{frames}"
 
 
 def sequence_names(frames: int) -> list[str]:
-    """Return the names of the videos in the feature entry that has `frames` frames."""
+    """Return the names of the videos that have `frames` frames together."""
     return [f"video{i:04}" for i in range(frames // SEQUENCE)]
 
 

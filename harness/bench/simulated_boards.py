@@ -1,4 +1,4 @@
-"""Simulated boards: rows whose true scores are known, on the same videos.
+"""Simulated leaderboards (boards): rows whose true scores are known, on the same videos.
 
 Videos differ in length (lognormal), in what they show and in how hard they are. For expressions and action units, a
 video is divided into episodes of one second; the frames of an episode are right or wrong together. What a row gets
@@ -24,7 +24,7 @@ PREVALENCE = np.geomspace(0.02, 0.5, len(ACTION_UNITS))
 EPISODE = 25
 """Number of consecutive frames with the same label and the same prediction, for expressions and action units."""
 LUCK = {"expr": 0.3, "va": 0.04, "au": 0.3}
-"""Standard deviation of a row's luck with a video. Unit: log odds; for "va", slope of predictions over labels."""
+"""Standard deviation of a row's luck with a video, in log odds; for "va", in the slope of predictions over labels."""
 FAMILY_SIZE = 6
 FAMILY_SHARE = 0.85
 """Share of the variance of the luck that rows of a family have in common."""
@@ -49,7 +49,7 @@ class SimulatedRows:
     families: bool = False
 
     def luck(self, random: np.random.Generator, deviation: float, shape: tuple[int, ...]) -> np.ndarray:
-        """Draw the luck of each row with each video, [R, *shape]; the lead is added to the luck of the first row."""
+        """Draw the luck of each row, an array of shape (R, *shape); the lead is added to the luck of the first row."""
         own = random.normal(0, deviation, (self.rows, *shape))
         if self.families:
             family = np.arange(self.rows) // FAMILY_SIZE
@@ -62,7 +62,7 @@ class SimulatedRows:
 def simulate_board(
     task: str, random: np.random.Generator, videos: int, rows: SimulatedRows
 ) -> list[list[SufficientStatistics]]:
-    """Simulate the statistics of one training seed for each row of a board.
+    """Simulate the per-video counts or moments of one training seed, for each row of a board.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def _expressions(random: np.random.Generator, episodes: np.ndarray, rows: Simula
 
 
 def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate moments, [R, V, 2, 6]: mean and deviation of the labels and of the predictions differ by video.
+    """Simulate six moments of valence and of arousal, [R, V, 2, 6]; means and deviations differ between videos.
 
     Without a lead, P_VA is about 0.36. This leaves room for a row that is far ahead.
     """
@@ -115,7 +115,7 @@ def _affects(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedR
 
 
 def _action_units(random: np.random.Generator, episodes: np.ndarray, rows: SimulatedRows) -> np.ndarray:
-    """Simulate counts, [R, V, 12, 4]: how common and how difficult an action unit is differs by video."""
+    """Simulate counts (TP, FP, FN, TN) of 12 action units, [R, V, 12, 4]; prevalence and difficulty vary by video."""
     shape = (len(episodes), len(ACTION_UNITS))
     n = np.broadcast_to(episodes[:, None], shape)
     positive = random.binomial(n, random.beta(PREVALENCE * 2, (1 - PREVALENCE) * 2, shape))

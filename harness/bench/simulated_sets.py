@@ -40,9 +40,11 @@ class Population:
     length_spread : float
         Standard deviation of the logarithm of the lengths.
     mixture : float
-        Concentration of the expressions of a video: small values give videos with one expression.
+        Concentration of the Dirichlet distribution of a video's expressions: small values give videos with one
+        expression.
     occurrence : float
-        Concentration of the prevalence of an action unit in a video.
+        Concentration of the beta distribution of an action unit's prevalence in a video: small values give videos that
+        show the action unit almost always or almost never.
     skill : float
         Log odds of recognizing an expression of average frequency.
     frequency_slope : float
@@ -155,7 +157,7 @@ def _make_rare(random: np.random.Generator, shown: np.ndarray) -> np.ndarray:
 def _action_units(
     population: Population, random: np.random.Generator, episodes: np.ndarray, hard: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """Simulate binary counts, [S, V, 12, 4]."""
+    """Simulate counts (TP, FP, FN, TN) of 12 action units, [S, V, 12, 4]."""
     shape = (len(episodes), len(ACTION_UNITS))
     total = np.broadcast_to(episodes[:, None], shape)
     prevalence = random.beta(PREVALENCE * population.occurrence, (1 - PREVALENCE) * population.occurrence, shape)
@@ -174,7 +176,10 @@ def _action_units(
 def _affects(
     population: Population, random: np.random.Generator, episodes: np.ndarray, hard: np.ndarray, seeds: int
 ) -> np.ndarray:
-    """Simulate moments, [S, V, 2, 6]: outputs follow the labels, with an error per video and noise within it."""
+    """Simulate six moments of valence and of arousal, [S, V, 2, 6].
+
+    Outputs follow the labels, with an error that is constant within a video and noise that is not.
+    """
     shape = (len(episodes), 2)
     frames = np.broadcast_to(episodes[:, None] * EPISODE, (seeds, *shape))
     mean, deviation = random.normal(0.2, 0.28, shape), random.gamma(4, 0.045, shape)

@@ -16,7 +16,7 @@ VIDEOS, FRAMES, RADII = 70, 4000, range(251)
 SLICE_FRAMES, RADIUS_STEP = 200, 25
 """The plain loop is timed on SLICE_FRAMES frames and every RADIUS_STEP-th radius. In full it takes much longer."""
 PARTS = {"mean": (VIDEOS, 200), "median": (VIDEOS // 7, 50)}
-"""For each kernel: number of videos and required ratio. The running median takes half a second per video."""
+"""For each kernel: number of timed videos and required speedup. The running median takes half a second per video."""
 TASK = TASKS["expr"]
 
 

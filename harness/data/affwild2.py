@@ -1,4 +1,7 @@
-"""Aff-Wild2 as released for the ABAW challenges: folders of crops, a label file per video and task (MTL: per split)."""
+"""Aff-Wild2 as released for the ABAW challenges: folders of crops, and a label file for each video and task.
+
+The multi-task challenge (MTL) has one label file for each split instead.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +41,9 @@ EMPTY_TARGETS = {
 class AffWild2(VideoLayout):
     """Aff-Wild2 in the layout of the third to tenth ABAW challenges.
 
-    Units are videos; `_left` and `_right` of one video share a group. Crops may be missing for any frame. Without
-    annotations there is no task and no labeled split, but the videos of the test lists can be predicted.
+    The units that are split and resampled are videos; `_left` and `_right` of one video share a group, which a split
+    never divides. Crops may be missing for any frame. Without annotations there is no task and no labeled split, but
+    the videos of the test lists can be predicted.
 
     Parameters
     ----------
@@ -90,7 +94,7 @@ class AffWild2(VideoLayout):
 
     @cached_property
     def _names(self) -> Mapping[str, str]:
-        """Spelling of non-ASCII video names by canonical name: that of crop folders, else annotations, else lists."""
+        """Spelling of non-ASCII video names by canonical name: as in crop folders, else annotations, else lists."""
         names = {canonical_name(name): name for name in self.crop_folders if not name.isascii()}
         lists = list(self.folders.lists.values())
         for (task, _), files in self.folders.files.items():

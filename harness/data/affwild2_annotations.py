@@ -1,4 +1,4 @@
-"""Find the annotation files of Aff-Wild2; names of their folders differ between editions, and folders may be nested."""
+"""Find the annotation files of Aff-Wild2. The names of their folders differ between editions; folders may be nested."""
 
 from __future__ import annotations
 

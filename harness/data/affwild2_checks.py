@@ -23,7 +23,7 @@ from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 LAST_CROP_TOLERANCE = 1000
-"""A last crop is reported if its frame number exceeds twice the annotated length by more than this."""
+"""The last crop of a video is reported if its frame number exceeds twice the annotated length by more than this."""
 
 
 class CheckableDataset(Protocol):
@@ -118,7 +118,7 @@ def _unreadable_lists(dataset: CheckableDataset) -> Iterator[Problem]:
 
 
 def find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
-    """Yield an error for each video in two splits of a task, and a warning if two splits have cuts of one video."""
+    """Yield an error for each video in two splits of a task, and a warning if two splits have parts of one video."""
     splits = [*dataset.splits(task), *(["test"] if task in dataset.folders.lists else [])]
     members = {split: _readable_sequence_names(dataset, task, split) for split in splits}
     for first, second in combinations(splits, 2):
@@ -138,7 +138,7 @@ def find_leaks(dataset: CheckableDataset, task: str) -> Iterator[Problem]:
 
 
 def _videos_without_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield each video without crops once, located at the first file that names it."""
+    """Yield one problem for each video without crops, located at the first file that names the video."""
     seen: set[str] = set()
     where = ", ".join(f"{folder.relative_to(dataset.folders.root)}/" for folder in dataset.folders.crops.folders)
     other_case = names_in_other_case(dataset.folders.crops, dataset.named_videos)
@@ -173,7 +173,7 @@ def _extra_lines(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> 
 
 
 def _far_crops(dataset: CheckableDataset, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-    """Yield last crops far beyond the annotated length, such as an image named by a date."""
+    """Yield a problem for each video whose last crop is far beyond the annotations, such as an image named by date."""
     for video, end in _annotated_lengths(dataset).items():
         last = int(crops[video][-1]) if len(crops[video]) else 0
         if last > 2 * end + LAST_CROP_TOLERANCE:

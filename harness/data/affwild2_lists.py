@@ -1,4 +1,4 @@
-"""Test lists of Aff-Wild2: names of the test videos, of test images, or of every frame of the test videos."""
+"""Test lists of Aff-Wild2, which name the test videos, the test images, or every frame of the test videos."""
 
 from __future__ import annotations
 

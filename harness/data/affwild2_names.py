@@ -1,7 +1,7 @@
 """Names of folders and files in the releases of Aff-Wild2, from the third to the tenth ABAW challenge.
 
-The names differ between editions and between the archives of one edition, and users rename folders. Names are compared
-without case, blanks and punctuation, and without suffixes of copies, such as ` (1)`.
+The names differ between editions and between the archives of one edition, and users rename folders. Comparisons ignore
+case, blanks, punctuation, and suffixes of copies such as ` (1)`.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def is_crop_folder(name: str) -> bool:
 
 
 def is_text(name: str) -> bool:
-    """Return whether a file is a text file, in any case: `.txt`, `.TXT`."""
+    """Return whether a file name ends in `.txt`, in upper or lower case."""
     return name.lower().endswith(".txt")
 
 

@@ -1,4 +1,4 @@
-"""Malformed lines of annotation files, found one by one when the fast parser refuses a file."""
+"""Malformed lines of annotation files. The lines are checked one by one when the fast parser rejects a file."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ BLOCK_BYTES = 1 << 22
 TAIL_BYTES = 1 << 10
 BATCH_ROWS = 1 << 16
 MOSTLY_DISTINCT = ("image",)
-"""Columns whose cells are not encoded, because nearly every row has another one."""
+"""Columns whose cells are not encoded as distinct values, because nearly all of them differ."""
 
 FindColumns = Callable[[Path, int, Sequence[str]], ColumnNames]
 
@@ -105,9 +105,9 @@ def _plain_header(head: bytes, is_column: Callable[[str], object]) -> tuple[list
 
 
 def _count_plain_lines(head: bytes, file: Any) -> int:
-    """Return the number of lines of a file whose beginning was read, without blank ones at its end.
+    """Count the lines of a file, except blank lines at its end; `head` is the beginning, which was already read.
 
-    It is 0 if the file has a NUL or old line ends.
+    The result is 0 if the file contains a NUL byte, or line ends that are a carriage return alone.
     """
     lines, block, last = 0, head, b"\n"
     while block:
@@ -120,7 +120,7 @@ def _count_plain_lines(head: bytes, file: Any) -> int:
 
 
 def _has_blank_row(columns: dict[str, CodedColumn]) -> bool:
-    """Return whether a row may have no text at all, so that `read_table` has to skip it."""
+    """Return whether a row may be blank; then `read_table` must read the file, because it skips blank rows."""
     blank: Any = True
     for column in columns.values():
         empty = np.array([not cell.strip() for cell in column.cells.tolist()], dtype=bool)

@@ -13,7 +13,7 @@ def box_corners(x: np.ndarray, y: np.ndarray, width: np.ndarray, height: np.ndar
     Parameters
     ----------
     x, y, width, height : array of shape (N,)
-        Left and top edge and size, in pixels.
+        Left edge, top edge, width and height in pixels.
 
     Returns
     -------

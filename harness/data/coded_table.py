@@ -41,7 +41,7 @@ class CodedColumn:
         return str(self.cells[self.codes[row]])
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Return the value of each row from the value of each distinct cell."""
+        """Return the value of each row; `values` are the values of the distinct cells."""
         return values[self.codes]
 
 
@@ -55,7 +55,7 @@ class CodedTable:
     columns : mapping of str to CodedColumn
         Columns by name.
     lines : int64 array of shape (N,)
-        Line number of each row; in a parquet file, its number.
+        Line number of each row; in a parquet file, the number of the row.
     faults : tuple of Problem
         Errors of rows that were skipped.
     warnings : tuple of Problem
@@ -98,7 +98,7 @@ class CodedTable:
         kind : str
             `Problem.kind` of malformed cells.
         parse_cells : callable
-            Returns the values of K cells, and K messages about malformed cells or None.
+            Takes the K distinct cells. Returns their values, and for each cell a message if it is malformed, else None.
 
         Returns
         -------

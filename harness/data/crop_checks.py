@@ -60,7 +60,7 @@ def find_second_folders(search: CropSearch) -> Iterator[Problem]:
 
 
 def _sizes(folder: Path) -> dict[str, int] | None:
-    """Return the sizes of the crops of a folder by name; None if the folder cannot be read."""
+    """Return the file size of each crop in a folder, keyed by file name; None if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if CROP_PATTERN.fullmatch(entry.name)}
@@ -69,7 +69,7 @@ def _sizes(folder: Path) -> dict[str, int] | None:
 
 
 def find_misnamed_crops(search: CropSearch, names: Collection[str]) -> Iterator[str]:
-    """Yield sentences about videos in `names` whose folder has files but no crop, or has a name in another case."""
+    """Yield sentences about videos in `names` whose folder has files but no crop, or differs from the name in case."""
     folders = (search.videos[name][0] for name in search.without_crops if name in names)
     files = [file for folder in folders for file in islice(_other_files(folder), 1)]
     if files:

@@ -49,7 +49,7 @@ def list_crops(search: CropSearch, name: str) -> Sequence:
     Raises
     ------
     InputError
-        If its folder cannot be read, or if there is a crop of frame 0.
+        If the folder of the video cannot be read, or if there is a crop of frame 0.
     """
     return read_crops(name, *video_folder(search, name))
 

@@ -1,4 +1,4 @@
-"""Find the folders of face crops of videos, as the archives of Aff-Wild2 and users name and nest them."""
+"""Find the folders with the face crops of videos, however the archives of Aff-Wild2 or users name and nest them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from harness.utils.names import canonical_name
 from harness.utils.text import plural
 
 CROP_PATTERN = re.compile(r"(\d{1,9})\.(jpg|jpeg|png)", re.IGNORECASE)
-"""Names of the files of crops: frame numbers."""
+"""File names of crops: the frame number and a suffix."""
 MAX_DEPTH = 5
 """Maximum depth of nested folders that are searched."""
 ONLY_UNREAD = "videos not read"
-"""`Problem.kind` if a folder that is not read has the only crops of a video."""
+"""`Problem.kind` for a folder that is not read, although some videos have crops only there."""
 RELEASED = ("cropped", "cropped_aligned")
-"""Names of the folders of crops of the third challenge, which are preferred."""
+"""Preferred names of folders of crops: the names in the third challenge."""
 MAX_PROBED = 3
 """Maximum number of subfolders that are searched to find out whether a folder holds crops."""
 
@@ -54,7 +54,8 @@ class CropSearch:
     folders : tuple of Path
         Folders that contain folders of videos, sorted.
     videos : mapping of str to tuple of Path
-        Folders with crops of each video, of which the first is read. If none has crops, a folder without crops.
+        Folders that contain crops of each video; only the first is read. If no folder of a video contains crops, one
+        folder without crops.
     problems : tuple of Problem
         Problems of folders of crops, such as folders and files that are not read.
     without_crops : tuple of str
@@ -71,8 +72,9 @@ class CropSearch:
 def find_crops(root: Path) -> CropSearch:
     """Find the folders of crops of all videos.
 
-    The folders of videos may be in several folders named as crops, such as `cropped` and `batch1`; these may be nested,
-    depending on how the archives were unpacked. If there are both cropped and aligned faces, only one kind is read.
+    The folders of videos may be in several parent folders, such as `cropped` and `batch1`. The parent folders may be
+    nested, depending on how the archives were unpacked. If there are both cropped and aligned faces, only one kind is
+    read.
     """
     found = {top: list(_video_folders(top, root)) for top in _crop_folders(root)}
     tops = [top for top in found if _names_crops(top) or any(video.has_crops for video in found[top])]
@@ -90,7 +92,7 @@ def find_crops(root: Path) -> CropSearch:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, see `entries`; empty if the folder cannot be listed."""
+    """Return the subfolders among the `entries` of a folder; empty if the folder cannot be listed."""
     try:
         return [path for path, is_folder in entries(folder) if is_folder]
     except OSError:
@@ -100,8 +102,8 @@ def subfolders(folder: Path) -> list[Path]:
 def entries(folder: Path) -> list[tuple[Path, bool]]:
     """Return the entries of a folder and whether each is a folder, sorted.
 
-    Hidden entries and files of operating systems are left out, see `is_litter`. Links may lead to the folder itself or
-    to a folder above it, see `descend`.
+    Hidden entries and files of operating systems are left out, see `is_litter`. An entry may be a link to the folder
+    itself or to a folder above it; `descend` detects such loops.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def entries(folder: Path) -> list[tuple[Path, bool]]:
 
 
 def descend(folder: Path, above: tuple[str, ...] = ()) -> tuple[str, ...] | None:
-    """Return `above` with the real path of `folder` added, or None if `folder` is already in it or too deep.
+    """Return `above` with the real path of `folder` added, or None if that path is already in `above` or too deep.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def leads_up(path: Path) -> bool:
 
 
 def _crop_folders(root: Path) -> list[Path]:
-    """Return the folders named as crops in `root` and in its other folders, except folders of annotations."""
+    """Return the folders whose names mark crops, in `root` or in one of its subfolders other than annotations."""
     tops = []
     for folder in subfolders(root):
         if is_crop_folder(folder.name):
@@ -142,7 +144,7 @@ def _crop_folders(root: Path) -> list[Path]:
 
 
 def _names_crops(folder: Path) -> bool:
-    """Return whether a folder's name begins with `crop`; folders such as `batch1` may hold crops or video files."""
+    """Return whether a folder's name begins with `crop`; `batch1` and the like may contain video files instead."""
     return squash(folder.name).startswith("crop")
 
 
@@ -180,10 +182,10 @@ def _probe(folder: Path) -> tuple[bool, bool]:
 
 
 def _choose_kind(root: Path, videos: list[VideoFolder]) -> str | None:
-    """Return the kind of crops to read, or None without videos.
+    """Return the kind of crops to read, or None if there are no videos.
 
-    Videos with crops are considered first. The order of preference is cropped, aligned, other. If `root` has
-    `cropped_aligned` but not `cropped`, aligned comes first.
+    Videos without crops are considered only if no video has crops. The order of preference is cropped, aligned, other.
+    If `root` has `cropped_aligned` but not `cropped`, aligned comes first.
     """
     for usable in ([video for video in videos if video.has_crops], videos):
         tops = {video.path.relative_to(root).parts[0] for video in usable}
@@ -247,7 +249,7 @@ def _loose_files(folder: Path) -> Iterator[Problem]:
 
 
 def _unnamed_crops(root: Path, tops: list[Path]) -> Iterator[Problem]:
-    """Yield a problem for each folder that is not named as crops, although its subfolders have files named as crops."""
+    """Yield a problem for each folder whose subfolders contain files named like crops, but whose name is another."""
     for folder in subfolders(root):
         if is_annotation_folder(folder.name) or any(top.is_relative_to(folder) for top in tops):
             continue

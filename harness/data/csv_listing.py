@@ -109,7 +109,7 @@ def _read_blocks(
 
 
 def _column_positions(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    """Return the positions of the columns; if no name is equal, a name that differs only by case counts."""
+    """Return the positions of the columns in `names`; case is ignored for a column that no name equals exactly."""
     positions = {name.casefold(): index for index, name in reversed([*enumerate(names)])}
     positions |= {name: index for index, name in reversed([*enumerate(names)])}
     if missing := [name for name in columns if name not in positions and name.casefold() not in positions]:

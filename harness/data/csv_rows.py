@@ -57,9 +57,9 @@ def read_rows(path: Path, is_column: Callable[[str], object]) -> CsvRows:
     """Read a CSV file whose cells are separated by commas, semicolons, tabs or bars.
 
     A line such as `sep=;` before the header names the separator. Without this line, the first separator that splits the
-    header into at least two known columns is used. If none does, it is the separator that gives most known columns;
-    among equals, the one that gives most columns. Lines without any text are skipped, and empty cells after the last
-    column are ignored.
+    header into at least two known columns is used. If there is none, the separator that yields the most known columns
+    is used; ties are broken by the number of all columns. Lines without any text are skipped, and empty cells after
+    the last column are ignored.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def _is_blank(row: Sequence[str]) -> bool:
 
 
 def peek_header(path: Path, is_column: Callable[[str], object]) -> list[str]:
-    """Return the cells of the header of a CSV file, of which only the beginning is read; empty if there is none.
+    """Return the cells of the header of a CSV file, reading only its beginning; empty if there is no header.
 
     Parameters
     ----------

@@ -128,9 +128,10 @@ def _reject_long_cells(
 
 
 def clean_cell(cell: str, column: str) -> str:
-    """Return a stripped cell; in columns of labels and numbers, a missing value becomes '', a decimal comma a point.
+    """Strip a cell. In columns of labels and numbers, also replace missing values by '' and decimal commas by points.
 
-    Quotes that are a part of the cell, as after a blank, are removed: around names only if there is nothing in them.
+    Quotes that the CSV reader left in the cell, such as quotes after a blank, are removed. In columns of names, they
+    are removed only if there is nothing between them.
     Cells of more than `MAX_VALUE` characters are cut, and end in an ellipsis, which makes them malformed.
     """
     cell = cell.strip()

@@ -55,7 +55,7 @@ class Labels:
         The outputs of the task: `expr` int64 (N,), `va` float32 (N, 2), `au` int8 (N, 12). Invalid labels are -1,
         for `va` -5. The task `mtl` has all three.
     warnings : tuple of Problem
-        Warnings about rows that are not used, for checks; they are not selected by `take`.
+        Warnings about rows that are not used, for checks. The result of `take` has none.
     """
 
     sequences: tuple[str, ...]

@@ -40,7 +40,7 @@ class DatasetReport(ProblemReport):
     layout : str
         Description of the layout.
     noun : str
-        Name of a unit, `video` or `subject`.
+        Word for a unit (what is split and resampled): `video` or `subject`.
     temporal : bool
         Whether consecutive frames are consecutive in time.
     summary : tuple of (str, str)

@@ -1,4 +1,4 @@
-"""Folders of images that are named after expressions, as in common copies of FER2013, RAF-DB and AffectNet."""
+"""Images in folders that are named after expressions, as in common copies of FER2013, RAF-DB and AffectNet."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class ExpressionFolder:
 class ExpressionFolders(ListedImages):
     """Images in folders that are named after expressions, optionally in folders of splits.
 
-    Names are English words in any case, see `harness.data.expression_words`; a file `expressions.csv` may map other
-    names to expressions.
+    Names are English words in upper or lower case, see `harness.data.expression_words`. A file `expressions.csv` may
+    map other names to expressions.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class ExpressionFolders(ListedImages):
 
     @classmethod
     def detect(cls, root: Path) -> bool:
-        """Return whether MAPPING exists, or folders in `root` or its splits are named by expressions or numbers."""
+        """Return whether MAPPING exists, or folders in `root` or its splits are named after expressions or numbers."""
         names = {folder.path.name for folder in find_folders(root)}
         return are_expressions(names) or are_numbers(names) or (bool(names) and (root / MAPPING).is_file())
 

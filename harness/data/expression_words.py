@@ -40,7 +40,7 @@ NUMBER = re.compile(r"(?:class|label|emotion|expression)?[ _-]?((?=[0-9]{1,3}$)0
 
 
 def parse_expression(name: str) -> str | None:
-    """Return the expression that a folder is named after; None if the name has other words, except FILLERS.
+    """Return the expression that a folder is named after; None if the name has any other word that is not in FILLERS.
 
     Examples
     --------
@@ -87,9 +87,9 @@ def _expression_word(name: str) -> str:
 def are_expressions(names: Collection[str]) -> bool:
     """Return whether folders are named after expressions.
 
-    It is enough that at least half of the names are full words, for two or more expressions. Otherwise every name must
-    be or mention an expression. Codes such as AN and SU may be initials of people: if most names are codes, there must
-    be at least `MIN_CODED` expressions.
+    They are if at least half of the names are full words and these words mean two or more expressions. Otherwise every
+    name must be or mention an expression. Codes such as AN and SU may be initials of people: if most names are codes,
+    there must be at least `MIN_CODED` expressions.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Content hashes of crops, cached by the stat of the files so that unchanged images are not read again."""
+"""Content hashes of crops, cached by the `os.stat` results of the files so that unchanged images are not read again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERSION = 1
 
 
 def digest_cache(path: Path | None = None) -> JsonCache:
-    """Open the cache of sequence digests, keyed by the stat of the image files; without a path, in memory only."""
+    """Open the cache of sequence digests; without a path, it is in memory only. Its keys are `os.stat` results."""
     return JsonCache(path, VERSION, "digests")
 
 
@@ -41,8 +41,8 @@ def sequence_digest(sequence: Sequence, cache: JsonCache | None = None, upright:
     -------
     str
         64 hexadecimal digits. The hash covers the frame numbers, file names and bytes. With `upright`, it also covers
-        the orientations: features of images that were decoded lying on their side are not reused. If a file cannot be
-        read, the hash covers this fact instead of the bytes. Such a hash is not cached, because another user may be
+        the EXIF orientations, so that features of images that were not turned upright are not reused. If a file cannot
+        be read, the hash covers this fact instead of the bytes. Such a hash is not cached, because another user may be
         able to read the file.
 
     Raises
@@ -146,7 +146,7 @@ def _stat_signature(sequence: Sequence) -> str:
 
 
 def _stat(path: Path) -> os.stat_result:
-    """Return the stat of a file, or of a link whose target cannot be read."""
+    """Return the `os.stat` result of a file, or of the link itself if its target cannot be read."""
     try:
         return path.stat()
     except OSError:

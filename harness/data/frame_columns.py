@@ -1,4 +1,4 @@
-"""Header of a frame table: whether a table is one, and how its rows name frames."""
+"""Header of a frame table: detection of frame tables, and the columns by which rows name frames."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.data.table_columns import (
 from harness.utils.errors import InputError
 
 INTERVALS = {"start": "end", "start_frame": "end_frame"}
-"""Columns of the ends of intervals, by the columns of their starts: in seconds, and in frames."""
+"""Column with the ends of intervals for each column with their starts, in seconds or in frames."""
 
 
 def standard_frame_name(name: str) -> str | None:
@@ -31,9 +31,9 @@ def standard_frame_name(name: str) -> str | None:
 
 
 def is_frame_header(names: Collection[str]) -> bool:
-    """Return whether a header is that of a frame table: it has a video, or an image and a frame.
+    """Return whether a header belongs to a frame table: it has a column `video`, or the columns `image` and `frame`.
 
-    A table with a video and an image, but without a frame, a time or an interval, is an image table.
+    A table with columns `video` and `image`, but without a frame, a time or an interval, is an image table.
 
     Examples
     --------

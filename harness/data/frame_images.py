@@ -1,4 +1,4 @@
-"""Sequences of crops whose images a frame table names."""
+"""Sequences of crops of a frame table that names an image in each row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_NAME = 200
 
 
 class ImageSequences(Mapping[str, Sequence]):
-    """Sequences of a frame table with a column `image`, each built at its access.
+    """Sequences of a frame table with a column `image`, each built when it is accessed.
 
     A row whose image file is missing has no crop. If several rows name images of one frame, the first is used.
 
@@ -55,7 +55,7 @@ class ImageSequences(Mapping[str, Sequence]):
         return len(self._names)
 
     def find_conflicts(self) -> Iterator[tuple[int, int]]:
-        """Yield (row, first row) of the table for each row that names another image of a frame than an earlier row."""
+        """Yield (row, first row) for each table row whose image differs from the image of the frame's first row."""
         firsts = self._rows[self._repeated_index]
         for row, first in zip(self._repeated.tolist(), firsts.tolist()):
             if self._images[row] != self._images[first]:

@@ -1,4 +1,4 @@
-"""Labels of the frames of a frame table, spread by its rule."""
+"""Labels of the frames of a frame table. Labels are spread to further frames as its `FrameSettings` say."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class FrameLabels:
     Attributes
     ----------
     keys : int64 array of shape (F,)
-        Videos and frames in ascending order, see `frame_keys`.
+        Video and frame of each label as one integer, ascending; see `frame_keys`.
     targets : dict of str to array
         See `Labels.targets`.
     problems : tuple of Problem
         Malformed cells, and labels that contradict each other.
     warnings : tuple of Problem
-        Frames with a part of the labels of an output.
+        Warnings about frames that have only some of the labels of an output.
     """
 
     keys: np.ndarray
@@ -71,15 +71,15 @@ class LabelColumns:
 
     @property
     def is_exact(self) -> bool:
-        """Whether each label is that of one frame, with or without a crop."""
+        """Whether each label applies to one frame only, which need not have a crop."""
         return self._settings.spread == "exact" and not self._rows.by_interval
 
     def filled(self, name: str) -> np.ndarray:
-        """Return a bool mask (R,) of the rows whose cell in a column is not empty."""
+        """Return a bool mask of the rows of `FrameRows.spans` whose cell in a column is not empty."""
         return self._table.columns[name].filled[self._rows.spans.row]
 
     def row_targets(self, output: str) -> np.ndarray:
-        """Return the labels of one output as the R rows have them; malformed cells have no label."""
+        """Return the labels of one output for each row, before they are spread; malformed cells have no label."""
         columns = [self._parse(name)[0][self._rows.spans.row] for name in TARGET_COLUMNS[output]]
         values = columns[0] if output == "expr" else np.stack(columns, axis=1)
         return values.astype(DTYPES[output])
@@ -129,7 +129,7 @@ class LabelColumns:
         return FrameLabels(keys, targets, tuple(dict.fromkeys(problems)), tuple(warnings))
 
     def reach(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which labels and crops belong together.
+        """Find labels that no crop has, and crops that have a label.
 
         Parameters
         ----------
@@ -139,9 +139,9 @@ class LabelColumns:
         Returns
         -------
         unused : int array
-            Indices of the labeled ones among the R rows that no crop has a label of, ascending.
+            Ascending indices of the labeled rows whose labels apply to no crop.
         covered : bool array of shape (F,)
-            Whether a crop has a label.
+            Whether each crop has a label.
         """
         spans = self._rows.spans
         labeled, reached, covered = np.zeros(len(spans), bool), np.zeros(len(spans), bool), np.zeros(len(keys), bool)
@@ -154,7 +154,7 @@ class LabelColumns:
         return np.flatnonzero(labeled & ~reached), covered
 
     def repeated(self) -> Iterator[tuple[int, int]]:
-        """Yield (row, first row) of the table for each row that has a label of a frame that an earlier row has too."""
+        """Yield (row, first row) for each table row that repeats a label of an earlier row for the same frame."""
         spans, repeated = self._rows.spans, dict[int, int]()
         for name in self._names() if not self._rows.by_interval else ():
             part = spans.take(np.flatnonzero(self.filled(name)))
@@ -173,7 +173,7 @@ class LabelColumns:
         return spans, cover(spans, keys)
 
     def _repeated(self, name: str, spans: Spans) -> Iterator[Problem]:
-        """Yield an error for each label that contradicts another one of the same frame, before labels are spread."""
+        """Yield an error for each label that contradicts another label of the same frame, ignoring spread labels."""
         if self.is_exact or self._rows.by_interval:
             return
         keys = np.unique(frame_keys(spans.video, spans.first))
@@ -198,7 +198,7 @@ class LabelColumns:
     def _partial(
         self, output: str, targets: np.ndarray, keys: np.ndarray, filled: dict[str, np.ndarray]
     ) -> Iterator[Problem]:
-        """Yield a warning if frames have a part of the labels of an output."""
+        """Yield a warning if frames have only some of the labels of an output."""
 
         def line_of(frame: int, name: str) -> int:
             spread, coverage = self._cover(self._rows.spans.take(filled[name]), keys[[frame]])
@@ -213,7 +213,7 @@ class LabelColumns:
             yield from (fault for fault in faults if fault.line in lines)
 
     def _parse(self, name: str) -> tuple[np.ndarray, tuple[Problem, ...]]:
-        """Return the value of each row of the table in a column, and the malformed cells."""
+        """Return the value of a column in each row of the table, and the problems of malformed cells."""
         if name not in self._parsed:
             if name == "expression":
                 parse = partial(parse_words, name, codes=_WORDS, missing=NO_LABEL["expr"], dtype=np.int64)

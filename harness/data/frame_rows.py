@@ -24,7 +24,7 @@ from harness.utils.names import is_file_name
 MAX_FRAME = 10**9 - 1
 MAX_SECONDS = 10**7
 TOLERANCE = 1e-6
-"""Part of a frame by which times may deviate from frames without being in the next one."""
+"""Tolerance of times in frames: rounding errors up to this do not move a time to another frame."""
 FRAME_RULE = Rule(int, lambda v: (v >= 0) & (v <= MAX_FRAME), "a frame number, such as 1")
 TIME_RULE = Rule(float, lambda v: (v >= 0) & (v <= MAX_SECONDS), "a time in seconds, such as 0.04")
 FPS_RULE = Rule(float, lambda v: (v > 0) & (v <= MAX_FPS), f"a frame rate above 0, at most {MAX_FPS:,}")
@@ -41,7 +41,7 @@ class FrameRows:
     videos : tuple of str
         Names of V videos, sorted.
     spans : Spans
-        Video, first and last frame of each of R rows, and their rows in the table.
+        Video, first frame and last frame of each of R rows, and the index of the row in the table.
     origin : str
         How the frames are found, for the summary.
     by_interval : bool
@@ -70,7 +70,7 @@ def resolve_rows(table: CodedTable, settings: FrameSettings, folders: Mapping[st
     Raises
     ------
     InputError
-        If times have no frame rate.
+        If the table has times but no frame rate.
     """
     videos, video, faults = _videos(table, folders)
     first, last, sound, more, origin = _frames(table, settings)
@@ -118,7 +118,7 @@ def _name_message(cell: str, by_image: bool) -> str:
 def _frames(
     table: CodedTable, settings: FrameSettings
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[Problem, ...], str]:
-    """Return the first and last frame of each row, which rows are sound, the problems, and how frames are found."""
+    """Return the first and last frame of each row, a mask of the valid rows, the problems, and how frames are found."""
     if "start_frame" in table.columns:
         return _frame_intervals(table, settings)
     if "start" in table.columns:

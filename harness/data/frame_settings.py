@@ -31,9 +31,9 @@ class FrameSettings:
     fps : float or None, default None
         Frames per second of all videos, for tables without a column `fps`.
     spread : {"exact", "hold", "nearest"}, default "exact"
-        Rule for the labels of single frames. `exact`: a label is that of its frame alone. `hold`: it is also that of
-        the crops up to the next label of the same column. `nearest`: each crop has the nearest label of a column, and
-        of two equally near ones the earlier.
+        Rule for the labels of single frames. `exact`: a label applies to its frame only. `hold`: it also applies to
+        the crops before the next label in the same column. `nearest`: each crop gets the nearest label in each column,
+        the earlier one of two equally near labels.
     max_frames : int or None, default None
         Maximum distance in frames between a label and a crop that it is spread to; without a limit by default.
     first_frame : {0, 1}, default 1

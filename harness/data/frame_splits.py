@@ -39,7 +39,7 @@ class VideoSplits:
     groups : tuple of str
         Group of each of V videos: its subject, or the video that it was cut from.
     has_subjects : bool
-        Whether a subject is named.
+        Whether the table names a subject.
     code : int array of shape (V,)
         Index of each video's split in `NAMES`; -1 for none.
     faults : tuple of Problem
@@ -77,7 +77,7 @@ class VideoSplits:
         return (self.code == NAMES.index(split))[self._rows.spans.video]
 
     def find_leaks(self) -> Iterator[Problem]:
-        """Yield an error for each subject in two splits, and a warning for each video of which parts are in two."""
+        """Yield an error for each subject in two splits, and a warning if two splits have parts of one video."""
         first: dict[str, int] = {}
         for number, group in enumerate(self.groups):
             if self.code[number] < 0:
@@ -98,7 +98,7 @@ class VideoSplits:
         return int(self._table.lines[spans.row[np.argmax(spans.video == video)]])
 
     def _subjects(self) -> tuple[np.ndarray, tuple[Problem, ...]]:
-        """Return the code of the subject of each video, -1 for none."""
+        """Return the code of the subject of each video (-1 for none), and problems of the column."""
         if "subject" not in self._table.columns:
             return np.full(len(self._rows.videos), -1), ()
         column = self._table.columns["subject"]
@@ -109,7 +109,7 @@ class VideoSplits:
     def _one_for_each_video(
         self, values: np.ndarray, column: str, phrase: str
     ) -> tuple[np.ndarray, tuple[Problem, ...]]:
-        """Return the first value of each video that is not negative, and an error for each video with another one."""
+        """Return the first non-negative value of each video, and an error for each video whose values differ."""
         spans, lines = self._rows.spans, self._table.lines
         stated = np.flatnonzero(values[spans.row] >= 0)
         video, row = spans.video[stated], spans.row[stated]
@@ -141,7 +141,7 @@ class VideoSplits:
         return held_out.astype(np.int64)
 
     def _row_labels(self, columns: LabelColumns, output: str) -> Labels:
-        """Return the labels of one output as the rows have them, not spread."""
+        """Return the labels of one output for each row, before they are spread to further frames."""
         spans, videos = self._rows.spans, self._rows.videos
         targets = {output: columns.row_targets(output)}
         return Labels(videos, spans.video, spans.first, videos, spans.video, self.groups, targets)

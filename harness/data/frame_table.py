@@ -35,9 +35,11 @@ from harness.utils.text import plural
 class FrameTable(VideoLayout):
     """CSV or parquet file of labeled frames.
 
-    Units are videos. Videos of one named subject, and `_left` and `_right` of one video, share a group. Crops are
-    those of the column `image`, or the files `<video>/00001.jpg` in `cropped` or `cropped_aligned` beside the table.
-    Without a column `split`, the seed draws about a fifth of the groups as the validation split, stratified by labels.
+    The units that are split and resampled are videos. Videos of the same named subject form a group, as do `_left` and
+    `_right` of the same video; a split never divides a group. Crops are the images in the column `image`. Without this
+    column, crops are files such as `<video>/00001.jpg` in a folder `cropped` or `cropped_aligned` beside the table.
+    Without a column `split`, the validation split is about a fifth of the groups, drawn with `seed` and stratified by
+    labels.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ class FrameTable(VideoLayout):
         return tuple(split for split in SPLITS if self._labeled_videos(task, split))
 
     def sequence_names(self, task: str, split: str) -> tuple[str, ...]:
-        """Return the videos of a split with a label of the task; all videos of the split `test`."""
+        """Return the videos of a split that have a label of the task; for `test`, return all videos of the split."""
         get_task(task)
         self._validate_split(split)
         return self.video_splits.videos(split) if split == "test" else self._labeled_videos(task, split)
@@ -161,7 +163,7 @@ class FrameTable(VideoLayout):
         return hashlib.sha256(f"{hash_file(self.file)} {settings} {seed}".encode()).hexdigest()
 
     def crop_keys(self, videos: tuple[str, ...], crops: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the keys of the crops of videos, ascending; see `frame_keys`.
+        """Return the keys (see `frame_keys`) of the crops of some videos, in ascending order.
 
         Parameters
         ----------
@@ -174,7 +176,7 @@ class FrameTable(VideoLayout):
         return np.concatenate([np.zeros(0, np.int64), *keys])
 
     def _keys_of_split(self, split: str, skip_unreadable: bool) -> np.ndarray:
-        """Return the keys of the crops of a split; a folder that cannot be read has none, or raises InputError."""
+        """Return the keys of the crops of a split. An unreadable folder is skipped if allowed, or raises InputError."""
         names = self.video_splits.videos(split)
         crops = {}
         for name in names:
@@ -209,7 +211,7 @@ class FrameTable(VideoLayout):
         return tuple(dict.fromkeys(select_errors(frame_table_checks.find_table_problems(self))))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the form of the table, its columns, how frames are found and labels spread, the crops and splits."""
+        """Return the format of the table, its columns, the rules for frames and labels, the crops and the splits."""
         table = ", ".join(filter(None, (self.file.name, plural(len(self.table), "row"), self.table.form)))
         named = self.video_splits.has_subjects
         origin = f"by {'subject' if named else 'video'}, stratified, with seed {self.seed}"

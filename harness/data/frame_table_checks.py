@@ -69,7 +69,7 @@ def find_problems(table: CheckableTable, crops: Mapping[str, np.ndarray]) -> Ite
 
 
 def find_table_problems(table: CheckableTable) -> Iterator[Problem]:
-    """Yield malformed rows, leaks, and problems of the crops; they need no decoded image."""
+    """Yield malformed rows, leaks, and problems of the crops that are found without decoding images."""
     yield from table.faults
     yield from table.video_splits.find_leaks()
     if table.search is not None:

@@ -17,7 +17,7 @@ CSV_NAME, PARQUET_NAME, PARQUET = "labels.csv", "labels.parquet", ".parquet"
 
 
 def is_frame_table(file: Path) -> bool:
-    """Return whether a file is a frame table, of which only the header is read; any parquet file is.
+    """Return whether a file is a frame table. Any parquet file is one; of a CSV file, only the header is read.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def _is_column(name: str) -> bool:
 
 
 def table_file(root: Path) -> Path:
-    """Return the file of the table: `root` itself, or `labels.csv`, or `labels.parquet` if there is no other."""
+    """Return the file of the table: `root` itself, or its `labels.csv`, or its `labels.parquet` if there is no CSV."""
     if not root.is_dir():
         return root
     plain, parquet = root / CSV_NAME, root / PARQUET_NAME

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from harness.utils.names import canonical_name, path_name
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".avi", ".mov", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".gif"))
-"""Suffixes of video files that are left out of names of videos."""
+"""Suffixes of video files, which are not part of the names of videos."""
 
 
 def video_name(cell: str, folders: Mapping[str, str]) -> str:
-    """Return the video that a cell names, spelled as its folder of crops; a suffix such as `.mp4` may be left out."""
+    """Return the video that a cell names, spelled as its folder of crops; a suffix such as `.mp4` is removed."""
     name = path_name(cell)
     if (folder := folders.get(canonical_name(name))) is not None:
         return folder
@@ -24,7 +24,7 @@ def video_name(cell: str, folders: Mapping[str, str]) -> str:
 
 
 def folder_videos(images: list[str]) -> list[str]:
-    """Return the videos of images: their folders below the folders that all have in common, joined by `_`.
+    """Return the video of each image: its folders joined by `_`, without the folders that all images have in common.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Decode image files to RGB arrays. Whether an image can be read is decided here, for checks and for readers alike."""
+"""Decode image files to RGB arrays. Checks of datasets use the same functions, so they accept the same files."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from backbones.regular_files import open_regular, read_regular
 from harness.data.orientation import EXIF_ORIENTATIONS
 
 MAX_PIXELS = 2**26
-"""Largest number of pixels of an image, 8,192 x 8,192; a small file can contain billions of equal pixels."""
+"""Maximum number of pixels of an image (8,192 x 8,192). Without a limit, a small file could fill the memory."""
 MAX_FILE_BYTES = 2**29
-"""Largest size of an image file."""
+"""Maximum size of an image file."""
 RARE_FORMATS = (
     *("BLP", "CUR", "DCX", "DDS", "DIB", "FITS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "IPTC", "MCIDAS"),
     *("MSP", "PCD", "PCX", "PIXAR", "PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "JPEG2000", "AVIF", "PPM", *RARE_FORMATS)
-"""Pillow formats that are read. Left out are EPS and WMF, which other software draws, and formats without a decoder."""
+"""Formats that are read, by their names in Pillow. Left out are formats without a decoder, and EPS and WMF, which
+Pillow renders with other software."""
 NOT_AN_IMAGE = "not an image that can be read (JPEG, PNG, WebP, TIFF, BMP, GIF, JPEG 2000, AVIF or PNM)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 SIGNATURES = (JPEG, PNG, b"II*\0", b"MM\0*", b"GIF8", b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")
@@ -33,9 +34,9 @@ PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT")
 INFLATED_BLOCK = 2**24
 HEIC = re.compile(rb"....ftyp.{0,48}hei[cfmsx]", re.DOTALL)
 DAMAGE = re.compile("premature end|bad huffman code|instead of rst|bad arithmetic", re.IGNORECASE)
-"""Warnings of libjpeg after which pixels are wrong; data after the end of the image and stray bytes are harmless."""
+"""Warnings of libjpeg that mean wrong pixels. Its warnings about stray bytes or data after the end are harmless."""
 ORIENTATION_MARKS = (b"Exif", b"eXIf", b"EXIF", b"tiff:Orientation", b"Raw profile type", b"irot", b"imir")
-"""A file whose metadata may say that its pixels are not upright has one of these, unless it is a TIFF file."""
+"""Byte strings that mark metadata with an orientation. Files without any of them, except TIFF, have no orientation."""
 ORIENTATION_TAG = 0x0112
 SMALLEST = {"min_width": 1, "min_height": 1, "min_factor": 8, "fastdct": True, "fastupsample": True}
 """Options with which simplejpeg reads all data of a JPEG, but computes few pixels."""
@@ -122,10 +123,10 @@ def check_image(path: Path) -> tuple[str | None, int]:
 
 
 def orientation_of(data: bytes) -> int:
-    """Return the EXIF orientation (1 to 8) that decoding an image file does not apply.
+    """Return the EXIF orientation (1 to 8) that has to be applied to the decoded pixels of an image file.
 
-    The result is 1 if there is no orientation, if the EXIF data are damaged, and for TIFF files, which Pillow turns
-    upright.
+    The result is 1 if there is no orientation or if the EXIF data are damaged. It is also 1 for TIFF files, because
+    Pillow already turns them upright.
     """
     metadata = data[: _jpeg_header_size(data)] if data.startswith(JPEG) else data
     if not any(mark in metadata for mark in ORIENTATION_MARKS):
@@ -139,7 +140,7 @@ def orientation_of(data: bytes) -> int:
 
 
 def _jpeg_header_size(data: bytes) -> int:
-    """Return the offset of the pixels of a JPEG, after segments that may hold a thumbnail; the file size if unclear."""
+    """Return the offset at which the metadata of a JPEG end and its pixels begin; the file size if it is not found."""
     start = 2
     while data[start : start + 1] == b"\xff":
         marker = data[start + 1 : start + 2]
@@ -171,10 +172,10 @@ def _read(path: Path) -> bytes:
 
 
 def _decode_jpeg(path: Path, data: bytes, options: dict) -> np.ndarray | None:
-    """Decode a JPEG in a common color space, twice as fast as Pillow and bit-identical; None if Pillow must decode it.
+    """Decode a JPEG with simplejpeg; return None if Pillow must decode it, for example because of its color space.
 
-    Pillow fills the missing part of a damaged image with gray without an error, so all JPEG files are decoded here
-    first.
+    The result is identical to Pillow's and takes half the time. Pillow fills the missing part of a damaged image with
+    gray without an error, so all JPEG files are decoded here first.
     """
     import simplejpeg
 
@@ -215,7 +216,7 @@ def _decode_with_pillow(path: Path, data: bytes) -> np.ndarray:
 
 
 def _require_checksums(path: Path, data: bytes) -> None:
-    """Raise CorruptImageError if the pixels of a PNG file are damaged, which Pillow ignores.
+    """Raise CorruptImageError if the pixels of a PNG file are damaged; Pillow ignores such damage.
 
     Wrong checksums of chunks are accepted if the checksum of the compressed pixels themselves is right.
     """
@@ -237,7 +238,7 @@ def _require_checksums(path: Path, data: bytes) -> None:
 
 
 def _is_complete(stream: bytes) -> bool:
-    """Return whether a zlib stream is complete and has the right checksum; at most the largest image is inflated."""
+    """Return whether a zlib stream is complete and its checksum is right; stop at the size of the largest image."""
     decoder = zlib.decompressobj()
     try:
         for _ in range(8 * MAX_PIXELS // INFLATED_BLOCK + 2):

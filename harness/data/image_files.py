@@ -21,7 +21,7 @@ def is_image_name(name: str) -> bool:
 
 
 def list_names(folder: Path | str) -> list[str]:
-    """Return the sorted names in a folder that are data, see `is_litter`; empty if there is no folder."""
+    """Return the sorted names in a folder without litter, see `is_litter`; empty if there is no folder."""
     try:
         return sorted(name for name in os.listdir(folder) if not is_litter(name))  # noqa: PTH208 - of 290,000 files
     except (FileNotFoundError, NotADirectoryError):
@@ -34,7 +34,7 @@ def list_image_names(folder: Path | str) -> list[str]:
 
 
 def list_subfolders(folder: Path) -> list[Path]:
-    """Return the sorted folders in a folder that are data; empty if there is no folder."""
+    """Return the sorted subfolders of a folder without litter; empty if there is no folder."""
     try:
         with os.scandir(folder) as entries:
             return sorted(folder / entry.name for entry in entries if not is_litter(entry.name) and is_directory(entry))

@@ -1,4 +1,4 @@
-"""Find image files named in a table or list, as Windows and macOS spell them too; explain why others are missing."""
+"""Find the image files that a table or list names, also in spellings of Windows and macOS; explain missing files."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Listing:
     files : set of str
         Regular files; links and folders are not among them.
     others : list of str
+        All other entries.
     may_hide : bool
         Whether the folder may have files that could not be listed: some folders can be entered but not read.
     """
@@ -92,7 +93,7 @@ class ImagePaths:
         return None if name.isascii() else self._normalized(name)
 
     def explain(self, name: str) -> str:
-        """Return, for a message, why there is no file of a name or which file may be meant; '' if neither is known."""
+        """Explain for a message why no file has a name, or which file may be meant; '' if neither is known."""
         if not name:
             return "the cell is empty"
         if _DRIVE.match(name):
@@ -123,7 +124,7 @@ class ImagePaths:
         return (listing.may_hide or folded_name(file) in listing.similar) and self._is_file(name)
 
     def _normalized(self, name: str) -> str | None:
-        """Return the only file whose path differs from a name in the Unicode normalization alone."""
+        """Return the path that equals a name except for Unicode normalization; None if there is not exactly one."""
         found = PurePosixPath()
         for part in PurePosixPath(name).parts:
             if part != ".." and not os.path.lexists(self.folder / found / part):
@@ -136,7 +137,7 @@ class ImagePaths:
         return str(found) if self._is_file(str(found)) else None
 
     def _similar(self, folder: PurePosixPath, part: str) -> list[str]:
-        """Return the entries of a folder that differ from a name in case and normalization alone."""
+        """Return the entries of a folder that equal a name except for case and Unicode normalization."""
         return sorted(self._list(str(folder)).similar.get(folded_name(part), []))
 
     def _list(self, folder: str) -> Listing:
@@ -157,7 +158,7 @@ class ImagePaths:
         yield from ("/".join(parts[start:]) for start in range(1, len(parts)))
 
     def _other_case(self, name: str) -> Iterator[str]:
-        """Yield the only path that differs from a name in case and normalization alone."""
+        """Yield the path that equals a name except for case and Unicode normalization, if there is exactly one."""
         found = PurePosixPath()
         for part in PurePosixPath(name).parts:
             if part not in ("..", "/") and not os.path.lexists(self.folder / found / part):

@@ -1,4 +1,4 @@
-"""Image table: a CSV file of still images with expressions or subjects, and optional further labels and splits."""
+"""Image table: a CSV file that lists still images, their expressions or subjects, and optionally other columns."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ TARGET_COLUMNS = {"expr": ("expression",), "va": AFFECTS, "au": ACTION_UNITS}
 class ImageTable(VideoLayout):
     """CSV file of still images.
 
-    Units are subjects; an image without a named subject is its own unit. Sequences are blocks of 512 rows: row i is
-    frame i % 512 + 1 of sequence `images-<i // 512>`. A row whose image file is missing has no crop. Without a column
-    `split`, the seed draws about a fifth of the subjects as the validation split.
+    The units that are split and resampled are subjects; an image without a named subject is its own unit. Sequences are
+    blocks of 512 rows: row i is frame i % 512 + 1 of sequence `images-<i // 512>`. A row whose image file is missing
+    has no crop. Without a column `split`, the validation split is about a fifth of the subjects, drawn with `seed`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class ImageTable(VideoLayout):
         The CSV file.
     table : Table
     split : str array of shape (N,)
-        Split of each row; '' if its cell is malformed.
+        Split of each row; '' if the cell is malformed.
     split_faults : tuple of Problem
         Malformed cells of the column `split`.
     """
@@ -80,7 +80,7 @@ class ImageTable(VideoLayout):
 
     @property
     def has_labels(self) -> bool:
-        """Whether there is a column `expression` or a task; other tables are only for training backbones."""
+        """Whether the table has a column `expression` or a task; other tables can only be used to train backbones."""
         return "expression" in self.table.columns or bool(self.tasks())
 
     @cached_property
@@ -134,7 +134,7 @@ class ImageTable(VideoLayout):
         return tuple(_block_name(block) for block in np.unique(np.flatnonzero(self.split == split) // BLOCK))
 
     def frames(self, task: str, split: str) -> dict[str, np.ndarray]:
-        """Return the frame numbers of a split's existing images by block."""
+        """Return, for each block, the frame numbers of a split's images whose file exists."""
         rows = np.flatnonzero((self.split == split) & self.image_exists)
         return {
             name: rows[rows // BLOCK == int(name.rpartition("-")[2])] % BLOCK + 1
@@ -229,7 +229,7 @@ class ImageTable(VideoLayout):
         return tuple(select_errors(self.find_problems({})))
 
     def summary(self) -> tuple[tuple[str, str], ...]:
-        """Return the form of the table, its columns and the origin of the splits."""
+        """Return the format of the table, its columns and the origin of the splits."""
         origin = "from column split" if "split" in self.table.columns else f"by subject, with seed {self.seed}"
         table = ", ".join(filter(None, (self.csv.name, plural(len(self.table), "row"), self.table.form)))
         return (("table", table), ("columns", self.table.names), ("splits", origin))

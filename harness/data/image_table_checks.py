@@ -27,7 +27,7 @@ _PARTS = {
     "va": (AFFECTS, AFFECT_RULE, "one of valence and arousal", "valence and arousal"),
     "au": (ACTION_UNITS, ACTION_UNIT_RULE, "some of the twelve action units", "action units"),
 }
-"""Columns and rule of an output, and its names in a message."""
+"""Columns and valid values of each output, and how a message names some of its labels and all of them."""
 
 
 class CheckableTable(Protocol):
@@ -98,7 +98,7 @@ def _find_unclear_subjects(table: CheckableTable) -> Iterator[Problem]:
 def find_unclear_subjects(
     path: Path, names: Sequence[str], lines: Sequence[int], counts: Sequence[int]
 ) -> Iterator[Problem]:
-    """Yield words for missing values that are read as names of subjects, and names that differ only in spelling.
+    """Yield a problem for each subject named by a word for a missing value, and for names that differ only in spelling.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def find_unclear_subjects(
 
 
 def find_missing_columns(path: Path, line: int, columns: Collection[str]) -> Iterator[Problem]:
-    """Yield tasks of which only a part of the columns is in a table whose header is on a given line."""
+    """Yield a warning for each task of which a table has only some columns; `line` is the line of the header."""
     action_units = [name for name in ACTION_UNITS if name not in columns]
     if 0 < len(action_units) < len(ACTION_UNITS):
         message = f"no column {', '.join(action_units)}; task au needs all twelve"
@@ -138,7 +138,7 @@ def find_missing_columns(path: Path, line: int, columns: Collection[str]) -> Ite
 def find_partial_labels(
     path: Path, output: str, targets: np.ndarray, noun: str, line_of: Callable[[int, str], int]
 ) -> Iterator[Problem]:
-    """Yield a warning if rows have a label in some of the columns of an output, but not in all; they are not valid.
+    """Yield a warning if rows have labels in only some of the columns of an output; such rows are not valid.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def find_partial_labels(
     targets : array of N rows
         See `Labels.targets`.
     noun : str
-        Name of a row in the message.
+        Word for a row in the message, such as `frame`.
     line_of : callable
         Returns the line of a label from its row and column.
     """

@@ -1,4 +1,4 @@
-"""Spread labels over the frames of videos: labels of intervals, and labels at another rate than the crops."""
+"""Spread labels over the frames of videos: labels of intervals, and labels at another frame rate than the crops."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def split_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class Spans:
-    """The frames of R labels, as intervals of frames.
+    """Intervals of frames that R labels apply to.
 
     Attributes
     ----------
@@ -54,12 +54,12 @@ class Spans:
 
 
 def spread_points(spans: Spans, rule: str, max_frames: int | None) -> Spans:
-    """Extend labels of single frames to the frames that they are spread to.
+    """Spread labels of single frames to intervals of frames.
 
     Parameters
     ----------
     spans : Spans
-        Labels of single frames; of several labels of one frame, only the first is extended.
+        Labels of single frames. If a frame has several labels, only the first is spread.
     rule : {"exact", "hold", "nearest"}
         See `FrameSettings`.
     max_frames : int or None
@@ -99,7 +99,7 @@ def spread_points(spans: Spans, rule: str, max_frames: int | None) -> Spans:
 
 @dataclass(frozen=True, eq=False)
 class Coverage:
-    """Which frames of a list each label covers.
+    """Pairs of a label and a frame that the label covers, as indices.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ class Coverage:
 
 
 def cover(spans: Spans, keys: np.ndarray) -> Coverage:
-    """Return which of the frames `keys`, in ascending order, are covered by each label; see `frame_keys`."""
+    """Find the frames that each label covers; `keys` are the keys of the frames (see `frame_keys`), ascending."""
     start = np.searchsorted(keys, frame_keys(spans.video, spans.first), side="left")
     count = np.searchsorted(keys, frame_keys(spans.video, spans.last), side="right") - start
     label = np.repeat(np.arange(len(spans)), np.maximum(count, 0))
@@ -149,7 +149,7 @@ def paint(coverage: Coverage, values: np.ndarray, frames: int, missing: float) -
 
 
 def find_conflicts(coverage: Coverage, values: np.ndarray, painted: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Return pairs of labels that cover one frame with different values.
+    """Return pairs of labels that assign different values to the same frame.
 
     Returns
     -------

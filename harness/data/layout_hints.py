@@ -1,4 +1,4 @@
-"""Hints for folders in no supported layout: a folder above or below the right one, or a dataset that is not read."""
+"""Hints for folders without a supported layout, such as a folder above or below the dataset's, or other datasets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _hints(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
 
 
 def _unreadable_parts(root: Path, layouts: Sequence[type[DatasetLayout]]) -> Iterator[str]:
-    """Yield a phrase for each part of the folder that a layout needs but that may not be read."""
+    """Yield a phrase for each part of the folder that a layout needs but that cannot be read."""
     for look in (list_subfolders, *(layout.detect for layout in layouts)):
         try:
             look(root)

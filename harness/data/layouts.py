@@ -55,7 +55,7 @@ def _is_detected(layout: type[DatasetLayout], root: Path) -> bool:
 
 
 def list_layouts(layouts: Sequence[type[DatasetLayout]]) -> str:
-    """List the supported layouts for an error message, one a line."""
+    """List the supported layouts for an error message, one per line."""
     return "\n".join(wrap_item(name, "  - ") for name in dict.fromkeys(layout.layout for layout in layouts))
 
 
@@ -68,7 +68,7 @@ class VideoLayout(Dataset, DatasetLayout):
     Attributes
     ----------
     noun : str
-        Name of a unit in messages, `video` or `subject`.
+        Word for a unit (what is split and resampled) in messages: `video` or `subject`.
     """
 
     noun: ClassVar[str]

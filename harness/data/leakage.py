@@ -1,4 +1,7 @@
-"""Leakage checks that run before the jobs of a recipe and warn about anything that could inflate its scores."""
+"""Leakage checks that run before the jobs of a recipe and warn about anything that could inflate its scores.
+
+The reported split is the split on which the final scores are computed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def stills_digest(root: Path, cache: Path) -> str | None:
-    """Return the `data_digest` of backbones trained on the still images in `root`.
+    """Return the `data_digest` in the cards of backbones trained on the still images in `root`.
 
     The digest covers the labels of the reported split. They are read in a subprocess, not in this process.
 
@@ -70,7 +73,7 @@ TARGET_COLUMN_NAMES = {
     "va": frozenset(name.lower() for name in AFFECTS),
     "au": frozenset(name.lower() for name in ACTION_UNITS),
 }
-"""Lower-case names of score columns that predict an output; `Other` is left out because any classifier may use it."""
+"""Lower-case names of the score columns that predict each output. `Other` is left out: any classifier may have it."""
 
 COMPARED_SPLITS = (REPORTED, "test")
 COLUMNS = ("split", "image", "training_image", "tasks")
@@ -150,7 +153,7 @@ def warn_near_duplicates(dataset: Dataset, labels: Mapping[str, str], images: st
     ----------
     dataset : Dataset
     labels : mapping of str to str
-        Digest of the annotations by task.
+        Digest of the annotations of each task.
     images : str
         Digest of the crops of the dataset.
     store : Store

@@ -1,4 +1,4 @@
-"""Find crops of a run that a backbone learned from, by the hashes saved with the backbone (`learned_images`)."""
+"""Find crops of a dataset that a backbone was trained on, by the hashes saved with the backbone (`learned_images`)."""
 
 from __future__ import annotations
 

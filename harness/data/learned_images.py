@@ -34,16 +34,16 @@ def hash_learned_images(
     Parameters
     ----------
     stills : Stills
-        The images.
+        Training images.
     margin : (float, float)
-        Margin around the face boxes.
+        Shares of a face box's width and height that are added on each side.
     workers : int
         Number of threads.
     parent : Path or None
         Folder of the trained backbone that the training started from, if any. Its hashes are added.
     unknown : str
-        Name of the weights that the training goes back to, if the training images of these weights are not known;
-        else "".
+        Name of the weights that this training or one of its parents started from, if the training images of those
+        weights are not known; else "".
 
     Returns
     -------

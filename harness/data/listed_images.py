@@ -22,9 +22,9 @@ from harness.utils.hashing import content_hash
 class ListedImages(ImageTable):
     """Images with expressions. Every image is its own subject.
 
-    If the images have no split `validation`, the split `test` serves as the validation split, on which scores are
-    reported. If they have neither, the validation split is about a fifth of the images of each expression, drawn with
-    the seed.
+    If there is no split `validation`, the split `test` serves as the validation split, on which scores are reported. If
+    there is no split `test` either, the validation split is about a fifth of the images of each expression, drawn with
+    `seed`.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class ListedImages(ImageTable):
         return replace(stills, expression=expression, classes=AFFECTNET)
 
     def find_problems(self, crops: Mapping[str, np.ndarray]) -> Iterator[Problem]:
-        """Yield folders that cannot be read, missing images, and contempt, which task expr has no class for."""
+        """Yield folders that cannot be read, missing images, and images of contempt, a class that task expr lacks."""
         yield from self.table.faults
         missing = np.flatnonzero(~self.image_exists)
         if len(missing):

@@ -1,4 +1,4 @@
-"""JSON file with the folder of each dataset that a store has used, by the digest of its crops.
+"""JSON file with the folder of each dataset that a store has used, keyed by the digest of the dataset's crops.
 
 Folders inside the store (rendered datasets) are stored relative to its root, so that the store can be moved.
 """

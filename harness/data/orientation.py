@@ -33,7 +33,7 @@ class Orientation:
     flipped: bool = False
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return the pixels [H, W, 3] upright, as a contiguous array."""
+        """Return the upright image as a contiguous array; `pixels` has the shape (height, width, channels)."""
         turned = pixels.swapaxes(0, 1) if self.transposed else pixels
         return np.ascontiguousarray(turned[:: -1 if self.flipped else 1, :: -1 if self.mirrored else 1])
 
@@ -53,7 +53,7 @@ EXIF_ORIENTATIONS = {
 
 
 def from_display_matrix(matrix: np.ndarray) -> Orientation:
-    """Return the transformation of a video's display matrix (int32 [9]), rounded to the nearest quarter turn."""
+    """Return the transformation of a video's display matrix (9 int32 values), rounded to the nearest quarter turn."""
     a, b, c, d = (int(matrix[index]) for index in (0, 1, 3, 4))
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, mirrored=c < 0, flipped=b < 0)

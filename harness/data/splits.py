@@ -15,7 +15,7 @@ from harness.utils.hashing import content_hash
 TRAINING = "train"
 REPORTED = "validation"
 SELECTION = "selection"
-"""Held-out training videos (protocol `held-out`), or the reported split itself (`published`)."""
+"""Name of the selection split: held-out training videos, or the reported split itself (protocol `published`)."""
 
 
 @dataclass(frozen=True, eq=False)

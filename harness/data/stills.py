@@ -69,7 +69,7 @@ class Stills:
         )
 
     def with_affectnet_classes(self) -> Stills:
-        """Return the images with the classes of AffectNet; those of the class Other must show contempt."""
+        """Convert the classes to those of AffectNet. Other becomes Contempt, so its images must show contempt."""
         order = [AFFECTNET.index(CONTEMPT if name == "Other" else name) for name in self.classes]
         return replace(self, expression=np.array([*order, -1], np.int64)[self.expression], classes=AFFECTNET)
 

@@ -1,6 +1,8 @@
-"""Random division of units into a held-out part and the rest, or into folds: in whole groups, stratified by traits.
+"""Random division of units into a held-out part and the rest, or into folds, stratified by traits.
 
-The assignment depends on the seed and on the names, sizes and labels of the groups, not on the order of the units.
+Units are videos or subjects; all units of a group are in the same part. Stratification gives each part a similar share
+of each trait, such as an expression. The assignment depends on the seed and on the names, sizes and labels of the
+groups, not on the order of the units.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from harness.utils.errors import InputError
 from harness.utils.names import name_bytes
 
 MAX_RARE_GROUPS = 200
-"""Maximum number of unassigned groups with a trait for it to be stratified. More common traits are left to chance."""
+"""A trait is not stratified while more unassigned groups than this have it; their random assignment suffices."""
 
 
 def stratified_group_split(
@@ -33,8 +35,8 @@ def stratified_group_split(
         to this as the groups allow; each part has at least one group.
     seed : int
     presence : int array of shape (V, K), optional
-        How often each unit has each of K traits. A trait may be a class, and its count the unit's rows of this class.
-        About `fraction` of each trait is held out. Rare traits are assigned first, so that both parts have them if
+        Count of each of K traits in each unit, such as the number of the unit's rows of each class. About `fraction` of
+        each trait is held out. Groups with rare traits are assigned first, so that both parts have these traits if
         possible.
 
     Returns
@@ -130,8 +132,8 @@ class _IterativeStratifier:
     """Iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011) of G groups by the counts of K traits.
 
     The trait that the fewest unassigned groups have is handled first. Its groups are assigned one by one, the groups
-    with the largest counts first. Each group goes to the part that lacks most of the trait. Two rules come before this
-    one: a part that might otherwise never get some trait is preferred, and full parts are avoided.
+    with the largest counts first. Each group goes to the part that lacks most of the trait, with two exceptions: a part
+    that might otherwise never get one of the group's traits is preferred, and full parts are avoided.
     """
 
     def __init__(self, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> None:

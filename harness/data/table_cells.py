@@ -72,7 +72,7 @@ def _parse_codes(
 def parse_words(
     column: str, cells: Sequence[str] | np.ndarray, codes: Mapping[str, Any], missing: object, dtype: type
 ) -> tuple[np.ndarray, list[str | None]]:
-    """Parse the distinct cells of a column of words; upper and lower case are equal.
+    """Parse the distinct cells of a column of words, ignoring case.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def parse_words(
     -------
     values : array of shape (K,)
     messages : list of str or None
-        What is wrong with each cell.
+        What is wrong with each cell; None for a valid cell.
     """
     words = [str(cell).lower() for cell in cells]
     values: np.ndarray = np.array([codes.get(word, missing) for word in words], dtype=dtype)
@@ -136,7 +136,8 @@ def parse_numbers(table: Table, column: str, rows: np.ndarray, rule: Rule) -> tu
     Returns
     -------
     values : array of shape (N,)
-        Parsed numbers. If a cell is malformed or the column does not exist: `rule.missing`, or NaN if that is None.
+        Parsed numbers. Where a cell is malformed or the column does not exist, the value is `rule.missing`, or NaN if
+        `rule.missing` is None.
     faults : tuple of Problem
     """
     missing = np.nan if rule.missing is None else rule.missing
@@ -169,9 +170,9 @@ def parse_distinct_numbers(column: str, cells: np.ndarray, rule: Rule) -> tuple[
     Returns
     -------
     numbers : float64 or int64 array of shape (K,)
-        Malformed cells are `rule.missing`, or NaN if that is None.
+        The value of a malformed cell is `rule.missing`, or NaN if `rule.missing` is None.
     messages : list of str or None
-        What is wrong with each cell.
+        What is wrong with each cell; None for a valid cell.
     """
     if (values := rule.parse(cells)) is not None:
         return values, [None] * len(cells)

@@ -36,7 +36,7 @@ SIMILAR_NAMES = {
     "end_frame": "offset_frame stop_frame last_frame",
     "fps": "frame_rate framerate rate",
 }
-"""Names that other tables use for a column; they are not read, but lead to a suggestion in the message."""
+"""Names that other tables use for each column. Such columns are not read, but the message suggests to rename them."""
 ALIASES = {"begin time - ss.msec": "start", "end time - ss.msec": "end"}
 """Names of columns in exports of ELAN, in lower case."""
 SIMILARITY = 0.8
@@ -99,10 +99,10 @@ class ColumnNames:
 
 
 def standard_name(name: str, columns: Collection[str] = COLUMNS) -> str | None:
-    """Return which of `columns` a name in a header stands for, or None.
+    """Return the one of `columns` that a name in a header stands for, or None.
 
     Case is ignored, and so are blanks around a name. The name of an action unit may have a separator, leading zeros,
-    and the suffix `_c`, as in OpenFace's columns of 0 and 1 (`AU01_c`).
+    and the suffix `_c`, as in the binary columns of OpenFace (`AU01_c`).
 
     Examples
     --------
@@ -117,7 +117,7 @@ def standard_name(name: str, columns: Collection[str] = COLUMNS) -> str | None:
 
 
 def locate_columns(path: Path, line: int, names: Sequence[str], known: tuple[str, ...]) -> ColumnNames:
-    """Find those of the columns `known` that a header has.
+    """Find which of the columns in `known` a header has.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def locate_columns(path: Path, line: int, names: Sequence[str], known: tuple[str
 
 
 def missing_columns_error(path: Path, line: int, names: ColumnNames, missing: Sequence[str]) -> InputError:
-    """Return an error that names missing columns, the columns of the table, and those that may be meant."""
+    """Return an error that names the missing columns, the columns of the table, and columns that may be misnamed."""
     what = " and no column ".join(missing)
     return InputError(f"{path}:{line}: no column {what}; {_advice(names)}")
 

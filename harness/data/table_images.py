@@ -42,7 +42,7 @@ class TableImages:
 
     @cached_property
     def distinct(self) -> np.ndarray:
-        """Image of each row, str of shape (N,); all rows of an image have the spelling of the first one."""
+        """Image of each row, str of shape (N,), spelled as in the first row with this image."""
         first: dict[str, str] = {}
         return np.array([first.setdefault(_spelling(name), name) for name in self.names], dtype=np.str_)
 

@@ -110,7 +110,7 @@ def _line(text: str, position: int) -> int:
 
 
 def _unmarked_utf16(head: bytes) -> str | None:
-    """Return the encoding of UTF-16 without a byte-order mark, else None; every other byte of Latin text is NUL."""
+    """Detect UTF-16 without a byte-order mark by its NUL bytes: every other byte of Latin text. Return None if not."""
     half = len(head) // 2
     low, high = head[1::2].count(0), head[::2].count(0)
     if half and min(low, high) == 0 and max(low, high) > 0.9 * half:

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds: Sequence[int] = (0,)) -> None:
     """Validate the training and reported splits of the tasks of a run.
 
-    Logs warnings, for example about labels that are not used, or if units in the two splits come from the same video,
-    such as `video1_left` and `video1_right`.
+    Logs warnings, for example about labels that are not used, or about units of the two splits that come from the same
+    video, such as `video1_left` and `video1_right`.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def validate_dataset(protocol: Protocol, root: Path, tasks: Sequence[str], seeds
             f"{root}: the validation of the labels failed with {cause}; check the folder with `framelight data check`"
         )
     result = json.loads(process.stdout)
-    for warning in dict.fromkeys(result["warnings"]):  # tasks share labels
+    for warning in dict.fromkeys(result["warnings"]):  # tasks that share labels have the same warnings
         logger.warning(warning)
     if "error" in result:
         raise (InputError if result["exit_code"] == InputError.exit_code else FramelightError)(result["error"])

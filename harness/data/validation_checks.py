@@ -1,7 +1,7 @@
 """Checks of a dataset before a run: its training and reported splits are disjoint and have valid labels and crops.
 
-`harness.data.validation` runs this module in a subprocess, which reads the labels of the reported split and prints only
-messages.
+The reported split is the split on which the final scores are computed. `harness.data.validation` runs this module in a
+subprocess, which reads the labels of the reported split and prints only messages.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def check_splits(
     dataset : Dataset
     task : str
     warn : callable
-        Called with a message about labels that are not used, and if units in the two splits come from the same video,
-        such as `video1_left` and `video1_right`.
+        Called with a message if labels are not used, or if units in the two splits come from the same video, such as
+        `video1_left` and `video1_right`.
     seeds : sequence of int, default=(0,)
         Seeds of the jobs.
 

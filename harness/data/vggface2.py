@@ -118,14 +118,14 @@ class VGGFace2(ImageLayout):
         return Stills(folders.images, folders.subject, folders.names, expression, boxes=boxes)
 
     def excluded_counts(self, split: str) -> Mapping[str, int]:
-        """Return how many names in the list of boxes have no image file; the key is this reason."""
+        """Return the number of names in the list of boxes without an image file, keyed by this reason."""
         _, box_list = self.folders_and_boxes(split)
         if box_list is None or not box_list.without:
             return {}
         return {"in the list of boxes, but without an image file": len(box_list.without)}
 
     def folders_and_boxes(self, split: str) -> tuple[IdentityFolders, BoxList | None]:
-        """Return the folders of a split and its list of boxes (None if there is no list); read at the first call."""
+        """Return the folders of a split and its list of boxes (None if there is no list). The result is cached."""
         if self.validate_split(split) not in self._splits:
             identities, keys = _scan_identities(self.root / split)
             if not identities.images:
@@ -207,9 +207,9 @@ def _has_image(folder: Path) -> bool:
 
 
 def _scan_identities(root: Path) -> tuple[IdentityFolders, list[str]]:
-    """Scan the folders in `root`; also return the name of each image in a list of boxes.
+    """Scan the folders in `root`; also return the names that the images have in lists of boxes.
 
-    The name is `identity/image` without the suffix, in canonical Unicode.
+    Such a name is `identity/image` without the suffix, in canonical Unicode form.
     """
     images: list[Path] = []
     keys: list[str] = []

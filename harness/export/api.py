@@ -31,7 +31,7 @@ class ExportResult:
     Attributes
     ----------
     folder : Path
-        Model files, `card.json` and `example.py`.
+        Folder with the model files, `card.json` and `example.py`.
     record : Record
         The exported run.
     files : tuple of ExportRecord
@@ -67,7 +67,7 @@ def export(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     run : str
-        A run id or its first characters, a job id, or `best:TASK`.
+        A run id or its first characters, a job id, or `best:TASK` for the best run of a task.
     out : path
         A new or empty folder, or one that already contains the same export.
     format : {"onnx", "openvino", "litert", "executorch"}

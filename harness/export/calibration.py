@@ -48,7 +48,7 @@ def training_crops(dataset: Dataset, task: str, count: int) -> list[np.ndarray]:
 
 
 def _training_images(dataset: Dataset, task: str) -> list[tuple[Path, ...]]:
-    """List the images of each training sequence; a block of an image table may also have images of other splits."""
+    """List the training images of each sequence; a sequence of an image table may also have images of other splits."""
     images = []
     for name, frames in dataset.frames(task, TRAINING).items():
         sequence = dataset.sequences[name]

@@ -36,7 +36,7 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     causal: SmoothingParams | None = None,
     margin: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Describe a run and its export as JSON values; the caller fills in `files`.
+    """Return the card as JSON values; its list `files` is empty and is filled by the caller.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def make_card(  # noqa: PLR0913 - each is a part of the card
     causal : SmoothingParams, optional
         Smoothing for live use, if the run selected one.
     margin : mapping, optional
-        `scale`, `dx` and `dy` of the margin of the training crops around the boxes of a detector, and the name of that
-        detector, if the margin could be estimated.
+        Margin of the training crops around the face boxes of a detector, with the keys `scale`, `dx`, `dy` and
+        `detector` (the detector's name). None if it could not be estimated.
     """
     task, smoothing = network.task, run.filter
     assert task is not None
@@ -121,7 +121,7 @@ def describe_run(run: FinishedRun) -> dict[str, Any]:
 
 
 def describe_file(form: Format, path: Path, precision: str) -> dict[str, Any]:
-    """Describe an exported file as JSON values; `parts` has the SHA-256 of each part, `size` is in bytes."""
+    """Describe an exported file as JSON values; `parts` maps file names to SHA-256 hashes, `size` is in bytes."""
     parts = {part.name: hash_file(part) for part in form.parts(path)}
     digest = parts[path.name] if len(parts) == 1 else hashlib.sha256("".join(parts.values()).encode()).hexdigest()
     return {
@@ -153,7 +153,7 @@ def _blocks(task: Task) -> list[dict[str, Any]]:
 
 
 def _alignment_text(preprocessing: Preprocessing) -> str:
-    """Return what a user of the file has to do to the crops before the model reads them."""
+    """Describe how crops must be aligned before they are passed to the model; "" if they need no alignment."""
     if preprocessing.align == "none":
         return ""
     points = ", ".join(f"({x:g}, {y:g})" for x, y in TEMPLATE.tolist())

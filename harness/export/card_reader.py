@@ -52,7 +52,7 @@ class ExportCard:
     Attributes
     ----------
     run : mapping
-        The card's entries about the exported run.
+        Description of the exported run; see `harness.export.card.describe_run`.
     task : Task
     form : Format
     preprocessing : Preprocessing
@@ -63,7 +63,7 @@ class ExportCard:
     margin : Margin or None
         Margin of the training crops, if it could be estimated.
     margin_detector : str
-        Name of the detector with which it was estimated.
+        Name of the face detector with which the margin was estimated.
     files : mapping of str to ExportedFile
         Files by precision, at least one.
     """
@@ -85,8 +85,8 @@ def read_card(folder: Path) -> ExportCard:
     Raises
     ------
     InputError
-        If the folder has no card, or the card cannot be read, is invalid, or has another version or a format that
-        cannot be run here.
+        If the folder has no card, the card cannot be read or is invalid, its version is not supported, or files of its
+        format cannot be run here.
     """
     path = Path(folder) / CARD
     try:
@@ -172,7 +172,7 @@ def _parse_thresholds(values: Any, task: Task) -> tuple[float, ...] | None:
 
 
 def _parse_file(entry: Mapping[str, Any], form: Format) -> ExportedFile:
-    """Parse the entry of a file; raise ValueError if a name leads out of the folder or a part has no hash."""
+    """Parse the description of one file; raise ValueError if a path leaves the folder or a part has no hash."""
     faults = find_faults({name: entry[name] for name in FILE_FIELDS}, FILE_FIELDS)
     if faults:
         raise ValueError(faults[0])

@@ -63,7 +63,7 @@ class ExportedModel:
 
 
 def open_exported(folder: Path, threads: int = 1) -> ExportedModel:
-    """Open the first model file on the card (float32 if there is one), after verifying its hashes.
+    """Open the first model file that the card lists (float32 if there is one), after verifying its hashes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Read back an export that the same command has finished before."""
+"""Read the records of an export that is already complete, so that it is not repeated."""
 
 from __future__ import annotations
 

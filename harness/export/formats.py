@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from harness.export.network import ExportNetwork
 
 Model = Callable[[np.ndarray], dict[str, np.ndarray]]
-"""Function from uint8 RGB crops [N, H, W, 3] to named float32 arrays [N, ...]: `outputs` [N, C], `embedding` [N, D].
-H and W are the input size unless the format takes any size."""
+"""Function that maps N uint8 RGB crops, shape (N, H, W, 3), to float32 arrays by name. `outputs` has one column for
+each output of the task, `embedding` one for each feature. H and W are the input size unless the format takes any size.
+"""
 
 FORMATS = {name: f"harness.export.{name}" for name in ("onnx", "openvino", "litert", "executorch")}
-"""Module of each format, by name. The variable `FORMAT` of the module is the format."""
+"""Modules of the formats, by name of the format. The variable `FORMAT` of a module holds the format object."""
 
 
 class Format(Protocol):
@@ -69,7 +70,7 @@ class Format(Protocol):
             same folder.
         precision : str
         calibration : ndarray of shape (M, S, S, 3)
-            uint8 training crops of the input size that calibrate int8; M may be 0 for other precisions.
+            uint8 training crops that calibrate int8; S is the input size. M may be 0 for other precisions.
         embedding : bool
             Whether the file returns the backbone's embedding too.
 

@@ -49,7 +49,7 @@ class MeasuredCost:
         Latency by number of threads.
     memory : float
         Peak resident memory in MiB of a process that loads and runs the file, including interpreter and libraries. The
-        process uses the first number of threads.
+        process uses the first of the given numbers of threads.
     growth : float
         Part of `memory` in MiB that was added after the runtime had been imported.
     device : str

@@ -26,7 +26,7 @@ CROPS = "crops"
 SIGNATURE = "serving_default"
 INT8_SCOPES = r"^(?!.*Heads_heads)(?!.*LocalContrast).*Backbone_backbone"
 """Scopes of the operations that are quantized to int8. Heads stay float32: they decide the labels at negligible cost.
-LocalContrast does too: it divides by a standard deviation that int8 would round to zero."""
+LocalContrast stays float32 because it divides by a standard deviation that int8 would round to zero."""
 
 
 class LiteRt:

@@ -94,7 +94,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
     run : FinishedRun
     options : ExportOptions
     data : Path or None
-        Folder of the dataset that the run was scored on; None for the last location that the store knows.
+        Folder of the dataset that the run was scored on; None for the folder from which it was last opened.
     out : Path
         Folder of the export.
 
@@ -129,7 +129,7 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
         causal.load_filter(run.store, run.record.job_id),
         None if margin is None else {**asdict(margin), "detector": detector.name},
     )
-    # still images: earlier versions cached in "outputs" those of all predictions, not only of the scored ones
+    # still images: in "outputs", earlier versions cached the outputs of all predicted crops, not only of scored crops
     outputs = run.store.exported(run.record.job_id) / ("outputs" if dataset.temporal else "scored-outputs")
     records = []
     with replace_output_dir(out) as folder:
@@ -149,12 +149,12 @@ def export(run: FinishedRun, options: ExportOptions, data: Path | None, out: Pat
 
 
 def open_network(run: FinishedRun) -> tuple[ExportNetwork, FeatureEntry]:
-    """Load a run's network and the feature entry that it was trained on.
+    """Load a run's network, and the stored features on which its heads were trained.
 
     Raises
     ------
     InputError
-        If the run reads no images, or the weights of its backbone have changed.
+        If the run is a baseline that reads no images, or the weights of its backbone have changed.
     """
     require_images(run)
     store = run.store
@@ -180,9 +180,9 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
     ----------
     run : FinishedRun
     entry : FeatureEntry
-        Features of the run.
+        Stored features of the run.
     data : Path or None
-        Folder of the dataset; None for the last location that the store knows.
+        Folder of the dataset; None for the folder from which it was last opened.
 
     Raises
     ------
@@ -208,7 +208,7 @@ def open_scored_dataset(run: FinishedRun, entry: FeatureEntry, data: Path | None
 
 
 def _outputs(network: ExportNetwork, form: Format, path: Path, crops: list[CropFile], cache: Path) -> np.ndarray:
-    """Compute the outputs of a file for the crops; `cache` holds the outputs of an interrupted check."""
+    """Compute the outputs of a file for the crops; outputs that an interrupted check left in `cache` are reused."""
     assert network.task is not None
     with Progress(path.name, unit="crop") as progress:
         return compute_outputs(
@@ -251,7 +251,7 @@ def _export_record(
 
 
 def _save_record(store: Store, record: ExportRecord, parity: ParityResult) -> None:
-    """Write the statistics before the record, so that a record never lacks them."""
+    """Write the statistics of the parity check before the record, so that no record exists without statistics."""
     path = store.exported(record.job_id) / f"{record.format}-{record.precision}.npz"
     with atomic_write(path) as tmp_path, tmp_path.open("wb") as file:
         job_statistics.save(file, parity.units, parity.statistics)

@@ -30,12 +30,12 @@ OUTPUTS, EMBEDDING = "outputs", "embedding"
 
 
 class ZeroShot(nn.Module):
-    """Map backbone scores [N, K] to expression probabilities [N, 8]; scores that name no expression are ignored.
+    """Map N rows of K backbone scores to probabilities of the 8 expressions; scores of other classes are ignored.
 
     Parameters
     ----------
     columns : ndarray of shape (K, 8)
-        Result of `harness.jobs.baselines.expression_columns`.
+        Expressions of the scores, as returned by `harness.jobs.baselines.expression_columns`.
     """
 
     emotions: Tensor
@@ -53,7 +53,7 @@ class ZeroShot(nn.Module):
 
 
 class Activation(nn.Module):
-    """Conversion of logits [N, C] to probabilities and values, as in `Task.activate`."""
+    """Convert the logits of a task's outputs to probabilities and values, as `Task.activate` does."""
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -69,14 +69,14 @@ class Activation(nn.Module):
 
 
 class Heads(nn.Module):
-    """Activated outputs [N, C] in the task's space, from embeddings [N, D] and scores [N, K].
+    """Heads of a run with their activation functions: map embeddings and backbone scores to the task's outputs.
 
     Parameters
     ----------
     parts : sequence of (str, nn.Module)
         For each head, in the order of the task's outputs: the features that it reads, and its network.
     after : nn.Module
-        The activation.
+        Activation that is applied to the joined outputs of all heads.
     rounded : bool
         Round features to float16, like the features on which the networks were trained.
     """
@@ -162,7 +162,7 @@ def make_network(model: JobModel, backbone: Backbone, engines: Path | None = Non
 
 
 def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
-    """Build a network with a random linear head (seed 0) on the embedding; it costs as much as a trained one."""
+    """Build a network with a random linear head (seed 0) on the embedding, which costs as much as a trained head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         head = nn.Linear(backbone.embedding_width, task.width)
@@ -170,7 +170,7 @@ def with_random_head(backbone: Backbone, task: Task) -> ExportNetwork:
 
 
 class ExportModule(nn.Module):
-    """Normalization, backbone and heads: uint8 RGB crops [N, S, S, 3] to the arrays of `ExportNetwork.outputs`."""
+    """Normalize uint8 RGB crops of the input size and compute the arrays that `ExportNetwork.outputs` names."""
 
     scale: Tensor
     offset: Tensor
@@ -202,7 +202,7 @@ def torch_module(network: ExportNetwork, embedding: bool = False) -> ExportModul
 
 
 class NamedOutputs(nn.Module):
-    """`ExportModule` whose outputs are a dictionary: uint8 crops [N, S, S, 3] to arrays by name."""
+    """`ExportModule` that returns a dictionary of arrays by name."""
 
     def __init__(self, network: ExportNetwork, embedding: bool) -> None:
         super().__init__()

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 OPSET, IR = 20, 10
 """Minimum ONNX opset, to which older graphs are converted, and IR version of all graphs."""
 VIEWS = {"expr": "expression", "va": "valence_arousal", "au": "action_units"}
-"""Names that the output blocks of a task have in an exported file."""
+"""Names in exported files of a task's output blocks, by name of the block in this project."""
 SCORES, BACKBONE = "scores", "backbone_"
 
 
 def backbone_graph(network: ExportNetwork, embedding: bool) -> ModelProto:
     """Build the graph of backbone and heads.
 
-    The graph maps normalized float32 `pixels` [N, 3, S, S] to the arrays of `ExportNetwork.outputs`, and to one slice
-    of the array `outputs` for each output block of the task.
+    The graph takes normalized float32 `pixels` of shape (N, 3, S, S), where S is the input size. It returns the arrays
+    that `ExportNetwork.outputs` names. In addition, it returns the columns of `outputs` of each block of the task.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _heads_model(network: ExportNetwork) -> ModelProto:
     inputs = [name for name in widths if any(name in features.split("+") for features in heads.features)]
 
     class Reading(torch.nn.Module):
-        """The heads without unused inputs, which the exporter rejects."""
+        """Heads that take only the arrays that they use; the exporter rejects unused inputs."""
 
         def __init__(self, heads: Heads) -> None:
             super().__init__()

@@ -5,6 +5,8 @@ between. The product of a weight and a gray level needs up to 30 bits, but float
 therefore split into a high and a low part of 11 bits; sums of their products are exact below 2^24. ONNX's own Resize is
 not used, because it rounds differently where a sum is halfway between two gray levels. Such sums are frequent, and the
 result differs from Pillow's by up to two levels.
+
+In shapes, N is the number of crops, H and W are their height and width, and S is the input size.
 """
 
 from __future__ import annotations

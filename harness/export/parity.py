@@ -46,8 +46,9 @@ class ParityResult:
     value : float
         The task's metric for the exported file, with the run's smoothing and thresholds.
     units : tuple of str
+        Names of the units: videos, or subjects of still images.
     statistics : SufficientStatistics
-        Statistics of the metric for each unit.
+        Counts or moments of each unit, from which the metric is computed.
     """
 
     crops: int
@@ -59,9 +60,9 @@ class ParityResult:
 
 
 def scored_predictions(run: FinishedRun, dataset: Dataset) -> Predictions:
-    """Load the saved predictions of a run that its score on the reported split depends on.
+    """Load the part of a run's saved predictions from which its score on the reported split is computed.
 
-    An image table is predicted in blocks of rows, so that the saved predictions also have rows of other splits.
+    An image table is predicted in blocks of rows that may include rows of other splits; these rows are left out.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def scored_predictions(run: FinishedRun, dataset: Dataset) -> Predictions:
 
 
 class CropFile(NamedTuple):
-    """Image file of a crop, and whether it is turned upright by its EXIF orientation, see `Dataset.upright`."""
+    """Image file of a crop, and whether its EXIF orientation is applied when it is decoded; see `Dataset.upright`."""
 
     path: Path
     upright: bool
@@ -228,7 +229,7 @@ def _make_replay(run: FinishedRun, predictions: Predictions, dataset: Dataset) -
 def agreement(task: Task, outputs: np.ndarray, reference: np.ndarray, thresholds: np.ndarray | float) -> float:
     """Compute the share of crops with equal predicted labels, averaged over the outputs of the task.
 
-    Labels are the expression, the quadrant of valence and arousal, and each action unit.
+    The labels compared are the expression, the quadrant of valence and arousal, and each action unit.
 
     Parameters
     ----------

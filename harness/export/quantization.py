@@ -55,8 +55,8 @@ def to_float16(model: ModelProto) -> ModelProto:
 def quantize_static_int8(model: ModelProto, preprocessing: Preprocessing, calibration: np.ndarray) -> ModelProto:
     """Quantize the backbone's convolutions and matrix products to int8.
 
-    Other layers stay float32: normalization adds a small constant, which would have no effect in eight bits. The heads
-    stay float32, too.
+    Other layers stay float32. Normalization layers, for example, add a small constant that int8 would round to zero.
+    The heads stay float32, too.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Models from files that take one crop per call.
+"""Wrap model files that take one crop per call as functions of any number of crops.
 
-This module does not import torch, which would count towards the memory of a file that runs without torch.
+This module does not import torch: its memory would be included in that measured for files that run without torch.
 """
 
 from __future__ import annotations

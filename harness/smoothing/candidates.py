@@ -1,4 +1,4 @@
-"""Grid of smoothing filters from which the best on the selection split is chosen."""
+"""Grid of smoothing filters; the filter with the best score on the selection split is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.utils.errors import unknown_name_error
 from harness.utils.validation import require
 
 DEFAULT_KERNELS = ("mean", "median")
-"""Kernels of a recipe that does not name any."""
+"""Kernels that are tried if a recipe names none."""
 CANDIDATES = tuple(kernel for kernel in KERNELS if kernel != "none")
 """Kernels that a recipe may name."""
 

@@ -1,4 +1,4 @@
-"""Statistics of smoothed outputs at many radii.
+"""Smooth outputs with many radii and compute the counts and moments from which metrics follow.
 
 Videos are taken a few at a time, and all radii are computed while these videos are in the processor's cache. A pass
 over all frames for each radius would read everything from memory hundreds of times. The counts of expressions and
@@ -32,7 +32,7 @@ class LabeledRows:
     targets : mapping of str to ndarray of N rows
         Labels by output block, as in `harness.data.dataset.Labels`.
     unit : ndarray of int, shape (N,)
-        Unit of each row, from 0 to `units` - 1.
+        Index of the unit of each row, from 0 to `units` - 1. A unit is a video, or a subject of still images.
     units : int
         Number of units.
     rows : ndarray of int, shape (N,)
@@ -53,7 +53,7 @@ class LabeledRows:
 def statistics_by_radius(
     labels: LabeledRows, videos: Sequence[np.ndarray], kernel: str, radii: Sequence[int], thresholds: np.ndarray | float
 ) -> Iterator[SufficientStatistics]:
-    """Compute the statistics of smoothed outputs at each radius.
+    """Smooth outputs with each radius and compute the counts and moments from which metrics follow.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def statistics_by_radius(
     Returns
     -------
     iterator of SufficientStatistics
-        Statistics at each radius, in the order of `radii`.
+        Counts and moments of each unit, one element for each radius, in the order of `radii`.
 
     Raises
     ------

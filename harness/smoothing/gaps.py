@@ -37,8 +37,8 @@ def fill_gaps(frames: ArrayLike, outputs: ArrayLike, length: int, method: str = 
     method : {"linear", "nearest", "published", "held"}, default="linear"
         `linear`: linear interpolation. `nearest`: outputs of the nearest crop; of the earlier crop if two are equally
         near. `held`: outputs of the last crop so far (forward fill), which is all that is available in a live stream.
-        `published`: linear interpolation with exchanged weights. Use it only to reproduce the published results of the
-        third ABAW challenge (Savchenko 2022).
+        `published`: linear interpolation in which the weights of the two crops are swapped. Use it only to reproduce
+        the published results of the third ABAW challenge (Savchenko 2022).
 
     Returns
     -------

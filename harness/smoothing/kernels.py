@@ -31,7 +31,8 @@ CAUSAL = ("trailing_mean", "trailing_median", "exponential")
 """Kernels that use no later frames and can therefore be applied to a live stream."""
 
 Kernel = Callable[[list[np.ndarray], list[int]], Iterator[np.ndarray]]
-"""Function of videos (contiguous float64 [C, T]) and ascending radii; yields an array [C, sum of T] for each radius."""
+"""Function of several videos and ascending radii. Each video is a contiguous float64 array of shape (C, T). For each
+radius, the function yields one array of shape (C, sum of T) with all videos."""
 
 
 def smooth(outputs: ArrayLike, kernel: str, radius: int) -> np.ndarray:
@@ -151,7 +152,7 @@ def _window_mean(videos: list[np.ndarray], radii: list[int], centered: bool) -> 
 def _filter_each(
     filter_video: Callable[[np.ndarray, int], np.ndarray], videos: list[np.ndarray], radii: list[int]
 ) -> Iterator[np.ndarray]:
-    """Apply a filter of one video [C, T] at one radius to each video at each radius."""
+    """Filter each video with each radius; `filter_video` filters one video [C, T] with one radius."""
     for radius in radii:
         smoothed, parts = _allocate_output(videos)
         for video, part in zip(videos, parts):
@@ -186,7 +187,7 @@ def _exponential(video: np.ndarray, radius: int) -> np.ndarray:
 
 
 def decay(radius: int) -> float:
-    """Return the factor by which `exponential` reduces a weight from one frame to the next, ``radius / (radius + 2)``.
+    """Return ``radius / (radius + 2)``, the weight of a frame relative to that of the next frame in `exponential`.
 
     The mean age of the weighted frames is then ``radius / 2`` frames.
 
@@ -282,7 +283,7 @@ class SmoothingParams:
     gaps : str
         Method of `harness.smoothing.gaps.fill_gaps`.
     thresholds : tuple of 12 float, optional
-        Decision thresholds of the action units; None for 0.5.
+        Decision thresholds of the action units; None if all are 0.5.
     """
 
     kernel: str

@@ -53,7 +53,7 @@ GENERIC = RecordingConditions(
     gray=0.2,
     quality=(68, 96),
 )
-"""Videos and still images alike."""
+"""Conditions of the generic style, for both videos and still images."""
 
 PHOTOGRAPH = RecordingConditions(
     pose=(0.1, 0.06, 0.05),
@@ -79,4 +79,5 @@ WEBCAM = RecordingConditions(
     gray=0.05,
     quality=(60, 92),
 )
-"""Videos of people who talk to a webcam: heads move, crops have a margin of a seventh more, and images are softer."""
+"""Videos of people who talk to a webcam: heads move, faces are an eighth smaller than in photographs, and images are
+softer."""

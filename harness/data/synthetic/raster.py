@@ -38,10 +38,11 @@ def blend(canvas: np.ndarray, color: np.ndarray | tuple[float, float, float] | f
 
     Parameters
     ----------
-    canvas : float32 array of shape (3, ...)
-    color : float, or array of shape (3,) or (3, ...)
-    alpha : float32 array of shape (...)
-        Opacity from 0 to 1.
+    canvas : float32 array
+        Its first axis has the three color channels.
+    color : float, or array of shape (3,) or of the shape of `canvas`
+    alpha : float32 array
+        Opacity from 0 to 1, with the shape of one channel.
     """
     paint = np.asarray(color)
     channels = np.broadcast_to(paint.astype(np.float32), (3,)) if paint.ndim < 2 else paint
@@ -50,13 +51,13 @@ def blend(canvas: np.ndarray, color: np.ndarray | tuple[float, float, float] | f
 
 
 def darken(canvas: np.ndarray, amount: np.ndarray) -> None:
-    """Multiply a canvas (3, ...) by 1 - amount in place."""
+    """Multiply a canvas, whose first axis has the three color channels, by 1 - amount in place."""
     canvas *= 1 - amount
 
 
 @cache
 def spline_matrix(nodes: int, size: int) -> np.ndarray:
-    """Return the float32 matrix (size, nodes) that interpolates equally spaced values by a cubic spline."""
+    """Return the float32 matrix that interpolates `nodes` equally spaced values at `size` points by a cubic spline."""
     positions = np.linspace(0, size - 1, nodes)
     return CubicSpline(positions, np.eye(nodes))(np.arange(size)).astype(np.float32)
 

@@ -65,7 +65,7 @@ def _nasolabial_height(identity: Identity, u: np.ndarray, v: np.ndarray, c: Face
 
 
 def wrinkle_darkness(identity: Identity, u: np.ndarray, v: np.ndarray, c: FaceControls) -> np.ndarray:
-    """Return the darkness (B, rows, 112), 0 to 1, of the wrinkles of the forehead, brows and eye corners."""
+    """Return the darkness (0 to 1, shaped like `u`) of the wrinkles of the forehead, brows and eye corners."""
     across = np.abs(u)
     lift = 0.5 * (c.inner_brow + c.outer_brow)
     wave = np.cos((v - lift * (0.6 + v)) * (2 * np.pi / 0.115) + 0.8 * u * u)

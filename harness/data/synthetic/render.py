@@ -32,7 +32,7 @@ def _surface_normals(depth: np.ndarray, pixel: np.ndarray) -> tuple[np.ndarray, 
 def _compute_lighting(
     identity: Identity, scene: Scene, depth: np.ndarray, pixel: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the diffuse and the specular light of the relief, each (B, 112, 112)."""
+    """Return the diffuse and the specular light on the reliefs of B images, each of shape (B, 112, 112)."""
     nx, ny, nz = _surface_normals(depth, pixel)
     lx, ly, lz = (column[:, None, None] for column in scene.light.astype(np.float32).T)
     ambient = scene.ambient.astype(np.float32)[:, None, None]
@@ -50,7 +50,7 @@ def _compute_lighting(
 def _paint_face(
     identity: Identity, scene: Scene, view: FaceView, c: FaceControls
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the albedo (3, B, 112, 112), the relief height and the coverage of the open eyes, both (B, 112, 112)."""
+    """Return the albedo of B images (3, B, 112, 112), and their relief height and eye coverage, both (B, 112, 112)."""
     height = relief_height(identity, view, c)
     albedo = texture.skin_albedo(identity, view.u, view.v)
     eyes = np.zeros_like(height)

@@ -10,7 +10,7 @@ from harness.utils.validation import require
 
 GENERIC = "generic"
 VIDEO_STYLES, STILL_STYLES = (GENERIC, "spontaneous"), (GENERIC, "posed")
-"""Names of the styles, which `styles` defines; that module imports the renderer."""
+"""Names of the styles. The module `styles` defines them; it is not imported here because it imports the renderer."""
 
 
 def _validate_style(style: str, styles: tuple[str, ...]) -> None:
@@ -30,9 +30,9 @@ class SyntheticVideos:
         Number of frames of each video, at least 10.
     seed : int, default 0
     style : {"generic", "spontaneous"}, default "generic"
-        In generic videos, expressions are strong, and faces are framed as in generic still images. In spontaneous
-        videos, people talk, expressions are subtle and mixed, about a quarter of the frames show the class Other, and
-        faces are smaller, turned and less sharp.
+        In generic videos, expressions are strong, and faces have the same size and position in the image as in generic
+        still images. In spontaneous videos, people talk, expressions are subtle and mixed, about a quarter of the
+        frames show the class Other, and faces are smaller, turned and less sharp.
 
     Raises
     ------

@@ -23,11 +23,11 @@ from harness.data.synthetic.prototypes import CIRCUMPLEX, LID_OPENING, PROTOTYPE
 from harness.metrics.tasks import ACTION_UNITS, EXPRESSIONS
 
 EPISODES = (*ACTED_EXPRESSIONS, "Other", "Other", "Other")
-"""Expressions of successive episodes: each basic expression once, and Other four times, in a quarter of all frames."""
+"""Expressions of successive episodes: each basic expression once; Other four times, about a quarter of all frames."""
 EPISODE_SLOT = 34
-"""Frames from the start of one episode to that of the next, with the neutral face between them."""
+"""Number of frames from the start of one episode to the start of the next. Between episodes, the face is neutral."""
 DURATION = (21, 38)
-"""Range of the frames of an episode; about a third of all frames is left for Neutral, as in Aff-Wild2."""
+"""Range of the length of an episode in frames; about a third of all frames is left for Neutral, as in Aff-Wild2."""
 INTENSITY = (0.5, 0.9)
 """Range of the intensity at the apex, relative to the prototype."""
 LABEL_THRESHOLD = 0.25

@@ -1,4 +1,4 @@
-"""Styles of the synthetic videos and still images: who shows what, and how it is recorded."""
+"""Styles of the synthetic videos and still images: the facial behavior and the recording conditions."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class VideoStyle:
     Attributes
     ----------
     simulate : callable
-        Simulates a video from a generator, its frames, its expressions and the expressiveness of the person.
+        Simulates a video from a random generator, the number of frames, the expressions, and the expressiveness of the
+        person.
     episodes : tuple of str
         Expressions of successive episodes.
     episode_slot : int
-        Frames for each episode.
+        Number of frames from the start of one episode to the start of the next.
     conditions : RecordingConditions
     """
 
@@ -46,7 +47,7 @@ class StillStyle:
     Attributes
     ----------
     sample : callable
-        Samples one image from a generator, its expression and the expressiveness of the person.
+        Samples one image from a random generator, the expression, and the expressiveness of the person.
     classes : tuple of str
         Expressions, equally frequent.
     conditions : RecordingConditions

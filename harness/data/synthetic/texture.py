@@ -1,7 +1,8 @@
 """Texture of the face: skin, brows, eyes, nostrils and mouth (colors in linear light).
 
-The functions draw in place on `canvas`, some rows of the albedo, float32 (3, B, rows, 112). The face coordinates of its
-pixels are `u` and `v` (B, rows, 112). The size of a pixel in face units is `pixel` (B, 1, 1).
+The functions draw in place on `canvas`, which is a range of rows of the albedo of B images: a float32 array of shape
+(3, B, rows, 112). Its pixels have the face coordinates `u` and `v`, both of shape (B, rows, 112). The size of a pixel
+in face units is `pixel`, of shape (B, 1, 1).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ BATCH_SIZE = 8
 SPLIT_LETTERS = "TVTXTTVTTVTXTVTTXTVT"
 """Split of video i: T train, V validation, X test; 12, 5 and 3 of every 20 videos."""
 VIDEO_SEED, STILL_SEED = 1, 2
-"""Entries of the seeds; they differ, so that videos and still images show different people."""
+"""Parts of the random seeds. They differ so that videos and still images show different people."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class VideoAnnotations:
     crops : int64 array
         Frames that have a crop, 1-based.
     expression : int64 array of shape (L,)
-        L is the number of frames, or one more.
+        L is the number of frames, or one more in some videos.
     affect : float64 array of shape (L, 2)
         Valence and arousal.
     action_units : int64 array of shape (L, 12)
@@ -66,7 +66,7 @@ def video_name(index: int) -> str:
 
 
 def _plan_expressions(style: VideoStyle, seed: int, index: int, frames: int) -> list[str]:
-    """Return the expressions of a video; they continue where the split's previous video ended."""
+    """Return the expressions of a video. Their order continues that of the previous video of the same split."""
     rank = sum(split_letter(i) == split_letter(index) for i in range(index % len(SPLIT_LETTERS)))
     rank += index // len(SPLIT_LETTERS) * SPLIT_LETTERS.count(split_letter(index))
     order, count = np.random.default_rng((seed, 0)).permutation(len(style.episodes)), style.episode_count(frames)

@@ -41,7 +41,7 @@ def _request(parameters: dict[str, Any]) -> str:
 
 
 def _style_parameter(style: str) -> dict[str, str]:
-    """Return the style as a parameter; datasets of the generic style have none, as before there were styles."""
+    """Return the style as a parameter; none if it is generic, so that datasets made before styles keep their hash."""
     return {} if style == GENERIC else {"style": style}
 
 

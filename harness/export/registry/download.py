@@ -15,7 +15,8 @@ from harness.utils.store import Store
 
 PREFIX = "models:/"
 _ID = re.compile(r"[A-Za-z0-9_-]+")
-"""Pattern of MLflow model ids. A tag with any other value could point outside the store."""
+"""Pattern of MLflow model ids. The id in a tag becomes part of a path, which other values could lead out of the store.
+"""
 _URI = re.compile(r"models:/(?P<name>[^/@:'\"]+)(@(?P<alias>[^/@'\"]+)|/(?P<version>\d+))")
 
 

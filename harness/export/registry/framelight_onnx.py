@@ -1,4 +1,4 @@
-"""MLflow loader of an exported run. It is stored with the model and does not need Framelight."""
+"""MLflow loader of an exported run. This module is stored with the model and does not need Framelight."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class OnnxModel:
         Returns
         -------
         dict of str to ndarray of shape (N, ...)
-            float32 arrays by name.
+            float32 arrays by name, with one row for each crop.
         """
         crops = np.ascontiguousarray(model_input, np.uint8)
         return dict(zip(self._names, self._session.run(None, {self._crops: crops})))

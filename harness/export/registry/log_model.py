@@ -49,7 +49,7 @@ PACKAGES = ("onnxruntime", "numpy")
 def log_exported(store: Store, record: Record, folder: Path) -> list[str]:
     """Log the float32 ONNX file of an export to the MLflow run of its record, and register it.
 
-    A file that is registered already gets no second version.
+    If the same file is registered already, no new version is created.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ class Version:
         Name of the model.
     number : str
     location : str
-        URI of its files in MLflow.
+        URI of the version's files in MLflow.
     tags : mapping of str to str
     """
 
@@ -63,7 +63,7 @@ class Version:
 
 
 class Registry:
-    """The models at one MLflow location.
+    """Registered models of one tracking server or local MLflow database.
 
     A lock lets one process write at a time. Methods raise FramelightError if MLflow fails.
 
@@ -106,7 +106,7 @@ class Registry:
             return {alias: str(number) for model in models for alias, number in model.aliases.items()}
 
     def register(self, name: str, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> tuple[Version, bool]:
-        """Register the model file of a job, and log it to the job's MLflow run unless it was logged before.
+        """Log the model file of a job to its MLflow run, unless it was logged before, and register the logged model.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Registry:
         path = local_path(version.location)
         if path is None:
             return None
-        in_store = self.location.store.mlflow_model(version.tags.get(MODEL, ""))  # differs from path in a moved store
+        in_store = self.location.store.mlflow_model(version.tags.get(MODEL, ""))  # not `path` if the store was moved
         return next((folder for folder in (in_store, path) if folder.is_dir()), None)
 
     def fetch(self, version: Version, folder: Path) -> None:
@@ -162,8 +162,8 @@ class Registry:
     def _get_or_log_model(self, run_id: str, tags: Mapping[str, str], prepare: ModelWriter) -> LoggedModel:
         """Return the logged model of a file; log the file if there is no intact model.
 
-        Earlier models of the file that this store logged are deleted if they are unfinished, or if their file is
-        missing or has changed. Models that other stores logged are never deleted.
+        Models that this store logged earlier for the same file are deleted if they are unfinished, or if their copy of
+        the file is missing or has changed. Models that other stores logged are never deleted.
         """
         for model in self._logged_models(tags):
             if model.status == "READY" and self._is_intact(model):
