@@ -227,7 +227,7 @@ def test_tables_of_stills_stay_image_tables_with_their_digests(tmp_path):
         assert type(dataset) is ImageTable
         expected = hashlib.sha256((root / "labels.csv").read_bytes() + b"seed 0").hexdigest()
         assert dataset.labels_digest("expr", "train") == expected
-    assert "column not read: video; the images are read as stills" in messages(root, "columns")[0]
+    assert "column not read: video; the images are read as independent stills" in messages(root, "columns")[0]
 
 
 def test_aff_wild2_is_found_before_a_table(tmp_path):
