@@ -16,12 +16,13 @@ from harness.utils.console import console_logging, wrap_message
 from harness.utils.disk_space import full_disk, is_disk_full
 from harness.utils.errors import FramelightError, InputError
 from harness.utils.escaping import escape_lines, escape_message
-from harness.utils.interrupts import lasting_interrupts
+from harness.utils.interrupts import Interrupts, lasting_interrupts
 from harness.utils.process_environment import prepare_process
 from harness.utils.store import Store
 from harness.utils.streams import command_streams, discard_output, flush_output
 
 INTERRUPTED = 130
+INTERRUPTED_MESSAGE = "interrupted; finished work is saved, run the same command again to resume"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,16 +30,16 @@ def main(argv: list[str] | None = None) -> int:
 
     Wrong usage raises SystemExit with code 2, as in argparse.
     """
-    with command_streams(), lasting_interrupts():
+    with command_streams(), lasting_interrupts() as interrupts:
         try:
             arguments = build_parser().parse_args(argv)
         except InputError as error:  # raised by a default value or by the parser of a path
             return _print_error(str(error), error.exit_code)
         prepare_process()
-        return _run(arguments)
+        return _run(arguments, interrupts)
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     try:
         if hasattr(arguments, "store"):
             arguments.store = Store(arguments.store, getattr(arguments, "tracking_uri", None))
@@ -48,13 +49,15 @@ def _run(arguments: argparse.Namespace) -> int:
         flush_output()
         return code
     except KeyboardInterrupt:
-        return _print_error("interrupted; finished work is saved, run the same command again to resume", INTERRUPTED)
+        return _print_error(INTERRUPTED_MESSAGE, INTERRUPTED)
     except BrokenPipeError:
         discard_output()
         return 0
     except Exception as error:
         if arguments.debug:
             print(escape_lines(traceback.format_exc().rstrip()), file=sys.stderr)
+        if interrupts.received and not isinstance(error, (FramelightError, OSError)):
+            return _print_error(INTERRUPTED_MESSAGE, INTERRUPTED)
         return _print_error(_error_message(error), _exit_code(error))
 
 

@@ -9,16 +9,32 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass
+class Interrupts:
+    """Whether Ctrl-C was pressed, which libraries can turn into another error."""
+
+    received: bool = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Raise KeyboardInterrupt, as Python's own handler does."""
+        self.received = True
+        signal.default_int_handler(number, frame)
 
 
 @contextmanager
-def lasting_interrupts() -> Iterator[None]:
+def lasting_interrupts() -> Iterator[Interrupts]:
     """While the context lasts, interrupt the main thread again after a KeyboardInterrupt that Python ignores.
 
     Python ignores exceptions that are raised in finalizers and in some callbacks: those of weak references, of the
     garbage collector and of C code. It only prints them and continues. Libraries have many such functions.
     """
-    before = sys.unraisablehook
+    before, interrupts = sys.unraisablehook, Interrupts()
+    has_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    installed = has_default and threading.current_thread() is threading.main_thread()
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
@@ -27,10 +43,14 @@ def lasting_interrupts() -> Iterator[None]:
             before(unraisable)
 
     sys.unraisablehook = hook
+    if installed:
+        signal.signal(signal.SIGINT, interrupts.handle)
     try:
-        yield
+        yield interrupts
     finally:
         sys.unraisablehook = before
+        if installed:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt_later() -> None:

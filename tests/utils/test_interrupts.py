@@ -6,6 +6,9 @@ import weakref
 
 import pytest
 
+from backbones import BackboneError
+from harness.cli.main import main
+from harness.utils.errors import InputError
 from harness.utils.interrupts import lasting_interrupts
 
 
@@ -52,3 +55,28 @@ def test_other_ignored_exceptions_are_printed_as_before(monkeypatch):
     with lasting_interrupts():
         Finalizer(ValueError())
     assert [unraisable.exc_type for unraisable in printed] == [ValueError] and sys.unraisablehook == printed.append
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (BackboneError("the network cannot be exported"), 130, "interrupted"),
+        (RuntimeError("KeyboardInterrupt in a callback"), 130, "interrupted"),
+        (InputError("no such run"), 2, "no such run"),
+        (OSError(28, "No space left on device"), 1, "cannot write"),
+    ],
+)
+def test_errors_that_libraries_make_of_an_interrupt(monkeypatch, capsys, error, code, message):
+    def interrupted(arguments):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise error from None
+
+    monkeypatch.setattr("harness.cli.recipes.main", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert main(["recipes"]) == code and message in capsys.readouterr().err
+        assert signal.default_int_handler is signal.signal(signal.SIGINT, before)
+    finally:
+        signal.signal(signal.SIGINT, before)
