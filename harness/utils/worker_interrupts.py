@@ -7,6 +7,7 @@ forever. It ends when the pool is shut down.
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,16 +21,34 @@ _was_interrupted = False
 def blocked_interrupts() -> Iterator[None]:
     """While the context lasts, hold back Ctrl-C; processes that are started in it hold it back until they unblock it.
 
-    On Windows, where signals cannot be blocked, the context has no effect.
+    On Windows, where signals cannot be blocked, the context has no effect on the processes.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    with _deferred_interrupts():
+        if not hasattr(signal, "pthread_sigmask"):
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deferred_interrupts() -> Iterator[None]:
+    """Handle Ctrl-C at the end of the context, also if a thread of a library, which does not block it, receives it."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    received = []
+    signal.signal(signal.SIGINT, lambda number, frame: received.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            signal.raise_signal(signal.SIGINT)
 
 
 def handle_interrupts() -> None:

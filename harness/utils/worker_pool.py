@@ -39,8 +39,7 @@ class WorkerPool(ProcessPoolExecutor):
         self, workers: int, preload: Sequence[str] = (), initializer: Callable[[], object] | None = None
     ) -> None:
         prepare_process()
-        with blocked_interrupts():
-            context = _start_context(preload)
+        context = _start_context(preload)
         worker_end, self._parent_end = context.Pipe(duplex=False)
         initargs = (worker_end, initializer)
         super().__init__(workers, mp_context=context, initializer=_initialize_worker, initargs=initargs)
@@ -67,12 +66,13 @@ def _start_context(preload: Sequence[str]) -> BaseContext:
     """Return the context that starts workers: a fork server with preloaded modules; on Windows, spawn."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
     context = multiprocessing.get_context("forkserver")
     if preload:
         context.set_forkserver_preload(list(preload))
-    with _hide_main_module():
+    resource_tracker.ensure_running()  # or the fork server starts it, and it unblocks Ctrl-C
+    with _hide_main_module(), blocked_interrupts():
         forkserver.ensure_running()
     return context
 

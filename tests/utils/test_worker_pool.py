@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from harness.utils.worker_interrupts import blocked_interrupts
 from harness.utils.worker_pool import WorkerPool
 
 START = """
@@ -26,6 +28,7 @@ except KeyboardInterrupt:
 IDLE = START.format(preload=[], seconds=0, tasks=2, ready="[future.result() for future in futures]")
 BUSY = START.format(preload=[], seconds=60, tasks=2, ready="time.sleep(1)")
 STARTING = START.format(preload=["torch"], seconds=60, tasks=2, ready="")
+PRELOADING = "import threading\nthreading.Timer(0.5, print, ('ready',), {'flush': True}).start()\n" + STARTING
 DRAWING = """
 import sys
 from pathlib import Path
@@ -67,7 +70,10 @@ def wait_for_end_of(session):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("script", [IDLE, BUSY, STARTING, DRAWING], ids=["idle", "busy", "starting", "drawing"])
+SCRIPTS = {"idle": IDLE, "busy": BUSY, "starting": STARTING, "preloading": PRELOADING, "drawing": DRAWING}
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_workers_end_without_a_traceback(script, tmp_path):
     process = start(script, tmp_path)
     os.killpg(process.pid, signal.SIGINT)
@@ -98,3 +104,21 @@ def test_interrupt_of_this_process_alone_ends_the_tasks():
             pool.submit(time.sleep, 60)
         raise KeyboardInterrupt
     assert time.monotonic() - begin < 50
+
+
+def test_interrupt_that_another_thread_receives_is_held_back():
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait)
+    thread.start()  # does not block the signal
+    inside = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), blocked_interrupts():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+            inside.append(True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        done.set()
+        thread.join()
+    assert inside
