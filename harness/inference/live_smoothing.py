@@ -14,7 +14,8 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
 RESET = 2
-"""Multiple of the tracker's patience. The filters of a face are reset if more frames than that are dropped at once."""
+"""Factor for the tracker's patience, that is, how long the tracker searches for a lost face. If more frames than this
+multiple are dropped at once, the filters of a face are reset."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class LiveRow:
     ----------
     frame : int
     id : int
-        Id of the face in the tracker.
+        Track id of the face.
     found : bool
         Whether the face was found in this frame.
     box : ndarray of shape (4,)

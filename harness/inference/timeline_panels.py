@@ -64,14 +64,14 @@ class Timeline:
         return run
 
     def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get frames [M] and values [M, columns] of an output, raw or smoothed; rows with NaN are left out."""
+        """Get the frame numbers and the values of an output, raw or smoothed; rows with NaN are left out."""
         run = self.run(name)
         values = (run.raw if raw else run.smoothed)[self.rows, run.task.slices()[name]]
         valid = ~np.isnan(values).any(axis=1)
         return self.frames[valid], values[valid]
 
     def dense(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get the values [F, columns] of an output in all frames of the result, and a mask [F] of valid values."""
+        """Get the values [F, columns] of an output in all F frames of the result, and a mask [F] of valid rows."""
         frames, values = self.values(name, raw)
         at = np.searchsorted(self.result.frames, frames)
         valid = np.zeros(len(self.result.frames), dtype=bool)
@@ -123,7 +123,7 @@ def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
 
 
 def _class_colors(index: np.ndarray) -> np.ndarray:
-    """Map class indices [...] to colors [..., 3]."""
+    """Map class indices of any shape to RGB colors in a new last axis."""
     return np.array([color_to_rgb(color) for color in CLASS_COLORS])[index]
 
 
