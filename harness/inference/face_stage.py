@@ -37,7 +37,9 @@ class FrameFaces:
     size : tuple of int
         Width and height of the frame in pixels.
     boxes : ndarray of shape (K, 4)
+        x, y, width and height in pixels.
     scores : ndarray of shape (K,)
+        Scores of the detector.
     hints : ndarray of shape (K,)
         int64, passed to the detector when it searches for the same faces in the next frame.
     ids : ndarray of shape (K,)

@@ -22,7 +22,7 @@ class RowArrays:
     frame : ndarray of shape (N,)
         int32.
     id : ndarray of shape (N,)
-        int64, from the tracker.
+        int64 track ids.
     found : ndarray of shape (N,)
         bool.
     boxes : ndarray of shape (N, 4)

@@ -58,7 +58,7 @@ class Timeline:
         self.seen = int(result.found[self.rows].sum())
 
     def run(self, name: str) -> Outputs:
-        """Get the run whose output is shown."""
+        """Get the run whose values are drawn for an output: the first run that provides it."""
         run = first_with_output(self.result.outputs, name)
         assert run is not None
         return run
@@ -147,7 +147,7 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
 
 
 def _action_units(axes: Axes, face: Timeline) -> None:
-    """Draw for each action unit its probability, below it a thin row where it is active, and a white row."""
+    """Draw three rows per action unit: its probability, a thin row that marks where it is active, and a white row."""
     values, valid = face.dense("au")
     thresholds = face.run("au").thresholds
     active = values >= (0.5 if thresholds is None else np.array(thresholds))
