@@ -9,8 +9,8 @@ from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, SmoothingPara
 from harness.utils.errors import InputError, unknown_name_error
 
 LIVE_KERNEL = "exponential"
-"""Kernel for real time, used with the run's radius unless `framelight leaderboard --causal` has selected a filter for the
-run."""
+"""Kernel for real time, with the radius of the run's filter. It is used unless `framelight leaderboard --causal` has
+selected a filter for the run."""
 
 
 def check_smoothing(kernel: str | None, radius: int | None, live: bool) -> None:
