@@ -14,8 +14,8 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
 RESET = 2
-"""Factor for the tracker's patience, that is, how long the tracker searches for a lost face. If more frames than this
-multiple are dropped at once, the filters of a face are reset."""
+"""The filters of a face are reset if more frames are dropped at once than RESET times the patience of the tracker. The
+patience is the time after which the tracker gives up a lost face."""
 
 
 @dataclass(frozen=True, eq=False)
