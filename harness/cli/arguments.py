@@ -64,7 +64,7 @@ class CommandParser(argparse.ArgumentParser):
         return parsed, others
 
     def _check_options(self, words: Sequence[str]) -> None:
-        """Exit at an unknown option and suggest a similar one; options after a command are checked by its parser."""
+        """Exit at an unknown option and suggest a similar one; skip options that follow the name of a subcommand."""
         has_commands = any(isinstance(action, Commands) for action in self._actions)
         options = [option for action in self._actions for option in action.option_strings]
         for word in takewhile(lambda word: word != "--", words):

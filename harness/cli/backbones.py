@@ -20,7 +20,7 @@ from harness.utils.text import format_count
 logger = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = ("license", "width", "input", "MACs")
-"""Columns that are dropped from a narrow table, in this order."""
+"""Columns that are dropped, in this order, if the table is too wide for the terminal."""
 
 
 def main(arguments: argparse.Namespace) -> None:

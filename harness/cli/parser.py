@@ -78,4 +78,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 parser = build_parser
-"""Name of `build_parser` in the previous version."""
+"""Old name of `build_parser`, for compatibility."""

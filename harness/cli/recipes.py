@@ -13,7 +13,7 @@ INDENT = " " * 6
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print each recipe with its number of jobs, about how long it takes, what it does and what it needs."""
+    """Print for each recipe its number of jobs, approximate duration, purpose and requirements."""
     width = min(terminal_size()[0], FILE_WIDTH)
     recipes = {name: find_recipe(name) for name in recipe_names(Recipe)}
     trainings = {name: find_recipe(name, BackboneRecipe) for name in recipe_names(BackboneRecipe)}

@@ -58,20 +58,20 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     ----------
     input : path, str or sequence of them
         A video, an image, a folder of images, a folder of face crops, or `camera:0`. A folder with videos but no images
-        stands for its videos, and a pattern such as `videos/*.mp4` for the paths that it matches. Several inputs are
+        is replaced by its videos, and a pattern such as `videos/*.mp4` by the matching paths. Several inputs are
         predicted one after the other; the models are loaded once. If an input fails, the others are still predicted.
     runs : str or sequence of str
         Run ids or their first characters, `best:TASK`, folders of exports or `models:/NAME@ALIAS`.
     out : path
-        Folder to create, with `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`. For
-        several inputs, it contains such a folder for each input, and `summary.csv`.
+        Folder to create. It gets `predictions.csv`, `predictions.parquet`, a summary figure and `predict.json`. For
+        several inputs, each input gets a subfolder with these files, and `out` also contains `summary.csv`.
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     live : bool
         Read a video like a camera: in real time, with smoothing that uses past frames only. Cameras are always read
         like this.
     seed : int, optional
-        Seed of each run. Default: the run's first seed.
+        Training seed of the models to use. Default: each run's lowest seed.
     render : bool
         Also write the annotated video.
     force : bool
@@ -93,7 +93,8 @@ def predict(  # noqa: PLR0913 - public, one keyword for each option
     engine : str
         Inference engine of the backbone. Default: the fastest.
     boxes : path, optional
-        CSV file of py-feat, OpenFace, MediaPipe or this function with the faces of the video, which replaces detection.
+        CSV file with the faces of the video, written by py-feat, OpenFace, MediaPipe or this function. If passed, no
+        face detector is run.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 
@@ -180,7 +181,8 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     Parameters
     ----------
     run : str
-        A run id or its first characters, a job id, or `best:TASK`, which prefers runs on `data`.
+        A run id or its first characters, a job id, or `best:TASK` for the best run of a task, if possible one that was
+        trained on `data`.
     data : path
         A dataset in the layout of Aff-Wild2, with test lists.
     out : path
@@ -197,7 +199,7 @@ def submit(  # noqa: PLR0913 - public, one keyword for each option
     store : path, optional
         Default: `$FRAMELIGHT_STORE`, else `framelight-store` in the working directory.
     seed : int, optional
-        Seed of the run. Default: the run's first seed.
+        Training seed of the model to use. Default: the run's lowest seed.
     tracking_uri : str, optional
         An MLflow server. Default: `$MLFLOW_TRACKING_URI`, else the store's own database.
 

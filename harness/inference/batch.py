@@ -1,4 +1,4 @@
-"""Inference on several inputs: a folder for each in the output folder, and a table of all."""
+"""Inference on several inputs: the output folder gets one folder per input and a table of all inputs."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _previous_names(options: PredictOptions) -> dict[str, str]:
 
 
 def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
-    """Write the rows to the table of the folder; rows that other calls wrote for other inputs stay."""
+    """Write the rows to `summary.csv`, and keep its rows for other inputs."""
     columns = [field.name for field in fields(InputSummary)]
     cells = [["" if value is None else escape_csv(str(value)) for value in vars(row).values()] for row in rows]
     at = columns.index("folder")
@@ -232,7 +232,7 @@ def _write_summary(out: Path, rows: Sequence[InputSummary]) -> None:
 
 
 def _read_lines(path: Path, columns: Sequence[str]) -> list[list[str]]:
-    """Read the cells of the table of earlier calls; columns that the table lacks are empty."""
+    """Read the rows of the table that earlier calls wrote; the cells of missing columns are empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
             return [[line.get(column) or "" for column in columns] for line in csv.DictReader(file)]

@@ -41,17 +41,17 @@ class Chunk:
     at : ndarray of shape (N,)
         int32 index of the frame that a face is in, ascending.
     boxes : ndarray of shape (N, 4)
-        float32.
+        float32 x, y, width and height in pixels.
     scores : ndarray of shape (N,)
-        float32.
+        float32 scores of the detector.
     hints : ndarray of shape (N,)
         int64, see `harness.video.faces.boxes.Faces`.
     ids : ndarray of shape (N,)
         int64 track ids.
     appearance : ndarray of shape (N, L)
-        float16 descriptor that distinguishes people; L may be 0.
+        float16 descriptors of length L, by which the tracker tells people apart; L may be 0.
     outputs : tuple of ndarray of shape (N, C)
-        float32, one for each run.
+        float32 outputs, one array for each run.
     """
 
     frames: np.ndarray

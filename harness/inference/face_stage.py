@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 SIDE = 112
 """Side of a crop in pixels, as in the datasets."""
 LIVE_TURN = 8
-"""Value of `turn` for the first frame in real time. With it, the detector searches the whole frame for upright
-faces."""
+"""Offset of the `frame_index` that the detector gets in real time. At index 0, it would search the whole frame in all
+poses, which is slow. At this index, it searches the whole frame for upright faces only."""
 THUMBNAIL = 12
-"""Side in pixels of the gray thumbnail that distinguishes people."""
+"""Side in pixels of the gray thumbnails that are compared to tell people apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +37,18 @@ class FrameFaces:
     size : tuple of int
         Width and height of the frame in pixels.
     boxes : ndarray of shape (K, 4)
+        x, y, width and height in pixels.
     scores : ndarray of shape (K,)
+        Scores of the detector.
     hints : ndarray of shape (K,)
-        int64, information for the detector when it searches for the same faces in the next frame.
+        int64, passed to the detector when it searches for the same faces in the next frame.
     ids : ndarray of shape (K,)
-        int64, one for each person.
+        int64 track ids.
     appearance : ndarray of shape (K, L)
-        float16 descriptor that distinguishes people.
+        float16 descriptors of length L, by which the tracker tells people apart.
     crops : tuple of list of ndarray of shape (S, S, 3)
-        uint8 RGB crops of the K faces, a list for each framing.
+        For each framing, the list of the K crops, uint8 RGB with a side of S pixels. A framing is a rule for the
+        position and size of crops, see `harness.video.faces.boxes.Framing`.
     duration : float
         Seconds until the next frame; NaN if that is not known.
     """
@@ -73,7 +76,7 @@ class FaceStage(Protocol):
         """Find the faces of the next frame."""
 
     def replay(self, chunk: Chunk) -> None:
-        """Restore the state after frames that an interrupted run has processed."""
+        """Restore the state after the frames of a chunk that an interrupted command has already processed."""
 
     def confirmed_tracks(self) -> dict[int, int]:
         """Map each id that is confirmed as a face to its face number in the tables."""
@@ -88,7 +91,7 @@ class TrackingStage(ABC):
     Parameters
     ----------
     framings : sequence of Framing
-        Framings of the crops; every face is cut once with each.
+        Rules for the position and size of crops. Each face is cropped once with each framing.
     rate : float or None
         Frames per second; None if each frame is a separate image.
     side : int
@@ -175,8 +178,8 @@ class DetectAndTrack(TrackingStage):
     framings, rate, side
         See `TrackingStage`.
     live : bool
-        Whether frames arrive in real time. If so, even the first frame is searched in one pose only. A thorough search
-        takes as long as ten frames, and these would be dropped.
+        Whether frames arrive in real time. If so, even the first frame is searched in one pose only, because a search
+        in all poses takes as long as ten frames, which would then be dropped.
     """
 
     def __init__(
@@ -246,7 +249,7 @@ class PrecroppedFaces:
 
 
 def _appearance(pixels: np.ndarray, faces: Faces) -> np.ndarray:
-    """Compute float16 [K, THUMBNAIL * THUMBNAIL]: a gray thumbnail of each face, minus its mean."""
+    """Compute a gray thumbnail of each of the K faces minus its mean, float16 [K, THUMBNAIL * THUMBNAIL]."""
     from harness.video.faces.boxes import Margin, crop
 
     thumbnails = [

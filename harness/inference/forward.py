@@ -79,7 +79,18 @@ class ForwardPass(Protocol):
     workers: int
 
     def __call__(self, crops: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Compute unsmoothed outputs, float32 [N, C] for each run, of N uint8 crops [H, W, 3] of any size."""
+        """Compute the unsmoothed outputs of crops.
+
+        Parameters
+        ----------
+        crops : sequence of ndarray of shape (H, W, 3)
+            N crops of any size, uint8.
+
+        Returns
+        -------
+        list of ndarray of shape (N, C)
+            float32 outputs of each run, with one column for each of its C outputs.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +110,7 @@ class StoredRun:
 
 @dataclass(eq=False)
 class SharedBackbonePass:
-    """One backbone pass for all runs that were trained on its features.
+    """Forward pass of one backbone for all runs that were trained on features of this backbone.
 
     Attributes
     ----------

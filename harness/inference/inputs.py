@@ -119,7 +119,7 @@ def _expand_folder(text: str, notes: list[str]) -> Iterator[str]:
         return
     try:
         contents = list_folder(Path(text))
-    except InputError:  # opening this input raises it again, without ending the others
+    except InputError:  # raised again when this input is opened, so that other inputs are still used
         yield text
         return
     if contents.images or not contents.videos:

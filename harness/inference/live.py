@@ -52,9 +52,9 @@ class LiveSummary:
     dropped : int
         Number of frames that were skipped because a newer frame had already arrived.
     median, p95 : float
-        Latency in milliseconds from the arrival of a frame to its outputs.
+        Median and 95th percentile of the latency in milliseconds, from the arrival of a frame to its outputs.
     delays : tuple of str
-        Description of the lag of each run's filter.
+        For each run, a line of text with the lag of its filter.
     notes : tuple of str
         Messages about problems of the input and of the result.
     """
@@ -131,9 +131,9 @@ def run_live(options: PredictOptions) -> LiveSummary:
 
 
 def _warm_up(live: LiveSession) -> None:
-    """Process a frame several times before the live session: first calls of networks and tables can take seconds.
+    """Process a sample frame several times, because the first calls of networks and libraries can take seconds.
 
-    For a video, this is the first frame. For a camera, it is a blank frame: a camera cannot show its first frame again.
+    The sample is the first frame of a video. For a camera, whose first frame cannot be read twice, it is a blank frame.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class RowArrays:
     frame : ndarray of shape (N,)
         int32.
     id : ndarray of shape (N,)
-        int64, from the tracker.
+        int64 track ids.
     found : ndarray of shape (N,)
         bool.
     boxes : ndarray of shape (N, 4)
@@ -51,7 +51,7 @@ class RowArrays:
         return _map_arrays(lambda array: array[which], self)
 
     def until_last_found(self) -> np.ndarray:
-        """Compute a mask [N]: False for each row of a face that is later than the last frame in which it was found."""
+        """Compute a mask [N] that is False for the rows of a face after the last frame in which the face was found."""
         if not len(self):
             return np.zeros(0, bool)
         last = np.full(self.id.max() + 1, -1)

@@ -121,7 +121,7 @@ class LiveSession:
         return as_csv(table(self._result(frames, rows)), header)
 
     def result(self) -> PredictionResult:
-        """Build the result of all frames; the rows of a face end at the last frame in which it was found."""
+        """Build the result of all frames; rows of a face after the last frame in which it was found are left out."""
         rows = append_rows(self.saved, all_in_one=True)[0]
         return self._result(self.frames(), rows.take(rows.until_last_found()))
 

@@ -14,7 +14,8 @@ from harness.smoothing.streaming import StreamingFilter
 from harness.video.faces.tracker import PATIENCE_FRAMES, PATIENCE_SECONDS
 
 RESET = 2
-"""Multiple of the tracker's patience. The filters of a face are reset if more frames than that are dropped at once."""
+"""The filters of a face are reset if more frames are dropped at once than RESET times the patience of the tracker. The
+patience is the time after which the tracker gives up a lost face."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class LiveRow:
     ----------
     frame : int
     id : int
-        Id of the face in the tracker.
+        Track id of the face.
     found : bool
         Whether the face was found in this frame.
     box : ndarray of shape (4,)

@@ -42,7 +42,7 @@ class LoadOptions:
     ----------
     store : Store
     seed : int or None
-        Seed of the run; None for the run's lowest seed.
+        Training seed of the models to load; None for each run's lowest seed.
     engine : str
         Name of an inference engine, "" to select the fastest.
     crops : int or None
@@ -196,9 +196,10 @@ def _exported_pass(folder: Path, text: str, options: LoadOptions) -> ExportedMod
 
 
 def crop_framings(readers: Sequence[LoadedRun], detector: Detector, store: Store, scale: float | None) -> list[Framing]:
-    """Get the framing of the crops of each run: aligned, or the margin of its training crops.
+    """Get the framing of each run, that is, the rule for the position and size of its crops.
 
-    A margin that is unknown is replaced by the default.
+    It is the alignment that the run's backbone reads or, without alignment, the margin of the run's training crops. A
+    margin that is unknown is replaced by the default.
 
     Parameters
     ----------

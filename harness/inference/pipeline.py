@@ -1,7 +1,8 @@
 """Pipeline from frames to chunks of predictions, with decoding, face detection and networks in parallel threads.
 
-A batch contains crops of several frames, but of only one chunk, and an interrupted command resumes at the beginning of
-a chunk. Batches, and so outputs, depend neither on where it was interrupted nor on the number of threads.
+A batch may contain crops of several frames, but only of one chunk, and an interrupted command resumes at the beginning
+of a chunk. Batches are therefore composed of the same crops after an interruption and with any number of threads, and
+give the same outputs.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class _Batches:
         return started
 
     def outputs(self) -> list[np.ndarray]:
-        """Wait for the batches; return the outputs [N, C] of each trained run for all crops of the chunk."""
+        """Wait for the batches and return the outputs of each run, with one row for each crop of the chunk."""
         batches = [result.result() for result in self.results]
         return [
             np.concatenate([np.zeros((0, run.task.width), np.float32), *(batch[i] for batch in batches)])
@@ -167,7 +168,7 @@ class _ChunkBuilder:
 
 
 def _stack_nonempty(appearances: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate the descriptors of the faces of all frames; without any face the shape is (0, 0)."""
+    """Concatenate the descriptors of the faces of all frames; if there are no faces, the shape is (0, 0)."""
     nonempty = [appearance for appearance in appearances if len(appearance)]
     return np.concatenate(nonempty) if nonempty else np.zeros((0, 0), np.float16)
 

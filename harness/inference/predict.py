@@ -173,7 +173,7 @@ def _read_frames(session: PredictSession, face_stage: FaceStage, chunks: ChunkSt
         closing(_frames_after(session.source, before)) as frames,
     ):
         pipeline = PredictPipeline(face_stage, session.forwards, session.framing_indices, progress=progress)
-        with closing(pipeline.chunks(frames)) as computed:  # stops its threads before the source is closed
+        with closing(pipeline.chunks(frames)) as computed:  # ends the pipeline's threads before the source is closed
             for number, chunk in enumerate(computed, finished):
                 chunks.add(number, chunk)
                 done += len(chunk.frames)

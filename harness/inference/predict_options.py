@@ -65,7 +65,7 @@ def check_options(options: PredictOptions, live: bool = False, inputs: Sequence[
 
 
 def _check_boxes(options: PredictOptions, live: bool, inputs: Sequence[str]) -> None:
-    """Raise InputError for options that faces from a file exclude."""
+    """Raise InputError for options that cannot be combined with faces from a file."""
     if inputs:
         raise InputError(
             f"--boxes {options.boxes} has the faces of one video; give that video as the only input, not its folder"

@@ -35,11 +35,11 @@ class PredictSession:
     filters : sequence of SmoothingParams
         One for each of `readers`.
     framings : sequence of Framing
-        Distinct framings of the crops.
+        Distinct framings, that is, rules for the position and size of crops.
     framing_indices : sequence of int
         For each forward pass: index of its framing.
     detector : Detector, GivenFaces or None
-        What finds the faces; None if the input consists of crops.
+        Source of the faces; None if the input consists of crops.
     readers : tuple of LoadedRun
         The runs of all forward passes.
     """

@@ -9,7 +9,8 @@ from harness.smoothing.kernels import CAUSAL, KERNELS, MAX_RADIUS, SmoothingPara
 from harness.utils.errors import InputError, unknown_name_error
 
 LIVE_KERNEL = "exponential"
-"""Kernel for real time if `framelight leaderboard --causal` has selected none for the run. The radius is the run's."""
+"""Kernel for real time, with the radius of the run's filter. It is used unless `framelight leaderboard --causal` has
+selected a filter for the run."""
 
 
 def check_smoothing(kernel: str | None, radius: int | None, live: bool) -> None:

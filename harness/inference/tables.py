@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 CSV, PARQUET = "predictions.csv", "predictions.parquet"
 METADATA = "framelight"
-"""Key of the parquet metadata whose JSON describes input and runs."""
+"""Key in the metadata of the parquet file; its value describes input and runs as JSON."""
 SECONDS, PIXELS, OUTPUTS = 6, 2, 7
-"""Decimals of rounded values; further digits are numerical noise."""
+"""Decimals to which times, boxes and outputs are rounded; further digits are numerical noise."""
 
 
 def table(result: PredictionResult) -> pd.DataFrame:

@@ -58,20 +58,20 @@ class Timeline:
         self.seen = int(result.found[self.rows].sum())
 
     def run(self, name: str) -> Outputs:
-        """Get the run whose output is shown."""
+        """Get the run whose values are drawn for an output: the first run that provides it."""
         run = first_with_output(self.result.outputs, name)
         assert run is not None
         return run
 
     def values(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get frames [M] and values [M, columns] of an output, raw or smoothed; rows with NaN are left out."""
+        """Get the frame numbers and the values of an output, raw or smoothed; rows with NaN are left out."""
         run = self.run(name)
         values = (run.raw if raw else run.smoothed)[self.rows, run.task.slices()[name]]
         valid = ~np.isnan(values).any(axis=1)
         return self.frames[valid], values[valid]
 
     def dense(self, name: str, raw: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Get the values [F, columns] of an output in all frames of the result, and a mask [F] of valid values."""
+        """Get the values [F, columns] of an output in all F frames of the result, and a mask [F] of valid rows."""
         frames, values = self.values(name, raw)
         at = np.searchsorted(self.result.frames, frames)
         valid = np.zeros(len(self.result.frames), dtype=bool)
@@ -123,7 +123,7 @@ def _predicted_expression(raw: bool, axes: Axes, face: Timeline) -> None:
 
 
 def _class_colors(index: np.ndarray) -> np.ndarray:
-    """Map class indices [...] to colors [..., 3]."""
+    """Map class indices of any shape to RGB colors in a new last axis."""
     return np.array([color_to_rgb(color) for color in CLASS_COLORS])[index]
 
 
@@ -147,7 +147,7 @@ def _affect(i: int, axes: Axes, face: Timeline) -> None:
 
 
 def _action_units(axes: Axes, face: Timeline) -> None:
-    """Draw for each action unit its probability, below it a thin row where it is active, and a white row."""
+    """Draw three rows per action unit: its probability, a thin row that marks where it is active, and a white row."""
     values, valid = face.dense("au")
     thresholds = face.run("au").thresholds
     active = values >= (0.5 if thresholds is None else np.array(thresholds))

@@ -16,7 +16,7 @@ from harness.utils.files import atomic_write, explain_write_errors
 
 SHEET = "contact_sheet.jpg"
 MAX_PEOPLE = 240
-"""Maximum number of people on a sheet; of more, evenly spaced ones are shown."""
+"""Maximum number of people on a sheet. If there are more, a selection at regular intervals is shown."""
 CROPS, SIDE, GAP, TITLE = 6, 80, 4, 20
 """Number of crops of a person; side of a crop, gap and height of a title in pixels."""
 ROWS = 40
@@ -34,7 +34,7 @@ def write_contact_sheet(folder: Path, people: Sequence[PersonRecord], out: Path)
     folder : Path
         Folder with the folders of crops.
     people : sequence of PersonRecord
-        Those whose folder was removed are left out; without any, no sheet is written.
+        People whose folder no longer exists are left out. If no people remain, no sheet is written.
     out : Path
         Folder of the sheet, whose name is `SHEET`.
 

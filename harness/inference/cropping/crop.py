@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 SAVE_SECONDS = 1.0
 """Minimum time between two writes of the report while videos are cropped."""
 SAVE_SHARE = 20
-"""The same in durations of a write, so that a long report is written less often."""
+"""Minimum time between two writes, relative to the duration of a write. A long report is thus written less often."""
 POLL_SECONDS = 0.2
 """Time between two updates of the progress bar."""
 REASONS = {

@@ -33,7 +33,7 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class CropTask:
-    """What a process needs to crop a video.
+    """Task of a worker process: one video to crop.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class CropTask:
     name : str
         Name of the crops if there is one person.
     base : str
-        Start of the names if there are several, see `people_bases`.
+        Start of the names if there are several people, see `people_bases`.
     previous : tuple of str
         Names of the folders of an earlier call, which are removed.
     options : CropOptions

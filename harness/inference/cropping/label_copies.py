@@ -17,14 +17,14 @@ from harness.utils.errors import InputError
 from harness.utils.files import atomic_write, explain_write_errors
 
 TIMES, FRAMES = {"time", "start"}, {"fps", "frame", "start_frame", "image"}
-"""Columns that need a frame rate, and columns with which a table needs none."""
+"""Columns with times, which need a frame rate to find the frames; and columns that make a frame rate unnecessary."""
 RATE_DIGITS = 6
 TABLES, SETTINGS = (CSV_NAME, PARQUET_NAME), "labels.json"
 """Names of the copies."""
 
 
 class LabelCopies:
-    """Copies of the labels of an output folder; those of other labels are removed.
+    """Copies of the labels in an output folder; copies of other labels, from earlier calls, are removed.
 
     A hand-written `labels.json` next to a copy of the same table stays.
 
@@ -39,12 +39,12 @@ class LabelCopies:
     files : tuple of Path
         The copies; none without labels.
     notes : list of str
-        Messages about settings that the copies have and the labels have not.
+        Messages about settings that were added to the copies.
 
     Raises
     ------
     InputError
-        If a file that would be replaced or removed is not as an earlier call has written it.
+        If a file would be replaced or removed that no earlier call has written, or that was changed afterwards.
     """
 
     def __init__(self, options: CropOptions, previous: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ class LabelCopies:
             )
 
     def write(self, rates: Sequence[float | None]) -> dict[str, str]:
-        """Write the copies, and remove those of other labels.
+        """Write the copies, and remove copies of other labels.
 
         If the table has times, and neither it nor its settings have a frame rate, the frame rate of the videos is added
         to the copy of the settings.
@@ -92,7 +92,8 @@ class LabelCopies:
         Returns
         -------
         dict of str to str
-            SHA-256 of the copies by file name. A table in the output folder that is itself given is no copy.
+            SHA-256 of the copies by file name. If the labels are a table in the output folder itself, that table is not
+            a copy and is left out.
         """
         table = next(iter(self._originals))
         settings = self._settings_with_rate(_common_rate(rates)) if _needs_rate(self._originals[table]) else None
@@ -114,19 +115,22 @@ class LabelCopies:
         return {name: value for name, value in hashes.items() if name not in own or self._previous.get(name) == value}
 
     def _is_original(self, copy: Path) -> bool:
-        """Return whether a file in the output folder is itself what `--labels` names."""
+        """Return whether a file in the output folder is the very file that `--labels` names."""
         original = self._originals.get(copy)
         return original is not None and copy.exists() and original.samefile(copy)
 
     def _settings_with_rate(self, rate: float | None) -> dict[str, Any] | None:
-        """Return the settings with a frame rate; None if there is none, or they have one or were written by hand."""
+        """Return the settings with the frame rate added.
+
+        Return None if the rate is unknown, the settings already have one, or they were written by hand.
+        """
         original = self._originals.get(self._settings)
         by_hand = original is None and self._settings.exists() and SETTINGS not in self._previous
         if rate is None or by_hand or self._is_original(self._settings):
             return None
         try:
             values = json.loads(original.read_text(encoding="utf-8-sig")) if original else {}
-        except (OSError, ValueError, RecursionError):  # an error that the readers of the table explain
+        except (OSError, ValueError, RecursionError):  # reported when the table is read
             return None
         return {**values, "fps": rate} if isinstance(values, dict) and "fps" not in values else None
 
@@ -155,5 +159,5 @@ def _column_names(table: Path) -> Sequence[str]:
         from pyarrow.parquet import read_schema
 
         return read_schema(table).names
-    except (ImportError, OSError, ValueError):  # an error that the readers of the table explain
+    except (ImportError, OSError, ValueError):  # reported when the table is read
         return ()

@@ -20,7 +20,7 @@ from harness.video.faces.detector_protocol import Detector
 NOTE = "crop.json"
 """Name of the report, by which a folder of crops is recognized."""
 REVISION = 1
-"""Version of the crops, part of the settings: raised whenever the crops of a video change."""
+"""Version of the cropping code, part of the settings. It is raised with every change of the code that changes crops."""
 QUALITY = 95
 """Quality of the JPEG files."""
 MIN_SIZE, MAX_SIZE = 16, 1024

@@ -11,7 +11,8 @@ import numpy as np
 from harness.inference.face_stage import FrameFaces
 
 MIN_SHARE = 0.05
-"""A person needs at least this share of the crops of the person with most crops; others are counted as brief faces."""
+"""Minimum number of crops of a person, relative to the person with the most crops. People with fewer crops are left out
+and counted as brief faces."""
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Person:
     Attributes
     ----------
     tracks : tuple of int
-        Ids of the tracks, in the order of time.
+        Ids of the tracks, in order of time.
     frames : ndarray of int64
         Frame numbers, ascending.
     position : float
@@ -74,8 +75,8 @@ class TrackCollector:
 def join_tracks(tracks: Mapping[int, TrackSummary]) -> list[Person]:
     """Join tracks to as few people as possible, none of whom has two tracks at the same time.
 
-    A track continues the person who was last seen nearest to its first position, among those who are not visible in
-    its first frame.
+    Each track is assigned to one of the people whose tracks have ended before it starts: the one whose last position
+    is nearest to the first position of the track. If there are none, the track starts a new person.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def people_names(video: str, base: str, count: int) -> list[str]:
     video : str
         Name of the crops if there is one person.
     base : str
-        Start of the names if there are several.
+        Start of the names if there are several people.
     count : int
         Number of people.
 

@@ -52,7 +52,7 @@ class VideoRecord:
     notes : tuple of str
         Messages about damage of the video.
     error : str
-        Why it could not be read; "" if it could.
+        Why the video could not be read; "" if it could.
     """
 
     name: str

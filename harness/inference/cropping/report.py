@@ -1,4 +1,4 @@
-"""Report of a folder of crops, by which a command is resumed."""
+"""Report of a folder of crops. An interrupted command reads it to resume."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ class CropReport:
         return records
 
     def moved(self, videos: Iterable[VideoFile]) -> None:
-        """Recognize videos that were moved since they were cropped: same file name, size and time, and no old file."""
+        """Recognize videos that were moved since they were cropped.
+
+        Such a video has the file name, size and time of a cropped video that is no longer at its old path.
+        """
         others = {record.version: record for record in self.records.values() if not os.path.lexists(record.source)}
         for video in videos:
             if video.source not in self.records and (record := others.pop(video.version, None)) is not None:
@@ -80,12 +83,12 @@ class CropReport:
         self.records[record.source] = record
 
     def require_no_other_crops(self, names: Mapping[str, str]) -> None:
-        """Check that the folders of new videos do not exist, unless an interrupted call has made them.
+        """Check that the folders of new videos do not exist, unless an interrupted call has created them.
 
         Parameters
         ----------
         names : mapping of str to str
-            For each video to crop, its name and the start of the names of several people.
+            For each video to crop: maps its name to the start of the names of its people, see `people_bases`.
 
         Raises
         ------
@@ -151,7 +154,9 @@ def _count_files(folder: Path) -> int:
 
 
 def video_names(videos: Sequence[VideoFile], records: Iterable[VideoRecord]) -> dict[str, str]:
-    """Choose the name of the crops of each video: that of its file without the suffix, if no other crops have it.
+    """Choose the name of the crops of each video.
+
+    It is the file name without the suffix, unless other crops already have this name; see `output_names`.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ MAX_NAMED = 5
 
 
 def summary_lines(summary: CropSummary) -> Iterator[str]:
-    """Yield the lines of the text; videos are named as their crops are.
+    """Yield the lines of the text; a video is called by the name of its crops.
 
     Parameters
     ----------

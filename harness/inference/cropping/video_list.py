@@ -32,7 +32,7 @@ class VideoFile:
     text : str
         Path as the user named it.
     size : int
-        Size in bytes; for a folder, that of all images.
+        Size in bytes; for a folder, the total size of its images.
     version : str
         Hash of names, sizes and times of the files.
     """
@@ -50,8 +50,8 @@ class VideoFile:
 def list_videos(texts: Sequence[str]) -> tuple[list[VideoFile], list[str]]:
     """List the videos that paths, patterns and folders stand for.
 
-    A folder with still images is one video, whose frames the images are; animated images are videos. A folder without
-    images and videos stands for its folders of images.
+    A folder with still images is one video, and the images are its frames. An animated image is a video. A folder
+    without images and videos is replaced by its subfolders with images.
 
     Parameters
     ----------
@@ -108,14 +108,19 @@ def _version(path: Path) -> tuple[int, str]:
 
 
 def people_bases(names: Mapping[str, str]) -> dict[str, str]:
-    """Return the name from which the names of several people of each video are made, by the path of the video.
+    """Choose the start of the names of the people of each video, for videos with several people.
 
-    It is the name of the video, unless another video is called like one of its people.
+    It is the name of the video, unless the name of another video could also be the name of one of its people.
 
     Parameters
     ----------
     names : mapping of str to str
         Names of all videos by their paths.
+
+    Returns
+    -------
+    dict of str to str
+        Starts of the names, by the same paths.
 
     Examples
     --------

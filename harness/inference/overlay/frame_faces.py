@@ -29,7 +29,7 @@ class FaceOverlay:
     expression : ndarray of shape (8,) or None
         Probabilities.
     trail : ndarray of shape (K, 2) or None
-        Valence and arousal of the last frames, the current one last.
+        Valence and arousal in the last K frames that have them, the current frame last.
     units : ndarray of shape (12,) or None
         Whether each action unit is active.
     """
@@ -89,7 +89,7 @@ class FacesByFrame:
         )
 
     def _trail(self, row: int) -> np.ndarray:
-        """Get the trail [K, 2] of a face up to this row, without missing values."""
+        """Get valence and arousal of a face in the last frames up to this row, without missing values."""
         rank = self.rank[row]
         rows = self.order[max(0, rank - self.trail_frames) : rank + 1]
         near = (self.result.face[rows] == self.result.face[row]) & (

@@ -20,7 +20,7 @@ MIN_FACE_SIDES = (7.0, 4.5, 2.6)
 DISTANCE = 0.8
 """Distance between a box and its panel, relative to the font size."""
 HAIR_HEIGHT = 0.25
-"""Space above a box that is left free, relative to the height of the box."""
+"""Height of the space that a panel above a box leaves free for the hair, relative to the height of the box."""
 MIN_MOVE, MOVE_SHARE = 0.45, 0.3
 """A panel ignores moves of its face up to MIN_MOVE times the font size. If the move is larger, the panel covers
 MOVE_SHARE of the remaining distance in each frame."""
@@ -57,7 +57,7 @@ class Placement:
     level : int
         Level of detail, 0 is the highest.
     choice : int
-        Number that identifies the arrangement of the panel and the side of the face, within its level.
+        Number that identifies, within the level, the arrangement of the panel and the side of the face that it is on.
     area : Area
     columns : Columns
         Content of the panel.
@@ -90,8 +90,9 @@ class PanelLayout:
     def place_panels(self, faces: Sequence[FaceOverlay], boxes: Sequence[Area]) -> dict[int, Placement]:
         """Place the panels of one frame.
 
-        All panels have the highest level of detail at which they fit together; the panel of a small face has a lower
-        level. Detail is reduced at once, but increased only after more detail has fit for UPGRADE_FRAMES frames.
+        All panels share the highest level of detail at which they fit together, except that the panel of a small face
+        may show less. Detail is reduced at once, but increased only after more detail has fit for UPGRADE_FRAMES
+        frames.
 
         Parameters
         ----------
@@ -184,7 +185,10 @@ class PanelLayout:
         ]
 
     def _damped_area(self, placement: Placement, before: Placement | None, taken: Sequence[Area]) -> Area:
-        """Move a panel part of the way to its new area; fully if its choice changed or it would overlap others."""
+        """Move a panel part of the way to its new area.
+
+        It moves all the way if its arrangement or side changes, or if it would otherwise overlap something.
+        """
         if before is None or (placement.level, placement.choice) != (before.level, before.choice):
             return placement.area
         target, old = placement.area, before.area

@@ -226,7 +226,7 @@ def _all_units(canvas: Canvas, shown: FaceOverlay) -> None:
 
 
 def _active_row(canvas: Canvas, shown: FaceOverlay) -> None:
-    """Draw the active units in one row; the last chip counts the units that do not fit."""
+    """Draw the active action units in one row; if not all fit, the last chip shows the number of the others."""
     names = active_units(shown)
     if not names:
         draw_text(canvas.pixels, "no active AU", *canvas.at(0, 0.6), canvas.small, FAINT)

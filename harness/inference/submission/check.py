@@ -236,7 +236,7 @@ def _row_errors(rows: Rows, expected: Expected, path: Path) -> Iterator[Problem]
 
 
 def _coverage_errors(rows: Rows, path: Path) -> Iterator[Problem]:
-    """Find duplicate frames of each video, and missing frames before its last one."""
+    """Find duplicate frames of each video, and frames that are missing before the last frame of the video."""
     for number, video in enumerate(rows.videos):
         frames = rows.frame[rows.index == number]
         counts = np.bincount(frames)[1:]

@@ -23,7 +23,7 @@ EXACT = ("list of frames", "video file", "annotation")
 
 @dataclass(frozen=True)
 class Expected:
-    """Expected contents, with the canonical names of videos.
+    """Expected contents; video names are in canonical form, see `canonical_name`.
 
     Attributes
     ----------

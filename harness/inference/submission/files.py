@@ -27,10 +27,11 @@ Decoded = Mapping[str, np.ndarray]
 
 
 def shape_of(task: str, form: str) -> str:
-    """Get the shape of the files of a task in the form `challenge` or `frames`.
+    """Return how predictions are divided into files: `videos`, `frames` or `mtl`.
 
-    `videos` is one file per video, `frames` one file with a line per frame, and `mtl` one file with the three outputs
-    of each listed image in a line.
+    With `videos`, each video has a file. With `frames`, one file has a line for each frame. With `mtl`, one file has a
+    line with all three outputs for each listed image. The parameter `form` is `challenge` or `frames`, see
+    `harness.inference.api.submit`.
     """
     return "mtl" if task == "mtl" else "frames" if form == "frames" else "videos"
 

@@ -28,7 +28,7 @@ SOURCES = ("frames file", "list of frames", "video file", "annotation", "last cr
 
 @dataclass(frozen=True)
 class LineSources:
-    """Sources of the number of lines; keys name a sequence, or the video that the sequence was cut from.
+    """Sources of the number of lines. The keys are names of sequences of crops, or of the videos they were cut from.
 
     Attributes
     ----------

@@ -62,7 +62,10 @@ def decode_predictions(task: Task, outputs: np.ndarray, params: SmoothingParams)
 
 
 def _dense_outputs(predictions: Predictions, crops: slice, last: int, params: SmoothingParams) -> np.ndarray:
-    """Fill and smooth the outputs of a video up to its last crop, or to `last + MAX_RADIUS` if that is earlier."""
+    """Fill and smooth the outputs of a video up to its last crop.
+
+    Outputs are needed up to frame `last` only, so the result ends at `last + MAX_RADIUS` if that is earlier.
+    """
     frames = predictions.frames[crops]
     length = min(int(frames[-1]), last + MAX_RADIUS)  # a stray crop must not allocate millions of frames
     return smooth(fill_gaps(frames, predictions.outputs[crops], length, params.gaps), params.kernel, params.radius)
@@ -81,8 +84,8 @@ def features_for(run: FinishedRun, dataset: Dataset, images: str) -> FeatureEntr
     Raises
     ------
     InputError
-        If the backbone's weights have changed. For a baseline without a backbone: if the store has no features of the
-        dataset.
+        If the backbone's weights have changed. For a baseline, which has no backbone: if the store has no features of
+        the dataset from any backbone.
     """
     features = FeatureStore(run.store.features)
     if not run.configuration.entry:

@@ -1,4 +1,4 @@
-"""Round trip on a labeled split: compare the score from the files with the scores from memory and in the record."""
+"""Check that the files for a labeled split give the same score as the predictions in memory and as the run's record."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Rows:
     Attributes
     ----------
     videos : tuple of str
-        V names.
+        Names of the V videos.
     index : ndarray of shape (N,)
         int32 index of the video.
     frame : ndarray of shape (N,)
@@ -61,7 +61,7 @@ class Rows:
         return np.array(self.videos, dtype=object)[self.index] + frames
 
     def position(self, videos: Sequence[str], index: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """Return the row of each (videos[index], frame), int64 [M]; -1 for a frame without a row."""
+        """Find the row of each pair of a video, `videos[index]`, and a frame number; -1 for pairs without a row."""
         numbers = {name: i for i, name in enumerate(self.videos)}
         number = np.array([numbers.get(name, -1) for name in videos], dtype=np.int64)[index]
         keys, first = np.unique(_key(self.index, self.frame), return_index=True)

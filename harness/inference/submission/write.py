@@ -138,7 +138,10 @@ def _exists_error(out: Path) -> InputError:
 
 
 def _read_finished(out: Path, request: str) -> Submission | None:
-    """Read what the same request wrote; None if `out` is missing or empty; raise InputError for other content."""
+    """Read the submission that an earlier call wrote for the same request.
+
+    Return None if `out` is missing or empty; raise InputError if it has other content.
+    """
     if not out.is_dir() or not any(out.iterdir()):
         return None
     if not holds_request(out, NOTE, request):
