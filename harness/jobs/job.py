@@ -19,7 +19,7 @@ from harness.utils.store import Store
 from harness.utils.type_checks import have_hinted_types
 
 LABELS = "labels"
-"""Features of the baseline that repeats the previous label."""
+"""Value of `Configuration.features` for the baseline that repeats the previous label."""
 
 REVISION = 3
 """Increased when the arithmetic of a job changes, so that old records are not mistaken for new ones."""
@@ -38,8 +38,8 @@ class Configuration:
     data : str
         Digest of images and labels.
     entry : str
-        Key of the feature entry; it depends on weights, preprocessing, images and precision. Empty for a baseline that
-        does not look at the images.
+        Key of the entry in the feature store; it depends on weights, preprocessing, images and precision. Empty for a
+        baseline that does not use the images.
     features : str
         Features of the head, or `none`, `noise` or `labels` for a baseline.
     head : HeadConfig or None
@@ -106,8 +106,8 @@ class Job(DisplayLabels):
     pictures : bool
         Whether figures are drawn.
     memory : int
-        Maximum bytes of features in memory: for the fit rows, and again for the selection rows. Results do not depend
-        on it.
+        Maximum size, in bytes, of the features in memory. It applies to the fit rows and to the selection rows
+        separately. Results do not depend on it.
     code : CodeIdentity, optional
         Code that runs the job; not part of its identity.
     """
