@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import require
 
 RESERVED = ("random", "pretrained", "import")
-"""Words with a meaning in references (`NAME@random`) or in commands; no backbone may be called so."""
+"""Words with a meaning in references (`NAME@random`) or in commands; not allowed as names of backbones."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Valid names of backbones."""
@@ -40,7 +40,7 @@ class TrainedBackbone:
     Raises
     ------
     InputError
-        If a seed is listed twice or negative.
+        If a seed is negative or listed twice.
 
     Examples
     --------

@@ -53,7 +53,7 @@ class PreparedBackbone:
     seen_tasks : tuple of str
         Tasks whose reported split has crops that the backbone was trained on.
     training : BackboneTraining or None
-        Which training this is, if the recipe trains the backbone with several seeds.
+        Which training this is, if the recipe trains the backbone with several seeds; else None.
     repeats : tuple of PreparedBackbone
         The other trainings, if this is the first of several; else empty.
     """
