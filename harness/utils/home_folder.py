@@ -14,7 +14,7 @@ PREFIX = "framelight-home-"
 
 
 def has_temporary_home() -> bool:
-    """Return whether HOME is a temporary folder from `provide_home`, to which no user's file may be written."""
+    """Return whether HOME is a temporary folder from `provide_home`, which must not get files of the user."""
     return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
 
 
