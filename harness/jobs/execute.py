@@ -1,7 +1,8 @@
-"""Run one job, from its features to its record. It runs in a worker process and does not log to the tracker.
+"""Run one job, from its features to the record of its results.
 
-Training and selection see only the labels of the training split. The labels of the reported split are read only after
-the selection was written to disk, except with the protocol `published`, which selects on them.
+A job runs in a worker process and does not log to the tracker. Training and selection see only the labels of the
+training split. The labels of the reported split (the dataset's validation split) are read only after the selection was
+written to disk, except with the protocol `published`, which selects on them.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Configuration:
     Attributes
     ----------
     kind : {"run", "baseline", "trial"}
-        Kind of the job.
+        `run` for a combination of a recipe's grids, `trial` for a trial of a search.
     task : str
         Name of the task.
     data : str
@@ -78,7 +78,7 @@ class Configuration:
         Parameters
         ----------
         training_group : str
-            Hash of the feature entries of all trainings, which replaces `entry`; empty if there is only one training.
+            Hash of the feature keys of all trainings, which replaces `entry`; empty if there is only one training.
         """
         return dataclasses.replace(self, entry=training_group).group_id if training_group else self.group_id
 

@@ -1,4 +1,4 @@
-"""Confidence intervals for figures, computed by the same method as on the leaderboards."""
+"""Confidence intervals for figures, computed over units (videos or subjects) as for the leaderboards."""
 
 from __future__ import annotations
 

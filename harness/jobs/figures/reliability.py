@@ -70,7 +70,7 @@ class CalibrationBins:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: |mean true - mean predicted value|, averaged over rows (Naeini 2015)."""
+        """Expected calibration error (Naeini 2015): |mean true - mean predicted| over bins, weighted by count."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 
