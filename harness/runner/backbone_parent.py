@@ -45,7 +45,7 @@ def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
     """Return the settings of the parent that are part of the key of a training.
 
     These are the architecture and the preprocessing of the parent. For a parent with random weights, they are only
-    its seed, or nothing if the seed is 0.
+    the seed, or nothing if the seed is 0.
     """
     if parent.is_random:
         return {"initial_seed": seed} if seed else {}

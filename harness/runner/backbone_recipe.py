@@ -33,8 +33,8 @@ class TrainedBackbone:
     stills : SyntheticStills, default=SyntheticStills()
         Images that the backbone is trained on; by default 3,000 images of 120 people.
     seeds : tuple of int, default=()
-        Seeds of several trainings. Every head is trained on the features of each training, and a board shows all
-        trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
+        Seeds of several trainings. Every head is trained on the features of each training, and the leaderboard shows
+        all trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
         `training`.
 
     Raises

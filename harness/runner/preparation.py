@@ -150,7 +150,7 @@ def _find_error(reference: str, available: Collection[str], store: Store) -> Bac
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:
-    """Train a backbone with each of its seeds; return the names of the entries by seed."""
+    """Train a backbone with each of its seeds; return the names of the trained backbones in the store, by seed."""
     names = {}
     for training in backbone.trainings():
         result = train_backbone(BackboneRecipe(backbone.name, training, stills=backbone.stills), None, store, tracker)

@@ -195,7 +195,7 @@ class Recipe:
         Precision of the forward passes of the backbones.
     memory : int, default=64
         MiB of features that a job keeps in memory for training, and the same amount again for selection; at least 1.
-        If the features need more, they are read from disk. Results do not depend on it.
+        If the features need more, they are read from disk. Results do not depend on this setting.
     baselines : bool, default=True
         Add baselines: a constant, random features, the previous label, and the backbone's own scores for expressions.
     thresholds : {"chosen", "half"}, default="chosen"

@@ -46,7 +46,7 @@ STARTUP_TRIALS = 10
 PRUNER_STARTUP_TRIALS = 5
 """Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
-"""Number of consecutive failed trials after which the search ends; in larger batches, all trials must fail."""
+"""Number of consecutive failed trials after which the search ends; for larger batches, the size of the batch."""
 MAX_TRIALS = 1_000_000
 """Maximum trial number and maximum batch size that are accepted when a study is read."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
