@@ -154,10 +154,10 @@ def entry_lock(path: Path, what: str = "") -> Iterator[None]:
     Parameters
     ----------
     path : Path
-        Path of the file or folder, called entry. Its parent folder is created, and created again if it is removed while
-        waiting for the lock.
+        Path of the file or folder. Its parent folder is created, and created again if it is removed while waiting for
+        the lock.
     what : str, default=""
-        Name of the entry in the message of a waiting process; by default the name of `path`.
+        Name of the file or folder in the message of a waiting process; by default the name of `path`.
 
     Raises
     ------

@@ -182,7 +182,7 @@ def path_in(folder: Path, name: str, what: str = "entry") -> Path:
     Raises
     ------
     InputError
-        If the name is not an id, since such a path could be outside the folder.
+        If the name is not an id; the path could then be outside the folder.
     """
     if not is_id(name):
         raise InputError(f"'{escape_text(str(name))[:80]}' is not the name of {what} in {folder}: use {ID_RULE}")

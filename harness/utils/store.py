@@ -59,7 +59,7 @@ class Store:
     all_predictions = RelativePath(f"{ARTIFACTS}/predictions")
     """Predictions and models of trainings, shared by jobs that differ in postprocessing only."""
     causal = RelativePath(f"{ARTIFACTS}/causal")
-    """Predictions of jobs smoothed by causal filters, see `harness.jobs.causal`; one folder per job."""
+    """Results of jobs with causal filters, see `harness.jobs.causal`; one folder per job."""
     significance = RelativePath(f"{ARTIFACTS}/evidence")
     """Cache of intervals, paired tests and downloaded statistics."""
     backbones = RelativePath(f"{ARTIFACTS}/backbones")

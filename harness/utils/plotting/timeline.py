@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 1600
 """Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is drawn between two frames whose distance exceeds `MIN_GAP` and `GAP_FACTOR` times the median distance."""
+"""A gap is drawn between two frames whose distance exceeds both `MIN_GAP` and `GAP_FACTOR` times the median."""
 LONG_VIDEO_FRAMES = 1200
 """Number of frames from which a video is considered long."""
 
