@@ -1,6 +1,6 @@
 """Run one job, from its features to the record of its results.
 
-A job runs in a worker process and does not log to the tracker. Training and selection see only the labels of the
+A job may run in a worker process, so it does not log to the tracker. Training and selection see only the labels of the
 training split. The labels of the reported split (the dataset's validation split) are read only after the selection was
 written to disk, except with the protocol `published`, which selects on them.
 """
