@@ -149,7 +149,7 @@ def _probe(folder: Path) -> int | None:
 
 @contextmanager
 def entry_lock(path: Path, what: str = "") -> Iterator[None]:
-    """Lock a file or folder of the store that is to be created; the lock is also released if the process is killed.
+    """Lock the path of a file or folder while it is written; the lock is also released if the process is killed.
 
     Parameters
     ----------
