@@ -52,7 +52,7 @@ class JobModel(ABC):
         Returns
         -------
         float32 ndarray of shape (N, C)
-            Activated outputs of the task.
+            Outputs of the task, after the activation functions.
         """
 
     @abstractmethod

@@ -23,11 +23,11 @@ MIN_COLUMNS = 2
 
 
 def expression_columns(score_labels: Sequence[str]) -> np.ndarray | None:
-    """Map score columns to expressions by their names or synonyms of these, such as happy.
+    """Map score columns to expressions by name; synonyms such as happy (for Happiness) are recognized.
 
-    Contempt is mapped to the class Other. AffectNet's eight classes, in alphabetical order, are therefore mapped to
-    1, 7, 2, 3, 4, 0, 5, 6. Without Contempt (seven classes), the class Other has no column. Columns such as valence or
-    action units are mapped to no expression.
+    Contempt is mapped to the class Other. For example, AffectNet's eight classes in alphabetical order have the
+    indices 1, 7, 2, 3, 4, 0, 5, 6. Without Contempt (seven classes), the class Other has no column. Columns such as
+    valence or action units are mapped to no expression.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def predict_previous_label(task: Task, frames: FramesBySequence, labels: Labels,
 
 
 def _target_columns(output: Output, target: np.ndarray) -> np.ndarray:
-    """Return the labels as columns of the output, [N, c]."""
+    """Return the labels as columns of the output; expressions are one-hot encoded."""
     return np.eye(len(output.columns))[target] if output.name == "expr" else target
 
 

@@ -1,7 +1,8 @@
-"""Run one job, from its features to its record. The job runs in a worker, without a tracker.
+"""Run one job, from its features to the record of its results.
 
-Training and selection see only the labels of the training split. The labels of the reported split are read only after
-the selection was written to disk, except with the protocol `published`, which selects on them.
+A job may run in a worker process, so it does not log to the tracker. Training and selection see only the labels of the
+training split. The labels of the reported split (the dataset's validation split) are read only after the selection was
+written to disk, except with the protocol `published`, which selects on them.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def run_job(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
     job : Job
         The job.
     on_epoch : callable, optional
-        Called with each epoch and its value; returns whether to prune the training.
+        Called after each epoch with its number and its metric on the selection split; returns whether to prune the
+        training.
 
     Returns
     -------
@@ -64,8 +66,8 @@ def run_job(job: Job, on_epoch: training.OnEpoch | None = None) -> Record:
 def train_group(jobs: Sequence[Job], on_epochs: Sequence[training.OnEpoch | None]) -> dict[str, Record]:
     """Train a group of jobs together (see `harness.runner.scheduler`) and save their predictions.
 
-    `run_job` then does the rest of each job. A training that several jobs share is pruned if all their callbacks
-    request it.
+    `run_job` then does the rest of each job. A training that several jobs share is pruned only if the
+    callbacks of all these jobs request it.
 
     Parameters
     ----------
@@ -106,7 +108,7 @@ def _call_all(callbacks: Sequence[training.OnEpoch], epoch: int, value: float) -
 
 
 def _finish_job(steps: _JobSteps, summary: dict[str, Any], start: float) -> Record:
-    """Select and score after the training, and write the folder of the job."""
+    """Select postprocessing, score, and write the folder of the job."""
     trained = time.time()
     with atomic_write_dir(steps.job.folder) as temp_dir:
         record = steps.make_pruned_record(summary) if summary["pruned"] else steps.finish(temp_dir, summary)

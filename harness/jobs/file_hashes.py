@@ -30,8 +30,8 @@ FileState = list[Any]
 def write_hashes(folder: Path) -> None:
     """Hash all files of a folder, but not of its subfolders.
 
-    The folder of a job starts with links to all files of a training, including its hashes. The hash of each unchanged
-    file is kept.
+    The folder of a job starts with links to all files of a training, including its `hashes.json`. Files that are
+    unchanged since then are not hashed again.
 
     Parameters
     ----------

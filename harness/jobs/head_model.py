@@ -37,7 +37,7 @@ class NetworkSpec:
     task : Task
         Task of the network.
     features : str
-        Features that it uses.
+        Name of the features that the network uses.
     head : HeadConfig
         How the network is built and trained.
     """
@@ -105,7 +105,7 @@ def fit_heads_together(
     task : Task
         Task of all jobs.
     fit, selection : Labels
-        Rows that the heads are fitted on, and rows that select the epoch; `selection` may be None with `epochs`.
+        Rows that the heads are fitted on, and rows that select the epoch; `selection` may be None if `epochs` is given.
     on_epochs, epochs : sequence
         For each job, see `harness.jobs.models.fit_model`.
 

@@ -19,7 +19,7 @@ from harness.utils.store import Store
 from harness.utils.type_checks import have_hinted_types
 
 LABELS = "labels"
-"""Features of the baseline that repeats the previous label."""
+"""Value of `Configuration.features` for the baseline that repeats the previous label."""
 
 REVISION = 3
 """Increased when the arithmetic of a job changes, so that old records are not mistaken for new ones."""
@@ -32,14 +32,14 @@ class Configuration:
     Attributes
     ----------
     kind : {"run", "baseline", "trial"}
-        Kind of the job.
+        `run` for a combination of a recipe's grids, `trial` for a trial of a search.
     task : str
         Name of the task.
     data : str
         Digest of images and labels.
     entry : str
-        Key of the feature entry; it depends on weights, preprocessing, images and precision. Empty for a baseline that
-        does not look at the images.
+        Key of the entry in the feature store; it depends on weights, preprocessing, images and precision. Empty for a
+        baseline that does not use the images.
     features : str
         Features of the head, or `none`, `noise` or `labels` for a baseline.
     head : HeadConfig or None
@@ -78,7 +78,7 @@ class Configuration:
         Parameters
         ----------
         training_group : str
-            Hash of the feature entries of all trainings, which replaces `entry`; empty if there is only one training.
+            Hash of the feature keys of all trainings, which replaces `entry`; empty if there is only one training.
         """
         return dataclasses.replace(self, entry=training_group).group_id if training_group else self.group_id
 
@@ -106,8 +106,8 @@ class Job(DisplayLabels):
     pictures : bool
         Whether figures are drawn.
     memory : int
-        Maximum bytes of features in memory: for the fit rows, and again for the selection rows. Results do not depend
-        on it.
+        Maximum size, in bytes, of the features in memory. It applies to the fit rows and to the selection rows
+        separately. Results do not depend on it.
     code : CodeIdentity, optional
         Code that runs the job; not part of its identity.
     """

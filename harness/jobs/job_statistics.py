@@ -1,4 +1,4 @@
-"""Read and write the sufficient statistics of units, which jobs and exports store as .npz files."""
+"""Read and write .npz files with the sufficient statistics of the units (videos, or subjects of still images)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RERUN_HINT = "run its recipe again"
 BLOCK_SHAPES = {"expr": (8, 8), "va": (2, 6), "au": (12, 4)}
 """Shape of the statistics of one unit, by output; see `harness.metrics.unit_statistics`."""
 MAX_COUNT = 2**40
-"""Largest number of rows of a unit, so that sums over units do not overflow."""
+"""Maximum number of rows of a unit; with larger numbers, sums over units might overflow."""
 MAX_BYTES = 512 * 2**20
 """Maximum size of all arrays together, enough for a multi-task run with 400,000 units."""
 MAX_AFFECT = 2.0

@@ -1,4 +1,4 @@
-"""Access to the labels of the training split, and guarded access to the labels of the reported split."""
+"""Access to the labels of the training split, and guarded access to those of the reported split (validation)."""
 
 from __future__ import annotations
 

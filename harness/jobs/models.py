@@ -41,7 +41,7 @@ def fit_model(
     fit : Labels
         Rows that the model is fitted on.
     selection : Labels or None
-        Rows that select the epoch; may be None with `epochs`.
+        Rows that select the epoch; may be None if `epochs` is given.
     on_epoch : callable, optional
         Called after each epoch with its number, from 1, and the metric on the selection rows. If it returns True, the
         training is pruned. A model of several networks does not call it.

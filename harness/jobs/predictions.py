@@ -14,7 +14,7 @@ from harness.features.entry import FeatureEntry
 from harness.utils.npz import read_arrays
 
 FramesBySequence = Mapping[str, np.ndarray]
-"""Frame numbers of the crops of each sequence, ascending int32 [n]."""
+"""Frame numbers of the crops of each sequence, ascending, as int32 arrays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,9 @@ class Predictions:
     lengths : int64 ndarray of shape (S,)
         Number of crops of each sequence.
     frames : int32 ndarray of shape (n,)
-        Frame numbers, ascending within a sequence.
+        Frame numbers of all n crops, ascending within a sequence.
     outputs : float32 ndarray of shape (n, C)
-        Unsmoothed outputs.
+        Unsmoothed outputs, in the C columns of the task.
     """
 
     sequences: tuple[str, ...]
@@ -63,7 +63,7 @@ class Predictions:
         return predictions
 
     def _is_consistent(self) -> bool:
-        """Whether types and shapes are as documented, the lengths add up to the rows, and the outputs are finite."""
+        """Whether types and shapes are as documented, `lengths` adds up to the number of rows, outputs are finite."""
         lengths, frames, outputs = self.lengths, self.frames, self.outputs
         return (
             [array.dtype.kind for array in (lengths, frames, outputs)] == ["i", "i", "f"]
@@ -84,7 +84,7 @@ class Predictions:
         return Predictions(self.sequences, np.diff(ends, prepend=0), self.frames[rows], self.outputs[rows])
 
     def index_of(self, labels: Labels) -> np.ndarray:
-        """Return the row of each label in `outputs`, int64 [N]; -1 if the frame of the label has no crop."""
+        """Return, for each label, the row of its frame in `outputs`, as int64; -1 if the frame has no crop."""
         number = {name: i for i, name in enumerate(self.sequences)}
         sequence_of = np.array([number.get(name, -1) for name in labels.sequences], dtype=np.int64)
         stride = 1 + max(int(self.frames.max(initial=0)), int(labels.frame.max(initial=0)))
@@ -111,7 +111,7 @@ def collect_predictions(
     frames : mapping of str to ndarray
         Frame numbers of the crops of each sequence.
     outputs_of : callable
-        Called with the name and the frames [n] of a sequence; returns its outputs [n, width].
+        Called with the name and the n frame numbers of a sequence; returns its outputs [n, width].
     width : int
         Number of outputs.
 
@@ -135,8 +135,8 @@ def collect_predictions(
 def merge_fold_predictions(parts: Sequence[tuple[Predictions, Labels]]) -> Predictions:
     """Merge the predictions of cross-validation folds.
 
-    Several folds may predict the same sequence (of still images). Each fold then contributes the rows of its selection
-    labels.
+    Several folds may predict the same sequence (of still images). Each fold then contributes only the rows of its
+    selection labels.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Smooth and score saved predictions, without training."""
+"""Smooth and score saved predictions, without training. This is called a replay."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Thresholds = np.ndarray | float
 class Replay:
     """Saved predictions of one split, with its labels.
 
-    Only rows with a valid label are scored. Gaps of videos are filled before smoothing, from frame 1 on. Still images
-    are neither filled nor smoothed.
+    Only rows with a valid label are scored. In videos, frames without a crop (gaps) are filled before smoothing. Still
+    images are neither filled nor smoothed.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Replay:
     frames : int32 ndarray of shape (N,)
         Frame numbers of the scored rows.
     units : tuple of str
-        Names of the V units.
+        Names of the V units (videos, or subjects of still images).
     unit : int ndarray of shape (N,)
         Unit of each scored row, as an index into `units`.
     """
@@ -85,14 +85,15 @@ class Replay:
 
     @property
     def used_predictions(self) -> np.ndarray:
-        """Ascending rows of the predictions that the scores depend on, int64.
+        """Indices of the prediction rows that the scores depend on, ascending int64.
 
-        All rows of videos, since their frames are smoothed; of still images, those of the scored labels.
+        For videos, these are all rows, since smoothing uses neighboring frames. For still images, these are the rows
+        of the scored labels.
         """
         return np.arange(len(self._predictions.frames)) if self.temporal else np.unique(self._position)
 
     def raw_outputs(self) -> np.ndarray:
-        """Return the unsmoothed outputs [N, C] of the scored rows."""
+        """Return the unsmoothed outputs of the scored rows, [N, C] for the C output columns of the task."""
         return self.smoothed_outputs("none", 0) if self.filled else self._predictions.outputs[self._position]
 
     def smoothed_outputs(self, kernel: str, radius: int) -> np.ndarray:
@@ -108,16 +109,16 @@ class Replay:
     def iter_statistics(
         self, kernel: str, radii: Sequence[int], thresholds: Thresholds
     ) -> Iterator[SufficientStatistics]:
-        """Iterate over the statistics at several radii, ascending; much faster than separate calls of `statistics`."""
+        """Iterate over the statistics at several ascending radii; much faster than separate calls of `statistics`."""
         return self._iter_statistics(kernel, radii, thresholds, self.unit, len(self.units))
 
     def iter_scores(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> Iterator[Score]:
-        """Iterate over the scores at several radii, ascending, without statistics by unit."""
+        """Iterate over the scores of all units together at several ascending radii."""
         pooled = self._iter_statistics(kernel, radii, thresholds, np.zeros_like(self.unit), 1)
         return (score(statistics) for statistics in pooled)
 
     def metric_curve(self, kernel: str, radii: Sequence[int], thresholds: Thresholds) -> list[float]:
-        """Compute the task's metric at several radii, ascending."""
+        """Compute the task's metric at several ascending radii."""
         return [scores.metrics[self.task.metric] for scores in self.iter_scores(kernel, radii, thresholds)]
 
     def _iter_statistics(
@@ -158,7 +159,7 @@ class Replay:
 
     @property
     def _sequence_of_rows(self) -> np.ndarray:
-        """For each scored row: index [N] of its sequence in the predictions; -1 if the sequence was not predicted."""
+        """Index in the predictions of the sequence of each scored row, int64; -1 if the sequence was not predicted."""
         number = {name: i for i, name in enumerate(self._predictions.sequences)}
         names = np.array([number.get(name, -1) for name in self._labels.sequences], dtype=np.int64)
         return names[self._labels.sequence]

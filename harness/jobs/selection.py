@@ -1,4 +1,7 @@
-"""Select kernel, radius and thresholds on the selection split."""
+"""Select kernel, radius and thresholds on the selection split.
+
+The selection split is held out from the training split. With the protocol `published` it is the reported split.
+"""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _ordered_blocks(task: Task) -> list[tuple[str, slice]]:
 
 
 def _smooth_outputs(predictions: Predictions, smoothing: SmoothingParams) -> np.ndarray:
-    """Smooth outputs as for the metrics; return those of the frames that have a crop, float64 [n, C]."""
+    """Smooth outputs in the same way as for the metrics; return one float64 row for each frame with a crop."""
     outputs = predictions.outputs.astype(np.float64)
     if smoothing.radius == 0:
         return outputs

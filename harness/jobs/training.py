@@ -98,7 +98,7 @@ def train_jobs(
     """Train the models of a group of jobs (see `harness.runner.scheduler`), like `train_job`.
 
     Predictions are saved at the end. Nothing is saved for a pruned job, nor for a job whose loss or outputs are not
-    finite. Trained alone, a job whose loss or outputs are not finite raises an error.
+    finite. If the group has only one job, such values raise an error instead.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class _TrainingProgress:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Summary of the first model; if there are several, their median epochs and all their summaries are added."""
+        """Summary of the first model; with several models, the median epochs and the summaries of all are added."""
         summaries = [model.summary for model in self.fitted]
         if len(summaries) == 1:
             return summaries[0]

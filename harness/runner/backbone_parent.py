@@ -42,9 +42,10 @@ def _get_parent_info(recipe: BackboneRecipe, store: Store) -> BackboneInfo:
 
 
 def parent_settings(parent: BackboneInfo, seed: int) -> dict[str, Any]:
-    """Return the settings of the parent that the key of a training contains.
+    """Return the settings of the parent that are part of the key of a training.
 
-    These are its architecture and preprocessing. For random weights it is the seed alone, and for seed 0 nothing.
+    These are the architecture and the preprocessing of the parent. For a parent with random weights, they are only
+    the seed, or nothing if the seed is 0.
     """
     if parent.is_random:
         return {"initial_seed": seed} if seed else {}

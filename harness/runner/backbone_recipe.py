@@ -14,7 +14,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import require
 
 RESERVED = ("random", "pretrained", "import")
-"""Words with a meaning in references (`NAME@random`) or in commands; no backbone may be called so."""
+"""Words with a meaning in references (`NAME@random`) or in commands; not allowed as names of backbones."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Valid names of backbones."""
@@ -33,14 +33,14 @@ class TrainedBackbone:
     stills : SyntheticStills, default=SyntheticStills()
         Images that the backbone is trained on; by default 3,000 images of 120 people.
     seeds : tuple of int, default=()
-        Seeds of several trainings. Every head is trained on the features of each training, and a board shows all
-        trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
+        Seeds of several trainings. Every head is trained on the features of each training, and the leaderboard shows
+        all trainings as one row, with the standard deviation between them. Empty: one training, with the seed of
         `training`.
 
     Raises
     ------
     InputError
-        If a seed is listed twice or negative.
+        If a seed is negative or listed twice.
 
     Examples
     --------

@@ -138,12 +138,12 @@ def train_backbone(
 
 
 def _work_folder(folder: Path) -> Path:
-    """Return the folder of the unfinished training of an entry."""
+    """Return the folder of the unfinished training of a backbone."""
     return folder.with_name(f".{folder.name}.work")
 
 
 def _is_complete(store: Store, folder: Path) -> bool:
-    """Return whether an entry is in the store and its training ran to the end, including the report."""
+    """Return whether the store has a backbone whose training ran to the end, including the report."""
     if folder.name not in backbones.entries(folder.parent):
         return False
     return has_report(store, folder) or not _work_folder(folder).is_dir()

@@ -91,7 +91,7 @@ def _synthetic_training_data(recipe: BackboneRecipe, store: Store) -> TrainingDa
 
 
 def _with_affectnet_classes(splits: Splits) -> Splits:
-    """Give posed images the classes that they were drawn with; an image table reads contempt as Other."""
+    """Restore the AffectNet classes of posed images, since `open_stills` maps contempt to Other."""
     training, validation = splits
     return training.with_affectnet_classes(), validation.with_affectnet_classes() if validation else None
 

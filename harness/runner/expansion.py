@@ -85,7 +85,7 @@ class JobGrid:
         Parameters
         ----------
         kind : {"run", "baseline", "trial"}
-            Kind of the job.
+            `run` for a combination of the grids, `trial` for a trial of a search.
         task : str
             Name of the task.
         backbone : PreparedBackbone or None

@@ -57,7 +57,7 @@ def get_or_extract_features(
     label : str
         Name of the backbone in messages.
     reference : str
-        Reference of the backbone; see `backbones.load`.
+        String that identifies the backbone, see `backbones.load`.
     dataset : Dataset
         The dataset.
     store : Store
@@ -72,7 +72,7 @@ def get_or_extract_features(
     entry : FeatureEntry
         The complete feature entry.
     info : BackboneInfo
-        The backbone.
+        Metadata of the backbone.
     """
     from harness.features.engine_choice import EngineSelector
     from harness.features.extraction import extract
@@ -93,7 +93,7 @@ def get_or_extract_features(
 
 
 def warn_if_unaligned(info: BackboneInfo, dataset: Dataset, label: str) -> None:
-    """Warn if a backbone reads aligned crops, but those of the dataset are in Aff-Wild2's folder of other crops."""
+    """Warn if a backbone expects aligned crops, but the dataset uses Aff-Wild2's folder of unaligned crops."""
     sequence = next((each for each in dataset.sequences.values() if each.images), None)
     align = info.spec.preprocessing.align
     if sequence is None or align == "none":

@@ -26,7 +26,7 @@ def is_finished(job: Job) -> bool:
     if not files.has_record():
         return False
     altered = find_altered_files(job.folder)
-    if altered is None:  # right only for old versions of Framelight, which did not record the code
+    if altered is None:  # no hashes, as expected only of old versions, whose records have no `code`
         record = files.read_record()
         has_statistics = files.statistics.is_file() or record.status != "finished"
         altered = ([files.hashes.name] if record.code else []) + ([] if has_statistics else [STATISTICS])

@@ -1,9 +1,9 @@
 """Override fields of a recipe with `--set KEY=VALUE`.
 
-KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous end of one (`largest`, `epochs`).
+KEY is a dotted path (`smoothing.largest`, `grids.heads.epochs`) or any unambiguous suffix of one (`largest`, `epochs`).
 A path through a tuple changes every element; the value of a tuple is a comma-separated list. An optional part that a
-recipe does not have (its search, the identities of a training) is created when one of its fields is set. Setting such a
-part to `none` removes it.
+recipe does not have (its `search`, the `identities` of a backbone training) is created when one of its fields is set.
+Setting such a part to `none` removes it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ NAME_PARSERS = {HeadConfig: lambda text: HeadConfig(text), Protocol: lambda text
 KEYS_PAGES = {Recipe: "experiments/README.md", BackboneRecipe: "backbones/README.md"}
 """Pages that list all keys, by type of recipe."""
 MAX_EXTRA_PARTS = 1
-"""If a key ends several paths, the shortest is selected, unless another has at most this many parts more."""
+"""If a key is the suffix of several paths, the shortest is selected. The key is ambiguous if another path has at most
+this many more parts."""
 
 
 def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
@@ -83,7 +84,7 @@ def apply_settings(recipe: AnyRecipe, settings: list[str]) -> AnyRecipe:
 
 
 def _warn_replaced(path: tuple[str, ...], setting: str, changed: dict[tuple[str, ...], str]) -> None:
-    """Warn if a setting replaces a whole part, and with it fields that were set before; the protocol is not checked."""
+    """Warn if a setting replaces an object (other than the protocol) whose fields were set before."""
     replaced = [] if path == ("protocol",) else [other for other in changed if other[: len(path)] == path != other]
     for other in replaced:
         logger.warning(f"--set {changed.pop(other)} changes nothing, because --set {setting} replaces it; give it last")
@@ -125,7 +126,7 @@ def _field_paths(cls: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 
 
 def _field_dataclass(hint: Any) -> type | None:
-    """Return the dataclass in a type hint: the type itself, optional, or the element of a tuple."""
+    """Return the dataclass in a type hint that is a dataclass, an optional dataclass or a tuple of dataclasses."""
     for candidate in (hint, *typing.get_args(hint)):
         if isinstance(candidate, type) and dataclasses.is_dataclass(candidate):
             return candidate

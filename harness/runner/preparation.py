@@ -77,7 +77,7 @@ def prepare_inputs(recipe: Recipe, data: Path | None, store: Store, tracker: Tra
     name = VIDEOS_NAME if data is None else dataset.name
     warn_near_duplicates(dataset, labels, images, store)
     trainings = _resolve_references(recipe, store, tracker)
-    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # the first stands for all
+    references = [(label, next(iter(by_seed.values()))) for label, by_seed in trainings]  # the first represents all
     _check_score_features(recipe, references, store)
     folders = _entry_folders(references, store)
     seen = warn_learned_crops(dataset, recipe.tasks, images, folders, store)
@@ -104,7 +104,8 @@ def _synthetic_videos(recipe: Recipe, store: Store) -> Path:
 def _resolve_references(recipe: Recipe, store: Store, tracker: Tracker | None) -> list[tuple[str, dict[int, str]]]:
     """Train the backbones of the recipe; return, for each backbone, its label and its references by seed.
 
-    A backbone that the recipe does not train has one reference, with seed 0.
+    References are the strings that `backbones.load` accepts. A backbone that the recipe does not train has one
+    reference, with seed 0.
     """
     trained = {backbone.name: backbone for backbone in recipe.trained}
     return [
@@ -149,7 +150,7 @@ def _find_error(reference: str, available: Collection[str], store: Store) -> Bac
 
 
 def _train_backbone(backbone: TrainedBackbone, store: Store, tracker: Tracker | None) -> dict[int, str]:
-    """Train a backbone with each of its seeds; return the names of the entries by seed."""
+    """Train a backbone with each of its seeds; return the names of the trained backbones in the store, by seed."""
     names = {}
     for training in backbone.trainings():
         result = train_backbone(BackboneRecipe(backbone.name, training, stills=backbone.stills), None, store, tracker)
@@ -212,7 +213,7 @@ def _prepare_trainings(
 
 
 def _set_seen_tasks(backbone: PreparedBackbone, tasks: tuple[str, ...]) -> PreparedBackbone:
-    """Set `seen_tasks` of all trainings, which learned from the same images."""
+    """Set `seen_tasks` of all trainings of a backbone, since they used the same images."""
     repeats = tuple(replace(repeat, seen_tasks=tasks) for repeat in backbone.repeats)
     return replace(backbone, seen_tasks=tasks, repeats=repeats)
 

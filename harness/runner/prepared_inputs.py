@@ -22,7 +22,7 @@ class BackboneTraining:
     seeds : tuple of int
         Seeds of all trainings.
     group : str
-        Hash of the feature entries of all trainings.
+        Hash of the keys of the features of all trainings.
     """
 
     seed: int
@@ -47,13 +47,13 @@ class PreparedBackbone:
     parameters : int
         Number of parameters.
     entry : str
-        Key of the feature entry.
+        Key of the backbone's features in the feature store.
     score_labels : tuple of str
         Names of the score columns; empty if the columns have no names or the weights are random.
     seen_tasks : tuple of str
         Tasks whose reported split has crops that the backbone was trained on.
     training : BackboneTraining or None
-        Which training this is, if the recipe trains the backbone with several seeds.
+        Which training this is, if the recipe trains the backbone with several seeds; else None.
     repeats : tuple of PreparedBackbone
         The other trainings, if this is the first of several; else empty.
     """

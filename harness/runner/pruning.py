@@ -62,7 +62,7 @@ class PruningClient:
 
 @contextmanager
 def pruning_server(answer: PruningCallback) -> Iterator[Callable[[int], PruningClient]]:
-    """Context manager that answers the reports of workers in a thread.
+    """Context manager with a background thread that answers the reports of workers.
 
     Parameters
     ----------

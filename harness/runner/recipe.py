@@ -92,10 +92,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Search:
-    """A TPE search over backbone, features, head, its hyperparameters, kernel and radius, with one study per grid.
+    """A TPE search over backbone, features, head, head hyperparameters, kernel and radius, with one study per grid.
 
     The objective is the task's metric on the selection split. A range is two positive numbers, smallest first. Both
-    ends are included, and the scale is logarithmic.
+    ends are included, and values are sampled on a logarithmic scale.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class Search:
     seed : int, default=0
         Seed of the sampler.
     pruner : {"median", "none"}, default="median"
-        `median` compares the best value of a trial so far with the completed trials of earlier batches. If it is below
-        their median at the same epoch, the trial is stopped. `none` completes all trials.
+        `median` compares the best value of a trial so far with the completed trials of earlier batches. If this
+        value is below the median of theirs at the same epoch, the trial is stopped. `none` completes all trials.
     hidden : (int, int), default=(32, 512)
         Range of the width of the hidden layer.
     learning_rate : (float, float), default=(1e-4, 1e-2)
@@ -118,7 +118,7 @@ class Search:
         Number of trials that are proposed at the same time; at least 1. The sampler proposes them before any of them
         has a result. Similar trials are trained together.
     gaps : tuple of {"linear", "nearest", "published", "held"}, default=()
-        Values of `SmoothingGrid.gaps` to search. Empty: the setting of the smoothing.
+        Values of `SmoothingGrid.gaps` to search. Empty: the `gaps` of the smoothing grid.
     thresholds : tuple of {"chosen", "half"}, default=()
         Values of `Recipe.thresholds` to search. Empty: the setting of the recipe.
 
@@ -195,7 +195,7 @@ class Recipe:
         Precision of the forward passes of the backbones.
     memory : int, default=64
         MiB of features that a job keeps in memory for training, and the same amount again for selection; at least 1.
-        Larger features are read from disk. Results do not depend on it.
+        If the features need more, they are read from disk. Results do not depend on this setting.
     baselines : bool, default=True
         Add baselines: a constant, random features, the previous label, and the backbone's own scores for expressions.
     thresholds : {"chosen", "half"}, default="chosen"
@@ -240,7 +240,7 @@ class Recipe:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Tasks of the grids, each once, in their order."""
+        """Distinct tasks of the grids, in the order of the grids."""
         return tuple(dict.fromkeys(grid.task for grid in self.grids))
 
     def all_backbones(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Code of a recipe: the files that it consists of, and whether they do more than describe an experiment.
 
 A recipe is Python code and can change anything that runs in its process. Most recipes only assign settings, which are
-in the configuration of each run. If a recipe does anything else, two results count as made by the same code only if the
-hashes of their recipe files are equal; see `harness.tracking.code_identity.code_key`.
+in the configuration of each run. If a recipe does anything else, two results count as results of the same code only if
+the hashes of their recipe files are equal; see `harness.tracking.code_identity.code_key`.
 """
 
 from __future__ import annotations

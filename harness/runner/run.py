@@ -231,7 +231,7 @@ class _RunSession:
         return self.intact[job.training_id]
 
     def _delete_forced_outputs(self, job: Job) -> None:
-        """Delete the old result of a forced job when it starts; predictions that jobs share are deleted once."""
+        """Delete the old result of a forced job and its old predictions; shared predictions are deleted only once."""
         if self._is_forced(job):
             shutil.rmtree(job.folder, ignore_errors=True)
             if job.training_id not in self.retrained:

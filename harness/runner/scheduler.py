@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MAX_LINEAR_GROUP = 16
-"""Maximum number of trainings in a group with linear heads. They mostly read features, which a group reads once."""
+"""Maximum number of trainings in a group with linear heads. They spend most time on reading features, which a group
+reads only once."""
 MAX_HIDDEN_GROUP = 4
-"""Maximum number of trainings in a group with hidden layers. They mostly do arithmetic, which workers can share."""
+"""Maximum number of trainings in a group with hidden layers. They spend most time on arithmetic, which is faster if
+small groups are distributed over the workers."""
 
 
 def group_jobs(jobs: Iterable[Job]) -> list[list[Job]]:
@@ -61,7 +63,7 @@ def _max_group_size(head: HeadConfig | None) -> int:
 
 
 def _chunks(trainings: list[list[Job]], size: int) -> Iterator[list[list[Job]]]:
-    """Divide trainings into chunks that are full except the last, so that a resumed run forms the same groups."""
+    """Divide trainings into consecutive chunks; all but the last are full, so a resumed run forms the same groups."""
     return (trainings[start : start + size] for start in range(0, len(trainings), size))
 
 

@@ -1,9 +1,9 @@
 """Search a recipe with Optuna: one study per grid, saved in the store and resumable.
 
 Trials run in batches of the size that the recipe sets, so that similar trials are trained together and the result does
-not depend on the number of workers. The parameters of a trial depend only on its number and on the trials of
-earlier batches, and so does its pruning. A resumed search first completes its unfinished batch. An interrupted search
-therefore has the same result as an uninterrupted one. The objective is the metric on the selection split.
+not depend on the number of workers. The parameters and the pruning of a trial depend on the trials of
+earlier batches, but not on other trials of its batch. A resumed search first completes its unfinished batch, so that
+its result is the same as without the interruption. The objective is the metric on the selection split.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ logger = logging.getLogger(__name__)
 RunBatch = Callable[[list[tuple[Job, PruningClient | None]], Callable[[], None]], list[Record]]
 """Runs jobs, calls a function after each, and returns their records in the same order."""
 STARTUP_TRIALS = 10
-"""Number of random trials before the sampler uses earlier ones."""
+"""Number of random trials before the sampler uses the results of earlier trials."""
 PRUNER_STARTUP_TRIALS = 5
 """Number of completed trials before any trial is pruned."""
 MAX_CONSECUTIVE_FAILURES = 3
-"""The search ends after this many failed trials in a row, or after a whole batch of them if batches are larger."""
+"""Number of consecutive failed trials after which the search ends; for larger batches, the size of the batch."""
 MAX_TRIALS = 1_000_000
-"""Largest trial number, and largest batch size, that are accepted from a study."""
+"""Maximum trial number and maximum batch size that are accepted when a study is read."""
 TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 

@@ -31,8 +31,8 @@ class SearchSpace:
     """Search space of one grid: backbone, features, head, hyperparameters, kernel, radius, gaps and thresholds.
 
     Head settings that are not searched are taken from the grid's first head of the same kind. Backbones are identified
-    by the keys of their feature entries. Kernels and radii are taken from the grid's first smoothing. Gaps and
-    thresholds are parameters only if there is more than one choice.
+    by the keys of their features in the feature store. Kernels and radii are taken from the grid's first smoothing.
+    Gaps and thresholds are parameters only if there is more than one choice.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class SearchSpace:
         trial : Trial
             A new or a stored trial.
         kind : {"trial", "run"}
-            Kind of the job.
+            `trial` during the search, `run` for the jobs of the best trial.
         seed : int
             Seed of the training.
         training : int, default=0

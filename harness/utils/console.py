@@ -74,7 +74,7 @@ def wrap_message(message: str, stream: TextIO | None) -> str:
     ----------
     message : str
     stream : file object or None
-        Where the message is printed. It is not wrapped for files and pipes, unless COLUMNS is set in the environment.
+        Where the message is printed. For files and pipes it is not wrapped, unless COLUMNS is set in the environment.
 
     Returns
     -------

@@ -35,8 +35,8 @@ def is_disk_full(error: BaseException | None) -> bool:
 def full_disk(path: Path | None = None) -> tuple[str, str]:
     """Describe which disk is full (that of a path or that of temporary files) and what to do.
 
-    Neither disk may look full, as data that did not fit has already been removed. The disk with less free space is
-    taken.
+    The disk with less free space is reported. Its free space is often not zero, because the data that did not fit have
+    already been removed.
 
     Parameters
     ----------

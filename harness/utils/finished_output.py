@@ -1,7 +1,8 @@
 """Recognize an output folder that the same command has finished before, so that the command can be run again.
 
-A command may be killed after its output is in place, but before it has registered or printed it. The note of an output
-(`card.json`, `predict.json`, ...) therefore contains a hash of the request and a digest of the other files.
+A command may be killed after its output is in place, but before it has registered or printed it. Each output
+therefore has a note: a JSON file (`card.json`, `predict.json`, ...) with a hash of the request and a digest of the
+other files.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ PREFIX = "framelight-home-"
 
 
 def has_temporary_home() -> bool:
-    """Return whether HOME is a temporary folder from `provide_home`, to which no user's file may be written."""
+    """Return whether HOME is a temporary folder from `provide_home`, in which no files of the user may be stored."""
     return Path(os.environ.get("HOME", "")).name.startswith(PREFIX)
 
 

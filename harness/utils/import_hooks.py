@@ -1,7 +1,7 @@
 """Import paths without a file: modules of the previous version, and names below `framelight`.
 
-Modules of the previous version that its README and recipes imported keep working for one version, with a
-DeprecationWarning at each place that imports from them.
+Modules that the README and the recipes of the previous version imported can be imported for one more version, with a
+DeprecationWarning at each such import.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class ImportHooks:
         if name in self.moved:
             is_package = any(other.startswith(f"{name}.") for other in self.moved)
             return ModuleSpec(name, self, is_package=is_package)  # type: ignore[arg-type]
-        if name == "backbones":  # skip a folder of the user with that name that is earlier on the path
+        if name == "backbones":  # a folder of the user with this name may be earlier on the path
             return PathFinder.find_spec(name, [ROOT])
         if name == "framelight.__main__":
             file = os.path.join(ROOT, "harness", "cli", "__main__.py")  # noqa: PTH118 - pathlib is slow to import

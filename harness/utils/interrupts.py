@@ -15,7 +15,7 @@ from types import FrameType
 
 @dataclass
 class Interrupts:
-    """Whether Ctrl-C was pressed, which libraries can turn into another error."""
+    """Record of whether Ctrl-C was pressed; libraries can turn the KeyboardInterrupt into another error."""
 
     received: bool = False
 

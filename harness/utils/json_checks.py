@@ -1,4 +1,4 @@
-"""Checks of JSON values that were written elsewhere: predicates, and combinations of them."""
+"""Checks of JSON values from files and servers: predicates, and combinations of them."""
 
 from __future__ import annotations
 
@@ -113,5 +113,5 @@ def mapping_of(is_valid: Predicate) -> Predicate:
 
 
 def has_valid(values: Mapping[str, Any], name: str, is_valid: Predicate) -> bool:
-    """Return whether the value with a name is valid or missing."""
+    """Return whether `values[name]` is valid or missing."""
     return name not in values or is_valid(values[name])

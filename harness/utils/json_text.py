@@ -1,4 +1,4 @@
-"""Parsing of JSON that was written elsewhere."""
+"""Parsing of JSON from files and servers, which may be invalid."""
 
 from __future__ import annotations
 

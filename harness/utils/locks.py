@@ -40,8 +40,8 @@ class ProcessLock:
 
     On a file system without locks, a second file with the suffix `MARKER` is the lock. It names the process and the
     machine of its holder. Once the holder has ended, other processes of that machine (and container) remove the file. A
-    process that gets a lock from the file system still waits while another process holds such a file, because another
-    machine may have no locks on the same file system.
+    process that gets a lock from the file system still waits while another process holds such a file, because the
+    same file system may have no locks on another machine.
 
     Parameters
     ----------
@@ -149,14 +149,15 @@ def _probe(folder: Path) -> int | None:
 
 @contextmanager
 def entry_lock(path: Path, what: str = "") -> Iterator[None]:
-    """Lock the entry at a path; the lock is also released if the process is killed.
+    """Lock the path of a file or folder while it is written; the lock is also released if the process is killed.
 
     Parameters
     ----------
     path : Path
-        Entry to be created. Its folder is created, and created again if it is removed while waiting for the lock.
+        Path of the file or folder. Its parent folder is created, and created again if it is removed while waiting for
+        the lock.
     what : str, default=""
-        Name of the entry in the message of a waiting process; by default the name of `path`.
+        Name of the file or folder in the message of a waiting process; by default the name of `path`.
 
     Raises
     ------

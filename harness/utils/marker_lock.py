@@ -14,7 +14,8 @@ from filelock._util import break_lock_file, write_all
 def machine_name() -> str:
     """Return the host name and the PID namespace, within which a process id is unique.
 
-    Containers can share a host name, but a process looks to another container as if it had ended.
+    Containers can share a host name, but each has its own process ids. A running process of one container therefore
+    looks to another container as if it had ended.
     """
     try:
         return f"{host_name()}/pid:{os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116

@@ -63,12 +63,12 @@ def is_file_name(value: Any) -> bool:
 
 
 def canonical_name(name: str) -> str:
-    r"""Return the form of a name in which names of files and names in lists are compared.
+    r"""Normalize a name, so that names of files can be compared with names in lists.
 
     Parameters
     ----------
     name : str
-        Name of a file or folder as Python returns it, or from a list.
+        Name of a file or folder as Python returns it, or a name in a list.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def folded_name(name: str) -> str:
 
 
 def path_name(name: str) -> str:
-    r"""Return a name from a list in the form in which Python returns file names, in any locale.
+    r"""Convert a name in a list to the form that Python uses for names of files in the current locale.
 
     Examples
     --------
@@ -121,7 +121,7 @@ def storable_name(name: str) -> str:
 
 
 def name_bytes(name: str) -> bytes:
-    """Encode a name in UTF-8, whatever the locale; bytes of a file name that are not UTF-8 are kept."""
+    """Encode a name in UTF-8 in any locale; bytes of a file name that are not UTF-8 are kept."""
     return _decode(name).encode("utf-8", "surrogateescape")
 
 
@@ -182,7 +182,7 @@ def path_in(folder: Path, name: str, what: str = "entry") -> Path:
     Raises
     ------
     InputError
-        If the name is not an id, and could therefore lead out of the folder.
+        If the name is not an id; the path could then be outside the folder.
     """
     if not is_id(name):
         raise InputError(f"'{escape_text(str(name))[:80]}' is not the name of {what} in {folder}: use {ID_RULE}")

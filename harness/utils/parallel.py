@@ -1,4 +1,4 @@
-"""Limits on the threads of libraries, and modules run in a subprocess.
+"""Limit the threads of libraries, and run modules in a subprocess.
 
 NumPy multiplies matrices with a few hundred rows in less time than threads need to synchronize. On a busy machine,
 threads wait for each other tens of times longer than they compute.

@@ -17,7 +17,7 @@ DIGESTS = "digests.json"
 
 
 class RelativePath:
-    """Descriptor: on a path-like object, a path inside its folder; on the class, the relative path."""
+    """Descriptor that returns a path in the folder of a path-like object; on the class, it is the relative path."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class RelativePath:
 class Store:
     """Folder that results are written to and read from.
 
-    A store is path-like and prints as its root. Its attributes are paths; reading one creates nothing.
+    A store is path-like and prints as its root. Its attributes are paths; accessing them creates no files.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Store:
     all_predictions = RelativePath(f"{ARTIFACTS}/predictions")
     """Predictions and models of trainings, shared by jobs that differ in postprocessing only."""
     causal = RelativePath(f"{ARTIFACTS}/causal")
-    """Causal replays of jobs, one folder per job."""
+    """Results of jobs with causal filters, see `harness.jobs.causal`; one folder per job."""
     significance = RelativePath(f"{ARTIFACTS}/evidence")
     """Cache of intervals, paired tests and downloaded statistics."""
     backbones = RelativePath(f"{ARTIFACTS}/backbones")

@@ -78,7 +78,7 @@ def draw_f1(path: Path, run: ScoredRun) -> None:
 
 
 def _expression_counts(confusion: np.ndarray) -> np.ndarray:
-    """Convert confusion matrices [V, 8, 8] to counts [V, 8, 3] of tp, fp and fn."""
+    """Convert the confusion matrices of V units, [V, 8, 8], to counts of tp, fp and fn by class, [V, 8, 3]."""
     tp = np.diagonal(confusion, axis1=1, axis2=2)
     return np.stack([tp, confusion.sum(axis=1) - tp, confusion.sum(axis=2) - tp], axis=-1)
 

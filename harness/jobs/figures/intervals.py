@@ -1,4 +1,4 @@
-"""Confidence intervals for figures, computed by the same method as on the leaderboards."""
+"""Confidence intervals for figures, computed over units (videos or subjects) as for the leaderboards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def metric_interval(statistics: SufficientStatistics, metric: str) -> np.ndarray
 
 
 def change_interval(after: SufficientStatistics, before: SufficientStatistics, metric: str) -> np.ndarray:
-    """Return low and high end of the confidence interval of a paired difference; NaN with fewer than two units."""
+    """Return low and high end of the confidence interval of `after` - `before`; NaN with fewer than two units."""
     result = paired_permutation_test([after], [before], metric, permutations=PERMUTATIONS)
     return _bounds_array(result.low, result.high)
 
@@ -38,7 +38,7 @@ def ratio_interval(part: np.ndarray, whole: np.ndarray, low: float = 0.0) -> np.
     Parameters
     ----------
     part, whole : ndarray of shape (V, B)
-        Sums of each of V units.
+        Sums of each of V units, for B ratios.
     low : float
         Lowest possible ratio; the highest is 1.
 

@@ -38,7 +38,7 @@ LEFT, SPACING, BOTTOM = 0.75, 0.75, 0.65
 
 @dataclass(frozen=True, eq=False)
 class CalibrationBins:
-    """For each unit: sums over its rows, in `BINS` bins of equal width.
+    """Sums over the rows of each of V units, in `BINS` equally wide bins of the predicted value.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class CalibrationBins:
     def from_values(
         predicted: np.ndarray, true: np.ndarray, unit: np.ndarray, units: int, low: float
     ) -> CalibrationBins:
-        """Sum predicted and true values [M], in [low, 1], by unit [M] and bin."""
+        """Sum values by unit and bin. The arrays have one element for each row; the values are in [low, 1]."""
         index = np.clip(((predicted - low) / (1 - low) * BINS).astype(int), 0, BINS - 1) + BINS * unit
         sums = [
             np.bincount(index, weights=values, minlength=units * BINS)
@@ -70,7 +70,7 @@ class CalibrationBins:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error: |mean true - mean predicted value|, averaged over bins by count (Naeini 2015)."""
+        """Expected calibration error (Naeini 2015): |mean true - mean predicted| over bins, weighted by count."""
         n, predicted, true = self.pooled.T
         return float(np.abs(true - predicted).sum() / max(n.sum(), 1))
 

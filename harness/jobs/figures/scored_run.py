@@ -33,7 +33,7 @@ class OutputRows:
     raw, smoothed : float ndarray of shape (M, C)
         Outputs before and after smoothing.
     unit : int ndarray of shape (M,)
-        Index of the unit of each row.
+        Index of the unit (video, or subject of a still image) of each row.
     frame : int ndarray of shape (M,)
         Frame numbers, from 1.
     """

@@ -66,7 +66,9 @@ def draw_traces(path: Path, run: ScoredRun) -> None:
 
 
 def score_videos(run: ScoredRun) -> tuple[np.ndarray, str]:
-    """Score each video by accuracy (`expr`), mean CCC (`va`), F1 over all action units (`au`) or their mean (`mtl`).
+    """Score each video by accuracy (`expr`), mean CCC (`va`) or F1 over all action units (`au`).
+
+    For `mtl`, the score is the mean of these three.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ NEAR, FAR = 3.0, 16.0
 HALO_PIXELS = 3.0
 """Width in pixels of the white outline that keeps labels legible on lines."""
 DIRECTIONS = ((1, 1), (1, -1), (-1, 1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))
-"""Directions (right, up) from a point in which its label is tried, diagonal ones first."""
+"""Directions (right, up) in which a place for the label of a point is searched, in this order."""
 
 
 def label_points(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 1600
 """Maximum width of a strip in pixels; longer videos are sampled."""
 MIN_GAP, GAP_FACTOR = 5.5, 2.2
-"""A gap is drawn between two frames whose distance exceeds both `MIN_GAP` and `GAP_FACTOR` median distances."""
+"""A gap is drawn between two frames whose distance exceeds both `MIN_GAP` and `GAP_FACTOR` times the median."""
 LONG_VIDEO_FRAMES = 1200
 """Number of frames from which a video is considered long."""
 
@@ -53,7 +53,7 @@ def show_image(axes: Axes, colors: np.ndarray, first: int, last: int) -> None:
 
 
 def draw_strip(axes: Axes, colors: np.ndarray, frames: np.ndarray, first: int, last: int) -> None:
-    """Draw colors [rows, M, 3] at their frames, and white where no frame is near."""
+    """Draw the colors of M frames, [rows, M, 3], and white where no frame is near."""
     order = np.argsort(frames, kind="stable")
     nearest, near = nearest_frames(frames[order], first, last)
     image = colors[:, order][:, nearest]
