@@ -124,7 +124,7 @@ class Strengths:
     contrast, color : float
         Relative changes of the contrast and of the gain of each color channel.
     noise : float
-        Standard deviation.
+        Standard deviation of the noise, for pixel values from 0 to 1.
     gray, blur, cutout : float
         Share of the crops that are converted to gray, blurred or partly covered.
     """
