@@ -180,7 +180,10 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
-        """Extend the history, store the weights if the epoch is the selected one so far, and write the checkpoint."""
+        """Extend the history and write the checkpoint.
+
+        The weights are stored if this epoch is the best so far, or if those of the last epoch are to be returned.
+        """
         loss, epoch = distributed.mean_loss(self.total, self.rows, self.shard.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")

@@ -153,7 +153,7 @@ def _predictions_and_targets(
 
 
 def make_affect_loss(labels: np.ndarray, config: LossConfig) -> nn.Module:
-    """Create the loss of valence and arousal, which does not depend on the training labels."""
+    """Create the loss of valence and arousal; `labels` is not used."""
     return (SquaredError if config.va_loss == "mse" else OneMinusCCC)(zeroed=config.invalid == "zeroed")
 
 

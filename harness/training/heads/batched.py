@@ -47,9 +47,9 @@ def max_ensemble_size(head: Head, device: torch.device) -> int:
     """Compute how many heads of this shape are best trained together.
 
     On a GPU, these are all heads, since one head does not keep the GPU busy. On a CPU, linear heads are trained in
-    groups that fill `MAX_COLUMNS`. Heads with a hidden layer are trained one by one: the matrix product of one such
-    head is large enough to be efficient. Besides, rounding can change the sign of a ReLU's input, and a batched head
-    would then differ by more than 1e-5 from the head trained alone.
+    groups with at most `MAX_COLUMNS` output columns. Heads with a hidden layer are trained one by one: the matrix
+    product of one such head is large enough to be efficient. Besides, rounding can change the sign of a ReLU's input,
+    and a batched head would then differ by more than 1e-5 from the head trained alone.
     """
     if device.type != "cpu":
         return sys.maxsize
@@ -57,7 +57,7 @@ def max_ensemble_size(head: Head, device: torch.device) -> int:
 
 
 def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> HeadEnsemble:
-    """Create one head for each value of l2, with the weights of `head`."""
+    """Create one head for each value of l2; all start from the weights of `head`."""
     return SingleHead(head, l2[0], losses, device) if len(l2) == 1 else BatchedHeads(head, l2, losses, device)
 
 

@@ -141,10 +141,11 @@ class _HeadProgress:
         logits: np.ndarray | None,
         state: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """End an epoch: extend the history, and store the weights if this epoch is the selected one so far.
+        """End an epoch: extend the history and, if needed, store the weights.
 
-        `loss` is the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If the loss or a
-        logit is not finite, the training has failed.
+        They are stored if this epoch is the best so far, or if those of the last epoch are to be returned. `loss` is
+        the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If the loss or a logit is
+        not finite, the training has failed.
         """
         self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
