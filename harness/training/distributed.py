@@ -77,7 +77,7 @@ def broadcast_from_rank_zero(tensors: Iterable[Tensor], world_size: int) -> None
 def broadcast_buffers(module: nn.Module, averages: Mapping[str, Tensor], world_size: int) -> None:
     """Overwrite the module's buffers, and their exponential moving averages, with the values of rank zero.
 
-    Each process updates the running statistics of batch norm from its own rows only.
+    Otherwise the buffers would differ, as each process updates the running statistics of batch norm from its own rows.
     """
     buffers = dict(module.named_buffers())
     broadcast_from_rank_zero([*buffers.values(), *(averages[name] for name in averages if name in buffers)], world_size)

@@ -51,9 +51,10 @@ class FastLoopModel(Protocol):
 
 
 def can_use_fast_loop(model: FastLoopModel, options: Mapping[str, Any]) -> bool:
-    """Whether a model is a head alone, trained by one process, in float32, with one plain step per batch.
+    """Whether a fit can use the fast loop.
 
-    A plain step has no gradient clipping, sharpness-aware minimization or weight averaging.
+    It can if the model has no backbone and is trained by one process, in float32, with one plain step for each batch. A
+    plain step has no gradient clipping, sharpness-aware minimization or weight averaging.
 
     Parameters
     ----------

@@ -72,7 +72,7 @@ class OptimizerConfig:
     schedule : {"cosine", "constant"}
         After the warmup the rate falls to 0 along a half cosine, or is constant.
     warmup : float
-        Share of the training in which the rate rises, from 1% of `learning_rate`.
+        Share of the training in which the rate rises, from 1% of `learning_rate` to `learning_rate`.
     weight_decay : float
         Applied only to parameters with two or more dimensions, so not to biases.
     l2 : float
@@ -150,7 +150,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Selection:
-    """Selection rows, and how the epoch is selected by them.
+    """Rows on which every epoch is evaluated (selection rows), and how they select one epoch.
 
     Attributes
     ----------
@@ -174,7 +174,10 @@ class Selection:
     criterion: Callable[[np.ndarray], float] | None = None
 
     def evaluate(self, logits: np.ndarray, entry: dict[str, float]) -> float:
-        """Add the value of an epoch, and a separate criterion, to its entry of the history; return the criterion."""
+        """Compute the value and the criterion of an epoch; return the criterion.
+
+        The value and, if `self.criterion` is set, the criterion are added to `entry`, the epoch's entry in the history.
+        """
         entry["value"] = self.score(logits)
         if self.criterion is None:
             return entry["value"]

@@ -20,11 +20,12 @@ class FrameNetwork(nn.Module):
     head : nn.Module
         Maps features [B, D] to logits [B, C].
     backbone : nn.Module, optional
-        Maps pixels [B, 3, S, S] to embeddings [B, D] and scores [B, K]. Without it the input is features [B, D].
+        Maps pixels [B, 3, S, S] to embeddings [B, E] and scores [B, K]. Without it the input is features [B, D].
     features : {"embeddings", "scores", "embeddings+scores"}
         Outputs of the backbone that the head receives, concatenated in this order.
     frozen : bool
-        Keep the backbone in evaluation mode while training, so that its running statistics of batch norm stay the same.
+        Keep the backbone in evaluation mode while training, so that the running statistics of batch norm
+        stay the same.
 
     Raises
     ------

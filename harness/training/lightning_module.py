@@ -39,7 +39,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
     features : {"embeddings", "scores", "embeddings+scores"}
         See `FrameNetwork`.
     selection : Selection, optional
-        Rows that select the epoch. Without them the weights of the last epoch are returned.
+        Rows that select the epoch whose weights are returned. Without them it is the last epoch.
     inputs : InputTransform, optional
         Converts batches to network inputs on the model's device. None if batches hold network inputs already.
     frozen : bool
@@ -78,13 +78,14 @@ class FrameModel(FrameNetwork, pl.LightningModule):
     def epoch(self) -> int:
         """The current epoch, counted from 0.
 
-        Lightning's own counter is one behind when it draws the first batch of a resumed fit.
+        Lightning's own counter is one too small when the first batch of a resumed fit is loaded.
         """
         return len(self.fitted.history)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Create AdamW for the trainable parameters."""
-        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)  # it cannot clip with a fused optimizer
+        # MixedPrecision cannot clip the gradients of a fused optimizer
+        fused = not isinstance(self.trainer.precision_plugin, MixedPrecision)
         config = self.optimizer_config
         return torch.optim.AdamW(config.parameter_groups(self), config.learning_rate, fused=fused)
 
@@ -113,7 +114,11 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             group["lr"] = self.rate
 
     def training_step(self, batch: Batch | Iterable[Batch], index: int) -> Tensor | None:
-        """Compute the loss of a batch or, with manual optimization, run all steps of an epoch's batches."""
+        """Compute the loss of a batch.
+
+        With manual optimization, `batch` is an iterable of all batches of an epoch. The optimizer steps are made here,
+        and None is returned.
+        """
         if not self.automatic_optimization:
             optimizer = self.optimizers(use_pl_optimizer=False)
             assert isinstance(optimizer, torch.optim.Optimizer)
@@ -141,7 +146,7 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             raise SIGTERMException
 
     def _prepare_inputs(self, inputs: Tensor, batch: int | None = None) -> Tensor:
-        """Convert a batch to network inputs, with augmentation if `batch`, its index in the epoch, is given."""
+        """Convert the inputs of a batch to network inputs; augment them if `batch`, the batch's index, is given."""
         if self.inputs is None:
             return inputs
         seed = None if batch is None else self.optimizer_config.derive_seed(self.epoch, self.shard.index, batch)
@@ -175,7 +180,10 @@ class FrameModel(FrameNetwork, pl.LightningModule):
             self.average.restore(self)
 
     def on_train_epoch_end(self) -> None:
-        """Extend the history, store the weights if the epoch is the selected one so far, and write the checkpoint."""
+        """Extend the history and write the checkpoint.
+
+        The weights are stored if this epoch is the best so far, or if those of the last epoch are to be returned.
+        """
         loss, epoch = distributed.mean_loss(self.total, self.rows, self.shard.of), self.epoch + 1
         if not math.isfinite(loss):
             raise FramelightError(f"the training loss became {loss} in epoch {epoch}; lower the learning rate")
@@ -247,5 +255,5 @@ def make_trainer(options: Mapping[str, Any]) -> pl.Trainer:
 
 
 def spawns_processes(trainer: pl.Trainer) -> bool:
-    """Whether the Trainer spawns its processes, so that this process gets their result only from the checkpoint."""
+    """Whether the Trainer spawns processes; this process can read their result only from the checkpoint."""
     return isinstance(trainer.strategy.launcher, _MultiProcessingLauncher)

@@ -1,9 +1,9 @@
 """Masked losses by name; see `harness.metrics.tasks.Output.loss`.
 
-Each loss is a module that is called with logits [B, c], targets [B] or [B, c] and a bool mask `valid` [B]. Invalid rows
-are dropped before anything is computed, so that their gradient is exactly 0 and they do not affect batch statistics.
-With `zeroed`, invalid rows remain with output and target 0, as in the published multi-task training (Savchenko 2022).
-They still have no gradient, but they count in every mean. In the concordance they count as pairs of zeros.
+Each loss is a module for one output block with c columns. It is called with logits [B, c], targets [B] or [B, c] and a
+bool mask `valid` [B]. Invalid rows are dropped before anything is computed, so that their gradient is exactly 0 and
+they do not affect batch statistics. With `zeroed`, invalid rows remain, with output and target 0, as in the published
+multi-task training (Savchenko 2022). Their gradient is still 0, but they count in every mean.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DEFAULT_LOSS_CONFIG = LossConfig()
 
 
 def zero_loss(logits: Tensor) -> Tensor:
-    """Return a 0 that is part of the graph, so that a batch without labels has a gradient (of 0)."""
+    """Return a 0 that depends on the logits, so that `backward` works for a batch without labels (with gradient 0)."""
     return logits[:0].sum()
 
 
@@ -57,7 +57,7 @@ class CrossEntropy(nn.Module):
     ----------
     weights : ndarray of shape (classes,)
     smoothing : float
-        Share of a row's target that is spread over all classes; each class counts with its own weight.
+        Share of a row's target that is spread over all classes. The loss of each class is multiplied by its weight.
     zeroed : bool
         Count an invalid row as a row of the first class with equal predicted probabilities of all classes.
     """
@@ -83,7 +83,7 @@ class CrossEntropy(nn.Module):
         return cls(weights, config.label_smoothing, config.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compute the loss of a batch; see the module for the arguments."""
+        """Compute the loss of a batch; see `harness.training.losses` for the arguments."""
         rows = len(target)
         logits, target = select_valid(valid, logits, target)
         total = functional.cross_entropy(logits, target, self.weights, reduction="sum", label_smoothing=self.smoothing)
@@ -95,14 +95,15 @@ class CrossEntropy(nn.Module):
 class OneMinusCCC(nn.Module):
     """1 - CCC (concordance) of tanh(logits) and targets over the valid rows of a batch, averaged over the columns.
 
-    Moments are those of the population. The loss is 0 for a batch with fewer than two valid rows.
+    Variances and covariances are means over the n rows (not divided by n - 1). The loss is 0 for a batch with fewer
+    than two valid rows.
 
     Parameters
     ----------
     linear : bool
         Use the logits instead of their tanh.
     zeroed : bool
-        Count invalid rows as pairs of zeros.
+        Keep invalid rows, with prediction and target 0.
     """
 
     def __init__(self, linear: bool = False, zeroed: bool = False) -> None:
@@ -110,7 +111,7 @@ class OneMinusCCC(nn.Module):
         self.linear, self.zeroed = linear, zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compute the loss of a batch; see the module for the arguments."""
+        """Compute the loss of a batch; see `harness.training.losses` for the arguments."""
         prediction, target, _ = _predictions_and_targets(logits, target, valid, self.linear, self.zeroed)
         if len(target) < 2:
             return zero_loss(logits)
@@ -126,7 +127,7 @@ class SquaredError(nn.Module):
     Parameters
     ----------
     zeroed : bool
-        Count invalid rows as pairs of zeros.
+        Keep invalid rows, with prediction and target 0.
     """
 
     def __init__(self, zeroed: bool = False) -> None:
@@ -134,7 +135,7 @@ class SquaredError(nn.Module):
         self.zeroed = zeroed
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compute the loss of a batch; see the module for the arguments."""
+        """Compute the loss of a batch; see `harness.training.losses` for the arguments."""
         prediction, target, count = _predictions_and_targets(logits, target, valid, False, self.zeroed)
         return (prediction - target).square().sum() / max(count * logits.shape[1], 1)
 
@@ -152,7 +153,7 @@ def _predictions_and_targets(
 
 
 def make_affect_loss(labels: np.ndarray, config: LossConfig) -> nn.Module:
-    """Create the loss of valence and arousal, which does not depend on the training labels."""
+    """Create the loss of valence and arousal; `labels` is not used."""
     return (SquaredError if config.va_loss == "mse" else OneMinusCCC)(zeroed=config.invalid == "zeroed")
 
 
@@ -181,7 +182,7 @@ class BinaryCrossEntropy(nn.Module):
         return cls(np.ones_like(weights) if config.class_weights == "none" else weights, config.invalid == "zeroed")
 
     def forward(self, logits: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Compute the loss of a batch; see the module for the arguments."""
+        """Compute the loss of a batch; see `harness.training.losses` for the arguments."""
         count = target.numel() if self.zeroed else int(valid.sum()) * target.shape[1]
         logits, target = select_valid(valid, logits, target)
         target = target.to(logits.dtype)
@@ -263,6 +264,9 @@ def make_task_losses(
 
 
 def _balanced_weights(task: tasks.Task, targets: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Compute each output's weight, the largest count of valid rows / its count (Savchenko 2022, fourth challenge)."""
+    """Compute the weight of each output (Savchenko 2022, fourth challenge).
+
+    It is the largest number of valid rows of any output, divided by the number of valid rows of this output.
+    """
     counts = {name: int(valid.sum()) for name, valid in task.valid(targets).items()}
     return {name: max(counts.values()) / max(count, 1) for name, count in counts.items()}

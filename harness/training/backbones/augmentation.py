@@ -124,7 +124,7 @@ class Strengths:
     contrast, color : float
         Relative changes of the contrast and of the gain of each color channel.
     noise : float
-        Standard deviation.
+        Standard deviation of the noise, for pixel values from 0 to 1.
     gray, blur, cutout : float
         Share of the crops that are converted to gray, blurred or partly covered.
     """
@@ -197,7 +197,7 @@ def augment(  # noqa: PLR0913 - one strength for each change
 def _random_geometry(
     pixels: Tensor, random: torch.Generator, most: Strengths | None, flip: bool, crop: float, size: int
 ) -> Tensor:
-    """Crop, flip, shift, scale, stretch and rotate with one resampling; a flip alone is not resampled."""
+    """Crop, flip, shift, scale, stretch and rotate with one resampling; a flip alone needs none."""
     if most is None and crop == 1 and size == pixels.shape[-1]:
         mirror = random_flip_signs(len(pixels), random)[:, None, None, None] < 0 if flip else None
         return pixels if mirror is None else torch.where(mirror, pixels.flip(3), pixels)

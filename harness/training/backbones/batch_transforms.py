@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class ImageTransform:
-    """Convert uint8 [B, P, P, 3] to normalized float32 [B, 3, S, S], channels last in memory.
+    """Convert uint8 images [B, P, P, 3] to normalized float32 [B, 3, S, S], channels last in memory.
+
+    P is the size of the images, and S the input size of the backbone.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ class ImageTransform:
         )
 
     def eval_transform(self, images: Tensor) -> Tensor:
-        """Convert without augmentation; P has to be S."""
+        """Convert without augmentation; the size of the images must be S."""
         return self._normalize(_to_float(images))
 
     def _normalize(self, pixels: Tensor) -> Tensor:

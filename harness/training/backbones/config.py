@@ -11,7 +11,7 @@ from harness.utils.errors import InputError
 from harness.utils.validation import ValidatedSettings
 
 REVISION = 2
-"""Increased when the same settings and images give different weights, so that old checkpoints are not reused."""
+"""Increased when a code change alters the trained weights, so that old checkpoints are not reused."""
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
@@ -36,7 +36,7 @@ class Augmentation(ValidatedSettings):
         VGGFace2).
     geometry : float from 0 to 4, optional
         Strength of shift, scale, stretch and rotation. Default: `strength`. Set it higher if the backbone will be used
-        on faces that are framed differently.
+        on faces that are cropped differently.
 
     Raises
     ------
@@ -73,7 +73,7 @@ class StillsConfig(ValidatedSettings):
     Parameters
     ----------
     backbone : str
-        Name of the initial weights that `backbones.load` accepts (such as `tiny_resnet@random`).
+        Name of the initial weights, such as `tiny_resnet@random`; see `backbones.load`.
     identities : Identities, optional
         None skips this stage.
     expressions : Expressions, optional
@@ -143,7 +143,9 @@ class StillsConfig(ValidatedSettings):
 
 @dataclass(frozen=True)
 class Hardware(ValidatedSettings):
-    """Hardware of a backbone training; the key of the trained backbone in the store does not depend on it.
+    """Hardware of a backbone training.
+
+    A stored backbone is reused even if these settings have changed.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, classes: int) -> 
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """Compute the mean F1 over the classes that occur in the labels of a confusion matrix."""
+    """Compute the mean F1 of a confusion matrix over the classes that occur among its true classes."""
     hits = np.diagonal(counts)
     values, _ = f1(hits, counts.sum(axis=0) - hits, counts.sum(axis=1) - hits)
     return float(values[counts.sum(axis=1) > 0].mean())

@@ -28,7 +28,7 @@ class ExpressionTargets:
     classes : tuple of str
         Classes that are trained, in the order of the labels' classes.
     number : ndarray of int
-        New class number of each class of the labels, -1 for classes that are left out.
+        For each class of the labels, its index in `classes`; -1 for classes that are left out.
     also : tuple of {"va", "au"}
         Additional outputs for which there are labels.
     """
@@ -39,7 +39,7 @@ class ExpressionTargets:
 
     @classmethod
     def from_stills(cls, config: Expressions, stills: Stills) -> ExpressionTargets:
-        """Select the eight or seven classes of `config`; raise InputError if the images have another number."""
+        """Select the classes to train on; raise InputError if their number is not `config.classes`."""
         names = stills.classes
         classes = tuple(name for name in names if config.classes == 8 or name in BASIC_EXPRESSIONS)
         if len(classes) != config.classes:
@@ -69,7 +69,7 @@ class ExpressionTargets:
         return slices
 
     def labels(self, stills: Stills) -> np.ndarray:
-        """Map the labels of images to int64 [N] class numbers; -1 for images without a trained class."""
+        """Return the index in `classes` for each image, int64 [N]; -1 for images without one of these classes."""
         return np.where(stills.expression >= 0, self.number[stills.expression], -1)
 
     def targets(self, stills: Stills) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -36,7 +36,7 @@ OUTPUT_NAMES = {"va": "valence and arousal", "au": "all twelve action units"}
 class ExpressionEvaluation:
     """Evaluation of a trained backbone on the validation images.
 
-    If no validation image has an expression, the images that select the epoch are evaluated instead.
+    If no validation image has an expression, `confusion` and `errors` are computed on the images that select the epoch.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ExpressionEvaluation:
     confusion : ndarray of int64, shape (C, C)
         Counts, with true classes in rows.
     errors : tuple of Misclassification
-        The most confident first.
+        Misclassified images, the most confident errors first.
     """
 
     metrics: dict[str, float]
@@ -173,7 +173,7 @@ def class_weights(labels: np.ndarray, classes: int, limit: float) -> np.ndarray:
     classes : int
         Number of classes.
     limit : float
-        Largest weight relative to the most frequent class.
+        Largest weight relative to the weight of the most frequent class.
 
     Returns
     -------
@@ -213,9 +213,10 @@ def _evaluate(
 
 
 def _score_additional_outputs(label_map: ExpressionTargets, stills: Stills, scores: np.ndarray) -> dict[str, float]:
-    """Compute the CCC of valence and arousal and the mean F1 of action units (present if the logit is at least 0).
+    """Compute the CCC of valence and arousal, and the mean F1 of action units.
 
-    All images with these labels count, with or without an expression.
+    An action unit is predicted to be present if its logit is at least 0. Images with these labels count even if they
+    have no expression.
     """
     metrics: dict[str, float] = {}
     valid = label_map.valid(stills)

@@ -20,7 +20,7 @@ SAVE_OPTIONS = {"bbox_inches": "tight", "pad_inches": 0.12}
 
 
 def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title: str = "") -> None:
-    """Plot a confusion matrix to a PNG file, with counts in the cells and each row colored by its shares.
+    """Plot a confusion matrix to a PNG file, with counts in the cells. Colors show shares of each row.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ def train_identities(session: Session, config: Identities) -> tuple[dict[str, fl
     Returns
     -------
     metrics : dict of str to float
-        `identities` is the number of trained subjects, and `identity_accuracy` the accuracy on their held-out images.
-        If subjects that were not trained on have pairs of images, the metrics of face verification are added.
+        `identities` is the number of subjects that were trained on, and `identity_accuracy` the accuracy on their
+        held-out images. The metrics of face verification are added if at least two other subjects have two images.
     result : StageResult
     """
     stage, unseen = _make_stage(session, config)
@@ -113,7 +113,11 @@ def _verification_subjects(counts: np.ndarray, subjects: tuple[str, ...], share:
 
 
 def _verify(session: Session, unseen: np.ndarray) -> dict[str, float]:
-    """Verify faces of reserved subjects or, if there are none, of people seen only in validation; {} without pairs."""
+    """Compute the metrics of face verification.
+
+    They are measured on the reserved subjects or, if there are none, on subjects who appear only in the validation
+    images. The result is empty if fewer than two of them have two images.
+    """
     image_set, subjects = session.train_resized, unseen
     if not unseen.any():
         if session.validation is None:

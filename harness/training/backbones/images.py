@@ -106,8 +106,8 @@ def load_images(
     workers : int
         Number of threads.
     recall : callable, optional
-        If `keep` is False, called with a function that finds the unreadable images. It returns the result of this
-        function, in JSON types, or the cached result of an earlier call.
+        Cache of the unreadable images, used if `keep` is False. `recall(find)` returns `find()`, in JSON types, or the
+        cached result of an earlier call.
 
     Returns
     -------

@@ -32,7 +32,7 @@ def check_same_classes(train: Stills, validation: Stills | None) -> None:
 
 
 def check_device(config: StillsConfig, hardware: Hardware) -> None:
-    """Raise InputError if this machine does not have the devices or cannot train in the precision.
+    """Raise InputError if this machine does not have the devices or does not support `config.precision`.
 
     Lightning would reject or replace some of the hardware settings only after the images have been decoded.
     """

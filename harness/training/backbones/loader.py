@@ -25,7 +25,7 @@ CHUNK = 8
 """Images that one thread decodes at a time."""
 
 EVAL_PIXELS = 1 << 22
-"""Pixels per forward pass in evaluation, such as 83 crops of 224 x 224. A pass has 16 to 256 crops."""
+"""Pixels per forward pass in evaluation: 83 crops of 224 x 224. A pass has at least 16 and at most 256 crops."""
 
 Order = Callable[[int], np.ndarray]
 
@@ -94,7 +94,7 @@ class ImageLoader:
         Maps an epoch to the order of the n rows.
     step : int
         Rows of one optimizer step. Batch norm needs batches of equal size, so the rows of an incomplete step are left
-        out. If it is the only step, they are used.
+        out, unless it is the only step.
     batch : int
         Rows of one batch: `step` divided by the number of accumulated batches.
     workers : int

@@ -67,7 +67,7 @@ class Session:
     def make_loader(
         self, rows: np.ndarray, targets: dict[str, tuple[Tensor, Tensor]], order: Callable[[int], np.ndarray]
     ) -> ImageLoader:
-        """Create the loader of rows of the training images; see `ImageLoader`."""
+        """Create a loader of the given rows of the training images; see `ImageLoader`."""
         step = self.config.batch_size
         return ImageLoader(
             self.train, rows, targets, order, step, self.hardware.batch(step), self.prefetch_workers(self.train)

@@ -28,7 +28,7 @@ class StageCheckpoints:
     folder : Path
         Working folder. Files of a training with a different identity are removed.
     identity : str
-        Hash of the training.
+        Hash of the settings, the initial weights and the images of the training.
     writes : bool
         Whether this process may change the folder; True for one process of a distributed training.
 
@@ -53,7 +53,7 @@ class StageCheckpoints:
         remove_stale_temp_files(self.folder)
 
     def get_record(self, stage: str) -> dict[str, Any] | None:
-        """Read the record of a stage; None if it is not finished."""
+        """Read the record that `save_stage` wrote; None if the stage is not finished."""
         return self._read_json(f"{stage}.json")
 
     def load_state(self, stage: str) -> dict[str, Tensor]:

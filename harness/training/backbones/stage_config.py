@@ -73,15 +73,15 @@ class Identities(ValidatedSettings):
     ----------
     schedule : Schedule
     images : int, at least 2
-        Number of images that a person needs to be a class.
+        Smallest number of images of a person. People with fewer images are not trained on.
     held_out : float up to 0.5
         Share of each person's images that are held out, at least one image. The epoch is selected and the accuracy is
         measured on these images.
     label_smoothing : float from 0 to below 1
         Share of the target that is spread over all classes.
     unseen : float from 0 to below 1
-        Share of the people who are reserved for face verification and not trained on. With 0, verification uses people
-        who appear only in the validation images.
+        Share of the people that is reserved for face verification and not trained on. With 0, verification uses the
+        people who appear only in the validation images.
 
     Raises
     ------

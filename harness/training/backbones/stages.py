@@ -45,7 +45,7 @@ class Stage:
     score : callable
         Maps the outputs [n, columns] of these rows to the value of an epoch.
     metric : str
-        Name of the value.
+        Name of the metric that `score` computes.
     seed : int
     """
 
@@ -70,7 +70,8 @@ class StageResult:
     value : float
         Value of the selected epoch.
     images : int
-        Number of images in all epochs. For a part that was resumed, only the epochs after that count.
+        Number of images in all epochs. If a part (classifier or all layers) was interrupted, its epochs before the
+        interruption are not counted.
     seconds : float
         Training time of these epochs, without evaluation.
     history : list of dict
@@ -130,7 +131,7 @@ class TimedLoader:
 
 
 def train_stage(session: Session, stage: Stage) -> StageResult:
-    """Train the session's backbone in place; the results of parts that finished earlier are loaded."""
+    """Train the session's backbone in place; parts (classifier, all layers) that finished earlier are loaded."""
     schedule, result = stage.schedule, StageResult()
     session.backbone.set_classes(stage.columns, session.config.seed)
     for part, epochs, rate in (
@@ -191,7 +192,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
             session.on_epoch(name, epoch, {key: number for key, number in values.items() if key != "epoch"})
         return False
 
-    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers are trained from its last epoch on
+    keep = "last" if frozen and schedule.epochs > 0 else "best"  # all layers start from the classifier's last epoch
     model.selection = Selection(selection_batches, stage.score, keep=keep, on_epoch=log_epoch)
     model.to(memory_format=torch.channels_last)
     checkpoint = session.checkpoints.checkpoint_path(name)
@@ -211,7 +212,7 @@ def _fit_part(session: Session, stage: Stage, name: str, epochs: int, rate: floa
 
 
 def _format_remaining(timed_loader: TimedLoader, epochs: int) -> str:
-    """Format the time that the remaining epochs of a part take at the speed of the last epoch; "" at the end."""
+    """Format the time that the remaining epochs of a part take at the speed of the last epoch; "" if none remain."""
     seconds = epochs * timed_loader.loader.rows_per_epoch / timed_loader.rate
     return f", about {format_duration(seconds)} left" if epochs else ""
 

@@ -78,14 +78,14 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
     name : str, optional
         Name in the checkpoint's card. Default: the name of the folder.
     checkpoints : Path, optional
-        Folder of trained backbones, which `config.backbone` may name.
+        Folder of trained backbones; `config.backbone` may be the name of one of them.
     hardware : Hardware
     work : Path, optional
         Working folder, from which the same call resumes an interrupted training after its last finished epoch. It
         is removed when `folder` is complete. Default: a hidden folder next to `folder`.
     data : mapping, optional
-        Description of the images in the card (`name`, `digest`, ...). Its digest, if given, is used instead of a digest
-        of the images.
+        Description of the images (`name`, `digest`, ...) that is stored in the card. If it has no `digest`, a digest of
+        the images is computed.
     licence : str
         License of the weights in the card.
     on_epoch : callable, optional
@@ -94,15 +94,14 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
         `images_per_second` and either `accuracy` or `macro_f1`.
     on_complete : callable, optional
         Called with the result when `folder` is complete and before `work` is removed. If the callback is interrupted,
-        the same call of `train_stills` resumes from the finished stages and calls it again.
+        the same call of `train_stills` resumes from the finished stages and calls `on_complete` again.
 
     Returns
     -------
     TrainedStills
-        In its `metrics`, `identity_accuracy` is measured on held-out images of the training subjects. Like face
-        verification, it uses the weights from before the expression stage. `expression_macro_f1` is measured on the
-        validation images. If none of them has an expression, it is measured on the images that select the epoch. It is
-        the mean over the expressions that occur in the measured images.
+        In its `metrics`, `identity_accuracy` is measured on held-out images of the training subjects. Like the metrics
+        of face verification, it is measured before the expression stage. `expression_macro_f1` is the mean F1 over the
+        expressions that occur in the validation images. It is missing if no validation image has an expression.
 
     Raises
     ------
@@ -115,8 +114,9 @@ def train_stills(  # noqa: PLR0913 - public, one keyword for each option
 
     Notes
     -----
-    The scores of the checkpoint are the logits of the images' classes. If they were trained, valence and arousal
-    follow, and then action units. Without expressions they are logits of the training subjects.
+    The scores of the trained backbone are the logits of the expressions. Valence and arousal, then the action units,
+    follow if the backbone was trained on them. Without an expression stage, the scores are the logits of the training
+    subjects.
     """
     from harness.training.backbones.batch_transforms import ImageTransform
     from harness.training.backbones.session import Session

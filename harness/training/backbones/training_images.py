@@ -34,7 +34,8 @@ def read_images(
 ) -> tuple[ImageSet, ImageSet, ImageSet | None]:
     """Return the image sets `train`, `train_resized` and `validation` of a `Session`.
 
-    The enlarged training images and the validation images are kept in memory if they fit there together.
+    The enlarged training images and the validation images are kept in memory if together they fit into
+    `hardware.memory_gb`.
     """
     from harness.training.backbones.images import ImageSet, load_images
 

@@ -32,7 +32,7 @@ class Verification:
 
 
 def verify(embeddings: np.ndarray, subject: np.ndarray) -> Verification:
-    """Evaluate the cosine similarities of embeddings.
+    """Evaluate face verification by the cosine similarity of embeddings.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
-"""Heads of the same shape that are trained on the same batches, each by Adam with a separate rate and l2.
+"""Heads of the same shape that are trained on the same batches, each with a separate learning rate and l2.
 
-`BatchedHeads` multiplies the features with the weights of all its heads in one product. Their gradients do not mix, so
-that each head is trained as if alone, up to rounding. `SingleHead` holds one head, which equals a head trained alone
-bit for bit.
+`BatchedHeads` multiplies the features by the weights of all its heads in one matrix product. No head affects the
+gradient of another, so that each head is trained as if alone, up to rounding. `SingleHead` holds a single head, which
+is bit-identical to a head trained alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ MAX_COLUMNS = 128
 
 
 class HeadEnsemble(Protocol):
-    """Heads that are trained together."""
+    """Heads that are trained together.
+
+    In shapes, B is the number of rows, D of features, C of logits and J of heads.
+    """
 
     def logits(self, inputs: Tensor) -> Tensor:
         """Map standardized inputs [B, D] to logits [B, C, J]."""
@@ -44,9 +47,9 @@ def max_ensemble_size(head: Head, device: torch.device) -> int:
     """Compute how many heads of this shape are best trained together.
 
     On a GPU, these are all heads, since one head does not keep the GPU busy. On a CPU, linear heads are trained in
-    groups that fill `MAX_COLUMNS`; heads with a hidden layer are trained one by one. The product of one such head is
-    large enough. Besides, rounding can decide on which side of 0 a ReLU unit is; a batched head would then differ by
-    more than 1e-5 from the head trained alone.
+    groups with at most `MAX_COLUMNS` output columns. Heads with a hidden layer are trained one by one: the matrix
+    product of one such head is large enough to be efficient. Besides, rounding can change the sign of a ReLU's input,
+    and a batched head would then differ by more than 1e-5 from the head trained alone.
     """
     if device.type != "cpu":
         return sys.maxsize
@@ -54,7 +57,7 @@ def max_ensemble_size(head: Head, device: torch.device) -> int:
 
 
 def make_ensemble(head: Head, l2: Sequence[float], losses: BlockLosses, device: torch.device) -> HeadEnsemble:
-    """Create one head for each value of l2, with the weights of `head`."""
+    """Create one head for each value of l2; all start from the weights of `head`."""
     return SingleHead(head, l2[0], losses, device) if len(l2) == 1 else BatchedHeads(head, l2, losses, device)
 
 
@@ -104,7 +107,7 @@ class BatchedHeads:
     head : Head
         Its weights are the initial weights of every head.
     l2 : sequence of float
-        The l2 of each head.
+        Weight of the l2 penalty of each head.
     losses : BlockLosses
         Must be on `device`.
     device : torch.device
@@ -133,7 +136,8 @@ class BatchedHeads:
     def _set_tensors(self, tensors: dict[str, Tensor], states: dict[str, dict[str, Tensor]]) -> None:
         """Replace the tensors and the states of Adam.
 
-        Adam updates a zero tensor per parameter at rate 1. The result, times the rate of a head, is that head's step.
+        Adam updates tensors of zeros, one for each parameter, at a learning rate of 1. The result, times the learning
+        rate of a head, is the step of that head.
         """
         self.tensors = {name: value.requires_grad_() for name, value in tensors.items()}
         self._steps = {name: torch.zeros_like(value, requires_grad=False) for name, value in tensors.items()}

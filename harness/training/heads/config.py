@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KINDS = ("logistic_regression", "mlp", "multitask", "separate")
 BATCHED_KINDS = ("logistic_regression", "mlp", "multitask")
-"""Kinds that `harness.training.heads.batched` can train together: linear, with or without one hidden layer."""
+"""Kinds that `harness.training.heads.batched` can train together. They have at most one hidden layer."""
 SCHEDULES = ("cosine", "constant")
 KEEP = ("best", "accuracy", "loss", "last")
 CLASS_WEIGHTS = ("inverse", "published", "none")
@@ -27,13 +27,13 @@ OUTPUTS = ("va", "expr", "au")
 
 @dataclass(frozen=True)
 class HeadOverride:
-    """Settings of one output's network in a `separate` head; None takes the setting of the head.
+    """Settings of one output's network in a `separate` head; None means the setting in `HeadConfig`.
 
     Parameters
     ----------
     output : {"va", "expr", "au"}
     features : str, optional
-        The part of the job's features that the network reads, such as `scores` of `embeddings+scores`.
+        Features that the network reads, such as `scores` if the head is trained on `embeddings+scores`.
     hidden, l2, epochs, batch_size, keep : optional
         See `HeadConfig`.
 
@@ -67,18 +67,20 @@ class HeadOverride:
 class HeadConfig:
     """A head, which maps features to the outputs of a task, and how it is trained.
 
+    Below, "the paper" is Savchenko (2022).
+
     Parameters
     ----------
     kind : {"logistic_regression", "mlp", "multitask", "separate"}
         `logistic_regression`: one linear layer. `mlp`: a hidden ReLU layer and a linear layer. `multitask`: a linear
-        layer for each output of a multi-task run, on the features or on a shared hidden layer. `separate`: an
+        layer for each output of a task, on the features or on a shared hidden layer. `separate`: an
         independently trained network for each output.
     hidden : int
         Width of the hidden layer, 0 for none. Always 0 for `logistic_regression`.
     learning_rate : float
         Initial learning rate of Adam.
     l2 : float
-        Weight of the sum of squared weights, biases excluded, in the loss (Savchenko 2022 after Keras).
+        Factor of the sum of the squared weights, without biases, that is added to the loss (as in Keras and the paper).
     epochs, batch_size : int
     standardise : bool
         Shift and scale inputs by the mean and standard deviation of the training rows.
@@ -97,13 +99,13 @@ class HeadConfig:
     va_loss : {"ccc", "mse"}
         1 - mean CCC of a batch, or the mean squared error.
     task_weights : {"equal", "balanced"}
-        Weights of the outputs of a multi-task run. `equal`: all 1. `balanced`: the largest number of valid rows of any
+        Weights of the losses of a task's outputs. `equal`: all 1. `balanced`: the largest number of valid rows of any
         output, divided by the number of valid rows of this output.
     invalid : {"dropped", "zeroed"}
         How the loss of an output treats rows without a valid label. `dropped`: it leaves them out. `zeroed`: it counts
         them with output and target 0, as in the paper.
     parts : tuple of HeadOverride
-        Settings of single networks of a `separate` head.
+        Settings of individual networks of a `separate` head.
 
     Raises
     ------
@@ -197,7 +199,7 @@ class HeadConfig:
         ----------
         output : {"va", "expr", "au"}
         features : str
-            Features of the job, returned unless the output's `HeadOverride` sets others.
+            Features that the head is trained on, returned unless the output's `HeadOverride` sets others.
 
         Returns
         -------

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Matrix(Protocol):
-    """Features of label rows; see `harness.features.matrix.FeatureMatrix`.
+    """Features of the rows of `Labels`; see `harness.features.matrix.FeatureMatrix`.
 
     Attributes
     ----------
     rows : ndarray of shape (N,)
-        Label rows that have features.
+        Rows of the labels that have features.
     width : int
         Number of columns D.
     """
@@ -29,17 +29,17 @@ class Matrix(Protocol):
     width: int
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Read the features [B, D] of label rows."""
+        """Read the features [B, D] of the given rows of the labels."""
 
     def batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield shuffled batches of label rows [B] and features [B, D]."""
+        """Yield shuffled batches: rows of the labels [B] and their features [B, D]."""
 
     def stored_batches(self, size: int, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the same batches in the precision in which the features are stored."""
 
 
 def iter_blocks(matrix: Matrix) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield all rows of `matrix` in order, as label rows [B] and float32 features [B, D]."""
+    """Yield all rows of `matrix` in order, as rows of the labels [B] and float32 features [B, D]."""
     for start in range(0, len(matrix.rows), BLOCK_ROWS):
         rows = matrix.rows[start : start + BLOCK_ROWS]
         yield rows, np.asarray(matrix.gather(rows), np.float32)
@@ -59,7 +59,7 @@ def feature_mean_std(matrix: Matrix, labels: Labels) -> tuple[np.ndarray, np.nda
     ----------
     matrix : Matrix
     labels : Labels
-        Labels that `matrix.rows` indexes. An error message names the sequence and the frame of a row.
+        Labels that `matrix.rows` indexes; used to name a sequence and a frame in an error message.
 
     Returns
     -------

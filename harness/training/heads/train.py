@@ -179,7 +179,7 @@ def check_trainable(task: tasks.Task, labels: Labels, matrix: Matrix) -> None:
 
 
 def make_losses(task: tasks.Task, config: HeadConfig, matrix: Matrix, labels: Labels) -> losses.BlockLosses:
-    """Create the losses of a head, weighted by the targets of the rows of `matrix`."""
+    """Create the losses of a head; their weights are computed from the targets of the rows of `matrix`."""
     loss_config = losses.LossConfig(**{f.name: getattr(config, f.name) for f in dataclasses.fields(losses.LossConfig)})
     return losses.make_task_losses(task, {n: v[matrix.rows] for n, v in labels.targets.items()}, loss_config)
 
@@ -207,7 +207,7 @@ def make_selection(
     loss: losses.BlockLosses,
     on_epoch: Callable[[int, float], bool] | None = None,
 ) -> Selection:
-    """Create the selection of the epoch on the rows of `matrix`.
+    """Create the `Selection` that evaluates every epoch on the rows of `matrix`.
 
     Parameters
     ----------
@@ -218,7 +218,8 @@ def make_selection(
     labels : Labels
         Labels that `matrix.rows` indexes.
     loss : BlockLosses
-        Losses weighted by the training rows. It must be a copy, as training moves and converts its losses.
+        Losses with weights from the training rows. Must be a copy of the losses of the training, which changes their
+        device and dtype.
     on_epoch : callable, optional
         See `HeadTrainingSpec`.
 

@@ -1,7 +1,8 @@
 """Train heads that differ only in learning rate, l2, epochs, schedule and `keep`, on the same batches.
 
-Each head has its own last and best epoch and equals the head trained alone up to rounding (1e-5). Lightning is not
-used, as its fit has one optimizer step, one loss and one end for all heads.
+The heads may have different numbers of epochs and select different epochs. Each equals the head trained alone, up to
+rounding (1e-5). Lightning is not used, because all heads of one fit would have to share the loss, the optimizer step
+and the last epoch.
 """
 
 from __future__ import annotations
@@ -49,12 +50,14 @@ def train_heads(
 ) -> list[TrainedHead | None]:
     """Train several heads as `train_head` does, reading the features once for all of them.
 
+    See `harness.training.heads.train.train_head` for the parameters that are not described here.
+
     Parameters
     ----------
     specs : sequence of HeadTrainingSpec
         Their configurations differ only in `PER_HEAD_SETTINGS`.
     device : str
-        Device of torch. For the other parameters see `harness.training.heads.train.train_head`.
+        Device of torch.
 
     Returns
     -------
@@ -138,10 +141,11 @@ class _HeadProgress:
         logits: np.ndarray | None,
         state: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """End an epoch: extend the history, and store the weights if this epoch is the selected one so far.
+        """End an epoch: extend the history and, if needed, store the weights.
 
-        `loss` is the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If the loss or a
-        logit is not finite, the training has failed.
+        They are stored if this epoch is the best so far, or if those of the last epoch are to be returned. `loss` is
+        the mean loss of the epoch, and `logits` [N, C] are the logits of the selection rows. If the loss or a logit is
+        not finite, the training has failed.
         """
         self.failed = not math.isfinite(loss) or (logits is not None and not np.isfinite(logits).all())
         if self.failed:
@@ -182,7 +186,7 @@ class _HeadGroup:
     heads: HeadEnsemble
     fits: list[_HeadProgress]
     total: Tensor | float = 0.0
-    """Sum of the losses [J] of this epoch's rows."""
+    """Sum of the losses of this epoch's rows; shape [J], one value for each head."""
 
     def step(self, inputs: Tensor, targets: Targets, seen: int) -> None:
         rates = [fit.optimizer_config.rate(seen) for fit in self.fits]

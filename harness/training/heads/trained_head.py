@@ -40,7 +40,7 @@ class TrainedHead:
     in_width : int
         Number of feature columns.
     epoch : int
-        Epoch of the weights, counted from 1.
+        The selected epoch, whose weights are in `state`; counted from 1.
     history : list of dict
         One entry per epoch with `epoch` and `loss`. With selection rows the entry also has `value`, the task's metric
         on them without smoothing. If another criterion selected the epoch, the entry has `criterion` too; the largest
@@ -124,7 +124,7 @@ def load(folder: Path, name: str = DEFAULT_NAME) -> TrainedHead:
 
 
 def _check_card(card: Any) -> None:
-    """Raise ValueError unless a card has the fields of a head."""
+    """Raise ValueError unless a card, the content of the JSON file, has the fields of a head."""
     names = {field.name for field in dataclasses.fields(TrainedHead)} - {"state"}
     if not isinstance(card, dict) or not names >= card.keys() >= names - {"pruned"}:
         raise ValueError("its fields are not those of a head")
