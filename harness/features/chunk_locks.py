@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 Chunk = TypeVar("Chunk")
 LOCKS_FOLDER = ".claims"
-"""Folder of the lock files, inside an entry while it is being extracted."""
+"""Name of the folder of the lock files; it is in the folder of an entry during the extraction."""
 MESSAGE_AFTER_SECONDS = 5
 """Seconds of waiting for a lock before a message is logged. Only locks that are marker files cause a message."""
 
@@ -77,8 +77,8 @@ class ChunkLocks:
     def iter_remaining(self, chunks: list[Chunk], done: Callable[[Chunk], bool]) -> Iterator[tuple[int, Chunk]]:
         """Wait for the chunks that other processes locked, and yield those that they did not finish.
 
-        Release all locks before calling this: two processes that wait for each other's locks would deadlock. Locks
-        are acquired here in ascending order, which rules out such a cycle.
+        Release all locks before calling this: two processes that wait for each other's locks would deadlock. This
+        method acquires locks in ascending order, so it does not cause a deadlock itself.
 
         Parameters and yielded values are those of `iter_available`.
         """

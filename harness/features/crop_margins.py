@@ -18,8 +18,8 @@ from harness.video.faces.detector_protocol import Detector
 logger = logging.getLogger(__name__)
 
 DEFAULT_MARGIN = Margin(1.02, 0.0, 0.04)
-"""A compromise between two estimates with the default detector: (1.03, 0, 0) for gray photographs of real faces, and
-(1.00, 0, 0.07) for a rendered dataset in the layout of Aff-Wild2."""
+"""A compromise between two estimates of scale, dx and dy with the default detector: (1.03, 0, 0) for gray photographs
+of real faces, and (1.00, 0, 0.07) for a rendered dataset in the layout of Aff-Wild2."""
 
 MIN_FACES = 20
 """Minimum number of crops with exactly one detected face; with fewer, the margin is unknown."""
@@ -27,8 +27,8 @@ MAX_CROPS = 40
 """Maximum number of crops that the detector runs on."""
 
 PADDED_SCALE, PADDED_SIZE = 1.5, 168
-"""Side of a padded crop: relative to the side of the crop, and in pixels. With fewer pixels, the detected boxes are too
-large."""
+"""Side of a crop after padding: relative to its side before padding, and in pixels. With fewer pixels, the detected
+boxes are too large."""
 
 
 def estimate_margin(crops: Sequence[np.ndarray], detector: Detector) -> Margin | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENGINE_FILE = "engine.json"
-"""File in the folder of an entry that names its engine; written before the first features."""
+"""Name of the file that stores which engine computes an entry; it is written before the first features."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class EngineSelector:
     name : str
         Name of an engine; "" selects the fastest one on this machine.
     compute : {"float32", "bf16", "fp16"}
-        Precision of the forward passes. For a reduced precision the difference to float32 is measured, logged and
-        stored.
+        Precision of the forward passes. For a reduced precision, the difference of the outputs from float32 is
+        measured, logged and stored.
     """
 
     cache: Path

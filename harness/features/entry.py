@@ -29,7 +29,7 @@ class FeatureEntry:
     path : Path
         Folder of the entry.
     key : str
-        See `entry_key`.
+        Key of the entry; see `harness.features.store.entry_key`.
     backbone : dict
         Description of the backbone: reference, label, weights, hash of the weights, whether the weights are random,
         preprocessing, and score labels.
@@ -65,15 +65,15 @@ class FeatureEntry:
         return sum(self.widths[part] for part in feature_parts(features))
 
     def read(self, sequence: str, features: str) -> tuple[np.ndarray, ...]:
-        """Return memory maps [T, D], one for each part of `features`; the rows match `frames(sequence)`."""
+        """Return a memory map of each stored array of `features`; its rows match `frames(sequence)`."""
         return tuple(self._memory_map(sequence, part) for part in feature_parts(features))
 
     def open(self, sequence: str, part: str) -> StoredArray:
-        """Open `embeddings` or `scores` [T, D] of a sequence; the rows match `frames(sequence)`."""
+        """Open the array `embeddings` or `scores` of a sequence; its rows match `frames(sequence)`."""
         return self._open_array(partial(StoredArray, width=self.widths[part], dtype=self.dtype), sequence, part)
 
     def frames(self, sequence: str) -> np.ndarray:
-        """Return the frame numbers of a sequence, ascending, as an int32 [T] memory map."""
+        """Return the frame numbers of the stored crops of a sequence, ascending, as an int32 memory map."""
         return self._memory_map(sequence, "frames")
 
     def _memory_map(self, sequence: str, part: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Extract the features of the crops of a dataset into the store.
 
-The crops are divided into chunks that depend on the dataset alone, and no batch crosses a chunk. The stored features
+The crops are divided into chunks that depend on the dataset alone, and no batch spans two chunks. The stored features
 therefore depend neither on where an earlier run was interrupted nor on other processes that extract at the same time.
 """
 
@@ -66,8 +66,8 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
     images : str, optional
         Digest of the images. Default: it is computed.
     computing : EngineSelector, optional
-        Engine and precision of the forward passes. Default: the fastest engine, in float32, with its cache inside the
-        store.
+        Engine and precision of the forward passes. Default: the fastest engine, in float32. Exported models and
+        measured speeds of engines are then cached inside the store.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def extract(  # noqa: PLR0913 - public, one keyword for each option
 
 @dataclass(frozen=True)
 class _Chunk:
-    """Sequences that are extracted together, by name only: the paths of a whole dataset would fill the memory."""
+    """Names of sequences that are extracted together; the paths of all their images would take too much memory."""
 
     names: tuple[str, ...]
     crops: int
@@ -227,7 +227,9 @@ class _Extraction:
         from harness.features.pipeline import ExtractionPipeline
 
         writer, folder = self.writer, self.writer.store.root / self.writer.key
-        crops = sum(chunk.crops for chunk in chunks)  # with finished chunks, so that resuming selects the same engine
+        crops = sum(
+            chunk.crops for chunk in chunks
+        )  # includes finished chunks, so that resuming selects the same engine
         engine = self.selector.select_engine(folder, self.backbone, self.threads, crops)
         meter = _ThroughputMeter(progress, crops, sum(chunk.crops for chunk in chunks if writer.is_complete(chunk)))
         pipeline: ExtractionPipeline[_ChunkExtraction] = ExtractionPipeline(
@@ -259,7 +261,7 @@ def _check_finite(sequence: Sequence, features: dict[str, np.ndarray]) -> None:
 
 
 class _ThroughputMeter:
-    """Reports progress. Frames that were done before count as done, but not towards the speed."""
+    """Reports progress. Frames that were stored before the start count as done, but not towards the speed."""
 
     def __init__(self, progress: Progress | None, total: int, before: int) -> None:
         self.progress, self.total, self.before = progress, total, before

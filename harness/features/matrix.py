@@ -14,13 +14,13 @@ from harness.features.row_reader import NoiseRows, RowReader, concatenate_column
 from harness.utils.errors import unknown_name_error
 
 BLOCK_ROWS = 64
-"""Consecutive rows that are shuffled as one block."""
+"""Number of consecutive rows in a block; the order of rows is shuffled block by block."""
 BUFFER_BLOCKS = 32
-"""Blocks that are in memory at the same time."""
+"""Number of blocks that are in memory at the same time."""
 FEATURE_KINDS = (*PARTS, "noise")
 
 
-# Reading the next buffer in a second thread is not faster: switching the interpreter lock costs as much as it saves.
+# Reading the next buffer in a second thread is not faster: waiting for the interpreter lock costs the time it saves.
 class FeatureMatrix:
     """Float32 features of the labeled rows that have a crop.
 
@@ -149,7 +149,7 @@ class FeatureMatrix:
         return arrays
 
     def _iter_buffers(self, seed: int, epoch: int) -> Iterator[tuple[np.ndarray, Callable[[int, int], np.ndarray]]]:
-        """Yield shuffled rows [B] and a function of (start, end) that returns their features [end - start, D]."""
+        """Yield the shuffled rows of each buffer, and a function that returns their features from `start` to `end`."""
         cached = self._cached_rows()
         for buffer, order in self._shuffle_blocks(seed, epoch):
             shuffled = buffer[order]
@@ -210,7 +210,7 @@ def feature_columns(names: Iterable[str], arrays: Mapping[str, np.ndarray], dtyp
     names : iterable of str
         `embeddings`, `scores` or `embeddings+scores`.
     arrays : mapping of str to ndarray of shape (N, D)
-        `embeddings` and `scores`.
+        Outputs `embeddings` and `scores` for N crops.
     dtype : str
         Precision of the entry; the arrays are rounded to it.
 
@@ -244,7 +244,7 @@ def _concatenate_batch(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.
 
 
 def _row_positions(entry: FeatureEntry, labels: Labels) -> np.ndarray:
-    """Return int64 [N]: the position of each labeled frame in the arrays of its sequence, -1 if it has no crop."""
+    """Return the position of each labeled frame in the arrays of its sequence, or -1 if the frame has no crop."""
     positions = np.full(len(labels), -1, np.int64)
     order = np.argsort(labels.sequence, kind="stable")
     bounds = np.flatnonzero(np.diff(np.asarray(labels.sequence)[order])) + 1

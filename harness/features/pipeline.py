@@ -1,8 +1,9 @@
 """Pipeline from crops on disk to features: worker threads decode, resize and normalize crops for an engine.
 
-Each worker also calls the engine, and each call runs on one core: a network that is spread over several cores would
-have to synchronize them at every layer. An engine that allows only one caller (a GPU) is called by a separate thread,
-while the workers prepare the next batches. The features do not depend on the number of workers.
+Usually each worker also calls the engine, and each call runs on one core: a network that is spread over several cores
+would have to synchronize them at every layer. An engine that allows only one caller at a time (a GPU) is called by a
+separate thread instead, while the workers prepare the next batches. The features do not depend on the number of
+workers.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
 
 BATCH_PIXELS = 64 * 64 * 64
 DEVICE_ENGINE, DEVICE_BATCH_SIZE = "cuda", 256
-"""The engine that allows only one caller, and its batch size, which is the minimum size of a chunk."""
+"""Name and batch size of the engine that allows only one caller. The batch size equals the minimum size of a chunk, see
+`harness.features.extraction.CHUNK_FRAMES`."""
 
 
 class HasPaths(Protocol):
-    """A unit of work: the paths of its crops."""
+    """A unit of work: an object with the paths of the crops to process."""
 
     paths: list[Path]
 
@@ -62,7 +64,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class _PreparedBatch:
-    """Decoded crops as the network expects them, float32 [B, 3, S, S], a view of the buffer `memory`."""
+    """Decoded crops of a batch; `pixels`, float32 [crops, 3, height, width], is a view of the buffer `memory`."""
 
     pixels: np.ndarray
     memory: np.ndarray
@@ -70,7 +72,7 @@ class _PreparedBatch:
 
 
 def batch_size(preprocessing: Preprocessing) -> int:
-    """Return the batch size; it depends only on the input size, because it affects rounding."""
+    """Return the batch size; it affects the rounding of features, so it depends on nothing but the input size."""
     return int(np.clip(BATCH_PIXELS // preprocessing.input_size**2, 8, 64))
 
 
@@ -170,7 +172,7 @@ class ExtractionPipeline(Generic[Work]):
         return Batch(start, stop, dict(zip(("embeddings", "scores"), arrays)), prepared.faults)
 
     def _acquire_buffer(self) -> np.ndarray:
-        """Return an unused float32 buffer [size, S, S, 3]; new memory would cost a page fault every 4 KB."""
+        """Return the buffer of a finished batch, or a new one; new memory costs a page fault for every 4 KB."""
         try:
             return self.memories.get_nowait()
         except Empty:

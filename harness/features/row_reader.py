@@ -19,8 +19,8 @@ NOISE_WIDTH = 64
 def noise(sequence: str, frames: np.ndarray) -> np.ndarray:
     """Generate standard normal features that depend on the sequence name and the frame number alone.
 
-    The generator is counter-based (SplitMix64 of name, frame and column, then Box and Muller 1958), so that each row
-    can be computed independently.
+    The generator is counter-based (SplitMix64 of name, frame and column, then the Box-Muller transform), so that each
+    row can be computed independently.
 
     Parameters
     ----------
@@ -51,10 +51,11 @@ def _splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 MAX_OPEN_FILES = 16384
-"""Maximum number of open files, one for each sequence and part; the usual limit of 1,024 is too low for Aff-Wild2."""
+"""Maximum number of open files. Each sequence has a file of embeddings and a file of scores; for Aff-Wild2 these are
+more than the usual limit of 1,024."""
 
 MAX_GAP = 8
-"""Rows whose positions differ by more than this are copied separately."""
+"""Successive rows are copied together only if their positions differ by at most this much."""
 
 READAHEAD_FACTOR = 16
 """Measured upper bound: the system reads ahead and maps at most this many pages for each page that is read."""
@@ -108,7 +109,7 @@ class RowReader:
         self.row_bytes = self.width * self._type.itemsize
 
     def empty(self, count: int) -> list[np.ndarray]:
-        """Allocate one array for each part, with `count` rows."""
+        """Allocate an array with `count` rows for each stored array that is read."""
         return [np.empty((count, width), self._type) for width in self._parts.values()]
 
     def fill(self, arrays: Sequence[np.ndarray], rows: np.ndarray, places: np.ndarray) -> None:
@@ -121,7 +122,7 @@ class RowReader:
         rows : int array of shape (B,)
             Rows to read, from 0 to N - 1.
         places : int array of shape (B,)
-            Position of each row in the arrays.
+            Index in `arrays` that each row is copied to.
         """
         sequence, position = self._sequence[rows], self._position[rows]
         step = np.diff(position)
@@ -190,7 +191,7 @@ class NoiseRows:
 
 
 def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate parts [B, *] in stored precision to float32 [B, D]; torch converts faster than numpy."""
+    """Concatenate the columns of arrays and convert them to float32, with torch because it is faster than numpy."""
     values = concatenate_columns(parts)
     if values.dtype == np.float32 or not values.size:
         return values.astype(np.float32, copy=False)
@@ -202,7 +203,8 @@ def to_float32(parts: Sequence[np.ndarray]) -> np.ndarray:
 def _open_file_limit() -> int:
     """Raise the soft limit of open files and return how many files one matrix may map.
 
-    A training has two matrices, one to fit and one to select the epoch. Each may map three eighths of the limit.
+    The training of a head uses two matrices: one to fit the head and one to select the epoch. Each may use three
+    eighths of the limit.
     """
     try:
         import resource
@@ -218,5 +220,5 @@ def _open_file_limit() -> int:
 
 
 def concatenate_columns(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Concatenate parts [B, *] to [B, D]; a single part is returned as it is."""
+    """Concatenate the columns of arrays with the same number of rows; a single array is returned as it is."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

@@ -1,4 +1,6 @@
-"""Store of features: one entry per network, preprocessing, images and precision. Does not import torch.
+"""Store of features, with one entry for each combination of network, preprocessing, images and precision.
+
+This module does not import torch. Files of a store:
 
 <root>/<key>/entry.json                                  written last: an entry with this file is complete
 <root>/<key>/<sequence>/{embeddings,scores,frames}.npy   the folder is written atomically
@@ -44,8 +46,8 @@ def entry_key(
     Parameters
     ----------
     architecture : str
-        Constructor in the backbone's spec. Two networks may have the same weights and compute different outputs:
-        timm's efficientnet_b0 and tf_efficientnet_b0 use different padding.
+        Constructor in the backbone's spec. Networks with the same weights may compute different outputs: timm's
+        efficientnet_b0 and tf_efficientnet_b0 use different padding.
     weights_hash : str
         Hash of the weights.
     preprocessing : dict
@@ -111,7 +113,7 @@ class FeatureStore:
     def find(
         self, backbone: Backbone | BackboneInfo, data_digest: str, dtype: str, compute: str = "float32"
     ) -> FeatureEntry | None:
-        """Return the complete entry of a backbone for images with a given digest, or None; reads one small file."""
+        """Return the complete entry of a backbone for images with a given digest, or None if there is none."""
         key = self.key(backbone, data_digest, dtype, compute)
         return self.entry(key) if (self.root / key / "entry.json").is_file() else None
 
@@ -171,7 +173,16 @@ class FeatureStore:
                 write_json(temp_dir / "corrupt.json", corrupt)
 
     def complete(self, key: str, sequences: list[str], fields: dict[str, Any]) -> FeatureEntry:
-        """Write entry.json once all sequences are stored: `fields`, and lists of the sequences and corrupt crops.
+        """Write entry.json, which marks an entry as complete; call this once all sequences are stored.
+
+        Parameters
+        ----------
+        key : str
+            Key of the entry.
+        sequences : list of str
+            Names of all sequences.
+        fields : dict
+            Further fields of entry.json.
 
         Returns
         -------

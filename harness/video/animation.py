@@ -17,7 +17,7 @@ from harness.utils.errors import InputError
 from harness.video.frames import Frame
 
 FORMATS = ("GIF", "WEBP", "PNG", "AVIF")
-"""Formats that can be animated; several images in a TIFF or MPO file are pages or views."""
+"""Formats that can be animated. TIFF and MPO are left out: several images in them are pages or views."""
 DEFAULT_MILLISECONDS, MIN_MILLISECONDS = 100, 10
 """Browsers show a frame with a duration of `MIN_MILLISECONDS` or less for `DEFAULT_MILLISECONDS`."""
 

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from av.filter import Graph
 
 COPIED = frozenset(("aac", "mp3", "opus", "flac", "alac", "ac3", "eac3"))
-"""Codecs that players expect in MP4; audio in other codecs, and uncompressed audio, is encoded again."""
+"""Codecs that players support in MP4, so their audio is copied; other or uncompressed audio is encoded as AAC."""
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-"""Sampling rates at which AAC is encoded, per second; audio at other rates is converted to the highest one."""
+"""Sampling rates in Hz at which AAC is encoded; audio at other rates is resampled to the highest of them."""
 SAMPLES = 1024
 """Number of samples in a packet of AAC."""
 GAP_SECONDS = 0.1
-"""Gaps of at least this many seconds are filled with silence; smaller differences of time stamps stay as they are."""
+"""Gaps between time stamps of at least this many seconds are filled with silence; shorter gaps are ignored."""
 
 
 class AudioTrack:
-    """The default audio stream of a file; a context.
+    """Context manager for the default audio stream of a file.
 
     Times are those of `harness.video.reader.VideoSource`: 0 is the start of the file. Damaged parts are left out.
 
@@ -68,7 +68,7 @@ class AudioTrack:
         self._container.close()
 
     def add_to(self, output: OutputContainer) -> None:
-        """Add the stream to a file before anything is written to it; do nothing if there is no audio."""
+        """Add the stream to a file to which nothing has been written yet; do nothing if there is no audio."""
         import av
 
         if self._source is None:

@@ -70,7 +70,7 @@ def _unreadable_error(name: str, reason: str) -> InputError:
 
 
 def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Return the video stream that players show, with threads for decoding enabled; album covers are ignored.
+    """Return the video stream that players show, with multithreaded decoding; album covers are ignored.
 
     Raises
     ------
@@ -116,7 +116,9 @@ def frame_rate(stream: VideoStream) -> float | None:
 
 
 def end_seconds(container: InputContainer, stream: VideoStream, rate: float | None) -> float:
-    """Return the end of a file by its header, in seconds on the time axis of its packets; the start if unknown.
+    """Return the time at which a file ends according to its header, in seconds on the time axis of its packets.
+
+    If the header gives no length, the start is returned.
 
     For some formats FFmpeg estimates the duration from the data that is present, while the header counts the frames.
     The count in an MP4 file includes frames hidden by an edit list, so it is not used.
@@ -126,10 +128,10 @@ def end_seconds(container: InputContainer, stream: VideoStream, rate: float | No
 
 
 def expected_frames(container: InputContainer, stream: VideoStream, rate: float | None) -> int | None:
-    """Return the number of frames by the header, else by duration and rate; None if unknown.
+    """Return the number of frames that the header states, or else that duration and rate imply; None if unknown.
 
-    The header of a fragmented MP4 file can count only the frames of the first fragment. Therefore the larger of both
-    numbers is returned for MP4.
+    For MP4 files the larger of the two numbers is returned, because the header of a fragmented file may count only the
+    frames of the first fragment.
     """
     if stream.frames and MP4 not in container.format.name:
         return stream.frames
@@ -142,6 +144,6 @@ def expected_frames(container: InputContainer, stream: VideoStream, rate: float 
 
 
 def pixel_aspect(stream: VideoStream) -> float:
-    """Return the ratio of a pixel's width to its height; not 1 in anamorphic videos, whose faces look squeezed."""
+    """Return the ratio of a pixel's width to its height, which differs from 1 in anamorphic videos."""
     aspect = float(stream.sample_aspect_ratio or 1)
     return aspect if PIXEL_ASPECT_RANGE[0] < aspect < PIXEL_ASPECT_RANGE[1] else 1.0

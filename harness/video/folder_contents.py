@@ -28,7 +28,7 @@ class FolderContents:
     images : tuple of str
         Files with the suffix of an image, unless all of them are animated.
     videos : tuple of str
-        Files with the suffix of a video, and animated images of a folder that has no others.
+        Files with the suffix of a video. If all images of the folder are animated, they are listed here instead.
     folders : tuple of str
     others : tuple of str
         All other files.
@@ -59,7 +59,7 @@ class FolderContents:
 def list_folder(folder: Path) -> FolderContents:
     """List a folder and classify its entries by type and name.
 
-    If all images are animated, they are videos; image files are opened only as far as needed to tell.
+    If all images are animated, they count as videos. Image files are opened until one is not animated.
 
     Raises
     ------

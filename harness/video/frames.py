@@ -29,7 +29,7 @@ class Frame:
     pixels : ndarray of uint8, shape (height, width, 3)
         RGB, upright. Frames of a source may differ in size.
     arrived : float
-        `time.monotonic()` at which the frame became available; NaN unless the source is live.
+        Value of `time.monotonic()` when the frame became available; NaN unless the source is live.
     duration : float
         Seconds until the next frame of the source; NaN if that is not known.
     """
@@ -58,7 +58,9 @@ def with_durations(frames: Iterable[Frame]) -> Iterator[Frame]:
 
 
 class Source(Protocol):
-    """Frames in ascending order, decoded on demand and read once; a context that closes what it opened.
+    """Context manager that iterates over frames in ascending order.
+
+    The frames are decoded on demand and can be read only once.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class Source(Protocol):
     rate : float or None
         Frames per second; None for images, and if unknown.
     live : bool
-        Whether frames arrive in real time and are lost unless read.
+        Whether frames arrive in real time and are lost if they are not read in time.
     notes : list of str
         Messages for the user, complete once all frames are read.
     """

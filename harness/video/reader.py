@@ -37,7 +37,7 @@ MAX_MISSING_SECONDS = 0.5
 """A file is considered truncated if more than this many seconds at its end have no packet."""
 UNFINISHED, GIF_END = "its last part is incomplete", b";"
 REORDERING_CODECS = ("h264", "hevc", "vvc")
-"""Codecs for which FFmpeg does not know the order of presentation before a frame is decoded."""
+"""Codecs for which FFmpeg knows the order of presentation only after decoding."""
 NO_FRAME = Frame(0, -math.inf, np.empty((0, 0, 3), np.uint8))
 
 
@@ -177,9 +177,10 @@ class VideoSource:
     def _avi_stamp(self, decoded: VideoFrame) -> int | None:
         """Return the time stamp of a frame of an AVI file; None for its last frames if frames are reordered.
 
-        AVI files have no presentation times. Those that FFmpeg estimates are too late by a constant delay, and for
-        `REORDERING_CODECS` they are in the order of decoding. Frames of these have the decoding time of the packet that
-        released them from the decoder, also too late by a constant delay. The delay of the first frame is subtracted.
+        AVI files have no presentation times, so FFmpeg estimates them (`pts`). For `REORDERING_CODECS`, the estimates
+        are in the order of decoding and cannot be used. The frame's `dts` is used instead, the decoding time of the
+        packet after which the decoder returned the frame. Both times are too late by a constant delay. The delay of the
+        first frame is therefore subtracted.
         """
         reordered = self._stream.codec_context.codec.canonical_name in REORDERING_CODECS
         stamp = decoded.dts if reordered else decoded.pts

@@ -56,8 +56,8 @@ def open_source(text: str, crops: bool | None = None, seconds: float | None = No
     Raises
     ------
     InputError
-        If the input does not exist or cannot be read. With `seconds`, also if it is not positive or if the input has no
-        time.
+        If the input does not exist or cannot be read, if `seconds` is not positive, or if `seconds` is given for an
+        input without time, such as images.
     """
     source = _open_camera(text) if text.startswith("camera:") else _open_path(text, crops)
     if seconds is None:

@@ -1,4 +1,4 @@
-"""Find video files and count their frames. PyAV is imported late."""
+"""Find video files and count their frames. PyAV is imported on first use."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
 
 def video_path(name: str, videos: Mapping[str, Path]) -> Path | None:
-    """Return the video with the name of a sequence, or with its name without `_left` or `_right`; else None."""
+    """Return the video with a sequence's name, or else with this name without `_left` or `_right`; else None."""
     name = canonical_name(name)
     return videos.get(name, videos.get(source_video(name)))
 
@@ -71,7 +71,8 @@ def frame_count(path: Path) -> int:
     """Count the frames of a video as OpenCV's CAP_PROP_FRAME_COUNT does.
 
     The count is taken from the container, else computed from duration and rate, else determined by reading all packets.
-    OpenCV counts only the first fragment of some fragmented MP4 files; of these, all packets are counted.
+    There is one difference: OpenCV counts only the first fragment of some fragmented MP4 files, while all of their
+    packets are counted here.
 
     Raises
     ------

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.video.audio import AudioTrack
 
 TICKS_PER_SECOND = 90_000
-"""Number of units of a time stamp per second."""
+"""Resolution of the time stamps in the file."""
 QUALITY = {"preset": "veryfast", "crf": "20"}
 BT709 = 1
 """Code of the color space BT.709, stored in the file; without it, players guess the space from the frame size."""
@@ -29,8 +29,8 @@ BT709 = 1
 class VideoWriter:
     """Context that writes frames to a video file, and optionally audio.
 
-    The file appears at `path` once it is complete. If the context is left by an error, nothing is written and an
-    existing file is kept. If no frame was written, leaving the context raises a FramelightError.
+    The file appears at `path` once it is complete. If the context is left because of an error, nothing is written
+    and an existing file is kept. If no frame was written, leaving the context raises a FramelightError.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class VideoWriter:
     size : (int, int)
         Width and height. Frames of another size are scaled to fit and padded with black.
     audio : AudioTrack, optional
-        Audio whose times have the same start as the times of the frames.
+        Audio to add; its times count from the same start as those of the frames.
     """
 
     def __init__(self, path: Path, rate: float | None, size: tuple[int, int], audio: AudioTrack | None = None) -> None:

@@ -23,7 +23,7 @@ TEMPLATE_SIDE = 112
 MIN_SPREAD = 1e-6
 """Minimum sum of squared distances of landmarks from their center in pixels squared; below it, they coincide."""
 MIN_SCALE = 1e-3
-"""Smallest scale by which a face is reduced before the warp; landmarks that are no face may have a smaller one."""
+"""Limit to how far a face is shrunk before the warp; landmarks of a false detection may imply a smaller scale."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FivePointAlignment:
 
 
 def coincident(landmarks: np.ndarray) -> np.ndarray:
-    """Return which faces [N] cannot be aligned because their landmarks [N, 5, 2] are one point."""
+    """Return, for each face, whether it cannot be aligned because its five landmarks are one point."""
     points = np.asarray(landmarks, np.float64)
     return ((points - points.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2)) <= MIN_SPREAD
 
@@ -58,7 +58,7 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float64, shape (2, 3)
-        Matrix of rotation and scale, without reflection, and translation in the last column.
+        Rotation and scale, without reflection, in the first two columns and translation in the last one.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def align_face(pixels: np.ndarray, landmarks: np.ndarray, side: int) -> np.ndarr
 
 
 def _shrink(pixels: np.ndarray, transform: np.ndarray, side: int, shrink: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shrink the region of a crop by area averaging, as the warp itself skips pixels of large faces.
+    """Shrink the region of a crop by area averaging, because the warp alone would skip pixels of large faces.
 
     Returns
     -------

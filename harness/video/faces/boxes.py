@@ -27,8 +27,8 @@ class Faces:
     hints : ndarray of int64, shape (K,), optional
         Information for the detector when it searches for the same faces in the next frame.
     landmarks : ndarray of float32, shape (K, 5, 2), optional
-        x and y in pixels of the right eye, left eye, nose tip, right and left corner of the mouth, as seen in the
-        person; None if the detector does not find them.
+        x and y in pixels of the right eye, left eye, nose tip, right and left corner of the mouth, where right and left
+        are those of the person; None if the detector does not find them.
     """
 
     boxes: np.ndarray
@@ -79,7 +79,7 @@ def merge_overlapping(
 
 
 def _overlaps(boxes: np.ndarray) -> np.ndarray:
-    """Return which boxes show the same face, bool [N, N]."""
+    """Return a matrix with True for each pair of boxes that show the same face."""
     start = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     end = np.minimum(boxes[:, None, :2] + boxes[:, None, 2:], boxes[None, :, :2] + boxes[None, :, 2:])
     intersection = np.clip(end - start, 0, None).prod(axis=2)
@@ -92,7 +92,7 @@ class Framing(Protocol):
     """Rule for the position and size of crops; hashable, and equal to every framing with the same rule."""
 
     def cut(self, pixels: np.ndarray, faces: Faces, side: int) -> list[np.ndarray]:
-        """Cut one crop of each face, uint8 [side, side, 3], from a frame, uint8 [height, width, 3]."""
+        """Cut a square crop of each face from the RGB image `pixels`; `side` is the side of the crops in pixels."""
 
     def as_json(self) -> Any:
         """Return the rule as JSON types, for cache keys."""

@@ -66,7 +66,7 @@ def require_landmarks(detector: Detector | GivenFaces, reason: str) -> None:
     Raises
     ------
     InputError
-        If it gives boxes only.
+        If `detector` gives boxes only.
     """
     if not detector.has_landmarks:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What every face detector can do."""
+"""Interface of the face detectors."""
 
 from __future__ import annotations
 

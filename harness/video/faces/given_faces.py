@@ -45,7 +45,7 @@ class GivenFaces:
     Raises
     ------
     InputError
-        If the file cannot be read or has another form, with the line of an invalid row.
+        If the file cannot be read or its form is unknown; for an invalid row, the message names its line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -110,12 +110,12 @@ class GivenFaces:
         Returns
         -------
         tuple of str
-            A note if the video lacks some of the frames.
+            A note if some faces are in frames that the video does not have.
 
         Raises
         ------
         InputError
-            If it lacks all of them.
+            If all faces are in frames that the video does not have.
         """
         lost = ~np.isin(self._rows.frames, frames)
         if not lost.any():

@@ -12,10 +12,11 @@ from harness.utils.errors import InputError
 from harness.video.faces.given_faces_table import CORNERS, FRAME, PY_FEAT, SCORE, FacesTable
 
 EYES, NOSE, MOUTH = ((36, 42), (42, 48)), 30, (48, 54)
-"""Among the 68 points of OpenFace: those of the person's right and left eye, the nose tip, the corners of the mouth."""
+"""Indices, among the 68 points of OpenFace, of the person's right and left eye (first index and end), of the nose tip,
+and of the corners of the mouth."""
 LANDMARK_BOX = (0.0, -0.31, 3.27, 4.63)
-"""Box of a detector relative to the five landmarks of the face, see `box_of_landmarks`: offset of its center to the
-right and down, width and height.
+"""Box of a detector relative to the five landmarks of the face: offset of its center to the right and down, width and
+height. The unit is the spread of the landmarks, see `box_of_landmarks`.
 
 Medians over 582 boxes of the detector `yunet` in eight clips of real faces; the offset to the right is 0 by
 symmetry."""
@@ -40,11 +41,13 @@ class FaceRows:
     scores : ndarray of float32, shape (N,)
         NaN where the file has none.
     lines : ndarray of int64, shape (N,)
+        Line number of each face in the file.
     landmarks : ndarray of float32, shape (N, 5, 2), or None
         See `harness.video.faces.boxes.Faces`.
     ids : ndarray of int64, shape (N,), or None
         Ids from 1.
     notes : tuple of str
+        Messages about how the file was read.
     """
 
     frames: np.ndarray
@@ -56,7 +59,7 @@ class FaceRows:
     notes: tuple[str, ...] = ()
 
     def take(self, order: np.ndarray) -> FaceRows:
-        """Return the faces in another order, int [N]."""
+        """Return the faces in the order that an array of N indices gives."""
         arrays: dict[str, Any] = {
             name: value[order] for name, value in vars(self).items() if isinstance(value, np.ndarray)
         }
@@ -123,8 +126,8 @@ def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of float, shape (N, 4)
-        x, y, width and height: `LANDMARK_BOX` times the root of the mean squared distance of the landmarks from their
-        center, around that center.
+        x, y, width and height: `LANDMARK_BOX`, relative to the center of the landmarks, in units of their spread. The
+        spread is the root mean square distance of the landmarks from their center.
     """
     centers = landmarks.mean(axis=1)
     spread = np.sqrt(((landmarks - centers[:, None]) ** 2).sum(axis=2).mean(axis=1))[:, None]
@@ -133,7 +136,7 @@ def box_of_landmarks(landmarks: np.ndarray) -> np.ndarray:
 
 
 def _read_boxes(table: FacesTable, rows: np.ndarray, columns: list[int], is_corners: bool) -> np.ndarray:
-    """Read the boxes as x, y, width and height [N, 4]; `is_corners`: the columns are left, top, right and bottom."""
+    """Read the boxes as x, y, width and height; if `is_corners`, the columns are left, top, right and bottom."""
     boxes = np.stack([table.finite(column, rows) for column in columns], axis=1)
     for column, values in zip(columns, boxes.T):
         table.check(rows, column, np.abs(values) <= MAX_PIXELS, "not a position in a frame")
@@ -147,7 +150,7 @@ def _read_boxes(table: FacesTable, rows: np.ndarray, columns: list[int], is_corn
 
 
 def _read_landmarks(table: FacesTable, rows: np.ndarray, points: list[int], required: bool) -> np.ndarray | None:
-    """Read the five landmarks of each face [N, 5, 2]; None if they are not `required` and no face has all of them."""
+    """Read the five landmarks of each face; None if they are not `required` and no face has all of them."""
     values = table.points(points, rows, required)
     for column, positions in zip(points, values.reshape(len(rows), -1).T):
         table.check(rows, column, ~(np.abs(positions) > MAX_PIXELS), "not a position in a frame")
@@ -160,6 +163,6 @@ def _read_landmarks(table: FacesTable, rows: np.ndarray, points: list[int], requ
 
 
 def _five_landmarks(points: np.ndarray) -> np.ndarray:
-    """Reduce 68 points [N, 68, 2] to the five landmarks [N, 5, 2] that detectors give."""
+    """Reduce the 68 points of each face to the five landmarks that detectors give."""
     eyes = [points[:, start:stop].mean(axis=1) for start, stop in EYES]
     return np.stack([*eyes, points[:, NOSE], *(points[:, corner] for corner in MOUTH)], axis=1)

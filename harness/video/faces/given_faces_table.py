@@ -1,4 +1,7 @@
-"""Columns of a CSV file of faces, found by name in any case and parsed; errors name file and line."""
+"""Find and parse the columns of a CSV file of faces.
+
+Column names may be in upper or lower case. Errors name the file and the line.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from harness.data.csv_rows import read_rows
 from harness.utils.errors import InputError
 
 PY_FEAT = (("FaceRectX",), ("FaceRectY",), ("FaceRectWidth",), ("FaceRectHeight",))
-"""Columns of a box by py-feat."""
+"""Columns of a box in files by py-feat."""
 BOX = (("x", "xmin", "left"), ("y", "ymin", "top"), ("width", "w"), ("height", "h"))
-"""Columns of a box, each with its other names."""
+"""Columns of a box, each with its alternative names."""
 CORNERS = (("x1", "xmin", "left"), ("y1", "ymin", "top"), ("x2", "xmax", "right"), ("y2", "ymax", "bottom"))
-"""Columns of the left, top, right and bottom edge of a box, each with its other names."""
+"""Columns of the left, top, right and bottom edge of a box, each with its alternative names."""
 FRAME = ("frame", "frame_number")
 FACE_ID = ("face_id", "face", "track_id", "track", "person", "id")
 SCORE = ("FaceScore", "confidence", "score", "detection")
@@ -42,7 +45,7 @@ _SQUASHED = frozenset(
 
 
 class FacesTable:
-    """Columns of a file.
+    """Cells of a CSV file of faces.
 
     Parameters
     ----------
@@ -74,7 +77,10 @@ class FacesTable:
         return len(self.cells)
 
     def find(self, names: Sequence[str]) -> int | None:
-        """Return the position of the first of several columns; the case decides only between columns of the file."""
+        """Return the position of the column with the first of several names that the file has; None if it has none.
+
+        Names that match exactly are preferred to those that match if case and punctuation are ignored.
+        """
         for columns, key in ((self._exact, str), (self._squashed, _squash)):
             for name in names:
                 if (position := columns.get(key(name))) is not None:
@@ -89,16 +95,21 @@ class FacesTable:
         return position
 
     def find_points(self) -> list[int] | None:
-        """Return the positions of x_0, y_0, x_1, ..., or None; X_0 with Z_0 are the points of OpenFace in space."""
+        """Return the positions of the columns x_0, y_0, x_1, ..., or None if there are none.
+
+        Columns X_0, Y_0 and Z_0 have the three-dimensional points of OpenFace, which are not used.
+        """
         if "x_0" not in self._exact and (self.find(("x_0",)) is None or self.find(("z_0",)) is not None):
             return None
         return [self.require((f"{axis}_{number}",)) for number in range(POINTS) for axis in "xy"]
 
     def box_form(self) -> tuple[tuple[str, ...], ...]:
-        """Return the form of the boxes: `PY_FEAT` if it is complete, else the one of which most columns are present.
+        """Return the columns that define the boxes: `PY_FEAT`, `BOX` or `CORNERS`.
 
-        If `BOX` and `CORNERS` are complete, it is `BOX` if there is a column x: next to edges, the columns width and
-        height can be those of the frame. Beside x_0, the columns x_1, y_1, x_2 and y_2 are points.
+        `PY_FEAT` is returned if the file has all of its columns, otherwise whichever of `BOX` and `CORNERS` has more of
+        its columns in the file. If both are complete, `BOX` is returned only if there is a column x: without it, width
+        and height may be those of the frame. `CORNERS` is not returned if there is a column x_0: the columns x_1, y_1,
+        x_2 and y_2 are points then.
         """
         sizes, corners, py_feat = (
             sum(self.find(names) is not None for names in form) for form in (BOX, CORNERS, PY_FEAT)
@@ -109,7 +120,7 @@ class FacesTable:
         return CORNERS if has_edges and self.find(("x_0",)) is None else BOX
 
     def rows_with_face(self, columns: Sequence[int]) -> np.ndarray:
-        """Return the rows that have a face; the others have no text in any of the columns of its box or points."""
+        """Return the rows with a face; others have 0 in a column of `FOUND`, or no value in any of `columns`."""
         found = self.find(FOUND)
         empty = {"", "nan", "none", "null"}
         return np.array(
@@ -123,7 +134,7 @@ class FacesTable:
         )
 
     def numbers(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Parse a column, float64 [rows]; empty cells become NaN."""
+        """Parse the numbers in a column as float64; empty cells become NaN."""
         cells = [self.cells[row][column].strip() or "nan" for row in rows.tolist()]
         try:
             numbers = np.array(cells, np.float64) if cells else np.zeros(0)
@@ -135,18 +146,21 @@ class FacesTable:
         return numbers
 
     def finite(self, column: int, rows: np.ndarray) -> np.ndarray:
-        """Parse a column of which no cell may be empty."""
+        """Parse the numbers in a column, all of which must be finite."""
         values = self.numbers(column, rows)
         self.check(rows, column, np.isfinite(values), "not a number")
         return values
 
     def points(self, columns: Sequence[int], rows: np.ndarray, required: bool) -> np.ndarray:
-        """Parse the columns of `find_points`, float64 [rows, 68, 2]; if not `required`, empty cells become NaN."""
+        """Parse the 68 points of each row from the columns of `find_points`.
+
+        Empty cells raise InputError if the points are `required`; otherwise they become NaN.
+        """
         parse = self.finite if required else self.numbers
         return np.stack([parse(column, rows) for column in columns], axis=1).reshape(-1, POINTS, 2)
 
     def ids(self, rows: np.ndarray, frames: np.ndarray) -> np.ndarray | None:
-        """Convert the ids of faces to numbers from 1; raise InputError if an id is twice in a frame."""
+        """Convert the ids of faces to numbers from 1; raise InputError if an id occurs twice in a frame."""
         column = self.find(FACE_ID)
         if column is None:
             return None

@@ -1,9 +1,11 @@
-"""Face detection with the Haar cascades of OpenCV: no model file, milliseconds per frame of a video on one core.
+"""Face detection with the Haar cascades of OpenCV.
+
+It needs no model file and takes milliseconds per frame of a video on one core.
 
 A cascade detects faces that are upright to within about 15 degrees. Rotated faces are detected by rotating the image.
-Profile faces need another cascade, which covers one side of the face; the other side needs the mirrored image. All of
-that takes a quarter of a second, so in a video the detector searches a small patch around each tracked face in every
-frame, and the whole frame in one pose at a time.
+Profile faces need another cascade, which covers one side of the face; the other side needs the mirrored image. A
+search in all poses takes a quarter of a second. In a video, the detector therefore searches only a small patch around
+each tracked face in every frame, and from time to time the whole frame in a single pose.
 """
 
 from __future__ import annotations
@@ -73,21 +75,22 @@ FRAME_POSES = (
 """Poses in which whole frames are searched in turn, one pose per search."""
 
 CONFIDENT_SCORE = 2.0
-"""Score from which a tracked face is not searched for in further poses; see also `MIN_SCORE_STILL`.
+"""Once a tracked face has this score in one pose, further poses are not searched; see also `MIN_SCORE_STILL`.
 
-In video a new face needs at least this score. Faces reach it within a few frames, while petals that were detected as a
+In video, a new face needs at least this score. Faces reach it within a few frames, while petals that were detected as a
 face scored 1.9.
 """
 MIN_SCORE_STILL = 1.2
 """Minimum score of a face in a still image.
 
-If a tracked face reaches this score in its last pose, other poses are not searched. In frames that are searched as a
-whole, it has to reach `CONFIDENT_SCORE` instead.
+In video, the pose in which a tracked face was last detected is searched first. If the face reaches this score in it,
+other poses are not searched. In frames that are searched as a whole, it has to reach `CONFIDENT_SCORE` instead.
 """
 FULL_SEARCH_EVERY = 4
 """While faces are tracked, the whole frame is searched once in this many frames."""
 NEAR_STEP, STEP, THOROUGH_STEP = 1.2, 1.25, 1.1
-"""Scale factors between searched sizes: around tracked faces; in whole frames; in still images and first frames."""
+"""Ratios of successive face sizes in a search: around tracked faces, in whole frames of a video, and in still images
+and first frames."""
 MIN_NEIGHBORS = 3
 """Number of overlapping detections that confirm a face."""
 MIN_FACE_PX = 24
@@ -95,9 +98,9 @@ MIN_FACE_PX = 24
 FACE, PATCH = 56, 104
 """Sides in pixels of a tracked face and of the patch that is searched for it, after resizing.
 
-For faces of less than 40 pixels, OpenCV's cascades test only every second position. All faces in the patch are larger:
-otherwise the mean over overlapping detections would be biased towards some sizes, and the boxes would not be as large
-as in whole frames.
+For faces of less than 40 pixels, OpenCV's cascades test only every second position. Faces in the patch are larger than
+that. Otherwise the mean over overlapping detections would be biased towards some sizes, and the boxes would not be as
+large as in whole frames.
 """
 MIN_SCALE, MAX_SCALE = 0.72, 1.5
 """Range of sizes that are searched for a tracked face, relative to its last size."""

@@ -11,7 +11,7 @@ import numpy as np
 SPEED_DECAY = 0.9
 """Factor by which the speed of an undetected face decreases from frame to frame."""
 MAX_EXTRAPOLATED_SECONDS = 1.0
-"""After a longer time the speed of a face says nothing about its position."""
+"""Number of seconds since the last detection after which a position is not extrapolated from the speed."""
 
 
 class FrameTime(NamedTuple):
@@ -50,7 +50,7 @@ class Track:
     speed: np.ndarray = field(default_factory=lambda: np.zeros(2))
 
     def expected(self, frame: int, elapsed: float = 0.0) -> np.ndarray:
-        """Extrapolate the box to a frame, at decreasing speed; after `MAX_EXTRAPOLATED_SECONDS`, do not move it."""
+        """Extrapolate the box to a frame at decreasing speed, or return it unmoved after `MAX_EXTRAPOLATED_SECONDS`."""
         steps = frame - self.frame
         moved = self.box.copy()
         if elapsed > MAX_EXTRAPOLATED_SECONDS:

@@ -24,7 +24,8 @@ SEARCH_SECONDS = 0.5
 HITS = 3
 STILL_SECONDS = 0.75
 """A track with fewer than `HITS` detections is considered a false detection, unless its frames were shown for
-`STILL_SECONDS`. Frames that are shown that long are like still images, in which a single detection counts as a face."""
+`STILL_SECONDS` in total. Frames that are shown that long are like still images, in which a single detection counts as a
+face."""
 
 MAX_SHIFT = 0.6
 MAX_SPEED = 4.0
@@ -202,7 +203,7 @@ class FaceTracker:
         ]
 
     def _dissimilarity(self, appearance: np.ndarray) -> np.ndarray:
-        """Return [tracks, K], from 0 for usual changes in appearance to 1 for changes that suggest another person."""
+        """Return, for each track and face, 0 for a usual change in appearance, up to 1 for another person."""
         if self._usual_change is None:
             return np.zeros((len(self._tracks), len(appearance)))
         change = np.array(

@@ -20,7 +20,7 @@ MIN_SCORE = 0.6
 MAX_IOU = 0.3
 """Candidates with a larger intersection over union with a better one are dropped."""
 MAX_CANDIDATES = 5000
-"""Maximum number of candidates that are compared, those with the highest scores."""
+"""Maximum number of candidates that are compared; those with the highest scores are taken."""
 MIN_FACE_PX = 24
 """Frames are shrunk so that the side of the smallest face has this many pixels."""
 MIN_SIDE_SHARE = 12

@@ -28,7 +28,7 @@ INSTALL = 'pip install "framelight[faces]"'
 STRIDES = (8, 16, 32)
 """Sides in pixels of the cells of the three output maps; the sides of an input are multiples of the largest."""
 PARTS = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
-"""Number of columns of the outputs of each map."""
+"""Outputs of each map and their numbers of columns."""
 TIME_LIMIT_S = 60.0
 
 
@@ -122,7 +122,7 @@ class YuNetModel:
         boxes : ndarray of float32, shape (N, 4)
             x, y, width and height in pixels.
         landmarks : ndarray of float32, shape (N, 5, 2)
-            Right eye, left eye, nose tip, right and left corner of the mouth, as seen in the person.
+            Right eye, left eye, nose tip, right and left corner of the mouth; right and left are those of the person.
         """
         from backbones.onnx_session import run_session
 
