@@ -54,11 +54,11 @@ class WorkerPool(ProcessPoolExecutor):
     ) -> None:
         """Shut the pool down, and end running tasks unless the context was left normally or by an `Exception`."""
         if kind is not None and not issubclass(kind, Exception):
-            for (
-                worker
-            ) in multiprocessing.active_children():  # one that has just been started missed a terminal's Ctrl-C
-                with suppress(ProcessLookupError):
-                    os.kill(worker.pid or 0, signal.SIGINT)
+            # a worker that has just been started missed a terminal's Ctrl-C
+            for worker in multiprocessing.active_children():
+                if worker.pid is not None:
+                    with suppress(ProcessLookupError):
+                        os.kill(worker.pid, signal.SIGINT)
         self.shutdown(cancel_futures=kind is not None)
 
 
